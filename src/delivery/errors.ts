@@ -1,0 +1,31 @@
+/**
+ * Every failure that deliverd foresees, as one of four kinds. Anything else is a bug, and logged with its stack.
+ * The codes are listed in docs/errors.md.
+ */
+abstract class DeliverdError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** The user's pipeline or build is wrong: shown on the commit, never retried. */
+export class UserError extends DeliverdError {}
+
+/** The world is not ready: retried with back-off and jitter. */
+export class TransientError extends DeliverdError {
+  /** What the other side asked us to wait, in ms; null where it said nothing. */
+  readonly retryAfter: number | null;
+  constructor(code: string, message: string, options?: ErrorOptions & { retryAfter?: number | null }) {
+    super(code, message, options);
+    this.retryAfter = options?.retryAfter ?? null;
+  }
+}
+
+/** Policy or immutability says no: shown on the commit, never retried. */
+export class Refused extends DeliverdError {}
+
+/** The server cannot start, or a command cannot run, with this configuration: says the key, what was expected, the remedy. */
+export class ConfigError extends DeliverdError {}

@@ -1,0 +1,14 @@
+/** The message that a release is ready to deploy, as a CloudEvent in plain data. */
+export interface Notice {
+  /** A function of the release: a resend bears the same. */
+  id: string;
+  /** The structured CloudEvent. */
+  event: Record<string, unknown>;
+}
+
+export interface Notifier {
+  /** Where it goes, for logs: no secret in it. */
+  readonly target: string;
+  /** At least once; the receiver deduplicates by id. @throws TransientError to be sent again, Refused when the receiver will never take it. */
+  send(notice: Notice, signal: AbortSignal): Promise<void>;
+}
