@@ -4,5 +4,7 @@ module.exports = {
   recursive: true,
   timeout: 30_000,
   forbidOnly: Boolean(process.env.CI),
+  forbidPending: Boolean(process.env.CI),
+  // A test that leaves a socket or a timer behind must not pass unseen: see scripts/reporter.cjs.
   exit: false,
 };

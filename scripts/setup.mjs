@@ -1,0 +1,121 @@
+// Makes a fresh checkout runnable: npm packages first, then the servers that the caller starts for real.
+// Plain JavaScript without dependencies: it runs before there are any.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const oldestNode = [20, 19];
+
+/** Debian's package, and how to see that it (or its like from elsewhere) is here. */
+const servers = {
+  git: () => onPath("git"),
+  "redis-server": () => onPath("redis-server"),
+  "docker.io": () => onPath("dockerd") && onPath("docker"),
+  "docker-registry": () => onPath("docker-registry"),
+  // The package `busybox` has the same file, linked dynamically: useless in an image of its own.
+  "busybox-static": () => existsSync("/var/lib/dpkg/info/busybox-static.list"),
+  postgresql: () => readFolder("/usr/lib/postgresql").some((v) => existsSync(`/usr/lib/postgresql/${v}/bin/postgres`)),
+  skopeo: () => onPath("skopeo"),
+  "apache2-utils": () => onPath("htpasswd"),
+  debootstrap: () => onPath("debootstrap"),
+  "docker-compose": () => onPath("docker-compose"),
+  "ca-certificates": () => existsSync("/etc/ssl/certs/ca-certificates.crt"),
+  openssl: () => onPath("openssl"),
+};
+
+const needs = {
+  test: Object.keys(servers),
+  demo: ["git", "redis-server", "docker.io", "docker-registry", "busybox-static"],
+};
+
+/** @throws Error with one line for the person: what is missing and how to get it. */
+export function setUp(caller = "test") {
+  const packages = needs[caller];
+  if (!packages) throw new Error(`nothing is known of "${caller}": ${Object.keys(needs).join(", ")}`);
+  checkNode();
+  if (!npmPackagesStand()) run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"]);
+  const missing = packages.filter((name) => !servers[name]());
+  if (missing.length > 0) install(missing);
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return;
+  throw new Error(`Node ${process.versions.node} is too old: ${oldestNode.join(".")} or newer is needed.`);
+}
+
+/** npm notes what it installed in node_modules/.package-lock.json; what is optional may be missing there. */
+function npmPackagesStand() {
+  const wanted = lockedPackages("package-lock.json");
+  const installed = lockedPackages("node_modules/.package-lock.json");
+  if (!wanted || !installed) return false;
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === "") return true;
+    const found = installed[path];
+    if (!found) return entry.optional === true;
+    return found.version === entry.version && found.integrity === entry.integrity;
+  });
+}
+
+function lockedPackages(file) {
+  try {
+    return JSON.parse(readFileSync(join(root, file), "utf8")).packages;
+  } catch (error) {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function install(missing) {
+  const remedy = `apt-get install --no-install-recommends ${missing.join(" ")}`;
+  if (process.getuid?.() !== 0 || !onPath("apt-get")) {
+    throw new Error(`Missing: ${missing.join(", ")}. On Debian, as root: ${remedy}`);
+  }
+  console.log(`Installing what is missing: ${missing.join(", ")}`);
+  withoutStartingDaemons(() => {
+    run("apt-get", ["update", "-q"]);
+    run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...missing]);
+  });
+}
+
+/** Debian starts a daemon as it installs it, unless this file forbids that. One that is there already has its owner's say. */
+function withoutStartingDaemons(work) {
+  const policy = "/usr/sbin/policy-rc.d";
+  if (existsSync(policy)) return work();
+  writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  const remove = () => rmSync(policy, { force: true });
+  process.once("exit", remove);
+  try {
+    work();
+  } finally {
+    remove();
+    process.off("exit", remove);
+  }
+}
+
+function run(command, args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const done = spawnSync(command, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+  if (done.error) throw new Error(`${command} cannot be run: ${done.error.message}`);
+  if (done.status !== 0) throw new Error(`${command} ${args.join(" ")} failed (${done.status ?? done.signal}).`);
+}
+
+function onPath(name) {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  return folders.some((folder) => existsSync(join(folder, name)));
+}
+
+function readFolder(path) {
+  return existsSync(path) ? readdirSync(path) : [];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    setUp(process.argv[2]);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
