@@ -1,0 +1,117 @@
+// The house's import rules: one table, and the walk over every import that holds the code to it.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ports = ["src/hosts/host.ts", "src/builders/builder.ts", "src/registries/registry.ts", "src/notices/notice.ts"];
+const adapters = ["src/hosts", "src/builders", "src/registries", "src/notices"];
+/** `src/*` stands for the files right under src: the clock, the log and such. */
+const basics = ["src/delivery", "src/*", "src/config"];
+const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/notices/index.ts"];
+const middle = [...basics, ...ports, ...lists, "src/builders", "src/store", "src/ledger", "src/queue", "src/git"];
+
+/** Imports run downward only. What each room may import besides itself; the domain stands at the bottom, the command line on top. */
+const rooms: Record<string, string[]> = {
+  "src/delivery": [],
+  "src/*": ["src/delivery"],
+  "src/config": ["src/delivery", "src/*"],
+  "src/store": [...basics, ...ports],
+  "src/ledger": [...basics, ...ports],
+  "src/queue": [...basics, ...ports],
+  "src/git": [...basics, ...ports],
+  "src/hosts": [...basics, ...ports],
+  "src/builders": [...basics, ...ports, "src/store"],
+  "src/registries": [...basics, ...ports, "src/store"],
+  "src/notices": [...basics, ...ports],
+  "src/receiver": middle,
+  "src/api": middle,
+  "src/web": middle,
+  workers: middle,
+  "src/cli": [...middle, "src/receiver", "src/api", "src/web", "workers"],
+};
+
+/** All that the domain may take from outside: it computes, and touches no file, no network, no clock. */
+const pure = new Set(["node:crypto", "node:util", "picomatch", "packageurl-js", "semver", "yaml", "zod"]);
+
+/** Files of an adapter folder that are no adapter: its port, what its adapters share, and the one place that knows them all. */
+const shared = new Set([...ports, ...adapters.flatMap((folder) => [`${folder}/index.ts`, `${folder}/protocols`])]);
+
+/** Every import in `root` that breaks a rule, as one line for the person. */
+export function findViolations(root: string): string[] {
+  const files = sourceFiles(root);
+  if (files.length === 0) return [`${root} holds no source at all: the rules were held against nothing`];
+  return files.flatMap((file) =>
+    importsOf(readFileSync(join(root, file), "utf8")).flatMap((specifier) => {
+      const why = violation(root, file, specifier);
+      return why === null ? [] : [`${file} imports ${specifier}: ${why}`];
+    }),
+  );
+}
+
+/** Paths from the root, of all that ends up in `dist/`. */
+export function sourceFiles(root: string): string[] {
+  return ["src", "workers"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => `${folder}/${path}`)
+      .sort(),
+  );
+}
+
+function violation(root: string, file: string, specifier: string): string | null {
+  const room = roomOf(file);
+  if (room === null) return `${file} stands in no room of the table in scripts/imports.ts`;
+  if (!specifier.startsWith(".")) {
+    return room === "src/delivery" && !pure.has(specifier) ? "src/delivery does no I/O" : null;
+  }
+  const target = normalize(join(dirname(file), specifier));
+  if (!existsSync(join(root, target))) return "there is no such file";
+  if (!mayImport(room, target)) return `${room} may import ${rooms[room]?.join(", ") || "nothing of ours"}`;
+  const [from, to] = [adapterOf(file), adapterOf(target)];
+  const inOneFolder = adapters.some((folder) => file.startsWith(`${folder}/`) && target.startsWith(`${folder}/`));
+  if (!inOneFolder || file.endsWith("/index.ts")) return null;
+  if (target.endsWith("/index.ts")) return "an adapter knows no list of adapters";
+  return to !== null && from !== to ? "an adapter knows no other adapter" : null;
+}
+
+function mayImport(room: string, target: string): boolean {
+  const to = roomOf(target);
+  if (to === null) return false;
+  return to === room || (rooms[room] ?? []).some((allowed) => allowed === to || allowed === target);
+}
+
+/** `src/delivery/gate.ts` stands in `src/delivery`, `src/clock.ts` in `src/*`. */
+function roomOf(file: string): string | null {
+  const parts = file.split("/");
+  const room = parts[0] === "src" ? (parts.length === 2 ? "src/*" : `src/${parts[1]}`) : (parts[0] ?? "");
+  return room in rooms ? room : null;
+}
+
+/** The folder or file of one adapter; null for what is none. */
+function adapterOf(file: string): string | null {
+  const folder = adapters.find((name) => file.startsWith(`${name}/`));
+  if (folder === undefined) return null;
+  const entry = `${folder}/${file.slice(folder.length + 1).split("/")[0]}`;
+  return shared.has(entry) ? null : entry;
+}
+
+/** TypeScript 7 has no parser to borrow, and an import's shape is plain enough for a pattern: type imports and re-exports are caught too. */
+function importsOf(text: string): string[] {
+  const patterns = [
+    /^\s*(?:import|export)\b[^;"'`=]*?\bfrom\s*["']([^"']+)["']/gm,
+    /^\s*import\s*["']([^"']+)["']/gm,
+    /\bimport\(\s*["']([^"']+)["']\s*\)/g,
+    /\brequire\(\s*["']([^"']+)["']\s*\)/g,
+  ];
+  return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? ""));
+}
+
+const self = fileURLToPath(import.meta.url);
+if (process.argv[1] === self) {
+  const root = join(dirname(self), "..");
+  const violations = findViolations(root);
+  for (const line of violations) console.error(line);
+  if (violations.length === 0)
+    console.log(`Every import under ${relative(process.cwd(), root) || "."} keeps the rules.`);
+  process.exitCode = violations.length > 0 ? 1 : 0;
+}

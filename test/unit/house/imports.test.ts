@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findViolations } from "../../../scripts/imports.ts";
+import { tempDir } from "../../support/process.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+describe("imports run downward only", () => {
+  it("everywhere in this house", () => {
+    assert.deepEqual(findViolations(root), []);
+  });
+
+  describe("and a planted import is found:", () => {
+    let copy: Awaited<ReturnType<typeof tempDir>>;
+
+    beforeEach(async () => {
+      copy = await tempDir();
+      for (const folder of ["src", "workers", "scripts/imports.ts"]) {
+        cpSync(join(root, folder), join(copy.path, folder), { recursive: true });
+      }
+    });
+
+    afterEach(() => copy.remove());
+
+    function plant(file: string, text: string) {
+      mkdirSync(dirname(join(copy.path, file)), { recursive: true });
+      writeFileSync(join(copy.path, file), text);
+    }
+
+    const planted: [title: string, file: string, text: string, why: RegExp][] = [
+      [
+        "the domain reading a file",
+        "src/delivery/planted.ts",
+        'import { readFile } from "node:fs/promises";',
+        /does no I\/O/,
+      ],
+      ["the domain asking for a package", "src/delivery/planted.ts", 'import express from "express";', /does no I\/O/],
+      [
+        "the domain reaching up, if only for a type",
+        "src/delivery/planted.ts",
+        'import type { Host } from "../hosts/host.ts";',
+        /src\/delivery may import nothing of ours/,
+      ],
+      [
+        "a re-export over several lines",
+        "src/delivery/planted.ts",
+        'export {\n  systemClock,\n} from "../clock.ts";',
+        /src\/delivery may import/,
+      ],
+      ["a dynamic import", "src/delivery/planted.ts", 'const clock = await import("../clock.ts");', /may import/],
+      [
+        "a port reaching up to a worker",
+        "src/hosts/planted.ts",
+        'import "../../workers/other.ts";',
+        /src\/hosts may import/,
+      ],
+      ["the test support", "src/queue/planted.ts", 'import "../../test/support/process.ts";', /src\/queue may import/],
+      [
+        "an adapter knowing another adapter",
+        "src/registries/planted/a.ts",
+        'import "../other/b.ts";',
+        /an adapter knows no other adapter/,
+      ],
+      [
+        "an adapter knowing the list of all",
+        "src/registries/planted/a.ts",
+        'import "../index.ts";',
+        /an adapter knows no list of adapters/,
+      ],
+      ["a room that the table lacks", "src/planted/a.ts", 'import "../clock.ts";', /stands in no room/],
+    ];
+    for (const [title, file, text, why] of planted) {
+      it(title, () => {
+        plant("workers/other.ts", "");
+        plant("test/support/process.ts", "");
+        plant("src/registries/other/b.ts", "");
+        plant("src/registries/index.ts", "");
+        plant(file, text);
+        const found = findViolations(copy.path).filter((line) => line.startsWith(`${file} imports `));
+        assert.equal(found.length, 1, found.join("\n"));
+        assert.match(found[0] ?? "", why);
+      });
+    }
+
+    it("by the command that CI runs, with its exit code", () => {
+      plant("src/delivery/planted.ts", 'import "node:http";');
+      const done = spawnSync(process.execPath, ["--import=tsx", join(copy.path, "scripts/imports.ts")], {
+        cwd: root,
+        encoding: "utf8",
+      });
+      assert.equal(done.status, 1);
+      assert.match(done.stderr, /src\/delivery\/planted\.ts imports node:http: src\/delivery does no I\/O/);
+    });
+  });
+});
