@@ -1,0 +1,7 @@
+import type { Migration } from "kysely";
+import * as tables from "./0001-tables.ts";
+
+/** In the order of their names. A migration that has been released never changes. */
+export const migrations: Record<string, Migration> = {
+  "0001-tables": tables,
+};

@@ -1,0 +1,229 @@
+import type { Generated } from "kysely";
+import type { Action, ArtifactKind, DeliveryState, Digest, RepoId, Sha } from "../delivery/types.ts";
+
+/**
+ * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, truth values
+ * 0 or 1, JSON is text. The migrations make them.
+ */
+export interface Schema {
+  repos: ReposTable;
+  repoNames: RepoNamesTable;
+  hints: HintsTable;
+  heads: HeadsTable;
+  deliveries: DeliveriesTable;
+  artifacts: ArtifactsTable;
+  attempts: AttemptsTable;
+  decisions: DecisionsTable;
+  versionClaims: VersionClaimsTable;
+  nameOwners: NameOwnersTable;
+  locations: LocationsTable;
+  releases: ReleasesTable;
+  releaseVersions: ReleaseVersionsTable;
+  outbox: OutboxTable;
+  logs: LogsTable;
+}
+
+interface ReposTable {
+  id: RepoId;
+  host: string;
+  owner: string;
+  name: string;
+  defaultBranch: string | null;
+  /** When a hint last named it: the sweep looks at active repos more often. */
+  activeAt: number;
+  createdAt: number;
+}
+
+/** Every name a repo ever had, so that old ones stay aliases. A name belongs to the repo that bore it last. */
+interface RepoNamesTable {
+  host: string;
+  /** `owner/name`, lower-case: hosts compare without case. */
+  fullName: string;
+  repoId: RepoId;
+}
+
+/** The inbox. A row is done when an evaluation that began after it was written has ended. */
+interface HintsTable {
+  id: Generated<number>;
+  repoId: RepoId;
+  event: string;
+  deliveryId: string;
+  ref: string | null;
+  sha: Sha | null;
+  receivedAt: number;
+  doneAt: number | null;
+  because: string | null;
+}
+
+/** Commits that a ref is known to have pointed to: a middle commit of a push never was one. */
+interface HeadsTable {
+  repoId: RepoId;
+  ref: string;
+  sha: Sha;
+  seenAt: number;
+}
+
+interface DeliveriesTable {
+  id: string;
+  repoId: RepoId;
+  sha: Sha;
+  ref: string | null;
+  state: DeliveryState;
+  because: string;
+  version: string | null;
+  message: string;
+  author: string;
+  committedAt: number | null;
+  plan: string | null;
+  createdAt: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+  updatedAt: number;
+  attempts: Generated<number>;
+  /** Not to be claimed before. */
+  retryAt: number | null;
+  leaseOwner: string | null;
+  /** By the store's clock. */
+  leaseUntil: number | null;
+  /** Rises with every claim; whoever holds a lower one writes nothing any more. */
+  fence: Generated<number>;
+  cancelRequested: Generated<number>;
+}
+
+export type ArtifactState =
+  | "pending"
+  | "building"
+  | "frozen"
+  | "publishing"
+  | "released"
+  | "unchanged"
+  | "failed"
+  | "cancelled";
+
+interface ArtifactsTable {
+  deliveryId: string;
+  name: string;
+  kind: ArtifactKind;
+  position: number;
+  state: ArtifactState;
+  because: string;
+  digest: Digest | null;
+  mediaType: string | null;
+  size: number | null;
+  /** The host whose store holds the bytes. */
+  frozenOn: string | null;
+  /** Under which fence the digest was pinned. */
+  pinnedFence: number | null;
+  bases: string | null;
+}
+
+export type AttemptOutcome = "done" | "failed" | "retry" | "cancelled" | "handed-back" | "lost";
+
+interface AttemptsTable {
+  deliveryId: string;
+  fence: number;
+  owner: string;
+  startedAt: number;
+  endedAt: number | null;
+  outcome: AttemptOutcome | null;
+  errorCode: string | null;
+  message: string | null;
+}
+
+interface DecisionsTable {
+  id: Generated<number>;
+  repoId: RepoId;
+  sha: Sha;
+  at: number;
+  action: Action;
+  because: string;
+}
+
+/** A version of a repo belongs to the first commit that claims it. */
+interface VersionClaimsTable {
+  repoId: RepoId;
+  version: string;
+  sha: Sha;
+  at: number;
+}
+
+/** A name in a registry belongs to the repo that published it first. */
+interface NameOwnersTable {
+  registry: string;
+  repository: string;
+  repoId: RepoId;
+  at: number;
+}
+
+/** What stands under a name, after it was read back. */
+interface LocationsTable {
+  registry: string;
+  repository: string;
+  tag: string;
+  immutable: number;
+  deliveryId: string;
+  artifact: string;
+  repoId: RepoId;
+  digest: Digest;
+  url: string;
+  pull: string;
+  at: number;
+}
+
+interface ReleasesTable {
+  /** A function of repo, sha, artifact and variant. */
+  id: string;
+  repoId: RepoId;
+  sha: Sha;
+  artifact: string;
+  /** The version where the bytes hold it and the commit has more than one, else empty. */
+  variant: string;
+  kind: ArtifactKind;
+  version: string;
+  digest: Digest;
+  mediaType: string;
+  size: number;
+  ref: string | null;
+  deliveryId: string;
+  committedAt: number;
+  releasedAt: number;
+  metadata: string;
+}
+
+interface ReleaseVersionsTable {
+  repoId: RepoId;
+  artifact: string;
+  version: string;
+  releaseId: string;
+  /** 1 where a version tag says so, 0 where the version was counted. */
+  tagged: number;
+  at: number;
+}
+
+interface OutboxTable {
+  id: string;
+  kind: "status" | "notice";
+  repoId: RepoId;
+  sha: Sha;
+  deliveryId: string | null;
+  payload: string;
+  state: "unsent" | "sent" | "dropped";
+  /** Rises with every new payload, so that sending an old one marks nothing. */
+  revision: number;
+  createdAt: number;
+  updatedAt: number;
+  sentAt: number | null;
+  attempts: number;
+  retryAt: number | null;
+  error: string | null;
+}
+
+interface LogsTable {
+  deliveryId: string;
+  seq: number;
+  at: number;
+  /** Length of the text in bytes, before compression. */
+  bytes: number;
+  /** Base64 of gzip: text, since libsql takes no bytes. */
+  chunk: string;
+}
