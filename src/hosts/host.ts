@@ -61,10 +61,16 @@ export interface Host {
   findRepo(owner: string, name: string): Promise<HostRepo | null>;
   /**
    * The CI state at exactly that sha, our own contexts left out, judged by the gate. `branch` (short) lets the host say
-   * which checks it requires there. @throws TransientError when the host does not answer or limits us: nothing is
-   * concluded from that.
+   * which checks it requires there. `retryAt` (ms since the epoch): when to ask again though nothing is reported till then.
+   * @throws TransientError when the host does not answer or limits us: nothing is concluded from that. Refused when it
+   * has no such commit.
    */
-  ciState(commit: CommitRef, gate: Gate, branch: string | null, now: number): Promise<CiState & { because: string }>;
+  ciState(
+    commit: CommitRef,
+    gate: Gate,
+    branch: string | null,
+    now: number,
+  ): Promise<CiState & { because: string; retryAt: number | null }>;
   cloneSource(repo: Repo): Promise<CloneSource>;
   /** Idempotent. @throws TransientError to be sent again later, Refused when the host will never take it. */
   report(commit: CommitRef, report: Report): Promise<void>;

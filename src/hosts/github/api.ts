@@ -1,0 +1,161 @@
+import { Octokit, type OctokitOptions } from "@octokit/core";
+import { paginateRest } from "@octokit/plugin-paginate-rest";
+import { retry } from "@octokit/plugin-retry";
+import { throttling } from "@octokit/plugin-throttling";
+import { ConfigError, TransientError } from "../../delivery/errors.ts";
+import { guardedFetch } from "./fetch.ts";
+
+/** GitHub has understood a request and says no: what that means is the caller's to say. */
+export class Declined extends Error {
+  /** 400, 403 (not for its rate limit), 404, 410, 422 or 451. */
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * GitHub's REST API. Each call throws Declined, or TransientError where nothing can be concluded: no answer, 5xx after
+ * two more attempts, a rate limit (with what it asks us to wait), a token that it does not take.
+ */
+export interface GitHubApi {
+  get(route: string, parameters: Record<string, unknown>): Promise<unknown>;
+  /** Every page of a list. */
+  list(route: string, parameters: Record<string, unknown>): Promise<unknown[]>;
+  post(route: string, parameters: Record<string, unknown>): Promise<void>;
+}
+
+export interface ApiOptions {
+  /** The key under `hosts`, for messages. */
+  key: string;
+  apiUrl: string;
+  token: string;
+  /** What one attempt may take, in ms. */
+  timeout?: number;
+  /** The wait before the first further attempt, in ms; the second waits four times as long. */
+  retryBase?: number;
+}
+
+const MAX_PAGES = 200;
+const GitHub = Octokit.plugin(throttling, retry, paginateRest);
+
+export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 500 }: ApiOptions): GitHubApi {
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    // fetch would print a header value that it does not take.
+    throw new ConfigError(
+      "github-token-invalid",
+      `hosts.${key}.token is empty or has spaces, line ends or other characters that no token has: check where it comes from.`,
+    );
+  }
+  const octokit = new GitHub({
+    auth: token,
+    baseUrl: apiUrl.replace(/\/+$/, ""),
+    userAgent: "deliverd",
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    request: { fetch: guardedFetch(apiUrl, timeout) },
+    throttle: { id: key, write: unpacedWrites, onRateLimit: () => {}, onSecondaryRateLimit: () => {} },
+    // 429 says itself when to come again, which the plugin does not read.
+    retry: { retries: 2, retryAfterBaseValue: retryBase, doNotRetry: [400, 401, 403, 404, 410, 422, 429, 451] },
+  });
+  const told = <T>(route: string, call: Promise<T>) =>
+    call.catch((error: unknown) => {
+      throw translate(error, { key, apiUrl, route });
+    });
+  return {
+    get: (route, parameters) =>
+      told(
+        route,
+        octokit.request(route, parameters).then((response): unknown => response.data),
+      ),
+    list: (route, parameters) => told(route, everyPage(octokit, route, parameters)),
+    post: async (route, parameters) => {
+      await told(route, octokit.request(route, parameters));
+    },
+  };
+}
+
+async function everyPage(octokit: InstanceType<typeof GitHub>, route: string, parameters: Record<string, unknown>) {
+  const items: unknown[] = [];
+  let pages = 0;
+  for await (const page of octokit.paginate.iterator<unknown>(route, { ...parameters, per_page: 100 })) {
+    pages += 1;
+    if (pages > MAX_PAGES) throw new Error(`the list does not end after ${MAX_PAGES} pages`);
+    items.push(...page.data);
+  }
+  return items;
+}
+
+type Throttle = Extract<NonNullable<OctokitOptions["throttle"]>, { write?: unknown }>;
+
+// The plugin lets one write a second through, in the whole process: ten statuses took 9 s. GitHub's own limits still
+// hold, since its answers say when to wait.
+const unpacedWrites = {
+  key: () => ({ schedule: (_options: unknown, job: () => Promise<unknown>) => job() }),
+} as unknown as NonNullable<Throttle["write"]>;
+
+interface HttpFailure extends Error {
+  status: number;
+  response?: { headers: Record<string, string | number | undefined> };
+}
+
+function isHttpFailure(error: unknown): error is HttpFailure {
+  return error instanceof Error && error.name === "HttpError" && "status" in error;
+}
+
+function translate(error: unknown, { key, apiUrl, route }: { key: string; apiUrl: string; route: string }): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!isHttpFailure(error) || error.response === undefined) {
+    return new TransientError(
+      "github-unavailable",
+      `GitHub at ${apiUrl} gave no usable answer to ${route}: ${message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const { status } = error;
+  const { headers } = error.response;
+  if (status === 429 || (status === 403 && isRateLimit(message, headers))) {
+    const retryAfter = waitOf(headers) ?? 60_000;
+    const wait = Math.ceil(retryAfter / 1000);
+    return new TransientError("github-rate-limited", `GitHub limits us at ${route}, for ${wait} s: ${message}`, {
+      cause: error,
+      retryAfter,
+    });
+  }
+  if (status === 401) {
+    return new TransientError(
+      "github-token-refused",
+      `GitHub does not take the token of host '${key}' (${message}): it has expired or was revoked. Set hosts.${key}.token to a valid one.`,
+      { cause: error },
+    );
+  }
+  if (status >= 500) {
+    return new TransientError("github-unavailable", `GitHub at ${apiUrl} answered ${status} to ${route}: ${message}`, {
+      cause: error,
+      retryAfter: waitOf(headers),
+    });
+  }
+  return new Declined(status, message);
+}
+
+type Headers = Record<string, string | number | undefined>;
+
+/** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
+function isRateLimit(message: string, headers: Headers): boolean {
+  return (
+    headers["retry-after"] !== undefined ||
+    String(headers["x-ratelimit-remaining"]) === "0" ||
+    /rate limit/i.test(message)
+  );
+}
+
+/** What an answer asks us to wait, in ms. */
+function waitOf(headers: Headers): number | null {
+  const seconds = Number(headers["retry-after"]);
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
+  const reset = Number(headers["x-ratelimit-reset"]);
+  if (String(headers["x-ratelimit-remaining"]) !== "0" || !Number.isFinite(reset)) return null;
+  return Math.max(1_000, reset * 1000 - Date.now() + 1_000);
+}

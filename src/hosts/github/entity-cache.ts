@@ -1,0 +1,28 @@
+interface Entity {
+  etag: string;
+  response(): Response;
+}
+
+const MAX_ENTITIES = 300;
+const MAX_LENGTH = 200_000;
+
+/**
+ * Answers by URL, so that asking again can be conditional: a 304 does not count against GitHub's limit.
+ * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
+ * The oldest go first; large ones are not kept.
+ */
+export function entityCache() {
+  const entities = new Map<string, Entity>();
+  return {
+    find: (url: URL): Entity | undefined => entities.get(url.href),
+    keep(url: URL, answer: Response, body: string): void {
+      entities.delete(url.href);
+      const etag = answer.headers.get("etag");
+      if (etag === null || body.length > MAX_LENGTH) return;
+      const headers = new Headers(answer.headers);
+      entities.set(url.href, { etag, response: () => new Response(body, { status: answer.status, headers }) });
+      const [oldest] = entities.keys();
+      if (entities.size > MAX_ENTITIES && oldest !== undefined) entities.delete(oldest);
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { TransientError } from "../../delivery/errors.ts";
+import type { HostRepo } from "../host.ts";
+import { Declined, type GitHubApi } from "./api.ts";
+import { firstIssue, repository } from "./payload.ts";
+
+/** The repo by its current or a former name, as GitHub redirects; null where it shows none. @throws TransientError. */
+export async function findRepo(api: GitHubApi, owner: string, name: string): Promise<HostRepo | null> {
+  const answer = await askFor(api, owner, name);
+  if (answer === null) return null;
+  const repo = repository.safeParse(answer);
+  if (repo.success) return repo.data;
+  throw new TransientError("github-answer-unusable", `GitHub's answer is not a repo: ${firstIssue(repo.error)}.`);
+}
+
+async function askFor(api: GitHubApi, owner: string, name: string): Promise<unknown> {
+  try {
+    return await api.get("GET /repos/{owner}/{repo}", { owner, repo: name });
+  } catch (error) {
+    if (error instanceof Declined) return null;
+    throw error;
+  }
+}

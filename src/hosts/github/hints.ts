@@ -1,0 +1,136 @@
+import { isUtf8 } from "node:buffer";
+import { Webhooks } from "@octokit/webhooks";
+import { z } from "zod";
+import { BadSignature, type Hint, Malformed, type RawWebhook, type Reading } from "../host.ts";
+import { isOwnContext } from "./own-context.ts";
+import { firstIssue, label, refName, repository, sha } from "./payload.ts";
+
+type Found = Pick<Hint, "repo" | "ref" | "sha"> & { detail?: string };
+type Reader = (body: unknown) => Found | { ignored: string };
+
+/**
+ * Verifies the SHA-256 signature over the body and normalises what the event says.
+ * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+ */
+export function hintReader(webhookSecret: string): (request: RawWebhook) => Promise<Reading> {
+  const webhooks = new Webhooks({ secret: webhookSecret });
+  return async (request) => {
+    const text = await verified(webhooks, request);
+    const event = request.headers["x-github-event"];
+    if (event === undefined || event === "") throw new Malformed("The X-GitHub-Event header is missing.");
+    const body = parse(text);
+    if (event === "ping") return { ignored: "ping" };
+    const read = readers.get(event);
+    if (read === undefined) return { ignored: `event '${event.slice(0, 100)}' is not one that deliverd acts on` };
+    const found = readAs(event, read, body);
+    if ("ignored" in found) return found;
+    const { detail, ...rest } = found;
+    const deliveryId = (request.headers["x-github-delivery"] ?? "").slice(0, 100);
+    return { hints: [{ ...rest, event: detail === undefined ? event : `${event} ${detail}`, deliveryId }] };
+  };
+}
+
+/** The body as text, once its signature holds. */
+async function verified(webhooks: Webhooks, { headers, body }: RawWebhook): Promise<string> {
+  const signature = headers["x-hub-signature-256"];
+  if (signature === undefined || signature === "") {
+    throw new BadSignature(
+      headers["x-hub-signature"] === undefined
+        ? "The X-Hub-Signature-256 header is missing: set the webhook's secret on GitHub to the one of this host."
+        : "Only a SHA-1 signature was sent: deliverd takes X-Hub-Signature-256.",
+    );
+  }
+  // The library signs text. Only text that is UTF-8 has the very same bytes again, and an empty one it does not take.
+  if (body.length === 0 || !isUtf8(body)) {
+    throw new BadSignature("The body is empty or not UTF-8: it is not what GitHub has signed.");
+  }
+  const text = body.toString("utf8");
+  if (!(await webhooks.verify(text, signature))) {
+    throw new BadSignature(
+      "The signature does not match the body: compare the webhook's secret on GitHub with the one of this host.",
+    );
+  }
+  return text;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Malformed("The body is not JSON.");
+  }
+}
+
+function readAs(event: string, read: Reader, body: unknown): Found | { ignored: string } {
+  try {
+    return read(body);
+  } catch (error) {
+    if (error instanceof z.ZodError) throw new Malformed(`The body is no '${event}' event: ${firstIssue(error)}.`);
+    throw error;
+  }
+}
+
+const push = z.object({
+  ref: refName,
+  after: sha,
+  deleted: z.boolean(),
+  head_commit: z.object({ id: sha }).nullable(),
+  repository,
+});
+
+function readPush(body: unknown): Found | { ignored: string } {
+  const { ref, after, deleted, head_commit, repository } = push.parse(body);
+  const isBranch = ref.startsWith("refs/heads/");
+  if (!isBranch && !ref.startsWith("refs/tags/")) return { ignored: "neither a branch nor a tag was pushed" };
+  if (deleted) return { repo: repository, ref, sha: null, detail: "deleted" };
+  // `after` of an annotated tag is the tag object; the commit it points at is then told by head_commit alone.
+  return { repo: repository, ref, sha: head_commit?.id ?? (isBranch ? after : null) };
+}
+
+const create = z.object({ ref: refName, ref_type: z.enum(["branch", "tag"]), repository });
+
+function readCreate(body: unknown): Found {
+  const { ref, ref_type, repository } = create.parse(body);
+  return { repo: repository, ref: `refs/${ref_type === "branch" ? "heads" : "tags"}/${ref}`, sha: null };
+}
+
+const status = z.object({ sha, context: label, state: label, repository });
+
+function readStatus(body: unknown): Found | { ignored: string } {
+  const { sha, context, state, repository } = status.parse(body);
+  if (isOwnContext(context)) return { ignored: "our own report" };
+  return { repo: repository, ref: null, sha, detail: state };
+}
+
+const headSha = z.object({ head_sha: sha });
+const checkRun = z.object({ action: label, check_run: headSha, repository });
+const checkSuite = z.object({ action: label, check_suite: headSha, repository });
+const workflowRun = z.object({ action: label, workflow_run: headSha, repository });
+
+// A check of a fork names the fork's commit: a hint all the same, because ancestry is judged in our mirror, not here.
+const readers = new Map<string, Reader>([
+  ["push", readPush],
+  ["create", readCreate],
+  ["status", readStatus],
+  [
+    "check_run",
+    (body) => {
+      const { action, check_run, repository } = checkRun.parse(body);
+      return { repo: repository, ref: null, sha: check_run.head_sha, detail: action };
+    },
+  ],
+  [
+    "check_suite",
+    (body) => {
+      const { action, check_suite, repository } = checkSuite.parse(body);
+      return { repo: repository, ref: null, sha: check_suite.head_sha, detail: action };
+    },
+  ],
+  [
+    "workflow_run",
+    (body) => {
+      const { action, workflow_run, repository } = workflowRun.parse(body);
+      return { repo: repository, ref: null, sha: workflow_run.head_sha, detail: action };
+    },
+  ],
+]);

@@ -1,0 +1,23 @@
+import { githubHost } from "./github/index.ts";
+import type { Host } from "./host.ts";
+
+/** One entry under `hosts` in the server configuration. */
+export interface HostConfig {
+  type: "github";
+  apiUrl: string;
+  cloneUrl: string;
+  webhookSecret: string;
+  token: string;
+}
+
+/** Every configured host by its key. @throws ConfigError. */
+export function openHosts(hosts: Record<string, HostConfig>): Map<string, Host> {
+  return new Map(Object.entries(hosts).map(([key, config]) => [key, open(key, config)]));
+}
+
+function open(key: string, { type, ...config }: HostConfig): Host {
+  switch (type) {
+    case "github":
+      return githubHost({ key, ...config });
+  }
+}

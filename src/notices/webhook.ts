@@ -1,0 +1,111 @@
+import { createHmac } from "node:crypto";
+import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
+import type { Notice, Notifier } from "./notice.ts";
+
+export interface WebhookNoticeOptions {
+  url: string;
+  /** `whsec_<base64>`, known to the receiver too. */
+  secret: string;
+  /** What one attempt may take, in ms; 15 s if left out. */
+  timeout?: number;
+}
+
+/**
+ * Sends a notice as a CloudEvent in structured mode, signed as Standard Webhooks asks; one attempt a call.
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md and
+ * https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md
+ * @throws ConfigError where URL or secret cannot be used.
+ */
+export function webhookNotifier({ url, secret, timeout = 15_000 }: WebhookNoticeOptions): Notifier {
+  const goal = goalOf(url);
+  const key = keyOf(secret);
+  // The query may hold a token of the receiver's.
+  const target = goal.origin + goal.pathname;
+  return {
+    target,
+    async send(notice, signal) {
+      const response = await post(
+        goal,
+        signedRequest(notice, key),
+        AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+      );
+      judgeAnswer(response, target);
+    },
+  };
+
+  async function post(goal: URL, request: RequestInit, signal: AbortSignal): Promise<Response> {
+    try {
+      const response = await fetch(goal, { ...request, method: "POST", redirect: "manual", signal });
+      await response.body?.cancel();
+      return response;
+    } catch (error) {
+      throw new TransientError("notice-unanswered", `${target} gave no answer: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+}
+
+function goalOf(url: string): URL {
+  const goal = URL.canParse(url) ? new URL(url) : null;
+  if (goal === null || !/^https?:$/.test(goal.protocol) || goal.username !== "" || goal.password !== "") {
+    throw new ConfigError(
+      "notice-url-invalid",
+      "notices: the url of a webhook is an http or https URL without user and password: its secret is what proves who sends.",
+    );
+  }
+  return goal;
+}
+
+function keyOf(secret: string): Buffer {
+  const [, base64] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
+  if (base64 === undefined) {
+    throw new ConfigError(
+      "notice-secret-invalid",
+      "notices: the secret of a webhook is 'whsec_' and 24 to 64 random bytes in base64: printf 'whsec_%s' \"$(openssl rand -base64 32)\" makes one.",
+    );
+  }
+  return Buffer.from(base64, "base64");
+}
+
+function signedRequest({ id, event }: Notice, key: Buffer): RequestInit {
+  const body = JSON.stringify(event);
+  const timestamp = Math.floor(Date.now() / 1000).toString();
+  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+  return {
+    body,
+    headers: {
+      "content-type": "application/cloudevents+json",
+      "user-agent": "deliverd",
+      "webhook-id": id,
+      "webhook-timestamp": timestamp,
+      "webhook-signature": `v1,${signature}`,
+    },
+  };
+}
+
+function judgeAnswer({ ok, status, headers }: Response, target: string): void {
+  if (ok) return;
+  if (status === 410) {
+    throw new Refused("notice-gone", `${target} answered 410: it wants no more notices. Remove it from 'notices'.`);
+  }
+  if (status >= 300 && status < 400) {
+    throw new TransientError(
+      "notice-redirected",
+      `${target} answered ${status}: redirects are not followed. Give its final address as the url.`,
+    );
+  }
+  // A 4xx may be a deployer that is being fixed: it must not lose the notice.
+  const retryAfter = waitOf(headers.get("retry-after"));
+  throw new TransientError("notice-not-taken", `${target} answered ${status}.`, { retryAfter });
+}
+
+/** Seconds or a date (RFC 9110, 10.2.3), in ms. */
+function waitOf(retryAfter: string | null): number | null {
+  if (retryAfter === null) return null;
+  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds * 1000)) : null;
+}
+
+function reasonOf(error: unknown): string {
+  const inner = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
+  return inner instanceof Error ? inner.message || inner.name : String(inner);
+}

@@ -1,0 +1,50 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import express, { type Express, type RequestHandler } from "express";
+import { type ErrorLog, notFound, problemHandler } from "./problem.ts";
+
+export interface AppRoutes {
+  /** webhookRoute(); a worker by itself has none. */
+  webhooks?: RequestHandler;
+  /** healthRoute(). */
+  health: RequestHandler;
+  api?: RequestHandler;
+  web?: RequestHandler;
+  log: ErrorLog;
+}
+
+/** The one Express app. Webhooks come first: nothing may read their body, or cost time, before the signature is checked. */
+export function createApp({ webhooks, health, api, web, log }: AppRoutes): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  for (const route of [webhooks, health, api, web]) if (route !== undefined) app.use(route);
+  app.use(notFound);
+  app.use(problemHandler(log));
+  return app;
+}
+
+export interface Listening {
+  port: number;
+  /** Answers what has come in, within `grace` ms, and is gone. */
+  close(grace?: number): Promise<void>;
+}
+
+/** Serves the app; bounded, so that many connections cannot eat the memory. @throws what listen failed with (EADDRINUSE). */
+export async function listen(app: Express, { port, address }: { port: number; address?: string }): Promise<Listening> {
+  const server = createServer({ headersTimeout: 15_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 }, app);
+  server.maxConnections = 1_000;
+  server.listen(port, address);
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close(grace = 5_000) {
+      const closed = once(server, "close");
+      server.close();
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), grace);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type RequestHandler, type Response, Router } from "express";
+import type { Metrics } from "./metrics.ts";
+
+/** One thing that readiness rests on. */
+export interface HealthCheck {
+  name: string;
+  /** Without it webhooks cannot be kept: readiness is then 503. Others only degrade. */
+  vital: boolean;
+  /** Rejects where it is not well. */
+  check(): Promise<unknown>;
+}
+
+export interface HealthOptions {
+  checks: HealthCheck[];
+  metrics: Metrics;
+  log: { warn(message: string, details?: object): void };
+  /** ms that one check may take. */
+  patience?: number;
+}
+
+export interface Readiness {
+  status: "ready" | "degraded" | "unavailable";
+  /** The names of what is not well. The reasons are in the log: this page is open to everybody. */
+  degraded: string[];
+}
+
+/** GET /healthz (the process answers), /readyz (webhooks can be kept), /metrics. All open, and silent about secrets. */
+export function healthRoute(options: HealthOptions): RequestHandler {
+  const router = Router();
+  router.get("/healthz", (_request, response) => sendFresh(response, 200, { status: "ok" }));
+  router.get("/readyz", async (_request, response) => {
+    const readiness = await readinessOf(options);
+    sendFresh(response, readiness.status === "unavailable" ? 503 : 200, readiness);
+  });
+  router.get("/metrics", (_request, response) => {
+    response.set("content-type", "text/plain; version=0.0.4; charset=utf-8").end(options.metrics.text());
+  });
+  return router;
+}
+
+function sendFresh(response: Response, status: number, body: object): void {
+  response.status(status).set({ "content-type": "application/json; charset=utf-8", "cache-control": "no-store" });
+  response.end(JSON.stringify(body));
+}
+
+async function readinessOf({ checks, log, patience = 2_000 }: HealthOptions): Promise<Readiness> {
+  const unwell: HealthCheck[] = [];
+  await Promise.all(
+    checks.map(async (check) => {
+      try {
+        await within(check.check(), patience);
+      } catch (error) {
+        unwell.push(check);
+        log.warn(`Readiness: ${check.name} is not well`, { error });
+      }
+    }),
+  );
+  const degraded = unwell.map(({ name }) => name).sort();
+  if (unwell.some(({ vital }) => vital)) return { status: "unavailable", degraded };
+  return { status: degraded.length > 0 ? "degraded" : "ready", degraded };
+}
+
+async function within(work: Promise<unknown>, patience: number): Promise<void> {
+  const done = new AbortController();
+  const late = delay(patience, undefined, { signal: done.signal }).then(() => {
+    throw new Error(`no answer within ${patience} ms`);
+  });
+  late.catch(() => {});
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    done.abort();
+  }
+}

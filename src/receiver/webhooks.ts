@@ -1,0 +1,134 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Request, type RequestHandler, type Response, Router } from "express";
+import { BadSignature, type Hint, type Host, Malformed, type Reading } from "../hosts/host.ts";
+import { Aborted, type BodyReader, bodyReader, discardRest } from "./body.ts";
+import { type Inbox, InboxFull, type StoredHint } from "./inbox.ts";
+import { Problem, sendProblem } from "./problem.ts";
+
+export interface WebhookOptions {
+  /** By the key under `hosts`, which is the path's last part. */
+  hosts: Map<string, Host>;
+  /** Whether `repos` of the server configuration lets this repo be delivered. */
+  accepts(host: string, owner: string, name: string): boolean;
+  inbox: Inbox;
+  /** Told what has been committed, to be queued. A failure here changes no answer: the sweep finds what is not queued. */
+  onHints(hints: StoredHint[]): void;
+  /** Told of every answer, for the metrics. */
+  onAnswer?(host: string, status: number): void;
+  log: { warn(message: string, details?: object): void; error(message: string, details?: object): void };
+  /** Bytes; 25 MB, the most that GitHub sends, if left out. */
+  maxBody?: number;
+  /** ms that a whole body may take; 30 s if left out. */
+  slowBody?: number;
+  /** ms that the commit may take: GitHub itself gives up after 10 s, so 9 s if left out. */
+  patience?: number;
+}
+
+export type Answer = { status: "accepted" | "ignored"; because: string };
+
+/**
+ * POST /webhooks/<host>: verify, normalise, commit to the inbox, 202. Where several answers fit, the first of 404, 405,
+ * 415, 413, 408, 401, 400, 503, 202 is given.
+ */
+export function webhookRoute(options: WebhookOptions): RequestHandler {
+  const { maxBody = 25 * 1024 * 1024, slowBody = 30_000 } = options;
+  const readBody = bodyReader({ maxBody, slowBody });
+  const router = Router({ caseSensitive: true });
+  router.all("/webhooks/:host", async (request, response) => {
+    const key = request.params.host;
+    try {
+      const answer = await receive(options, readBody, key, request);
+      response.status(202).set("content-type", "application/json; charset=utf-8").end(JSON.stringify(answer));
+    } catch (error) {
+      if (error instanceof Aborted) return;
+      refuse(options, key, response, error);
+      discardRest(request, Math.min(slowBody, 5_000));
+    } finally {
+      if (response.headersSent) options.onAnswer?.(options.hosts.has(key) ? key : "unknown", response.statusCode);
+    }
+  });
+  return router;
+}
+
+async function receive(options: WebhookOptions, readBody: BodyReader, key: string, request: Request): Promise<Answer> {
+  const host = options.hosts.get(key);
+  if (host === undefined) throw new Problem(404, "No host of this name is configured.");
+  checkRequest(request);
+  const body = await readBody(request);
+  const reading = await host.readHints({ headers: singleHeaders(request), body });
+  const hints = wanted(options, key, reading);
+  if ("ignored" in hints) return { status: "ignored", because: hints.ignored };
+  await keep(options, hints);
+  tell(options, hints);
+  return { status: "accepted", because: hints.map((hint) => `${hint.event} is in the inbox`).join(", ") };
+}
+
+function checkRequest(request: Request): void {
+  if (request.method !== "POST") throw new Problem(405, "Webhooks are sent by POST.", { allow: "POST" });
+  const [type = ""] = (request.headers["content-type"] ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json") {
+    throw new Problem(415, "Only application/json is taken: choose it as the webhook's content type.");
+  }
+  if ((request.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity") {
+    throw new Problem(415, "A compressed body is not taken.", { "accept-encoding": "identity" });
+  }
+}
+
+function singleHeaders(request: Request): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value]),
+  );
+}
+
+function wanted(options: WebhookOptions, host: string, reading: Reading): StoredHint[] | { ignored: string } {
+  if ("ignored" in reading) return reading;
+  const accepted = reading.hints.filter(({ repo }) => options.accepts(host, repo.owner, repo.name));
+  if (accepted.length > 0) return accepted.map((hint) => stored(host, hint));
+  const names = reading.hints.map(({ repo }) => `${host}/${repo.owner}/${repo.name}`);
+  return { ignored: `${names.join(", ")} is not in 'repos' of the server configuration` };
+}
+
+function stored(host: string, { repo, event, deliveryId, ref, sha }: Hint): StoredHint {
+  const { hostId, owner, name, defaultBranch } = repo;
+  return { repo: { id: `${host}:${hostId}`, host, owner, name, defaultBranch }, event, deliveryId, ref, sha };
+}
+
+/** @throws Problem 503 unless the hints are committed. A commit that ends after that harms nothing: hints may repeat. */
+async function keep({ inbox, log, patience = 9_000 }: WebhookOptions, hints: StoredHint[]): Promise<void> {
+  const done = new AbortController();
+  const late = delay(patience, "late" as const, { signal: done.signal });
+  late.catch(() => {});
+  try {
+    const outcome = await Promise.race([inbox.add(hints), late]);
+    if (outcome === "late") throw new Error(`not committed within ${patience} ms`);
+  } catch (error) {
+    log.error("A webhook could not be kept: the ledger does not take it", { error });
+    const detail = error instanceof InboxFull ? "Too much waits for the ledger." : "The ledger cannot keep this now.";
+    throw new Problem(503, `${detail} Send it again.`, { "retry-after": "30" });
+  } finally {
+    done.abort();
+  }
+}
+
+function tell({ onHints, log }: WebhookOptions, hints: StoredHint[]): void {
+  try {
+    onHints(hints);
+  } catch (error) {
+    log.warn("Hints are kept, but could not be queued: the sweep will", { error });
+  }
+}
+
+function refuse({ log }: WebhookOptions, host: string, response: Response, error: unknown): void {
+  if (error instanceof Problem) {
+    if (error.status === 408) response.set("connection", "close");
+    sendProblem(response, error.status, error.message, error.headers);
+  } else if (error instanceof BadSignature) {
+    log.warn(`A webhook for '${host}' was refused: ${error.message}`);
+    sendProblem(response, 401, error.message);
+  } else if (error instanceof Malformed) {
+    sendProblem(response, 400, error.message);
+  } else {
+    log.error(`A webhook for '${host}' met a bug`, { error });
+    sendProblem(response, 500, "Something went wrong in deliverd. Its log has the reason.");
+  }
+}
