@@ -1,0 +1,28 @@
+import { readCredentials } from "../protocols/oci/credentials.ts";
+import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
+import { readRegistryUrl } from "../protocols/oci/names.ts";
+import type { Registry } from "../registry.ts";
+
+/** `registries.<key>` of type `docker-hub`. */
+export interface DockerHubConfig {
+  username?: string | undefined;
+  password?: string | undefined;
+  /** Left out: Docker Hub itself. */
+  url?: string | undefined;
+  checkRepository?: string | undefined;
+}
+
+/** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. @throws ConfigError `registry-url`, `registry-credentials` */
+export function dockerHubRegistry(key: string, config: DockerHubConfig, stock: Stock): Registry {
+  return new ImageRegistry(
+    {
+      key,
+      url: readRegistryUrl(key, config.url ?? "https://registry-1.docker.io"),
+      credentials: readCredentials(key, config),
+      pullHost: "docker.io",
+      // A push to a repository that is not there creates it, so none is tried that nobody named.
+      checkRepository: config.checkRepository ?? null,
+    },
+    stock,
+  );
+}

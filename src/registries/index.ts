@@ -1,0 +1,33 @@
+import { ConfigError } from "../delivery/errors.ts";
+import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
+import { type OciConfig, ociRegistry } from "./oci/index.ts";
+import type { Stock } from "./protocols/oci/image-registry.ts";
+import type { Registry } from "./registry.ts";
+
+/** One entry of `registries`. A type that is known but not served yet has only its name here. */
+export type RegistryConfig =
+  | ({ type: "oci" } & OciConfig)
+  | ({ type: "docker-hub" } & DockerHubConfig)
+  | { type: "ecr" | "artifactory" | "codeartifact" | "pypi" | "npm" | "maven" | "http" | "ami" };
+
+/**
+ * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
+ * @throws ConfigError `registry-type-not-yet`, `registry-url`, `registry-credentials`
+ */
+export function openRegistries(configs: Record<string, RegistryConfig>, stock: Stock): Map<string, Registry> {
+  return new Map(Object.entries(configs).map(([key, config]) => [key, openRegistry(key, config, stock)]));
+}
+
+function openRegistry(key: string, config: RegistryConfig, stock: Stock): Registry {
+  switch (config.type) {
+    case "oci":
+      return ociRegistry(key, config, stock);
+    case "docker-hub":
+      return dockerHubRegistry(key, config, stock);
+    default:
+      throw new ConfigError(
+        "registry-type-not-yet",
+        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci and docker-hub. Take the entry out.`,
+      );
+  }
+}

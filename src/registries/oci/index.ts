@@ -1,0 +1,31 @@
+import { readCredentials } from "../protocols/oci/credentials.ts";
+import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
+import { readRegistryUrl } from "../protocols/oci/names.ts";
+import type { Registry } from "../registry.ts";
+
+/** `registries.<key>` of type `oci`. */
+export interface OciConfig {
+  url: string;
+  username?: string | undefined;
+  password?: string | undefined;
+  /** PEM of a certificate authority to trust instead of the usual ones. */
+  ca?: string | undefined;
+  /** Where `check` tries the right to push. */
+  checkRepository?: string | undefined;
+}
+
+/** Any registry that speaks OCI distribution. @throws ConfigError `registry-url`, `registry-credentials` */
+export function ociRegistry(key: string, config: OciConfig, stock: Stock): Registry {
+  const url = readRegistryUrl(key, config.url);
+  return new ImageRegistry(
+    {
+      key,
+      url,
+      credentials: readCredentials(key, config),
+      ca: config.ca,
+      pullHost: url.host,
+      checkRepository: config.checkRepository ?? "deliverd-check",
+    },
+    stock,
+  );
+}

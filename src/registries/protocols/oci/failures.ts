@@ -1,0 +1,103 @@
+import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { type Answer, readBytes } from "./http.ts";
+
+/** Whom we were asking for what, for the person who reads the error. */
+export interface Question {
+  /** As in `registry hub (registry-1.docker.io)`. */
+  registry: string;
+  /** Null: the registry as a whole. */
+  repository: string | null;
+  /** As in `send a blob`. */
+  to: string;
+}
+
+const untrusted = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "EPROTO",
+]);
+
+/** What a request that got no answer comes to. An abort keeps its own reason. */
+export function withoutAnswer(question: Question, error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (error instanceof Refused || error instanceof TransientError) return error;
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  if (untrusted.has(code) || /^(?:ERR_TLS_|ERR_SSL_|CERT_)/.test(code)) {
+    return new Refused(
+      "registry-tls",
+      `${place(question)}: its TLS certificate is not accepted (${code}: ${plain(message)}). Renew it, or trust its authority with NODE_EXTRA_CA_CERTS, or write the url with the right scheme.`,
+      { cause: error },
+    );
+  }
+  return new TransientError(
+    "registry-unreachable",
+    `${place(question)}: no answer to the request to ${question.to} (${plain(message)})`,
+    { cause: error },
+  );
+}
+
+/** What an answer comes to that is not the one hoped for. */
+export async function unexpectedAnswer(question: Question, answer: Answer): Promise<Refused | TransientError> {
+  const { status, headers } = answer;
+  // An answer that breaks off still has its status, and that tells most.
+  const said = readErrors(await readBytes(answer, 64 * 1024).catch(() => Buffer.alloc(0)));
+  const told = `${place(question)} answered ${status} to the request to ${question.to}${said.text ? `: ${said.text}` : ""}`;
+  if (status === 429 || status === 408 || status >= 500) {
+    const code = status === 429 ? "registry-limited" : "registry-unavailable";
+    return new TransientError(code, told, { retryAfter: readRetryAfter(headers["retry-after"]) });
+  }
+  if (status === 401 || status === 403) {
+    return new Refused(
+      "registry-denied",
+      `${told}. Check username and password of this registry, and that they may push and pull ${question.repository ?? "there"}.`,
+    );
+  }
+  // The registry forgot an upload or collected a blob meanwhile: beginning again mends it.
+  if (
+    said.codes.some((code) => code.startsWith("BLOB_UPLOAD_") || code === "MANIFEST_BLOB_UNKNOWN") ||
+    status === 416
+  ) {
+    return new TransientError("registry-upload-lost", told);
+  }
+  if (status === 404) {
+    return new Refused(
+      "registry-name-unknown",
+      `${told}. Create ${question.repository ?? "it"} there, or correct the name.`,
+    );
+  }
+  return new Refused("registry-refused", told);
+}
+
+export function place({ registry, repository }: Pick<Question, "registry" | "repository">): string {
+  return repository === null ? registry : `${registry}, repository ${repository}`;
+}
+
+/** Seconds or a date (RFC 9110, 10.2.3) as ms from now. */
+export function readRetryAfter(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? null : Math.max(0, ms);
+}
+
+/** OCI distribution specification 1.1, "Error Codes"; a proxy in between may answer anything else. */
+function readErrors(bytes: Buffer): { codes: string[]; text: string } {
+  const text = bytes.toString("utf8");
+  try {
+    const { errors } = JSON.parse(text) as { errors: { code?: unknown; message?: unknown }[] };
+    const codes = errors.map(({ code }) => String(code));
+    return { codes, text: plain(errors.map(({ code, message }) => `${code} ${message ?? ""}`).join("; ")) };
+  } catch {
+    return { codes: [], text: text.startsWith("<") ? "" : plain(text) };
+  }
+}
+
+/** Another's words go into logs and pages: one short line, no control characters. */
+function plain(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
+    .trim()
+    .slice(0, 300);
+}

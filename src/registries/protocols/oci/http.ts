@@ -1,0 +1,106 @@
+import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import https from "node:https";
+import type { Readable } from "node:stream";
+
+/** One HTTP request, as it goes over the wire. */
+export interface Order {
+  method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  url: URL;
+  headers: OutgoingHttpHeaders;
+  body?: Body | undefined;
+  signal: AbortSignal;
+}
+
+export interface Body {
+  /** Bytes. */
+  length: number;
+  /** The same bytes at every call: an attempt may have to be made again. */
+  open(): Readable;
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  stream: IncomingMessage;
+}
+
+export type Send = (order: Order) => Promise<Answer>;
+
+const maxSockets = 8;
+
+/**
+ * Opens a pool of connections.
+ * @param options.ca PEM of a certificate authority to trust instead of the usual ones
+ * @param options.stall ms without a byte in either direction that end a request
+ */
+export function openTransport(options: { ca?: string | undefined; stall: number }): Send {
+  const agents = {
+    plain: new http.Agent({ keepAlive: true, maxSockets }),
+    secure: new https.Agent({ keepAlive: true, maxSockets, ...(options.ca === undefined ? {} : { ca: options.ca }) }),
+  };
+  return async (order) => {
+    // The other side may close an idle connection at the very moment we use it again: that says nothing about the request.
+    for (let stale = 0; stale < maxSockets; stale++) {
+      try {
+        return await attempt(order, agents, options.stall);
+      } catch (error) {
+        if (!(error instanceof StaleConnection)) throw error;
+      }
+    }
+    return attempt(order, agents, options.stall);
+  };
+}
+
+class StaleConnection extends Error {}
+
+function attempt(
+  { method, url, headers, body, signal }: Order,
+  agents: { plain: http.Agent; secure: https.Agent },
+  stall: number,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = { method, signal, headers: body ? { ...headers, "Content-Length": body.length } : headers };
+    const request =
+      url.protocol === "https:"
+        ? https.request(url, { ...options, agent: agents.secure })
+        : http.request(url, { ...options, agent: agents.plain });
+    const source = body?.open();
+    request.setTimeout(stall, () =>
+      request.destroy(
+        Object.assign(new Error(`no byte moved for ${Math.round(stall / 1000)} s`), { code: "ETIMEDOUT" }),
+      ),
+    );
+    request.once("error", (error: NodeJS.ErrnoException) => {
+      source?.destroy();
+      const isStale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+      reject(isStale ? new StaleConnection(error.message, { cause: error }) : error);
+    });
+    request.once("response", (stream) => {
+      if (source && !request.writableFinished) {
+        // Refused before all was sent: the rest would only delay the answer, and the connection cannot be used again.
+        source.unpipe(request);
+        source.destroy();
+        stream.once("close", () => request.destroy());
+      }
+      resolve({ status: stream.statusCode ?? 0, headers: stream.headers, stream });
+    });
+    if (!source) {
+      request.end();
+      return;
+    }
+    source.once("error", (error) => request.destroy(error));
+    source.pipe(request);
+  });
+}
+
+/** The whole body. @throws where it breaks off, or is larger than `maxBytes` */
+export async function readBytes({ stream }: Answer, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

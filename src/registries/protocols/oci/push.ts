@@ -1,0 +1,83 @@
+import { Transform } from "node:stream";
+import { TransientError } from "../../../delivery/errors.ts";
+import type { Digest } from "../../../delivery/types.ts";
+import type { Run } from "../../../run.ts";
+import type { Descriptor } from "../../../store/manifest.ts";
+import type { Content, Store } from "../../../store/store.ts";
+import type { RegistryClient } from "./client.ts";
+
+export interface Push {
+  client: RegistryClient;
+  store: Store;
+  content: Content;
+  repository: string;
+  /** A repository of the same registry that holds the blob; null: none is known. */
+  holderOf: (digest: Digest) => Promise<string | null>;
+  /** Begins each line of the log. */
+  label: string;
+  run: Run;
+}
+
+const blobsAtOnce = 3;
+
+/** Sends what the registry does not have yet: blobs, and the manifests that an index lists. Nothing gets a name by it. */
+export async function pushContent(push: Push): Promise<void> {
+  const { client, content, repository, run } = push;
+  const waiting = [...content.blobs];
+  const failures: unknown[] = [];
+  const work = async () => {
+    // After a failure what is under way is still finished, so that the next try finds it there.
+    for (let blob = waiting.shift(); blob && failures.length === 0; blob = waiting.shift()) {
+      await pushBlob(push, blob).catch((error) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: blobsAtOnce }, work));
+  if (failures.length > 0) throw failures[0];
+  for (const manifest of content.manifests.slice(0, -1)) {
+    await client.putManifest(repository, manifest.digest, manifest, run.signal);
+  }
+}
+
+async function pushBlob({ client, store, repository, holderOf, label, run }: Push, blob: Descriptor): Promise<void> {
+  const { digest, size } = blob;
+  const short = `${digest.slice(0, "sha256:".length + 12)}…`;
+  const progress = progressOf(`${label}: pushing ${short}`, size, run);
+  const body = { length: size, open: () => store.open(digest).pipe(progress()) };
+  for (let attempt = 1; ; attempt++) {
+    if (await client.hasBlob(repository, digest, run.signal))
+      return run.log.line(`${label}: ${short} is there already`);
+    if (!(await store.has(digest))) throw new TransientError("content-gone", `The store no longer has ${digest}.`);
+    try {
+      const how = await client.putBlob(repository, digest, body, run.signal, await holderOf(digest));
+      return run.log.line(
+        `${label}: ${short} ${how === "sent" ? `pushed, ${megabytes(size)} MB` : "is there already, in another repository"}`,
+      );
+    } catch (error) {
+      const isCut = error instanceof TransientError && error.code === "registry-unreachable";
+      if (!isCut || attempt === 2) throw error;
+      run.log.line(`${label}: ${short} was cut off, once more from the start`);
+    }
+  }
+}
+
+/** Counts what passes, and tells it at most once a second. */
+function progressOf(what: string, size: number, run: Run): () => Transform {
+  let told = run.clock.now();
+  return () => {
+    let sent = 0;
+    return new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        sent += chunk.length;
+        if (run.clock.now() - told >= 1000) {
+          told = run.clock.now();
+          run.log.line(`${what} ${megabytes(sent)} of ${megabytes(size)} MB`);
+        }
+        done(null, chunk);
+      },
+    });
+  };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
+}

@@ -1,0 +1,11 @@
+import { createHash } from "node:crypto";
+import type { Digest } from "../delivery/types.ts";
+
+/** The only algorithm taken: every registry and engine speaks it, and a second one would give one content two names. */
+export function isDigest(text: string): boolean {
+  return /^sha256:[0-9a-f]{64}$/.test(text);
+}
+
+export function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
