@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Express, type RequestHandler } from "express";
-import { type ErrorLog, notFound, problemHandler } from "./problem.ts";
+import type { Log } from "../log.ts";
+import { notFound, problemHandler } from "./problem.ts";
 
 export interface AppRoutes {
   /** webhookRoute(); a worker by itself has none. */
@@ -11,7 +12,7 @@ export interface AppRoutes {
   health: RequestHandler;
   api?: RequestHandler;
   web?: RequestHandler;
-  log: ErrorLog;
+  log: Log;
 }
 
 /** The one Express app. Webhooks come first: nothing may read their body, or cost time, before the signature is checked. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type RequestHandler, type Response, Router } from "express";
+import type { Log } from "../log.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** One thing that readiness rests on. */
@@ -14,7 +15,7 @@ export interface HealthCheck {
 export interface HealthOptions {
   checks: HealthCheck[];
   metrics: Metrics;
-  log: { warn(message: string, details?: object): void };
+  log: Log;
   /** ms that one check may take. */
   patience?: number;
 }

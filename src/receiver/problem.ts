@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { Log } from "../log.ts";
 
 /** An answer that is not a success, to be thrown by a route. The detail is for the caller: it must hold no secret. */
 export class Problem extends Error {
@@ -27,13 +28,8 @@ export const notFound: RequestHandler = (_request, response) => {
   sendProblem(response, 404, "There is nothing at this path.");
 };
 
-/** What the error handler tells the operator, with the stack that the caller must not see. */
-export interface ErrorLog {
-  error(message: string, details: { error: unknown }): void;
-}
-
 /** The app's last handler. Express marks what a request itself got wrong with a 4xx status; all else is ours. */
-export function problemHandler(log: ErrorLog): ErrorRequestHandler {
+export function problemHandler(log: Log): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const status = statusOf(error);
     if (status >= 500) log.error(`${request.method} ${request.path} failed`, { error });

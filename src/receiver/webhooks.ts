@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { BadSignature, type Hint, type Host, Malformed, type Reading } from "../hosts/host.ts";
+import type { Log } from "../log.ts";
 import { Aborted, type BodyReader, bodyReader, discardRest } from "./body.ts";
 import { type Inbox, InboxFull, type StoredHint } from "./inbox.ts";
 import { Problem, sendProblem } from "./problem.ts";
@@ -15,7 +16,7 @@ export interface WebhookOptions {
   onHints(hints: StoredHint[]): void;
   /** Told of every answer, for the metrics. */
   onAnswer?(host: string, status: number): void;
-  log: { warn(message: string, details?: object): void; error(message: string, details?: object): void };
+  log: Log;
   /** Bytes; 25 MB, the most that GitHub sends, if left out. */
   maxBody?: number;
   /** ms that a whole body may take; 30 s if left out. */

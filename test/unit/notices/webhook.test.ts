@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
+import { Webhook } from "standardwebhooks";
+import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
+import { openNotifiers } from "../../../src/notices/index.ts";
+import { webhookNotifier } from "../../../src/notices/webhook.ts";
+
+const SECRET = `whsec_${Buffer.from("a key of at least 24 bytes, only for tests").toString("base64")}`;
+const notice = {
+  id: "notice-1",
+  event: {
+    specversion: "1.0",
+    id: "notice-1",
+    type: "dev.deliverd.release.ready",
+    source: "/deliverd",
+    data: { über: "ä" },
+  },
+};
+
+interface Seen {
+  method: string | undefined;
+  path: string | undefined;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** A receiver that keeps what it is sent, and answers as told. */
+async function receiver(answer: (response: ServerResponse) => void) {
+  const seen: Seen[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    seen.push({
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+      body: Buffer.concat(chunks).toString(),
+    });
+    answer(response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  };
+  return { origin, seen, close };
+}
+
+describe("A webhook notice", () => {
+  let close: () => Promise<void> = async () => {};
+  afterEach(() => close());
+
+  async function started(answer: (response: ServerResponse) => void) {
+    const server = await receiver(answer);
+    close = server.close;
+    return server;
+  }
+
+  async function failure(
+    answer: (response: ServerResponse) => void,
+    { path = "/ready", timeout = 2_000 }: { path?: string; timeout?: number } = {},
+  ): Promise<Error> {
+    const { origin } = await started(answer);
+    const notifier = webhookNotifier({ url: origin + path, secret: SECRET, timeout });
+    return notifier.send(notice, new AbortController().signal).then(
+      () => assert.fail("was taken"),
+      (error: Error) => error,
+    );
+  }
+
+  it("is a structured CloudEvent whose signature the Standard Webhooks library verifies", async () => {
+    const { origin, seen } = await started((response) => response.writeHead(204).end());
+    const [notifier] = openNotifiers([{ type: "webhook", url: `${origin}/ready?key=1`, secret: SECRET }]);
+    await notifier?.send(notice, new AbortController().signal);
+    const [request] = seen;
+    assert.ok(request);
+    assert.equal(request.method, "POST");
+    assert.equal(request.path, "/ready?key=1");
+    assert.equal(request.headers["content-type"], "application/cloudevents+json");
+    assert.equal(request.headers["webhook-id"], "notice-1");
+    const verified = new Webhook(SECRET).verify(request.body, request.headers as Record<string, string>);
+    assert.deepEqual(verified, notice.event);
+    const otherKey = new Webhook(`whsec_${Buffer.from("another key").toString("base64")}`);
+    assert.throws(() => otherKey.verify(request.body, request.headers as Record<string, string>));
+  });
+
+  it("bears the same id when it is sent again", async () => {
+    const { origin, seen } = await started((response) => response.writeHead(200).end());
+    const notifier = webhookNotifier({ url: origin, secret: SECRET });
+    for (let i = 0; i < 2; i++) await notifier.send(notice, new AbortController().signal);
+    assert.deepEqual(
+      seen.map(({ headers }) => headers["webhook-id"]),
+      ["notice-1", "notice-1"],
+    );
+  });
+
+  for (const status of [400, 401, 404, 408, 422, 425, 429, 500, 503]) {
+    it(`is to be sent again after a ${status}`, async () => {
+      const error = await failure((response) => response.writeHead(status).end("no"));
+      assert.ok(error instanceof TransientError);
+      assert.equal(error.retryAfter, null);
+      assert.match(error.message, new RegExp(`/ready answered ${status}`));
+    });
+  }
+
+  it("waits as the receiver asks, in seconds or until a date", async () => {
+    const seconds = await failure((response) => response.writeHead(503, { "retry-after": "7" }).end());
+    assert.ok(seconds instanceof TransientError);
+    assert.equal(seconds.retryAfter, 7_000);
+    await close();
+    const date = new Date(Date.now() + 60_000).toUTCString();
+    const dated = await failure((response) => response.writeHead(429, { "retry-after": date }).end());
+    assert.ok(dated instanceof TransientError && dated.retryAfter !== null);
+    assert.ok(dated.retryAfter > 50_000 && dated.retryAfter <= 60_000, `${dated.retryAfter}`);
+  });
+
+  it("is given up after a 410", async () => {
+    const error = await failure((response) => response.writeHead(410).end());
+    assert.ok(error instanceof Refused);
+    assert.equal(error.code, "notice-gone");
+  });
+
+  it("follows no redirect, not even to the same host", async () => {
+    const { origin, seen } = await started((response) => response.writeHead(307, { location: "/elsewhere" }).end());
+    const sent = webhookNotifier({ url: `${origin}/ready`, secret: SECRET }).send(notice, new AbortController().signal);
+    await assert.rejects(sent, { code: "notice-redirected" });
+    assert.deepEqual(
+      seen.map(({ path }) => path),
+      ["/ready"],
+    );
+  });
+
+  it("is to be sent again where nobody listens, answers or lets go", async () => {
+    const { origin, close: shut } = await receiver(() => {});
+    await shut();
+    const unheard = webhookNotifier({ url: origin, secret: SECRET }).send(notice, new AbortController().signal);
+    await assert.rejects(unheard, { name: "TransientError", message: /ECONNREFUSED/ });
+    const silent = await failure(() => {}, { timeout: 50 });
+    assert.ok(silent instanceof TransientError);
+    assert.match(silent.message, /timeout/);
+  });
+
+  it("ends at once when its caller stops", async () => {
+    const stop = new AbortController();
+    const { origin } = await started(() => stop.abort());
+    await assert.rejects(webhookNotifier({ url: origin, secret: SECRET }).send(notice, stop.signal), TransientError);
+  });
+
+  it("never shows the URL's query or the secret", async () => {
+    const error = await failure((response) => response.writeHead(500).end(), { path: "/ready?token=hidden-7" });
+    assert.doesNotMatch(inspect(error, { depth: 20, showHidden: true }), /hidden-7/);
+    const notifier = webhookNotifier({ url: "https://deployer.example.com/ready?token=hidden-7", secret: SECRET });
+    assert.equal(notifier.target, "https://deployer.example.com/ready");
+  });
+
+  for (const [what, url, secret] of [
+    ["a secret of another form", "https://d.example.com", "hunter2-hidden"],
+    ["an empty secret", "https://d.example.com", "whsec_"],
+    ["a URL with a password", "https://me:hidden@d.example.com", SECRET],
+    ["a URL of another scheme", "file:///etc/hidden", SECRET],
+    ["no URL", "hidden", SECRET],
+  ] as const) {
+    it(`is refused at start with ${what}, which the message does not repeat`, () => {
+      assert.throws(
+        () => webhookNotifier({ url, secret }),
+        (error) => error instanceof ConfigError && !error.message.includes("hidden"),
+      );
+    });
+  }
+});
