@@ -1,0 +1,147 @@
+import type { Selectable } from "kysely";
+import type { BaseImage } from "../builders/builder.ts";
+import type { ArtifactKind, Digest } from "../delivery/types.ts";
+import { holdFence } from "./leases.ts";
+import type { Db, Tx } from "./ledger.ts";
+import type { ArtifactState, Schema } from "./schema.ts";
+
+type Row = Selectable<Schema["artifacts"]>;
+
+/** One artifact of a delivery. Its digest is final once `pinnedFence` is set. */
+export type DeliveryArtifact = Omit<Row, "bases"> & { bases: BaseImage[] | null };
+
+/** What was frozen, and on which host's store (`frozenOn`) it lies. */
+export interface FrozenContent {
+  digest: Digest;
+  mediaType: string;
+  size: number;
+  frozenOn: string;
+  bases?: BaseImage[];
+}
+
+/** Notes what a delivery is to make, in this order; what is known of an artifact stays. */
+export async function saveArtifacts(
+  ledger: Db,
+  deliveryId: string,
+  artifacts: readonly { name: string; kind: ArtifactKind }[],
+): Promise<void> {
+  if (artifacts.length === 0) return;
+  await ledger.db
+    .insertInto("artifacts")
+    .values(
+      artifacts.map(({ name, kind }, position) => {
+        return { deliveryId, name, kind, position, state: "pending" as const, because: "" };
+      }),
+    )
+    .onConflict((conflict) => conflict.columns(["deliveryId", "name"]).doNothing())
+    .execute();
+}
+
+/** In the pipeline's order. */
+export async function artifactsOf(ledger: Db, deliveryId: string): Promise<DeliveryArtifact[]> {
+  const rows = await ledger.db
+    .selectFrom("artifacts")
+    .selectAll()
+    .where("deliveryId", "=", deliveryId)
+    .orderBy("position")
+    .execute();
+  return rows.map(fromRow);
+}
+
+/** @returns false: there is no such artifact, or the fence is stale */
+export function setArtifactState(
+  ledger: Db,
+  deliveryId: string,
+  name: string,
+  change: { state: ArtifactState; because: string; fence?: number | undefined },
+): Promise<boolean> {
+  const { state, because, fence } = change;
+  return ledger.transaction(async (tx) => {
+    if (fence !== undefined && !(await holdFence(tx, deliveryId, fence))) return false;
+    const result = await ofDelivery(tx, deliveryId, name).set({ state, because }).executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  });
+}
+
+/**
+ * Notes what `prepare` made. Nothing outside knows it yet: a later freeze may replace it until a digest is pinned.
+ * @returns false: the fence is stale, or another digest is pinned
+ */
+export async function noteFrozen(
+  ledger: Db,
+  deliveryId: string,
+  name: string,
+  fence: number,
+  content: FrozenContent,
+): Promise<boolean> {
+  return ledger.transaction(async (tx) => {
+    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    const result = await ofDelivery(tx, deliveryId, name)
+      .set({ ...columnsOf(content), state: "frozen", because: "" })
+      .where((eb) => eb.or([eb("pinnedFence", "is", null), eb("digest", "=", content.digest)]))
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  });
+}
+
+/** `same`: it was pinned already · `other:<digest>`: another is final, take that · `stale`: the lease is another's, name nothing. */
+export type Pinning = "pinned" | "same" | "stale" | `other:${Digest}`;
+
+/** Makes the digest final, before the first name is written anywhere. */
+export function pinDigest(
+  ledger: Db,
+  deliveryId: string,
+  name: string,
+  fence: number,
+  content: FrozenContent,
+): Promise<Pinning> {
+  return ledger.transaction(async (tx): Promise<Pinning> => {
+    if (!(await holdFence(tx, deliveryId, fence))) return "stale";
+    const result = await ofDelivery(tx, deliveryId, name)
+      .set({ ...columnsOf(content), pinnedFence: fence })
+      .where("pinnedFence", "is", null)
+      .executeTakeFirst();
+    if (result.numUpdatedRows > 0n) return "pinned";
+    const row = await tx.db
+      .selectFrom("artifacts")
+      .select("digest")
+      .where("deliveryId", "=", deliveryId)
+      .where("name", "=", name)
+      .executeTakeFirst();
+    if (!row?.digest) throw new Error(`delivery ${deliveryId} has no artifact ${name} to pin`);
+    if (row.digest !== content.digest) return `other:${row.digest}`;
+    // The bytes may have been made again elsewhere, after the host that held them was lost.
+    await ofDelivery(tx, deliveryId, name).set({ frozenOn: content.frozenOn }).execute();
+    return "same";
+  });
+}
+
+/** Takes a pinned digest back, as long as nothing stands under any name. @returns false: something does, or the fence is stale */
+export function unpin(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
+  return ledger.transaction(async (tx) => {
+    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    const result = await ofDelivery(tx, deliveryId, name)
+      .set({ digest: null, mediaType: null, size: null, frozenOn: null, pinnedFence: null, bases: null })
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb.selectFrom("locations").select("tag").where("deliveryId", "=", deliveryId).where("artifact", "=", name),
+          ),
+        ),
+      )
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  });
+}
+
+function ofDelivery(tx: Tx, deliveryId: string, name: string) {
+  return tx.db.updateTable("artifacts").where("deliveryId", "=", deliveryId).where("name", "=", name);
+}
+
+function columnsOf({ digest, mediaType, size, frozenOn, bases }: FrozenContent) {
+  return { digest, mediaType, size, frozenOn, ...(bases && { bases: JSON.stringify(bases) }) };
+}
+
+function fromRow({ bases, ...row }: Row): DeliveryArtifact {
+  return { ...row, bases: bases === null ? null : (JSON.parse(bases) as BaseImage[]) };
+}

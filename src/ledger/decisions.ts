@@ -1,0 +1,54 @@
+import { type Selectable, sql } from "kysely";
+import type { Decision, RepoId, Sha } from "../delivery/types.ts";
+import type { Db } from "./ledger.ts";
+import type { Schema } from "./schema.ts";
+import { now } from "./sql.ts";
+
+export type StoredDecision = Selectable<Schema["decisions"]>;
+
+/** Keeps a decision where it differs from the commit's last one. @returns whether it did */
+export async function recordDecision(ledger: Db, repoId: RepoId, sha: Sha, decision: Decision): Promise<boolean> {
+  const { action, because } = decision;
+  const result = await ledger.db
+    .insertInto("decisions")
+    .columns(["repoId", "sha", "at", "action", "because"])
+    .expression(
+      ledger.db
+        .selectNoFrom([
+          sql`cast(${repoId} as text)`.as("repoId"),
+          sql`cast(${sha} as text)`.as("sha"),
+          now(ledger).as("at"),
+          sql`cast(${action} as text)`.as("action"),
+          sql`cast(${because} as text)`.as("because"),
+        ])
+        .where((eb) => eb.not(eb.exists(lastIs(ledger, repoId, sha, decision)))),
+    )
+    .executeTakeFirst();
+  return Number(result.numInsertedOrUpdatedRows ?? 0n) > 0;
+}
+
+function lastIs(ledger: Db, repoId: RepoId, sha: Sha, { action, because }: Decision) {
+  const last = ledger.db
+    .selectFrom("decisions")
+    .select(["action", "because"])
+    .where("repoId", "=", repoId)
+    .where("sha", "=", sha)
+    .orderBy("id", "desc")
+    .limit(1);
+  return ledger.db
+    .selectFrom(last.as("last"))
+    .select("last.action")
+    .where("last.action", "=", action)
+    .where("last.because", "=", because);
+}
+
+/** Oldest first. */
+export function decisionsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<StoredDecision[]> {
+  return ledger.db
+    .selectFrom("decisions")
+    .selectAll()
+    .where("repoId", "=", repoId)
+    .where("sha", "=", sha)
+    .orderBy("id")
+    .execute();
+}

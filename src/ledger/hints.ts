@@ -1,0 +1,147 @@
+import { type ExpressionBuilder, type Selectable, sql } from "kysely";
+import type { RepoId, Sha } from "../delivery/types.ts";
+import type { Db, Tx } from "./ledger.ts";
+import { noteRepos, type SeenRepo } from "./repos.ts";
+import type { Schema } from "./schema.ts";
+import { chunks, now } from "./sql.ts";
+
+export interface NewHint {
+  repo: SeenRepo;
+  event: string;
+  /** The host's id of the request. Not signed: for people only. */
+  deliveryId: string;
+  /** Full ref. */
+  ref: string | null;
+  sha: Sha | null;
+}
+
+export type StoredHint = Selectable<Schema["hints"]>;
+
+/** What an evaluation answers: hints that name this sha, hints that name no sha but this ref; neither: hints that name nothing. */
+export interface HintTarget {
+  sha?: Sha | undefined;
+  ref?: string | undefined;
+}
+
+/** Any number that no other advisory lock of this database uses. */
+const HINTS_LOCK = 7_306_001;
+
+/** Commits them all, with the repos they name, in one transaction. @returns their ids, rising */
+export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[]> {
+  return ledger.transaction(async (tx) => {
+    await writeInOrder(tx);
+    await noteRepos(
+      tx,
+      hints.map((hint) => hint.repo),
+    );
+    const ids: number[] = [];
+    for (const some of chunks(hints)) {
+      const rows = await tx.db
+        .insertInto("hints")
+        .values(
+          some.map(({ repo, event, deliveryId, ref, sha }) => {
+            return { repoId: repo.id, event, deliveryId, ref, sha, receivedAt: now(tx) };
+          }),
+        )
+        .returning("id")
+        .execute();
+      ids.push(...rows.map((row) => row.id));
+    }
+    return ids.sort((a, b) => a - b);
+  });
+}
+
+/**
+ * Ids must become visible in their order, else a hint that commits late would lie below an id that an evaluation has read
+ * before it, and be marked done unseen. SQLite has one writer anyway.
+ */
+async function writeInOrder(tx: Tx): Promise<void> {
+  if (tx.dialect === "postgres") await sql`select pg_advisory_xact_lock(${sql.lit(HINTS_LOCK)})`.execute(tx.db);
+}
+
+/** Oldest first. @param minAge only those received at least so many ms ago */
+export function undoneHints(ledger: Db, limit: number, minAge = 0): Promise<StoredHint[]> {
+  return ledger.db
+    .selectFrom("hints")
+    .selectAll()
+    .where("doneAt", "is", null)
+    .where((eb) => eb("receivedAt", "<=", eb(now(ledger), "-", minAge)))
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+}
+
+/** Oldest first. */
+export function undoneHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): Promise<StoredHint[]> {
+  return ledger.db
+    .selectFrom("hints")
+    .selectAll()
+    .where("repoId", "=", repoId)
+    .where("doneAt", "is", null)
+    .where((eb) => answeredBy(eb, target))
+    .orderBy("id")
+    .execute();
+}
+
+export async function countUndoneHints(ledger: Db): Promise<number> {
+  const row = await ledger.db
+    .selectFrom("hints")
+    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .where("doneAt", "is", null)
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
+/** The newest id of all, 0 for none. To be read before an evaluation reads anything else: see markHintsDone. */
+export async function lastHintId(ledger: Db): Promise<number> {
+  const row = await ledger.db
+    .selectFrom("hints")
+    .select((eb) => eb.fn.max("id").as("id"))
+    .executeTakeFirst();
+  return row?.id ?? 0;
+}
+
+/**
+ * Marks what an evaluation has answered. @param upTo lastHintId() as it was when the evaluation began: a hint that came
+ * later may tell of something that it has not seen. @returns how many were marked
+ */
+export async function markHintsDone(
+  ledger: Db,
+  repoId: RepoId,
+  target: HintTarget,
+  upTo: number,
+  because: string,
+): Promise<number> {
+  const result = await ledger.db
+    .updateTable("hints")
+    .set({ doneAt: now(ledger), because })
+    .where("repoId", "=", repoId)
+    .where("doneAt", "is", null)
+    .where("id", "<=", upTo)
+    .where((eb) => answeredBy(eb, target))
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+/** What came in for this commit, by its sha or by one of these refs alone; the newest 200, newest first. */
+export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly string[]): Promise<StoredHint[]> {
+  return ledger.db
+    .selectFrom("hints")
+    .selectAll()
+    .where("repoId", "=", repoId)
+    .where((eb) => {
+      const byRef = refs.length === 0 ? [] : [eb.and([eb("sha", "is", null), eb("ref", "in", refs)])];
+      return eb.or([eb("sha", "=", sha), ...byRef]);
+    })
+    .orderBy("id", "desc")
+    .limit(200)
+    .execute();
+}
+
+function answeredBy(eb: ExpressionBuilder<Schema, "hints">, { sha, ref }: HintTarget) {
+  const noSha = eb("sha", "is", null);
+  if (sha === undefined && ref === undefined) return eb.and([noSha, eb("ref", "is", null)]);
+  const bySha = sha === undefined ? [] : [eb("sha", "=", sha)];
+  const byRef = ref === undefined ? [] : [eb.and([noSha, eb("ref", "=", ref)])];
+  return eb.or([...bySha, ...byRef]);
+}

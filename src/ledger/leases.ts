@@ -1,0 +1,153 @@
+import { type Selectable, sql } from "kysely";
+import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
+import type { Db, Tx } from "./ledger.ts";
+import type { AttemptOutcome, Schema } from "./schema.ts";
+import { fromNow, now } from "./sql.ts";
+
+export type Attempt = Selectable<Schema["attempts"]>;
+
+export interface Claim {
+  /** Above that of every earlier holder. */
+  fence: number;
+  /** Which attempt this is, from 1. */
+  attempt: number;
+}
+
+/**
+ * Takes the lease of a delivery that is due. Of any number of processes that try, one gets it.
+ * @param ttl ms by the store's clock, until others may take it. @returns null: another has it, or it is not due
+ */
+export function claim(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
+  return ledger.transaction(async (tx) => {
+    const row = await tx.db
+      .updateTable("deliveries")
+      .set((eb) => ({
+        fence: eb("fence", "+", 1),
+        attempts: eb("attempts", "+", 1),
+        leaseOwner: owner,
+        leaseUntil: fromNow(tx, ttl),
+        retryAt: null,
+        updatedAt: now(tx),
+      }))
+      .where("id", "=", id)
+      .where(due(tx))
+      .returning(["fence", "attempts"])
+      .executeTakeFirst();
+    if (row === undefined) return null;
+    await endOpenAttempts(tx, [id]);
+    const attempt = { deliveryId: id, fence: row.fence, owner, startedAt: now(tx) };
+    await tx.db.insertInto("attempts").values(attempt).execute();
+    return { fence: row.fence, attempt: row.attempts };
+  });
+}
+
+/** Holds the lease for another `ttl` ms. Not held: it was lost to another, or the delivery was ended from outside. */
+export async function renew(
+  ledger: Db,
+  id: string,
+  fence: number,
+  ttl: number,
+): Promise<{ held: boolean; cancelRequested: boolean }> {
+  const row = await ledger.db
+    .updateTable("deliveries")
+    .set({ leaseUntil: fromNow(ledger, ttl) })
+    .where("id", "=", id)
+    .where("fence", "=", fence)
+    .where("leaseOwner", "is not", null)
+    .returning("cancelRequested")
+    .executeTakeFirst();
+  return { held: row !== undefined, cancelRequested: row?.cancelRequested === 1 };
+}
+
+export interface AttemptEnd {
+  outcome: AttemptOutcome;
+  errorCode?: string | null;
+  message?: string | null;
+  /** Not to be claimed before so many ms from now. */
+  retryIn?: number | null;
+}
+
+/** Ends the attempt in the record, and gives the lease back. @returns whether the lease was still ours */
+export function finishAttempt(ledger: Db, id: string, fence: number, end: AttemptEnd): Promise<boolean> {
+  const { outcome, errorCode = null, message = null, retryIn = null } = end;
+  return ledger.transaction(async (tx) => {
+    const freed = await tx.db
+      .updateTable("deliveries")
+      .set({ leaseOwner: null, leaseUntil: null, retryAt: fromNow(tx, retryIn), updatedAt: now(tx) })
+      .where("id", "=", id)
+      .where("fence", "=", fence)
+      .executeTakeFirst();
+    await tx.db
+      .updateTable("attempts")
+      .set({ endedAt: now(tx), outcome, errorCode, message })
+      .where("deliveryId", "=", id)
+      .where("fence", "=", fence)
+      .execute();
+    return freed.numUpdatedRows > 0n;
+  });
+}
+
+/** Frees the leases of processes that are known to be dead. @returns the deliveries */
+export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]> {
+  return ledger.transaction(async (tx) => {
+    const rows = await tx.db
+      .updateTable("deliveries")
+      .set({ leaseOwner: null, leaseUntil: null, updatedAt: now(tx) })
+      .where((eb) => eb(eb.fn("substr", ["leaseOwner", sql.lit(1), sql.lit(ownerPrefix.length)]), "=", ownerPrefix))
+      .returning("id")
+      .execute();
+    const ids = rows.map((row) => row.id);
+    await endOpenAttempts(tx, ids);
+    return ids;
+  });
+}
+
+/** Deliveries that are due and that nobody works on, oldest first. */
+export async function orphans(ledger: Db, limit = 1_000): Promise<Delivery[]> {
+  const rows = await ledger.db
+    .selectFrom("deliveries")
+    .selectAll()
+    .where(due(ledger))
+    .orderBy("createdAt")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(fromRow);
+}
+
+/** In their order. */
+export function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
+  return ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence").execute();
+}
+
+/**
+ * Checks the fence and keeps it until the transaction ends: nobody claims the delivery meanwhile.
+ * @returns false: the fence is stale, and the caller must write nothing
+ */
+export async function holdFence(tx: Tx, id: string, fence: number): Promise<boolean> {
+  const result = await tx.db
+    .updateTable("deliveries")
+    .set({ updatedAt: now(tx) })
+    .where("id", "=", id)
+    .where("fence", "=", fence)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+function due(ledger: Db) {
+  const at = now(ledger);
+  const states = sql.join(ACTIVE.map((state) => sql.lit(state)));
+  return sql<boolean>`state in (${states}) and cancel_requested = 0
+    and (lease_until is null or lease_until <= ${at}) and (retry_at is null or retry_at <= ${at})`;
+}
+
+/** An attempt that nobody ended was cut short: its process died, or was stopped past its lease. */
+async function endOpenAttempts(tx: Tx, ids: string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.db
+    .updateTable("attempts")
+    .set({ endedAt: now(tx), outcome: "lost" })
+    .where("deliveryId", "in", ids)
+    .where("endedAt", "is", null)
+    .execute();
+}

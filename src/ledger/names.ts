@@ -1,0 +1,106 @@
+import type { Selectable } from "kysely";
+import type { ArtifactName, Digest, RepoId } from "../delivery/types.ts";
+import type { Db } from "./ledger.ts";
+import type { Schema } from "./schema.ts";
+import { now } from "./sql.ts";
+
+type Row = Selectable<Schema["locations"]>;
+
+/** What stands under a name, as it was read back. */
+export type StoredLocation = Omit<Row, "immutable"> & { immutable: boolean };
+
+/** A name in a registry belongs to the repo that published it first. */
+export async function ownName(
+  ledger: Db,
+  registry: string,
+  repository: string,
+  repoId: RepoId,
+): Promise<{ ok: true } | { ok: false; belongsTo: RepoId }> {
+  await ledger.db
+    .insertInto("nameOwners")
+    .values({ registry, repository, repoId, at: now(ledger) })
+    .onConflict((conflict) => conflict.columns(["registry", "repository"]).doNothing())
+    .execute();
+  const owner = await ledger.db
+    .selectFrom("nameOwners")
+    .select("repoId")
+    .where("registry", "=", registry)
+    .where("repository", "=", repository)
+    .executeTakeFirstOrThrow();
+  return owner.repoId === repoId ? { ok: true } : { ok: false, belongsTo: owner.repoId };
+}
+
+/**
+ * Notes what was read back under a name. A moving name moves; an immutable one stays what it was first.
+ * @returns false: the name is immutable and stands for another digest
+ */
+export async function noteLocation(ledger: Db, location: Omit<StoredLocation, "at">): Promise<boolean> {
+  const row = await ledger.db
+    .insertInto("locations")
+    .values({ ...location, immutable: location.immutable ? 1 : 0, at: now(ledger) })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["registry", "repository", "tag"])
+        .doUpdateSet((eb) => ({
+          immutable: eb.ref("excluded.immutable"),
+          deliveryId: eb.ref("excluded.deliveryId"),
+          artifact: eb.ref("excluded.artifact"),
+          repoId: eb.ref("excluded.repoId"),
+          digest: eb.ref("excluded.digest"),
+          url: eb.ref("excluded.url"),
+          pull: eb.ref("excluded.pull"),
+          at: eb.ref("excluded.at"),
+        }))
+        .where("locations.immutable", "=", 0),
+    )
+    .returning("digest")
+    .executeTakeFirst();
+  if (row !== undefined) return true;
+  return (await locationOf(ledger, location))?.digest === location.digest;
+}
+
+export async function locationOf(
+  ledger: Db,
+  name: Pick<ArtifactName, "registry" | "repository" | "tag">,
+): Promise<StoredLocation | null> {
+  const row = await ledger.db
+    .selectFrom("locations")
+    .selectAll()
+    .where("registry", "=", name.registry)
+    .where("repository", "=", name.repository)
+    .where("tag", "=", name.tag)
+    .executeTakeFirst();
+  return row ? fromRow(row) : null;
+}
+
+export async function locationsOf(ledger: Db, deliveryId: string): Promise<StoredLocation[]> {
+  const rows = await inOrder(ledger).where("deliveryId", "=", deliveryId).execute();
+  return rows.map(fromRow);
+}
+
+/** Every name under which this content of this repo's artifact stands now, immutable ones first. */
+export async function locationsOfRelease(
+  ledger: Db,
+  release: { repoId: RepoId; artifact: string; digest: Digest },
+): Promise<StoredLocation[]> {
+  const rows = await inOrder(ledger)
+    .where("repoId", "=", release.repoId)
+    .where("artifact", "=", release.artifact)
+    .where("digest", "=", release.digest)
+    .execute();
+  return rows.map(fromRow);
+}
+
+function inOrder(ledger: Db) {
+  return ledger.db
+    .selectFrom("locations")
+    .selectAll()
+    .orderBy("immutable", "desc")
+    .orderBy("registry")
+    .orderBy("repository")
+    .orderBy("tag");
+}
+
+function fromRow(row: Row): StoredLocation {
+  return { ...row, immutable: row.immutable === 1 };
+}

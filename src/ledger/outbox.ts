@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import { type Selectable, sql } from "kysely";
+import type { RepoId, Sha } from "../delivery/types.ts";
+import type { Db, Tx } from "./ledger.ts";
+import type { Schema } from "./schema.ts";
+import { fromNow, now } from "./sql.ts";
+
+type Row = Selectable<Schema["outbox"]>;
+
+/** What is owed to the outside. `payload` is what was queued. */
+export type Outgoing = Omit<Row, "payload"> & { payload: unknown };
+
+/**
+ * Owes a commit this status. Of one context only the newest word is kept: the same again changes nothing, another
+ * replaces it, sent or not. @param context as the host shows it; compared without case, as GitHub does
+ */
+export async function queueStatus(
+  tx: Tx,
+  status: { repoId: RepoId; sha: Sha; context: string; deliveryId: string | null; payload: unknown },
+): Promise<void> {
+  const { repoId, sha, context, deliveryId } = status;
+  const id = createHash("sha256")
+    .update(JSON.stringify(["status", repoId, sha, context.toLowerCase()]))
+    .digest("hex")
+    .slice(0, 32);
+  const fresh = newRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: JSON.stringify(status.payload) });
+  await tx.db
+    .insertInto("outbox")
+    .values(fresh)
+    .onConflict((conflict) =>
+      conflict
+        .column("id")
+        .doUpdateSet((eb) => ({
+          deliveryId: eb.ref("excluded.deliveryId"),
+          payload: eb.ref("excluded.payload"),
+          state: "unsent",
+          revision: eb("outbox.revision", "+", 1),
+          updatedAt: eb.ref("excluded.updatedAt"),
+          attempts: 0,
+          retryAt: null,
+          error: null,
+        }))
+        .whereRef("outbox.payload", "<>", "excluded.payload"),
+    )
+    .execute();
+}
+
+/** Owes a notice, once. @param notice.id a function of the release (and of the target, where there are several) */
+export async function queueNotice(
+  tx: Tx,
+  notice: { id: string; repoId: RepoId; sha: Sha; deliveryId: string | null; payload: unknown },
+): Promise<void> {
+  await tx.db
+    .insertInto("outbox")
+    .values(newRow(tx, { ...notice, kind: "notice", payload: JSON.stringify(notice.payload) }))
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .execute();
+}
+
+/** What is to be sent now, longest waiting first. Read by state, so that a row committed late is not passed over. */
+export async function dueOutbox(ledger: Db, limit: number): Promise<Outgoing[]> {
+  const rows = await ledger.db
+    .selectFrom("outbox")
+    .selectAll()
+    .where("state", "=", sql.lit("unsent"))
+    .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))
+    .orderBy("updatedAt")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(fromRow);
+}
+
+/** Everything said, or to be said, of a commit. */
+export async function outboxOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<Outgoing[]> {
+  const rows = await ledger.db
+    .selectFrom("outbox")
+    .selectAll()
+    .where("repoId", "=", repoId)
+    .where("sha", "=", sha)
+    .orderBy("createdAt")
+    .orderBy("id")
+    .execute();
+  return rows.map(fromRow);
+}
+
+export async function countUnsent(ledger: Db): Promise<number> {
+  const row = await ledger.db
+    .selectFrom("outbox")
+    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .where("state", "=", sql.lit("unsent"))
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
+/** @returns false: something newer was queued while this revision was sent, and is still owed */
+export async function markSent(ledger: Db, id: string, revision: number): Promise<boolean> {
+  const result = await unsent(ledger, id, revision)
+    .set((eb) => ({ state: "sent", sentAt: now(ledger), attempts: eb("attempts", "+", 1), error: null }))
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** To be sent again. @param retryIn ms from now */
+export async function markFailed(
+  ledger: Db,
+  id: string,
+  revision: number,
+  error: string,
+  retryIn: number,
+): Promise<boolean> {
+  const result = await unsent(ledger, id, revision)
+    .set((eb) => ({ attempts: eb("attempts", "+", 1), error, retryAt: fromNow(ledger, retryIn) }))
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Never to be sent: the other side will not take it. */
+export async function drop(ledger: Db, id: string, revision: number, error: string): Promise<boolean> {
+  const result = await unsent(ledger, id, revision)
+    .set((eb) => ({ state: "dropped", attempts: eb("attempts", "+", 1), error }))
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+function unsent(ledger: Db, id: string, revision: number) {
+  return ledger.db
+    .updateTable("outbox")
+    .where("id", "=", id)
+    .where("revision", "=", revision)
+    .where("state", "=", sql.lit("unsent"));
+}
+
+function newRow(tx: Tx, row: Pick<Row, "id" | "kind" | "repoId" | "sha" | "deliveryId" | "payload">) {
+  const { id, kind, repoId, sha, deliveryId, payload } = row;
+  const said = { id, kind, repoId, sha, deliveryId, payload };
+  return { ...said, state: "unsent" as const, revision: 1, createdAt: now(tx), updatedAt: now(tx), attempts: 0 };
+}
+
+function fromRow(row: Row): Outgoing {
+  return { ...row, payload: JSON.parse(row.payload) as unknown };
+}

@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import type { Insertable, Selectable } from "kysely";
+import type { Digest, RepoId, Sha } from "../delivery/types.ts";
+import type { Db, Tx } from "./ledger.ts";
+import type { Schema } from "./schema.ts";
+import { now, type Page, pageOf, readCursor } from "./sql.ts";
+
+type Row = Selectable<Schema["releases"]>;
+
+/** The record of one artifact of one commit. `versions` are all it bears, first given first. */
+export type Release = Omit<Row, "metadata"> & { metadata: Record<string, unknown>; versions: string[] };
+
+export type NewRelease = Omit<
+  Insertable<Schema["releases"]>,
+  "id" | "releasedAt" | "metadata" | "variant" | "version"
+> & {
+  /** The version where the bytes hold it and this is not the commit's first; else left out. */
+  variant?: string;
+  version: string;
+  /** Whether a version tag gave it that version. */
+  tagged: boolean;
+  metadata: Record<string, unknown>;
+};
+
+/** The same facts give the same id, in every process. */
+export function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; variant?: string | undefined }): string {
+  const text = JSON.stringify([key.repoId, key.sha, key.artifact, key.variant ?? ""]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 24);
+}
+
+/** Records a release once. @returns the one that stands; `created` is false where it stood before */
+export async function recordRelease(tx: Tx, release: NewRelease): Promise<{ release: Release; created: boolean }> {
+  const { tagged, metadata, variant = "", ...fields } = release;
+  const id = releaseId({ ...fields, variant });
+  const result = await tx.db
+    .insertInto("releases")
+    .values({ ...fields, id, variant, metadata: JSON.stringify(metadata), releasedAt: now(tx) })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .executeTakeFirst();
+  const created = Number(result.numInsertedOrUpdatedRows ?? 0n) > 0;
+  if (created) await addReleaseVersion(tx, id, { version: fields.version, tagged });
+  const stored = await getRelease(tx, id);
+  if (stored === null) throw new Error(`release ${id} was recorded and is gone`);
+  return { release: stored, created };
+}
+
+/** Gives a release one more version. A version of a repo's artifact belongs to one release, for good. */
+export async function addReleaseVersion(
+  ledger: Db,
+  id: string,
+  { version, tagged }: { version: string; tagged: boolean },
+): Promise<{ ok: true } | { ok: false; belongsTo: string }> {
+  const { repoId, artifact } = await ledger.db
+    .selectFrom("releases")
+    .select(["repoId", "artifact"])
+    .where("id", "=", id)
+    .executeTakeFirstOrThrow();
+  await ledger.db
+    .insertInto("releaseVersions")
+    .values({ repoId, artifact, version, releaseId: id, tagged: tagged ? 1 : 0, at: now(ledger) })
+    .onConflict((conflict) => conflict.columns(["repoId", "artifact", "version"]).doNothing())
+    .execute();
+  const owner = await ledger.db
+    .selectFrom("releaseVersions")
+    .select("releaseId")
+    .where("repoId", "=", repoId)
+    .where("artifact", "=", artifact)
+    .where("version", "=", version)
+    .executeTakeFirstOrThrow();
+  return owner.releaseId === id ? { ok: true } : { ok: false, belongsTo: owner.releaseId };
+}
+
+export async function getRelease(ledger: Db, id: string): Promise<Release | null> {
+  const row = await ledger.db.selectFrom("releases").selectAll().where("id", "=", id).executeTakeFirst();
+  return row ? ((await withVersions(ledger, [row]))[0] ?? null) : null;
+}
+
+export interface ReleaseFilter {
+  repoId?: RepoId | undefined;
+  artifact?: string | undefined;
+  sha?: Sha | undefined;
+  /** Full ref. */
+  ref?: string | undefined;
+  cursor?: string | null | undefined;
+  limit: number;
+}
+
+/** Newest first. */
+export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<Page<Release>> {
+  let query = ledger.db
+    .selectFrom("releases")
+    .selectAll()
+    .orderBy("releasedAt", "desc")
+    .orderBy("id", "desc")
+    .limit(filter.limit + 1);
+  if (filter.repoId !== undefined) query = query.where("repoId", "=", filter.repoId);
+  if (filter.artifact !== undefined) query = query.where("artifact", "=", filter.artifact);
+  if (filter.sha !== undefined) query = query.where("sha", "=", filter.sha);
+  if (filter.ref !== undefined) query = query.where("ref", "=", filter.ref);
+  const after = readCursor(filter.cursor);
+  if (after) query = query.where((eb) => eb(eb.refTuple("releasedAt", "id"), "<", eb.tuple(after.at, after.id)));
+  const page = pageOf(
+    await query.execute(),
+    filter.limit,
+    (row) => ({ at: row.releasedAt, id: row.id }),
+    (row) => row,
+  );
+  return { items: await withVersions(ledger, page.items), next: page.next };
+}
+
+/** The releases of that artifact name that bear this version: more than one where several repos have one. */
+export async function findRelease(ledger: Db, artifact: string, version: string, repoId?: RepoId): Promise<Release[]> {
+  let query = ledger.db
+    .selectFrom("releaseVersions as v")
+    .innerJoin("releases", "releases.id", "v.releaseId")
+    .selectAll("releases")
+    .where("v.artifact", "=", artifact)
+    .where("v.version", "=", version)
+    .orderBy("releases.repoId");
+  if (repoId !== undefined) query = query.where("v.repoId", "=", repoId);
+  return withVersions(ledger, await query.execute());
+}
+
+/** One version of an artifact and the release that bears it. */
+export interface VersionOfArtifact {
+  repoId: RepoId;
+  version: string;
+  tagged: boolean;
+  releaseId: string;
+  sha: Sha;
+  ref: string | null;
+  digest: Digest;
+  deliveryId: string;
+  committedAt: number;
+}
+
+/** Every version of an artifact: what `latest` and the moving names are reckoned from. In no order that means anything. */
+export async function versionsOfArtifact(ledger: Db, artifact: string, repoId?: RepoId): Promise<VersionOfArtifact[]> {
+  let query = ledger.db
+    .selectFrom("releaseVersions as v")
+    .innerJoin("releases as r", "r.id", "v.releaseId")
+    .select(["v.repoId", "v.version", "v.tagged", "v.releaseId"])
+    .select(["r.sha", "r.ref", "r.digest", "r.deliveryId", "r.committedAt"])
+    .where("v.artifact", "=", artifact);
+  if (repoId !== undefined) query = query.where("v.repoId", "=", repoId);
+  return (await query.execute()).map((row) => ({ ...row, tagged: row.tagged === 1 }));
+}
+
+async function withVersions(ledger: Db, rows: Row[]): Promise<Release[]> {
+  if (rows.length === 0) return [];
+  const versions = await ledger.db
+    .selectFrom("releaseVersions")
+    .select(["releaseId", "version"])
+    .where(
+      "releaseId",
+      "in",
+      rows.map((row) => row.id),
+    )
+    .orderBy("at")
+    .orderBy("version")
+    .execute();
+  return rows.map(({ metadata, ...row }) => ({
+    ...row,
+    metadata: JSON.parse(metadata) as Record<string, unknown>,
+    versions: versions.filter(({ releaseId }) => releaseId === row.id).map(({ version }) => version),
+  }));
+}

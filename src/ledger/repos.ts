@@ -1,0 +1,93 @@
+import type { Selectable } from "kysely";
+import type { RepoId } from "../delivery/types.ts";
+import type { Db, Tx } from "./ledger.ts";
+import type { Schema } from "./schema.ts";
+import { chunks, now } from "./sql.ts";
+
+/** A repo as a webhook or the host's API names it. */
+export interface SeenRepo {
+  id: RepoId;
+  /** The key under `hosts`. */
+  host: string;
+  owner: string;
+  name: string;
+  /** Null where nobody said: what is known stays. */
+  defaultBranch: string | null;
+}
+
+export type StoredRepo = Selectable<Schema["repos"]>;
+
+/** Keeps repos with the names they bear now; older names stay aliases until another repo bears them. */
+export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
+  // One statement may touch a row only once: the last word counts. The order keeps concurrent writers from a deadlock.
+  const byId = [...new Map(repos.map((repo) => [repo.id, repo])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const some of chunks(byId)) {
+    await tx.db
+      .insertInto("repos")
+      .values(
+        some.map(({ id, host, owner, name, defaultBranch }) => {
+          return { id, host, owner, name, defaultBranch, activeAt: now(tx), createdAt: now(tx) };
+        }),
+      )
+      .onConflict((conflict) =>
+        conflict.column("id").doUpdateSet((eb) => ({
+          owner: eb.ref("excluded.owner"),
+          name: eb.ref("excluded.name"),
+          defaultBranch: eb.fn.coalesce("excluded.defaultBranch", "repos.defaultBranch"),
+          activeAt: eb.ref("excluded.activeAt"),
+        })),
+      )
+      .execute();
+  }
+  const names = new Map(
+    byId.map((repo) => {
+      const fullName = `${repo.owner}/${repo.name}`.toLowerCase();
+      return [`${repo.host} ${fullName}`, { host: repo.host, fullName, repoId: repo.id }];
+    }),
+  );
+  for (const some of chunks([...names.values()])) {
+    await tx.db
+      .insertInto("repoNames")
+      .values(some)
+      .onConflict((conflict) =>
+        conflict.columns(["host", "fullName"]).doUpdateSet((eb) => ({ repoId: eb.ref("excluded.repoId") })),
+      )
+      .execute();
+  }
+}
+
+export async function getRepo(ledger: Db, id: RepoId): Promise<StoredRepo | null> {
+  return (await ledger.db.selectFrom("repos").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
+}
+
+/**
+ * @param name `<host>/<owner>/<name>` or `<owner>/<name>`, of now or of former times, in any case
+ * @returns more than one where several hosts have a repo of that name
+ */
+export function findRepo(ledger: Db, name: string): Promise<StoredRepo[]> {
+  const slash = name.indexOf("/");
+  return ledger.db
+    .selectFrom("repoNames")
+    .innerJoin("repos", "repos.id", "repoNames.repoId")
+    .selectAll("repos")
+    .where((eb) =>
+      eb.or([
+        eb("repoNames.fullName", "=", name.toLowerCase()),
+        eb.and([
+          eb("repoNames.host", "=", name.slice(0, Math.max(slash, 0))),
+          eb("repoNames.fullName", "=", name.slice(slash + 1).toLowerCase()),
+        ]),
+      ]),
+    )
+    .orderBy("repos.id")
+    .execute();
+}
+
+export async function setDefaultBranch(ledger: Db, id: RepoId, defaultBranch: string): Promise<void> {
+  await ledger.db.updateTable("repos").set({ defaultBranch }).where("id", "=", id).execute();
+}
+
+/** The most recently active first. */
+export function listRepos(ledger: Db): Promise<StoredRepo[]> {
+  return ledger.db.selectFrom("repos").selectAll().orderBy("activeAt", "desc").orderBy("id").execute();
+}
