@@ -1,0 +1,74 @@
+/** The callers that one run will serve. */
+interface Batch<Input, Output> {
+  input: Input;
+  callers: number;
+  stop: AbortController;
+  done: Promise<Output>;
+  settle(run: Promise<Output>): void;
+}
+
+/**
+ * One run at a time, shared by all who wait. A call is served by a run that began after it: what a running one has read may already be
+ * older than the event that caused the call.
+ */
+export class Coalescer<Input, Output> {
+  readonly #work: (input: Input, signal: AbortSignal) => Promise<Output>;
+  readonly #afterwards: () => Promise<void>;
+  #next: Batch<Input, Output> | null = null;
+  #running = false;
+
+  /** `afterwards` follows each run that went well; its callers do not wait for it, the next run does. It never fails. */
+  constructor(work: (input: Input, signal: AbortSignal) => Promise<Output>, afterwards: () => Promise<void>) {
+    this.#work = work;
+    this.#afterwards = afterwards;
+  }
+
+  /** The newest caller's input counts. A caller that aborts leaves alone; the run is aborted when all have left. */
+  call(input: Input, signal: AbortSignal): Promise<Output> {
+    signal.throwIfAborted();
+    this.#next ??= newBatch(input);
+    const batch = this.#next;
+    batch.input = input;
+    batch.callers += 1;
+    void this.#start();
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        reject(signal.reason);
+        batch.callers -= 1;
+        if (batch.callers > 0) return;
+        batch.stop.abort(signal.reason);
+        if (this.#next === batch) this.#next = null;
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      batch.done.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+    });
+  }
+
+  async #start(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    // Calls of the same moment share the first run.
+    await null;
+    for (let batch = this.#next; batch !== null; batch = this.#next) {
+      this.#next = null;
+      const run = this.#work(batch.input, batch.stop.signal);
+      batch.settle(run);
+      const wentWell = await run.then(
+        () => true,
+        () => false,
+      );
+      if (wentWell) await this.#afterwards();
+    }
+    this.#running = false;
+  }
+}
+
+function newBatch<Input, Output>(input: Input): Batch<Input, Output> {
+  let settle: (run: Promise<Output>) => void = () => {};
+  const done = new Promise<Output>((resolve) => {
+    settle = resolve;
+  });
+  // Every caller has its own promise; where all have left, nobody hears of the end.
+  done.catch(() => {});
+  return { input, callers: 0, stop: new AbortController(), done, settle };
+}

@@ -1,0 +1,160 @@
+import { finished, type Readable } from "node:stream";
+import { TransientError, UserError } from "../delivery/errors.ts";
+import type { Sha } from "../delivery/types.ts";
+import type { Run } from "../run.ts";
+import { Dockerignore } from "./dockerignore.ts";
+import { GitFailed } from "./git.ts";
+import type { Mirror } from "./mirror.ts";
+import { checkPath } from "./names.ts";
+import { capBytes, repack } from "./tar.ts";
+import { type BuildPaths, demandPaths, readTree, type TreeEntry, upTo } from "./tree.ts";
+
+export interface ContextOrder extends BuildPaths {
+  /** Bytes of the tar that is sent. */
+  maxBytes: number;
+  /** Entries of the commit's tree, sent or not. */
+  maxEntries: number;
+}
+
+const IGNORE_FILE_MAX = 64 * 1024;
+const ARCHIVE_LIMIT = 30 * 60_000;
+
+/**
+ * The early look, before anything is built: the context is a folder, and the Dockerfile a regular file.
+ * @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink" | "bad-path"), naming path and sha.
+ */
+export async function checkTree(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<void> {
+  const entries = new Map<string, TreeEntry>();
+  for (const path of [...upTo(checkPath(paths.contextDir)), ...upTo(checkPath(paths.dockerfile))]) {
+    const entry = await mirror.entry(sha, path);
+    if (entry !== null) entries.set(path, entry);
+  }
+  demandPaths(entries, sha, paths);
+}
+
+/**
+ * The commit's tree under the context as a tar stream, `.dockerignore` applied (`<Dockerfile>.dockerignore` goes before it, as in BuildKit);
+ * the Dockerfile and the ignore file are always in it. Nothing is written to disk. The stream breaks where anything goes wrong: one that
+ * ends is whole. A submodule is an empty folder, a symbolic link stays one.
+ * @throws what checkTree throws, and UserError("context-too-large" | "context-too-many-entries" | "context-bad-name" | "dockerignore-pattern").
+ * The stream breaks with TransientError("context-broken"), UserError("context-too-large") or the run's reason to abort.
+ */
+export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder, run: Run): Promise<Readable> {
+  const tree = await readTree(mirror.tree(sha, run.signal), sha, order.maxEntries);
+  demandPaths(tree, sha, order);
+  const folder = checkPath(order.contextDir);
+  const base = folder === "" ? "" : `${folder}/`;
+  const entries = new Map([...tree].filter(([path]) => path.startsWith(base)));
+  const ignoreFile = [`${checkPath(order.dockerfile)}.dockerignore`, `${base}.dockerignore`].find((path) =>
+    tree.has(path),
+  );
+  const sent = await choose(
+    mirror,
+    sha,
+    entries,
+    { base, ignoreFile, dockerfile: checkPath(order.dockerfile) },
+    run.signal,
+  );
+
+  const bytes = [...sent].reduce((sum, path) => sum + bytesInTar(entries.get(path)), 0);
+  if (bytes > order.maxBytes) throw tooLarge(sha, order.maxBytes, bytes, biggest(entries, sent));
+  // Where all is sent, git's own bytes are: packing them anew costs several times as much.
+  const asItIs = base === "" && sent.size === entries.size;
+  if (!asItIs) demandUtf8(sent, sha);
+  run.log.line(`Context: ${sent.size} of ${entries.size} entries, ${(bytes / 1e6).toFixed(1)} MB.`);
+
+  const archive = await mirror.archive(sha, folder, run.signal, ARCHIVE_LIMIT);
+  return guarded(asItIs ? archive : repack(archive, base, sent), sha, order.maxBytes);
+}
+
+interface Choice {
+  base: string;
+  dockerfile: string;
+  ignoreFile: string | undefined;
+}
+
+/** The paths that are sent: what is not ignored, what the build needs by name, and the folders above either. */
+async function choose(
+  mirror: Mirror,
+  sha: Sha,
+  entries: Map<string, TreeEntry>,
+  choice: Choice,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const { base, dockerfile, ignoreFile } = choice;
+  const text = ignoreFile === undefined ? null : await mirror.readFile(sha, ignoreFile, IGNORE_FILE_MAX);
+  const ignore = new Dockerignore(text ?? "", ignoreFile ?? "");
+  if (ignore.isEmpty) return new Set(entries.keys());
+
+  const sent = new Set<string>();
+  const pause = pauses(signal);
+  for (const [path, entry] of entries) {
+    await pause();
+    const ignored = ignore.ignores(path.slice(base.length), entry.kind === "directory");
+    if (!ignored || path === dockerfile || path === ignoreFile)
+      for (const one of upTo(path)) if (one.startsWith(base)) sent.add(one);
+  }
+  return sent;
+}
+
+/** Lets others have their turn: a hostile ignore file on a large tree takes long, and must not hold up the process. */
+function pauses(signal: AbortSignal): () => Promise<void> | undefined {
+  let since = performance.now();
+  return () => {
+    if (performance.now() - since < 20) return undefined;
+    return new Promise((resolve, reject) => {
+      setImmediate(() => {
+        since = performance.now();
+        if (signal.aborted) reject(signal.reason);
+        else resolve();
+      });
+    });
+  };
+}
+
+/** What leaves the mirror: capped, since a checkout's conversions may make files larger than the tree says, and with errors a person understands. */
+function guarded(tar: Readable, sha: Sha, maxBytes: number): Readable {
+  const out = capBytes(maxBytes, () => tooLarge(sha, maxBytes, null, null));
+  finished(tar, (error) => {
+    if (!error) return;
+    const broken = new TransientError(
+      "context-broken",
+      `The build context of ${sha} could not be read to its end: ${error.message}`,
+      { cause: error },
+    );
+    out.destroy(error instanceof GitFailed ? broken : error);
+  });
+  out.once("close", () => tar.destroy());
+  return tar.pipe(out);
+}
+
+/** A header of 512 bytes, and the content in blocks of as many. */
+function bytesInTar(entry: TreeEntry | undefined): number {
+  return entry === undefined || entry.kind !== "regular file" ? 512 : 512 + Math.ceil(entry.size / 512) * 512;
+}
+
+function biggest(entries: Map<string, TreeEntry>, sent: Set<string>): string | null {
+  const sizes = [...sent].map((path): [string, number] => [path, entries.get(path)?.size ?? 0]);
+  const [first] = sizes.sort((one, other) => other[1] - one[1]);
+  return first ? `${first[0]} (${first[1]} bytes)` : null;
+}
+
+function tooLarge(sha: Sha, max: number, bytes: number | null, file: string | null): UserError {
+  const size = bytes === null ? "more" : `${bytes} bytes`;
+  const hint = file === null ? "" : ` The largest file is ${file}.`;
+  return new UserError(
+    "context-too-large",
+    `The build context of ${sha} has ${size}, where ${max} are allowed.${hint} Leave out what the build does not need with .dockerignore.`,
+  );
+}
+
+/** A tar that we pack holds its names as UTF-8: others would come out as different files. */
+function demandUtf8(sent: Set<string>, sha: Sha): void {
+  for (const path of sent) {
+    if (path.includes("\uFFFD"))
+      throw new UserError(
+        "context-bad-name",
+        `${path} at ${sha} has a name that is not UTF-8: rename it, or leave it out with .dockerignore.`,
+      );
+  }
+}

@@ -1,0 +1,75 @@
+import { Refused, TransientError } from "../delivery/errors.ts";
+import type { CloneSource } from "../hosts/host.ts";
+import { GitFailed } from "./git.ts";
+
+type Kind = (host: string, repo: string, said: string, cause: unknown) => Error;
+
+const denied: Kind = (host, repo, said, cause) =>
+  new Refused(
+    "git-access-denied",
+    `${host} does not let us read ${repo}. Check that it exists under this name, and that the token of this host is valid and may read it. git said: ${said}`,
+    { cause },
+  );
+
+const redirected: Kind = (host, repo, said, cause) =>
+  new Refused(
+    "git-redirected",
+    `${host} sends us elsewhere for ${repo}, and credentials do not follow redirects. Was it renamed? Then put the new name or cloneUrl into the configuration. git said: ${said}`,
+    { cause },
+  );
+
+const limited: Kind = (host, repo, said, cause) =>
+  new TransientError(
+    "git-host-limited",
+    `${host} limits how often we may read ${repo}; tried again later. git said: ${said}`,
+    { cause },
+  );
+
+const broken: Kind = (host, repo, said, cause) =>
+  new TransientError("git-host-error", `${host} failed while we read ${repo}; tried again later. git said: ${said}`, {
+    cause,
+  });
+
+const unreachable: Kind = (host, repo, said, cause) =>
+  new TransientError(
+    "git-host-unreachable",
+    `${host} cannot be reached to read ${repo}; tried again later. git said: ${said}`,
+    { cause },
+  );
+
+/** What git and libcurl print, with LC_ALL=C, in the order in which it is looked for. */
+const SYMPTOMS: [RegExp, Kind][] = [
+  [/returned error: 429/, limited],
+  [/returned error: 5\d\d/, broken],
+  [/returned error: 3\d\d/, redirected],
+  [/unable to update url base from redirection/, redirected],
+  [/returned error: 4\d\d|could not read Username|Authentication failed|repository '.*' not found/, denied],
+  [
+    /Could not resolve host|Could not resolve proxy|Failed to connect|Couldn't connect|Connection (?:refused|timed out|reset)/,
+    unreachable,
+  ],
+  [/SSL|certificate|Operation too slow|Empty reply|Operation timed out|Recv failure|Send failure/, unreachable],
+];
+
+/** Turns the failure of a git that talked to a host into one a person can act on. What is no such failure comes back as it is. */
+export function hostFailure(error: unknown, source: CloneSource): unknown {
+  if (!(error instanceof GitFailed)) return error;
+  const url = new URL(source.url);
+  const said =
+    withoutSecrets(error.stderr, source)
+      .replace(/\p{Cc}+/gu, " ")
+      .trim()
+      .slice(-600) || error.message;
+  const kind = SYMPTOMS.find(([symptom]) => symptom.test(error.stderr))?.[1] ?? broken;
+  // The cause is made anew: the first one holds what the host said unmasked, and a host may echo our header.
+  return kind(url.host, url.pathname.slice(1), said, new Error(said));
+}
+
+function withoutSecrets(text: string, source: CloneSource): string {
+  const value = source.authorization;
+  if (value === null) return text;
+  const credential = value.slice(value.indexOf(" ") + 1);
+  const plain = /^basic /i.test(value) ? Buffer.from(credential, "base64").toString("utf8") : credential;
+  const secrets = [value, credential, plain, plain.slice(plain.indexOf(":") + 1)].filter((secret) => secret.length > 3);
+  return secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+}

@@ -1,0 +1,111 @@
+/**
+ * One pattern of an ignore file, matched in time proportional to pattern times path whatever it says: a repository's author writes it, and a
+ * regular expression made from it could hold up the whole process.
+ */
+export type Glob = (path: string) => boolean;
+
+/** What a pattern asks of the text, one step each. */
+type Step =
+  | { is: "one"; accepts: (char: string) => boolean }
+  /** Any number of characters; `/` among them or not. */
+  | { is: "many"; slash: boolean }
+  /** What follows up to and with the next step may be left out: `**` and its `/`. */
+  | { is: "maybe" };
+
+/**
+ * The patterns of Go's filepath.Match (`*`, `?`, `[a-z]`, `\`) and Docker's `**` for any number of folders.
+ * @throws SyntaxError on a class or an escape that does not end.
+ */
+export function compileGlob(pattern: string): Glob {
+  if (!/[*?[\\]/.test(pattern)) return (path) => path === pattern;
+  const steps = stepsOf(Array.from(pattern));
+  return (path) => run(steps, path);
+}
+
+function stepsOf(chars: string[]): Step[] {
+  const steps: Step[] = [];
+  let at = 0;
+  while (at < chars.length) {
+    const char = chars[at] ?? "";
+    if (char === "*" && chars[at + 1] === "*") {
+      at += chars[at + 2] === "/" ? 3 : 2;
+      steps.push(...doubleStar(chars, at));
+    } else if (char === "*") {
+      steps.push({ is: "many", slash: false });
+      at += 1;
+    } else if (char === "?") {
+      steps.push({ is: "one", accepts: (one) => one !== "/" });
+      at += 1;
+    } else if (char === "[") {
+      const [step, next] = readClass(chars, at + 1);
+      steps.push(step);
+      at = next;
+    } else {
+      const literal = char === "\\" ? chars[at + 1] : char;
+      if (literal === undefined)
+        throw new SyntaxError("a backslash must be followed by the character that it protects");
+      steps.push({ is: "one", accepts: (one) => one === literal });
+      at += char === "\\" ? 2 : 1;
+    }
+  }
+  return steps;
+}
+
+/** `at` stands behind the stars and their slash. */
+function doubleStar(chars: string[], at: number): Step[] {
+  const rest = chars.slice(at).join("");
+  // BuildKit reads a leading `**.log` as "ends with .log"; everywhere else the stars stand for whole folders.
+  const isSuffix = at === 2 && !/[*?[\\]/.test(rest);
+  if (rest === "" || isSuffix) return [{ is: "many", slash: true }];
+  return [{ is: "maybe" }, { is: "many", slash: true }, { is: "one", accepts: (one) => one === "/" }];
+}
+
+/** A class as in filepath.Match: `[abc]`, `[a-z]`, `[^a-z]`; `at` stands behind the bracket. */
+function readClass(chars: string[], start: number): [Step, next: number] {
+  const negated = chars[start] === "^";
+  let at = negated ? start + 1 : start;
+  const ranges: [string, string][] = [];
+  const take = (): string => {
+    if (chars[at] === "\\") at += 1;
+    const char = chars[at];
+    if (char === undefined) throw new SyntaxError("a [ must be closed by a ]");
+    at += 1;
+    return char;
+  };
+  do {
+    const low = take();
+    const isRange = chars[at] === "-" && chars[at + 1] !== "]";
+    if (isRange) at += 1;
+    ranges.push([low, isRange ? take() : low]);
+  } while (chars[at] !== "]");
+  const accepts = (char: string) =>
+    char !== "/" && ranges.some(([low, high]) => low <= char && char <= high) !== negated;
+  return [{ is: "one", accepts }, at + 1];
+}
+
+/** Follows every way through the steps at the same time. */
+function run(steps: Step[], text: string): boolean {
+  let states = reach(steps, [0]);
+  for (const char of text) {
+    const next: number[] = [];
+    for (const state of states) {
+      const step = steps[state];
+      if (step?.is === "one" && step.accepts(char)) next.push(state + 1);
+      if (step?.is === "many" && (step.slash || char !== "/")) next.push(state);
+    }
+    if (next.length === 0) return false;
+    states = reach(steps, next);
+  }
+  return states.has(steps.length);
+}
+
+/** The states that are reached without another character. */
+function reach(steps: Step[], from: number[]): Set<number> {
+  const states = new Set(from);
+  for (const state of states) {
+    const step = steps[state];
+    if (step?.is === "many") states.add(state + 1);
+    if (step?.is === "maybe") states.add(state + 1).add(state + 3);
+  }
+  return states;
+}

@@ -1,0 +1,303 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { UserError } from "../delivery/errors.ts";
+import type { RepoId, Sha } from "../delivery/types.ts";
+import type { CloneSource } from "../hosts/host.ts";
+import { makeBare, removeLeftovers } from "./bare.ts";
+import { Coalescer } from "./coalesce.ts";
+import { type GitCall, git, gitText, streamGit } from "./git.ts";
+import { linesOf, partsOf } from "./lines.ts";
+import { checkPath, checkRef, checkSha } from "./names.ts";
+import { readRefs } from "./refs.ts";
+import { fetchInto, type Refs } from "./sync.ts";
+import { parseTree, type TreeEntry } from "./tree.ts";
+
+const TAGS = "refs/tags/";
+
+export interface MirrorOptions {
+  /** ms for one fetch. */
+  fetchLimit?: number;
+  /** ms for one question to a mirror. */
+  readLimit?: number;
+}
+
+/** A commit as its object tells it. */
+export interface MirrorCommit {
+  sha: Sha;
+  committedAt: Date;
+  message: string;
+  /** `Name <address>`. */
+  author: string;
+  parents: Sha[];
+}
+
+/** The bare repositories under one directory, one a repo. The process that holds the directory is the only one that writes there. */
+export class Mirrors {
+  readonly #root: string;
+  readonly #options: MirrorOptions;
+  readonly #open = new Map<RepoId, Mirror>();
+  readonly #closing = new AbortController();
+
+  constructor(root: string, options: MirrorOptions = {}) {
+    this.#root = root;
+    this.#options = options;
+  }
+
+  /** The repo's mirror, always the same object for the same id. Nothing is made or fetched yet. */
+  open(repo: RepoId): Mirror {
+    const known = this.#open.get(repo);
+    if (known) return known;
+    const mirror = new Mirror(join(this.#root, `${folderOf(repo)}.git`), this.#closing.signal, this.#options);
+    this.#open.set(repo, mirror);
+    return mirror;
+  }
+
+  /** Ends every git that runs; what they did half is repaired at the next start. */
+  close(): void {
+    this.#closing.abort(new Error("the mirrors are closed"));
+  }
+}
+
+/** Readable, and unique even where two ids differ only in what a file name cannot hold or tell apart. */
+function folderOf(repo: RepoId): string {
+  const readable = repo.replace(/[^A-Za-z0-9-]+/g, "-").slice(0, 60);
+  return `${readable}-${createHash("sha256").update(repo).digest("hex").slice(0, 12)}`;
+}
+
+/**
+ * What we know of one repo: branches and tags, never `refs/pull`, so that a commit of a fork is not among them. Shas and refs are checked
+ * before git sees them: what is malformed throws UserError("bad-sha" | "bad-ref" | "bad-path").
+ */
+export class Mirror {
+  readonly path: string;
+  readonly #closing: AbortSignal;
+  readonly #readLimit: number;
+  readonly #syncs: Coalescer<CloneSource, Refs>;
+  #ready: Promise<void> | null = null;
+
+  constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
+    this.path = path;
+    this.#closing = closing;
+    this.#readLimit = options.readLimit ?? 60_000;
+    const fetchLimit = options.fetchLimit ?? 30 * 60_000;
+    this.#syncs = new Coalescer(
+      async (source, signal) => {
+        await this.#prepare();
+        return fetchInto(path, source, { signal: AbortSignal.any([signal, closing]), timeLimit: fetchLimit });
+      },
+      () => this.#tidy(),
+    );
+  }
+
+  /**
+   * Brings branches, tags and the default branch to what the host has. Calls made while a fetch runs share the next one.
+   * @throws TransientError("git-host-unreachable" | "git-host-error" | "git-host-limited" | "git-timeout"),
+   * Refused("git-access-denied" | "git-redirected"), UserError("bad-clone-url"), the signal's reason.
+   */
+  sync(source: CloneSource, signal: AbortSignal): Promise<Refs> {
+    return this.#syncs.call(source, signal);
+  }
+
+  /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */
+  async refs(): Promise<Map<string, Sha>> {
+    return readRefs(await this.#call());
+  }
+
+  /** The full refs whose history holds the commit. Empty where it is gone, or was never there. */
+  async refsContaining(sha: Sha): Promise<string[]> {
+    if (!(await this.has(sha))) return [];
+    return linesOf(
+      await this.#text(["for-each-ref", `--contains=${sha}`, "--format=%(refname)", "refs/heads", "refs/tags"]),
+    );
+  }
+
+  /** Whether the mirror holds the commit. One that a force-push removed is held for a while yet: `refsContaining` tells. */
+  async has(sha: Sha): Promise<boolean> {
+    return this.#holds(["cat-file", "-e", "--end-of-options", `${checkSha(sha)}^{commit}`], [0, 1, 128]);
+  }
+
+  /** @throws UserError("commit-gone"). */
+  async commit(sha: Sha): Promise<MirrorCommit> {
+    if (!(await this.has(sha))) throw gone(sha);
+    const format = "--format=%H%x00%ct%x00%P%x00%an <%ae>%x00%B";
+    const text = await this.#text([
+      "log",
+      "-1",
+      "--no-show-signature",
+      "--no-mailmap",
+      "--no-notes",
+      format,
+      "--end-of-options",
+      sha,
+    ]);
+    const [id = "", time = "", parents = "", author = "", message = ""] = text.split("\0");
+    // An annotated tag has an id too, and leads to a commit of another.
+    if (id !== sha) throw gone(sha);
+    const committedAt = new Date(Number(time) * 1000);
+    return { sha, committedAt, message: message.trimEnd(), author, parents: parents.split(" ").filter(Boolean) };
+  }
+
+  /**
+   * A regular file's text at that commit, as UTF-8; null where there is none.
+   * @throws UserError("path-not-a-file" | "file-too-large"), naming the path.
+   */
+  async readFile(sha: Sha, path: string, maxBytes: number): Promise<string | null> {
+    const entry = await this.entry(sha, path);
+    if (entry === null) return null;
+    if (entry.kind !== "regular file")
+      throw new UserError("path-not-a-file", `${path} at ${sha} is a ${entry.kind}, where a regular file is needed.`);
+    if (entry.size > maxBytes)
+      throw new UserError(
+        "file-too-large",
+        `${path} at ${sha} has ${entry.size} bytes, where ${maxBytes} are allowed.`,
+      );
+    return this.#text(["cat-file", "blob", "--end-of-options", entry.object]);
+  }
+
+  /** What stands under a path, symbolic links on the way not followed; null: nothing. The root is a directory. */
+  async entry(sha: Sha, path: string): Promise<TreeEntry | null> {
+    const plain = checkPath(path);
+    if (plain === "") return { kind: "directory", size: 0, object: checkSha(sha) };
+    const call = await this.#call();
+    for await (const [found, entry] of parseTree(
+      streamGit(["ls-tree", "-z", "-l", "--full-tree", checkSha(sha), "--", plain], call),
+    )) {
+      if (found === plain) return entry;
+    }
+    return null;
+  }
+
+  /** The whole tree, every directory before what it holds. */
+  async *tree(sha: Sha, signal: AbortSignal): AsyncGenerator<[path: string, entry: TreeEntry]> {
+    const call = await this.#call(signal);
+    yield* parseTree(streamGit(["ls-tree", "-r", "-t", "-z", "-l", "--full-tree", checkSha(sha)], call));
+  }
+
+  /** The tree (or one folder of it, under its full path) as a tar: what a checkout on Linux holds, owned by root, dated by the commit. */
+  async archive(sha: Sha, folder: string, signal: AbortSignal, timeLimit: number): Promise<Readable> {
+    const call = { ...(await this.#call(signal)), timeLimit };
+    const plain = checkPath(folder);
+    return streamGit(["archive", "--format=tar", checkSha(sha), ...(plain === "" ? [] : ["--", plain])], call);
+  }
+
+  /** Short names of the tags on exactly that commit. */
+  async tagsOn(sha: Sha): Promise<string[]> {
+    checkSha(sha);
+    const refs = await this.refs();
+    return [...refs].filter(([ref, at]) => at === sha && ref.startsWith(TAGS)).map(([ref]) => ref.slice(TAGS.length));
+  }
+
+  /** Short names of the tags on that commit or one before it. */
+  async tagsReachable(sha: Sha): Promise<string[]> {
+    if (!(await this.has(sha))) return [];
+    const refs = linesOf(await this.#text(["for-each-ref", `--merged=${sha}`, "--format=%(refname)", "refs/tags"]));
+    return refs.map((ref) => ref.slice(TAGS.length));
+  }
+
+  /** How many commits lead from the tag (short name; null: from the first commit on) to the sha: `git rev-list --count <tag>..<sha>`. */
+  async count(fromTag: string | null, sha: Sha): Promise<number> {
+    const without = fromTag === null ? [] : [`^${checkRef(TAGS + fromTag)}`];
+    return Number(await this.#text(["rev-list", "--count", "--end-of-options", checkSha(sha), ...without]));
+  }
+
+  /** Those among the shas that the ref's history holds, no commit before one that descends from it, else the newer first. */
+  async newestFirst(ref: string, among: Set<Sha>): Promise<Sha[]> {
+    const found: Sha[] = [];
+    if (among.size === 0 || !(await this.#holds(["show-ref", "--verify", "--quiet", "--", checkRef(ref)], [0, 1])))
+      return found;
+    const call = await this.#call();
+    for await (const sha of partsOf(streamGit(["rev-list", "--date-order", "--end-of-options", ref], call), "\n")) {
+      if (among.has(sha)) found.push(sha);
+      if (found.length === among.size) break;
+    }
+    return found;
+  }
+
+  /**
+   * Whether anything under the globs differs between two commits; a glob is git's own (`*` within a folder, `**` across, a folder means all in
+   * it, a leading `!` leaves out). True where a commit is gone: unknown is not unchanged. @throws UserError("bad-glob").
+   */
+  async changed(fromSha: Sha, toSha: Sha, globs: string[]): Promise<boolean> {
+    const paths = globs.map(pathspec);
+    if (!(await this.has(fromSha)) || !(await this.has(toSha))) return true;
+    // git matches, not our own process: a hostile pattern costs it time, and it has a limit.
+    const call = { ...(await this.#call()), answers: [0, 1], globs: true };
+    const { exitCode } = await git(
+      ["diff-tree", "-r", "--quiet", "--no-renames", "--no-ext-diff", fromSha, toSha, "--", ...paths],
+      call,
+    );
+    return exitCode === 1;
+  }
+
+  /** Whether `descendant`'s history holds `ancestor`; a commit is its own ancestor. False where one is gone. */
+  async isAncestor(ancestor: Sha, descendant: Sha): Promise<boolean> {
+    return this.#holds(
+      ["merge-base", "--is-ancestor", "--end-of-options", checkSha(ancestor), checkSha(descendant)],
+      [0, 1, 128],
+    );
+  }
+
+  /** The commits that the heads hold and no known one does, newest first. Those that are gone count on neither side. */
+  async newCommits(known: Sha[], heads: Sha[]): Promise<Sha[]> {
+    if (heads.length === 0) return [];
+    const stdin = [...heads.map(checkSha), ...known.map((sha) => `^${checkSha(sha)}`)]
+      .map((line) => `${line}\n`)
+      .join("");
+    const call = { ...(await this.#call()), stdin };
+    return linesOf(await gitText(["rev-list", "--date-order", "--ignore-missing", "--stdin"], call));
+  }
+
+  async #text(args: string[]): Promise<string> {
+    return gitText(args, await this.#call());
+  }
+
+  /** A question whose answer is the exit code: 0 is yes. */
+  async #holds(args: string[], answers: number[]): Promise<boolean> {
+    const { exitCode } = await git(args, { ...(await this.#call()), answers });
+    return exitCode === 0;
+  }
+
+  async #call(signal?: AbortSignal): Promise<GitCall> {
+    await this.#prepare();
+    return {
+      gitDir: this.path,
+      signal: signal ? AbortSignal.any([signal, this.#closing]) : this.#closing,
+      timeLimit: this.#readLimit,
+    };
+  }
+
+  /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
+  #prepare(): Promise<void> {
+    this.#ready ??= this.#repair().catch((error) => {
+      this.#ready = null;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async #repair(): Promise<void> {
+    await removeLeftovers(this.path);
+    await makeBare(this.path, "sha1", { signal: this.#closing, timeLimit: this.#readLimit });
+  }
+
+  async #tidy(): Promise<void> {
+    const call = { gitDir: this.path, signal: this.#closing, timeLimit: 30 * 60_000 };
+    // An untidy mirror is slower, not wrong; the next sync tries again.
+    await git(["maintenance", "run", "--auto", "--quiet"], call).catch(() => removeLeftovers(this.path));
+  }
+}
+
+function gone(sha: Sha): UserError {
+  return new UserError(
+    "commit-gone",
+    `The commit ${sha} is not in the repository (any more): was it replaced by a forced push?`,
+  );
+}
+
+function pathspec(glob: string): string {
+  if (/[{}]/.test(glob))
+    throw new UserError("bad-glob", `Braces are not understood in ${JSON.stringify(glob)}: write one glob for each.`);
+  const [magic, rest] = glob.startsWith("!") ? ["exclude,glob", glob.slice(1)] : ["glob", glob];
+  return `:(top,${magic})${checkPath(rest)}`;
+}

@@ -1,0 +1,68 @@
+import { posix } from "node:path";
+import { UserError } from "../delivery/errors.ts";
+import type { Sha } from "../delivery/types.ts";
+
+const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+
+/** Hands back what is a full commit id in lower-case hex. @throws UserError("bad-sha"). */
+export function checkSha(text: string): Sha {
+  if (!SHA.test(text)) throw new UserError("bad-sha", `Not a full commit id of 40 or 64 hex digits: ${shown(text)}.`);
+  return text;
+}
+
+/** Everything git-check-ref-format(1) forbids, under the two places that a mirror keeps. */
+const FORBIDDEN_IN_REF = /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)|[./]$/u;
+
+/** Hands back what is a full ref of a branch or tag (`refs/heads/…`, `refs/tags/…`). @throws UserError("bad-ref"). */
+export function checkRef(text: string): string {
+  if (!isRef(text)) throw new UserError("bad-ref", `Not the full ref of a branch or tag: ${shown(text)}.`);
+  return text;
+}
+
+export function isRef(text: string): boolean {
+  const name = /^refs\/(?:heads|tags)\/(.+)$/s.exec(text)?.[1];
+  return (
+    name !== undefined &&
+    name.length < 1000 &&
+    !name.startsWith(".") &&
+    !FORBIDDEN_IN_REF.test(text) &&
+    !name.startsWith("/")
+  );
+}
+
+/**
+ * A path inside a tree, made plain: `./api//Dockerfile` becomes `api/Dockerfile`, the root is the empty string.
+ * @throws UserError("bad-path") where it is absolute or leads out of the tree.
+ */
+export function checkPath(path: string): string {
+  const plain = posix.normalize(path).replace(/\/$/, "");
+  if (plain === ".") return "";
+  const bad =
+    path === "" || plain.startsWith("/") || plain === "" || plain.split("/")[0] === ".." || /\p{Cc}/u.test(path);
+  if (bad) throw new UserError("bad-path", `A path must be relative and stay inside the repository: ${shown(path)}.`);
+  return plain;
+}
+
+/**
+ * Hands back an http(s) URL without credentials in it, for they would show in the list of processes.
+ * @throws UserError("bad-clone-url"); the message leaves out what might be a password.
+ */
+export function checkUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:"))
+    throw new UserError(
+      "bad-clone-url",
+      "A repository is cloned by an http or https URL: check cloneUrl of this host.",
+    );
+  if (url.username !== "" || url.password !== "")
+    throw new UserError(
+      "bad-clone-url",
+      `The clone URL of ${url.host} holds credentials: put them into token of this host instead.`,
+    );
+  return url;
+}
+
+/** What somebody else wrote, fit for one line of an error. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}

@@ -1,0 +1,108 @@
+import type { Readable } from "node:stream";
+import { UserError } from "../delivery/errors.ts";
+import type { Sha } from "../delivery/types.ts";
+import { partsOf } from "./lines.ts";
+import { checkPath } from "./names.ts";
+
+/** One entry of a commit's tree. */
+export interface TreeEntry {
+  kind: "regular file" | "directory" | "symbolic link" | "submodule";
+  /** Bytes of a file or of a link's target, before any conversion of line ends; 0 for the others. */
+  size: number;
+  object: Sha;
+}
+
+/** Where a build's files are in a commit's tree; both paths relative to its root. */
+export interface BuildPaths {
+  contextDir: string;
+  dockerfile: string;
+}
+
+const KINDS: Record<string, TreeEntry["kind"]> = {
+  "040000": "directory",
+  "120000": "symbolic link",
+  "160000": "submodule",
+};
+
+/** Reads what `git ls-tree -z -l` prints: `<mode> <type> <object> <size>\t<path>`. */
+export async function* parseTree(stream: Readable): AsyncGenerator<[path: string, entry: TreeEntry]> {
+  for await (const line of partsOf(stream, "\0")) {
+    const tab = line.indexOf("\t");
+    const [mode = "", , object = "", size = ""] = line.slice(0, tab).split(/ +/);
+    yield [line.slice(tab + 1), { kind: KINDS[mode] ?? "regular file", size: Number(size) || 0, object }];
+  }
+}
+
+/** Names that lead out of a tree, or into a repository's inside. */
+const BAD_NAME = /(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
+
+/**
+ * A whole tree in its order, every folder before what is in it. Stops at `maxEntries`: a few crafted objects can stand for billions of entries.
+ * @throws UserError("context-too-many-entries" | "context-bad-name").
+ */
+export async function readTree(
+  tree: AsyncIterable<[string, TreeEntry]>,
+  sha: Sha,
+  maxEntries: number,
+): Promise<Map<string, TreeEntry>> {
+  const entries = new Map<string, TreeEntry>();
+  for await (const [path, entry] of tree) {
+    if (BAD_NAME.test(path)) throw badName(path, sha, "is a name that no checkout has");
+    if (entries.has(path)) throw badName(path, sha, "is there twice");
+    entries.set(path, entry);
+    if (entries.size > maxEntries)
+      throw new UserError(
+        "context-too-many-entries",
+        `The tree of ${sha} has more than the ${maxEntries} files and folders that are allowed.`,
+      );
+  }
+  return entries;
+}
+
+function badName(path: string, sha: Sha, what: string): UserError {
+  return new UserError(
+    "context-bad-name",
+    `${JSON.stringify(path.slice(0, 200))} in the tree of ${sha} ${what}: the commit was not made by git.`,
+  );
+}
+
+/** `a/b/c` as `a`, `a/b`, `a/b/c`; nothing for the root. */
+export function upTo(path: string): string[] {
+  const names = path === "" ? [] : path.split("/");
+  return names.map((_, index) => names.slice(0, index + 1).join("/"));
+}
+
+/** @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink"), naming path and sha. */
+export function demandPaths(entries: Map<string, TreeEntry>, sha: Sha, paths: BuildPaths): void {
+  demand(entries, sha, paths.contextDir, "directory", "context-missing", "Set context to a folder of the repository.");
+  demand(
+    entries,
+    sha,
+    paths.dockerfile,
+    "regular file",
+    "dockerfile-missing",
+    "Add it, or set dockerfile to its path from the root of the repository.",
+  );
+}
+
+function demand(
+  entries: Map<string, TreeEntry>,
+  sha: Sha,
+  path: string,
+  kind: TreeEntry["kind"],
+  code: string,
+  remedy: string,
+): void {
+  const plain = checkPath(path);
+  for (const step of upTo(plain)) {
+    const found = entries.get(step)?.kind ?? null;
+    if (found === "symbolic link")
+      throw new UserError(
+        "path-is-a-symlink",
+        `${step} in commit ${sha} is a symbolic link, which is not followed for ${path}: name the place it leads to.`,
+      );
+    if (found === null) throw new UserError(code, `There is no ${path} in commit ${sha}. ${remedy}`);
+    if (step === plain && found !== kind)
+      throw new UserError(code, `${path} in commit ${sha} is a ${found}, not a ${kind}. ${remedy}`);
+  }
+}
