@@ -24,8 +24,8 @@ const rooms: Record<string, string[]> = {
   "src/registries": [...basics, ...ports, "src/store"],
   "src/notices": [...basics, ...ports],
   "src/receiver": middle,
-  "src/api": middle,
-  "src/web": middle,
+  "src/api": [...middle, "src/receiver"],
+  "src/web": [...middle, "src/receiver", "src/api"],
   workers: middle,
   "src/cli": [...middle, "src/receiver", "src/api", "src/web", "workers"],
 };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Locked, missingEntries } from "../../../scripts/complete-lock.ts";
 import { sourceFiles } from "../../../scripts/imports.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -24,15 +25,26 @@ describe("the files of this house", () => {
     );
   });
 
-  it("name no place from which npm packages come, so that everybody's own registry serves", () => {
-    const lock: { packages: Record<string, { resolved?: string; integrity?: string }> } = JSON.parse(
-      read("package-lock.json"),
-    );
-    const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
-    assert.ok(packages.length > 100);
-    for (const [path, { resolved, integrity }] of packages) {
-      assert.equal(resolved, undefined, `${path} names its place: set omit-lockfile-registry-resolved and lock again`);
-      assert.match(integrity ?? "", /^sha512-/, `${path} is not locked by its content`);
-    }
+  describe("lock the npm packages", () => {
+    const { packages }: { packages: Record<string, Locked> } = JSON.parse(read("package-lock.json"));
+    const locked = Object.entries(packages).filter(([path]) => path !== "");
+
+    it("without the place they come from, so that everybody's own registry serves", () => {
+      assert.ok(locked.length > 100);
+      const placed = locked.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path);
+      assert.deepEqual(placed, [], "set omit-lockfile-registry-resolved=true and lock again");
+    });
+
+    it("by their content, unless one is a build for a platform that no registry at hand serves", () => {
+      const loose = locked.filter(([, { integrity }]) => !integrity?.startsWith("sha512-"));
+      const unexcused = loose.filter(
+        ([, { optional, os, cpu }]) => !optional || (os === undefined && cpu === undefined),
+      );
+      assert.deepEqual(unexcused, []);
+    });
+
+    it("for every platform: npm ci refuses a lock that leaves one out", () => {
+      assert.deepEqual(missingEntries(packages), {}, "run npm run complete-lock");
+    });
   });
 });
