@@ -53,6 +53,8 @@ export type Verdict = "green" | "red" | "pending" | "none";
 export interface CiState {
   verdict: Verdict;
   checks: Check[];
+  /** When time alone may change the verdict (ms since the epoch): look again then. Null or absent: only a hint can. */
+  retryAt?: number | null;
 }
 
 /** The rule that says when a commit's CI counts as green. */
@@ -142,4 +144,65 @@ export interface Location {
   url: string;
   /** The command that fetches it by digest. */
   pull: string;
+}
+
+/** One artifact as a pipeline file gives it; what only the server knows is still open. */
+export interface PipelineArtifact {
+  name: string;
+  kind: ArtifactKind;
+  /** Normalised, inside the tree. */
+  dockerfile: string;
+  context: string;
+  paths: string[];
+  platforms: string[];
+  args: Record<string, string>;
+  /** The commands that make it, for every kind but an image. */
+  build: { image: string; run: string[] } | null;
+  /** Which files they leave, as a glob; null for an image. */
+  files: string | null;
+  publish: Destination[];
+}
+
+/** `.deliverd.yml`, read and checked by itself; `planOf` puts it beside the server's bounds. */
+export interface Pipeline {
+  /** Null: left out, so the default branch and v* tags. */
+  on: { branches: string[]; tags: string[] } | null;
+  gate: Gate;
+  supersede: boolean;
+  artifacts: PipelineArtifact[];
+}
+
+/** How far a repo may be delivered: one entry under `repos`. Null: no bound. */
+export interface RepoBounds {
+  /** `<owner>/<name>` or `<hosts key>/<owner>/<name>`, `*` within a segment. */
+  match: string;
+  branches: string[] | null;
+  tags: string[] | null;
+  /** Checks that must have passed whatever the pipeline says. */
+  ci: { required: string[] } | null;
+  /** Keys under `registries`. */
+  registries: string[] | null;
+  /** What its builds may read, by name. */
+  secrets: Record<string, string>;
+}
+
+/** The immutable record of one artifact of one commit, as the catalog shows it. */
+export interface Release {
+  id: string;
+  artifact: string;
+  kind: ArtifactKind;
+  /** The first of its versions. */
+  version: string;
+  versions: string[];
+  /** `<hosts key>/<owner>/<name>`. */
+  repo: string;
+  sha: Sha;
+  /** Full, as in `refs/heads/main`. */
+  ref: string;
+  digest: Digest;
+  /** ISO 8601, UTC. */
+  committedAt: string;
+  releasedAt: string;
+  deliveryId: string;
+  locations: Location[];
 }

@@ -1,0 +1,101 @@
+import { nameMatches } from "./glob.ts";
+import type { Check, CiState, Gate, Verdict } from "./types.ts";
+
+export interface JudgeOptions {
+  /** The checks the host requires on that branch, by their exact names. Null: it does not tell. */
+  hostRequired: string[] | null;
+  /** ms since the epoch, on the clock that stamped the checks where that is known. */
+  now: number;
+}
+
+/**
+ * What the checks of one commit come to. `checks` may hold several reports of one name: the newest counts, and of two
+ * of the same moment the one listed first, as hosts list the newest first.
+ */
+export function judge(checks: Check[], gate: Gate, options: JudgeOptions): CiState & { because: string } {
+  const counted = newestOfEach(checks.filter((check) => !isOwn(check.name)));
+  const answer = (verdict: Verdict, because: string, retryAt: number | null = null) => ({
+    verdict,
+    checks: counted,
+    because,
+    retryAt,
+  });
+  if (gate.ci === "none") return answer("green", "no CI asked for");
+  if (gate.required.length > 0) return answer(...judgeRequired(counted, gate.required, nameMatches));
+  if (options.hostRequired !== null && options.hostRequired.length > 0) {
+    return answer(...judgeRequired(counted, options.hostRequired, (wanted, name) => wanted === name));
+  }
+  return answer(...judgeAll(counted, gate, options.now));
+}
+
+/** True when the CI of a commit, first seen at `firstSeenAt` (ms), has had all the time the gate gives it. */
+export function timedOut(firstSeenAt: number, gate: Gate, now: number): boolean {
+  return now - firstSeenAt >= gate.timeout;
+}
+
+/** deliverd's own reports must not keep it waiting for itself. Hosts compare contexts without case. */
+function isOwn(name: string): boolean {
+  const lower = name.toLowerCase();
+  return lower === "deliverd" || lower.startsWith("deliverd/");
+}
+
+function newestOfEach(checks: Check[]): Check[] {
+  const newest = new Map<string, Check>();
+  for (const check of checks) {
+    const key = JSON.stringify([check.source, check.app, check.name]);
+    const known = newest.get(key);
+    if (known === undefined || check.at > known.at) newest.set(key, check);
+  }
+  return [...newest.values()];
+}
+
+type Judgement = [verdict: Verdict, because: string, retryAt?: number];
+
+function judgeRequired(
+  checks: Check[],
+  required: string[],
+  matches: (wanted: string, name: string) => boolean,
+): Judgement {
+  // A suite is a container of checks under its app's name: no one requires it by name.
+  const named = checks.filter((check) => check.source !== "check-suite");
+  const found = required.map((wanted) => ({ wanted, checks: named.filter((check) => matches(wanted, check.name)) }));
+  const matched = [...new Set(found.flatMap((entry) => entry.checks))];
+  const unfinished = unlessAllPassed(matched);
+  const missing = found.filter((entry) => entry.checks.length === 0).map((entry) => entry.wanted);
+  if (unfinished?.[0] === "red") return unfinished;
+  if (missing.length > 0) return ["pending", `waiting for ${list("check", missing)}`];
+  return unfinished ?? ["green", `required ${list("check", names(matched))} passed`];
+}
+
+function judgeAll(checks: Check[], gate: Gate, now: number): Judgement {
+  if (checks.length === 0) return ["none", "no check has been reported yet"];
+  const unfinished = unlessAllPassed(checks);
+  if (unfinished !== null) return unfinished;
+  const settledAt = Math.max(...checks.map((check) => check.at)) + gate.settle;
+  if (settledAt > now) return ["pending", `waiting ${seconds(settledAt - now)} for further checks`, settledAt];
+  return ["green", `${list("check", names(checks))} passed`];
+}
+
+function unlessAllPassed(checks: Check[]): Judgement | null {
+  const failed = checks.filter((check) => check.state === "failed");
+  const pending = checks.filter((check) => check.state === "pending");
+  if (failed.length > 0) return ["red", `${list("check", names(failed))} failed`];
+  if (pending.length > 0) return ["pending", `waiting for ${list("check", names(pending))}`];
+  return null;
+}
+
+function names(checks: Check[]): string[] {
+  return checks.map((check) => check.name);
+}
+
+/** `check test`, `checks lint and test`, `checks a, b, c and 4 more`. */
+function list(noun: string, words: string[]): string {
+  const unique = [...new Set(words)].sort();
+  const shown = unique.length > 4 ? [...unique.slice(0, 3), `${unique.length - 3} more`] : unique;
+  const last = shown.pop() ?? "";
+  return shown.length === 0 ? `${noun} ${last}` : `${noun}s ${shown.join(", ")} and ${last}`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.ceil(ms / 1000)}s`;
+}
