@@ -53,9 +53,10 @@ export function setArtifactState(
   ledger: Db,
   deliveryId: string,
   name: string,
-  change: { state: ArtifactState; because: string; fence?: number | undefined },
+  state: ArtifactState,
+  because: string,
+  fence?: number,
 ): Promise<boolean> {
-  const { state, because, fence } = change;
   return ledger.transaction(async (tx) => {
     if (fence !== undefined && !(await holdFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name).set({ state, because }).executeTakeFirst();
@@ -116,12 +117,36 @@ export function pinDigest(
   });
 }
 
+/**
+ * Makes room for the commit's next variant (the bytes hold the version, and it has one more): the digest that is pinned
+ * stands in a release of its own. @returns false: it does not yet, or the fence is stale
+ */
+export function resetArtifact(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
+  return ledger.transaction(async (tx) => {
+    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    const result = await ofDelivery(tx, deliveryId, name)
+      .set(NOTHING_FROZEN)
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom("releases")
+            .select("id")
+            .whereRef("releases.digest", "=", "artifacts.digest")
+            .where("releases.deliveryId", "=", deliveryId)
+            .where("artifact", "=", name),
+        ),
+      )
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  });
+}
+
 /** Takes a pinned digest back, as long as nothing stands under any name. @returns false: something does, or the fence is stale */
 export function unpin(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
   return ledger.transaction(async (tx) => {
     if (!(await holdFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
-      .set({ digest: null, mediaType: null, size: null, frozenOn: null, pinnedFence: null, bases: null })
+      .set(NOTHING_FROZEN)
       .where((eb) =>
         eb.not(
           eb.exists(
@@ -133,6 +158,8 @@ export function unpin(ledger: Db, deliveryId: string, name: string, fence: numbe
     return result.numUpdatedRows > 0n;
   });
 }
+
+const NOTHING_FROZEN = { digest: null, mediaType: null, size: null, frozenOn: null, pinnedFence: null, bases: null };
 
 function ofDelivery(tx: Tx, deliveryId: string, name: string) {
   return tx.db.updateTable("artifacts").where("deliveryId", "=", deliveryId).where("name", "=", name);

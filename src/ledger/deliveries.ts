@@ -68,11 +68,14 @@ export interface Transition {
   fence?: number | undefined;
   /** Not to be claimed before so many ms from now. */
   retryIn?: number | null | undefined;
+  /** As read at this decision; null leaves what is known. */
+  plan?: Plan | null | undefined;
+  ref?: string | null | undefined;
 }
 
 /** Moves a delivery on. @returns false: its state is another, or the fence is stale */
 export async function setState(ledger: Db, id: string, transition: Transition): Promise<boolean> {
-  const { from, to, because, fence, retryIn = null } = transition;
+  const { from, to, because, fence, retryIn = null, plan, ref } = transition;
   const finished = isFinished(to);
   const at = now(ledger);
   let update = ledger.db
@@ -80,6 +83,8 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
     .set({ state: to, because, updatedAt: at, finishedAt: finished ? at : null, retryAt: fromNow(ledger, retryIn) })
     .where("id", "=", id)
     .where("state", "in", from);
+  if (plan) update = update.set({ plan: JSON.stringify(plan) });
+  if (ref) update = update.set((eb) => ({ ref: eb.fn.coalesce("ref", eb.val(ref)) }));
   if (to === "building") update = update.set((eb) => ({ startedAt: eb.fn.coalesce("startedAt", at) }));
   if (fence !== undefined) update = update.where("fence", "=", fence);
   else if (finished) update = update.set((eb) => ({ fence: eb("fence", "+", 1), leaseOwner: null, leaseUntil: null }));
@@ -87,27 +92,14 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
   return result.numUpdatedRows > 0n;
 }
 
-/** Facts that become known on the way. */
-export interface DeliveryFacts {
-  ref?: string;
-  version?: string;
-  plan?: Plan;
-  because?: string;
-  message?: string;
-  author?: string;
-  committedAt?: number;
-}
-
-/** @returns false: there is no such delivery, or the fence is stale */
-export async function updateDelivery(ledger: Db, id: string, facts: DeliveryFacts, fence?: number): Promise<boolean> {
-  const { plan, ...columns } = facts;
-  let update = ledger.db
+/** Notes the version decided at the first prepare; a later one does not replace it. */
+export async function noteVersion(ledger: Db, id: string, version: string): Promise<void> {
+  await ledger.db
     .updateTable("deliveries")
-    .set({ ...columns, ...(plan && { plan: JSON.stringify(plan) }), updatedAt: now(ledger) })
-    .where("id", "=", id);
-  if (fence !== undefined) update = update.where("fence", "=", fence);
-  const result = await update.executeTakeFirst();
-  return result.numUpdatedRows > 0n;
+    .set({ version, updatedAt: now(ledger) })
+    .where("id", "=", id)
+    .where("version", "is", null)
+    .execute();
 }
 
 export async function getDelivery(ledger: Db, id: string): Promise<Delivery | null> {

@@ -17,10 +17,10 @@ export interface NewHint {
 
 export type StoredHint = Selectable<Schema["hints"]>;
 
-/** What an evaluation answers: hints that name this sha, hints that name no sha but this ref; neither: hints that name nothing. */
+/** What an evaluation answers: hints that name this sha, and those that name no sha but this ref; with neither, those that name nothing. */
 export interface HintTarget {
-  sha?: Sha | undefined;
-  ref?: string | undefined;
+  sha?: Sha | null | undefined;
+  ref?: string | null | undefined;
 }
 
 /** Any number that no other advisory lock of this database uses. */
@@ -123,8 +123,8 @@ export async function markHintsDone(
   return Number(result.numUpdatedRows);
 }
 
-/** What came in for this commit, by its sha or by one of these refs alone; the newest 200, newest first. */
-export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly string[]): Promise<StoredHint[]> {
+/** What came in for this commit, by its sha or by one of these refs alone: the first 500, first come first. */
+export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly string[] = []): Promise<StoredHint[]> {
   return ledger.db
     .selectFrom("hints")
     .selectAll()
@@ -133,15 +133,15 @@ export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly str
       const byRef = refs.length === 0 ? [] : [eb.and([eb("sha", "is", null), eb("ref", "in", refs)])];
       return eb.or([eb("sha", "=", sha), ...byRef]);
     })
-    .orderBy("id", "desc")
-    .limit(200)
+    .orderBy("id")
+    .limit(500)
     .execute();
 }
 
 function answeredBy(eb: ExpressionBuilder<Schema, "hints">, { sha, ref }: HintTarget) {
   const noSha = eb("sha", "is", null);
-  if (sha === undefined && ref === undefined) return eb.and([noSha, eb("ref", "is", null)]);
-  const bySha = sha === undefined ? [] : [eb("sha", "=", sha)];
-  const byRef = ref === undefined ? [] : [eb.and([noSha, eb("ref", "=", ref)])];
+  if (sha == null && ref == null) return eb.and([noSha, eb("ref", "is", null)]);
+  const bySha = sha == null ? [] : [eb("sha", "=", sha)];
+  const byRef = ref == null ? [] : [eb.and([noSha, eb("ref", "=", ref)])];
   return eb.or([...bySha, ...byRef]);
 }

@@ -12,18 +12,18 @@ export type Outgoing = Omit<Row, "payload"> & { payload: unknown };
 
 /**
  * Owes a commit this status. Of one context only the newest word is kept: the same again changes nothing, another
- * replaces it, sent or not. @param context as the host shows it; compared without case, as GitHub does
+ * replaces it, sent or not. Contexts are compared without case, as GitHub does.
  */
-export async function queueStatus(
+export async function queueStatus<Payload extends { context: string }>(
   tx: Tx,
-  status: { repoId: RepoId; sha: Sha; context: string; deliveryId: string | null; payload: unknown },
+  status: { repoId: RepoId; sha: Sha; deliveryId: string | null; payload: Payload },
 ): Promise<void> {
-  const { repoId, sha, context, deliveryId } = status;
+  const { repoId, sha, deliveryId, payload } = status;
   const id = createHash("sha256")
-    .update(JSON.stringify(["status", repoId, sha, context.toLowerCase()]))
+    .update(JSON.stringify(["status", repoId, sha, payload.context.toLowerCase()]))
     .digest("hex")
     .slice(0, 32);
-  const fresh = newRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: JSON.stringify(status.payload) });
+  const fresh = newRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: JSON.stringify(payload) });
   await tx.db
     .insertInto("outbox")
     .values(fresh)

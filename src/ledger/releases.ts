@@ -75,6 +75,18 @@ export async function getRelease(ledger: Db, id: string): Promise<Release | null
   return row ? ((await withVersions(ledger, [row]))[0] ?? null) : null;
 }
 
+/** What a delivery has released, first released first. */
+export async function releasesOfDelivery(ledger: Db, deliveryId: string): Promise<Release[]> {
+  const rows = await ledger.db
+    .selectFrom("releases")
+    .selectAll()
+    .where("deliveryId", "=", deliveryId)
+    .orderBy("releasedAt")
+    .orderBy("id")
+    .execute();
+  return withVersions(ledger, rows);
+}
+
 export interface ReleaseFilter {
   repoId?: RepoId | undefined;
   artifact?: string | undefined;

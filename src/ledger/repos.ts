@@ -15,7 +15,7 @@ export interface SeenRepo {
   defaultBranch: string | null;
 }
 
-export type StoredRepo = Selectable<Schema["repos"]>;
+export type KnownRepo = Selectable<Schema["repos"]>;
 
 /** Keeps repos with the names they bear now; older names stay aliases until another repo bears them. */
 export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
@@ -56,7 +56,7 @@ export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<voi
   }
 }
 
-export async function getRepo(ledger: Db, id: RepoId): Promise<StoredRepo | null> {
+export async function getRepo(ledger: Db, id: RepoId): Promise<KnownRepo | null> {
   return (await ledger.db.selectFrom("repos").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
 }
 
@@ -64,7 +64,7 @@ export async function getRepo(ledger: Db, id: RepoId): Promise<StoredRepo | null
  * @param name `<host>/<owner>/<name>` or `<owner>/<name>`, of now or of former times, in any case
  * @returns more than one where several hosts have a repo of that name
  */
-export function findRepo(ledger: Db, name: string): Promise<StoredRepo[]> {
+export function findRepo(ledger: Db, name: string): Promise<KnownRepo[]> {
   const slash = name.indexOf("/");
   return ledger.db
     .selectFrom("repoNames")
@@ -88,6 +88,6 @@ export async function setDefaultBranch(ledger: Db, id: RepoId, defaultBranch: st
 }
 
 /** The most recently active first. */
-export function listRepos(ledger: Db): Promise<StoredRepo[]> {
+export function listRepos(ledger: Db): Promise<KnownRepo[]> {
   return ledger.db.selectFrom("repos").selectAll().orderBy("activeAt", "desc").orderBy("id").execute();
 }

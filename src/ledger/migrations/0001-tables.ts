@@ -250,6 +250,7 @@ async function releases({ db, create, int }: Kit): Promise<void> {
     .on("releases")
     .columns(["repo_id", "artifact", "released_at", "id"])
     .execute();
+  await db.schema.createIndex("releases_of_delivery").on("releases").column("delivery_id").execute();
   await db.schema.createIndex("releases_by_digest").on("releases").column("digest").execute();
 
   await create("release_versions")
