@@ -32,12 +32,7 @@ export interface NewDelivery {
 }
 
 /** The commit's delivery, made now where there is none. */
-export async function ensureDelivery(
-  ledger: Db,
-  repoId: RepoId,
-  sha: Sha,
-  fields: NewDelivery,
-): Promise<{ delivery: Delivery; created: boolean }> {
+export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, fields: NewDelivery): Promise<Delivery> {
   const at = now(ledger);
   const inserted = await ledger.db
     .insertInto("deliveries")
@@ -53,10 +48,10 @@ export async function ensureDelivery(
     .onConflict((conflict) => conflict.columns(["repoId", "sha"]).doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (inserted !== undefined) return { delivery: fromRow(inserted), created: true };
+  if (inserted !== undefined) return fromRow(inserted);
   const delivery = await findDelivery(ledger, repoId, sha);
   if (delivery === null) throw new Error(`the delivery of ${repoId}@${sha} was there and is gone`);
-  return { delivery, created: false };
+  return delivery;
 }
 
 export interface Transition {

@@ -22,8 +22,15 @@ export async function queueStatus<Payload extends { context: string }>(
   const id = createHash("sha256")
     .update(JSON.stringify(["status", repoId, sha, payload.context.toLowerCase()]))
     .digest("hex")
-    .slice(0, 32);
-  const fresh = newRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: JSON.stringify(payload) });
+    .slice(0, 24);
+  const fresh = newRow(tx, {
+    id: `status-${id}`,
+    kind: "status",
+    repoId,
+    sha,
+    deliveryId,
+    payload: JSON.stringify(payload),
+  });
   await tx.db
     .insertInto("outbox")
     .values(fresh)
@@ -45,14 +52,15 @@ export async function queueStatus<Payload extends { context: string }>(
     .execute();
 }
 
-/** Owes a notice, once. @param notice.id a function of the release (and of the target, where there are several) */
+/** Owes a release its notice, once. */
 export async function queueNotice(
   tx: Tx,
-  notice: { id: string; repoId: RepoId; sha: Sha; deliveryId: string | null; payload: unknown },
+  notice: { releaseId: string; repoId: RepoId; sha: Sha; deliveryId: string | null; payload: unknown },
 ): Promise<void> {
+  const { releaseId, payload, ...subject } = notice;
   await tx.db
     .insertInto("outbox")
-    .values(newRow(tx, { ...notice, kind: "notice", payload: JSON.stringify(notice.payload) }))
+    .values(newRow(tx, { ...subject, id: `notice-${releaseId}`, kind: "notice", payload: JSON.stringify(payload) }))
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
 }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Insertable, Selectable } from "kysely";
-import type { Digest, RepoId, Sha } from "../delivery/types.ts";
+import type { Selectable } from "kysely";
+import { Refused, TransientError } from "../delivery/errors.ts";
+import type { ArtifactKind, Digest, RepoId, Sha } from "../delivery/types.ts";
+import { holdFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { Schema } from "./schema.ts";
 import { now, type Page, pageOf, readCursor } from "./sql.ts";
@@ -10,17 +12,27 @@ type Row = Selectable<Schema["releases"]>;
 /** The record of one artifact of one commit. `versions` are all it bears, first given first. */
 export type Release = Omit<Row, "metadata"> & { metadata: Record<string, unknown>; versions: string[] };
 
-export type NewRelease = Omit<
-  Insertable<Schema["releases"]>,
-  "id" | "releasedAt" | "metadata" | "variant" | "version"
-> & {
-  /** The version where the bytes hold it and this is not the commit's first; else left out. */
+export interface NewRelease {
+  repoId: RepoId;
+  sha: Sha;
+  artifact: string;
+  /** The version where the bytes hold it and the commit has more than one; else left out. */
   variant?: string;
-  version: string;
-  /** Whether a version tag gave it that version. */
-  tagged: boolean;
+  kind: ArtifactKind;
+  /** All it bears, the one it is shown by first. */
+  versions: readonly string[];
+  /** Those of them that a version tag gave. */
+  tagged: readonly string[];
+  digest: Digest;
+  mediaType: string;
+  size: number;
+  ref: string | null;
+  deliveryId: string;
+  /** The lease under which it was made. */
+  fence: number;
+  committedAt: number;
   metadata: Record<string, unknown>;
-};
+}
 
 /** The same facts give the same id, in every process. */
 export function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; variant?: string | undefined }): string {
@@ -28,20 +40,31 @@ export function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; var
   return createHash("sha256").update(text).digest("hex").slice(0, 24);
 }
 
-/** Records a release once. @returns the one that stands; `created` is false where it stood before */
-export async function recordRelease(tx: Tx, release: NewRelease): Promise<{ release: Release; created: boolean }> {
-  const { tagged, metadata, variant = "", ...fields } = release;
+/**
+ * Records a release once; recorded again, it only gains versions. @returns what stands
+ * @throws TransientError `lease-lost` for a stale fence, Refused `version-taken` where another release bears one of its versions
+ */
+export async function recordRelease(tx: Tx, release: NewRelease): Promise<Release> {
+  const { fence, versions, tagged, variant = "", metadata, ...fields } = release;
+  if (!(await holdFence(tx, release.deliveryId, fence))) {
+    throw new TransientError("lease-lost", `delivery ${release.deliveryId} is another worker's now`);
+  }
+  const [version] = versions;
+  if (version === undefined) throw new Error(`${release.artifact} cannot be released without a version`);
   const id = releaseId({ ...fields, variant });
-  const result = await tx.db
+  await tx.db
     .insertInto("releases")
-    .values({ ...fields, id, variant, metadata: JSON.stringify(metadata), releasedAt: now(tx) })
+    .values({ ...fields, id, variant, version, metadata: JSON.stringify(metadata), releasedAt: now(tx) })
     .onConflict((conflict) => conflict.column("id").doNothing())
-    .executeTakeFirst();
-  const created = Number(result.numInsertedOrUpdatedRows ?? 0n) > 0;
-  if (created) await addReleaseVersion(tx, id, { version: fields.version, tagged });
+    .execute();
+  for (const version of versions) {
+    const given = await addReleaseVersion(tx, id, { version, tagged: tagged.includes(version) });
+    if (!given.ok)
+      throw new Refused("version-taken", `${version} of ${release.artifact} belongs to ${given.belongsTo}`);
+  }
   const stored = await getRelease(tx, id);
   if (stored === null) throw new Error(`release ${id} was recorded and is gone`);
-  return { release: stored, created };
+  return stored;
 }
 
 /** Gives a release one more version. A version of a repo's artifact belongs to one release, for good. */
@@ -49,7 +72,7 @@ export async function addReleaseVersion(
   ledger: Db,
   id: string,
   { version, tagged }: { version: string; tagged: boolean },
-): Promise<{ ok: true } | { ok: false; belongsTo: string }> {
+): Promise<{ ok: true } | { ok: false; belongsTo: Sha }> {
   const { repoId, artifact } = await ledger.db
     .selectFrom("releases")
     .select(["repoId", "artifact"])
@@ -61,13 +84,14 @@ export async function addReleaseVersion(
     .onConflict((conflict) => conflict.columns(["repoId", "artifact", "version"]).doNothing())
     .execute();
   const owner = await ledger.db
-    .selectFrom("releaseVersions")
-    .select("releaseId")
-    .where("repoId", "=", repoId)
-    .where("artifact", "=", artifact)
-    .where("version", "=", version)
+    .selectFrom("releaseVersions as v")
+    .innerJoin("releases as r", "r.id", "v.releaseId")
+    .select(["r.id", "r.sha"])
+    .where("v.repoId", "=", repoId)
+    .where("v.artifact", "=", artifact)
+    .where("v.version", "=", version)
     .executeTakeFirstOrThrow();
-  return owner.releaseId === id ? { ok: true } : { ok: false, belongsTo: owner.releaseId };
+  return owner.id === id ? { ok: true } : { ok: false, belongsTo: owner.sha };
 }
 
 export async function getRelease(ledger: Db, id: string): Promise<Release | null> {
