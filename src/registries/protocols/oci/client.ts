@@ -145,8 +145,10 @@ export class RegistryClient {
   async tryPush(repository: string, signal: AbortSignal): Promise<void> {
     const upload = await this.#beginUpload(repository, signal, null);
     if (upload === null) return;
-    // Cancelling is optional for a registry: one that cannot drops the empty upload by itself.
-    const ask = { ...this.#push(repository, signal), to: "cancel an upload", expect: [200, 202, 204, 404, 405] };
+    // Cancelling is optional, and with docker-registry's tokens a right of its own: what cannot be cancelled holds no byte.
+    const push = this.#push(repository, signal);
+    const expect = [200, 202, 204, 401, 403, 404, 405];
+    const ask = { ...push, scope: `${push.scope},delete`, to: "cancel an upload", expect };
     discard(await this.#ask({ ...ask, method: "DELETE", url: upload }));
   }
 

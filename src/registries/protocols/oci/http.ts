@@ -72,7 +72,8 @@ function attempt(
     );
     request.once("error", (error: NodeJS.ErrnoException) => {
       source?.destroy();
-      const isStale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+      // With a body it may have been the request itself, half taken: then its sender must look first what became of it.
+      const isStale = !body && request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
       reject(isStale ? new StaleConnection(error.message, { cause: error }) : error);
     });
     request.once("response", (stream) => {

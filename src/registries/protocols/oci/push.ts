@@ -20,6 +20,9 @@ export interface Push {
 
 const blobsAtOnce = 3;
 
+/** A failure of this one upload: the registry as a whole did not ask us to wait. */
+const startsAgain = new Set(["registry-unreachable", "registry-upload-lost"]);
+
 /** Sends what the registry does not have yet: blobs, and the manifests that an index lists. Nothing gets a name by it. */
 export async function pushContent(push: Push): Promise<void> {
   const { client, content, repository, run } = push;
@@ -53,8 +56,7 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
         `${label}: ${short} ${how === "sent" ? `pushed, ${megabytes(size)} MB` : "is there already, in another repository"}`,
       );
     } catch (error) {
-      const isCut = error instanceof TransientError && error.code === "registry-unreachable";
-      if (!isCut || attempt === 2) throw error;
+      if (!(error instanceof TransientError) || !startsAgain.has(error.code) || attempt === 2) throw error;
       run.log.line(`${label}: ${short} was cut off, once more from the start`);
     }
   }

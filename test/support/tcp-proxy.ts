@@ -1,0 +1,98 @@
+import { once } from "node:events";
+import { createServer, request as forward, type IncomingHttpHeaders } from "node:http";
+import { Transform } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** What goes wrong with one request. */
+export interface Fault {
+  /** Answered here; the server behind never sees the request. */
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string;
+  /** The connection is cut after so many bytes of the request's body. */
+  cutAfter?: number;
+  /** The server behind does its work, and the connection is cut instead of its answer. */
+  loseAnswer?: boolean;
+  /** ms before anything happens. */
+  delay?: number;
+  /** Nothing ever happens. */
+  hang?: boolean;
+  /** Headers of the answer that are left out. */
+  hide?: string[];
+}
+
+/** A request that came by. */
+export interface Passed {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+  /** Bytes of its body so far. */
+  bytes: number;
+}
+
+export interface FaultyProxy {
+  url: string;
+  host: string;
+  passed: Passed[];
+  /** Decides about each request; replace it at will. */
+  fault: (request: Passed) => Fault | undefined;
+  stop(): Promise<void>;
+}
+
+/** Stands before a plain-HTTP server and does to it what networks and busy servers do. @param target URL of that server */
+export async function startProxy(target: string): Promise<FaultyProxy> {
+  const passed: Passed[] = [];
+  const server = createServer(async (request, response) => {
+    const { method = "", url = "", headers } = request;
+    const seen: Passed = { method, url, headers, bytes: 0 };
+    passed.push(seen);
+    const fault = proxy.fault(seen) ?? {};
+    if (fault.delay !== undefined) await delay(fault.delay);
+    if (fault.hang) return;
+    if (fault.status !== undefined) {
+      response.writeHead(fault.status, fault.headers).end(fault.body);
+      return;
+    }
+    const behind = forward(new URL(url, target), { method, headers });
+    const cut = () => {
+      request.socket.destroy();
+      behind.destroy();
+    };
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        seen.bytes += chunk.length;
+        if (fault.cutAfter !== undefined && seen.bytes > fault.cutAfter) return cut();
+        done(null, chunk);
+      },
+    });
+    request.on("error", () => behind.destroy());
+    behind.on("error", () => response.destroy());
+    behind.on("response", (answer) => {
+      if (fault.loseAnswer) {
+        cut();
+        return;
+      }
+      for (const name of fault.hide ?? []) delete answer.headers[name];
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(count).pipe(behind);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const host = `127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+  const proxy: FaultyProxy = {
+    url: `http://${host}`,
+    host,
+    passed,
+    fault: () => undefined,
+    async stop() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+  return proxy;
+}
