@@ -37,7 +37,7 @@ export interface ApiOptions {
   retryBase?: number;
 }
 
-const MAX_PAGES = 200;
+const MAX_PAGES = 100;
 const GitHub = Octokit.plugin(throttling, retry, paginateRest);
 
 export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 500 }: ApiOptions): GitHubApi {

@@ -15,12 +15,10 @@ export function entityCache() {
   const entities = new Map<string, Entity>();
   return {
     find: (url: URL): Entity | undefined => entities.get(url.href),
-    keep(url: URL, answer: Response, body: string): void {
+    keep(url: URL, { etag, length, response }: { etag: string | null; length: number; response(): Response }): void {
       entities.delete(url.href);
-      const etag = answer.headers.get("etag");
-      if (etag === null || body.length > MAX_LENGTH) return;
-      const headers = new Headers(answer.headers);
-      entities.set(url.href, { etag, response: () => new Response(body, { status: answer.status, headers }) });
+      if (etag === null || length > MAX_LENGTH) return;
+      entities.set(url.href, { etag, response });
       const [oldest] = entities.keys();
       if (entities.size > MAX_ENTITIES && oldest !== undefined) entities.delete(oldest);
     },

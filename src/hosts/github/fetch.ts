@@ -32,7 +32,14 @@ export function guardedFetch(apiUrl: string, timeout: number): typeof fetch {
     const body = await answer.text();
     if (answer.status === 304 || answer.status === 409) throw new Error(`it answered ${answer.status}`);
     if (answer.ok) JSON.parse(body);
-    if (isGet && answer.ok) cache.keep(url, answer, body);
-    return new Response(body, { status: answer.status, headers: answer.headers });
+    const whole = () => asAnswered(answer, body);
+    if (isGet && answer.ok) cache.keep(url, { etag: answer.headers.get("etag"), length: body.length, response: whole });
+    return whole();
   };
+}
+
+/** A whole answer in place of one that was still to be read. */
+function asAnswered({ status, headers, url }: Response, body: string): Response {
+  // The pagination plugin reads the URL, which a made response lacks.
+  return Object.defineProperty(new Response(body, { status, headers }), "url", { value: url });
 }

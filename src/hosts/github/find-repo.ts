@@ -1,15 +1,12 @@
-import { TransientError } from "../../delivery/errors.ts";
 import type { HostRepo } from "../host.ts";
 import { Declined, type GitHubApi } from "./api.ts";
-import { firstIssue, repository } from "./payload.ts";
+import { readAnswer, repository } from "./payload.ts";
 
 /** The repo by its current or a former name, as GitHub redirects; null where it shows none. @throws TransientError. */
 export async function findRepo(api: GitHubApi, owner: string, name: string): Promise<HostRepo | null> {
   const answer = await askFor(api, owner, name);
   if (answer === null) return null;
-  const repo = repository.safeParse(answer);
-  if (repo.success) return repo.data;
-  throw new TransientError("github-answer-unusable", `GitHub's answer is not a repo: ${firstIssue(repo.error)}.`);
+  return readAnswer("a repo", repository, [answer])[0] ?? null;
 }
 
 async function askFor(api: GitHubApi, owner: string, name: string): Promise<unknown> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TransientError } from "../../delivery/errors.ts";
 
 /**
  * The shapes of GitHub's data that deliverd uses, and nothing else of it.
@@ -48,4 +49,11 @@ export const repository = z
 export function firstIssue(error: z.ZodError): string {
   const issue = error.issues[0];
   return issue === undefined ? "is not valid" : `${issue.path.join(".") || "the body"}: ${issue.message}`;
+}
+
+/** Items of an answer in the shape we use. @throws TransientError: nothing is to be concluded from another one. */
+export function readAnswer<T>(what: string, shape: z.ZodType<T>, items: unknown[]): T[] {
+  const result = z.array(shape).safeParse(items);
+  if (result.success) return result.data;
+  throw new TransientError("github-answer-unusable", `GitHub's answer is not ${what}: ${firstIssue(result.error)}.`);
 }

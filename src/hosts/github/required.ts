@@ -1,0 +1,64 @@
+import { z } from "zod";
+import type { CommitRef } from "../../delivery/types.ts";
+import { Declined, type GitHubApi } from "./api.ts";
+import { isOwnContext } from "./own-context.ts";
+import { readAnswer } from "./payload.ts";
+
+const requiredChecks = z.object({
+  contexts: z.array(z.string()).nullish(),
+  checks: z.array(z.object({ context: z.string() })).nullish(),
+});
+const branchShape = z.object({
+  protected: z.boolean().nullish(),
+  protection: z.object({ required_status_checks: requiredChecks.nullish() }).nullish(),
+});
+const ruleShape = z.object({ type: z.string() });
+const checksRule = z.object({
+  parameters: z.object({ required_status_checks: z.array(z.object({ context: z.string() })) }),
+});
+
+/** The checks that GitHub requires on that branch; null where it requires none or does not tell. */
+export async function readRequired(api: GitHubApi, { repo }: CommitRef, branch: string): Promise<string[] | null> {
+  const at = { owner: repo.owner, repo: repo.name, branch };
+  const [byProtection, byRules] = await Promise.all([requiredByProtection(api, at), requiredByRules(api, at)]);
+  // Where a rule asks for our own success before a merge, waiting for it would be waiting for ourselves.
+  const names = new Set([...byProtection, ...byRules].filter((name) => !isOwnContext(name)));
+  return names.size === 0 ? null : [...names];
+}
+
+type BranchRef = { owner: string; repo: string; branch: string };
+
+async function requiredByProtection(api: GitHubApi, at: BranchRef): Promise<string[]> {
+  const [told] = readAnswer("a branch", branchShape, [
+    await unlessDeclined(api.get("GET /repos/{owner}/{repo}/branches/{branch}", at), {}),
+  ]);
+  const names = contextsOf(told?.protection?.required_status_checks);
+  if (names.length > 0 || told?.protected !== true) return names;
+  const route = "GET /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks";
+  const [asked] = readAnswer("required status checks", requiredChecks, [await unlessDeclined(api.get(route, at), {})]);
+  return contextsOf(asked);
+}
+
+async function requiredByRules(api: GitHubApi, at: BranchRef): Promise<string[]> {
+  const rules = await unlessDeclined(api.list("GET /repos/{owner}/{repo}/rules/branches/{branch}", at), []);
+  const wanted = rules.filter(
+    (rule) => readAnswer("a branch rule", ruleShape, [rule])[0]?.type === "required_status_checks",
+  );
+  return readAnswer("a rule of required status checks", checksRule, wanted).flatMap((rule) =>
+    rule.parameters.required_status_checks.map((check) => check.context),
+  );
+}
+
+function contextsOf(required: z.output<typeof requiredChecks> | null | undefined): string[] {
+  return [...(required?.contexts ?? []), ...(required?.checks ?? []).map((check) => check.context)];
+}
+
+/** A token without the right to see protection, a plan without rules, a branch that is gone: the host does not tell. */
+async function unlessDeclined<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Declined) return otherwise;
+    throw error;
+  }
+}

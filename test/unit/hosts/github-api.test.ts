@@ -1,0 +1,323 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { inspect } from "node:util";
+import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
+import { Declined, type GitHubApi, githubApi } from "../../../src/hosts/github/api.ts";
+import { findRepo } from "../../../src/hosts/github/find-repo.ts";
+import { cut, postStatus } from "../../../src/hosts/github/report.ts";
+import { type Asked, json, type Scripted, scripted } from "./scripted.ts";
+
+const TOKEN = "ghp_hidden7hidden7hidden7";
+const repo = { id: "github:7", host: "github", owner: "acme", name: "api", defaultBranch: "main" };
+const commit = { repo, sha: "a".repeat(40) };
+const STATUSES = "GET /repos/{owner}/{repo}/commits/{ref}/statuses";
+const at = { owner: "acme", repo: "api", ref: commit.sha };
+
+describe("GitHub's API", () => {
+  let servers: Scripted[] = [];
+  afterEach(async () => {
+    for (const server of servers) await server.close();
+    servers = [];
+  });
+
+  async function served(answer: (asked: Asked, response: ServerResponse) => void, options: { timeout?: number } = {}) {
+    const server = await scripted(answer);
+    servers.push(server);
+    return {
+      ...server,
+      api: githubApi({ key: "github", apiUrl: `${server.url}/`, token: TOKEN, retryBase: 5, ...options }),
+    };
+  }
+
+  async function failure(call: Promise<unknown>): Promise<Error> {
+    const error = await call.then(
+      () => assert.fail("did not fail"),
+      (thrown: Error) => thrown,
+    );
+    assert.doesNotMatch(inspect(error, { depth: 30, showHidden: true }), /hidden7/);
+    return error;
+  }
+
+  const transient = async (call: Promise<unknown>, code: string) => {
+    const error = await failure(call);
+    assert.ok(error instanceof TransientError, inspect(error));
+    assert.equal(error.code, code);
+    return error;
+  };
+
+  it("is asked with the token and by our name", async () => {
+    const { api, asked } = await served((_asked, response) => json(response, 200, { id: 1 }));
+    await api.get("GET /repos/{owner}/{repo}", at);
+    assert.equal(asked[0]?.headers.authorization, `token ${TOKEN}`);
+    assert.match(String(asked[0]?.headers["user-agent"]), /^deliverd /);
+    assert.match(String(asked[0]?.url), /^\/repos\/acme\/api\?/);
+  });
+
+  describe("where a list has several pages", () => {
+    const pages = (asked: Asked, response: ServerResponse) => {
+      const page = Number(new URL(asked.url, "http://x").searchParams.get("page") ?? 1);
+      const next = `<http://${asked.headers.host}/repos/acme/api/x?page=${page + 1}>; rel="next"`;
+      json(response, 200, { total_count: 250, check_runs: [{ page }] }, page < 3 ? { link: next } : {});
+    };
+
+    it("gives the items of every page", async () => {
+      const { api, asked } = await served(pages);
+      assert.deepEqual(await api.list("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", at), [
+        { page: 1 },
+        { page: 2 },
+        { page: 3 },
+      ]);
+      assert.match(String(asked[0]?.url), /per_page=100/);
+    });
+
+    it("concludes nothing when one page fails", async () => {
+      const { api } = await served((asked, response) =>
+        asked.url.includes("page=2") ? json(response, 409, { message: "busy" }) : pages(asked, response),
+      );
+      await transient(api.list(STATUSES, at), "github-unavailable");
+    });
+
+    it("gives up a list that has no end", async () => {
+      const { api } = await served((asked, response) =>
+        json(response, 200, [], { link: `<http://${asked.headers.host}/again>; rel="next"` }),
+      );
+      assert.match((await transient(api.list(STATUSES, at), "github-unavailable")).message, /does not end/);
+    });
+  });
+
+  describe("where it fails", () => {
+    it("is asked twice more after a 5xx, and the second answer counts", async () => {
+      let calls = 0;
+      const { api } = await served((_asked, response) => {
+        calls += 1;
+        json(response, calls < 3 ? 502 : 200, { calls });
+      });
+      assert.deepEqual(await api.get("GET /repos/{owner}/{repo}", at), { calls: 3 });
+    });
+
+    it("is to be asked later after the third 5xx, as long as it asks for", async () => {
+      const { api, asked } = await served((_asked, response) =>
+        json(response, 503, { message: "no" }, { "retry-after": "7" }),
+      );
+      assert.equal((await transient(api.get("GET /repos/{owner}/{repo}", at), "github-unavailable")).retryAfter, 7_000);
+      assert.equal(asked.length, 3);
+    });
+
+    it("is to be asked later where nobody listens", async () => {
+      const { api, close } = await served(() => {});
+      await close();
+      servers = [];
+      const error = await transient(api.get("GET /repos/{owner}/{repo}", at), "github-unavailable");
+      assert.match(error.message, /ECONNREFUSED/);
+    });
+
+    it("is to be asked later where it does not answer in time", async () => {
+      const { api } = await served(() => {}, { timeout: 30 });
+      assert.match(
+        (await transient(api.get("GET /repos/{owner}/{repo}", at), "github-unavailable")).message,
+        /timeout/,
+      );
+    });
+
+    for (const [what, answer] of [
+      [
+        "is cut in the middle",
+        (response: ServerResponse) => {
+          response.writeHead(200, { "content-type": "application/json", "content-length": "100" });
+          response.write("[{");
+          setImmediate(() => response.destroy());
+        },
+      ],
+      ["is empty", (response: ServerResponse) => response.writeHead(200, { "content-type": "application/json" }).end()],
+      [
+        "is a page for people",
+        (response: ServerResponse) => response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
+      ],
+    ] as const) {
+      it(`is not taken for an empty list where its answer ${what}`, async () => {
+        const { api } = await served((_asked, response) => void answer(response));
+        await transient(api.list(STATUSES, at), "github-unavailable");
+      });
+    }
+
+    it("says that its token was not taken, and where to set another", async () => {
+      const { api } = await served((_asked, response) => json(response, 401, { message: "Bad credentials" }));
+      const error = await transient(api.get("GET /repos/{owner}/{repo}", at), "github-token-refused");
+      assert.match(error.message, /hosts\.github\.token/);
+    });
+
+    for (const status of [403, 404, 422]) {
+      it(`leaves a ${status} to the caller, at the first time`, async () => {
+        const { api, asked } = await served((_asked, response) => json(response, status, { message: "Not here" }));
+        const error = await failure(api.get("GET /repos/{owner}/{repo}", at));
+        assert.ok(error instanceof Declined);
+        assert.deepEqual([error.status, error.message, asked.length], [status, "Not here", 1]);
+      });
+    }
+  });
+
+  describe("where it limits us", () => {
+    const limits: [string, number, string, () => Record<string, string>, [number, number]][] = [
+      ["429 with Retry-After", 429, "Too many", () => ({ "retry-after": "9" }), [9_000, 9_000]],
+      ["403 with Retry-After", 403, "Slow down", () => ({ "retry-after": "9" }), [9_000, 9_000]],
+      [
+        "a secondary limit without a time",
+        403,
+        "You have exceeded a secondary rate limit",
+        () => ({}),
+        [60_000, 60_000],
+      ],
+      [
+        "an hour's budget that is used up",
+        403,
+        "API rate limit exceeded",
+        () => ({ "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(Math.ceil(Date.now() / 1000) + 600) }),
+        [599_000, 602_000],
+      ],
+    ];
+    for (const [what, status, message, headers, [least, most]] of limits) {
+      it(`waits as told by ${what}, and asks no more till then`, async () => {
+        const { api, asked } = await served((_asked, response) => json(response, status, { message }, headers()));
+        const { retryAfter } = await transient(api.get("GET /repos/{owner}/{repo}", at), "github-rate-limited");
+        assert.ok(retryAfter !== null && retryAfter >= least && retryAfter <= most, `${retryAfter}`);
+        assert.equal(asked.length, 1);
+      });
+    }
+  });
+
+  describe("where it sends us on", () => {
+    it("is followed on the same host, as after a rename", async () => {
+      const { api } = await served((asked, response) =>
+        asked.url.startsWith("/repositories/7")
+          ? json(response, 200, { id: 7, name: "new", owner: { login: "acme" }, default_branch: "main" })
+          : json(response, 301, { message: "Moved" }, { location: "/repositories/7" }),
+      );
+      assert.deepEqual(await findRepo(api, "acme", "old"), {
+        hostId: "7",
+        owner: "acme",
+        name: "new",
+        defaultBranch: "main",
+      });
+    });
+
+    it("is not followed to another host, neither by a redirect nor by a next page", async () => {
+      const elsewhere = await scripted((_asked, response) => json(response, 200, []));
+      servers.push(elsewhere);
+      const redirected = await served((_asked, response) =>
+        json(response, 302, {}, { location: `${elsewhere.url}/x` }),
+      );
+      assert.match(
+        (await transient(redirected.api.get("GET /repos/{owner}/{repo}", at), "github-unavailable")).message,
+        /another host/,
+      );
+      const linked = await served((_asked, response) =>
+        json(response, 200, [], { link: `<${elsewhere.url}/x>; rel="next"` }),
+      );
+      await transient(linked.api.list(STATUSES, at), "github-unavailable");
+      assert.deepEqual(elsewhere.asked, []);
+    });
+
+    it("is not followed for ever", async () => {
+      const { api } = await served((_asked, response) => json(response, 302, {}, { location: "/again" }));
+      assert.match(
+        (await transient(api.get("GET /repos/{owner}/{repo}", at), "github-unavailable")).message,
+        /redirects/,
+      );
+    });
+  });
+
+  it("is asked conditionally for what it has told before, and a 304 stands for the answer", async () => {
+    const { api, asked } = await served((request, response) => {
+      if (request.headers["if-none-match"] === '"e1"') response.writeHead(304).end();
+      else json(response, 200, [{ id: 1 }], { etag: '"e1"' });
+    });
+    for (let i = 0; i < 3; i++) assert.deepEqual(await api.list(STATUSES, at), [{ id: 1 }]);
+    assert.deepEqual(
+      asked.map(({ headers }) => headers["if-none-match"]),
+      [undefined, '"e1"', '"e1"'],
+    );
+  });
+
+  for (const token of ["", "ghp_hidden7\n", "two hidden7"]) {
+    it(`refuses ${JSON.stringify(token)} for a token at start`, () => {
+      assert.throws(
+        () => githubApi({ key: "gh", apiUrl: "https://api.github.com", token }),
+        (error) =>
+          error instanceof ConfigError && /hosts\.gh\.token/.test(error.message) && !error.message.includes("hidden7"),
+      );
+    });
+  }
+
+  describe("for a repo", () => {
+    it("says null where it shows none", async () => {
+      const { api } = await served((_asked, response) => json(response, 404, { message: "Not Found" }));
+      assert.equal(await findRepo(api, "acme", "none"), null);
+    });
+
+    it("concludes nothing from an answer that is no repo", async () => {
+      const { api } = await served((_asked, response) =>
+        json(response, 200, { id: 7, name: "..", owner: { login: "acme" } }),
+      );
+      await transient(findRepo(api, "acme", "api"), "github-answer-unusable");
+    });
+  });
+
+  describe("for a report", () => {
+    const report = {
+      context: "deliverd/api",
+      state: "success" as const,
+      description: "1.2.3",
+      targetUrl: "https://d.example.com/1",
+    };
+    const post = (api: GitHubApi, description = "1.2.3") => postStatus(api, commit, { ...report, description });
+
+    it("is told context, state, description and page", async () => {
+      const { api, asked } = await served((_asked, response) => json(response, 201, {}));
+      await post(api);
+      assert.deepEqual(
+        asked.map(({ method, url, body }) => [method, url, JSON.parse(body)]),
+        [
+          [
+            "POST",
+            `/repos/acme/api/statuses/${commit.sha}`,
+            { context: "deliverd/api", state: "success", description: "1.2.3", target_url: "https://d.example.com/1" },
+          ],
+        ],
+      );
+    });
+
+    it("takes ten at once without a second's pause between them", async () => {
+      const { api, asked } = await served((_asked, response) => json(response, 201, {}));
+      const start = performance.now();
+      await Promise.all(Array.from({ length: 10 }, () => post(api)));
+      assert.equal(asked.length, 10);
+      assert.ok(performance.now() - start < 2_000, "the throttling plugin lets one write a second through");
+    });
+
+    for (const status of [403, 404]) {
+      it(`is refused after a ${status}, with the right that is missing`, async () => {
+        const { api } = await served((_asked, response) => json(response, status, { message: "Not Found" }));
+        const error = await failure(post(api));
+        assert.ok(error instanceof Refused);
+        assert.match(error.message, /repo:status/);
+      });
+    }
+
+    it("is refused after a 422, with GitHub's reason", async () => {
+      const { api } = await served((_asked, response) => json(response, 422, { message: "No commit found for SHA" }));
+      await assert.rejects(post(api), { name: "Refused", code: "github-status-refused", message: /No commit found/ });
+    });
+
+    it("is to be sent again after a 5xx", async () => {
+      const { api } = await served((_asked, response) => json(response, 500, {}));
+      await transient(post(api), "github-unavailable");
+    });
+
+    it("has one line of 140 characters at most, cut between two characters", () => {
+      assert.equal(cut("two\nlines\t here "), "two lines here");
+      assert.equal(cut("x".repeat(140)), "x".repeat(140));
+      assert.equal(cut("x".repeat(141)), `${"x".repeat(139)}…`);
+      assert.equal(cut(`${"x".repeat(138)}😀😀`), `${"x".repeat(138)}…`);
+    });
+  });
+});
