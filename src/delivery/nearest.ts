@@ -9,10 +9,10 @@ export function nearest(word: string, known: readonly string[]): string | null {
   return best !== null && best.distance <= Math.max(1, Math.floor(typed.length / 3)) + 1 ? best.word : null;
 }
 
-/** `, did you mean "port"?` or nothing. */
+/** ` (did you mean "port"?)` or nothing. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const near = nearest(word, known);
-  return near === null ? "" : `, did you mean "${near}"?`;
+  return near === null ? "" : ` (did you mean "${near}"?)`;
 }
 
 /** Insertions, deletions and replacements from one word to the other (Levenshtein). */

@@ -13,6 +13,3 @@ export function backOff(attempt: number, chance: number, asked: number | null): 
   const ceiling = Math.min(LONGEST, FIRST * 2 ** Math.min(attempt - 1, 20));
   return Math.max(asked ?? 0, Math.round(ceiling / 2 + (ceiling / 2) * chance));
 }
-
-/** A failure of the world is tried again for a day; then a person must look. */
-export const GIVE_UP_AFTER = 24 * 60 * 60_000;

@@ -1,0 +1,159 @@
+import { UserError } from "./errors.ts";
+import { isImmutable, render, type Values, variablesOf } from "./template.ts";
+import type { ArtifactName, Destination, Sha } from "./types.ts";
+import { majorMinor } from "./version.ts";
+
+/** What the names of one artifact of one commit are made of. */
+export interface NameFacts {
+  sha: Sha;
+  committedAt: Date;
+  owner: string;
+  /** The bare name. */
+  repo: string;
+  artifact: string;
+  /** As in `1.2.3` or `1.2.4-5.gab12cd3`, without a `v`. */
+  versions: string[];
+  /** Short git tags on the commit, version tags and others. */
+  tags: string[];
+  /** Short names of the watched branches that hold the commit. */
+  branches: string[];
+}
+
+/** What a moving name goes after: a branch's newest delivery, the highest version tag, or the newest delivery. */
+export type Follows = { branch: string } | { version: true } | { any: true };
+
+export interface MovingName extends ArtifactName {
+  immutable: false;
+  follows: Follows;
+}
+
+/** The names that only this content may ever hold, each once. @throws UserError for a template that cannot be used. */
+export function immutableNames(destination: Destination, facts: NameFacts): ArtifactName[] {
+  const names = renderings(destination, facts).filter((rendering) => rendering.name.immutable);
+  return unique(names).map((rendering) => rendering.name);
+}
+
+/** The names this content may hold for now; `holderOf` says which content does. @throws UserError as `immutableNames`. */
+export function movingNames(destination: Destination, facts: NameFacts): MovingName[] {
+  const names = renderings(destination, facts).filter((rendering) => !rendering.name.immutable);
+  // `1.2` may be a branch and a minor version: the strongest claim comes first, so that every commit tells the same.
+  names.sort((a, b) => CLAIMS.indexOf(a.claim) - CLAIMS.indexOf(b.claim));
+  return unique(names).map((rendering) => ({ ...rendering.name, immutable: false, follows: followsOf(rendering) }));
+}
+
+/** Finds what is wrong with a destination's templates before anything is built. @throws UserError. */
+export function checkTemplates(destination: Destination): void {
+  const sample = { sha: "0".repeat(40), committedAt: new Date(0), owner: "o", repo: "r", artifact: "a" };
+  renderings(destination, { ...sample, versions: ["0.0.1"], tags: ["t"], branches: ["b"] });
+}
+
+/** What a moving name goes by; the first of these has it where two would. */
+export const CLAIMS = ["version", "any", "branch"] as const;
+
+/** One name as one template gives it for one version, tag and branch. */
+export interface Rendering {
+  name: ArtifactName;
+  claim: (typeof CLAIMS)[number];
+  version: string | null;
+  branch: string | null;
+}
+
+/** Every name by every way to it. For `reconcile.ts`; others want `immutableNames` and `movingNames`. */
+export function renderings(destination: Destination, facts: NameFacts): Rendering[] {
+  const as = repositoryTemplate(destination);
+  return destination.tags.flatMap((template) => {
+    // A repository named by a version or sha makes what stands in it as fixed as a tag would.
+    const whole = `${as}:${template}`;
+    const immutable = isImmutable(whole);
+    const claim = claimOf(whole);
+    return [...combinations(whole, claim, facts)].flatMap((values) => {
+      const repository = render(as, values);
+      const tag = render(template, values);
+      if (repository === null || tag === null) return [];
+      const name = {
+        registry: destination.to,
+        repository: checkedRepository(repository, as),
+        tag: toTag(tag, template),
+        immutable,
+      };
+      return [{ name, claim, version: values.version ?? null, branch: values.branch ?? null }];
+    });
+  });
+}
+
+function claimOf(template: string): Rendering["claim"] {
+  const variables = variablesOf(template);
+  if (variables.has("branch")) return "branch";
+  return variables.has("major") || variables.has("minor") || template.endsWith(":latest") ? "version" : "any";
+}
+
+/** Every way the facts can fill a template: once for each version, git tag and branch that have a part in it. */
+function* combinations(template: string, claim: Rendering["claim"], facts: NameFacts): Generator<Values> {
+  const variables = variablesOf(template);
+  const versioned = claim === "version" || variables.has("version") || variables.has("major") || variables.has("minor");
+  const fixed: Values = {
+    sha: facts.sha,
+    shortSha: facts.sha.slice(0, 7),
+    owner: facts.owner,
+    repo: facts.repo,
+    artifact: facts.artifact,
+    date: facts.committedAt.toISOString().slice(0, 10),
+  };
+  for (const version of versioned ? facts.versions : [null]) {
+    for (const tag of variables.has("tag") ? facts.tags : [null]) {
+      for (const branch of variables.has("branch") ? facts.branches : [null]) {
+        yield {
+          ...fixed,
+          ...(version === null ? {} : { version, ...majorMinor(version) }),
+          ...(tag === null ? {} : { tag }),
+          ...(branch === null ? {} : { branch }),
+        };
+      }
+    }
+  }
+}
+
+function followsOf({ claim, branch }: Rendering): Follows {
+  if (claim === "branch" && branch !== null) return { branch };
+  return claim === "version" ? { version: true } : { any: true };
+}
+
+function unique(list: Rendering[]): Rendering[] {
+  const seen = new Set<string>();
+  return list.filter(({ name }) => {
+    const key = `${name.repository}:${name.tag}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+/** An OCI tag: other characters become `-`, a first `.` or `-` (which a tag cannot begin with) `_`, cut at 128. */
+function toTag(text: string, template: string): string {
+  const tag = text
+    .replace(/[^A-Za-z0-9_.-]/g, "-")
+    .replace(/^[.-]/, "_")
+    .slice(0, 128);
+  if (tag === "") throw new UserError("bad-template", `the template "${template}" gives an empty tag`);
+  return tag;
+}
+
+function repositoryTemplate(destination: Destination): string {
+  if (destination.as === null) {
+    throw new UserError("as-missing", `the destination "${destination.to}" needs \`as\`, the repository's name there`);
+  }
+  return destination.as;
+}
+
+/** OCI distribution specification 1.1, "Pulling manifests": the grammar of `<name>`, and 255 characters with the host. */
+const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+
+function checkedRepository(repository: string, template: string): string {
+  if (repository.length <= 200 && REPOSITORY.test(repository)) return repository;
+  const lower = repository.toLowerCase();
+  const remedy = REPOSITORY.test(lower)
+    ? `Write it in lower case, as in "${lower}".`
+    : "Use lower-case letters, digits and single . _ - / between them, at most 200 characters.";
+  throw new UserError(
+    "bad-repository-name",
+    `the template "${template}" gives the name "${repository.slice(0, 250)}", which no registry takes. ${remedy}`,
+  );
+}
