@@ -1,0 +1,49 @@
+import type { Repo, Sha } from "./types.ts";
+
+export { dockerfileDeclares } from "./dockerfile.ts";
+
+/** The facts of a delivery that enter what it builds. */
+export interface BuildFacts {
+  repo: Pick<Repo, "host" | "owner" | "name">;
+  sha: Sha;
+  committedAt: Date;
+  /** Full, as in `refs/heads/main`. */
+  ref: string;
+  /** Its first version. */
+  version: string;
+}
+
+/**
+ * The labels of an image: the pre-defined annotation keys of the OCI image specification 1.1, and our own. `cloneUrl` is
+ * the host's, without the repo.
+ */
+export function imageLabels(facts: BuildFacts & { cloneUrl: string; deliveryId: string }): Record<string, string> {
+  const { repo } = facts;
+  return {
+    "org.opencontainers.image.revision": facts.sha,
+    "org.opencontainers.image.source": `${facts.cloneUrl.replace(/\/+$/, "")}/${repo.owner}/${repo.name}`,
+    "org.opencontainers.image.version": facts.version,
+    "org.opencontainers.image.created": facts.committedAt.toISOString().replace(/\.\d+Z$/, "Z"),
+    "org.opencontainers.image.ref.name": shortRef(facts.ref),
+    "dev.deliverd.delivery": facts.deliveryId,
+  };
+}
+
+/** The environment of every build; for an image, its build arguments. */
+export function buildEnvironment(facts: BuildFacts): Record<string, string> {
+  const { repo } = facts;
+  return {
+    DELIVERD_VERSION: facts.version,
+    DELIVERD_SHA: facts.sha,
+    DELIVERD_REF: facts.ref,
+    DELIVERD_REPO: `${repo.host}/${repo.owner}/${repo.name}`,
+    // https://reproducible-builds.org/specs/source-date-epoch/: seconds.
+    SOURCE_DATE_EPOCH: String(Math.floor(facts.committedAt.getTime() / 1000)),
+    CI: "true",
+  };
+}
+
+/** `refs/heads/feature/x` is `feature/x`. */
+export function shortRef(ref: string): string {
+  return ref.replace(/^refs\/(?:heads|tags)\//, "");
+}

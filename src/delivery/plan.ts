@@ -1,0 +1,142 @@
+import { Refused, UserError } from "./errors.ts";
+import { checkTemplates } from "./names.ts";
+import { didYouMean } from "./nearest.ts";
+import type { ArtifactPlan, Gate, Pipeline, PipelineArtifact, Plan, Repo, RepoBounds } from "./types.ts";
+
+export { matchRepo, type Watching, watches } from "./bounds.ts";
+
+export interface KnownRegistry {
+  /** As in the server configuration: `oci`, `docker-hub`, … */
+  type: string;
+  isDefault: boolean;
+}
+
+export interface PlanOrder {
+  /** What `.deliverd.yml` says; null: there is none. */
+  pipeline: Pipeline | null;
+  /** A `Dockerfile` stands at the root of the tree. */
+  hasDockerfile: boolean;
+  repo: Pick<Repo, "owner" | "name" | "defaultBranch">;
+  bounds: RepoBounds;
+  /** By their keys under `registries`. */
+  registries: Record<string, KnownRegistry>;
+}
+
+/** What holds where neither a pipeline nor the server says otherwise. Times in ms. */
+export const DEFAULT_GATE: Gate = { ci: "required", required: [], settle: 5_000, timeout: 6 * 3_600_000 };
+
+/** The tags of an image where a pipeline gives none. */
+export const DEFAULT_TAGS: readonly string[] = ["{version}", "{branch}", "sha-{shortSha}"];
+
+const IMAGE_REGISTRIES: readonly string[] = ["docker-hub", "oci", "ecr", "artifactory"];
+
+/**
+ * What a commit's pipeline comes to within what the server allows it.
+ * @throws UserError for what the pipeline's author has to change, Refused for what the server does not allow.
+ */
+export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
+  const pipeline = order.pipeline ?? defaultPipeline(order);
+  if (pipeline === null) return { ignored: "no .deliverd.yml and no Dockerfile at the root" };
+  return {
+    plan: {
+      on: pipeline.on ?? { branches: [order.repo.defaultBranch], tags: ["v*"] },
+      gate: boundedGate(pipeline.gate, order.bounds),
+      supersede: pipeline.supersede,
+      artifacts: pipeline.artifacts.map((artifact) => planArtifact(artifact, order)),
+      isDefault: order.pipeline === null,
+    },
+  };
+}
+
+function defaultPipeline({ hasDockerfile, repo, registries }: PlanOrder): Pipeline | null {
+  if (!hasDockerfile) return null;
+  const image: PipelineArtifact = {
+    name: artifactNameOf(repo.name),
+    kind: "image",
+    dockerfile: "Dockerfile",
+    context: ".",
+    paths: [],
+    platforms: [],
+    args: {},
+    build: null,
+    files: null,
+    publish: [{ to: defaultRegistry(registries), as: repositoryOf(repo), tags: [...DEFAULT_TAGS] }],
+  };
+  return { on: null, gate: DEFAULT_GATE, supersede: false, artifacts: [image] };
+}
+
+/** A repo may be called what no artifact can be: upper case, a dot at the front, a hundred letters. */
+function artifactNameOf(name: string): string {
+  const plain = name.toLowerCase().replace(/^[^a-z0-9]+/, "");
+  return plain === "" ? "image" : plain.slice(0, 63);
+}
+
+/** Hosts allow what the OCI grammar does not: a dot or dash at either end, several separators in a row. */
+function repositoryOf(repo: Pick<Repo, "owner" | "name">): string {
+  return `${repo.owner}/${repo.name}`
+    .toLowerCase()
+    .split("/")
+    .map((part) => part.replace(/^[._-]+|[._-]+$/g, "").replace(/[._-]{2,}/g, "-"))
+    .filter((part) => part !== "")
+    .join("/");
+}
+
+function defaultRegistry(registries: PlanOrder["registries"]): string {
+  const keys = Object.keys(registries);
+  const chosen = keys.filter((key) => registries[key]?.isDefault);
+  const [only, ...others] = chosen.length > 0 ? chosen : keys;
+  if (only !== undefined && others.length === 0) return only;
+  throw new UserError(
+    "no-default-registry",
+    `there is no .deliverd.yml, and the server marks none of its registries (${list(keys)}) as the default. ` +
+      "Add a .deliverd.yml that names one, or ask for `default: true` in the server's configuration.",
+  );
+}
+
+/** The server's checks are added to the pipeline's, and a pipeline that asks for no CI gets them all the same. */
+function boundedGate(gate: Gate, bounds: RepoBounds): Gate {
+  if (bounds.ci === null) return gate;
+  return { ...gate, ci: "required", required: [...new Set([...bounds.ci.required, ...gate.required])] };
+}
+
+function planArtifact(artifact: PipelineArtifact, order: PlanOrder): ArtifactPlan {
+  const { name, kind, dockerfile, context, paths, platforms, args, publish } = artifact;
+  if (kind !== "image") {
+    throw new UserError(
+      "kind-not-yet",
+      `artifact "${name}" is of kind ${kind}: this version of deliverd builds images only. Remove it from the pipeline for now.`,
+    );
+  }
+  for (const destination of publish) {
+    checkRegistry(destination.to, name, order);
+    checkTemplates(destination);
+  }
+  return { name, kind, dockerfile, context, paths, platforms, args, publish };
+}
+
+function checkRegistry(key: string, artifact: string, { registries, bounds }: PlanOrder): void {
+  const known = Object.keys(registries);
+  const registry = Object.hasOwn(registries, key) ? registries[key] : undefined;
+  if (registry === undefined) {
+    throw new UserError(
+      "unknown-registry",
+      `artifact "${artifact}" goes to "${key}", a registry this server does not know${didYouMean(key, known)}. Known are ${list(known)}.`,
+    );
+  }
+  if (bounds.registries !== null && !bounds.registries.includes(key)) {
+    throw new Refused(
+      "registry-not-allowed",
+      `artifact "${artifact}" goes to "${key}", but the server allows ${bounds.match} only ${list(bounds.registries)}.`,
+    );
+  }
+  if (!IMAGE_REGISTRIES.includes(registry.type)) {
+    throw new UserError(
+      "registry-takes-no-images",
+      `artifact "${artifact}" is an image, and "${key}" is of type ${registry.type}, which takes none.`,
+    );
+  }
+}
+
+function list(keys: string[]): string {
+  return keys.length === 0 ? "none" : keys.join(", ");
+}
