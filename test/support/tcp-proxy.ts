@@ -28,6 +28,8 @@ export interface Passed {
   headers: IncomingHttpHeaders;
   /** Bytes of its body so far. */
   bytes: number;
+  /** Of the answer; 0: none yet. */
+  status: number;
 }
 
 export interface FaultyProxy {
@@ -44,12 +46,14 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
   const passed: Passed[] = [];
   const server = createServer(async (request, response) => {
     const { method = "", url = "", headers } = request;
-    const seen: Passed = { method, url, headers, bytes: 0 };
+    const seen: Passed = { method, url, headers, bytes: 0, status: 0 };
     passed.push(seen);
     const fault = proxy.fault(seen) ?? {};
     if (fault.delay !== undefined) await delay(fault.delay);
     if (fault.hang) return;
     if (fault.status !== undefined) {
+      seen.status = fault.status;
+      request.resume();
       response.writeHead(fault.status, fault.headers).end(fault.body);
       return;
     }
@@ -68,6 +72,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
     request.on("error", () => behind.destroy());
     behind.on("error", () => response.destroy());
     behind.on("response", (answer) => {
+      seen.status = answer.statusCode ?? 0;
       if (fault.loseAnswer) {
         cut();
         return;

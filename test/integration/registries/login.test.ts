@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import fc from "fast-check";
+import type { ArtifactName } from "../../../src/delivery/types.ts";
+import { dockerHubRegistry } from "../../../src/registries/docker-hub/index.ts";
+import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { readChallenges } from "../../../src/registries/protocols/oci/login.ts";
+import type { Registry } from "../../../src/registries/registry.ts";
+import { Store } from "../../../src/store/store.ts";
+import { freezeImage } from "../../support/image-content.ts";
+import { tempDir } from "../../support/process.ts";
+import { startRegistry, type TestRegistry } from "../../support/registry.ts";
+import { testRun } from "../../support/run.ts";
+import { type FaultyProxy, startProxy } from "../../support/tcp-proxy.ts";
+import type { TokenServer } from "../../support/token-server.ts";
+
+function named(repository: string): ArtifactName {
+  return { registry: "hub", repository, tag: "1", immutable: true };
+}
+
+describe("logging in to a registry with tokens", () => {
+  let dir: Awaited<ReturnType<typeof tempDir>>;
+  let store: Store;
+  let server: TestRegistry;
+  let tokens: TokenServer;
+  let proxy: FaultyProxy;
+  let registry: Registry;
+  before(async () => {
+    dir = await tempDir();
+    store = new Store(dir.path);
+    server = await startRegistry({ auth: "token" });
+    if (!server.tokens) throw new Error("no token server");
+    tokens = server.tokens;
+    proxy = await startProxy(server.url);
+  });
+  beforeEach(() => {
+    tokens.rules = { life: 300, told: 300, actions: ["pull", "push"] };
+    tokens.given = [];
+    tokens.refused = 0;
+    proxy.fault = () => undefined;
+    proxy.passed.length = 0;
+    registry = open();
+  });
+  after(async () => {
+    await proxy.stop();
+    await server.stop();
+    await dir.remove();
+  });
+  const open = (password = server.password) =>
+    dockerHubRegistry("hub", { url: proxy.url, username: server.username, password }, { store });
+  const answered401 = () => proxy.passed.filter(({ status }) => status === 401).length;
+
+  it("asks for one token to read and one to push, however many blobs there are", async () => {
+    await registry.publish(await freezeImage(store, { layers: [1, 2, 3, 4, 5] }), named("acme/tokens"), testRun());
+    assert.deepEqual(tokens.given, [["repository:acme/tokens:pull"], ["repository:acme/tokens:pull,push"]]);
+    assert.equal(answered401(), 1, "only the first request came without one");
+  });
+
+  it("takes a new token shortly before the old one ends", async () => {
+    tokens.rules = { life: 3, told: 2, actions: ["pull", "push"] };
+    proxy.fault = ({ method }) => (method === "POST" ? { delay: 1700 } : undefined);
+    await registry.publish(await freezeImage(store, { layers: [] }), named("acme/short"), testRun());
+    assert.equal(answered401(), 1);
+    assert.ok(tokens.given.length > 2);
+  });
+
+  it("logs in again once where a token ends in the middle of a push, sooner than it was said to", async () => {
+    tokens.rules = { life: 1, told: 300, actions: ["pull", "push"] };
+    let slow = 0;
+    proxy.fault = ({ method, url }) =>
+      method === "PUT" && url.includes("/uploads/") && slow++ === 0 ? { delay: 2500 } : undefined;
+    const image = await freezeImage(store, { layers: [3_000_000] });
+    const location = await registry.publish(image, named("acme/expired"), testRun());
+    assert.equal(location.digest, image.digest);
+    assert.ok(answered401() >= 2, "the registry did refuse the old token");
+  });
+
+  it("is refused with the repository's name where the token does not grant the push", async () => {
+    tokens.rules.actions = ["pull"];
+    await assert.rejects(registry.publish(await freezeImage(store), named("acme/readonly"), testRun()), {
+      name: "Refused",
+      code: "registry-denied",
+      message: /repository acme\/readonly answered 401 .*may push and pull acme\/readonly/,
+    });
+  });
+
+  it("fails the check of a registry that does not grant the push, and says where it tried", async () => {
+    tokens.rules.actions = ["pull"];
+    const { username, password } = server;
+    const oci = ociRegistry("local", { url: proxy.url, username, password, checkRepository: "acme/api" }, { store });
+    await assert.rejects(oci.check(), { name: "ConfigError", message: /registries\.local: .*acme\/api/ });
+  });
+
+  it("asks Docker Hub only to be let in, since a push there would create a repository", async () => {
+    await registry.check();
+    assert.deepEqual(
+      proxy.passed.map(({ method, url }) => `${method} ${url}`),
+      ["GET /v2/", "GET /v2/"],
+    );
+    assert.deepEqual(tokens.given, [[]]);
+  });
+
+  it("is refused after a wrong password, which is sent no more than once for each request", async () => {
+    await assert.rejects(open("wrong-canary").find(named("acme/api"), testRun()), (error: Error) => {
+      assert.match(error.message, /log in.*Check username and password/);
+      assert.ok(!error.message.includes("wrong-canary"));
+      return error.name === "Refused";
+    });
+    assert.equal(tokens.refused, 1);
+  });
+
+  it("never sends the password to a realm in the clear on another host", async () => {
+    for (const realm of [
+      "http://tokens.example.com/token",
+      "http://127.0.0.1.example.com/t",
+      "ftp://127.0.0.1/t",
+      "file:///etc/passwd",
+      "nonsense",
+      "http://ci@127.0.0.1/",
+    ]) {
+      proxy.fault = () => ({
+        status: 401,
+        headers: { "WWW-Authenticate": `Bearer realm="${realm}",service="registry"` },
+      });
+      await assert.rejects(registry.find(named("acme/api"), testRun()), { name: "Refused", code: "registry-realm" });
+    }
+    assert.ok(proxy.passed.every(({ headers }) => headers.authorization === undefined));
+  });
+
+  it("sends no login to where an upload or a download is sent on", async () => {
+    const other = await startProxy("http://127.0.0.1:1");
+    try {
+      const image = await freezeImage(store, { layers: [10] });
+      const location = await registry.publish(image, named("acme/elsewhere"), testRun());
+      other.fault = ({ method }) => (method === "GET" ? { status: 200, body: "x" } : { status: 201 });
+      proxy.fault = ({ method, url }) => {
+        if (method === "GET" && url.includes("/blobs/")) {
+          return { status: 307, headers: { Location: `${other.url}/storage?signed=canary` } };
+        }
+        return method === "POST" ? { status: 202, headers: { Location: `${other.url}/upload?id=1` } } : undefined;
+      };
+      await assert.rejects(registry.pull(location, new PassThrough().resume(), testRun()), (error: Error) => {
+        assert.ok(!error.message.includes("canary"), "the signature of the address is a secret too");
+        return true;
+      });
+      const sent = await freezeImage(store, { layers: [10] });
+      await assert.rejects(registry.publish(sent, named("acme/elsewhere-2"), testRun()));
+      assert.ok(other.passed.some(({ method }) => method === "GET"));
+      assert.ok(
+        other.passed.some(({ method, url }) => method === "PUT" && url.startsWith("/upload?id=1&digest=sha256")),
+      );
+      assert.ok(other.passed.every(({ headers }) => headers.authorization === undefined));
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it("follows no redirect of a request that writes", async () => {
+    proxy.fault = ({ method }) =>
+      method === "POST" ? { status: 307, headers: { Location: "http://127.0.0.1:1/" } } : undefined;
+    await assert.rejects(registry.publish(await freezeImage(store), named("acme/redirected"), testRun()), {
+      name: "Refused",
+      code: "registry-refused",
+    });
+  });
+
+  it("ends redirects that never end", async () => {
+    proxy.fault = ({ url }) => ({ status: 302, headers: { Location: url } });
+    await assert.rejects(registry.find(named("acme/api"), testRun()), { code: "registry-unavailable" });
+    assert.equal(proxy.passed.length, 6);
+  });
+});
+
+describe("reading the challenges of a registry", () => {
+  it("takes several, with commas and quotes inside", () => {
+    const header = 'Basic realm="a, \\"b\\"", Bearer realm="https://x/t",service=reg,scope="repository:a/b:pull,push"';
+    assert.deepEqual(readChallenges(header), [
+      { scheme: "basic", params: { realm: 'a, "b"' } },
+      { scheme: "bearer", params: { realm: "https://x/t", service: "reg", scope: "repository:a/b:pull,push" } },
+    ]);
+  });
+
+  it("reads back whatever is written by the rules", () => {
+    const value = fc.string().filter((text) => !/[\p{Cc}]/u.test(text));
+    const params = fc.dictionary(fc.constantFrom("realm", "service", "scope"), value, { noNullPrototype: true });
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ scheme: fc.constantFrom("basic", "bearer"), params }, { noNullPrototype: true }), {
+          maxLength: 3,
+        }),
+        (all) => {
+          const header = all.map(({ scheme, params }) => {
+            const written = Object.entries(params).map(([name, text]) => `${name}="${text.replace(/["\\]/g, "\\$&")}"`);
+            return `${scheme} ${written.join(", ")}`;
+          });
+          assert.deepEqual(readChallenges(header.join(", ")), all);
+        },
+      ),
+    );
+  });
+
+  it("survives anything else", () => {
+    fc.assert(fc.property(fc.string(), (text) => Array.isArray(readChallenges(text))));
+  });
+});
