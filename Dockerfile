@@ -13,6 +13,7 @@ RUN npm run build && chmod +x dist/src/cli/index.js && npm prune --omit=dev --no
 FROM ${NODE_IMAGE}
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates git redis-server tini \
+ && apt-get clean \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --shell /usr/sbin/nologin deliverd \
  && install -d -o deliverd -g deliverd -m 0700 /data \

@@ -23,11 +23,16 @@ function main() {
 function runMocha(countsFile) {
   const only = process.argv.slice(2);
   const files = only.length > 0 ? only : ["test/**/*.test.ts"];
-  const done = spawnSync(
-    process.execPath,
-    ["node_modules/mocha/bin/mocha.js", "--ignore", "test/soak/**", "--reporter", "scripts/reporter.cjs", ...files],
-    { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, DELIVERD_TEST_COUNTS: countsFile } },
-  );
+  const options = [
+    "--ignore=test/soak/**",
+    "--reporter=scripts/reporter.cjs",
+    "--require=test/support/shared-engine.ts",
+  ];
+  const done = spawnSync(process.execPath, ["node_modules/mocha/bin/mocha.js", ...options, ...files], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, DELIVERD_TEST_COUNTS: countsFile },
+  });
   const { passes, failures, pending } = JSON.parse(readFileSync(countsFile, "utf8"));
   // All tests may have passed and mocha failed all the same: something lingered, or died after the last test.
   const failed = failures === 0 && done.status !== 0 ? 1 : failures;
