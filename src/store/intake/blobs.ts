@@ -27,6 +27,7 @@ export async function headBlob(store: Store, digest: string): Promise<Reply> {
 export async function beginUpload(store: Store, holding: Holding, query: URLSearchParams): Promise<Reply> {
   const mount = query.get("mount");
   if (mount !== null && isDigest(mount) && (await store.has(mount))) return stored(holding, mount);
+  if (holding.tooLarge) throw tooLarge(holding);
   if (holding.uploads.size >= maxUploads) {
     throw new Denial(429, "TOOMANYREQUESTS", `no more than ${maxUploads} uploads at once`);
   }
@@ -100,9 +101,14 @@ async function append(request: IncomingMessage, holding: Holding, id: string, up
 function spend(holding: Holding, bytes: number): void {
   if (holding.usedBytes + bytes > holding.maxBytes) {
     holding.tooLarge = true;
-    throw new Denial(413, "SIZE_INVALID", `one delivery may add ${holding.maxBytes} bytes, and this goes over it`);
+    throw tooLarge(holding);
   }
   holding.usedBytes += bytes;
+}
+
+/** Docker tries an upload five times over 45 s, except after codes such as DENIED (20.10, distribution/errors.go, retryOnError). */
+function tooLarge({ maxBytes }: Holding): Denial {
+  return new Denial(413, "DENIED", `one delivery may add ${maxBytes} bytes, and this goes over it`);
 }
 
 async function drop(holding: Holding, id: string, upload: Upload): Promise<void> {
