@@ -1,0 +1,91 @@
+import Dockerode from "dockerode";
+import { ConfigError } from "../delivery/errors.ts";
+import type { BuildLimits } from "./builder.ts";
+
+/** What an installation of Docker Engine can do, for the builders and for `doctor`. */
+export interface EngineFacts {
+  version: string;
+  apiVersion: string;
+  /** As in `linux/amd64`. */
+  platform: string;
+  /** Takes BuildKit builds through its API. */
+  buildkit: boolean;
+  /** Has a bridge network; without one a build has no network. */
+  bridge: boolean;
+  /** The classic builder can hold a build to a memory and a CPU limit here. */
+  honoursLimits: boolean;
+}
+
+/** The two builders make different layers from one Dockerfile: an installation keeps to one of them. */
+export type Installation = "buildkit" | "classic";
+
+/**
+ * The engine under a socket path, else under DOCKER_HOST (`unix://` or `tcp://`), else under Docker's own default.
+ * Connects to nothing yet. @throws ConfigError `docker-host`
+ */
+export function connectEngine(options: { socket?: string | undefined; env: NodeJS.ProcessEnv }): Dockerode {
+  const { socket, env } = options;
+  if (socket) return new Dockerode({ socketPath: socket });
+  const address = env.DOCKER_HOST ?? "unix:///var/run/docker.sock";
+  const unix = /^unix:\/\/(\/.+)$/.exec(address)?.[1];
+  if (unix) return new Dockerode({ socketPath: unix });
+  const [, host, port] = /^tcp:\/\/\[?([A-Za-z0-9.:-]+?)\]?:(\d+)$/.exec(address) ?? [];
+  if (host && port && !env.DOCKER_TLS_VERIFY) return new Dockerode({ host, port: Number(port), protocol: "http" });
+  throw new ConfigError(
+    "docker-host",
+    `DOCKER_HOST is "${address}": expected unix:///path/to/docker.sock or tcp://host:port without TLS. ` +
+      "For an engine elsewhere, forward its socket (ssh -L) and set docker.socket.",
+  );
+}
+
+/** @throws what the connection throws where no engine answers */
+export async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
+  const [version, info, networks] = await Promise.all([docker.version(), docker.info(), docker.listNetworks()]);
+  return {
+    version: version.Version,
+    apiVersion: version.ApiVersion,
+    platform: `${version.Os}/${version.Arch}`,
+    // Docker Engine API v1.39 (18.09) is the first with `version=2` outside experimental mode.
+    buildkit: version.Os === "linux" && compareVersions(version.ApiVersion, "1.39") >= 0,
+    bridge: networks.some((network) => network.Driver === "bridge"),
+    honoursLimits: version.Os === "linux" && info.MemoryLimit === true && info.CpuCfsQuota === true,
+  };
+}
+
+/** Which builder an installation uses, and why: BuildKit, unless limits are set that it would ignore without a word. */
+export function chooseInstallation(
+  facts: EngineFacts,
+  limits: Pick<BuildLimits, "memoryBytes" | "cpus">,
+): { installation: Installation; because: string } {
+  if (!facts.buildkit) {
+    return { installation: "classic", because: `Docker ${facts.version} has no BuildKit (it needs 18.09 on Linux)` };
+  }
+  if (limits.memoryBytes || limits.cpus) {
+    return { installation: "classic", because: "BuildKit through Docker's API ignores the memory and CPU limits set" };
+  }
+  return { installation: "buildkit", because: `Docker ${facts.version} has it, and no memory or CPU limit is set` };
+}
+
+/** Tells whether the engine went away while something ran on it: its stop looks like the user's own failure (exit 137). */
+export interface EngineWatch {
+  /** Resolves once the engine has closed the connection: it stopped, was killed, or was started anew. */
+  gone: Promise<void>;
+  end(): void;
+}
+
+/** Holds a stream of daemon events open: it ends exactly when that engine process does. */
+export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
+  const over = new AbortController();
+  const events = await docker.getEvents({ filters: { type: ["daemon"] }, abortSignal: over.signal });
+  const gone = new Promise<void>((resolve) => {
+    events.on("error", () => resolve());
+    events.on("end", resolve);
+    events.on("close", resolve);
+  });
+  events.resume();
+  return { gone, end: () => over.abort() };
+}
+
+function compareVersions(one: string, other: string): number {
+  return one.localeCompare(other, "en", { numeric: true });
+}

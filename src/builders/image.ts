@@ -1,0 +1,100 @@
+import type Dockerode from "dockerode";
+import { TransientError, UserError } from "../delivery/errors.ts";
+import type { Log } from "../log.ts";
+import type { Run } from "../run.ts";
+import type { Grant, Intake } from "../store/intake.ts";
+import type { BaseImage, Builder, BuildOrder, Frozen } from "./builder.ts";
+import { engineFacts, type Installation, watchEngine } from "./engine.ts";
+import { Bases, type RegistryAuth } from "./image/bases.ts";
+import { readEngineError } from "./image/failure.ts";
+import { freeze, temporaryName } from "./image/freeze.ts";
+import { make } from "./image/make.ts";
+import { planBuild, tellPlan } from "./image/plan.ts";
+
+export interface ImageBuilderOptions {
+  docker: Dockerode;
+  intake: Pick<Intake, "grant">;
+  log: Log;
+  registryAuth: RegistryAuth;
+  /** Docker's network mode for RUN steps. Left out: the engine's default, or none where it has no bridge. */
+  network?: string | undefined;
+  /** Left out: what `chooseInstallation` says of the engine and the limits. */
+  installation?: Installation | undefined;
+  /** Bytes that one build may add to the store. Left out: 20 GiB. */
+  maxBytes?: number | undefined;
+}
+
+/** Builds images with a Docker Engine, and freezes them through the intake. */
+export function imageBuilder(options: ImageBuilderOptions): Builder {
+  const bases = new Bases(options.docker, options.registryAuth);
+  return {
+    async build(order, run) {
+      const deadline = order.limits.time > 0 ? AbortSignal.timeout(order.limits.time) : null;
+      const signal = deadline ? AbortSignal.any([run.signal, deadline]) : run.signal;
+      try {
+        signal.throwIfAborted();
+        return await buildAndFreeze(options, bases, order, { ...run, signal });
+      } catch (error) {
+        run.signal.throwIfAborted();
+        if (deadline?.aborted) throw overTime(order.limits.time);
+        throw readEngineError(error);
+      }
+    },
+  };
+}
+
+async function buildAndFreeze(
+  options: ImageBuilderOptions,
+  bases: Bases,
+  order: BuildOrder,
+  run: Run,
+): Promise<Frozen & { bases: BaseImage[] }> {
+  const { docker } = options;
+  const plan = planBuild(options, await engineFacts(docker), order, run.signal);
+  tellPlan(plan, options, run.log);
+  const fetched = await Promise.all(plan.dockerfile.images.map((image) => bases.fetch(image, plan.platform, run)));
+  const grant = options.intake.grant(order.id, { maxBytes: options.maxBytes ?? 20 * 2 ** 30 });
+  const watch = await watchEngine(docker);
+  try {
+    await make(docker, plan, grant, watch, run.log);
+    await demandLabels(docker, grant, order);
+    const frozen = await freeze(docker, grant, run.signal);
+    run.log.line(`Frozen as ${frozen.digest} (${(frozen.size / 1e6).toFixed(1)} MB).`);
+    return { ...frozen, bases: fetched };
+  } finally {
+    watch.end();
+    await grant.revoke();
+    await removeTemporaryName(options, grant);
+  }
+}
+
+/** What was built bears this commit's labels: nobody else's image was put under its name meanwhile. */
+async function demandLabels(docker: Dockerode, grant: Grant, order: BuildOrder): Promise<void> {
+  const { name, tag } = temporaryName(grant);
+  const image = await docker.getImage(`${name}:${tag}`).inspect();
+  const standing = image.Config.Labels ?? {};
+  const wrong = Object.keys(order.labels).find((label) => standing[label] !== order.labels[label]);
+  if (wrong === undefined) return;
+  throw new TransientError(
+    "built-other-commit",
+    `The image in the engine says ${wrong}="${standing[wrong]}" instead of "${order.labels[wrong]}": it is not this commit's.`,
+  );
+}
+
+/** It goes on failing quietly: the name bears this build's own id, and can never be mistaken for another's. */
+async function removeTemporaryName({ docker, log }: ImageBuilderOptions, grant: Grant): Promise<void> {
+  const { name, tag } = temporaryName(grant);
+  try {
+    // The layers below stay: they are the classic builder's cache.
+    await docker.getImage(`${name}:${tag}`).remove({ noprune: true });
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return;
+    log.warn("a temporary image name could not be removed", { image: `${name}:${tag}`, error });
+  }
+}
+
+function overTime(limit: number): UserError {
+  const minutes = limit / 60_000;
+  const shown = minutes >= 1 ? `${Math.round(minutes)} min` : `${limit / 1000} s`;
+  return new UserError("build-timeout", `The build took longer than its limit of ${shown} and was stopped.`);
+}

@@ -1,0 +1,114 @@
+import type Dockerode from "dockerode";
+import { TransientError, UserError } from "../../delivery/errors.ts";
+import type { Run } from "../../run.ts";
+import type { BaseImage } from "../builder.ts";
+import { engineAnswer, isUnreachable, readEngineError } from "./failure.ts";
+import { readMessages } from "./messages.ts";
+import { parseReference, type Reference } from "./reference.ts";
+import { Shared } from "./shared.ts";
+
+/** The login for a registry's host, `docker.io` for Docker Hub; null: none is configured. */
+export type RegistryAuth = (host: string) => { username: string; password: string } | null;
+
+/** The images that builds stand on: fetched before a build, so that a build itself needs no credential. */
+export class Bases {
+  readonly #docker: Dockerode;
+  readonly #registryAuth: RegistryAuth;
+  readonly #pulls = new Shared<string | null>();
+
+  constructor(docker: Dockerode, registryAuth: RegistryAuth) {
+    this.#docker = docker;
+    this.#registryAuth = registryAuth;
+  }
+
+  /**
+   * Pulls it with the login of exactly its host, or takes what stands in the engine under that reference.
+   * @param platform as in `linux/arm64`; null: the engine's own
+   * @throws UserError `base-missing`, TransientError `base-unreachable`, `engine-gone`
+   */
+  async fetch(image: string, platform: string | null, run: Pick<Run, "log" | "signal">): Promise<BaseImage> {
+    const reference = parseReference(image);
+    const standing = await this.#inspect(image);
+    // A digest never means anything else: what stands is what would come.
+    if (standing && reference.digest) return found(image, reference.digest, run);
+    try {
+      run.log.line(`Pulling base ${image}.`);
+      const digest = await this.#pulls.join(`${image} ${platform}`, run.signal, (signal) =>
+        this.#pull(reference, platform, signal),
+      );
+      const pulled = await this.#inspect(image);
+      return found(image, digest ?? digestOf(pulled, reference) ?? "", run);
+    } catch (error) {
+      if (!standing || !(error instanceof PullFailed))
+        throw error instanceof PullFailed ? explain(image, reference, error) : error;
+      run.log.line(`Base ${image} could not be pulled (${error.message}): using the one that stands in the engine.`);
+      return found(image, digestOf(standing, reference) ?? standing.Id, run);
+    }
+  }
+
+  async #pull(reference: Reference, platform: string | null, signal: AbortSignal): Promise<string | null> {
+    const login = this.#registryAuth(reference.host);
+    const auth = login ? { ...login, serveraddress: reference.host } : undefined;
+    let digest: string | null = null;
+    try {
+      const answer = await this.#docker.createImage(auth, {
+        fromImage: reference.name,
+        tag: reference.digest ?? reference.tag,
+        ...(platform === null ? {} : { platform }),
+        abortSignal: signal,
+      });
+      for await (const { status, error } of readMessages(answer)) {
+        digest = /^Digest: (sha256:[0-9a-f]{64})$/.exec(status ?? "")?.[1] ?? digest;
+        if (error !== undefined) throw new PullFailed(error, login !== null);
+      }
+    } catch (error) {
+      const answer = engineAnswer(error);
+      throw answer === null ? readEngineError(error) : new PullFailed(answer, login !== null);
+    }
+    return digest;
+  }
+
+  async #inspect(image: string): Promise<Dockerode.ImageInspectInfo | null> {
+    try {
+      return await this.#docker.getImage(image).inspect();
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode === 404) return null;
+      throw readEngineError(error);
+    }
+  }
+}
+
+/** What the engine says of a pull that failed. */
+class PullFailed extends Error {
+  readonly withLogin: boolean;
+  constructor(message: string, withLogin: boolean) {
+    super(message.trim());
+    this.withLogin = withLogin;
+  }
+}
+
+function found(reference: string, digest: string, run: Pick<Run, "log">): BaseImage {
+  run.log.line(`Base ${reference} is ${digest}.`);
+  return { reference, digest };
+}
+
+function explain(image: string, { host }: Reference, { message, withLogin }: PullFailed): UserError | TransientError {
+  // "pull access denied … may require 'docker login'" is also what an anonymous asks for a name that is not there.
+  const saysNo =
+    /not found|unknown|does not exist|no matching manifest|invalid reference|unauthorized|denied|no basic auth/i;
+  if (isUnreachable(message) || !saysNo.test(message)) {
+    return new TransientError(
+      "base-unreachable",
+      `The base image ${image} could not be pulled from ${host}, and does not stand in the engine: ${message}`,
+    );
+  }
+  const remedy = withLogin
+    ? `Check the name, and that the login configured for ${host} may read it.`
+    : `Check the name; if it is private, configure a login for ${host} under registries.`;
+  return new UserError("base-missing", `The base image ${image} cannot be had from ${host}: ${message}. ${remedy}`);
+}
+
+function digestOf(image: Dockerode.ImageInspectInfo | null, { name }: Reference): string | null {
+  const entry = image?.RepoDigests.find((each) => parseReference(each).name === name);
+  return entry ? parseReference(entry).digest : null;
+}

@@ -1,0 +1,40 @@
+import type Dockerode from "dockerode";
+import { TransientError } from "../../delivery/errors.ts";
+import type { Grant } from "../../store/intake.ts";
+import type { Frozen } from "../builder.ts";
+import { readEngineError, readFailure } from "./failure.ts";
+import { readMessages } from "./messages.ts";
+
+/** The reference under which a built image waits to be frozen. */
+export function temporaryName(grant: Pick<Grant, "host" | "repository">): { name: string; tag: string } {
+  return { name: `${grant.host}/${grant.repository}`, tag: "build" };
+}
+
+/**
+ * Has the engine push the image into the intake. The intake, not the engine, says whether it arrived, and as what.
+ * @throws TransientError `freeze-failed`, `disk-full`, `engine-gone`, UserError `image-too-large`
+ */
+export async function freeze(docker: Dockerode, grant: Grant, signal: AbortSignal): Promise<Frozen> {
+  const { name, tag } = temporaryName(grant);
+  const { username, password, host } = grant;
+  let complaint = "the engine says nothing";
+  try {
+    const answer = await docker.getImage(name).push({
+      tag,
+      authconfig: { username, password, serveraddress: host },
+      abortSignal: signal,
+    });
+    for await (const { error } of readMessages(answer)) complaint = error ?? complaint;
+  } catch (error) {
+    throw readEngineError(error);
+  }
+  const pushed = grant.take(tag);
+  if (pushed) return { digest: pushed.digest, mediaType: pushed.mediaType, size: pushed.size };
+  const failure = readFailure({ message: complaint, step: null, exitCode: null, tail: [] }, null, null);
+  if (failure.code === "disk-full" || failure.code === "engine-gone") throw failure;
+  throw new TransientError(
+    "freeze-failed",
+    `The engine could not push the built image to deliverd's own intake at ${host}: ${complaint}. ` +
+      "The engine must reach that address: see docker.intake in the configuration.",
+  );
+}

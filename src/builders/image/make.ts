@@ -1,0 +1,99 @@
+import type Dockerode from "dockerode";
+import type { RunLog } from "../../run.ts";
+import type { Grant } from "../../store/intake.ts";
+import type { EngineWatch } from "../engine.ts";
+import { BuildLog, type Failure } from "./build-log.ts";
+import { openContext } from "./context.ts";
+import { engineAnswer, engineGone, readFailure } from "./failure.ts";
+import { temporaryName } from "./freeze.ts";
+import { readMessages } from "./messages.ts";
+import type { Plan } from "./plan.ts";
+import { openSession } from "./session.ts";
+
+/**
+ * Has the engine build the image under its temporary name.
+ * @throws UserError `build-failed`, TransientError `engine-gone`, `disk-full`, and what breaks the context
+ */
+export async function make(
+  docker: Dockerode,
+  plan: Plan,
+  grant: Grant,
+  watch: EngineWatch,
+  runLog: RunLog,
+): Promise<void> {
+  const log = new BuildLog(runLog);
+  const session = plan.installation === "buildkit" ? await openSession(docker) : null;
+  const context = await openContext(plan.order);
+  try {
+    // `_query` is docker-modem's: with `version` among the options, dockerode would open a session of its own.
+    const options = { abortSignal: plan.signal, _query: query(plan, grant, context.dockerfile, session?.id) };
+    const answer = await docker.buildImage(context.stream, options);
+    for await (const message of readMessages(answer)) log.hear(message);
+  } catch (error) {
+    // A context that broke breaks the request too, and says more.
+    if (context.stream.errored) throw context.stream.errored;
+    const message = engineAnswer(error);
+    if (message === null) throw error;
+    // What the engine sees at once, such as an unknown instruction, comes before any progress.
+    throw readFailure({ message, step: null, exitCode: null, tail: [] }, plan.dockerfile.syntax, plan.order.limits);
+  } finally {
+    context.stream.destroy();
+    session?.close();
+  }
+  const failure = log.end();
+  if (failure) throw await sortOut(failure, plan, watch);
+  // An answer that just ends is one that was cut off.
+  if (log.imageId === null) throw engineGone();
+}
+
+function query(plan: Plan, grant: Grant, dockerfile: string, session: string | undefined): Record<string, unknown> {
+  const { order } = plan;
+  const { name, tag } = temporaryName(grant);
+  return {
+    t: `${name}:${tag}`,
+    dockerfile,
+    buildargs: declaredArgs(plan),
+    labels: order.labels,
+    rm: true,
+    forcerm: true,
+    ...(session === undefined ? {} : { version: "2", session }),
+    ...(plan.network === null ? {} : { networkmode: plan.network }),
+    ...(plan.platform === null ? {} : { platform: plan.platform }),
+    ...(plan.installation === "classic" ? limits(plan) : {}),
+  };
+}
+
+/** The classic builder warns of arguments that no ARG declares. */
+function declaredArgs({ order, dockerfile }: Plan): Record<string, string> {
+  // Docker knows the proxies' names without an ARG.
+  const isProxy = (name: string) => /^(https?|ftp|no|all)_proxy$/i.test(name);
+  return Object.fromEntries(Object.entries(order.args).filter(([name]) => dockerfile.args.has(name) || isProxy(name)));
+}
+
+function limits({ order: { limits } }: Plan): Record<string, number> {
+  const period = 100_000;
+  return {
+    // Swap counts with it: equal means none.
+    ...(limits.memoryBytes ? { memory: limits.memoryBytes, memswap: limits.memoryBytes } : {}),
+    ...(limits.cpus ? { cpuperiod: period, cpuquota: Math.round(limits.cpus * period) } : {}),
+  };
+}
+
+/** An engine that stops kills its steps, and reports that like any failed step before its connection ends. */
+async function sortOut(failure: Failure, plan: Plan, watch: EngineWatch): Promise<Error> {
+  const { dockerfile, order } = plan;
+  const read = readFailure(failure, dockerfile.syntax, order.limits);
+  if (failure.exitCode === null) return read;
+  const patience = failure.exitCode >= 128 ? 2_000 : 200;
+  return (await settlesWithin(watch.gone, patience)) ? engineGone(read) : read;
+}
+
+async function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  const settled = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return settled;
+}

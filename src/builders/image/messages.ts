@@ -1,0 +1,90 @@
+import protobuf from "protobufjs";
+import { z } from "zod";
+
+/** What an engine says while it builds, pulls or pushes, one JSON object a line. */
+export interface EngineMessage {
+  /** The classic builder's text, in pieces that need not end with a line. */
+  stream?: string | undefined;
+  /** Of a pull or a push. */
+  status?: string | undefined;
+  error?: string | undefined;
+  errorDetail?: { code?: number | undefined; message?: string | undefined } | undefined;
+  imageId?: string | undefined;
+  trace?: Trace | undefined;
+}
+
+/** `moby.buildkit.v1.StatusResponse`, as much of it as a log needs. */
+export interface Trace {
+  vertexes: Vertex[];
+  logs: { vertex: string; msg: Uint8Array }[];
+}
+
+export interface Vertex {
+  digest: string;
+  name: string;
+  cached: boolean;
+  started: object | null;
+  completed: object | null;
+  error: string;
+}
+
+// BuildKit's api/services/control/control.proto. dockerode reads it too, but keeps that to itself and all output in memory.
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  message StatusResponse { repeated Vertex vertexes = 1; repeated VertexLog logs = 3; }
+  message Vertex {
+    string digest = 1; string name = 3; bool cached = 4;
+    Timestamp started = 5; Timestamp completed = 6; string error = 7;
+  }
+  message VertexLog { string vertex = 1; bytes msg = 4; }
+  message Timestamp { int64 seconds = 1; int32 nanos = 2; }
+`);
+const statusResponse = root.lookupType("StatusResponse");
+
+const line = z.object({
+  id: z.string().optional(),
+  stream: z.string().optional(),
+  status: z.string().optional(),
+  error: z.string().optional(),
+  errorDetail: z.object({ code: z.number().optional(), message: z.string().optional() }).optional(),
+  aux: z.union([z.string(), z.looseObject({ ID: z.string().optional() })]).optional(),
+});
+
+/** Reads the answer as it comes, holding one line at a time. Lines that are no such message are left out. */
+export async function* readMessages(answer: NodeJS.ReadableStream): AsyncGenerator<EngineMessage> {
+  let open: Buffer[] = [];
+  for await (const chunk of answer) {
+    let rest = Buffer.from(chunk);
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      const message = readMessage(Buffer.concat([...open, rest.subarray(0, end)]).toString());
+      open = [];
+      rest = rest.subarray(end + 1);
+      if (message) yield message;
+    }
+    if (rest.length > 0) open.push(rest);
+  }
+  const message = readMessage(Buffer.concat(open).toString());
+  if (message) yield message;
+}
+
+function readMessage(text: string): EngineMessage | null {
+  if (!text.trim()) return null;
+  const { success, data } = line.safeParse(parseJson(text));
+  if (!success) return null;
+  const { id, aux, ...message } = data;
+  if (typeof aux === "string") return id === "moby.buildkit.trace" ? { ...message, trace: readTrace(aux) } : message;
+  return { ...message, imageId: aux?.ID };
+}
+
+function readTrace(base64: string): Trace {
+  const decoded = statusResponse.decode(Buffer.from(base64, "base64"));
+  return statusResponse.toObject(decoded, { defaults: true, arrays: true, longs: Number }) as Trace;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
