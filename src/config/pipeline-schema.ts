@@ -1,0 +1,122 @@
+import { posix } from "node:path";
+import { z } from "zod";
+import { DEFAULT_GATE, DEFAULT_TAGS } from "../delivery/plan.ts";
+import type { Gate, PipelineArtifact } from "../delivery/types.ts";
+import { duration, globs, strict, text } from "./scalars.ts";
+
+/** A path inside the commit's tree; parsed to its shortest form. */
+const treePath = text
+  .max(512, { error: "a path of at most 512 characters" })
+  .refine(
+    (path) => !/[\p{Cc}\\]/u.test(path) && !path.startsWith("/") && !/^\.\.(?:\/|$)/.test(posix.normalize(path)),
+    {
+      error: "a path inside the repo, relative to its root, with / between folders",
+    },
+  )
+  .transform((path) => posix.normalize(path).replace(/(?<=.)\/$/, ""));
+
+const template = text
+  .max(256, { error: "at most 256 characters" })
+  .regex(/^[^\s\p{Cc}]+$/u, { error: "a template without spaces, such as {version}" });
+
+const registryKey = text.max(100, { error: "the key of a registry of the server" });
+
+const argument = z
+  .union([z.string(), z.number(), z.boolean()], { error: "a text" })
+  .transform(String)
+  .refine((value) => !value.includes("\0") && value.length <= 4096, { error: "a text of at most 4096 characters" });
+
+const argumentName = z.string().regex(/^(?!DELIVERD_|SOURCE_DATE_EPOCH$)[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
+  error: "the name of a build argument; DELIVERD_… and SOURCE_DATE_EPOCH are set by deliverd itself",
+});
+
+const name = z.string({ error: "the artifact's name" }).regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, {
+  error: "a name of lower-case letters, digits and . _ -, beginning with a letter or digit, at most 63 characters",
+});
+
+const image = strict({
+  name,
+  kind: z.literal("image"),
+  dockerfile: treePath.default("Dockerfile"),
+  context: treePath.default("."),
+  paths: globs.default([]),
+  platforms: z
+    .array(text.regex(/^[a-z0-9]+\/[a-z0-9]+(?:\/[a-z0-9]+)?$/, { error: "a platform, such as linux/amd64" }))
+    .max(10, { error: "at most 10 platforms" })
+    .default([]),
+  args: z.record(argumentName, argument, { error: "a map of build arguments" }).default({}),
+  publish: listOf(
+    strict({ to: registryKey, as: template, tags: listOf(template, 20, "tag template").default([...DEFAULT_TAGS]) }),
+    20,
+    "destination",
+  ),
+}).transform((artifact): PipelineArtifact => ({ ...artifact, build: null, files: null }));
+
+function madeByCommands<const K extends PipelineArtifact["kind"]>(kind: K) {
+  return strict({
+    name,
+    kind: z.literal(kind),
+    paths: globs.default([]),
+    build: strict({ image: text, run: listOf(text, 100, "command") }),
+    files: text,
+    publish: listOf(strict({ to: registryKey, as: template.nullable().default(null) }), 20, "destination"),
+  }).transform(
+    (artifact): PipelineArtifact => ({
+      ...artifact,
+      dockerfile: "Dockerfile",
+      context: ".",
+      platforms: [],
+      args: {},
+      publish: artifact.publish.map((destination) => ({ ...destination, tags: [] })),
+    }),
+  );
+}
+
+const KINDS = ["image", "jar", "npm", "wheel", "file", "ami"] as const;
+
+const artifact = z.discriminatedUnion(
+  "kind",
+  [
+    image,
+    madeByCommands("jar"),
+    madeByCommands("npm"),
+    madeByCommands("wheel"),
+    madeByCommands("file"),
+    madeByCommands("ami"),
+  ],
+  { error: () => `kind: ${KINDS.join(", ")}` },
+);
+
+const ci = z
+  .union(
+    [
+      z.literal("none"),
+      strict({ required: globs.default([]), settle: duration.prefault("5s"), timeout: duration.prefault("6h") }),
+    ],
+    { error: "none, or a map of required, settle, timeout" },
+  )
+  .transform((value): Gate => (value === "none" ? { ...DEFAULT_GATE, ci: "none" } : { ci: "required", ...value }));
+
+/** `.deliverd.yml`. */
+export const pipelineSchema = strict({
+  version: z.literal(1, { error: "1, the only version there is" }),
+  on: strict({ branches: globs.default([]), tags: globs.default([]) })
+    .refine((on) => on.branches.length + on.tags.length > 0, {
+      error: "at least one branch or tag; leave `on` out for the default branch and v* tags",
+    })
+    .nullable()
+    .default(null),
+  ci: ci.default(DEFAULT_GATE),
+  supersede: z.boolean({ error: "true or false" }).default(false),
+  artifacts: listOf(artifact, 50, "artifact").refine(
+    (artifacts) => new Set(artifacts.map((one) => one.name)).size === artifacts.length,
+    { error: "artifacts of different names" },
+  ),
+});
+
+function listOf<T extends z.ZodType>(item: T, max: number, noun: string) {
+  return z
+    .array(item, { error: `a list of at least one ${noun}` })
+    .min(1, { error: `a list of at least one ${noun}` })
+    .max(max, { error: `at most ${max} of ${noun}` });
+}

@@ -1,0 +1,103 @@
+import type { z } from "zod";
+import { quoted } from "./scalars.ts";
+import type { Path, Problem, YamlFile } from "./yaml.ts";
+
+/** Keys whose values are never shown, wherever they stand. */
+const SECRET_KEYS = new Set([
+  "password",
+  "token",
+  "webhookSecret",
+  "secret",
+  "secrets",
+  "adminToken",
+  "redisUrl",
+  "databaseUrl",
+]);
+
+/**
+ * What zod found, in the words of the house. `written` is the data as it stands in the file, before anything was
+ * substituted, so that a `${NAME}` is shown as that.
+ */
+export function problemsOf(error: z.ZodError, written: unknown, file: Pick<YamlFile, "lineOf">): Problem[] {
+  return error.issues
+    .flatMap((issue) => flatten(issue, []))
+    .flatMap(({ issue, path }) => {
+      if (issue.code === "unrecognized_keys") {
+        return issue.message.split("\n").map((text, index) => {
+          const at = [...path, issue.keys[index] ?? ""];
+          return { line: file.lineOf(at), key: keyOf(at), text };
+        });
+      }
+      return [
+        { line: file.lineOf(path), key: keyOf(path), text: `${found(written, path)}; expected ${issue.message}` },
+      ];
+    });
+}
+
+/** One line a problem: `<file>:<line>: <key>: <what was found>; expected <what, and how>`. */
+export function describe(file: string, problems: Problem[]): string {
+  return problems
+    .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+    .map(({ line, key, text }) =>
+      [line === null ? file : `${file}:${line}`, key, text].filter((part) => part !== "").join(": "),
+    )
+    .join("\n");
+}
+
+/** Says of what zod has no message of ours for what was expected. */
+export const plainly: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === "invalid_type") return EXPECTED[issue.expected] ?? `a ${issue.expected}`;
+  if (issue.code === "too_small")
+    return `at least ${issue.minimum} ${issue.origin === "array" ? "in the list" : ""}`.trim();
+  return undefined;
+};
+
+const EXPECTED: Record<string, string> = {
+  array: "a list",
+  boolean: "true or false",
+  number: "a number",
+  object: "a map",
+  record: "a map",
+  string: "a text; put it in quotes",
+};
+
+type Issue = z.core.$ZodIssue;
+
+/** Of a value that may have several forms, the problems of the form it comes nearest to. */
+function flatten(issue: Issue, above: Path): { issue: Issue; path: Path }[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === "invalid_key") return issue.issues.map((inner) => ({ issue: inner, path }));
+  if (issue.code === "invalid_union") {
+    const near = issue.errors.find((form) =>
+      form.every((inner) => inner.path.length > 0 || inner.code !== "invalid_type"),
+    );
+    if (near !== undefined) return near.flatMap((inner) => flatten(inner, path));
+  }
+  return [{ issue, path }];
+}
+
+function keyOf(path: Path): string {
+  return path
+    .map((step) =>
+      typeof step === "number"
+        ? `[${step}]`
+        : `.${/^[\w.*/-]{1,80}$/.test(String(step)) ? String(step) : quoted(String(step))}`,
+    )
+    .join("")
+    .replace(/^\./, "");
+}
+
+function found(written: unknown, path: Path): string {
+  let value = written;
+  for (const step of path) {
+    value = typeof value === "object" && value !== null ? Reflect.get(value, step) : undefined;
+  }
+  if (value === undefined) return "left out";
+  if (value === null) return "empty";
+  if (Array.isArray(value)) return value.length === 0 ? "found an empty list" : "found a list";
+  if (typeof value === "object") return "found a map";
+  const hidden = path.some((step) => SECRET_KEYS.has(String(step)));
+  if (typeof value !== "string") return hidden ? `found a ${typeof value}` : `found ${String(value)}`;
+  // An @ may stand behind credentials, in whatever form somebody wrote them.
+  return hidden || value.includes("@") ? "found a text (not shown)" : `found ${quoted(value)}`;
+}

@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { didYouMean } from "../delivery/nearest.ts";
+
+/*
+ * The scalars of both configuration files. Each schema's own message says what is expected and how to write it; what was
+ * found is added where the file is at hand (`problems.ts`), so that no message here can hold a value.
+ */
+
+const MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const BYTES: Record<string, number> = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** `500ms`, `8s`, `10m`, `6h`, `2d`; parsed to ms. */
+export const duration = measure(
+  MS,
+  /^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d)$/,
+  "a duration, such as 500ms, 8s, 10m or 6h",
+);
+
+/** `512MB`, `20GB`, `1GiB`; parsed to bytes. */
+export const size = measure(
+  BYTES,
+  /^\d{1,9}(?:\.\d{1,3})?(?:[kKMGT]?B|[KMGT]iB)$/,
+  "a size, such as 512MB, 20GB or 1GiB",
+);
+
+function measure(units: Record<string, number>, pattern: RegExp, expected: string) {
+  return z
+    .string({ error: expected })
+    .regex(pattern, { error: expected })
+    .transform((text) => Math.round(Number.parseFloat(text) * (units[text.replace(/^[\d.]+/, "")] ?? 0)));
+}
+
+/** A whole number; as text too, because a substituted `${PORT}` is text. */
+export function whole(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`;
+  const text = z.string().regex(/^\d{1,9}$/, { error: expected });
+  return z
+    .union([z.number(), text], { error: expected })
+    .transform(Number)
+    .refine((value) => Number.isInteger(value) && value >= min && value <= max, { error: expected });
+}
+
+/** Any text with something in it. */
+export const text = z.string({ error: "a text; put it in quotes" }).min(1, { error: "a text that is not empty" });
+
+const SECRET = `a secret text, best as \${NAME} or \${file:/path}`;
+
+/** The same, for what must never be shown. */
+export const secret = z.string({ error: SECRET }).min(1, { error: SECRET });
+
+/** An http or https URL without credentials; parsed without the slash at its end. */
+export const webUrl = z
+  .string({ error: "a URL, such as https://example.com" })
+  .superRefine((value, context) => {
+    const url = URL.canParse(value) ? new URL(value) : null;
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      context.addIssue("a URL, such as https://example.com");
+    } else if (url.username !== "" || url.password !== "") {
+      context.addIssue("a URL without credentials; put them under username and password, or token");
+    }
+  })
+  .transform((value) => value.replace(/\/+$/, ""));
+
+/** A URL of one of these schemes; it may hold credentials. */
+export function serviceUrl(schemes: string[], example: string) {
+  return z
+    .string({ error: `a URL, such as ${example}` })
+    .refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)), {
+      error: `a URL, such as ${example}`,
+    });
+}
+
+/** Left out and left empty are the same: null. */
+export function orNull<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value) => value ?? null);
+}
+
+/** An object that knows its keys: a key it does not know is named, with the one it was probably meant to be. */
+export function strict<T extends z.ZodRawShape>(shape: T) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys
+            .map((key) => `${quoted(key)} is no key here${didYouMean(key, known)}; known are ${known.join(", ")}`)
+            .join("\n")
+        : `a map of ${known.join(", ")}`,
+  });
+}
+
+/** One of several words. */
+export function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {
+  return z.enum(words, {
+    error: ({ input }) => `${words.join(" or ")}${typeof input === "string" ? didYouMean(input, words) : ""}`,
+  });
+}
+
+/** Globs of branches, tags, paths or checks: short, so that a hostile file cannot make matching slow. */
+export const globs = z
+  .array(text.max(256, { error: "a name or glob of at most 256 characters" }), {
+    error: "a list of names or globs, such as [main]",
+  })
+  .max(100, { error: "a list of at most 100" });
+
+/** A value on one line, safe to print, cut at 80 characters. */
+export function quoted(value: string): string {
+  return JSON.stringify(value.length > 80 ? `${value.slice(0, 79)}…` : value);
+}

@@ -1,0 +1,120 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { ConfigError } from "../delivery/errors.ts";
+import { fromEnvironment, variableOf } from "./environment.ts";
+import { describe, plainly, problemsOf } from "./problems.ts";
+import { type ServerFile, serverSchema } from "./server-schema.ts";
+import { type Environment, substitute } from "./substitute.ts";
+import { type Problem, readYaml } from "./yaml.ts";
+
+export type { RepoBounds, RepoBounds as RepoEntry } from "../delivery/types.ts";
+export type { HostConfig, NoticeConfig, RegistryConfig } from "./server-schema.ts";
+
+/**
+ * The whole configuration, every default filled in. Durations are in ms, sizes in bytes, URLs without a slash at their
+ * end; null is what was left out and has no default.
+ */
+export type ServerConfig = Omit<ServerFile, "publicUrl" | "docker"> & {
+  publicUrl: string;
+  docker: Omit<ServerFile["docker"], "socket"> & { socket: string };
+};
+
+const MAX_SERVER_BYTES = 1024 * 1024;
+
+/**
+ * Reads the file at `path` or `DELIVERD_CONFIG`; with neither, the environment alone.
+ * @throws ConfigError `bad-config`, with every problem as `<file>:<line>: <key>: <found>; expected <what>` on its own line.
+ */
+export function loadServerConfig(options: { path?: string | undefined; env: Environment }): ServerConfig {
+  const path = options.path ?? (options.env.DELIVERD_CONFIG || undefined);
+  const file = path === undefined ? readEnvironment(options.env) : readFile(path, options.env);
+  return {
+    ...file,
+    publicUrl: file.publicUrl ?? `http://localhost:${file.port}`,
+    dataDir: resolve(file.dataDir),
+    docker: { ...file.docker, socket: file.docker.socket ?? socketFrom(options.env.DOCKER_HOST) },
+  };
+}
+
+/** Every secret of the configuration, for masking: in logs none of them may be seen. */
+export function secretsOf(config: ServerConfig): string[] {
+  const found: (string | null)[] = [config.adminToken];
+  for (const host of Object.values(config.hosts)) found.push(host.webhookSecret, host.token);
+  for (const registry of Object.values(config.registries)) {
+    if ("password" in registry) found.push(registry.password);
+    if ("token" in registry) found.push(registry.token);
+  }
+  for (const notice of config.notices) found.push(notice.secret);
+  for (const repo of config.repos) found.push(...Object.values(repo.secrets));
+  for (const url of [config.redisUrl, config.databaseUrl]) {
+    const password = url === null ? "" : new URL(url).password;
+    found.push(password, decoded(password));
+  }
+  return [...new Set(found)].filter((value): value is string => value !== null && value !== "");
+}
+
+function readFile(path: string, env: Environment): ServerFile {
+  const file = readYaml(read(path), MAX_SERVER_BYTES);
+  const problems = [...file.problems];
+  if (problems.length === 0) {
+    const data = substitute(file.data, env, (at, text) =>
+      problems.push({ line: file.lineOf(at), key: at.map(String).join("."), text }),
+    );
+    const result = serverSchema.safeParse(data, { error: plainly });
+    if (result.success && problems.length === 0) return result.data;
+    const missing = new Set(problems.map((problem) => problem.key));
+    // A value that could not be had is told once, not also as a value of the wrong form.
+    const others = result.success
+      ? []
+      : problemsOf(result.error, file.data, file).filter(({ key }) => !missing.has(key));
+    problems.push(...others);
+  }
+  throw badConfig(path, problems);
+}
+
+function readEnvironment(env: Environment): ServerFile {
+  const data = fromEnvironment(env);
+  const result = serverSchema.safeParse(data, { error: plainly });
+  if (result.success) return result.data;
+  const problems = problemsOf(result.error, data, { lineOf: () => null });
+  throw badConfig(
+    "environment",
+    problems.map((problem) => ({ ...problem, key: variableOf(problem.key) })),
+    "\nSet these variables, or name a configuration file with --config or DELIVERD_CONFIG.",
+  );
+}
+
+function badConfig(file: string, problems: Problem[], remedy = ""): ConfigError {
+  return new ConfigError("bad-config", describe(file, problems) + remedy);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
+    throw new ConfigError(
+      "config-unreadable",
+      `${path}: the configuration file cannot be read (${reason}); expected a readable YAML file at that path, as --config or DELIVERD_CONFIG give it`,
+      { cause: error },
+    );
+  }
+}
+
+function socketFrom(dockerHost: string | undefined): string {
+  if (dockerHost === undefined || dockerHost === "") return "/var/run/docker.sock";
+  const socket = /^(?:unix:\/\/)?(\/.+)$/.exec(dockerHost)?.[1];
+  if (socket !== undefined) return socket;
+  throw new ConfigError(
+    "docker-host-not-a-socket",
+    "environment: DOCKER_HOST: found no unix socket; expected unix:///path/to/docker.sock, or docker.socket in the configuration file",
+  );
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
