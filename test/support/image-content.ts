@@ -51,6 +51,14 @@ export async function freezeImage(
   return freezeManifest(store, manifest);
 }
 
+/** An image of one layer that is no tar, for its size alone. */
+export async function freezeLarge(store: Store, size: number): Promise<Frozen> {
+  const types = families.oci;
+  const layer = { mediaType: types.layer, ...(await store.write(manyBytes(size), { maxBytes: size })) };
+  const config = await put(store, types.config, Buffer.from('{"architecture":"amd64","os":"linux"}'));
+  return freezeManifest(store, { schemaVersion: 2, mediaType: types.manifest, config, layers: [layer] });
+}
+
 /** An index of images that stand in the store. */
 export async function freezeIndex(store: Store, images: Frozen[], family: Family = "oci"): Promise<Frozen> {
   const manifests = await Promise.all(

@@ -5,11 +5,11 @@ import type { Registry } from "../registry.ts";
 
 /** `registries.<key>` of type `docker-hub`. */
 export interface DockerHubConfig {
-  username?: string | undefined;
-  password?: string | undefined;
+  username?: string | null | undefined;
+  password?: string | null | undefined;
   /** Left out: Docker Hub itself. */
-  url?: string | undefined;
-  checkRepository?: string | undefined;
+  url?: string | null | undefined;
+  checkRepository?: string | null | undefined;
 }
 
 /** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. @throws ConfigError `registry-url`, `registry-credentials` */

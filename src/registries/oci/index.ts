@@ -6,12 +6,12 @@ import type { Registry } from "../registry.ts";
 /** `registries.<key>` of type `oci`. */
 export interface OciConfig {
   url: string;
-  username?: string | undefined;
-  password?: string | undefined;
+  username?: string | null | undefined;
+  password?: string | null | undefined;
   /** PEM of a certificate authority to trust instead of the usual ones. */
-  ca?: string | undefined;
+  ca?: string | null | undefined;
   /** Where `check` tries the right to push. */
-  checkRepository?: string | undefined;
+  checkRepository?: string | null | undefined;
 }
 
 /** Any registry that speaks OCI distribution. @throws ConfigError `registry-url`, `registry-credentials` */
@@ -22,7 +22,7 @@ export function ociRegistry(key: string, config: OciConfig, stock: Stock): Regis
       key,
       url,
       credentials: readCredentials(key, config),
-      ca: config.ca,
+      ca: config.ca ?? undefined,
       pullHost: url.host,
       checkRepository: config.checkRepository ?? "deliverd-check",
     },

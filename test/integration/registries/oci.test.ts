@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import type { Frozen } from "../../../src/builders/builder.ts";
+import type { RegistryConfig } from "../../../src/config/server.ts";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName, Location } from "../../../src/delivery/types.ts";
 import { openRegistries } from "../../../src/registries/index.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
 import type { Registry } from "../../../src/registries/registry.ts";
+import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
-import { freezeImage, freezeIndex } from "../../support/image-content.ts";
+import { freezeImage, freezeIndex, freezeLarge } from "../../support/image-content.ts";
+import { memoryOf } from "../../support/memory.ts";
 import { tempDir } from "../../support/process.ts";
 import { startRegistry, type TestRegistry } from "../../support/registry.ts";
 import { testRun } from "../../support/run.ts";
@@ -314,6 +318,51 @@ describe("publishing through a network that can be watched and broken", () => {
     await assert.rejects(finding, { message: "cancelled by a person" });
   });
 
+  it("gives up where no byte moves, in asking and in sending", async () => {
+    const { username, password } = house.server;
+    const client = new RegistryClient({
+      key: "local",
+      url: new URL(proxy.url),
+      credentials: { username, password },
+      stall: 300,
+    });
+    const { signal } = new AbortController();
+    const bytes = Buffer.alloc(5_000_000);
+    proxy.fault = () => ({ hang: true });
+    for (const attempt of [
+      () => client.headManifest("acme/api", "1", signal),
+      () =>
+        client.putBlob(
+          "acme/api",
+          digestOf(bytes),
+          { length: bytes.length, open: () => Readable.from([bytes]) },
+          signal,
+          null,
+        ),
+    ]) {
+      await assert.rejects(attempt(), { code: "registry-unreachable", message: /no byte moved/ });
+    }
+    proxy.fault = ({ method }) => (method === "PUT" ? { hang: true } : undefined);
+    const body = { length: bytes.length, open: () => Readable.from([bytes]) };
+    await assert.rejects(client.putBlob("acme/api", digestOf(bytes), body, signal, null), { message: /no byte moved/ });
+  });
+
+  it("sends a layer of 300 MB and reads it back without holding it in memory", async function () {
+    this.timeout(120_000);
+    const image = await freezeLarge(house.store, 300_000_000);
+    const started = Date.now();
+    const grown = await memoryOf(async () => {
+      const location = await registry.publish(image, named("acme/large", "1"), testRun());
+      if (process.env.MEASURE) console.log(`      pushed in ${Date.now() - started} ms`);
+      const sink = new PassThrough();
+      sink.resume();
+      await registry.pull(location, sink, testRun());
+    });
+    if (process.env.MEASURE)
+      console.log(`      and pulled in ${Date.now() - started} ms, RSS grew by ${grown.toFixed(0)} MB`);
+    assert.ok(grown < 150, `RSS grew by ${grown.toFixed(0)} MB`);
+  });
+
   it("destroys the sink when a blob's bytes are not the ones named", async () => {
     const image = await freezeImage(house.store);
     const location = await registry.publish(image, named("acme/forged", "1"), testRun());
@@ -434,6 +483,19 @@ describe("opening the registries of a configuration", () => {
       { store },
     );
     assert.deepEqual([...opened.keys()], ["local", "hub"]);
+  });
+
+  it("takes the entries as the server's configuration gives them", async () => {
+    const entry: RegistryConfig = {
+      type: "oci",
+      url: "http://127.0.0.1:1",
+      username: null,
+      password: null,
+      default: true,
+      shared: [],
+    };
+    const opened = openRegistries({ local: entry }, { store });
+    await assert.rejects(opened.get("local")?.check() ?? Promise.resolve(), { code: "registry-unreachable" });
   });
 
   it("says plainly which type this version does not serve", () => {

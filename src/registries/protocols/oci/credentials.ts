@@ -4,7 +4,7 @@ import type { Credentials } from "./login.ts";
 /** Both or neither. @param key under `registries` @throws ConfigError `registry-credentials` */
 export function readCredentials(
   key: string,
-  { username, password }: { username?: string | undefined; password?: string | undefined },
+  { username, password }: { username?: string | null | undefined; password?: string | null | undefined },
 ): Credentials | null {
   if (username && password) return { username, password };
   if (!username && !password) return null;
