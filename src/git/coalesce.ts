@@ -13,12 +13,15 @@ interface Batch<Input, Output> {
  */
 export class Coalescer<Input, Output> {
   readonly #work: (input: Input, signal: AbortSignal) => Promise<Output>;
-  readonly #afterwards: () => Promise<void>;
+  readonly #afterwards: (output: Output) => Promise<void>;
   #next: Batch<Input, Output> | null = null;
   #running = false;
 
   /** `afterwards` follows each run that went well; its callers do not wait for it, the next run does. It never fails. */
-  constructor(work: (input: Input, signal: AbortSignal) => Promise<Output>, afterwards: () => Promise<void>) {
+  constructor(
+    work: (input: Input, signal: AbortSignal) => Promise<Output>,
+    afterwards: (output: Output) => Promise<void>,
+  ) {
     this.#work = work;
     this.#afterwards = afterwards;
   }
@@ -53,11 +56,7 @@ export class Coalescer<Input, Output> {
       this.#next = null;
       const run = this.#work(batch.input, batch.stop.signal);
       batch.settle(run);
-      const wentWell = await run.then(
-        () => true,
-        () => false,
-      );
-      if (wentWell) await this.#afterwards();
+      await run.then(this.#afterwards, () => {});
     }
     this.#running = false;
   }

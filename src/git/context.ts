@@ -58,12 +58,12 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
 
   const bytes = [...sent].reduce((sum, path) => sum + bytesInTar(entries.get(path)), 0);
   if (bytes > order.maxBytes) throw tooLarge(sha, order.maxBytes, bytes, biggest(entries, sent));
-  // Where all is sent, git's own bytes are: packing them anew costs several times as much.
+  // Where all is sent, git's own bytes go out: packing them anew costs half as much again.
   const asItIs = base === "" && sent.size === entries.size;
   if (!asItIs) demandUtf8(sent, sha);
   run.log.line(`Context: ${sent.size} of ${entries.size} entries, ${(bytes / 1e6).toFixed(1)} MB.`);
 
-  const archive = await mirror.archive(sha, folder, run.signal, ARCHIVE_LIMIT);
+  const archive = await mirror.archive(sha, order.contextDir, run.signal, ARCHIVE_LIMIT);
   return guarded(asItIs ? archive : repack(archive, base, sent), sha, order.maxBytes);
 }
 

@@ -8,8 +8,8 @@ import { ConfigError, TransientError } from "../delivery/errors.ts";
 export interface GitCall {
   /** The bare repository it works on; left out where it needs none. */
   gitDir?: string;
-  /** Ends the process and all it started. */
-  signal: AbortSignal;
+  /** Each of them ends the process and all it started. A list, since AbortSignal.any() leaks on a signal that lives as long as we do. */
+  signals: AbortSignal[];
   /** ms; then it is ended. */
   timeLimit: number;
   stdin?: string;
@@ -98,7 +98,7 @@ export function streamGit(args: string[], call: GitCall): Readable {
 }
 
 function startGit(args: string[], call: GitCall): { stdout: Readable; ended: Promise<number> } {
-  call.signal.throwIfAborted();
+  for (const signal of call.signals) signal.throwIfAborted();
   const verb = args[0] ?? "";
   const child = spawn("git", args, {
     env: environment(call),
@@ -111,8 +111,8 @@ function startGit(args: string[], call: GitCall): { stdout: Readable; ended: Pro
     () => stop(new TransientError("git-timeout", `git ${verb} was ended after ${call.timeLimit / 1000} s.`)),
     call.timeLimit,
   );
-  const abort = () => stop(call.signal.reason);
-  call.signal.addEventListener("abort", abort, { once: true });
+  const abort = (event: Event) => stop((event.target as AbortSignal).reason);
+  for (const signal of call.signals) signal.addEventListener("abort", abort, { once: true });
 
   const stderr = lastOf(child);
   const ended = (async () => {
@@ -127,7 +127,7 @@ function startGit(args: string[], call: GitCall): { stdout: Readable; ended: Pro
         : error;
     } finally {
       clearTimeout(limit);
-      call.signal.removeEventListener("abort", abort);
+      for (const signal of call.signals) signal.removeEventListener("abort", abort);
     }
   })();
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { UserError } from "../delivery/errors.ts";
@@ -40,6 +41,8 @@ export class Mirrors {
   readonly #closing = new AbortController();
 
   constructor(root: string, options: MirrorOptions = {}) {
+    // Every git that runs listens to it.
+    setMaxListeners(0, this.#closing.signal);
     this.#root = root;
     this.#options = options;
   }
@@ -74,7 +77,8 @@ export class Mirror {
   readonly #closing: AbortSignal;
   readonly #readLimit: number;
   readonly #syncs: Coalescer<CloneSource, Refs>;
-  #ready: Promise<void> | null = null;
+  /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
+  #repaired: Promise<void> | null = null;
 
   constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
     this.path = path;
@@ -84,9 +88,11 @@ export class Mirror {
     this.#syncs = new Coalescer(
       async (source, signal) => {
         await this.#prepare();
-        return fetchInto(path, source, { signal: AbortSignal.any([signal, closing]), timeLimit: fetchLimit });
+        return fetchInto(path, source, { signals: [signal, closing], timeLimit: fetchLimit });
       },
-      () => this.#tidy(),
+      async ({ moved }) => {
+        if (moved) await this.#tidy();
+      },
     );
   }
 
@@ -101,7 +107,7 @@ export class Mirror {
 
   /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */
   async refs(): Promise<Map<string, Sha>> {
-    return readRefs(await this.#call());
+    return (await readRefs(await this.#call())).commits;
   }
 
   /** The full refs whose history holds the commit. Empty where it is gone, or was never there. */
@@ -262,29 +268,26 @@ export class Mirror {
     await this.#prepare();
     return {
       gitDir: this.path,
-      signal: signal ? AbortSignal.any([signal, this.#closing]) : this.#closing,
+      signals: signal ? [signal, this.#closing] : [this.#closing],
       timeLimit: this.#readLimit,
     };
   }
 
-  /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
-  #prepare(): Promise<void> {
-    this.#ready ??= this.#repair().catch((error) => {
-      this.#ready = null;
-      throw error;
-    });
-    return this.#ready;
+  /** A mirror is a cache, and may be deleted at any time. */
+  async #prepare(): Promise<void> {
+    this.#repaired ??= removeLeftovers(this.path);
+    await this.#repaired;
+    await makeBare(this.path, "sha1", { signals: [this.#closing], timeLimit: this.#readLimit });
   }
 
-  async #repair(): Promise<void> {
-    await removeLeftovers(this.path);
-    await makeBare(this.path, "sha1", { signal: this.#closing, timeLimit: this.#readLimit });
-  }
-
+  /** An untidy mirror is slower, not wrong: where this fails, the next fetch brings it about again. */
   async #tidy(): Promise<void> {
-    const call = { gitDir: this.path, signal: this.#closing, timeLimit: 30 * 60_000 };
-    // An untidy mirror is slower, not wrong; the next sync tries again.
-    await git(["maintenance", "run", "--auto", "--quiet"], call).catch(() => removeLeftovers(this.path));
+    const call = { gitDir: this.path, signals: [this.#closing], timeLimit: 30 * 60_000 };
+    try {
+      await git(["maintenance", "run", "--auto", "--quiet"], call);
+    } catch {
+      await removeLeftovers(this.path).catch(() => {});
+    }
   }
 }
 

@@ -36,18 +36,17 @@ export function isRef(text: string): boolean {
  */
 export function checkPath(path: string): string {
   const plain = posix.normalize(path).replace(/\/$/, "");
-  if (plain === ".") return "";
   const bad =
     path === "" || plain.startsWith("/") || plain === "" || plain.split("/")[0] === ".." || /\p{Cc}/u.test(path);
   if (bad) throw new UserError("bad-path", `A path must be relative and stay inside the repository: ${shown(path)}.`);
-  return plain;
+  return plain === "." ? "" : plain;
 }
 
 /**
- * Hands back an http(s) URL without credentials in it, for they would show in the list of processes.
+ * Demands an http(s) URL without credentials in it, for they would show in the list of processes.
  * @throws UserError("bad-clone-url"); the message leaves out what might be a password.
  */
-export function checkUrl(text: string): URL {
+export function checkUrl(text: string): void {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:"))
     throw new UserError(
@@ -59,7 +58,6 @@ export function checkUrl(text: string): URL {
       "bad-clone-url",
       `The clone URL of ${url.host} holds credentials: put them into token of this host instead.`,
     );
-  return url;
 }
 
 /** What somebody else wrote, fit for one line of an error. */

@@ -2,28 +2,31 @@ import type { Sha } from "../delivery/types.ts";
 import { type GitCall, gitText } from "./git.ts";
 import { linesOf } from "./lines.ts";
 
-/** Branches and tags by full ref, as the commits they lead to. A tag that leads to none (a tree, a blob) is left out. */
-export async function readRefs(call: GitCall): Promise<Map<string, Sha>> {
-  const format = "--format=%(refname) %(objecttype) %(objectname) %(*objecttype) %(*objectname)";
-  const refs = new Map<string, Sha>();
-  for (const line of linesOf(await gitText(["for-each-ref", format, "refs/heads", "refs/tags"], call))) {
-    const [ref = "", type, object = "", peeledType, peeled = ""] = line.split(" ");
-    if (type === "commit") refs.set(ref, object);
-    else if (peeledType === "commit") refs.set(ref, peeled);
-    else if (peeledType === "tag") {
-      const commit = await peel(peeled, call);
-      if (commit !== null) refs.set(ref, commit);
-    }
-  }
-  return refs;
+/** The branches and tags of a mirror, by full ref. */
+export interface LocalRefs {
+  /** The commits they lead to. A tag that leads to none (a tree, a blob) is left out. */
+  commits: Map<string, Sha>;
+  /** The objects they name: for an annotated tag the tag itself. */
+  objects: Map<string, Sha>;
 }
 
-/** Branches and tags by full ref, as the objects they name: for an annotated tag the tag itself. */
-export async function readRawRefs(call: GitCall): Promise<Map<string, Sha>> {
-  const lines = linesOf(
-    await gitText(["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags"], call),
-  );
-  return new Map(lines.map((line) => line.split(" ") as [string, Sha]));
+export async function readRefs(call: GitCall): Promise<LocalRefs> {
+  const format = "--format=%(refname) %(objecttype) %(objectname) %(*objecttype) %(*objectname)";
+  const refs: LocalRefs = { commits: new Map(), objects: new Map() };
+  for (const line of linesOf(await gitText(["for-each-ref", format, "refs/heads", "refs/tags"], call))) {
+    const [ref = "", type, object = "", peeledType, peeled = ""] = line.split(" ");
+    refs.objects.set(ref, object);
+    const commit =
+      type === "commit"
+        ? object
+        : peeledType === "commit"
+          ? peeled
+          : peeledType === "tag"
+            ? await peel(peeled, call)
+            : null;
+    if (commit !== null) refs.commits.set(ref, commit);
+  }
+  return refs;
 }
 
 /** A tag of a tag: git's own format follows one step only. */

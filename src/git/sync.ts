@@ -1,12 +1,12 @@
 import { rm } from "node:fs/promises";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
-import { type Format, makeBare, removeLeftovers } from "./bare.ts";
+import { makeBare, removeLeftovers } from "./bare.ts";
 import { hostFailure } from "./failure.ts";
 import { type GitCall, GitFailed, git, gitText } from "./git.ts";
 import { linesOf } from "./lines.ts";
 import { checkUrl, isRef } from "./names.ts";
-import { readRawRefs, readRefs } from "./refs.ts";
+import { readRefs } from "./refs.ts";
 
 /** What a sync came to. */
 export interface Refs {
@@ -14,6 +14,8 @@ export interface Refs {
   shas: Map<string, Sha>;
   /** Short name of the branch that the host's HEAD names; null where the host does not say (an empty repo). */
   defaultBranch: string | null;
+  /** Whether anything was fetched. */
+  moved: boolean;
 }
 
 interface RemoteRefs {
@@ -26,28 +28,57 @@ const REFSPECS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 
 /** What git says where an object in the mirror itself is broken, as after a power cut. */
 const CORRUPT =
-  /object file .* is empty|loose object .* is corrupt|bad object|unable to read (?:tree|sha1 file)|invalid (?:sha1|object) pointer|bad pack header|inflate: /;
+  /object file .* is empty|missing object|loose object .* is corrupt|bad object|unable to read (?:tree|sha1 file)|invalid (?:sha1|object) pointer|bad pack header|inflate: /;
 
-/** Brings the bare repository at `path` to what the source has. For one caller at a time. */
+/** Brings the bare repository at `path` to what the source has; one that is broken is made anew. For one caller at a time. */
 export async function fetchInto(path: string, source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Refs> {
-  const url = checkUrl(source.url).href;
-  const remote: GitCall = { ...call, config: credentials(url, source.authorization) };
-  const local: GitCall = { ...call, gitDir: path };
+  checkUrl(source.url);
   try {
-    const there = await listRemote(url, remote);
-    const format = [...there.raw.values()].some((sha) => sha.length === 64) ? "sha256" : "sha1";
-    if (format === "sha256") await makeSha256(path, local);
-    // Most syncs find nothing new: asking first takes a third of a fetch.
-    if (!same(there.raw, await readRawRefs(local))) await fetchOrStartOver(path, url, format, remote);
-    return { shas: await readRefs(local), defaultBranch: there.defaultBranch };
+    return await bringUp(path, source, call);
   } catch (error) {
-    await removeLeftovers(path);
-    throw hostFailure(error, source);
+    if (!isCorrupt(error)) throw error;
+    await rm(path, { recursive: true, force: true });
+    await makeBare(path, "sha1", call);
+    return bringUp(path, source, call);
   }
 }
 
+async function bringUp(path: string, source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Refs> {
+  const local: GitCall = { ...call, gitDir: path };
+  const remote: GitCall = { ...call, config: credentials(source) };
+  const there = await toldOfHost(source, () => listRemote(source.url, remote));
+  if ([...there.raw.values()].some((sha) => sha.length === 64)) await makeSha256(path, local);
+
+  const before = await readRefs(local);
+  // The host's HEAD is told by ls-remote alone, so it is asked first; what it tells saves most fetches.
+  const moved = !same(there.raw, before.objects);
+  if (moved) {
+    try {
+      await toldOfHost(source, () => fetchAll(source.url, { ...remote, gitDir: path }));
+    } catch (error) {
+      await removeLeftovers(path);
+      throw error;
+    }
+  }
+  const { commits } = moved ? await readRefs(local) : before;
+  return { shas: commits, defaultBranch: there.defaultBranch, moved };
+}
+
+/** Does what talks to the host, and turns its failure into the host's. */
+async function toldOfHost<T>(source: CloneSource, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw isCorrupt(error) ? error : hostFailure(error, source);
+  }
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof GitFailed && CORRUPT.test(error.stderr.replace(/^remote:.*$/gm, ""));
+}
+
 /** Bound to the one URL: git sends it nowhere else. */
-function credentials(url: string, authorization: string | null): [string, string][] {
+function credentials({ url, authorization }: CloneSource): [string, string][] {
   return authorization === null ? [] : [[`http.${url}.extraHeader`, `Authorization: ${authorization}`]];
 }
 
@@ -65,19 +96,7 @@ async function listRemote(url: string, call: GitCall): Promise<RemoteRefs> {
   return answer;
 }
 
-/** A mirror is a cache: where its objects are broken, it is made anew. */
-async function fetchOrStartOver(path: string, url: string, format: Format, call: GitCall): Promise<void> {
-  try {
-    await fetchAll(path, url, call);
-  } catch (error) {
-    if (!(error instanceof GitFailed) || !CORRUPT.test(error.stderr)) throw error;
-    await rm(path, { recursive: true, force: true });
-    await makeBare(path, format, call);
-    await fetchAll(path, url, call);
-  }
-}
-
-async function fetchAll(path: string, url: string, call: GitCall): Promise<void> {
+async function fetchAll(url: string, call: GitCall): Promise<void> {
   const quick = [
     "--quiet",
     "--no-auto-maintenance",
@@ -85,16 +104,13 @@ async function fetchAll(path: string, url: string, call: GitCall): Promise<void>
     "--no-show-forced-updates",
     "--no-recurse-submodules",
   ];
-  await git(["fetch", ...quick, "--force", "--prune", "--no-tags", "--end-of-options", url, ...REFSPECS], {
-    ...call,
-    gitDir: path,
-  });
+  await git(["fetch", ...quick, "--force", "--prune", "--no-tags", "--end-of-options", url, ...REFSPECS], call);
 }
 
 async function makeSha256(path: string, call: GitCall): Promise<void> {
   if ((await gitText(["rev-parse", "--show-object-format"], call)).trim() === "sha256") return;
   await rm(path, { recursive: true, force: true });
-  await makeBare(path, "sha256", { signal: call.signal, timeLimit: call.timeLimit });
+  await makeBare(path, "sha256", { signals: call.signals, timeLimit: call.timeLimit });
 }
 
 function same(one: Map<string, Sha>, other: Map<string, Sha>): boolean {

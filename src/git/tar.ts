@@ -17,6 +17,8 @@ export function repack(archive: Readable, base: string, wanted: Set<string>): Re
     await copyEntries(extract, pack, base, wanted, left.signal);
     pack.finalize();
   };
+  // A streamx stream that nobody listens to throws its error at the process.
+  pack.on("error", (error) => out.destroy(error));
   Promise.all([pipeline(archive, extract), copy()]).catch((error) => out.destroy(error));
   pack.pipe(out);
   return out;
@@ -38,6 +40,7 @@ async function copyEntries(
       continue;
     }
     const copy = pack.entry({ ...header, name: header.name.slice(base.length) });
+    copy.on("error", (error) => pack.destroy(error));
     for await (const chunk of entry) if (!copy.write(chunk)) await once(copy, "drain", { signal });
     copy.end(null);
   }

@@ -1,0 +1,398 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Refused, TransientError, type UserError } from "../../../src/delivery/errors.ts";
+import type { Mirror } from "../../../src/git/mirror.ts";
+import { freePort, until } from "../../support/process.ts";
+import { never, startWorld, type WorkTree, type World } from "./fixture.ts";
+
+describe("A mirror", () => {
+  let world: World;
+  let repo: WorkTree;
+  let mirror: Mirror;
+  let count = 0;
+
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world.close());
+  beforeEach(async () => {
+    count += 1;
+    world.proxy.fault = () => undefined;
+    repo = await world.repo(`r${count}`);
+    mirror = world.mirrors.open(`github:${count}`);
+  });
+
+  const sync = () => mirror.sync(repo.source, never);
+
+  describe("when it syncs", () => {
+    it("has the host's branches and tags, annotated tags as their commit, and knows the default branch", async () => {
+      const sha = await repo.commit({ a: "1" });
+      await repo.git(["branch", "release/1.x"]);
+      await repo.git(["tag", "light"]);
+      await repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
+      await repo.git(["tag", "-a", "nested", "-m", "A tag of a tag", "v1.0.0"]);
+      await repo.git(["tag", "tree", "HEAD^{tree}"]);
+      await repo.push();
+      const refs = await sync();
+      assert.deepEqual(refs.shas, await mirror.refs());
+      assert.deepEqual(
+        [...refs.shas].sort(),
+        ["refs/heads/main", "refs/heads/release/1.x", "refs/tags/light", "refs/tags/nested", "refs/tags/v1.0.0"].map(
+          (ref) => [ref, sha],
+        ),
+      );
+      assert.equal(refs.defaultBranch, "main");
+    });
+
+    it("says null for the default branch of an empty repo", async () => {
+      assert.deepEqual(await sync(), { shas: new Map(), defaultBranch: null, moved: false });
+    });
+
+    it("follows the host when its default branch changes", async () => {
+      await repo.commit({ a: "1" });
+      await sync();
+      await repo.git(["branch", "trunk"]);
+      await repo.push();
+      await repo.git(["--git-dir", repo.bare, "symbolic-ref", "HEAD", "refs/heads/trunk"]);
+      assert.equal((await sync()).defaultBranch, "trunk");
+    });
+
+    it("forgets what the host no longer has, also where a branch becomes a folder of branches", async () => {
+      await repo.commit({ a: "1" });
+      await repo.git(["branch", "topic"]);
+      await repo.push();
+      await sync();
+      await repo.git(["branch", "-m", "topic", "topic/one"]);
+      await repo.push();
+      assert.deepEqual([...(await sync()).shas.keys()], ["refs/heads/main", "refs/heads/topic/one"]);
+    });
+
+    it("never fetches pull requests", async () => {
+      await repo.commit({ a: "1" });
+      await repo.git(["checkout", "--quiet", "--orphan", "fork"]);
+      await repo.git(["commit", "--quiet", "-m", "From a fork"]);
+      const fork = await repo.git(["rev-parse", "HEAD"]);
+      await repo.git(["push", "--quiet", repo.bare, "HEAD:refs/pull/1/head"]);
+      await sync();
+      assert.equal(await mirror.has(fork), false);
+      assert.deepEqual(await mirror.refsContaining(fork), []);
+    });
+
+    it("asks only for the refs where nothing moved", async () => {
+      await repo.commit({ a: "1" });
+      assert.equal((await sync()).moved, true);
+      const fetches = world.server.fetches();
+      assert.equal((await sync()).moved, false);
+      assert.equal(world.server.fetches(), fetches);
+    });
+
+    it("serves all calls of one moment with one fetch", async () => {
+      await repo.commit({ a: "1" });
+      const fetches = world.server.fetches();
+      await Promise.all(Array.from({ length: 20 }, sync));
+      assert.equal(world.server.fetches(), fetches + 1);
+    });
+
+    it("shows a call what was pushed before it, even while an older fetch runs", async () => {
+      await repo.commit({ a: "1" });
+      let posts = 0;
+      // Listing, listing again, and then the objects: by then it has read the refs.
+      world.proxy.fault = ({ method }) => {
+        if (method === "POST") posts += 1;
+        return method === "POST" && posts === 3 ? { delay: 1_000 } : undefined;
+      };
+      const older = sync();
+      await until("the older sync asks for objects", () => posts === 3);
+      const second = await repo.commit({ a: "2" });
+      const younger = await sync();
+      assert.notEqual((await older).shas.get("refs/heads/main"), second);
+      assert.equal(younger.shas.get("refs/heads/main"), second);
+    });
+
+    it("reads a SHA-256 repository", async () => {
+      await rm(repo.bare, { recursive: true });
+      await rm(join(repo.path, ".git"), { recursive: true });
+      await repo.git(["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", repo.bare]);
+      await repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+      const sha = await repo.commit({ a: "1" });
+      assert.equal(sha.length, 64);
+      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      assert.equal(await mirror.readFile(sha, "a", 10), "1");
+    });
+  });
+
+  describe("when a process died", () => {
+    it("removes the locks and half-made files that it left, and goes on", async () => {
+      await repo.commit({ a: "1" });
+      await sync();
+      const left = ["packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_x", "gc.pid"];
+      for (const name of left) await writeFile(join(mirror.path, name), "");
+      const draft = `${mirror.path}.new-abc`;
+      await writeFile(draft, "");
+      const sha = await repo.commit({ a: "2" });
+      mirror = world.reopen().open(`github:${count}`);
+      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      const names = await readdir(mirror.path, { recursive: true });
+      assert.deepEqual(
+        left.filter((name) => names.includes(name)),
+        [],
+      );
+      assert.equal(
+        (await readdir(join(mirror.path, ".."))).some((name) => draft.endsWith(name)),
+        false,
+      );
+    });
+
+    it("is made anew where its objects are broken", async () => {
+      await repo.commit({ a: "1" });
+      await sync();
+      const folder = join(mirror.path, "objects");
+      for (const file of await readdir(folder, { recursive: true })) {
+        if (/^..\/[0-9a-f]{38}$/.test(file)) await truncate(join(folder, file), 0);
+      }
+      const sha = await repo.commit({ a: "2" });
+      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      assert.equal(await mirror.readFile(sha, "a", 10), "2");
+    });
+
+    it("is made anew where somebody deleted it", async () => {
+      const sha = await repo.commit({ a: "1" });
+      await sync();
+      await rm(mirror.path, { recursive: true });
+      assert.equal(await mirror.has(sha), false);
+      await sync();
+      assert.equal(await mirror.has(sha), true);
+    });
+  });
+
+  describe("when the host fails", () => {
+    const fails = (kind: new (...args: never[]) => Error, code: string, text: RegExp) => (error: unknown) => {
+      assert.ok(error instanceof kind, String(error));
+      assert.equal((error as UserError).code, code);
+      assert.match(error.message, text);
+      return true;
+    };
+
+    it("names a host that does not resolve, to be tried again", async () => {
+      const source = { url: "http://git.nowhere.invalid/acme/api.git", authorization: null };
+      await assert.rejects(
+        mirror.sync(source, never),
+        fails(TransientError, "git-host-unreachable", /git\.nowhere\.invalid/),
+      );
+    });
+
+    it("names a host that does not listen", async () => {
+      const port = await freePort();
+      const source = { url: `http://127.0.0.1:${port}/acme/api.git`, authorization: null };
+      await assert.rejects(
+        mirror.sync(source, never),
+        fails(TransientError, "git-host-unreachable", new RegExp(`127.0.0.1:${port}`)),
+      );
+    });
+
+    for (const [status, kind, code] of [
+      [500, TransientError, "git-host-error"],
+      [503, TransientError, "git-host-error"],
+      [429, TransientError, "git-host-limited"],
+      [401, Refused, "git-access-denied"],
+      [403, Refused, "git-access-denied"],
+      [404, Refused, "git-access-denied"],
+    ] as const) {
+      it(`answers ${status} with ${code}`, async () => {
+        world.proxy.fault = () => ({ status });
+        await assert.rejects(sync(), fails(kind, code, /127\.0\.0\.1.*acme\/r/));
+      });
+    }
+
+    it("takes credentials that the host does not accept for what they are", async () => {
+      world.proxy.fault = () => ({ status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
+      const source = { ...repo.source, authorization: "Bearer wrong" };
+      await assert.rejects(mirror.sync(source, never), fails(Refused, "git-access-denied", /token/));
+    });
+
+    it("does not follow a redirect", async () => {
+      world.proxy.fault = ({ url }) => ({ status: 301, headers: { location: `${world.server.cloneUrl}${url}` } });
+      await assert.rejects(sync(), fails(Refused, "git-redirected", /renamed/));
+    });
+
+    it("can be tried again after a connection that broke in the middle", async () => {
+      const sha = await repo.commit({ a: "1" });
+      world.proxy.fault = ({ method }) => (method === "POST" ? { loseAnswer: true } : undefined);
+      await assert.rejects(sync(), TransientError);
+      world.proxy.fault = () => undefined;
+      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+    });
+
+    it("gives up at its time limit, and is as before", async () => {
+      const sha = await repo.commit({ a: "1" });
+      world.proxy.fault = () => ({ hang: true });
+      mirror = world.reopen({ fetchLimit: 300 }).open(`github:${count}`);
+      await assert.rejects(sync(), fails(TransientError, "git-timeout", /0\.3 s/));
+      world.proxy.fault = () => undefined;
+      mirror = world.reopen().open(`github:${count}`);
+      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+    });
+
+    it("ends git and its helpers when the last caller gives up", async () => {
+      world.proxy.fault = () => ({ hang: true });
+      const first = new AbortController();
+      const second = new AbortController();
+      const one = assert.rejects(mirror.sync(repo.source, first.signal), /enough/);
+      const two = assert.rejects(mirror.sync(repo.source, second.signal), /me too/);
+      const running = await until("git asks", async () => {
+        const found = await processesWith(repo.source.url);
+        return found.length > 1 && found;
+      });
+      first.abort(new Error("enough"));
+      await one;
+      assert.deepEqual(await processesWith(repo.source.url), running);
+      second.abort(new Error("me too"));
+      await two;
+      await until("git is gone", async () => (await processesWith(repo.source.url)).length === 0);
+    });
+  });
+
+  describe("when it is asked", () => {
+    it("tells a commit", async () => {
+      const parent = await repo.commit({ a: "1" });
+      const sha = await repo.commit({ a: "2" }, "Ümlaut\n\nand a body");
+      await sync();
+      const { committedAt, ...rest } = await mirror.commit(sha);
+      assert.deepEqual(rest, {
+        sha,
+        message: "Ümlaut\n\nand a body",
+        author: "Ada Lovelace <ada@example.com>",
+        parents: [parent],
+      });
+      assert.ok(Math.abs(committedAt.getTime() - Date.now()) < 60_000);
+    });
+
+    it("says that a commit is gone, and takes an annotated tag's own id for none", async () => {
+      await repo.commit({ a: "1" });
+      await repo.git(["tag", "-a", "v1", "-m", "x"]);
+      await repo.push();
+      await sync();
+      const tag = await repo.git(["rev-parse", "refs/tags/v1"]);
+      for (const sha of ["0".repeat(40), tag]) await assert.rejects(mirror.commit(sha), { code: "commit-gone" });
+      assert.equal(await mirror.has("0".repeat(40)), false);
+      assert.equal(await mirror.isAncestor("0".repeat(40), tag), false);
+    });
+
+    it("reads a regular file of a commit, and nothing else", async () => {
+      const sha = await repo.commit({
+        "a/b.yml": "text: é\n",
+        link: { link: "a/b.yml" },
+        big: "x".repeat(100),
+        "*": "star",
+      });
+      await sync();
+      assert.equal(await mirror.readFile(sha, "a/b.yml", 100), "text: é\n");
+      assert.equal(await mirror.readFile(sha, "./a//b.yml", 100), "text: é\n");
+      assert.equal(await mirror.readFile(sha, "*", 100), "star");
+      assert.equal(await mirror.readFile(sha, "a/none", 100), null);
+      assert.equal(await mirror.readFile(sha, "a/b.yml/c", 100), null);
+      await assert.rejects(mirror.readFile(sha, "link", 100), {
+        code: "path-not-a-file",
+        message: /link.*symbolic link/,
+      });
+      await assert.rejects(mirror.readFile(sha, "a", 100), { code: "path-not-a-file" });
+      await assert.rejects(mirror.readFile(sha, "big", 99), { code: "file-too-large", message: /big.*100 bytes/ });
+    });
+
+    it("knows which refs hold a commit, and that a forced push takes it out of them", async () => {
+      const base = await repo.commit({ a: "1" });
+      const lost = await repo.commit({ a: "2" });
+      await sync();
+      assert.deepEqual(await mirror.refsContaining(lost), ["refs/heads/main"]);
+      await repo.git(["reset", "--quiet", "--hard", base]);
+      const next = await repo.commit({ a: "3" });
+      await sync();
+      assert.deepEqual(await mirror.refsContaining(lost), []);
+      assert.equal(await mirror.isAncestor(lost, next), false);
+      assert.equal(await mirror.isAncestor(base, next), true);
+      assert.equal(await mirror.isAncestor(next, base), false);
+    });
+
+    it("knows the tags on a commit, those before it, and how far they are", async () => {
+      const one = await repo.commit({ a: "1" });
+      await repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
+      const two = await repo.commit({ a: "2" });
+      const three = await repo.commit({ a: "3" });
+      await repo.git(["tag", "v2.0.0"]);
+      await repo.push();
+      await sync();
+      assert.deepEqual(await mirror.tagsOn(one), ["v1.0.0"]);
+      assert.deepEqual(await mirror.tagsOn(two), []);
+      assert.deepEqual(await mirror.tagsReachable(two), ["v1.0.0"]);
+      assert.deepEqual(await mirror.tagsReachable(three), ["v1.0.0", "v2.0.0"]);
+      assert.equal(await mirror.count("v1.0.0", three), 2);
+      assert.equal(await mirror.count(null, three), 3);
+    });
+
+    it("orders commits of a branch by descent, whatever their clocks say", async () => {
+      const early = { GIT_COMMITTER_DATE: "2001-01-01T00:00:00Z" };
+      const one = await repo.commit({ a: "1" });
+      await repo.git(["commit", "--quiet", "--allow-empty", "-m", "clock wrong"], early);
+      const two = await repo.git(["rev-parse", "HEAD"]);
+      const three = await repo.commit({ a: "3" });
+      await sync();
+      assert.deepEqual(await mirror.newestFirst("refs/heads/main", new Set([one, three, two, "0".repeat(40)])), [
+        three,
+        two,
+        one,
+      ]);
+      assert.deepEqual(await mirror.newestFirst("refs/heads/none", new Set([one])), []);
+    });
+
+    it("knows whether a path changed between two commits", async () => {
+      const from = await repo.commit({ "api/a.ts": "1", "web/b.ts": "1", "web/doc.md": "1" });
+      const to = await repo.commit({ "web/b.ts": "2" });
+      await sync();
+      const changed = (...globs: string[]) => mirror.changed(from, to, globs);
+      assert.deepEqual(
+        [
+          await changed("web/**"),
+          await changed("api/**"),
+          await changed("**/*.ts"),
+          await changed("*.ts"),
+          await changed("web"),
+        ],
+        [true, false, true, false, true],
+      );
+      assert.equal(await changed("web/**", "!**/*.ts"), false);
+      assert.equal(await mirror.changed("0".repeat(40), to, ["api/**"]), true);
+      await assert.rejects(changed("{api,web}/**"), { code: "bad-glob" });
+    });
+
+    it("lists the commits that no known ref reached before", async () => {
+      const one = await repo.commit({ a: "1" });
+      const two = await repo.commit({ a: "2" });
+      const three = await repo.commit({ a: "3" });
+      await sync();
+      assert.deepEqual(await mirror.newCommits([one], [three, two]), [three, two]);
+      assert.deepEqual(await mirror.newCommits([], [two]), [two, one]);
+      assert.deepEqual(await mirror.newCommits(["0".repeat(40), three], [three, "1".repeat(40)]), []);
+      assert.deepEqual(await mirror.newCommits([one], []), []);
+    });
+
+    it("stands under a name of its own for every repo id", () => {
+      const paths = ["github:1", "github-1", "GitHub:1", "github/../1", "x".repeat(300)].map(
+        (id) => world.mirrors.open(id).path,
+      );
+      assert.equal(new Set(paths.map((path) => path.toLowerCase())).size, paths.length);
+      for (const path of paths) assert.equal(join(path, ".."), join(world.path, "mirrors"));
+    });
+  });
+});
+
+async function processesWith(text: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "")] as const),
+  );
+  return lines
+    .filter(([, line]) => line.startsWith("git") || line.includes("/git"))
+    .filter(([, line]) => line.includes(text))
+    .map(([pid]) => pid);
+}
