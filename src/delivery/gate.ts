@@ -12,7 +12,11 @@ export interface JudgeOptions {
  * What the checks of one commit come to. `checks` may hold several reports of one name: the newest counts, and of two
  * of the same moment the one listed first, as hosts list the newest first.
  */
-export function judge(checks: Check[], gate: Gate, options: JudgeOptions): CiState & { because: string } {
+export function judge(
+  checks: Check[],
+  gate: Gate,
+  options: JudgeOptions,
+): CiState & { because: string; retryAt: number | null } {
   const counted = newestOfEach(checks.filter((check) => !isOwn(check.name)));
   const answer = (verdict: Verdict, because: string, retryAt: number | null = null) => ({
     verdict,
