@@ -366,14 +366,22 @@ describe("publishing through a network that can be watched and broken", () => {
   it("destroys the sink when a blob's bytes are not the ones named", async () => {
     const image = await freezeImage(house.store);
     const location = await registry.publish(image, named("acme/forged", "1"), testRun());
-    proxy.fault = ({ method, url }) =>
-      method === "GET" && url.includes("/blobs/") ? { status: 200, body: "x".repeat(100) } : undefined;
-    const sink = new PassThrough();
-    sink.resume();
-    const failed = new Promise((resolve) => sink.once("error", resolve));
-    await assert.rejects(registry.pull(location, sink, testRun()));
-    await failed;
-    assert.ok(sink.destroyed && !sink.readableEnded);
+    const [config] = (await house.store.contentOf(image.digest)).blobs;
+    const size = config?.size ?? 0;
+    for (const [length, code] of [
+      [size, "content-differs"],
+      [size + 1, "content-differs"],
+      [size - 1, "registry-unreachable"],
+    ] as const) {
+      proxy.fault = ({ method, url }) =>
+        method === "GET" && url.includes("/blobs/") ? { status: 200, body: "x".repeat(length) } : undefined;
+      const sink = new PassThrough();
+      sink.resume();
+      const failed = new Promise((resolve) => sink.once("error", resolve));
+      await assert.rejects(registry.pull(location, sink, testRun()), { code });
+      await failed;
+      assert.ok(sink.destroyed && !sink.readableEnded);
+    }
   });
 
   it("refuses to pull a digest that is gone", async () => {
