@@ -14,20 +14,38 @@ const VARIABLES: readonly [name: string, path: Path][] = [
   ["DELIVERD_DATA_DIR", ["dataDir"]],
   ["DELIVERD_PUBLIC_URL", ["publicUrl"]],
   ["DELIVERD_ADMIN_TOKEN", ["adminToken"]],
+  ["DELIVERD_REDIS_URL", ["redisUrl"]],
+  ["DELIVERD_DATABASE_URL", ["databaseUrl"]],
+  ["DELIVERD_INTAKE_LISTEN", ["docker", "intake", "listen"]],
+  ["DELIVERD_INTAKE_ADVERTISE", ["docker", "intake", "advertise"]],
   ["PORT", ["port"]],
 ];
 
+/**
+ * What belongs to the place a server runs at rather than to what it does: the container image and the Compose file set
+ * these, and a file that leaves them out takes them from here.
+ */
+export function placeFromEnvironment(env: Environment) {
+  const given = givenIn(env);
+  const intake = { listen: given("DELIVERD_INTAKE_LISTEN"), advertise: given("DELIVERD_INTAKE_ADVERTISE") };
+  return {
+    port: given("PORT"),
+    dataDir: given("DELIVERD_DATA_DIR"),
+    redisUrl: given("DELIVERD_REDIS_URL"),
+    databaseUrl: given("DELIVERD_DATABASE_URL"),
+    docker: intake.listen === undefined && intake.advertise === undefined ? {} : { intake },
+  };
+}
+
 /** The same data that a file would hold: one GitHub host `github`, and one registry `default` where one is named. */
 export function fromEnvironment(env: Environment): unknown {
-  // Compose files pass on what is not set as an empty text.
-  const given = (name: string) => (env[name] === "" ? undefined : env[name]);
+  const given = givenIn(env);
   const registry =
     given("DELIVERD_REGISTRY") ?? given("DELIVERD_REGISTRY_USERNAME") ?? given("DELIVERD_REGISTRY_PASSWORD");
   const repos = given("DELIVERD_REPOS");
   return {
+    ...placeFromEnvironment(env),
     publicUrl: given("DELIVERD_PUBLIC_URL"),
-    port: given("PORT"),
-    dataDir: given("DELIVERD_DATA_DIR"),
     adminToken: given("DELIVERD_ADMIN_TOKEN"),
     hosts: {
       github: {
@@ -55,6 +73,11 @@ export function fromEnvironment(env: Environment): unknown {
       .map((repo) => repo.trim())
       .filter((repo) => repo !== ""),
   };
+}
+
+/** Compose files pass on what is not set as an empty text. */
+function givenIn(env: Environment): (name: string) => string | undefined {
+  return (name) => (env[name] === "" ? undefined : env[name]);
 }
 
 /** The variable that a key comes from, for messages. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../delivery/errors.ts";
-import { fromEnvironment, variableOf } from "./environment.ts";
+import { fromEnvironment, placeFromEnvironment, variableOf } from "./environment.ts";
 import { describe, plainly, problemsOf } from "./problems.ts";
 import { type ServerFile, serverSchema } from "./server-schema.ts";
 import { type Environment, substitute } from "./substitute.ts";
@@ -60,7 +60,7 @@ function readFile(path: string, env: Environment): ServerFile {
     const data = substitute(file.data, env, (at, text) =>
       problems.push({ line: file.lineOf(at), key: at.map(String).join("."), text }),
     );
-    const result = serverSchema.safeParse(data, { error: plainly });
+    const result = serverSchema.safeParse(atPlace(data, env), { error: plainly });
     if (result.success && problems.length === 0) return result.data;
     const missing = new Set(problems.map((problem) => problem.key));
     // A value that could not be had is told once, not also as a value of the wrong form.
@@ -70,6 +70,17 @@ function readFile(path: string, env: Environment): ServerFile {
     problems.push(...others);
   }
   throw badConfig(path, problems);
+}
+
+function atPlace(data: unknown, env: Environment): unknown {
+  if (!isMap(data)) return data;
+  const place = placeFromEnvironment(env);
+  const docker = data.docker === undefined || isMap(data.docker) ? { ...place.docker, ...data.docker } : data.docker;
+  return { ...place, ...data, docker };
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function readEnvironment(env: Environment): ServerFile {

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { loadServerConfig } from "../../../src/config/server.ts";
+import { tempDir } from "../../support/process.ts";
+
+const place = {
+  PORT: "9090",
+  DELIVERD_DATA_DIR: "/data",
+  DELIVERD_REDIS_URL: "redis://redis:6379",
+  DELIVERD_DATABASE_URL: "postgres://db/deliverd",
+  DELIVERD_INTAKE_LISTEN: "0.0.0.0:5055",
+  DELIVERD_INTAKE_ADVERTISE: "127.0.0.1:5055",
+};
+const intake = { listen: "0.0.0.0:5055", advertise: "127.0.0.1:5055" };
+const owner = { GITHUB_WEBHOOK_SECRET: "s3cret", DELIVERD_REPOS: "acme/*" };
+
+describe("Where a server runs", () => {
+  let dir: Awaited<ReturnType<typeof tempDir>>;
+
+  before(async () => {
+    dir = await tempDir();
+  });
+
+  after(() => dir.remove());
+
+  async function withFile(lines: string[]) {
+    const path = join(dir.path, "deliverd.yml");
+    const needed = ["hosts: { github: { type: github, webhookSecret: s3cret } }", "repos: [acme/*]"];
+    await writeFile(path, [...needed, ...lines].join("\n"));
+    return loadServerConfig({ path, env: place });
+  }
+
+  it("is told by the environment alone", () => {
+    const config = loadServerConfig({ env: { ...place, ...owner } });
+    assert.deepEqual(
+      [config.port, config.dataDir, config.redisUrl, config.databaseUrl],
+      [9090, "/data", "redis://redis:6379", "postgres://db/deliverd"],
+    );
+    assert.deepEqual(config.docker.intake, intake);
+  });
+
+  it("is told by the environment where the file leaves it out, so that a file works in the container image as it is", async () => {
+    const config = await withFile(["docker: { buildTimeout: 5m }"]);
+    assert.deepEqual([config.port, config.dataDir, config.redisUrl], [9090, "/data", "redis://redis:6379"]);
+    assert.deepEqual([config.docker.intake, config.docker.buildTimeout], [intake, 300_000]);
+  });
+
+  it("is told by the file where both speak", async () => {
+    const own = { listen: "127.0.0.1:6000", advertise: "127.0.0.1:6000" };
+    const config = await withFile(["port: 7000", "dataDir: /srv", `docker: { intake: ${JSON.stringify(own)} }`]);
+    assert.deepEqual([config.port, config.dataDir, config.docker.intake], [7000, "/srv", own]);
+  });
+
+  it("needs both addresses of the intake", () => {
+    const half = { ...owner, DELIVERD_INTAKE_LISTEN: "0.0.0.0:5055" };
+    assert.throws(() => loadServerConfig({ env: half }), /DELIVERD_INTAKE_ADVERTISE/);
+  });
+});
