@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { startServer, tempDir } from "./process.ts";
+import { startServer, tempDir, until } from "./process.ts";
 
 /** Runs inside the other network namespace: takes connections on its 127.0.0.1 and hands them to the socket. */
 const doorman = `
@@ -34,6 +34,7 @@ export async function lendLoopback(pid: number, ports: number[]): Promise<{ clos
       await once(ours, "listening");
       const args = [`--target=${pid}`, "--net", process.execPath, "-e", doorman, `${port}`, socket];
       const theirs = await startServer("nsenter", args, () => {});
+      await until(`port ${port} is open in the container`, () => theirs.output().includes("open"));
       return async () => {
         await theirs.stop();
         ours.close();
