@@ -230,7 +230,7 @@ describe("A build context", () => {
       ["as we pack it", { ".dockerignore": "none\n*.md\n", "x.md": "" }],
     ] as const) {
       it(`when git dies in the middle, ${title}`, async () => {
-        const sha = await commit({ ...files, ...noise(20) });
+        const sha = await commit({ ...files, ...noise(4) });
         const stream = await open(sha);
         const pid = await until("git archive runs", () => childRunning("archive", sha));
         process.kill(pid, "SIGKILL");
@@ -238,7 +238,7 @@ describe("A build context", () => {
       });
 
       it(`when the run is aborted, ${title}, and git is gone`, async () => {
-        const sha = await commit({ ...files, ...noise(20) });
+        const sha = await commit({ ...files, ...noise(4) });
         const stop = new AbortController();
         const stream = await openContext(mirror, sha, ROOT, testRun(stop.signal));
         const pid = await until("git archive runs", () => childRunning("archive", sha));
@@ -248,7 +248,7 @@ describe("A build context", () => {
       });
 
       it(`when its reader leaves, ${title}, and git is gone`, async () => {
-        const sha = await commit({ ...files, ...noise(20) });
+        const sha = await commit({ ...files, ...noise(4) });
         const stream = await open(sha);
         await until("git archive runs", () => childRunning("archive", sha));
         stream.destroy();
