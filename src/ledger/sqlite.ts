@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as immediate } from "node:timers/promises";
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -18,6 +18,8 @@ import { Turns } from "./turns.ts";
 
 /** How long another process may hold the write lock before we give up (ms). */
 const LOCK_DEADLINE = 10_000;
+/** How long queries may follow each other before the event loop gets its turn (ms). */
+const BREATH = 5;
 
 /** @param enter runs before a connection is taken; throws where taking one would wait for ever. */
 export function sqliteDialect(file: string, enter: () => void): Dialect {
@@ -42,6 +44,7 @@ class SqliteDriver implements Driver {
   readonly #enter: () => void;
   readonly #turns = new Turns();
   #connection: SqliteConnection | undefined;
+  #breathedAt = 0;
 
   constructor(file: string, enter: () => void) {
     this.#file = file;
@@ -54,6 +57,7 @@ class SqliteDriver implements Driver {
 
   async acquireConnection(): Promise<SqliteConnection> {
     this.#enter();
+    await this.#breathe();
     await this.#turns.take();
     if (this.#connection === undefined) {
       this.#turns.give();
@@ -64,6 +68,13 @@ class SqliteDriver implements Driver {
 
   async releaseConnection(): Promise<void> {
     this.#turns.give();
+  }
+
+  /** libsql answers without ever waiting: a loop over queries would keep timers and sockets from their turn. */
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#breathedAt < BREATH) return;
+    await immediate();
+    this.#breathedAt = performance.now();
   }
 
   beginTransaction(connection: SqliteConnection): Promise<void> {

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import type { DeliveryState } from "../../../src/delivery/types.ts";
+import {
+  countByState,
+  ensureDelivery,
+  findDelivery,
+  getDelivery,
+  listDeliveries,
+  noteVersion,
+  requestCancel,
+  retry,
+  setState,
+  settleCancelled,
+  waitingDeliveries,
+} from "../../../src/ledger/deliveries.ts";
+import { claim, finishAttempt, orphans, renew } from "../../../src/ledger/leases.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+
+const plan = {
+  on: { branches: ["main"], tags: [] },
+  gate: { ci: "required" as const, required: [], settle: 1, timeout: 2 },
+  supersede: false,
+  artifacts: [],
+  isDefault: true,
+};
+
+describe("Deliveries", () => {
+  eachLedger((_name, open) => {
+    const ensure = (ledger: Ledger, sha = SHA, state: DeliveryState = "queued", ref = "refs/heads/main") =>
+      ensureDelivery(ledger, REPO, sha, { ref, state, because: "because", message: "m", author: "a", committedAt: 5 });
+
+    it("are one per commit, whoever asks first", async () => {
+      const ledgers = [await withRepo(await open()), await open(), await open()];
+      const made = await Promise.all(ledgers.map((ledger, i) => ensure(ledger, SHA, "queued", `refs/heads/${i}`)));
+      assert.equal(new Set(made.map((delivery) => delivery.id)).size, 1);
+      assert.equal(new Set(made.map((delivery) => delivery.ref)).size, 1);
+      const [delivery] = made;
+      assert.match(delivery?.id ?? "", /^[a-z0-9]{12}$/);
+      assert.deepEqual(await findDelivery(ledgers[0] as Ledger, REPO, SHA), delivery);
+    });
+
+    it("move only from the states that are allowed", async () => {
+      const ledger = await withRepo(await open());
+      const { id } = await ensure(ledger, SHA, "waiting");
+      assert.equal(await setState(ledger, id, { from: ["queued"], to: "building", because: "no" }), false);
+      assert.equal(
+        await setState(ledger, id, { from: ["waiting"], to: "queued", because: "green", plan, ref: "refs/heads/x" }),
+        true,
+      );
+      const queued = await getDelivery(ledger, id);
+      assert.deepEqual(
+        [queued?.state, queued?.because, queued?.plan, queued?.ref],
+        ["queued", "green", plan, "refs/heads/main"],
+      );
+      await setState(ledger, id, { from: ["queued"], to: "building", because: "" });
+      await setState(ledger, id, { from: ["building"], to: "failed", because: "no base" });
+      const failed = await getDelivery(ledger, id);
+      assert.ok(failed?.startedAt && failed.finishedAt && failed.finishedAt >= failed.startedAt);
+    });
+
+    it("are moved by one of many who try", async () => {
+      const ledger = await withRepo(await open());
+      const { id } = await ensure(ledger, SHA, "waiting");
+      const others = [ledger, await open(), await open()];
+      const moved = await Promise.all(
+        others.map((each) => setState(each, id, { from: ["waiting"], to: "queued", because: "" })),
+      );
+      assert.deepEqual(moved.filter(Boolean), [true]);
+    });
+
+    it("keep the version of their first prepare", async () => {
+      const ledger = await withRepo(await open());
+      const { id } = await ensure(ledger);
+      await noteVersion(ledger, id, "1.0.1-1.gaaaaaaa");
+      await noteVersion(ledger, id, "2.0.0");
+      assert.equal((await getDelivery(ledger, id))?.version, "1.0.1-1.gaaaaaaa");
+    });
+
+    it("are listed newest first, page by page, each once", async () => {
+      const ledger = await withRepo(await open());
+      const shas = Array.from({ length: 7 }, (_, i) => String(i).repeat(40));
+      for (const sha of shas) await ensure(ledger, sha);
+      // Several of one millisecond, so that the id must decide.
+      await ledger.db
+        .updateTable("deliveries")
+        .set({ createdAt: 1_000 })
+        .where("sha", "in", shas.slice(0, 4))
+        .execute();
+      const seen: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Awaited<ReturnType<typeof listDeliveries>> = await listDeliveries(ledger, {
+          repoId: REPO,
+          limit: 3,
+          cursor,
+        });
+        assert.ok(page.items.length <= 3);
+        seen.push(...page.items.map((delivery) => delivery.sha));
+        cursor = page.next;
+      } while (cursor !== null);
+      assert.deepEqual(seen.slice(0, 3), shas.slice(4).toReversed());
+      assert.deepEqual(seen.toSorted(), shas);
+      assert.equal((await listDeliveries(ledger, { state: "failed", limit: 3 })).items.length, 0);
+      assert.equal(
+        (await listDeliveries(ledger, { sha: "1".repeat(40), limit: 3, cursor: "nonsense" })).items.length,
+        1,
+      );
+    });
+
+    it("are counted by state, and those that wait are listed", async () => {
+      const ledger = await withRepo(await open());
+      await ensure(ledger, SHA, "waiting");
+      await ensure(ledger, OTHER_SHA, "ignored");
+      const counts = await countByState(ledger);
+      assert.deepEqual([counts.waiting, counts.ignored, counts.delivered], [1, 1, 0]);
+      assert.deepEqual(
+        (await waitingDeliveries(ledger)).map((delivery) => delivery.sha),
+        [SHA],
+      );
+    });
+
+    it("end at once on cancelling where nobody works on them", async () => {
+      const ledger = await withRepo(await open());
+      const { id } = await ensure(ledger, SHA, "waiting");
+      assert.equal(await requestCancel(ledger, id), "cancelled");
+      assert.equal(await requestCancel(ledger, id), "too-late");
+      assert.equal(await requestCancel(ledger, "no-such-one"), "unknown");
+      const delivery = await getDelivery(ledger, id);
+      assert.equal(delivery?.state, "cancelled");
+      assert.ok(delivery?.finishedAt);
+    });
+
+    it("are ended by their worker on cancelling, or settled once it is dead", async () => {
+      const ledger = await withRepo(await open());
+      const { id } = await ensure(ledger);
+      const claimed = await claim(ledger, id, "w1", 60_000);
+      assert.ok(claimed);
+      assert.equal(await requestCancel(ledger, id), "requested");
+      assert.deepEqual(await renew(ledger, id, claimed.fence, 60_000), { held: true, cancelRequested: true });
+      assert.deepEqual(await settleCancelled(ledger), [], "its worker lives");
+      await ledger.db.updateTable("deliveries").set({ leaseUntil: 1 }).execute();
+      assert.equal(await claim(ledger, id, "w2", 60_000), null, "nobody takes it up again");
+      assert.deepEqual(await orphans(ledger), []);
+      assert.deepEqual(
+        (await settleCancelled(ledger)).map((delivery) => [delivery.id, delivery.state]),
+        [[id, "cancelled"]],
+      );
+      assert.equal(
+        (await renew(ledger, id, claimed.fence, 60_000)).held,
+        false,
+        "should the worker live after all, it stops",
+      );
+    });
+
+    it("are taken from whoever works on them when they are ended from outside", async () => {
+      const ledger = await withRepo(await open());
+      const { id } = await ensure(ledger);
+      const claimed = await claim(ledger, id, "w1", 60_000);
+      assert.ok(claimed);
+      await setState(ledger, id, { from: ["queued"], to: "superseded", because: "newer" });
+      assert.equal((await renew(ledger, id, claimed.fence, 60_000)).held, false);
+      const back = await setState(ledger, id, {
+        from: ["superseded"],
+        to: "delivered",
+        because: "",
+        fence: claimed.fence,
+      });
+      assert.equal(back, false);
+    });
+
+    it("can be tried again only where they ended without a release; the id and the count of attempts stay", async () => {
+      const ledger = await withRepo(await open());
+      const { id } = await ensure(ledger);
+      const claimed = await claim(ledger, id, "w1", 60_000);
+      assert.ok(claimed);
+      assert.equal(await retry(ledger, id), "impossible");
+      await setState(ledger, id, { from: ["queued"], to: "failed", because: "", fence: claimed.fence });
+      await finishAttempt(ledger, id, claimed.fence, { outcome: "failed", errorCode: "build-failed" });
+      assert.equal(await retry(ledger, id), "queued");
+      const again = await claim(ledger, id, "w1", 60_000);
+      assert.deepEqual([again?.attempt, (again?.fence ?? 0) > claimed.fence], [2, true]);
+      assert.equal(await retry(ledger, "no-such-one"), "unknown");
+      assert.equal((await findDelivery(ledger, REPO, SHA))?.id, id);
+    });
+  });
+});

@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  artifactsOf,
+  noteFrozen,
+  pinDigest,
+  resetArtifact,
+  saveArtifacts,
+  setArtifactState,
+  unpin,
+} from "../../../src/ledger/artifacts.ts";
+import { ensureDelivery, getDelivery } from "../../../src/ledger/deliveries.ts";
+import { attemptsOf, claim, finishAttempt, orphans, releaseLeases, renew } from "../../../src/ledger/leases.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { noteLocation } from "../../../src/ledger/names.ts";
+import { recordRelease } from "../../../src/ledger/releases.ts";
+import { eachLedger, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+
+const TTL = 60_000;
+const ONE = `sha256:${"1".repeat(64)}`;
+const TWO = `sha256:${"2".repeat(64)}`;
+const content = (digest: string) => ({
+  digest,
+  mediaType: "application/vnd.oci.image.manifest.v1+json",
+  size: 10,
+  frozenOn: "store-1",
+});
+
+async function queued(ledger: Ledger): Promise<string> {
+  const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
+  const { id } = await ensureDelivery(await withRepo(ledger), REPO, SHA, facts);
+  await saveArtifacts(ledger, id, [{ name: "api", kind: "image" }]);
+  return id;
+}
+
+/** As if its time had run out. */
+async function expire(ledger: Ledger): Promise<void> {
+  await ledger.db.updateTable("deliveries").set({ leaseUntil: 1 }).execute();
+}
+
+describe("A lease", () => {
+  eachLedger((_name, open) => {
+    it("goes to one of many connections that try at once", async () => {
+      const first = await open();
+      const id = await queued(first);
+      const ledgers = [first, ...(await Promise.all(Array.from({ length: 5 }, open)))];
+      const claims = await Promise.all(ledgers.map((ledger, i) => claim(ledger, id, `w${i}`, TTL)));
+      assert.equal(claims.filter((each) => each !== null).length, 1);
+      assert.deepEqual(
+        claims.find((each) => each !== null),
+        { fence: 1, attempt: 1 },
+      );
+      assert.equal((await attemptsOf(first, id)).length, 1);
+    });
+
+    it("goes to another when its time has run out, under a higher fence, and the first learns that it lost it", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      const first = await claim(ledger, id, "w1", TTL);
+      assert.ok(first);
+      assert.equal(await claim(ledger, id, "w2", TTL), null);
+      await expire(ledger);
+      const second = await claim(ledger, id, "w2", TTL);
+      assert.ok(second && second.fence > first.fence);
+      assert.deepEqual(await renew(ledger, id, first.fence, TTL), { held: false, cancelRequested: false });
+      assert.deepEqual(await renew(ledger, id, second.fence, TTL), { held: true, cancelRequested: false });
+      assert.equal(await finishAttempt(ledger, id, first.fence, { outcome: "done" }), false);
+      assert.equal(await claim(ledger, id, "w3", TTL), null, "the loser's end frees nothing");
+    });
+
+    it("that was given back waits for its time to be tried again", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      const first = await claim(ledger, id, "w1", TTL);
+      assert.ok(first);
+      assert.equal(
+        await finishAttempt(ledger, id, first.fence, {
+          outcome: "retry",
+          errorCode: "engine-gone",
+          message: "m",
+          retryIn: TTL,
+        }),
+        true,
+      );
+      assert.equal(await claim(ledger, id, "w1", TTL), null);
+      assert.deepEqual(await orphans(ledger), []);
+      await ledger.db.updateTable("deliveries").set({ retryAt: 1 }).execute();
+      assert.deepEqual(
+        (await orphans(ledger)).map((delivery) => delivery.id),
+        [id],
+      );
+      assert.deepEqual(await claim(ledger, id, "w1", TTL), { fence: 2, attempt: 2 });
+    });
+
+    it("leaves a record of every attempt, also of those that nobody ended", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      await claim(ledger, id, "w1", TTL);
+      await expire(ledger);
+      const second = await claim(ledger, id, "w2", TTL);
+      assert.ok(second);
+      await finishAttempt(ledger, id, second.fence, {
+        outcome: "failed",
+        errorCode: "build-failed",
+        message: "exit 1",
+      });
+      const attempts = (await attemptsOf(ledger, id)).map(({ owner, outcome, errorCode, endedAt }) => [
+        owner,
+        outcome,
+        errorCode,
+        endedAt !== null,
+      ]);
+      assert.deepEqual(attempts, [
+        ["w1", "lost", null, true],
+        ["w2", "failed", "build-failed", true],
+      ]);
+    });
+
+    it("of a process that is known to be dead is free at once, and no other's", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      await claim(ledger, id, "host_1/42", TTL);
+      assert.deepEqual(await releaseLeases(ledger, "host%1/"), []);
+      assert.deepEqual(await releaseLeases(ledger, "host_1/"), [id]);
+      assert.ok(await claim(ledger, id, "host_1/43", TTL));
+    });
+
+    it("cannot be had of a delivery that is waiting or has ended", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      for (const state of ["waiting", "delivered", "failed", "cancelled", "superseded", "ignored"] as const) {
+        await ledger.db.updateTable("deliveries").set({ state }).execute();
+        assert.equal(await claim(ledger, id, "w1", TTL), null, state);
+      }
+    });
+  });
+});
+
+describe("A digest", () => {
+  eachLedger((_name, open) => {
+    it("is pinned once; a stale fence pins nothing", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      const first = await claim(ledger, id, "w1", TTL);
+      await expire(ledger);
+      const second = await claim(ledger, id, "w2", TTL);
+      assert.ok(first && second);
+      assert.equal(await noteFrozen(ledger, id, "api", first.fence, content(ONE)), false);
+      assert.equal(await pinDigest(ledger, id, "api", first.fence, content(ONE)), "stale");
+      assert.equal((await artifactsOf(ledger, id))[0]?.digest, null);
+      assert.equal(await setArtifactState(ledger, id, "api", "publishing", "", first.fence), false);
+
+      assert.equal(await pinDigest(ledger, id, "api", second.fence, content(TWO)), "pinned");
+      assert.equal(await pinDigest(ledger, id, "api", second.fence, content(TWO)), "same");
+      assert.equal(await pinDigest(ledger, id, "api", second.fence, content(ONE)), `other:${TWO}`);
+      assert.equal(await noteFrozen(ledger, id, "api", second.fence, content(ONE)), false);
+      assert.equal((await artifactsOf(ledger, id))[0]?.digest, TWO);
+    });
+
+    it("may be frozen anew until it is pinned, and be found on another host later", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      const lease = await claim(ledger, id, "w1", TTL);
+      assert.ok(lease);
+      const bases = [{ reference: "debian:12", digest: ONE }];
+      assert.equal(await noteFrozen(ledger, id, "api", lease.fence, { ...content(ONE), bases }), true);
+      assert.equal(await noteFrozen(ledger, id, "api", lease.fence, content(TWO)), true);
+      assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
+      assert.equal(await noteFrozen(ledger, id, "api", lease.fence, { ...content(TWO), frozenOn: "store-2" }), true);
+      const [artifact] = await artifactsOf(ledger, id);
+      assert.deepEqual(
+        [artifact?.digest, artifact?.state, artifact?.frozenOn, artifact?.pinnedFence, artifact?.bases],
+        [TWO, "frozen", "store-2", lease.fence, bases],
+      );
+    });
+
+    it("comes out as one, whatever the order in which workers freeze, pin, lose their leases and come back", async () => {
+      const ledger = await open();
+      const other = await open();
+      const id = await queued(ledger);
+      const step = fc.record({ worker: fc.nat(2), act: fc.constantFrom("claim", "expire", "freeze", "pin") });
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+          await ledger.db.updateTable("artifacts").set({ digest: null, pinnedFence: null }).execute();
+          await expire(ledger);
+          const fences = new Map<number, number>();
+          const pinned = new Set<string>();
+          for (const [i, { worker, act }] of steps.entries()) {
+            const on = worker === 0 ? ledger : other;
+            const fence = fences.get(worker) ?? 0;
+            const digest = `sha256:${worker}-${i}`;
+            if (act === "expire") await expire(on);
+            else if (act === "claim") fences.set(worker, (await claim(on, id, `w${worker}`, TTL))?.fence ?? fence);
+            else if (act === "freeze") await noteFrozen(on, id, "api", fence, content(digest));
+            else {
+              const holds = (await getDelivery(on, id))?.fence === fence;
+              const answer = await pinDigest(on, id, "api", fence, content(digest));
+              assert.equal(answer === "stale", !holds);
+              if (answer === "pinned") pinned.add(digest);
+            }
+          }
+          assert.ok(pinned.size <= 1, [...pinned].join());
+        }),
+        { numRuns: 25 },
+      );
+    });
+
+    it("can be taken back only while nothing stands under a name", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      const lease = await claim(ledger, id, "w1", TTL);
+      assert.ok(lease);
+      await pinDigest(ledger, id, "api", lease.fence, content(ONE));
+      assert.equal(await unpin(ledger, id, "api", lease.fence + 1), false);
+      assert.equal(await unpin(ledger, id, "api", lease.fence), true);
+      assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
+      const name = { registry: "hub", repository: "acme/api", tag: "1.0.0", immutable: true };
+      await noteLocation(ledger, {
+        ...name,
+        deliveryId: id,
+        artifact: "api",
+        repoId: REPO,
+        digest: TWO,
+        url: "u",
+        pull: "p",
+      });
+      assert.equal(await unpin(ledger, id, "api", lease.fence), false);
+    });
+
+    it("makes room for the next variant once it is released, not before", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      const lease = await claim(ledger, id, "w1", TTL);
+      assert.ok(lease);
+      await pinDigest(ledger, id, "api", lease.fence, content(ONE));
+      assert.equal(await resetArtifact(ledger, id, "api", lease.fence), false);
+      const { frozenOn: _, ...bytes } = content(ONE);
+      await ledger.transaction((tx) =>
+        recordRelease(tx, {
+          ...bytes,
+          ...{ repoId: REPO, sha: SHA, artifact: "api", kind: "image", versions: ["1.0.0"], tagged: [], ref: null },
+          ...{ deliveryId: id, fence: lease.fence, committedAt: 1, metadata: {} },
+        }),
+      );
+      assert.equal(await resetArtifact(ledger, id, "api", lease.fence), true);
+      assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
+    });
+  });
+});
