@@ -48,7 +48,7 @@ function walk(steps: Step[], text: string): boolean {
       } else if (step.any === "folders") {
         next.add(place);
         if (character === "/") reach(steps, place + 1, next);
-      } else if (step.any === "all" || character !== "/") reach(steps, place, next);
+      } else if (step.any === "all" || (step.any === "segment" && character !== "/")) reach(steps, place, next);
     }
     places = next;
   }

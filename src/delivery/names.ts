@@ -61,6 +61,7 @@ export interface Rendering {
 /** Every name by every way to it. For `reconcile.ts`; others want `immutableNames` and `movingNames`. */
 export function renderings(destination: Destination, facts: NameFacts): Rendering[] {
   const as = repositoryTemplate(destination);
+  for (const template of [as, ...destination.tags]) variablesOf(template);
   return destination.tags.flatMap((template) => {
     // A repository named by a version or sha makes what stands in it as fixed as a tag would.
     const whole = `${as}:${template}`;

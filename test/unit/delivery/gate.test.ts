@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { judge, timedOut } from "../../../src/delivery/gate.ts";
+import type { Check, Gate } from "../../../src/delivery/types.ts";
+
+const NOW = 1_000_000;
+const gate = (given: Partial<Gate> = {}): Gate => ({
+  ci: "required",
+  required: [],
+  settle: 5_000,
+  timeout: 60_000,
+  ...given,
+});
+const check = (name: string, state: Check["state"] = "passed", given: Partial<Check> = {}): Check => ({
+  name,
+  state,
+  source: "check-run",
+  app: "ci",
+  detail: state,
+  at: NOW - 10_000,
+  ...given,
+});
+const ask = (checks: Check[], given: Partial<Gate> = {}, hostRequired: string[] | null = null, now = NOW) => {
+  const { verdict, because, retryAt } = judge(checks, gate(given), { hostRequired, now });
+  return { verdict, because, retryAt };
+};
+
+describe("the gate", () => {
+  it("lets everything through where no CI is asked for", () => {
+    assert.deepEqual(ask([check("test", "failed")], { ci: "none" }), {
+      verdict: "green",
+      because: "no CI asked for",
+      retryAt: null,
+    });
+  });
+
+  it("leaves deliverd's own reports out, in any case", () => {
+    const own = [check("deliverd", "pending"), check("Deliverd/API", "failed"), check("deliverdish")];
+    assert.deepEqual(
+      judge(own, gate(), { hostRequired: null, now: NOW }).checks.map(({ name }) => name),
+      ["deliverdish"],
+    );
+  });
+
+  describe("with required checks", () => {
+    const required = ["test", "lint*"];
+
+    it("is green when each of them passed, whatever else is reported and however lately", () => {
+      const checks = [
+        check("test", "passed", { at: NOW }),
+        check("lint / js"),
+        check("docs", "failed"),
+        check("e2e", "pending"),
+      ];
+      assert.deepEqual(ask(checks, { required }), {
+        verdict: "green",
+        because: "required checks lint / js and test passed",
+        retryAt: null,
+      });
+    });
+
+    it("waits for one that nobody has reported, and names it", () => {
+      assert.deepEqual(ask([check("test")], { required }), {
+        verdict: "pending",
+        because: "waiting for check lint*",
+        retryAt: null,
+      });
+    });
+
+    it("waits for one that is running", () => {
+      assert.equal(ask([check("test", "pending"), check("lint")], { required }).because, "waiting for check test");
+    });
+
+    it("is red with one that failed, even while another is missing", () => {
+      assert.deepEqual(ask([check("test", "failed")], { required }), {
+        verdict: "red",
+        because: "check test failed",
+        retryAt: null,
+      });
+    });
+
+    it("demands every check that a glob matches", () => {
+      assert.equal(ask([check("test"), check("lint-js"), check("lint-css", "failed")], { required }).verdict, "red");
+    });
+
+    it("takes a name with glob characters as it stands", () => {
+      assert.equal(ask([check("build (a*b) [x]")], { required: ["build (a*b) [x]"] }).verdict, "green");
+    });
+
+    it("does not take a suite for a check of its name", () => {
+      assert.equal(
+        ask([check("test", "passed", { source: "check-suite" })], { required: ["test"] }).verdict,
+        "pending",
+      );
+    });
+
+    it("comes before what the host requires", () => {
+      assert.equal(ask([check("test")], { required: ["test"] }, ["e2e"]).verdict, "green");
+    });
+  });
+
+  describe("with none of its own", () => {
+    it("demands what the host requires, by exact names", () => {
+      assert.equal(ask([check("e2e"), check("docs", "failed")], {}, ["e2e"]).verdict, "green");
+      assert.equal(ask([check("e2e / a")], {}, ["e2e*"]).because, "waiting for check e2e*");
+    });
+
+    for (const host of [null, []]) {
+      it(`demands every reported check where the host ${host === null ? "does not tell" : "requires none"}`, () => {
+        assert.equal(ask([check("a"), check("b", "failed")], {}, host).because, "check b failed");
+        assert.equal(ask([check("a"), check("b", "pending")], {}, host).because, "waiting for check b");
+        assert.equal(ask([check("a"), check("b")], {}, host).because, "checks a and b passed");
+      });
+    }
+
+    it("has no verdict while nothing is reported", () => {
+      assert.deepEqual(ask([]), { verdict: "none", because: "no check has been reported yet", retryAt: null });
+    });
+
+    it("waits for a suite that has only begun", () => {
+      assert.equal(ask([check("a"), check("actions", "pending", { source: "check-suite" })]).verdict, "pending");
+    });
+
+    it("waits until nothing new came for as long as settle says, and says when to look again", () => {
+      const checks = [check("a", "passed", { at: NOW - 2_000 }), check("b")];
+      assert.deepEqual(ask(checks), {
+        verdict: "pending",
+        because: "waiting 3s for further checks",
+        retryAt: NOW + 3_000,
+      });
+      assert.equal(ask(checks, {}, null, NOW + 3_000).verdict, "green");
+    });
+  });
+
+  describe("of several reports of one check", () => {
+    it("takes the newest", () => {
+      const rerun = [check("test", "failed", { at: 1 }), check("test", "passed", { at: 2 })];
+      assert.equal(ask(rerun).verdict, "green");
+      assert.equal(ask(rerun.toReversed()).verdict, "green");
+    });
+
+    it("takes the one listed first where both are of one moment", () => {
+      assert.equal(ask([check("test", "passed", { at: 1 }), check("test", "pending", { at: 1 })]).verdict, "green");
+    });
+
+    it("counts a status and a check run of one name, and those of two apps, each", () => {
+      assert.equal(
+        ask([check("test", "passed"), check("test", "failed", { source: "status", app: null })]).verdict,
+        "red",
+      );
+      assert.equal(
+        ask([check("test", "passed"), check("test", "failed", { app: "other" })], { required: ["test"] }).verdict,
+        "red",
+      );
+    });
+  });
+
+  it("says the same in whatever order different checks are listed", () => {
+    const any = fc.uniqueArray(
+      fc.record({
+        name: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+        state: fc.constantFrom("passed", "failed", "pending"),
+      }),
+      { selector: ({ name }) => name },
+    );
+    const rules = fc.subarray(["a", "b", "c*"]);
+    fc.assert(
+      fc.property(any, rules, fc.infiniteStream(fc.nat()), (list, required, random) => {
+        const checks = list.map(({ name, state }) => check(name, state as Check["state"]));
+        const shuffled = checks.map((one) => ({ one, key: random.next().value })).sort((a, b) => a.key - b.key);
+        assert.deepEqual(
+          ask(
+            shuffled.map(({ one }) => one),
+            { required },
+          ),
+          ask(checks, { required }),
+        );
+      }),
+    );
+  });
+
+  it("names a few of many checks", () => {
+    const many = ["g", "f", "e", "d", "c", "b", "a"].map((name) => check(name, "failed"));
+    assert.equal(ask(many).because, "checks a, b, c and 4 more failed");
+  });
+
+  it("has had its time once the timeout is over", () => {
+    assert.equal(timedOut(0, gate({ timeout: 10 }), 9), false);
+    assert.equal(timedOut(0, gate({ timeout: 10 }), 10), true);
+  });
+});
