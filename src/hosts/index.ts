@@ -1,14 +1,6 @@
+import type { HostConfig } from "../config/server.ts";
 import { githubHost } from "./github/index.ts";
 import type { Host } from "./host.ts";
-
-/** One entry under `hosts` in the server configuration. */
-export interface HostConfig {
-  type: "github";
-  apiUrl: string;
-  cloneUrl: string;
-  webhookSecret: string;
-  token: string;
-}
 
 /** Every configured host by its key. @throws ConfigError. */
 export function openHosts(hosts: Record<string, HostConfig>): Map<string, Host> {

@@ -1,12 +1,6 @@
+import type { NoticeConfig } from "../config/server.ts";
 import type { Notifier } from "./notice.ts";
 import { webhookNotifier } from "./webhook.ts";
-
-/** One entry of `notices` in the server configuration. */
-export interface NoticeConfig {
-  type: "webhook";
-  url: string;
-  secret: string;
-}
 
 /** Every configured notifier, in the order of the configuration. @throws ConfigError. */
 export function openNotifiers(notices: NoticeConfig[]): Notifier[] {

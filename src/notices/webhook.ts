@@ -4,8 +4,8 @@ import type { Notice, Notifier } from "./notice.ts";
 
 export interface WebhookNoticeOptions {
   url: string;
-  /** `whsec_<base64>`, known to the receiver too. */
-  secret: string;
+  /** `whsec_<base64>`, known to the receiver too. Null: notices are not signed. */
+  secret: string | null;
   /** What one attempt may take, in ms; 15 s if left out. */
   timeout?: number;
 }
@@ -18,7 +18,7 @@ export interface WebhookNoticeOptions {
  */
 export function webhookNotifier({ url, secret, timeout = 15_000 }: WebhookNoticeOptions): Notifier {
   const goal = goalOf(url);
-  const key = keyOf(secret);
+  const key = secret === null ? null : keyOf(secret);
   // The query may hold a token of the receiver's.
   const target = goal.origin + goal.pathname;
   return {
@@ -66,10 +66,10 @@ function keyOf(secret: string): Buffer {
   return Buffer.from(base64, "base64");
 }
 
-function signedRequest({ id, event }: Notice, key: Buffer): RequestInit {
+function signedRequest({ id, event }: Notice, key: Buffer | null): RequestInit {
   const body = JSON.stringify(event);
   const timestamp = Math.floor(Date.now() / 1000).toString();
-  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+  const signature = key && createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return {
     body,
     headers: {
@@ -77,7 +77,7 @@ function signedRequest({ id, event }: Notice, key: Buffer): RequestInit {
       "user-agent": "deliverd",
       "webhook-id": id,
       "webhook-timestamp": timestamp,
-      "webhook-signature": `v1,${signature}`,
+      ...(signature === null ? {} : { "webhook-signature": `v1,${signature}` }),
     },
   };
 }

@@ -1,21 +1,7 @@
-import type { RepoId, Sha } from "../delivery/types.ts";
+import type { NewHint } from "../ledger/hints.ts";
 
-/** A hint as the ledger's inbox keeps it. */
-export interface StoredHint {
-  repo: {
-    id: RepoId;
-    host: string;
-    owner: string;
-    name: string;
-    /** Null where the payload did not say. */
-    defaultBranch: string | null;
-  };
-  event: string;
-  deliveryId: string;
-  /** Full ref. */
-  ref: string | null;
-  sha: Sha | null;
-}
+/** A hint as the inbox is given it, with the repo by its id. */
+export type StoredHint = NewHint;
 
 /** Thrown by add: the ledger is so far behind that one more would only cost memory. */
 export class InboxFull extends Error {}
@@ -37,7 +23,7 @@ interface Entry {
  * Group commit: requests that arrive together share one transaction, and while one runs the next gathers. So a burst
  * costs a few commits instead of one each.
  */
-export function createInbox(commit: (hints: StoredHint[]) => Promise<void>, maxPending = 10_000): Inbox {
+export function createInbox(commit: (hints: StoredHint[]) => Promise<unknown>, maxPending = 10_000): Inbox {
   let gathering: Entry[] = [];
   let pending = 0;
   let running = false;

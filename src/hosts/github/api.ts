@@ -30,7 +30,8 @@ export interface ApiOptions {
   /** The key under `hosts`, for messages. */
   key: string;
   apiUrl: string;
-  token: string;
+  /** Null: only what GitHub shows to everybody. */
+  token: string | null;
   /** What one attempt may take, in ms. */
   timeout?: number;
   /** The wait before the first further attempt, in ms; the second waits four times as long. */
@@ -41,7 +42,7 @@ const MAX_PAGES = 100;
 const GitHub = Octokit.plugin(throttling, retry, paginateRest);
 
 export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 500 }: ApiOptions): GitHubApi {
-  if (!/^[\x21-\x7e]+$/.test(token)) {
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token)) {
     // fetch would print a header value that it does not take.
     throw new ConfigError(
       "github-token-invalid",
@@ -49,7 +50,7 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
     );
   }
   const octokit = new GitHub({
-    auth: token,
+    ...(token === null ? {} : { auth: token }),
     baseUrl: apiUrl.replace(/\/+$/, ""),
     userAgent: "deliverd",
     log: { debug() {}, info() {}, warn() {}, error() {} },

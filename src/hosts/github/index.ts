@@ -13,7 +13,8 @@ export interface GitHubHostOptions {
   apiUrl: string;
   cloneUrl: string;
   webhookSecret: string;
-  token: string;
+  /** Null: only what GitHub shows to everybody, and no reports. */
+  token: string | null;
   /** What one attempt of an API call may take, in ms. */
   timeout?: number;
   /** The wait before an API call is tried again, in ms. */
@@ -24,7 +25,7 @@ export interface GitHubHostOptions {
 export function githubHost(options: GitHubHostOptions): Host {
   if (options.webhookSecret.trim() === "") {
     throw new ConfigError(
-      `github-webhook-secret-missing`,
+      "github-webhook-secret-missing",
       `hosts.${options.key}.webhookSecret is empty: set the secret that GitHub signs this host's webhooks with.`,
     );
   }

@@ -53,6 +53,12 @@ describe("GitHub's API", () => {
     assert.match(String(asked[0]?.url), /^\/repos\/acme\/api\?/);
   });
 
+  it("is asked without credentials where no token is configured", async () => {
+    const { url, asked } = await served((_asked, response) => json(response, 200, { id: 1 }));
+    await githubApi({ key: "github", apiUrl: url, token: null }).get("GET /repos/{owner}/{repo}", at);
+    assert.equal(asked[0]?.headers.authorization, undefined);
+  });
+
   describe("where a list has several pages", () => {
     const pages = (asked: Asked, response: ServerResponse) => {
       const page = Number(new URL(asked.url, "http://x").searchParams.get("page") ?? 1);

@@ -77,10 +77,17 @@ describe("A webhook's signature", () => {
     it(`is refused when it ${what}`, () => assert.rejects(ping(headers), BadSignature));
   }
 
-  it("is refused over an empty body and over bytes that are not UTF-8", async () => {
-    for (const bytes of [Buffer.alloc(0), Buffer.from([0x7b, 0xff, 0x7d])]) {
-      const request = { headers: { "x-github-event": "ping", "x-hub-signature-256": sign(bytes) }, body: bytes };
-      await assert.rejects(readHints(request), BadSignature);
+  it("is refused over an empty body", async () => {
+    const empty = Buffer.alloc(0);
+    const headers = { "x-github-event": "ping", "x-hub-signature-256": sign(empty) };
+    await assert.rejects(readHints({ headers, body: empty }), BadSignature);
+  });
+
+  it("is refused over bytes that are not UTF-8, even where it signs the text that they decode to", async () => {
+    const bytes = Buffer.from([0x22, 0xff, 0x22]);
+    for (const signed of [bytes, bytes.toString("utf8")]) {
+      const headers = { "x-github-event": "ping", "x-hub-signature-256": sign(signed) };
+      await assert.rejects(readHints({ headers, body: bytes }), BadSignature);
     }
   });
 
@@ -273,5 +280,10 @@ describe("Where to clone from", () => {
       url: "https://git.example.com/acme/api.git",
       authorization: `Basic ${Buffer.from("x-access-token:hidden").toString("base64")}`,
     });
+  });
+
+  it("takes no credentials where no token is configured", () => {
+    const repo = { id: "github:7", host: "github", owner: "acme", name: "api", defaultBranch: "main" };
+    assert.equal(cloneSourceOf("https://git.example.com", null, repo).authorization, null);
   });
 });

@@ -90,6 +90,13 @@ describe("A webhook notice", () => {
     assert.throws(() => otherKey.verify(request.body, request.headers as Record<string, string>));
   });
 
+  it("bears no signature where no secret is configured", async () => {
+    const { origin, seen } = await started((response) => response.writeHead(200).end());
+    await webhookNotifier({ url: origin, secret: null }).send(notice, new AbortController().signal);
+    assert.equal(seen[0]?.headers["webhook-signature"], undefined);
+    assert.equal(seen[0]?.headers["webhook-id"], "notice-1");
+  });
+
   it("bears the same id when it is sent again", async () => {
     const { origin, seen } = await started((response) => response.writeHead(200).end());
     const notifier = webhookNotifier({ url: origin, secret: SECRET });
@@ -149,7 +156,8 @@ describe("A webhook notice", () => {
   it("ends at once when its caller stops", async () => {
     const stop = new AbortController();
     const { origin } = await started(() => stop.abort());
-    await assert.rejects(webhookNotifier({ url: origin, secret: SECRET }).send(notice, stop.signal), TransientError);
+    const sent = webhookNotifier({ url: origin, secret: SECRET }).send(notice, stop.signal);
+    await assert.rejects(sent, { name: "TransientError", message: /aborted/ });
   });
 
   it("never shows the URL's query or the secret", async () => {
