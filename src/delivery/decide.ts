@@ -6,8 +6,8 @@ export interface Facts {
   heldBy: string[];
   /** Those of them that the pipeline watches, within what the server allows. */
   watched: string[];
-  /** Says what is watched, for the commit that is not: from the plan. */
-  watches: string;
+  /** Why the others are not, in words. */
+  unwatched: string;
   plan: Plan | { ignored: string };
   /** A ref has pointed to it: it is not merely a commit in the middle of a push. */
   wasHead: boolean;
@@ -51,21 +51,16 @@ export function decide(facts: Facts): Verdict {
 }
 
 /** What can be said without knowing the CI state; null where nothing can. */
-function undecidable(facts: Pick<Facts, "heldBy" | "watched" | "watches" | "plan">): Verdict | null {
+function undecidable(facts: Pick<Facts, "heldBy" | "watched" | "unwatched" | "plan">): Verdict | null {
   if (facts.heldBy.length === 0)
     return { action: "superseded", because: "no branch or tag of the repo holds this commit" };
   if ("ignored" in facts.plan) return ignore(facts.plan.ignored);
   if (facts.watched.length === 0) {
-    return ignore(`${facts.heldBy.map(shortRef).join(", ")} is not watched (${facts.watches})`);
+    return ignore(facts.unwatched);
   }
   return null;
 }
 
 function ignore(because: string): Verdict {
   return { action: "ignore", because };
-}
-
-/** `refs/heads/main` → `main`. */
-export function shortRef(ref: string): string {
-  return ref.replace(/^refs\/(heads|tags)\//, "");
 }

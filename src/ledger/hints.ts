@@ -23,6 +23,9 @@ export interface HintTarget {
   ref?: string | null | undefined;
 }
 
+/** The event of a hint that came from a person: whoever asks for one commit means that very commit. */
+export const ASKED = "asked";
+
 /** Any number that no other advisory lock of this database uses. */
 const HINTS_LOCK = 7_306_001;
 

@@ -52,15 +52,15 @@ export async function queueStatus<Payload extends { context: string }>(
     .execute();
 }
 
-/** Owes a release its notice, once. */
+/** Owes a notice, once. `id` is a function of the release and of whom it goes to. */
 export async function queueNotice(
   tx: Tx,
-  notice: { releaseId: string; repoId: RepoId; sha: Sha; deliveryId: string | null; payload: unknown },
+  notice: { id: string; repoId: RepoId; sha: Sha; deliveryId: string | null; payload: unknown },
 ): Promise<void> {
-  const { releaseId, payload, ...subject } = notice;
+  const { payload, ...fields } = notice;
   await tx.db
     .insertInto("outbox")
-    .values(newRow(tx, { ...subject, id: `notice-${releaseId}`, kind: "notice", payload: JSON.stringify(payload) }))
+    .values(newRow(tx, { ...fields, kind: "notice", payload: JSON.stringify(payload) }))
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
 }

@@ -1,0 +1,104 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Request, Response } from "express";
+import { systemClock } from "../clock.ts";
+import type { Location } from "../delivery/types.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { locationsOfRelease } from "../ledger/names.ts";
+import type { Release } from "../ledger/releases.ts";
+import { Problem } from "../receiver/problem.ts";
+import type { Registry } from "../registries/registry.ts";
+
+interface Sources {
+  ledger: Ledger;
+  registries: Map<string, Registry>;
+}
+
+/**
+ * The bytes of a release, from a registry that holds them, verified on the way; an image as the tar of an OCI layout.
+ * One range may be asked for (RFC 9110, section 14).
+ */
+export async function sendContent(
+  sources: Sources,
+  release: Release,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  response.set({ "content-type": "application/x-tar", "accept-ranges": "bytes", etag: `"${release.digest}"` });
+  response.attachment(`${release.artifact}-${release.version}.tar`);
+  const asked = request.headers.range;
+  if (asked === undefined) {
+    await pullFromAny(sources, release, response, gone.signal);
+    return;
+  }
+  await sendRange(sources, release, asked, response, gone.signal);
+}
+
+/** A range needs the length of the whole, which only the whole tells: it passes through a file. */
+async function sendRange(
+  sources: Sources,
+  release: Release,
+  asked: string,
+  response: Response,
+  signal: AbortSignal,
+): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "deliverd-content-"));
+  try {
+    const file = join(dir, "content");
+    await pullFromAny(sources, release, createWriteStream(file, { mode: 0o600 }), signal);
+    const { size } = await stat(file);
+    const range = rangeOf(asked, size);
+    if (range === null) {
+      response.set("content-range", `bytes */${size}`);
+      throw new Problem(416, `The content has ${size} bytes.`);
+    }
+    const { start, end } = range;
+    response
+      .status(206)
+      .set({ "content-range": `bytes ${start}-${end}/${size}`, "content-length": String(end - start + 1) });
+    await pipeline(createReadStream(file, { start, end }), response, { signal });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** The first location that has it; another is tried only while nothing has been sent. */
+async function pullFromAny(sources: Sources, release: Release, into: Writable, signal: AbortSignal): Promise<void> {
+  const run = { log: { line: () => {}, write: () => {} }, signal, tmp: tmpdir(), clock: systemClock };
+  let failure: unknown = new Problem(404, "No registry holds the content of this release.");
+  for (const stored of await locationsOfRelease(sources.ledger, release)) {
+    const registry = sources.registries.get(stored.registry);
+    if (registry === undefined) continue;
+    const { digest, url, pull } = stored;
+    const location: Location = {
+      registry: stored.registry,
+      name: `${stored.repository}:${stored.tag}`,
+      digest,
+      url,
+      pull,
+    };
+    try {
+      await registry.pull(location, into, run);
+      return;
+    } catch (error) {
+      failure = error;
+      if (signal.aborted || into.destroyed) break;
+    }
+  }
+  throw failure;
+}
+
+/** @returns first and last byte; null: not satisfiable, or not one range */
+function rangeOf(header: string, size: number): { start: number; end: number } | null {
+  const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(header.trim()) ?? [];
+  if (first === "" && last === "") return null;
+  const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
+  return start <= end && start < size ? { start, end } : null;
+}

@@ -1,0 +1,184 @@
+import express, { type Request, type RequestHandler, type Response, Router } from "express";
+import type { DeliveryState } from "../delivery/types.ts";
+import { describeRelease } from "../ledger/catalog.ts";
+import { type Delivery, getDelivery, listDeliveries, requestCancel, retry } from "../ledger/deliveries.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { getRelease, listReleases } from "../ledger/releases.ts";
+import { findRepo, type KnownRepo } from "../ledger/repos.ts";
+import { Problem } from "../receiver/problem.ts";
+import type { Registry } from "../registries/registry.ts";
+import type { Auth } from "./auth.ts";
+import { sendContent } from "./content.ts";
+import { sendLogEvents, sendLogText } from "./log.ts";
+import { releaseNamed } from "./named.ts";
+import { deliveryView } from "./views.ts";
+import { whyOf } from "./why.ts";
+
+export interface ApiOptions {
+  ledger: Ledger;
+  auth: Auth;
+  registries: Map<string, Registry>;
+  /** Commits a hint for this commit and queues it. `repo` as a person writes it. @throws Problem where no repo is it, or may be delivered. */
+  ask(repo: string, sha: string): Promise<void>;
+  /** Tells that a delivery is to be gone on with, or ended. */
+  wake(deliveryId: string): void;
+}
+
+const PAGE = 50;
+const STATES: DeliveryState[] = [
+  "waiting",
+  "queued",
+  "building",
+  "publishing",
+  "delivered",
+  "failed",
+  "cancelled",
+  "superseded",
+  "ignored",
+];
+
+/** REST v1 over the ledger. Everything is denied that is not named here. */
+export function apiRoute(options: ApiOptions): RequestHandler {
+  const { ledger, auth } = options;
+  const router = Router({ caseSensitive: true, strict: true });
+
+  router.get("/api/v1/deliveries", auth.reader, async (request, response) => {
+    const repo = await repoOf(ledger, text(request, "repo"));
+    const state = stateOf(text(request, "state"));
+    const sha = text(request, "sha");
+    const cursor = text(request, "cursor");
+    if (repo === null) return send(response, { items: [], next: null });
+    const page = await listDeliveries(ledger, { repoId: repo?.id, sha, state, cursor, limit: PAGE });
+    send(response, { items: await Promise.all(page.items.map((each) => deliveryView(ledger, each))), next: page.next });
+  });
+  router.post("/api/v1/deliveries", auth.admin, express.json({ limit: "16kb" }), async (request, response) => {
+    const { repo, sha } = (request.body ?? {}) as { repo?: unknown; sha?: unknown };
+    if (typeof repo !== "string" || typeof sha !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) {
+      throw new Problem(400, 'The body must be {"repo": "<owner>/<name>", "sha": "<all digits of the commit id>"}.');
+    }
+    await options.ask(repo, sha);
+    send(
+      response,
+      { status: "accepted", because: "it is a hint: the commit is looked at, and holds to its gate" },
+      202,
+    );
+  });
+  router.get("/api/v1/deliveries/:id", auth.reader, async (request, response) => {
+    send(response, await deliveryView(ledger, await demandDelivery(ledger, request)));
+  });
+  router.get("/api/v1/deliveries/:id/log", auth.reader, async (request, response) => {
+    const { id } = await demandDelivery(ledger, request);
+    if (request.accepts(["text/plain", "text/event-stream"]) === "text/event-stream") {
+      await sendLogEvents(ledger, id, request, response);
+    } else await sendLogText(ledger, id, response);
+  });
+  router.post("/api/v1/deliveries/:id/cancel", auth.admin, async (request, response) => {
+    const { id, state } = await demandDelivery(ledger, request);
+    if ((await requestCancel(ledger, id)) === "too-late")
+      throw new Problem(409, `A delivery that is ${state} cannot be cancelled.`);
+    options.wake(id);
+    send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+  });
+  router.post("/api/v1/deliveries/:id/retry", auth.admin, async (request, response) => {
+    const { id, state } = await demandDelivery(ledger, request);
+    if ((await retry(ledger, id)) === "impossible")
+      throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
+    options.wake(id);
+    send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+  });
+
+  router.get("/api/v1/releases", auth.reader, async (request, response) => {
+    const repo = await repoOf(ledger, text(request, "repo"));
+    if (repo === null) return send(response, { items: [], next: null });
+    const branch = text(request, "branch");
+    const page = await listReleases(ledger, {
+      repoId: repo?.id,
+      artifact: text(request, "artifact"),
+      sha: text(request, "sha"),
+      ref: branch === undefined ? undefined : `refs/heads/${branch}`,
+      cursor: text(request, "cursor"),
+      limit: PAGE,
+    });
+    send(response, {
+      items: await Promise.all(page.items.map((each) => describeRelease(ledger, each))),
+      next: page.next,
+    });
+  });
+  router.get("/api/v1/releases/:artifact/:version", auth.reader, async (request, response) => {
+    send(response, await describeRelease(ledger, await demandRelease(ledger, request)));
+  });
+  router.get("/api/v1/releases/:artifact/:version/content", auth.reader, async (request, response) => {
+    await sendContent(options, await demandRelease(ledger, request), request, response);
+  });
+
+  router.get("/api/v1/why", auth.reader, async (request, response) => {
+    const name = text(request, "repo");
+    const sha = text(request, "sha");
+    if (name === undefined || sha === undefined)
+      throw new Problem(400, "Both repo and sha are needed: /api/v1/why?repo=<owner>/<name>&sha=<commit>.");
+    const repo = await repoOf(ledger, name);
+    const unknown = {
+      repo: name,
+      sha,
+      state: "unknown",
+      because: `no webhook ever named the repo ${name}`,
+      events: [],
+    };
+    send(response, repo ? await whyOf(ledger, repo.id, sha) : unknown);
+  });
+  return router;
+}
+
+function send(response: Response, body: object, status = 200): void {
+  response.status(status).set("cache-control", "no-store").json(body);
+}
+
+/** One value of the query; given twice, it is refused rather than guessed. */
+function text(request: Request, key: string): string | undefined {
+  const value = request.query[key];
+  if (value === undefined || typeof value === "string") return value === "" ? undefined : value;
+  throw new Problem(400, `${key} is given more than once.`);
+}
+
+function stateOf(value: string | undefined): DeliveryState | undefined {
+  if (value === undefined) return undefined;
+  const state = STATES.find((each) => each === value);
+  if (state === undefined) throw new Problem(400, `state must be one of ${STATES.join(", ")}.`);
+  return state;
+}
+
+/** Undefined: none was asked for. Null: there is no such repo. */
+async function repoOf(ledger: Ledger, name: string | undefined): Promise<KnownRepo | null | undefined> {
+  if (name === undefined) return undefined;
+  const found = await findRepo(ledger, name);
+  if (found.length > 1) {
+    throw new Problem(
+      409,
+      `Several hosts have a repo of that name: ${found.map((each) => `${each.host}/${each.owner}/${each.name}`).join(", ")}.`,
+    );
+  }
+  return found[0] ?? null;
+}
+
+async function demandDelivery(ledger: Ledger, request: Request): Promise<Delivery> {
+  const delivery = await getDelivery(ledger, String(request.params.id));
+  if (delivery === null) throw new Problem(404, "There is no delivery of this id.");
+  return delivery;
+}
+
+async function demandRelease(ledger: Ledger, request: Request) {
+  const repo = await repoOf(ledger, text(request, "repo"));
+  if (repo === null) throw new Problem(404, "There is no repo of this name.");
+  const { artifact, version } = request.params;
+  const found = await releaseNamed(ledger, String(artifact), String(version), repo?.id);
+  const [only, ...others] = found;
+  if (only === undefined) throw new Problem(404, "There is no release of this artifact and version.");
+  if (others.length > 0) {
+    const candidates = await Promise.all(found.map((each) => describeRelease(ledger, each)));
+    throw new Problem(
+      409,
+      `Several repos have one; ?repo= decides: ${candidates.map((each) => each.repo).join(", ")}.`,
+    );
+  }
+  return (await getRelease(ledger, only.id)) ?? only;
+}

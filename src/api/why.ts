@@ -1,0 +1,75 @@
+import type { DeliveryState, RepoId, Sha } from "../delivery/types.ts";
+import { iso, repoName } from "../ledger/catalog.ts";
+import { decisionsOf } from "../ledger/decisions.ts";
+import { findDelivery } from "../ledger/deliveries.ts";
+import { headsOf } from "../ledger/heads.ts";
+import { hintsOf } from "../ledger/hints.ts";
+import { attemptsOf } from "../ledger/leases.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { outboxOf } from "../ledger/outbox.ts";
+
+export interface Why {
+  repo: string;
+  sha: string;
+  /** `unknown` where nothing of the commit is on record. */
+  state: DeliveryState | "unknown";
+  because: string;
+  events: { at: string; kind: string; text: string }[];
+}
+
+interface Event {
+  at: number;
+  kind: string;
+  text: string;
+}
+
+/** Everything on record about a commit, in time order: each hint, each decision with its reason, each attempt, each word sent. */
+export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<Why> {
+  const repo = await repoName(ledger, repoId);
+  const delivery = await findDelivery(ledger, repoId, sha);
+  const decisions = await decisionsOf(ledger, repoId, sha);
+  const heads = await headsOf(ledger, repoId, sha);
+  const hints = await hintsOf(ledger, repoId, sha, [...new Set(heads.map((head) => head.ref))]);
+  const attempts = delivery === null ? [] : await attemptsOf(ledger, delivery.id);
+  const events: Event[] = [
+    ...hints.map(
+      (hint): Event => ({ at: hint.receivedAt, kind: "hint", text: [hint.event, hint.ref].filter(Boolean).join(" ") }),
+    ),
+    ...decisions.map((each): Event => ({ at: each.at, kind: "decision", text: `${each.action}: ${each.because}` })),
+    ...attempts.map(
+      (each): Event => ({ at: each.startedAt, kind: "attempt", text: `attempt ${each.fence} by ${each.owner}` }),
+    ),
+    ...attempts.flatMap((each): Event[] =>
+      each.endedAt === null
+        ? []
+        : [
+            {
+              at: each.endedAt,
+              kind: "attempt",
+              text: `attempt ${each.fence} ended: ${[each.outcome, each.message].filter(Boolean).join(": ")}`,
+            },
+          ],
+    ),
+    ...(await outboxOf(ledger, repoId, sha)).flatMap(sent),
+  ];
+  const last = decisions.at(-1);
+  return {
+    repo,
+    sha,
+    state: delivery?.state ?? (last === undefined ? "unknown" : "ignored"),
+    because:
+      delivery?.because ??
+      last?.because ??
+      "nothing on record: no webhook named this commit, and no watched ref was seen to reach it",
+    events: events.sort((a, b) => a.at - b.at).map(({ at, kind, text }) => ({ at: iso(at), kind, text })),
+  };
+}
+
+function sent(row: Awaited<ReturnType<typeof outboxOf>>[number]): Event[] {
+  const at = row.sentAt ?? row.updatedAt;
+  const state = row.state === "sent" ? "sent" : row.state === "dropped" ? "refused" : "not sent yet";
+  const reason = row.error === null ? "" : ` (${row.error})`;
+  const what = row.payload as { context?: string; state?: string; description?: string };
+  const text = row.kind === "status" ? `${what.context} ${what.state}: ${what.description}` : "ready to deploy";
+  return [{ at, kind: row.kind, text: `${text} · ${state}${reason}` }];
+}

@@ -1,0 +1,172 @@
+import { createWriteStream } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Command } from "commander";
+import type { DeliveryView } from "../api/views.ts";
+import type { Why } from "../api/why.ts";
+import type { Release } from "../delivery/types.ts";
+import { ask, askJson, type ClientOptions, clientOptions } from "./client.ts";
+import { EXIT, Failure } from "./exit.ts";
+import { safe, table } from "./print.ts";
+
+interface Common {
+  server?: string;
+  json?: boolean;
+}
+
+/** The commands that ask a running server. */
+export function addClientCommands(program: Command): void {
+  const add = (usage: string, description: string) =>
+    program
+      .command(usage)
+      .description(description)
+      .option("--server <url>", "the server to ask; DELIVERD_SERVER")
+      .option("--json", "print JSON");
+  const connect = ({ server }: Common) => clientOptions(server, process.env);
+
+  add("why <commit>", "tell why a commit (<repo>@<sha>) was delivered, or was not").action(
+    async (commit: string, own: Common) => {
+      const [repo, sha] = splitAt(commit, "<repo>@<sha>");
+      const why = await askJson<Why>(await connect(own), `/api/v1/why?${new URLSearchParams({ repo, sha })}`);
+      print(
+        own,
+        why,
+        [
+          `${why.repo}@${why.sha}: ${why.state}`,
+          why.because,
+          "",
+          table(why.events.map((each) => [each.at, each.kind, each.text])),
+        ].join("\n"),
+      );
+      if (why.state === "unknown") process.exitCode = EXIT.notFound;
+    },
+  );
+  add("deliveries", "list deliveries, newest first")
+    .option("--repo <repo>", "only of this repo")
+    .option("--sha <sha>", "only of this commit")
+    .option("--state <state>", "only in this state")
+    .action(async (own: Common & { repo?: string; sha?: string; state?: string }) => {
+      const page = await list<DeliveryView>(await connect(own), "/api/v1/deliveries", {
+        repo: own.repo,
+        sha: own.sha,
+        state: own.state,
+      });
+      print(
+        own,
+        page,
+        table(
+          page.items.map((each) => [
+            each.id,
+            each.state,
+            each.repo,
+            each.sha.slice(0, 7),
+            each.because.split("\n", 1)[0] ?? "",
+          ]),
+        ),
+      );
+    });
+  add("logs <delivery>", "print a delivery's log")
+    .option("-f, --follow", "go on until the delivery ends")
+    .action(async (id: string, own: Common & { follow?: boolean }) => {
+      const options = await connect(own);
+      if (own.json) print(own, { log: await (await ask(options, logPath(id))).text() }, "");
+      else if (own.follow) await follow(options, id);
+      else process.stdout.write(safe(await (await ask(options, logPath(id))).text()));
+    });
+  for (const what of ["retry", "cancel"] as const) {
+    add(`${what} <delivery>`, `${what} a delivery`).action(async (id: string, own: Common) => {
+      const view = await askJson<DeliveryView>(
+        await connect(own),
+        `/api/v1/deliveries/${encodeURIComponent(id)}/${what}`,
+        { method: "POST" },
+      );
+      print(own, view, `${view.id} ${view.state}: ${view.because}`);
+    });
+  }
+  add("releases", "list releases, newest first")
+    .option("--repo <repo>", "only of this repo")
+    .option("--artifact <name>", "only of this artifact")
+    .option("--sha <sha>", "only of this commit")
+    .option("--branch <branch>", "only of this branch")
+    .action(async (own: Common & { repo?: string; artifact?: string; sha?: string; branch?: string }) => {
+      const { repo, artifact, sha, branch } = own;
+      const page = await list<Release>(await connect(own), "/api/v1/releases", { repo, artifact, sha, branch });
+      print(
+        own,
+        page,
+        table(
+          page.items.map((each) => [each.artifact, each.versions.join(", "), each.repo, each.digest, each.releasedAt]),
+        ),
+      );
+    });
+  add("pull <release>", "fetch a release (<artifact>@<version|latest>) and verify it")
+    .option("-o, --output <dir>", "where to put it", ".")
+    .option("--repo <repo>", "which repo's, where several have one")
+    .action(async (release: string, own: Common & { output: string; repo?: string }) => {
+      const [artifact, version] = splitAt(release, "<artifact>@<version|latest>");
+      const file = await pull(await connect(own), artifact, version, own);
+      print(own, file, `${file.file} (${file.digest})`);
+    });
+}
+
+async function pull(options: ClientOptions, artifact: string, version: string, own: { output: string; repo?: string }) {
+  const query = own.repo === undefined ? "" : `?${new URLSearchParams({ repo: own.repo })}`;
+  const path = `/api/v1/releases/${encodeURIComponent(artifact)}/${encodeURIComponent(version)}`;
+  const release = await askJson<Release>(options, `${path}${query}`);
+  const response = await ask(
+    options,
+    `/api/v1/releases/${encodeURIComponent(artifact)}/${encodeURIComponent(release.version)}/content?${new URLSearchParams({ repo: release.repo })}`,
+  );
+  if (response.body === null) throw new Failure(EXIT.failed, "the server sent nothing");
+  await mkdir(own.output, { recursive: true });
+  const file = join(own.output, `${release.artifact}-${release.version}.tar`);
+  const partial = `${file}.partial`;
+  try {
+    await pipeline(Readable.fromWeb(response.body as never), createWriteStream(partial));
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw new Failure(
+      EXIT.failed,
+      `the content did not arrive whole: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  return { file, digest: release.digest, version: release.version };
+}
+
+/** Server-sent events, line by line. */
+async function follow(options: ClientOptions, id: string): Promise<void> {
+  const response = await ask(options, logPath(id), { headers: { accept: "text/event-stream" } });
+  let event = "";
+  let rest = "";
+  for await (const chunk of Readable.fromWeb((response.body ?? new ReadableStream()) as never).setEncoding("utf8")) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line.startsWith("event: ")) event = line.slice("event: ".length);
+      else if (line.startsWith("data: ") && event === "log")
+        process.stdout.write(`${safe(line.slice("data: ".length))}\n`);
+    }
+  }
+}
+
+async function list<T>(options: ClientOptions, path: string, query: Record<string, string | undefined>) {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return askJson<{ items: T[]; next: string | null }>(options, `${path}?${new URLSearchParams(given)}`);
+}
+
+function logPath(id: string): string {
+  return `/api/v1/deliveries/${encodeURIComponent(id)}/log`;
+}
+
+function splitAt(text: string, form: string): [string, string] {
+  const at = text.lastIndexOf("@");
+  if (at <= 0 || at === text.length - 1) throw new Failure(EXIT.usage, `"${text}" is not of the form ${form}`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function print(own: Common, data: unknown, text: string): void {
+  process.stdout.write(own.json ? `${JSON.stringify(data, null, 2)}\n` : `${safe(text)}\n`);
+}

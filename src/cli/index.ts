@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from "commander";
+import { ConfigError } from "../delivery/errors.ts";
+import { addClientCommands } from "./client-commands.ts";
+import type { Role } from "./data-dir.ts";
+import { EXIT, Failure } from "./exit.ts";
+
+/** Every command; each loads what it needs only when it is called. */
+function program(): Command {
+  const command = new Command("deliverd")
+    .description("Builds every green commit, publishes it, and says that it is ready to deploy.")
+    .version("0.1.0")
+    .addOption(new Option("--config <file>", "the server's configuration").env("DELIVERD_CONFIG"))
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true });
+  const daemon = (name: string, description: string, roles: Role[]) =>
+    command
+      .command(name)
+      .description(description)
+      .option("--config <file>", "the server's configuration")
+      .action(async (own: { config?: string }) => {
+        const { runDaemon } = await import("./run.ts");
+        await runDaemon(roles, own.config ?? command.opts<{ config?: string }>().config);
+      });
+  daemon("start", "run everything in one process", ["receiver", "worker"]);
+  daemon("receiver", "run the receiver: webhooks, API and pages", ["receiver"]);
+  daemon("worker", "run a worker: evaluates, builds, publishes, announces", ["worker"]);
+  command
+    .command("doctor")
+    .description("check the configuration and everything it names")
+    .option("--config <file>", "the server's configuration")
+    .option("--json", "print JSON")
+    .action(async (own: { config?: string; json?: boolean }) => {
+      const { doctor } = await import("./doctor.ts");
+      await doctor(own.config ?? command.opts<{ config?: string }>().config, own.json ?? false);
+    });
+  addClientCommands(command);
+  return command;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  process.exitCode = tell(error);
+}
+
+/** One line, or a few, for the person at the terminal. A stack only for what nobody foresaw. */
+function tell(error: unknown): number {
+  // Commander has written its own message already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof Failure) {
+    process.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`);
+    return EXIT.usage;
+  }
+  const text =
+    error instanceof Error ? ("code" in error ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`${text}\n`);
+  return EXIT.failed;
+}

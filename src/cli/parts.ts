@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { type ServerConfig, secretsOf } from "../config/server.ts";
+import { ConfigError } from "../delivery/errors.ts";
+import type { Host } from "../hosts/host.ts";
+import { openHosts } from "../hosts/index.ts";
+import { type Ledger, openLedger } from "../ledger/ledger.ts";
+import { createLog, type Log } from "../log.ts";
+import { createMask, type Mask } from "../mask.ts";
+import { hastyConnection, type RedisAddress, refuseEviction } from "../queue/connection.ts";
+import { openQueues, type Queues } from "../queue/queues.ts";
+import { startPrivateRedis } from "../queue/redis-server.ts";
+import { openRegistries } from "../registries/index.ts";
+import type { Registry } from "../registries/registry.ts";
+import { Store } from "../store/store.ts";
+import { adminToken, holdDataDir, type Role } from "./data-dir.ts";
+
+/** What every process of deliverd is made of, whatever it serves. */
+export interface Parts {
+  config: ServerConfig;
+  adminToken: string;
+  log: Log;
+  mask: Mask;
+  ledger: Ledger;
+  redis: RedisAddress;
+  queues: Queues;
+  hosts: Map<string, Host>;
+  store: Store;
+  registries: Map<string, Registry>;
+  /** In the reverse order of opening. */
+  close(): Promise<void>;
+}
+
+/** @throws ConfigError where this process cannot run like this, TransientError where it cannot now. What was opened is closed again. */
+export async function openParts(config: ServerConfig, roles: Role[]): Promise<Parts> {
+  const closing: (() => unknown)[] = [];
+  const close = async () => {
+    for (const each of closing.reverse().splice(0)) await each();
+  };
+  try {
+    if (roles.length === 1 && config.redisUrl === null) {
+      throw new ConfigError(
+        "redis-url-missing",
+        "redisUrl: receiver and worker apart need a Redis that both reach. Set redisUrl, or run both in one with `deliverd start`.",
+      );
+    }
+    const held = await holdDataDir(config.dataDir, roles);
+    closing.push(() => held.release());
+    const token = await adminToken(config.dataDir, config.adminToken ?? undefined);
+    const mask = createMask([...secretsOf(config), token.token]);
+    const log = createLog({ mask });
+    if (token.file !== null) log.info("the admin token is in a file", { file: token.file });
+
+    const ledger = await openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined });
+    closing.push(() => ledger.close());
+    const redis = await openRedis(config, log, closing);
+    const queues = openQueues(redis, log);
+    closing.push(() => queues.close());
+    const store = new Store(join(config.dataDir, "store"));
+    const hosts = openHosts(config.hosts);
+    const registries = openRegistries(config.registries, { store });
+    return { config, adminToken: token.token, log, mask, ledger, redis, queues, hosts, store, registries, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openRedis(config: ServerConfig, log: Log, closing: (() => unknown)[]): Promise<RedisAddress> {
+  if (config.redisUrl === null) {
+    const server = await startPrivateRedis(config.dataDir, log);
+    closing.push(() => server.stop());
+    return { socket: server.socket };
+  }
+  const address = { url: config.redisUrl };
+  const connection = hastyConnection(address);
+  try {
+    await refuseEviction(connection, log);
+  } finally {
+    connection.disconnect();
+  }
+  return address;
+}

@@ -1,0 +1,38 @@
+import { loadServerConfig } from "../config/server.ts";
+import type { Role } from "./data-dir.ts";
+import { openParts } from "./parts.ts";
+import { serve, serveHealth } from "./serve.ts";
+import { work } from "./work.ts";
+
+/** Time that HTTP answers and the ledger get after the work has been handed back. */
+const CLOSING = 1_500;
+
+/**
+ * `start`, `receiver` and `worker`: runs until SIGTERM or SIGINT, then takes no more work, lets what runs end within
+ * `grace`, hands the rest back, and resolves. @throws ConfigError, TransientError where it cannot start.
+ */
+export async function runDaemon(roles: Role[], configPath: string | undefined): Promise<void> {
+  const config = loadServerConfig({ path: configPath, env: process.env });
+  const parts = await openParts(config, roles);
+  const { log } = parts;
+  const asked = stopAsked();
+  try {
+    const workers = roles.includes("worker") ? await work(parts) : null;
+    const listening = roles.includes("receiver") ? await serve(parts) : await serveHealth(parts);
+    log.info("ready", { roles });
+    const signal = await asked;
+    log.info("stopping", { signal, grace: config.grace });
+    await Promise.all([workers?.stop(Math.max(0, config.grace - CLOSING)), listening.close(CLOSING)]);
+  } finally {
+    await parts.close();
+  }
+  log.info("stopped");
+}
+
+function stopAsked(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => resolve(signal));
+    }
+  });
+}

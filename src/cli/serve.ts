@@ -1,0 +1,145 @@
+import { createAuth } from "../api/auth.ts";
+import { apiRoute } from "../api/index.ts";
+import { matchRepo } from "../delivery/bounds.ts";
+import { getDelivery } from "../ledger/deliveries.ts";
+import { ASKED, addHints, countUndoneHints, type NewHint } from "../ledger/hints.ts";
+import { findRepo } from "../ledger/repos.ts";
+import { createApp, type Listening, listen } from "../receiver/app.ts";
+import { type HealthCheck, healthRoute } from "../receiver/health.ts";
+import { createInbox } from "../receiver/inbox.ts";
+import { createMetrics, type Metrics } from "../receiver/metrics.ts";
+import { Problem } from "../receiver/problem.ts";
+import { webhookRoute } from "../receiver/webhooks.ts";
+import { webRoute } from "../web/index.ts";
+import type { Parts } from "./parts.ts";
+
+/** Serves all HTTP: webhooks, health, API and pages. */
+export async function serve(parts: Parts): Promise<Listening> {
+  const { config, ledger, log, queues } = parts;
+  const metrics = createMetrics();
+  const inbox = createInbox((hints) => addHints(ledger, hints));
+  metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
+  const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
+  const accepts = (host: string, owner: string, name: string) =>
+    matchRepo(config.repos, { host, owner, name }) !== null;
+  const onHints = (hints: NewHint[]) => {
+    for (const hint of hints) void queues.add("evaluate", jobOf(hint));
+  };
+  const auth = createAuth({
+    adminToken: parts.adminToken,
+    anonymous: config.anonymous,
+    secureCookie: config.publicUrl.startsWith("https:"),
+  });
+  const app = createApp({
+    webhooks: webhookRoute({
+      hosts: parts.hosts,
+      accepts,
+      inbox,
+      onHints,
+      onAnswer: (host, status) => answers.add({ host, status: String(status) }),
+      log,
+    }),
+    health: healthRoute({ checks: healthChecks(parts), metrics, log }),
+    api: apiRoute({
+      ledger,
+      auth,
+      registries: parts.registries,
+      ask: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
+      wake: (delivery) => void wake(parts, delivery),
+    }),
+    web: webRoute({ ledger, auth }),
+    log,
+  });
+  const listening = await listen(app, { port: config.port });
+  log.info("listening", { port: listening.port, publicUrl: config.publicUrl });
+  return listening;
+}
+
+/** A worker by itself answers only for its own health. */
+export async function serveHealth(parts: Parts): Promise<Listening> {
+  const metrics: Metrics = createMetrics();
+  const app = createApp({
+    health: healthRoute({ checks: healthChecks(parts), metrics, log: parts.log }),
+    log: parts.log,
+  });
+  return listen(app, { port: parts.config.workerPort });
+}
+
+function healthChecks({ ledger, queues }: Parts): HealthCheck[] {
+  return [
+    { name: "ledger", vital: true, check: () => ledger.ping() },
+    {
+      name: "redis",
+      vital: false,
+      check: async () => {
+        if (!(await queues.ping())) throw new Error("Redis does not answer");
+      },
+    },
+    {
+      name: "inbox",
+      vital: false,
+      check: async () => {
+        const waiting = await countUndoneHints(ledger);
+        if (waiting > 10_000) throw new Error(`${waiting} hints wait for an evaluation`);
+      },
+    },
+  ];
+}
+
+/** One job for a commit, however many events tell of it; a ref by itself only where no commit is named. */
+function jobOf({ repo, sha, ref }: NewHint) {
+  return { repo: repo.id, sha, ref: sha === null ? ref : null };
+}
+
+/** A person's request as a hint. The repo may be new to the ledger: then the host is asked who it is. */
+async function ask(
+  { ledger, hosts }: Parts,
+  accepts: (host: string, owner: string, name: string) => boolean,
+  name: string,
+  sha: string,
+): Promise<NewHint[]> {
+  const known = await findRepo(ledger, name);
+  if (known.length > 1) throw new Problem(409, `Several hosts have a repo ${name}: write <host>/<owner>/<name>.`);
+  const repo = known[0] ?? (await repoAtHosts(hosts, name));
+  if (repo === null) throw new Problem(404, `No configured host shows a repo ${name}.`);
+  if (!accepts(repo.host, repo.owner, repo.name)) {
+    throw new Problem(
+      422,
+      `${repo.host}/${repo.owner}/${repo.name} is in no entry of repos in the server's configuration.`,
+    );
+  }
+  const { id, host, owner, defaultBranch } = repo;
+  const hint = {
+    repo: { id, host, owner, name: repo.name, defaultBranch },
+    event: ASKED,
+    deliveryId: "",
+    ref: null,
+    sha,
+  };
+  await addHints(ledger, [hint]);
+  return [hint];
+}
+
+async function repoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint["repo"] | null> {
+  const parts = name.split("/");
+  const [owner = "", repo = ""] = parts.slice(-2);
+  for (const [key, host] of hosts) {
+    if (parts.length === 3 && parts[0] !== key) continue;
+    const found = await host.findRepo(owner, repo);
+    if (found !== null)
+      return {
+        id: `${key}:${found.hostId}`,
+        host: key,
+        owner: found.owner,
+        name: found.name,
+        defaultBranch: found.defaultBranch,
+      };
+  }
+  return null;
+}
+
+async function wake({ ledger, queues }: Parts, id: string): Promise<void> {
+  const delivery = await getDelivery(ledger, id);
+  if (delivery?.state === "queued") await queues.add("deliver", { delivery: id });
+  await queues.add("announce", {});
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { startWorkers, type Workers } from "../../workers/main.ts";
+import type { Station } from "../../workers/station.ts";
+import { connectEngine } from "../builders/engine.ts";
+import { imageBuilder } from "../builders/image.ts";
+import { systemClock } from "../clock.ts";
+import { Mirrors } from "../git/mirror.ts";
+import { releaseLeases } from "../ledger/leases.ts";
+import { openNotifiers } from "../notices/index.ts";
+import { startIntake } from "../store/intake.ts";
+import { storeId } from "./data-dir.ts";
+import type { Parts } from "./parts.ts";
+
+/** Evaluates, delivers and announces in this process. */
+export async function work(parts: Parts): Promise<Workers> {
+  const { config, ledger, log, store } = parts;
+  const directory = await storeId(config.dataDir);
+  // dataDir is ours alone, so whoever held a lease from here before is dead.
+  for (const delivery of await releaseLeases(ledger, `${directory}/`)) {
+    log.info("a delivery that this worker left behind is free again", { delivery });
+  }
+  const { listen = "127.0.0.1:0", advertise } = config.docker.intake ?? {};
+  const intake = await startIntake({
+    store,
+    listen,
+    advertise,
+    onBug: (error) => log.error("the intake failed", { error }),
+  });
+  const station: Station = {
+    ...parts,
+    notifiers: openNotifiers(config.notices),
+    mirrors: new Mirrors(join(config.dataDir, "mirrors")),
+    builder: imageBuilder({
+      docker: connectEngine({ socket: config.docker.socket ?? undefined, env: process.env }),
+      intake,
+      log,
+      registryAuth: (host) => credentialsFor(parts, host),
+      network: config.docker.network ?? undefined,
+    }),
+    clock: systemClock,
+    owner: `${directory}/${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`,
+    storeId: directory,
+    tmp: join(config.dataDir, "tmp"),
+  };
+  const workers = startWorkers(station, parts.redis);
+  log.info("working", { slots: config.workers.slots, intake: intake.host });
+  return {
+    async stop(grace) {
+      await workers.stop(grace);
+      station.mirrors.close();
+      await intake.stop();
+    },
+  };
+}
+
+/** Credentials of the registry whose exact host this is, and of no other. */
+function credentialsFor({ config }: Parts, host: string): { username: string; password: string } | null {
+  for (const registry of Object.values(config.registries)) {
+    if (
+      registry.type === "oci" &&
+      new URL(registry.url).host === host &&
+      registry.username !== null &&
+      registry.password !== null
+    ) {
+      return { username: registry.username, password: registry.password };
+    }
+    if (registry.type === "docker-hub" && host === "docker.io")
+      return { username: registry.username, password: registry.password };
+  }
+  return null;
+}

@@ -1,0 +1,20 @@
+/** Markup that is safe to send: only `html` makes it, and it escapes every value that is not markup itself. */
+export class Markup {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Value = Markup | string | number | null | undefined | Value[];
+
+export function html(strings: TemplateStringsArray, ...values: Value[]): Markup {
+  return new Markup(strings.reduce((text, part, index) => text + render(values[index - 1]) + part));
+}
+
+function render(value: Value): string {
+  if (value === null || value === undefined) return "";
+  if (value instanceof Markup) return value.text;
+  if (Array.isArray(value)) return value.map(render).join("");
+  return String(value).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}

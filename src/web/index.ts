@@ -1,0 +1,128 @@
+import express, { type RequestHandler, Router } from "express";
+import type { Auth } from "../api/auth.ts";
+import { type DeliveryView, deliveryView } from "../api/views.ts";
+import type { Release } from "../delivery/types.ts";
+import { describeRelease } from "../ledger/catalog.ts";
+import { getDelivery, listDeliveries } from "../ledger/deliveries.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { readLog } from "../ledger/logs.ts";
+import { listReleases } from "../ledger/releases.ts";
+import { html, type Markup } from "./html.ts";
+import { sendPage } from "./page.ts";
+
+const RECENT = 50;
+/** More than this belongs in a file: the page links to it. */
+const LOG_SHOWN = 200_000;
+
+/** Follows the log while the delivery goes on; a page without it is whole, only still. */
+const FOLLOW = `
+const log = document.getElementById("log");
+const source = new EventSource(log.dataset.events);
+let began = false;
+source.addEventListener("log", (event) => { if (!began) { log.textContent = ""; began = true; } log.textContent += event.data + "\\n"; });
+source.addEventListener("end", () => { source.close(); location.reload(); });
+`;
+
+/** The pages that people see: what is going on, one delivery, and the way in. */
+export function webRoute({ ledger, auth }: { ledger: Ledger; auth: Auth }): RequestHandler {
+  const router = Router({ caseSensitive: true });
+  router.get("/", auth.page, async (_request, response) => {
+    const deliveries = await listDeliveries(ledger, { limit: RECENT });
+    const releases = await listReleases(ledger, { limit: RECENT });
+    sendPage(
+      response,
+      "Overview",
+      html`<h1>Deliveries</h1>${deliveryTable(await Promise.all(deliveries.items.map((each) => deliveryView(ledger, each))))}
+<h1>Releases</h1>${releaseTable(await Promise.all(releases.items.map((each) => describeRelease(ledger, each))))}`,
+    );
+  });
+  router.get("/deliveries/:id", auth.page, async (request, response) => {
+    const delivery = await getDelivery(ledger, String(request.params.id));
+    if (delivery === null) {
+      sendPage(response, "Not found", html`<h1>There is no delivery of this id.</h1>`, { status: 404 });
+      return;
+    }
+    const view = await deliveryView(ledger, delivery);
+    const { items } = await listReleases(ledger, { repoId: delivery.repoId, sha: delivery.sha, limit: RECENT });
+    const releases = await Promise.all(items.map((each) => describeRelease(ledger, each)));
+    const isLive = view.finishedAt === null;
+    const body = html`${heading(view)}${facts(view, delivery)}${artifacts(view)}<h2>Releases</h2>${releaseTable(releases)}
+<h2>Log</h2><pre id="log" data-events="/api/v1/deliveries/${view.id}/log">${await logText(ledger, view.id)}</pre>
+<p><a href="/api/v1/deliveries/${view.id}/log">The log as text</a></p>`;
+    sendPage(response, `${view.repo} ${view.sha.slice(0, 7)}`, body, isLive ? { script: FOLLOW } : {});
+  });
+  router.get("/sign-in", (request, response) => {
+    sendPage(response, "Sign in", signInForm(localPath(request.query.to)));
+  });
+  router.post("/sign-in", express.urlencoded({ extended: false, limit: "16kb" }), (request, response) => {
+    const { token, to } = (request.body ?? {}) as { token?: unknown; to?: unknown };
+    if (auth.signIn(typeof token === "string" ? token : "", response)) response.redirect(303, localPath(to));
+    else
+      sendPage(response, "Sign in", html`<p>That is not the token.</p>${signInForm(localPath(to))}`, { status: 401 });
+  });
+  return router;
+}
+
+/** Only a path of our own: a link to the sign-in page must not send people elsewhere. */
+function localPath(value: unknown): string {
+  return typeof value === "string" && /^\/(?![/\\])[^\p{Cc}]*$/u.test(value) ? value : "/";
+}
+
+function signInForm(to: string): Markup {
+  return html`<h1>Sign in</h1><p>With the server's admin token: <code>adminToken</code> of its configuration, or the file <code>admin-token</code> in its data directory.</p>
+<form method="post" action="/sign-in"><input type="hidden" name="to" value="${to}"><input type="password" name="token" autocomplete="current-password" aria-label="Token" autofocus required><button>Sign in</button></form>`;
+}
+
+function heading(view: DeliveryView): Markup {
+  return html`<h1>${view.repo} <code>${view.sha.slice(0, 7)}</code> ${state(view.state)}</h1><p>${view.because}</p>`;
+}
+
+function facts(view: DeliveryView, { message, author }: { message: string; author: string }): Markup {
+  const rows: [string, string | null][] = [
+    ["Commit", view.sha],
+    ["Message", message.split("\n", 1)[0] ?? ""],
+    ["Author", author],
+    ["Ref", view.ref],
+    ["First seen", view.createdAt],
+    ["Started", view.startedAt],
+    ["Finished", view.finishedAt],
+  ];
+  return html`<table>${rows.map(([name, value]) => (value ? html`<tr><th>${name}</th><td>${value}</td></tr>` : null))}</table>`;
+}
+
+function artifacts(view: DeliveryView): Markup {
+  if (view.artifacts.length === 0) return html``;
+  return html`<h2>Stages</h2><table><tr><th>Artifact</th><th>Kind</th><th>State</th><th>Version</th><th>Digest</th></tr>
+${view.artifacts.map((each) => html`<tr><td>${each.name}</td><td>${each.kind}</td><td>${state(each.state)}</td><td>${each.version}</td><td><code>${each.digest}</code></td></tr>`)}</table>`;
+}
+
+function deliveryTable(views: DeliveryView[]): Markup {
+  if (views.length === 0) return html`<p>None yet. Point a webhook of your repo at this server, and push.</p>`;
+  return html`<table><tr><th>Repo</th><th>Commit</th><th>State</th><th>Because</th><th>Seen</th></tr>
+${views.map((view) => html`<tr><td>${view.repo}</td><td><a href="/deliveries/${view.id}"><code>${view.sha.slice(0, 7)}</code></a></td><td>${state(view.state)}</td><td>${view.because.split("\n", 1)[0] ?? ""}</td><td>${view.createdAt}</td></tr>`)}</table>`;
+}
+
+function releaseTable(releases: Release[]): Markup {
+  if (releases.length === 0) return html`<p>None yet.</p>`;
+  return html`<table><tr><th>Artifact</th><th>Versions</th><th>Repo</th><th>Digest</th><th>Where</th></tr>
+${releases.map(
+  (release) =>
+    html`<tr><td>${release.artifact}</td><td>${release.versions.join(", ")}</td><td><a href="/deliveries/${release.deliveryId}">${release.repo}</a></td><td><code>${release.digest}</code></td><td>${release.locations.map((each) => html`${each.registry} ${each.name}<br>`)}</td></tr>`,
+)}</table>`;
+}
+
+function state(name: string): Markup {
+  return html`<span class="state ${name}">${name}</span>`;
+}
+
+async function logText(ledger: Ledger, id: string): Promise<string> {
+  let text = "";
+  for (let next = 1; text.length < LOG_SHOWN; ) {
+    const chunks = await readLog(ledger, id, next);
+    const last = chunks.at(-1);
+    if (last === undefined) return text;
+    text += chunks.map((chunk) => chunk.text).join("");
+    next = last.seq + 1;
+  }
+  return `${text}\n… the rest is in the log as text`;
+}

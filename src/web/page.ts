@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import type { Response } from "express";
+import { html, Markup } from "./html.ts";
+
+const STYLE = `
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+body { max-width: 72rem; margin: 0 auto; padding: 1rem 1.25rem 4rem; }
+header a { font-weight: 600; text-decoration: none; color: inherit; }
+h1 { font-size: 1.4rem; margin: 1.2rem 0 .4rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8884; vertical-align: top; overflow-wrap: anywhere; }
+code, pre { font: 13px/1.45 ui-monospace, monospace; }
+pre { background: #8881; padding: .8rem; border-radius: 6px; overflow-x: auto; white-space: pre-wrap; }
+.state { display: inline-block; padding: 0 .5rem; border-radius: 1rem; background: #8883; }
+.delivered { background: #2da44e55; } .failed { background: #cf222e55; } .building, .publishing, .queued { background: #bf870055; }
+form { display: flex; gap: .5rem; } input { flex: 1; padding: .4rem; }
+`;
+const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
+
+/** One page, with headers that let nothing else in: the only script is the one whose text is given. */
+export function sendPage(
+  response: Response,
+  title: string,
+  body: Markup,
+  options: { status?: number; script?: string } = {},
+): void {
+  const script = options.script === undefined ? "" : `<script>${options.script}</script>`;
+  const scriptPolicy =
+    options.script === undefined
+      ? "'none'"
+      : `'sha256-${createHash("sha256").update(options.script).digest("base64")}'`;
+  const page = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title} · deliverd</title><style>${new Markup(STYLE)}</style></head>
+<body><header><a href="/">deliverd</a></header><main>${body}</main>${new Markup(script)}</body></html>
+`;
+  response
+    .status(options.status ?? 200)
+    .set({
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; script-src ${scriptPolicy}; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+      "cache-control": "no-store",
+    })
+    .send(page.text);
+}

@@ -1,0 +1,129 @@
+import { shortRef } from "../src/delivery/metadata.ts";
+import type { DeliveryState, Repo, Sha } from "../src/delivery/types.ts";
+import type { Mirror } from "../src/git/mirror.ts";
+import { recordDecision } from "../src/ledger/decisions.ts";
+import { type Delivery, ensureDelivery, findDelivery, setState } from "../src/ledger/deliveries.ts";
+import { lastHintId, markHintsDone } from "../src/ledger/hints.ts";
+import { getRepo } from "../src/ledger/repos.ts";
+import type { Jobs } from "../src/queue/queues.ts";
+import { type Look, look } from "./look.ts";
+import { owesNames } from "./owed.ts";
+import { queueReports } from "./reports.ts";
+import type { Station } from "./station.ts";
+import { syncMirror } from "./sync.ts";
+
+/**
+ * The level-triggered decision: whatever the hint said, the commit is looked at as it stands now, and what follows is
+ * written down. Running it twice, late, or beside itself comes to the same.
+ * @throws TransientError when the host does not answer: the hint stays in the inbox, and the sweep brings it back.
+ */
+export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise<void> {
+  // Only hints that were there before anything was read may be called done.
+  const seen = await lastHintId(station.ledger);
+  const known = await getRepo(station.ledger, job.repo);
+  if (known === null) return;
+  const { repo, mirror, refs } = await syncMirror(station, known, AbortSignal.timeout(SYNC_LIMIT));
+  const target = { sha: job.sha ?? undefined, ref: job.sha === null ? (job.ref ?? undefined) : undefined };
+  const sha = job.sha ?? (job.ref === null ? null : (refs.get(job.ref) ?? null));
+  if (sha === null) {
+    await markHintsDone(station.ledger, repo.id, target, seen, `${shortRef(job.ref ?? "")} is gone`);
+    return;
+  }
+  const found = await look(station, repo, mirror, sha);
+  const next = await write(station, repo, mirror, sha, found);
+  await markHintsDone(station.ledger, repo.id, target, seen, found.verdict.because);
+  station.log.info("evaluated", { repo: `${repo.host}/${repo.owner}/${repo.name}`, sha, ...found.verdict });
+
+  if (next.deliver !== null) await station.queues.add("deliver", { delivery: next.deliver });
+  for (const artifact of next.names) await station.queues.add("names", { repo: repo.id, artifact });
+  await station.queues.add("announce", {});
+  if (found.retryAt !== null && found.verdict.action === "wait") {
+    const delay = Math.max(0, found.retryAt - station.clock.now());
+    await station.queues.add("evaluate", { repo: repo.id, sha, ref: null }, { delay });
+  }
+}
+
+/** A first clone of a large repo takes its time; a host that hangs must not hold a worker for ever. */
+const SYNC_LIMIT = 30 * 60_000;
+
+/** What must be queued after a decision was written. */
+interface Next {
+  deliver: string | null;
+  names: string[];
+}
+
+const NOTHING: Next = { deliver: null, names: [] };
+
+async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, found: Look): Promise<Next> {
+  const existing = await findDelivery(station.ledger, repo.id, sha);
+  if (found.unknown && existing === null) {
+    await recordDecision(station.ledger, repo.id, sha, found.verdict);
+    return NOTHING;
+  }
+  const commit = found.unknown ? null : await mirror.commit(sha);
+  const target = targetState(found);
+  const names = found.plan?.artifacts.map((artifact) => artifact.name) ?? [];
+  if (existing?.state === "delivered") {
+    if (found.plan === null || found.refs.length === 0) return NOTHING;
+    const owes = await owesNames(station.ledger, repo, mirror, existing, found.plan, found.refs);
+    if (!owes) return { deliver: null, names };
+    const because = "the commit has a new name: publishing it";
+    const moved = await setState(station.ledger, existing.id, { from: ["delivered"], to: "queued", because });
+    return moved ? { deliver: existing.id, names } : NOTHING;
+  }
+  return station.ledger.transaction(async (tx) => {
+    await recordDecision(tx, repo.id, sha, found.verdict);
+    const delivery = await ensureDelivery(tx, repo.id, sha, {
+      ref: found.refs[0] ?? null,
+      state: target.state === "queued" ? "waiting" : target.state,
+      because: target.because,
+      message: commit?.message ?? "",
+      author: commit?.author ?? "",
+      committedAt: commit?.committedAt.getTime() ?? null,
+    });
+    if (!mayBeDecidedAgain(delivery)) return NOTHING;
+    const from: DeliveryState[] = [delivery.state];
+    const facts = { plan: found.plan, ref: found.refs[0] ?? null };
+    const moved = await setState(tx, delivery.id, { from, to: target.state, because: target.because, ...facts });
+    if (!moved) return NOTHING;
+    const subject = { repoId: repo.id, sha, deliveryId: delivery.id };
+    if (names.length > 0 || found.badPlan !== null) {
+      await queueReports(tx, station, subject, names, target.state, target.because, found.verdict.bad !== undefined);
+    }
+    return { deliver: target.state === "queued" ? delivery.id : null, names: [] };
+  });
+}
+
+/** What has been begun, or ended by a person or by the user's own mistake, is not for a hint to change. */
+function mayBeDecidedAgain(delivery: Delivery): boolean {
+  switch (delivery.state) {
+    case "waiting":
+    case "ignored":
+    case "superseded":
+      return true;
+    // Failed without an attempt: its pipeline file was bad, or its CI never spoke. Both can mend.
+    case "failed":
+      return delivery.attempts === 0;
+    case "queued":
+    case "building":
+    case "publishing":
+    case "delivered":
+    case "cancelled":
+      return false;
+  }
+}
+
+function targetState(found: Look): { state: DeliveryState; because: string } {
+  if (found.badPlan !== null) return { state: "failed", because: found.badPlan.message };
+  const because = found.verdict.because;
+  switch (found.verdict.action) {
+    case "deliver":
+      return { state: "queued", because: `${because}; waiting for a worker` };
+    case "wait":
+      return { state: found.verdict.bad === "timed-out" ? "failed" : "waiting", because };
+    case "ignore":
+      return { state: "ignored", because };
+    case "superseded":
+      return { state: "superseded", because };
+  }
+}

@@ -1,0 +1,134 @@
+import { parsePipeline } from "../src/config/pipeline.ts";
+import { decide, type Facts, needsCi, type Verdict } from "../src/delivery/decide.ts";
+import { Refused, UserError } from "../src/delivery/errors.ts";
+import { matchRepo, planOf, watches } from "../src/delivery/plan.ts";
+import type { Plan, Repo, RepoBounds, Sha } from "../src/delivery/types.ts";
+import type { Mirror } from "../src/git/mirror.ts";
+import { findDelivery } from "../src/ledger/deliveries.ts";
+import { headsOf } from "../src/ledger/heads.ts";
+import { ASKED, hintsOf } from "../src/ledger/hints.ts";
+import type { Station } from "./station.ts";
+
+export const PIPELINE_FILE = ".deliverd.yml";
+const PIPELINE_MAX_BYTES = 64 * 1024;
+
+/** What one look at a commit finds: the decision, and what was read on the way. */
+export interface Look {
+  verdict: Verdict;
+  /** Null where the pipeline file is bad, or there is nothing to deliver. */
+  plan: Plan | null;
+  /** The pipeline file's own error: shown on the commit. */
+  badPlan: UserError | Refused | null;
+  /** Full refs that hold the commit and are watched; the one whose hint came first leads. */
+  refs: string[];
+  /** In no repo of ours: nothing about it is recorded as a delivery. */
+  unknown: boolean;
+  /** When looking again can tell more by itself (ms since the epoch); null: only when the host says something new. */
+  retryAt: number | null;
+}
+
+/** For a commit whose own rules cannot be read: any ref that the server allows. */
+const ANY_REF = { branches: ["**"], tags: ["**"] };
+const UNWATCHED = { watched: false, because: "" };
+
+/**
+ * Reads everything that the decision on a commit rests on and decides. Writes nothing. The mirror must have been synced
+ * for this look. Without `askCi` nothing is asked of the host, and a commit that hangs on its CI waits.
+ * @throws TransientError when the host does not answer: nothing is concluded from that.
+ */
+export async function look(
+  station: Station,
+  repo: Repo,
+  mirror: Mirror,
+  sha: Sha,
+  { askCi = true }: { askCi?: boolean } = {},
+): Promise<Look> {
+  const bounds = matchRepo(station.config.repos, repo);
+  if (bounds === null) return nothing("ignore", `${repo.owner}/${repo.name} is in no entry of repos`);
+  const heldBy = (await mirror.has(sha)) ? await mirror.refsContaining(sha) : [];
+  if (heldBy.length === 0)
+    return { ...nothing("superseded", "no branch or tag of the repo holds this commit"), unknown: true };
+
+  const { plan, error } = await readPlan(station, repo, mirror, sha, bounds);
+  if (error !== null) {
+    const allowed = heldBy.some((ref) => watches(ANY_REF, bounds, ref).watched);
+    return { ...nothing("ignore", error.message), badPlan: allowed ? error : null, refs: heldBy };
+  }
+  const whole = "ignored" in plan ? null : plan;
+  const asked = heldBy.map((ref) => ({ ref, ...(whole === null ? UNWATCHED : watches(whole.on, bounds, ref)) }));
+  const watched = asked.filter((each) => each.watched).map((each) => each.ref);
+  const hints = await hintsOf(station.ledger, repo.id, sha);
+  const facts: Omit<Facts, "ci" | "timedOut"> = {
+    heldBy,
+    watched,
+    unwatched: [...new Set(asked.filter((each) => !each.watched).map((each) => each.because))].slice(0, 3).join("; "),
+    plan,
+    wasHead: await wasHead(station, repo, mirror, sha),
+    asked: hints.some((hint) => hint.event === ASKED),
+  };
+  const refs = inOrderOfHints(
+    watched,
+    hints.map((hint) => hint.ref),
+    repo.defaultBranch,
+  );
+  if (whole === null || !askCi || !needsCi(facts)) {
+    return {
+      verdict: decide({ ...facts, ci: null, timedOut: false }),
+      plan: whole,
+      badPlan: null,
+      refs,
+      unknown: false,
+      retryAt: null,
+    };
+  }
+  const branch = refs.find((ref) => ref.startsWith("refs/heads/"))?.slice("refs/heads/".length) ?? null;
+  const ci = await hostOf(station, repo).ciState({ repo, sha }, whole.gate, branch, station.clock.now());
+  const since = (await findDelivery(station.ledger, repo.id, sha))?.createdAt ?? station.clock.now();
+  const timedOut = station.clock.now() - since > whole.gate.timeout;
+  const verdict = decide({ ...facts, ci, timedOut });
+  return { verdict, plan: whole, badPlan: null, refs, unknown: false, retryAt: ci.retryAt };
+}
+
+export function hostOf(station: Station, repo: Repo) {
+  const host = station.hosts.get(repo.host);
+  if (host === undefined) throw new Refused("host-gone", `hosts.${repo.host} is no longer configured`);
+  return host;
+}
+
+async function readPlan(station: Station, repo: Repo, mirror: Mirror, sha: Sha, bounds: RepoBounds) {
+  try {
+    const text = await mirror.readFile(sha, PIPELINE_FILE, PIPELINE_MAX_BYTES);
+    const hasDockerfile = text === null && (await mirror.readFile(sha, "Dockerfile", 1024 * 1024)) !== null;
+    const pipeline = text === null ? null : parsePipeline(text, PIPELINE_FILE);
+    const planned = planOf({ pipeline, hasDockerfile, repo, bounds, registries: knownRegistries(station) });
+    return { plan: "plan" in planned ? planned.plan : planned, error: null };
+  } catch (error) {
+    if (error instanceof UserError || error instanceof Refused) return { plan: { ignored: error.message }, error };
+    throw error;
+  }
+}
+
+function knownRegistries(station: Station) {
+  const entries = Object.entries(station.config.registries);
+  return Object.fromEntries(entries.map(([key, { type, default: isDefault }]) => [key, { type, isDefault }]));
+}
+
+async function wasHead(station: Station, repo: Repo, mirror: Mirror, sha: Sha): Promise<boolean> {
+  const current = await mirror.refs();
+  if ([...current.values()].includes(sha)) return true;
+  return (await headsOf(station.ledger, repo.id, sha)).length > 0;
+}
+
+/** The ref whose hint came first leads; then the default branch; then by name, so that every process says the same. */
+function inOrderOfHints(refs: string[], hinted: (string | null)[], defaultBranch: string): string[] {
+  const rank = (ref: string): number => {
+    const place = hinted.indexOf(ref);
+    if (place >= 0) return place;
+    return ref === `refs/heads/${defaultBranch}` ? hinted.length : hinted.length + 1;
+  };
+  return [...refs].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+function nothing(action: Verdict["action"], because: string): Look {
+  return { verdict: { action, because }, plan: null, badPlan: null, refs: [], unknown: false, retryAt: null };
+}

@@ -1,0 +1,90 @@
+import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
+import { backOff } from "../src/delivery/retry.ts";
+import type { RedisAddress } from "../src/queue/connection.ts";
+import { type Consumer, consume, type Jobs } from "../src/queue/queues.ts";
+import { announce } from "./announce.ts";
+import { deliver, type Running } from "./deliver.ts";
+import { evaluate } from "./evaluate.ts";
+import { ShuttingDown } from "./lease.ts";
+import { reconcileNames } from "./names.ts";
+import type { Station } from "./station.ts";
+import { sweep } from "./sweep.ts";
+
+const SWEEP_EVERY = 10_000;
+const EVALUATIONS = 8;
+const NAMES = 2;
+
+export interface Workers {
+  /** Takes no more work, lets what runs go on for `grace` ms, then hands it back. */
+  stop(grace: number): Promise<void>;
+}
+
+/** Runs every station in this process: each takes its jobs from its own queue. */
+export function startWorkers(station: Station, redis: RedisAddress): Workers {
+  const { log } = station;
+  const running: Running = new Set();
+  const consumers: Consumer[] = [
+    consume(
+      redis,
+      "evaluate",
+      EVALUATIONS,
+      patiently(station, "evaluate", (job: Jobs["evaluate"]) => evaluate(station, job)),
+      log,
+    ),
+    consume(redis, "deliver", station.config.workers.slots, ({ delivery }) => deliver(station, delivery, running), log),
+    consume(
+      redis,
+      "names",
+      NAMES,
+      patiently(station, "names", (job: Jobs["names"]) => reconcileNames(station, job)),
+      log,
+    ),
+    consume(redis, "announce", 1, () => announce(station), log),
+  ];
+  let sweeping: Promise<void> = Promise.resolve();
+  const sweepOnce = () => {
+    sweeping = sweeping.then(() => sweep(station)).catch((error: unknown) => log.error("the sweep failed", { error }));
+  };
+  sweepOnce();
+  const timer = setInterval(sweepOnce, SWEEP_EVERY);
+  return {
+    async stop(grace) {
+      clearInterval(timer);
+      const closed = Promise.allSettled(consumers.map((consumer) => consumer.close()));
+      const deadline = setTimeout(() => {
+        for (const lease of running) lease.abort(new ShuttingDown("the worker is stopping"));
+      }, grace);
+      await closed;
+      clearTimeout(deadline);
+      await sweeping;
+    },
+  };
+}
+
+/**
+ * A host or registry that does not answer, or refuses, is asked again later, each time a little later. The sweep brings the
+ * job at every round meanwhile: until the time has come it is let go.
+ */
+function patiently<Job extends object>(
+  station: Station,
+  name: "evaluate" | "names",
+  work: (job: Job) => Promise<void>,
+) {
+  const failures = new Map<string, { count: number; until: number }>();
+  return async (job: Job): Promise<void> => {
+    const key = JSON.stringify(job);
+    const earlier = failures.get(key);
+    if (earlier !== undefined && station.clock.now() < earlier.until) return;
+    try {
+      await work(job);
+      failures.delete(key);
+    } catch (error) {
+      if (!(error instanceof TransientError || error instanceof Refused || error instanceof UserError)) throw error;
+      const count = (earlier?.count ?? 0) + 1;
+      const wait = backOff(count, Math.random(), error instanceof TransientError ? error.retryAfter : null);
+      failures.set(key, { count, until: station.clock.now() + wait });
+      station.log.warn("no answer that helps; looking again later", { queue: name, ...job, wait, error });
+      await station.queues.add(name, job as never, { delay: wait });
+    }
+  };
+}

@@ -1,0 +1,163 @@
+import { matchRepo, watches } from "../src/delivery/bounds.ts";
+import { type MovingName, movingNames } from "../src/delivery/names.ts";
+import { type Candidate, holderOf } from "../src/delivery/reconcile.ts";
+import type { ArtifactPlan, Destination, Plan, Repo, RepoBounds } from "../src/delivery/types.ts";
+import { highestVersionTag, versionTag } from "../src/delivery/version.ts";
+import type { Mirror } from "../src/git/mirror.ts";
+import { getDelivery } from "../src/ledger/deliveries.ts";
+import { locationOf, noteLocation } from "../src/ledger/names.ts";
+import { listReleases, type Release } from "../src/ledger/releases.ts";
+import { getRepo } from "../src/ledger/repos.ts";
+import type { Jobs } from "../src/queue/queues.ts";
+import type { Run } from "../src/run.ts";
+import { factsOf, registryOf } from "./release.ts";
+import type { Station } from "./station.ts";
+import { syncMirror } from "./sync.ts";
+
+const LIMIT = 10 * 60_000;
+/** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
+const ROUNDS = 5;
+
+/**
+ * Puts an artifact's moving names where they belong: computes from ledger and refs what should stand, writes what
+ * differs, and looks again until nothing does. The order in which deliveries ended has no part in it.
+ */
+export async function reconcileNames(station: Station, job: Jobs["names"]): Promise<void> {
+  const known = await getRepo(station.ledger, job.repo);
+  if (known === null) return;
+  const signal = AbortSignal.timeout(LIMIT);
+  for (let round = 0; round < ROUNDS; round++) {
+    const { repo, mirror, refs } = await syncMirror(station, known, signal);
+    const releases = await releasesOf(station, repo, job.artifact);
+    const wanted = await wantedNames(station, repo, mirror, refs, releases, job.artifact);
+    let wrote = false;
+    for (const { name, release } of wanted) wrote = (await place(station, name, release, signal)) || wrote;
+    if (!wrote) return;
+  }
+}
+
+interface Wanted {
+  name: MovingName;
+  release: Release;
+}
+
+async function wantedNames(
+  station: Station,
+  repo: Repo,
+  mirror: Mirror,
+  refs: Map<string, string>,
+  releases: Release[],
+  artifact: string,
+): Promise<Wanted[]> {
+  const candidates: { candidate: Candidate; release: Release; destinations: Destination[] }[] = [];
+  const bounds = matchRepo(station.config.repos, repo);
+  const order = await placesOnBranches(mirror, refs, releases);
+  for (const release of releases) {
+    const plan = (await getDelivery(station.ledger, release.deliveryId))?.plan ?? null;
+    if (plan === null) continue;
+    const candidate = await candidateOf(bounds, repo, refs, release, plan, order);
+    candidates.push({ candidate, release, destinations: destinationsOf(plan, artifact) });
+  }
+  const facts = { defaultBranch: repo.defaultBranch, hasVersionTag: highestVersionTag(tagsOf(refs)) !== null };
+  const wanted = new Map<string, Wanted>();
+  for (const { candidate, destinations } of candidates) {
+    for (const destination of destinations) {
+      for (const name of movingNames(destination, candidate.facts)) {
+        const key = JSON.stringify([name.registry, name.repository, name.tag]);
+        if (wanted.has(key)) continue;
+        const id = holderOf(
+          name,
+          destination,
+          candidates.map((each) => each.candidate),
+          facts,
+        );
+        const holder = releases.find((release) => release.id === id);
+        if (holder !== undefined) wanted.set(key, { name, release: holder });
+      }
+    }
+  }
+  return [...wanted.values()];
+}
+
+async function candidateOf(
+  bounds: RepoBounds | null,
+  repo: Repo,
+  refs: Map<string, string>,
+  release: Release,
+  plan: Plan,
+  order: Map<string, Map<string, number>>,
+): Promise<Candidate> {
+  const { sha } = release;
+  const branches = [...order]
+    .filter(([ref, places]) => places.has(sha) && bounds !== null && watches(plan.on, bounds, ref).watched)
+    .map(([ref]) => ref);
+  const tags = [...refs]
+    .filter(([ref, at]) => at === sha && ref.startsWith("refs/tags/"))
+    .map(([ref]) => ref.slice(10));
+  const owned = tags.filter((tag) => versionTag(tag) === null || release.versions.includes(versionTag(tag) ?? ""));
+  const commit = { sha, committedAt: new Date(release.committedAt), message: "", author: "", parents: [] };
+  const share = { artifact: { name: release.artifact }, versions: release.versions, isFirst: true };
+  const facts = factsOf({ repo, commit, refs: branches, tags: owned }, share);
+  const places = branches.map((ref) => [ref.slice("refs/heads/".length), order.get(ref)?.get(sha) ?? 0] as const);
+  return { releaseId: release.id, facts, order: Object.fromEntries(places) };
+}
+
+/** For each branch that holds a released commit, those commits with their places, newest first. */
+async function placesOnBranches(
+  mirror: Mirror,
+  refs: Map<string, string>,
+  releases: Release[],
+): Promise<Map<string, Map<string, number>>> {
+  const present = new Set<string>();
+  for (const sha of new Set(releases.map((release) => release.sha))) if (await mirror.has(sha)) present.add(sha);
+  const order = new Map<string, Map<string, number>>();
+  for (const ref of refs.keys()) {
+    if (!ref.startsWith("refs/heads/")) continue;
+    const shas = await mirror.newestFirst(ref, present);
+    if (shas.length > 0) order.set(ref, new Map(shas.map((sha, index) => [sha, index])));
+  }
+  return order;
+}
+
+/** @returns whether anything was written */
+async function place(station: Station, name: MovingName, release: Release, signal: AbortSignal): Promise<boolean> {
+  const standing = await locationOf(station.ledger, name);
+  if (standing?.digest === release.digest) return false;
+  const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
+  const content = { digest: release.digest, mediaType: release.mediaType, size: release.size };
+  const { digest, url, pull } = await registryOf(station, name.registry).publish(content, name, run);
+  const { registry, repository, tag } = name;
+  const { deliveryId, artifact, repoId } = release;
+  await noteLocation(station.ledger, {
+    registry,
+    repository,
+    tag,
+    immutable: false,
+    deliveryId,
+    artifact,
+    repoId,
+    digest,
+    url,
+    pull,
+  });
+  station.log.info("moved a name", { delivery: deliveryId, registry, name: `${repository}:${tag}`, digest });
+  return true;
+}
+
+async function releasesOf(station: Station, repo: Repo, artifact: string): Promise<Release[]> {
+  const all: Release[] = [];
+  for (let cursor: string | null = null; ; ) {
+    const page = await listReleases(station.ledger, { repoId: repo.id, artifact, cursor, limit: 500 });
+    all.push(...page.items);
+    cursor = page.next;
+    if (cursor === null) return all;
+  }
+}
+
+function destinationsOf(plan: Plan, artifact: string): Destination[] {
+  return plan.artifacts.find((each: ArtifactPlan) => each.name === artifact)?.publish ?? [];
+}
+
+function tagsOf(refs: Map<string, string>): string[] {
+  return [...refs.keys()].filter((ref) => ref.startsWith("refs/tags/")).map((ref) => ref.slice("refs/tags/".length));
+}

@@ -1,0 +1,198 @@
+import { join } from "node:path";
+import type { BaseImage, Frozen } from "../src/builders/builder.ts";
+import { buildEnvironment, dockerfileDeclares, imageLabels } from "../src/delivery/metadata.ts";
+import type { ArtifactPlan, Plan, Repo } from "../src/delivery/types.ts";
+import { checkTree, openContext } from "../src/git/context.ts";
+import type { Mirror, MirrorCommit } from "../src/git/mirror.ts";
+import { artifactsOf, noteFrozen, resetArtifact, saveArtifacts, setArtifactState } from "../src/ledger/artifacts.ts";
+import { type Delivery, noteVersion } from "../src/ledger/deliveries.ts";
+import { listReleases, type Release } from "../src/ledger/releases.ts";
+import type { Run } from "../src/run.ts";
+import type { Station } from "./station.ts";
+import { claimVersions } from "./versions.ts";
+
+export const DOCKERFILE_MAX_BYTES = 1024 * 1024;
+const CONTEXT_MAX_BYTES = 4 * 1024 ** 3;
+const CONTEXT_MAX_ENTRIES = 500_000;
+
+/** A delivery under way: what its steps hand on. */
+export interface Work {
+  delivery: Delivery;
+  repo: Repo;
+  mirror: Mirror;
+  commit: MirrorCommit;
+  plan: Plan;
+  /** Watched full refs that hold the commit. */
+  refs: string[];
+  /** Short names of the git tags on exactly this commit. */
+  tags: string[];
+  fence: number;
+}
+
+/** One artifact with its final bytes, before anyone outside has seen them. */
+export interface Prepared extends Share {
+  artifact: ArtifactPlan;
+  content: Frozen;
+  bases: BaseImage[];
+}
+
+/** Which of a commit's versions a content bears. */
+export interface Share {
+  /** All of the commit's, or just one where the bytes hold it. */
+  versions: string[];
+  /** Empty, or the version that the bytes hold. */
+  variant: string;
+  /** The commit's first version. */
+  first: string;
+  /** Names that hold no version belong to the first content. */
+  isFirst: boolean;
+}
+
+/** What became of an artifact that was not built: nothing of it changed. */
+export interface Unchanged {
+  artifact: ArtifactPlan;
+  since: string;
+}
+
+/** The first half of a delivery: needs no green light and names nothing. */
+export async function prepare(station: Station, work: Work, run: Run): Promise<(Prepared | Unchanged)[]> {
+  const versions = await claimVersions(station, work.repo, work.mirror, work.delivery);
+  await noteVersion(station.ledger, work.delivery.id, versions[0] ?? "");
+  await saveArtifacts(station.ledger, work.delivery.id, work.plan.artifacts);
+  run.log.line(`Version ${versions.join(", ")} of ${work.repo.owner}/${work.repo.name} at ${work.commit.sha}`);
+  const prepared: (Prepared | Unchanged)[] = [];
+  for (const artifact of work.plan.artifacts) {
+    run.signal.throwIfAborted();
+    const since = await unchangedSince(station, work, artifact);
+    if (since === null) prepared.push(await prepareImage(station, work, artifact, versions, run));
+    else {
+      run.log.line(`${artifact.name}: nothing under ${artifact.paths.join(", ")} changed since ${since}`);
+      prepared.push({ artifact, since });
+    }
+  }
+  return prepared;
+}
+
+async function prepareImage(
+  station: Station,
+  work: Work,
+  artifact: ArtifactPlan,
+  versions: string[],
+  run: Run,
+): Promise<Prepared> {
+  const { mirror, commit } = work;
+  await checkTree(mirror, commit.sha, { contextDir: artifact.context, dockerfile: artifact.dockerfile });
+  const dockerfile = (await mirror.readFile(commit.sha, artifact.dockerfile, DOCKERFILE_MAX_BYTES)) ?? "";
+  const released = await releasesOf(station, work, artifact.name);
+  const share = shareOf(dockerfileDeclares(dockerfile, "DELIVERD_VERSION"), versions, released);
+
+  const known = await frozenBefore(station, work, artifact, share.variant, released);
+  if (known !== null && (await isWhole(station, known))) {
+    run.log.line(`${artifact.name}: ${known.digest} is frozen already`);
+    return { artifact, content: known, bases: [], ...share };
+  }
+  const { bases, ...content } = await build(station, work, artifact, dockerfile, share.versions[0] ?? "", run);
+  await noteFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, {
+    ...content,
+    frozenOn: station.storeId,
+    bases,
+  });
+  run.log.line(`${artifact.name}: frozen as ${content.digest}`);
+  return { artifact, content, bases, ...share };
+}
+
+async function releasesOf(station: Station, { repo, commit }: Work, artifact: string): Promise<Release[]> {
+  return (await listReleases(station.ledger, { repoId: repo.id, sha: commit.sha, artifact, limit: 100 })).items;
+}
+
+/** What an earlier attempt froze for this very variant. */
+async function frozenBefore(
+  station: Station,
+  work: Work,
+  artifact: ArtifactPlan,
+  variant: string,
+  released: Release[],
+): Promise<Frozen | null> {
+  const done = released.find((each) => each.variant === variant);
+  if (done !== undefined) return { digest: done.digest, mediaType: done.mediaType, size: done.size };
+  const noted = (await artifactsOf(station.ledger, work.delivery.id)).find((each) => each.name === artifact.name);
+  if (noted === undefined || noted.digest === null || noted.mediaType === null || noted.size === null) return null;
+  if (released.some((each) => each.digest === noted.digest)) {
+    // The row still tells of the content under another version: this one begins anew.
+    await resetArtifact(station.ledger, work.delivery.id, artifact.name, work.fence);
+    return null;
+  }
+  return { digest: noted.digest, mediaType: noted.mediaType, size: noted.size };
+}
+
+/** Which versions the content made now will bear. */
+function shareOf(bytesHoldVersion: boolean, versions: string[], released: Release[]): Share {
+  const first = versions[0] ?? "";
+  if (!bytesHoldVersion) return { versions, variant: "", first, isFirst: true };
+  const next = versions.find((version) => !released.some((each) => each.variant === version)) ?? first;
+  return { versions: [next], variant: next, first, isFirst: next === first };
+}
+
+async function build(
+  station: Station,
+  work: Work,
+  artifact: ArtifactPlan,
+  dockerfile: string,
+  version: string,
+  run: Run,
+) {
+  const { delivery, repo, commit, mirror, fence } = work;
+  await setArtifactState(station.ledger, delivery.id, artifact.name, "building", `building ${version}`, fence);
+  const facts = {
+    repo,
+    sha: commit.sha,
+    ref: delivery.ref ?? work.refs[0] ?? "",
+    committedAt: commit.committedAt,
+    version,
+  };
+  const cloneUrl = station.config.hosts[repo.host]?.cloneUrl ?? "";
+  const limits = station.config.docker.limits;
+  return station.builder.build(
+    {
+      id: `${delivery.id}-${fence}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`,
+      artifact,
+      openContext: () =>
+        openContext(
+          mirror,
+          commit.sha,
+          {
+            contextDir: artifact.context,
+            dockerfile: artifact.dockerfile,
+            maxBytes: CONTEXT_MAX_BYTES,
+            maxEntries: CONTEXT_MAX_ENTRIES,
+          },
+          run,
+        ),
+      dockerfile,
+      args: { ...artifact.args, ...buildEnvironment(facts) },
+      labels: imageLabels({ ...facts, cloneUrl, deliveryId: delivery.id }),
+      limits: { memoryBytes: limits.memory, cpus: limits.cpus, time: station.config.docker.buildTimeout },
+    },
+    { ...run, tmp: join(run.tmp, artifact.name) },
+  );
+}
+
+/** Is every byte of it in this host's store? A delivery that another host froze is prepared again here. */
+async function isWhole(station: Station, content: Frozen): Promise<boolean> {
+  if (!(await station.store.has(content.digest))) return false;
+  const { blobs } = await station.store.contentOf(content.digest);
+  const present = await Promise.all(blobs.map((blob) => station.store.has(blob.digest)));
+  return present.every(Boolean);
+}
+
+/** The version of the last release that this commit leaves as it is; null: the artifact is concerned. */
+async function unchangedSince(station: Station, work: Work, artifact: ArtifactPlan): Promise<string | null> {
+  if (artifact.paths.length === 0) return null;
+  const { items } = await listReleases(station.ledger, { repoId: work.repo.id, artifact: artifact.name, limit: 50 });
+  for (const release of items) {
+    if (release.sha === work.commit.sha) return null;
+    if (!(await work.mirror.isAncestor(release.sha, work.commit.sha))) continue;
+    return (await work.mirror.changed(release.sha, work.commit.sha, artifact.paths)) ? null : release.version;
+  }
+  return null;
+}

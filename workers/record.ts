@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import { publishedEvent } from "../src/delivery/announcement.ts";
+import { versionTag } from "../src/delivery/version.ts";
+import { setArtifactState } from "../src/ledger/artifacts.ts";
+import { describeRelease } from "../src/ledger/catalog.ts";
+import type { Tx } from "../src/ledger/ledger.ts";
+import { locationsOfRelease } from "../src/ledger/names.ts";
+import { queueNotice } from "../src/ledger/outbox.ts";
+import { type Release, recordRelease } from "../src/ledger/releases.ts";
+import type { Notice } from "../src/notices/notice.ts";
+import type { OwedNotice } from "./announce.ts";
+import type { Prepared, Unchanged, Work } from "./prepare.ts";
+import { queueReports, type Subject } from "./reports.ts";
+import type { Station } from "./station.ts";
+
+/** Release, status and notice in one transaction: whatever happens next, all three or none are owed. */
+export async function record(station: Station, work: Work, each: Prepared): Promise<void> {
+  const { delivery, repo, commit, refs, fence } = work;
+  const { artifact, content, versions } = each;
+  await station.ledger.transaction(async (tx) => {
+    const because = versions.join(", ");
+    const release = await recordRelease(tx, {
+      repoId: repo.id,
+      sha: commit.sha,
+      artifact: artifact.name,
+      variant: each.variant,
+      kind: artifact.kind,
+      versions,
+      tagged: versions.filter((version) => work.tags.some((tag) => versionTag(tag) === version)),
+      digest: content.digest,
+      mediaType: content.mediaType,
+      size: content.size,
+      ref: refs[0] ?? null,
+      deliveryId: delivery.id,
+      fence,
+      committedAt: commit.committedAt.getTime(),
+      metadata: { publish: artifact.publish, bases: each.bases },
+    });
+    await setArtifactState(tx, delivery.id, artifact.name, "released", because, fence);
+    const locations = await locationsOfRelease(tx, release);
+    const subject = { repoId: repo.id, sha: commit.sha, deliveryId: delivery.id };
+    const where = [...new Set(locations.map((one) => one.registry))].join(", ");
+    await queueReports(tx, station, subject, [artifact.name], "delivered", `${because} released to ${where}`);
+    await queueNotices(tx, station, subject, release);
+  });
+}
+
+/** One row a target, so that one that is down holds up no other; the event's own id is a function of the release. */
+async function queueNotices(tx: Tx, station: Station, subject: Subject, release: Release): Promise<void> {
+  const event = publishedEvent(await describeRelease(tx, release), station.config.publicUrl);
+  const notice: Notice = { id: String(event.id), event };
+  for (const { target } of station.notifiers) {
+    const id = createHash("sha256").update(`${notice.id} ${target}`).digest("hex").slice(0, 32);
+    const payload: OwedNotice = { target, notice };
+    await queueNotice(tx, { ...subject, id, payload });
+  }
+}
+
+/** An artifact that this commit does not concern: said on the commit, and nothing more. */
+export async function recordUnchanged(station: Station, work: Work, { artifact, since }: Unchanged): Promise<void> {
+  const { delivery, repo, commit } = work;
+  await station.ledger.transaction(async (tx) => {
+    await setArtifactState(tx, delivery.id, artifact.name, "unchanged", `unchanged since ${since}`);
+    const subject = { repoId: repo.id, sha: commit.sha, deliveryId: delivery.id };
+    await queueReports(tx, station, subject, [artifact.name], "delivered", `unchanged since ${since}`);
+  });
+}

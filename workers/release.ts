@@ -1,0 +1,180 @@
+import { Refused, TransientError } from "../src/delivery/errors.ts";
+import { immutableNames, movingNames, type NameFacts } from "../src/delivery/names.ts";
+import type { ArtifactName, Destination } from "../src/delivery/types.ts";
+import { versionTag } from "../src/delivery/version.ts";
+import { pinDigest, setArtifactState } from "../src/ledger/artifacts.ts";
+import { locationsOf, noteLocation, ownName } from "../src/ledger/names.ts";
+import type { Registry } from "../src/registries/registry.ts";
+import type { Run } from "../src/run.ts";
+import { look } from "./look.ts";
+import type { Prepared, Share, Unchanged, Work } from "./prepare.ts";
+import { record, recordUnchanged } from "./record.ts";
+import type { Station } from "./station.ts";
+import { syncMirror } from "./sync.ts";
+
+/** Thrown when the light went out, or the commit went away, while the delivery was prepared. */
+export class NoLongerGreen extends Error {
+  readonly state: "waiting" | "superseded" | "ignored";
+  readonly bad: boolean;
+  constructor(state: NoLongerGreen["state"], because: string, bad: boolean) {
+    super(because);
+    this.state = state;
+    this.bad = bad;
+  }
+}
+
+/** The second half of a delivery: reads the light once more, pins, publishes everywhere, records. Every step can be repeated. */
+export async function release(
+  station: Station,
+  work: Work,
+  prepared: (Prepared | Unchanged)[],
+  run: Run,
+): Promise<void> {
+  await demandGreen(station, work, run);
+  for (const each of prepared) {
+    if ("since" in each) await recordUnchanged(station, work, each);
+    else await pin(station, work, each);
+  }
+  const failures: unknown[] = [];
+  for (const each of prepared) {
+    if ("since" in each) continue;
+    try {
+      await publishEverywhere(station, work, each, run);
+      await record(station, work, each);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  run.signal.throwIfAborted();
+  throwWorst(failures);
+}
+
+async function demandGreen(station: Station, work: Work, run: Run): Promise<void> {
+  const { repo, mirror } = await syncMirror(station, work.repo, run.signal);
+  const { verdict } = await look(station, repo, mirror, work.commit.sha);
+  if (verdict.action === "deliver") return;
+  const state = verdict.action === "superseded" ? "superseded" : verdict.action === "ignore" ? "ignored" : "waiting";
+  throw new NoLongerGreen(state, verdict.because, verdict.bad !== undefined);
+}
+
+async function pin(station: Station, work: Work, { artifact, content }: Prepared): Promise<void> {
+  const answer = await pinDigest(station.ledger, work.delivery.id, artifact.name, work.fence, {
+    ...content,
+    frozenOn: station.storeId,
+  });
+  if (answer === "stale") throw new TransientError("lease-lost", "another worker has this delivery now");
+  if (answer !== "pinned" && answer !== "same") {
+    throw new Refused(
+      "digest-pinned",
+      `${artifact.name} is pinned to ${answer.slice("other:".length)}, and this build made ${content.digest}`,
+    );
+  }
+}
+
+/** Destinations side by side: one that fails keeps no other from standing. */
+async function publishEverywhere(station: Station, work: Work, each: Prepared, run: Run): Promise<void> {
+  await setArtifactState(station.ledger, work.delivery.id, each.artifact.name, "publishing", "", work.fence);
+  const ended = await Promise.allSettled(each.artifact.publish.map((to) => publishTo(station, work, each, to, run)));
+  throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
+}
+
+async function publishTo(station: Station, work: Work, each: Prepared, to: Destination, run: Run): Promise<void> {
+  const registry = registryOf(station, to.to);
+  const names = namesFor(work, each, to);
+  const standing = await locationsOf(station.ledger, work.delivery.id);
+  for (const repository of new Set(
+    [...names, ...movingNames(to, factsOf(work, each))].map((name) => name.repository),
+  )) {
+    await own(station, work, to.to, repository);
+    const any = { registry: to.to, repository, tag: each.content.digest, immutable: true };
+    await registry.upload?.(each.content, any, run);
+  }
+  for (const name of names) {
+    run.signal.throwIfAborted();
+    if (standing.some((one) => isSame(one, name))) continue;
+    const { digest, url, pull } = await registry.publish(each.content, name, run);
+    const { delivery, repo } = work;
+    const noted = {
+      ...name,
+      deliveryId: delivery.id,
+      artifact: each.artifact.name,
+      repoId: repo.id,
+      digest,
+      url,
+      pull,
+    };
+    if (!(await noteLocation(station.ledger, noted))) {
+      throw new Refused(
+        "name-taken",
+        `${name.repository}:${name.tag} in ${to.to} stands for another content in the ledger`,
+      );
+    }
+  }
+}
+
+/** The immutable names of one content at one destination. Names without a version stay on the commit's first content. */
+export function namesFor(
+  work: NamedWork,
+  each: Share & { artifact: { name: string } },
+  to: Destination,
+): ArtifactName[] {
+  const own = immutableNames(to, factsOf(work, each));
+  if (each.isFirst) return own;
+  const others = immutableNames(to, factsOf(work, { ...each, versions: [each.first], isFirst: true }));
+  return own.filter((name) => !others.some((other) => isSame(other, name)));
+}
+
+function isSame(a: Pick<ArtifactName, "registry" | "repository" | "tag">, b: ArtifactName): boolean {
+  return a.registry === b.registry && a.repository === b.repository && a.tag === b.tag;
+}
+
+async function own(station: Station, work: Work, registry: string, repository: string): Promise<void> {
+  const owned = await ownName(station.ledger, registry, repository, work.repo.id);
+  if (owned.ok || isShared(station, registry, repository)) return;
+  throw new Refused(
+    "name-owned",
+    `${repository} in ${registry} belongs to another repo, which published it first. An administrator can allow both with registries.${registry}.shared.`,
+  );
+}
+
+function isShared(station: Station, registry: string, repository: string): boolean {
+  return station.config.registries[registry]?.shared?.includes(repository) ?? false;
+}
+
+export function registryOf(station: Station, key: string): Registry {
+  const registry = station.registries.get(key);
+  if (registry === undefined)
+    throw new Refused("registry-unknown", `registries.${key} is not configured on this server`);
+  return registry;
+}
+
+export type NamedWork = Pick<Work, "repo" | "commit" | "refs" | "tags">;
+
+/** What the names of an artifact of this commit can be made of. */
+export function factsOf(
+  work: NamedWork,
+  each: Pick<Share, "versions" | "isFirst"> & { artifact: { name: string } },
+): NameFacts {
+  const short = (prefix: string) =>
+    work.refs.filter((ref) => ref.startsWith(prefix)).map((ref) => ref.slice(prefix.length));
+  const isIts = (tag: string): boolean => {
+    const version = versionTag(tag);
+    return version === null ? each.isFirst : each.versions.includes(version);
+  };
+  return {
+    sha: work.commit.sha,
+    committedAt: work.commit.committedAt,
+    owner: work.repo.owner,
+    repo: work.repo.name,
+    artifact: each.artifact.name,
+    versions: each.versions,
+    tags: work.tags.filter(isIts),
+    branches: short("refs/heads/"),
+  };
+}
+
+/** What will pass is tried again before what will not is shown: a destination that is down must not hide behind one that refuses. */
+function throwWorst(failures: unknown[]): void {
+  const worst = failures.find((error) => error instanceof TransientError) ?? failures[0];
+  if (worst !== undefined) throw worst;
+}

@@ -1,0 +1,70 @@
+import { stripVTControlCharacters } from "node:util";
+import type { Mask } from "../src/mask.ts";
+import type { RunLog } from "../src/run.ts";
+
+/** What a delivery's log may come to in all. */
+const CAP_BYTES = 10 * 1024 * 1024;
+const FLUSH_BYTES = 64 * 1024;
+const FLUSH_AFTER = 250;
+
+export interface FlushedLog extends RunLog {
+  /** Writes what is pending. Never throws: a log that cannot be kept must not fail a delivery. */
+  flush(): Promise<void>;
+}
+
+/**
+ * A delivery's log, kept in chunks through `append`. Lines are masked whole, so that a secret that arrives in two pieces
+ * is hidden too; colours and other control characters are left out; past 10 MB only a note is kept.
+ */
+export function createRunLog(options: {
+  append(text: string): Promise<void>;
+  mask: Mask;
+  /** Bytes that earlier attempts have written. */
+  written?: number;
+  onLost?(error: unknown): void;
+}): FlushedLog {
+  let partial = "";
+  let pending = "";
+  let written = options.written ?? 0;
+  let timer: NodeJS.Timeout | undefined;
+  let writing = Promise.resolve();
+
+  const keep = (line: string): void => {
+    if (written > CAP_BYTES) return;
+    const text = `${options.mask(clean(line))}\n`;
+    written += Buffer.byteLength(text);
+    pending += written > CAP_BYTES ? "… the log ends here: it came to 10 MB\n" : text;
+    if (pending.length >= FLUSH_BYTES) void drain();
+    else timer ??= setTimeout(() => void drain(), FLUSH_AFTER).unref();
+  };
+  const drain = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    const text = pending;
+    pending = "";
+    if (text !== "")
+      writing = writing.then(() => options.append(text)).catch((error: unknown) => options.onLost?.(error));
+    return writing;
+  };
+  return {
+    line(text) {
+      if (partial !== "") this.write("\n");
+      for (const line of text.split("\n")) keep(line);
+    },
+    write(text) {
+      const lines = (partial + text).split(/\r?\n/);
+      partial = (lines.pop() ?? "").slice(-16_384);
+      for (const line of lines) keep(line);
+    },
+    async flush() {
+      if (partial !== "") this.write("\n");
+      await drain();
+    },
+  };
+}
+
+function clean(line: string): string {
+  // A progress bar overwrites its line: only what was last on it is worth keeping.
+  const visible = line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
+  return stripVTControlCharacters(visible).replace(/\p{Cc}/gu, (char) => (char === "\t" ? char : ""));
+}

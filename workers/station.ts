@@ -1,0 +1,34 @@
+import type { Builder } from "../src/builders/builder.ts";
+import type { Clock } from "../src/clock.ts";
+import type { ServerConfig } from "../src/config/server.ts";
+import type { Mirrors } from "../src/git/mirror.ts";
+import type { Host } from "../src/hosts/host.ts";
+import type { Ledger } from "../src/ledger/ledger.ts";
+import type { Log } from "../src/log.ts";
+import type { Mask } from "../src/mask.ts";
+import type { Notifier } from "../src/notices/notice.ts";
+import type { Queues } from "../src/queue/queues.ts";
+import type { Registry } from "../src/registries/registry.ts";
+import type { Store } from "../src/store/store.ts";
+
+/** What every worker is handed. */
+export interface Station {
+  config: ServerConfig;
+  ledger: Ledger;
+  queues: Queues;
+  hosts: Map<string, Host>;
+  mirrors: Mirrors;
+  registries: Map<string, Registry>;
+  notifiers: Notifier[];
+  store: Store;
+  builder: Builder;
+  log: Log;
+  mask: Mask;
+  clock: Clock;
+  /** Unique to this process: whose leases are whose. */
+  owner: string;
+  /** Unique to this dataDir: which store holds a frozen content. */
+  storeId: string;
+  /** For what a run needs on disk. */
+  tmp: string;
+}

@@ -1,0 +1,27 @@
+import { settleCancelled } from "../src/ledger/deliveries.ts";
+import { undoneHints } from "../src/ledger/hints.ts";
+import { orphans } from "../src/ledger/leases.ts";
+import { queueReports } from "./reports.ts";
+import type { Station } from "./station.ts";
+
+const HINTS_AT_ONCE = 1_000;
+/** A younger hint is most likely in the queue, or under evaluation. */
+const HINT_AGE = 5_000;
+
+/**
+ * Queues from the ledger whatever is owed and may have no job: after Redis lost it, after a process died between the
+ * ledger and the queue, or after a lease ran out. Asks no host. Jobs that are queued already stay one.
+ */
+export async function sweep(station: Station): Promise<void> {
+  const { ledger, queues } = station;
+  for (const hint of await undoneHints(ledger, HINTS_AT_ONCE, HINT_AGE)) {
+    await queues.add("evaluate", { repo: hint.repoId, sha: hint.sha, ref: hint.sha === null ? hint.ref : null });
+  }
+  for (const ended of await settleCancelled(ledger)) {
+    const subject = { repoId: ended.repoId, sha: ended.sha, deliveryId: ended.id };
+    const names = ended.plan?.artifacts.map((artifact) => artifact.name) ?? [];
+    await ledger.transaction((tx) => queueReports(tx, station, subject, names, ended.state, ended.because));
+  }
+  for (const delivery of await orphans(ledger)) await queues.add("deliver", { delivery: delivery.id });
+  await queues.add("announce", {});
+}
