@@ -1,10 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GitServer, startGitServer } from "./git-server.ts";
 import { addSuite, type NewCheckRun, putCheckRun } from "./github/checks.ts";
 import { revParse } from "./github/git.ts";
-import { type HookAnswer, type HookDelivery, newDeliveryId, sendHook } from "./github/hooks.ts";
+import { type HookAnswer, type HookDelivery, sendHook } from "./github/hooks.ts";
 import type { JsonObject } from "./github/json.ts";
 import { isContext } from "./github/operations.ts";
 import { payloadOf, type WebhookEvent, type WebhookFacts, zero } from "./github/payloads.ts";
@@ -177,7 +178,7 @@ export class GitHubStandIn {
     payload: JsonObject,
     more: { deliveryId?: string } = {},
   ): Promise<HookAnswer> {
-    const delivery: HookDelivery = { id: more.deliveryId ?? newDeliveryId(), event, payload, answer: null };
+    const delivery: HookDelivery = { id: more.deliveryId ?? randomUUID(), event, payload, answer: null };
     this.hooks.push(delivery);
     delivery.answer = await sendHook(url, secret, delivery);
     return delivery.answer;
@@ -252,7 +253,7 @@ export class GitHubStandIn {
   }
 
   async #deliver(event: WebhookEvent, payload: JsonObject): Promise<HookDelivery> {
-    const delivery: HookDelivery = { id: newDeliveryId(), event, payload, answer: null };
+    const delivery: HookDelivery = { id: randomUUID(), event, payload, answer: null };
     this.hooks.push(delivery);
     if (this.#target && !this.webhooksOff) {
       delivery.answer = await sendHook(this.#target.url, this.#target.secret, delivery);

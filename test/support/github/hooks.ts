@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { JsonObject } from "./json.ts";
 
 export interface HookAnswer {
@@ -48,8 +48,4 @@ export async function sendHook(
   } catch (error) {
     return { status: 0, body: String(error) };
   }
-}
-
-export function newDeliveryId(): string {
-  return randomUUID();
 }

@@ -14,7 +14,7 @@ export function objectAt(value: Json | undefined, ...path: (string | number)[]):
   return here;
 }
 
-/** A copy in which every string has had the given texts replaced. The first text that is found counts, so give the longest first. */
+/** A copy in which the given texts are replaced in every string. */
 export function withTexts<T extends Json>(value: T, texts: readonly (readonly [string, string])[]): T {
   return JSON.parse(JSON.stringify(value), (_key, member: Json) =>
     typeof member === "string" ? texts.reduce((text, [from, to]) => text.replaceAll(from, to), member) : member,

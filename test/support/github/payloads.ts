@@ -211,6 +211,7 @@ async function workflowRun(repo: Repo, facts: WebhookFacts["workflow_run"], stat
       head_sha: sha,
       head_branch: repo.defaultBranch,
       event: "push",
+      pull_requests: [],
       status: action === "requested" ? "queued" : action,
       conclusion: action === "completed" ? (facts.conclusion ?? "success") : null,
       check_suite_id: suite?.id ?? run.check_suite_id ?? null,
@@ -232,7 +233,18 @@ function filled(event: WebhookEvent, members: JsonObject, repo: Repo): JsonObjec
   const found = objectAt(matching.at(-1));
   const name = String(objectAt(found, "repository").full_name);
   const payload = withTexts(found, [[name, `${repo.owner}/${repo.name}`]]);
-  return { ...payload, repository: ownRepository(objectAt(payload, "repository"), repo) };
+  const { organization, ...rest } = payload;
+  return {
+    ...rest,
+    repository: ownRepository(objectAt(payload, "repository"), repo),
+    ...(isObject(organization) && repo.ownerType === "Organization"
+      ? { organization: ownOrganization(organization, repo) }
+      : {}),
+  };
+}
+
+function ownOrganization(body: JsonObject, repo: Repo): JsonObject {
+  return { ...withTexts(body, [[`/orgs/${body.login}`, `/orgs/${repo.owner}`]]), login: repo.owner };
 }
 
 function ownRepository(body: JsonObject, repo: Repo): JsonObject {

@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { git } from "../../support/github/git.ts";
+import { tempDir } from "../../support/process.ts";
+import { endScene, type Scene, startScene } from "./support.ts";
+
+describe("the git server", () => {
+  let scene: Scene;
+  let work: Awaited<ReturnType<typeof tempDir>>;
+  beforeEach(async () => {
+    scene = await startScene();
+    work = await tempDir();
+  });
+  afterEach(async () => {
+    await endScene(scene);
+    await work.remove();
+  });
+
+  const urlOf = (repo: string) => `${scene.github.cloneUrl}/${repo}.git`;
+  const basic = (username: string, password: string) =>
+    `http.extraHeader=Authorization: Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  const asDaemon = () => basic("x-access-token", scene.github.token);
+  const authorization = () => asDaemon().slice("http.extraHeader=Authorization: ".length);
+  const gitWith = (credentials: string | null, ...args: string[]) =>
+    git(work.path, [...(credentials === null ? [] : ["-c", credentials]), ...args]);
+  const refusals = async (credentials: string | null, repo: string) => {
+    await assert.rejects(gitWith(credentials, "ls-remote", urlOf(repo)));
+    return scene.github.git.requests.at(-1)?.status;
+  };
+
+  it("gives a clone of a private repo to x-access-token with the right token", async () => {
+    await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
+
+    assert.equal(await git(join(work.path, "clone"), ["rev-parse", "HEAD"]), scene.sha);
+    assert.equal(await readFile(join(work.path, "clone/a.txt"), "utf8"), "a\n");
+  });
+
+  it("refuses a private repo to no credentials, to wrong ones, and to those for another repo", async () => {
+    await scene.github.createRepo({ owner: "other", name: "secret", token: "ghs_other" });
+
+    assert.equal(await refusals(null, "acme/api"), 401);
+    assert.equal(await refusals(basic("x-access-token", "wrong"), "acme/api"), 401);
+    assert.equal(await refusals(basic(scene.github.token, ""), "acme/api"), 401);
+    assert.equal(await refusals(asDaemon(), "other/secret"), 404);
+    assert.equal(await refusals(asDaemon(), "acme/none"), 404);
+    await gitWith(basic("x-access-token", "ghs_other"), "ls-remote", urlOf("other/secret"));
+  });
+
+  it("gives an open repo to anybody, but not to wrong credentials", async () => {
+    await scene.github.createRepo({ owner: "acme", name: "open", private: false });
+
+    await gitWith(null, "ls-remote", urlOf("acme/open"));
+    assert.equal(await refusals(basic("x-access-token", "wrong"), "acme/open"), 401);
+  });
+
+  it("gives any commit by its id, also one that no branch holds any more", async () => {
+    await scene.repo.commit({ "b.txt": "b\n" });
+    await scene.repo.push();
+    const gone = await scene.repo.head();
+    await scene.repo.reset(scene.sha);
+    await scene.repo.forcePush();
+    await git(work.path, ["init", "--quiet", "--bare", "."]);
+    const fetch = () => gitWith(asDaemon(), "fetch", "--quiet", "--depth=1", urlOf("acme/api"), gone);
+
+    await fetch();
+    assert.equal(await git(work.path, ["rev-parse", "FETCH_HEAD"]), gone);
+
+    await scene.repo.expire();
+    await assert.rejects(fetch(), /not our ref|no such/i);
+  });
+
+  it("shows a stranger's fork as GitHub does: by id and as a pull request, in no branch", async () => {
+    const sha = await scene.repo.plantForkCommit({ "evil.txt": "evil\n" });
+
+    const refs = await gitWith(asDaemon(), "ls-remote", urlOf("acme/api"));
+    assert.match(refs, new RegExp(`^${sha}\trefs/pull/1/head$`, "m"));
+    assert.doesNotMatch(refs, new RegExp(`^${sha}\trefs/heads/`, "m"));
+    assert.equal(await scene.repo.head(), scene.sha);
+  });
+
+  it("streams what is large", async () => {
+    const content = randomBytes(8_000_000).toString("base64");
+    await scene.repo.commit({ "large.txt": content });
+    await scene.repo.push();
+
+    await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
+    assert.equal(await readFile(join(work.path, "clone/large.txt"), "utf8"), content);
+  });
+
+  for (const packed of [false, true]) {
+    it(`takes a large request in chunks, ${packed ? "packed" : "plain"}`, async () => {
+      // What git itself sends where a request outgrows http.postBuffer: gitprotocol-v2, ls-refs.
+      const line = (text: string) => `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
+      const prefixes = Array.from({ length: 20_000 }, (_none, at) => line(`ref-prefix refs/heads/none-${at}\n`));
+      const body = Buffer.from(
+        `${line("command=ls-refs\n")}0001${prefixes.join("")}${line("ref-prefix refs/heads/ma\n")}0000`,
+      );
+      const call = request(`${urlOf("acme/api")}/git-upload-pack`, {
+        method: "POST",
+        headers: {
+          ...{ authorization: authorization(), "content-type": "application/x-git-upload-pack-request" },
+          ...{ "git-protocol": "version=2", ...(packed ? { "content-encoding": "gzip" } : {}) },
+        },
+      });
+      const answer = once(call, "response");
+      await pipeline(Readable.from([body]), packed ? createGzip() : new PassThrough(), call);
+      const [response] = await answer;
+
+      assert.equal(response.statusCode, 200);
+      assert.equal(await text(response), `${line(`${scene.sha} refs/heads/main\n`)}0000`);
+      assert.equal(scene.github.git.fetches(), 0);
+    });
+  }
+
+  it("speaks the older protocols too", async () => {
+    for (const version of [0, 1, 2]) {
+      await gitWith(
+        asDaemon(),
+        "-c",
+        `protocol.version=${version}`,
+        "clone",
+        "--quiet",
+        urlOf("acme/api"),
+        `v${version}`,
+      );
+    }
+    assert.equal(scene.github.git.fetches(), 3);
+  });
+
+  it("counts fetches, not looks at the refs", async () => {
+    await gitWith(asDaemon(), "ls-remote", urlOf("acme/api"));
+    assert.equal(scene.github.git.fetches(), 0);
+    await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
+    assert.equal(scene.github.git.fetches(), 1);
+    await git(join(work.path, "clone"), ["-c", asDaemon(), "fetch", "--quiet"]);
+    assert.equal(scene.github.git.fetches(scene.repo), 1);
+    assert.equal(scene.github.git.fetches({ owner: "acme", name: "other" }), 0);
+  });
+
+  it("leads from a repo's old name to its new one", async () => {
+    await scene.github.renameRepo(scene.repo, { owner: "umbrella", name: "service" });
+
+    await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
+    assert.equal(scene.github.git.fetches({ owner: "umbrella", name: "service" }), 1);
+  });
+
+  it("takes no push", async () => {
+    await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
+    const push = ["-c", asDaemon(), "push", "--quiet", "origin", "HEAD:refs/heads/stolen"];
+
+    await assert.rejects(git(join(work.path, "clone"), push), /403/);
+    assert.doesNotMatch(await gitWith(asDaemon(), "ls-remote", urlOf("acme/api")), /stolen/);
+  });
+
+  for (const path of [
+    "/acme/api.git/config",
+    "/acme/api.git/objects/info/packs",
+    "/acme/api.git/HEAD",
+    "/acme/../acme/api.git/../../../etc/passwd",
+    "/%2e%2e/api.git/info/refs?service=git-upload-pack",
+    "/acme%2fapi.git/info/refs?service=git-upload-pack",
+    "/acme/..%2fapi.git/info/refs?service=git-upload-pack",
+  ]) {
+    it(`gives nothing at ${path}`, async () => {
+      const response = await fetch(`${scene.github.cloneUrl}${path}`, { headers: { authorization: authorization() } });
+
+      assert.equal(response.status, 404);
+      await response.text();
+    });
+  }
+});

@@ -1,0 +1,22 @@
+import { type GitHubStandIn, startGitHub } from "../../support/github.ts";
+import { type Files, type SampleRepo, sampleRepo } from "../../support/sample-repo.ts";
+
+export interface Scene {
+  github: GitHubStandIn;
+  repo: SampleRepo;
+  /** The only commit, on main. */
+  sha: string;
+}
+
+/** A stand-in with the repo acme/api, whose first commit is pushed. */
+export async function startScene(files: Files = { "a.txt": "a\n" }): Promise<Scene> {
+  const github = await startGitHub();
+  const repo = await sampleRepo(github, { owner: "acme", name: "api", files });
+  await repo.push();
+  return { github, repo, sha: await repo.head() };
+}
+
+export async function endScene(scene: Scene): Promise<void> {
+  await scene.github.close();
+  await scene.repo.remove();
+}
