@@ -85,20 +85,23 @@ export class BuildLog {
     this.#steps.delete(digest);
   }
 
-  #write(vertex: string, step: Step, line: string): void {
+  #write(vertex: string, step: Step, line: string): boolean {
     if (this.#current !== vertex) this.#log.line(`${step.name} (goes on)`);
     this.#current = vertex;
     this.#log.line(line);
+    return true;
   }
 
-  #hearClassic(line: string): void {
+  #hearClassic(line: string): boolean {
     this.#log.line(line);
     const name = /^Step \d+\/\d+ : (.*)$/.exec(line)?.[1];
     if (name !== undefined) this.#classic.restart(name);
-    // The builder's own words: no part of what the step printed.
-    else if (/^ ---> |^Removing intermediate container /.test(line)) this.#classic.tail.pop();
+    return name === undefined && !/^ ---> |^Removing intermediate container |^Successfully (built|tagged) /.test(line);
   }
 }
+
+/** Writes a line; false: it is the builder's own, no part of what the step printed. */
+type Tell = (line: string) => boolean;
 
 /** A step's output: cut into lines, the last of them kept. */
 class Step {
@@ -111,7 +114,7 @@ class Step {
     this.name = name;
   }
 
-  add(bytes: Uint8Array, tell: (line: string) => void): void {
+  add(bytes: Uint8Array, tell: Tell): void {
     const lines = (this.#open + this.#decoder.write(Buffer.from(bytes))).split("\n");
     this.#open = lines.pop() ?? "";
     for (const line of lines) this.#take(line, tell);
@@ -122,7 +125,7 @@ class Step {
     }
   }
 
-  end(tell: (line: string) => void): void {
+  end(tell: Tell): void {
     if (this.#open) this.#take(this.#open, tell);
     this.#open = "";
   }
@@ -132,13 +135,15 @@ class Step {
     this.tail = [];
   }
 
-  #take(raw: string, tell: (line: string) => void): void {
+  #take(raw: string, tell: Tell): void {
     // Of a progress bar that overwrites itself, what was seen last.
     const line = raw.replace(/\r+$/, "");
     const seen = line.slice(line.lastIndexOf("\r") + 1);
-    this.tail.push(seen.slice(0, longestTailLine));
-    if (this.tail.length > tailLines) this.tail.shift();
-    tell(seen);
+    for (let at = 0; at === 0 || at < seen.length; at += longestLine) {
+      const piece = seen.slice(at, at + longestLine);
+      if (tell(piece)) this.tail.push(piece.slice(0, longestTailLine));
+      if (this.tail.length > tailLines) this.tail.shift();
+    }
   }
 }
 

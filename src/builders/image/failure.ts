@@ -58,6 +58,8 @@ export function readFailure(
   }
   if (failure.exitCode === null && /context canceled|code = (Unavailable|Canceled)|connection is closing/.test(message))
     return engineGone(new Error(tidy(message)));
+  if (isCleanedAway(failure))
+    return new TransientError("engine-refused", `The Docker Engine lost the image it had just built: ${tidy(message)}`);
   if (failure.exitCode === null && isFetch(message)) return fetchFailed(message, syntax);
   return new UserError("build-failed", [reason(failure, limits), ...tail].join("\n"));
 }
@@ -99,12 +101,20 @@ export function isUnreachable(message: string): boolean {
   return unreachable.test(message);
 }
 
+/**
+ * Two builds that come to the same image share it in the engine: the one that is done takes its name off, and with the
+ * last name the image goes, even if the other was about to name it.
+ */
+export function isCleanedAway({ message }: Failure): boolean {
+  return /failed to get digest sha256:\S+ open .*no such file|No such image: sha256:/i.test(message);
+}
+
 /** Without the engine's inner chain of wrappers and the paths of its own folders. */
 export function tidy(message: string): string {
   return message
     .trim()
     .replace(
-      /^((failed to (solve|solve with frontend [\w.]+|create LLB definition|compute cache key)|rpc error: code = Unknown desc =):? )+/,
+      /^((failed to (solve with frontend [\w.]+|solve|create LLB definition|compute cache key)|rpc error: code = Unknown desc =):? )+/,
       "",
     )
     .replace(/\/\S*\/(buildkit-mount|docker-builder)\d+\//g, "");

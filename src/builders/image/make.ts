@@ -4,11 +4,11 @@ import type { Grant } from "../../store/intake.ts";
 import type { EngineWatch } from "../engine.ts";
 import { BuildLog, type Failure } from "./build-log.ts";
 import { openContext } from "./context.ts";
-import { engineAnswer, engineGone, readFailure } from "./failure.ts";
+import { engineAnswer, engineGone, isCleanedAway, readFailure } from "./failure.ts";
 import { temporaryName } from "./freeze.ts";
 import { readMessages } from "./messages.ts";
 import type { Plan } from "./plan.ts";
-import { openSession } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 
 /**
  * Has the engine build the image under its temporary name.
@@ -21,10 +21,25 @@ export async function make(
   watch: EngineWatch,
   runLog: RunLog,
 ): Promise<void> {
-  const log = new BuildLog(runLog);
-  const session = plan.installation === "buildkit" ? await openSession(docker) : null;
+  for (let attempt = 1; ; attempt++) {
+    const log = new BuildLog(runLog);
+    await send(docker, plan, grant, log);
+    const failure = log.end();
+    if (failure === null) {
+      // An answer that just ends is one that was cut off.
+      if (log.imageId === null) throw engineGone();
+      return;
+    }
+    // Every step is in the engine's cache by now.
+    if (!isCleanedAway(failure) || attempt === 5) throw await sortOut(failure, plan, watch);
+  }
+}
+
+async function send(docker: Dockerode, plan: Plan, grant: Grant, log: BuildLog): Promise<void> {
   const context = await openContext(plan.order);
+  let session: Session | null = null;
   try {
+    if (plan.installation === "buildkit") session = await openSession(docker);
     // `_query` is docker-modem's: with `version` among the options, dockerode would open a session of its own.
     const options = { abortSignal: plan.signal, _query: query(plan, grant, context.dockerfile, session?.id) };
     const answer = await docker.buildImage(context.stream, options);
@@ -40,10 +55,6 @@ export async function make(
     context.stream.destroy();
     session?.close();
   }
-  const failure = log.end();
-  if (failure) throw await sortOut(failure, plan, watch);
-  // An answer that just ends is one that was cut off.
-  if (log.imageId === null) throw engineGone();
 }
 
 function query(plan: Plan, grant: Grant, dockerfile: string, session: string | undefined): Record<string, unknown> {

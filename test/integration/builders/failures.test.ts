@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { TransientError, UserError } from "../../../src/delivery/errors.ts";
+import { orderOf, shellImage, startYard, type Yard } from "../../support/image-builds.ts";
+import { freePort } from "../../support/process.ts";
+import { startRegistry, type TestRegistry } from "../../support/registry.ts";
+import { testRun } from "../../support/run.ts";
+
+async function failureOf(build: Promise<unknown>): Promise<Error & { code?: string }> {
+  const result = await build.then(
+    () => new Error("it did not fail"),
+    (error: unknown) => error,
+  );
+  assert.ok(result instanceof Error);
+  return result;
+}
+
+for (const installation of ["buildkit", "classic"] as const) {
+  describe(`a build that fails (${installation})`, function () {
+    this.timeout(60_000);
+    let yard: Yard;
+    let registry: TestRegistry;
+    before(async () => {
+      yard = await startYard();
+      registry = await startRegistry();
+    });
+    after(async () => {
+      await registry.stop();
+      await yard.stop();
+    });
+    const build = (dockerfile: string, run = testRun(), more = {}) =>
+      yard.builder({ installation }).build(orderOf({ Dockerfile: dockerfile }, more), run);
+
+    it("is the user's failure, with the failing step, its exit code and its last lines", async () => {
+      const run = testRun();
+      const error = await failureOf(build(`FROM ${shellImage}\nRUN seq 1 100; echo "no rule"; exit 2\n`, run));
+      assert.ok(error instanceof UserError, String(error));
+      assert.equal(error.code, "build-failed");
+      const [reason, ...tail] = error.message.split("\n");
+      assert.equal(reason, `build step 'RUN seq 1 100; echo "no rule"; exit 2' failed with exit code 2`);
+      assert.equal(tail.length, 20);
+      assert.deepEqual([tail[0], tail.at(-1)], ["82", "no rule"]);
+      assert.match(run.text(), /^1\n2\n3\n/m);
+    });
+
+    it("says which file a COPY misses, without the engine's own paths", async () => {
+      const error = await failureOf(build(`FROM ${shellImage}\nCOPY nowhere.txt /\n`));
+      assert.ok(error instanceof UserError, String(error));
+      assert.match(error.message, /^build step 'COPY nowhere.txt \/' failed: .*nowhere\.txt.*not? (found|exist)/);
+    });
+
+    it("says which line of the Dockerfile nobody understands", async () => {
+      const error = await failureOf(build(`FROM ${shellImage}\nRUUN true\n`));
+      assert.ok(error instanceof UserError, String(error));
+      assert.match(error.message, /^the build failed: dockerfile parse error line 2: unknown instruction: RUUN/);
+    });
+
+    it("names the base image that no registry knows, and the remedy", async () => {
+      const error = await failureOf(build(`FROM ${registry.host}/team/nothing:1\n`));
+      assert.ok(error instanceof UserError, String(error));
+      assert.equal(error.code, "base-missing");
+      assert.match(error.message, /team\/nothing:1 cannot be had .*Check the name/s);
+    });
+
+    it("is tried again when the base's registry cannot be reached", async () => {
+      const error = await failureOf(build(`FROM 127.0.0.1:${await freePort()}/base:1\n`));
+      assert.ok(error instanceof TransientError, String(error));
+      assert.equal(error.code, "base-unreachable");
+      assert.match(error.message, /connection refused/);
+    });
+
+    it("is none where the base cannot be pulled but stands in the engine, and the log says so", async () => {
+      const run = testRun();
+      const { bases } = await yard
+        .builder({ installation })
+        .build(orderOf({ Dockerfile: `FROM ${shellImage}\nRUN true\n` }), run);
+      assert.match(run.text(), /Base 127\.0\.0\.1:9\/shell:1 could not be pulled .* using the one that stands/);
+      assert.match(bases[0]?.digest ?? "", /^sha256:[0-9a-f]{64}$/);
+    });
+
+    it("tells what broke the context, not what the engine made of it", async () => {
+      const broken = new UserError("context-too-large", "the tree is too large");
+      const openContext = async () => {
+        const stream = new PassThrough();
+        stream.write(Buffer.alloc(2048, "x"));
+        setImmediate(() => stream.destroy(broken));
+        return stream;
+      };
+      const error = await failureOf(build("FROM scratch\n", testRun(), { openContext }));
+      assert.equal(error, broken);
+    });
+
+    it("is over its time: stopped, and says what the limit was", async () => {
+      const limits = { memoryBytes: null, cpus: null, time: 2_000 };
+      const started = Date.now();
+      const error = await failureOf(build(`FROM ${shellImage}\nRUN sleep 600\n`, testRun(), { limits }));
+      assert.ok(error instanceof UserError, String(error));
+      assert.equal(error.code, "build-timeout");
+      assert.match(error.message, /limit of 2 s/);
+      assert.ok(Date.now() - started < 6_000);
+    });
+
+    it("shows the last of what a program prints in one line, however long, and goes on", async () => {
+      const run = testRun();
+      const error = await failureOf(
+        build(
+          `FROM ${shellImage}\nRUN yes 0123456789 | tr -d '\\n' | dd bs=1000 count=300; echo; exit 4\n`.replace(
+            /tr /,
+            "busybox tr ",
+          ),
+          run,
+        ),
+      );
+      assert.match(error.message, /failed with exit code 4/);
+      assert.ok(error.message.length < 15_000, String(error.message.length));
+      const longest = Math.max(
+        ...run
+          .text()
+          .split("\n")
+          .map((line) => line.length),
+      );
+      assert.ok(longest <= 4_000, String(longest));
+    });
+  });
+}
+
+describe("a # syntax= line (buildkit)", function () {
+  this.timeout(60_000);
+  let yard: Yard;
+  let registry: TestRegistry;
+  before(async () => {
+    yard = await startYard();
+    registry = await startRegistry();
+  });
+  after(async () => {
+    await registry.stop();
+    await yard.stop();
+  });
+  const build = (frontend: string) =>
+    failureOf(
+      yard
+        .builder({ installation: "buildkit" })
+        .build(orderOf({ Dockerfile: `# syntax=${frontend}\nFROM ${shellImage}\n` }), testRun()),
+    );
+
+  it("whose image cannot be fetched is explained, and tried again", async () => {
+    const error = await build("127.0.0.1:9/dockerfile:1");
+    assert.ok(error instanceof TransientError, String(error));
+    assert.equal(error.code, "frontend-unreachable");
+    assert.match(error.message, /"# syntax=127\.0\.0\.1:9\/dockerfile:1" line .* remove the line/);
+  });
+
+  it("whose image does not exist is the user's failure", async () => {
+    const error = await build(`${registry.host}/dockerfile:1`);
+    assert.ok(error instanceof UserError, String(error));
+    assert.equal(error.code, "frontend-missing");
+  });
+});

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { orderOf, readFrozen, shellImage, startYard, treeOf, type Yard } from "../../support/image-builds.ts";
+import { testRun } from "../../support/run.ts";
+
+for (const installation of ["buildkit", "classic"] as const) {
+  describe(`the image builder (${installation})`, function () {
+    this.timeout(120_000);
+    let yard: Yard;
+    before(async () => {
+      yard = await startYard();
+    });
+    after(() => yard.stop());
+    const build = (order: ReturnType<typeof orderOf>, run = testRun()) =>
+      yard.builder({ installation }).build(order, run);
+
+    it("freezes an image in the store with the labels and the declared arguments of its commit", async () => {
+      const order = orderOf(
+        {
+          Dockerfile: `FROM ${shellImage}\nARG DELIVERD_VERSION\nENV VERSION=$DELIVERD_VERSION\nCOPY app.txt /app.txt\nRUN echo "it is $VERSION"\n`,
+          "app.txt": "hello",
+        },
+        {
+          args: { DELIVERD_VERSION: "1.2.3", DELIVERD_SHA: "f".repeat(40) },
+          labels: { "org.opencontainers.image.revision": "f".repeat(40), "dev.deliverd.delivery": "d1" },
+        },
+      );
+      const run = testRun();
+      const frozen = await build(order, run);
+      assert.match(frozen.digest, /^sha256:[0-9a-f]{64}$/);
+      assert.equal(frozen.mediaType, "application/vnd.docker.distribution.manifest.v2+json");
+      assert.equal(frozen.size, (await yard.store.contentOf(frozen.digest)).size);
+      const image = await readFrozen(yard.store, frozen.digest);
+      assert.deepEqual(image.config.Labels, order.labels);
+      assert.ok(image.config.Env.includes("VERSION=1.2.3"), String(image.config.Env));
+      assert.match(run.text(), /^it is 1\.2\.3$/m);
+      assert.doesNotMatch(run.text(), /not consumed/);
+    });
+
+    it("leaves nothing of the build under any name in the engine", async () => {
+      const order = orderOf({ Dockerfile: `FROM ${shellImage}\nRUN echo kept nowhere\n` });
+      await build(order);
+      const names = (await yard.engine.docker.listImages()).flatMap((image) => image.RepoTags ?? []);
+      assert.deepEqual(
+        names.filter((name) => name.includes(order.id)),
+        [],
+      );
+      assert.deepEqual(await yard.engine.docker.listContainers({ all: true }), []);
+    });
+
+    it("makes the same layers from the same tree", async () => {
+      const files = { Dockerfile: `FROM ${shellImage}\nCOPY a /a\nRUN echo made > /made\n`, a: "1" };
+      const first = await build(orderOf(files));
+      const second = await build(orderOf(files));
+      const other = await build(orderOf({ ...files, a: "2" }));
+      const layers = async ({ digest }: { digest: string }) => (await readFrozen(yard.store, digest)).layers;
+      assert.deepEqual(await layers(first), await layers(second));
+      assert.notDeepEqual(await layers(first), await layers(other));
+    });
+
+    it("builds from a Dockerfile in a folder, and from one outside the context", async () => {
+      const plain = orderOf({});
+      const inFolder = `FROM ${shellImage}\nCOPY docker/Dockerfile /copy\n`;
+      await build({
+        ...plain,
+        id: `${plain.id}-a`,
+        artifact: { ...plain.artifact, dockerfile: "api/docker/Dockerfile", context: "api" },
+        dockerfile: inFolder,
+        openContext: async () => treeOf({ "docker/Dockerfile": inFolder }),
+      });
+      const outside = `FROM ${shellImage}\nCOPY main.txt /main.txt\nRUN cat /main.txt\n`;
+      const run = testRun();
+      await build(
+        {
+          ...plain,
+          id: `${plain.id}-b`,
+          artifact: { ...plain.artifact, dockerfile: "docker/api.Dockerfile", context: "./api/" },
+          dockerfile: outside,
+          openContext: async () => treeOf({ "main.txt": "the text of main" }),
+        },
+        run,
+      );
+      assert.match(run.text(), /the text of main/);
+    });
+
+    it("builds in several stages, from scratch, with a base named by an argument", async () => {
+      const dockerfile = [
+        `ARG BASE=nothing-of-this-name`,
+        `FROM \${BASE} AS made`,
+        `RUN echo content > /file`,
+        `FROM scratch`,
+        `COPY --from=made /file /file`,
+      ].join("\n");
+      const frozen = await build(orderOf({ Dockerfile: dockerfile }, { args: { BASE: shellImage } }));
+      assert.deepEqual(
+        frozen.bases.map((base) => base.reference),
+        [shellImage],
+      );
+      assert.equal((await readFrozen(yard.store, frozen.digest)).layers.length, 1);
+    });
+
+    it("refuses several platforms, which one engine cannot build", async () => {
+      const order = orderOf({ Dockerfile: "FROM scratch\n" });
+      order.artifact.platforms = ["linux/amd64", "linux/arm64"];
+      await assert.rejects(build(order), { name: "UserError", code: "several-platforms" });
+    });
+  });
+}
