@@ -66,7 +66,7 @@ function readFile(path: string, env: Environment): ServerFile {
     // A value that could not be had is told once, not also as a value of the wrong form.
     const others = result.success
       ? []
-      : problemsOf(result.error, file.data, file).filter(({ key }) => !missing.has(key));
+      : problemsOf(result.error, atPlace(file.data, env), file).filter(({ key }) => !missing.has(key));
     problems.push(...others);
   }
   throw badConfig(path, problems);

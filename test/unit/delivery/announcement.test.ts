@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import { publishedEvent } from "../../../src/delivery/announcement.ts";
+import type { Release } from "../../../src/delivery/types.ts";
+
+const digest = `sha256:${"a".repeat(64)}`;
+const location = (host: string, name: string) => ({
+  registry: "hub",
+  name,
+  digest,
+  url: `https://api.${host}/v2/`,
+  pull: `docker pull ${host}/${name.split(":")[0]}@${digest}`,
+});
+const release = (given: Partial<Release> = {}): Release => ({
+  id: "42",
+  artifact: "api",
+  kind: "image",
+  version: "1.2.3",
+  versions: ["1.2.3"],
+  repo: "github/acme/api",
+  sha: "b".repeat(40),
+  ref: "refs/heads/main",
+  digest,
+  committedAt: "2026-01-02T03:04:05Z",
+  releasedAt: "2026-01-02T03:05:00Z",
+  deliveryId: "d1",
+  locations: [location("registry.example.com", "acme/API:1.2.3"), location("other.example.com", "x/api:1")],
+  ...given,
+});
+const source = "https://deliverd.example.com";
+
+// The rules of artifactpublished.json of CDEvents 0.5.1, of what this event uses: nothing may be added to context, subject or content.
+const filled = { type: "string", minLength: 1 };
+const uri = { ...filled, format: "uri-reference" };
+const object = (properties: Record<string, unknown>, required: string[]) => ({
+  type: "object",
+  properties,
+  required,
+  additionalProperties: false,
+});
+const type = { type: "string", enum: ["dev.cdevents.artifact.published.0.3.0"] };
+const time = { type: "string", format: "date-time" };
+const cdevent = object(
+  {
+    context: object({ specversion: filled, id: filled, source: uri, type, timestamp: time }, [
+      "specversion",
+      "id",
+      "source",
+      "type",
+      "timestamp",
+    ]),
+    subject: object({ id: filled, source: uri, content: object({ user: filled }, []) }, ["id", "content"]),
+    customData: { type: "object" },
+    customDataContentType: { type: "string" },
+  },
+  ["context", "subject"],
+);
+// CloudEvents 1.0, structured mode: attribute names are lower-case letters and digits.
+const cloudevent = object(
+  {
+    specversion: { const: "1.0" },
+    id: filled,
+    source: uri,
+    type,
+    subject: filled,
+    time,
+    datacontenttype: { const: "application/json" },
+    data: cdevent,
+  },
+  ["specversion", "id", "source", "type", "subject", "time", "data"],
+);
+
+describe("the announcement of a release", () => {
+  it("is a CDEvent in a CloudEvent, with the attributes that both share the same", () => {
+    const ajv = new Ajv2020();
+    formats.default(ajv);
+    const event = publishedEvent(release(), source);
+    assert.ok(ajv.validate(cloudevent, event), ajv.errorsText());
+    const data = event.data as { context: Record<string, unknown>; subject: Record<string, unknown> };
+    assert.deepEqual(
+      [event.id, event.source, event.type, event.time, event.subject],
+      [data.context.id, data.context.source, data.context.type, data.context.timestamp, data.subject.id],
+    );
+  });
+
+  it("names the artifact by digest and where it can be had", () => {
+    assert.equal(
+      publishedEvent(release(), source).subject,
+      `pkg:oci/api@${digest}?repository_url=registry.example.com%2Facme%2FAPI`,
+    );
+    const local = { ...location("127.0.0.1:5000", "acme/api:1"), pull: "", url: "http://127.0.0.1:5000/v2/" };
+    assert.equal(
+      publishedEvent(release({ locations: [local] }), source).subject,
+      `pkg:oci/api@${digest}?repository_url=127.0.0.1%3A5000%2Facme%2Fapi`,
+    );
+  });
+
+  it("is the same whenever it is made, and another for another release", () => {
+    assert.deepEqual(publishedEvent(release(), source), publishedEvent(release(), source));
+    assert.notEqual(publishedEvent(release({ id: "43" }), source).id, publishedEvent(release(), source).id);
+  });
+
+  it("tells what a deployer asks for", () => {
+    const { customData } = publishedEvent(release(), source).data as { customData: Record<string, unknown> };
+    const { repo, sha, ref, artifact, versions, deliveryId, locations } = release();
+    assert.deepEqual(customData, { repo, sha, ref, artifact, digest, versions, deliveryId, locations });
+  });
+});
