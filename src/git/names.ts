@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { UserError } from "../delivery/errors.ts";
+import { ConfigError, UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
 
 const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
@@ -58,6 +58,16 @@ export function checkUrl(text: string): void {
       "bad-clone-url",
       `The clone URL of ${url.host} holds credentials: put them into token of this host instead.`,
     );
+}
+
+/** Hands back the value of an Authorization header. @throws ConfigError("bad-credential"): a line break in it would be a header of its own. */
+export function checkAuthorization(value: string): string {
+  if (/\p{Cc}/u.test(value))
+    throw new ConfigError(
+      "bad-credential",
+      "The credential for this git host holds a line break or another control character: check its token.",
+    );
+  return value;
 }
 
 /** What somebody else wrote, fit for one line of an error. */

@@ -5,7 +5,7 @@ import { makeBare, removeLeftovers } from "./bare.ts";
 import { hostFailure } from "./failure.ts";
 import { type GitCall, GitFailed, git, gitText } from "./git.ts";
 import { linesOf } from "./lines.ts";
-import { checkUrl, isRef } from "./names.ts";
+import { checkAuthorization, checkUrl, isRef } from "./names.ts";
 import { readRefs } from "./refs.ts";
 
 /** What a sync came to. */
@@ -79,7 +79,9 @@ function isCorrupt(error: unknown): boolean {
 
 /** Bound to the one URL: git sends it nowhere else. */
 function credentials({ url, authorization }: CloneSource): [string, string][] {
-  return authorization === null ? [] : [[`http.${url}.extraHeader`, `Authorization: ${authorization}`]];
+  return authorization === null
+    ? []
+    : [[`http.${url}.extraHeader`, `Authorization: ${checkAuthorization(authorization)}`]];
 }
 
 async function listRemote(url: string, call: GitCall): Promise<RemoteRefs> {

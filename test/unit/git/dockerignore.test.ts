@@ -103,7 +103,9 @@ describe("A glob", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 6 }), path, (chosen, text) => {
         const glob = chosen.map(([piece]) => piece).join("");
-        fc.pre(!/\*\*\*|\*\*\/?\*|[^/]\*\*|\*\*\/?$/.test(glob));
+        // Stars that happen to stand side by side, or folders at the end, mean something of their own: the table has them.
+        const together = chosen.some(([piece], index) => piece === "*" && chosen[index + 1]?.[0] === "*");
+        fc.pre(!together && !glob.endsWith("/**/"));
         assert.equal(
           compileGlob(glob)(text),
           new RegExp(`^${chosen.map(([, source]) => source).join("")}$`).test(text),

@@ -1,0 +1,434 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { access, chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { UserError } from "../../src/delivery/errors.ts";
+import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
+import type { Mirror } from "../../src/git/mirror.ts";
+import { never, startWorld, type WorkTree, type World } from "../integration/git/fixture.ts";
+import { until } from "../support/process.ts";
+import { testRun } from "../support/run.ts";
+
+const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
+
+describe("Attacks by way of git", () => {
+  let world: World;
+  let repo: WorkTree;
+  let mirror: Mirror;
+  let canary: string;
+  let count = 0;
+
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world.close());
+  beforeEach(async () => {
+    count += 1;
+    world.proxy.fault = () => undefined;
+    repo = await world.repo(`a${count}`);
+    mirror = world.mirrors.open(`github:${count}`);
+    canary = join(world.path, `canary-${count}`);
+  });
+
+  const unharmed = async () => assert.equal(await exists(canary), false, "the canary file appeared: a command was run");
+  const drain = async (sha: string, order: Partial<ContextOrder> = {}) => {
+    let text = "";
+    for await (const chunk of await openContext(mirror, sha, { ...ORDER, ...order }, testRun()))
+      text += chunk.toString("latin1");
+    return text;
+  };
+
+  it("cannot pass an option or a command through any parameter", async () => {
+    const sha = await repo.commit({ Dockerfile: "FROM scratch\n" });
+    await mirror.sync(repo.source, never);
+    const corpus = [
+      `--upload-pack=touch ${canary}`,
+      `--upload-pack=touch ${canary};`,
+      `-utouch ${canary}`,
+      `-u touch ${canary}`,
+      `--exec=touch ${canary}`,
+      `--output=${canary}`,
+      `-o${canary}`,
+      `--remote=ext::sh -c touch% ${canary}`,
+      `--add-file=/etc/passwd`,
+      `ext::sh -c touch% ${canary}`,
+      `fd::17/${canary}`,
+      `file://${canary}`,
+      `ssh://-oProxyCommand=touch%20${canary}/x`,
+      `-oProxyCommand=touch ${canary}`,
+      `$(touch ${canary})`,
+      `\`touch ${canary}\``,
+      `; touch ${canary}`,
+      `| touch ${canary}`,
+      `x\ntouch ${canary}`,
+      `:(attr:export-ignore)`,
+      `--no-walk`,
+      `--all`,
+    ];
+    for (const evil of corpus) {
+      const tries: Promise<unknown>[] = [
+        mirror.has(evil),
+        mirror.commit(evil),
+        mirror.refsContaining(evil),
+        mirror.readFile(evil, "Dockerfile", 100),
+        mirror.readFile(sha, evil, 100),
+        mirror.entry(sha, evil),
+        mirror.archive(evil, ".", never, 10_000).then(read),
+        mirror.archive(sha, evil, never, 10_000).then(read),
+        mirror.tagsOn(evil),
+        mirror.tagsReachable(evil),
+        mirror.count(evil, sha),
+        mirror.count(null, evil),
+        mirror.newestFirst(evil, new Set([sha])),
+        mirror.newestFirst(`refs/heads/${evil}`, new Set([sha])),
+        mirror.changed(evil, sha, ["a"]),
+        mirror.changed(sha, sha, [evil]),
+        mirror.isAncestor(evil, sha),
+        mirror.isAncestor(sha, evil),
+        mirror.newCommits([evil], [sha]),
+        mirror.newCommits([], [evil]),
+        mirror.sync({ url: evil, authorization: null }, never),
+        mirror.sync({ url: `${world.proxy.url}/${evil}`, authorization: null }, never),
+        mirror.sync({ url: repo.source.url, authorization: evil }, never),
+        world.mirrors.open(evil).has(sha),
+        checkTree(mirror, sha, { contextDir: evil, dockerfile: evil }),
+        drain(sha, { contextDir: evil }),
+        drain(sha, { dockerfile: evil }),
+      ];
+      await Promise.allSettled(tries);
+      await unharmed();
+    }
+    assert.equal(await mirror.has(sha), true);
+  }).timeout(180_000);
+
+  it("cannot do so by the names of branches and files either", async () => {
+    const files = {
+      Dockerfile: "FROM scratch\n",
+      "--output=x": "1",
+      "$(touch x)": "1",
+      ":(glob)*": "literal",
+      "-": "1",
+    };
+    const sha = await repo.commit(files);
+    for (const name of ["--upload-pack=touch", "-u", "$(id)", "`id`", ";id", "|id"])
+      await repo.git(["update-ref", `refs/heads/x/${name}`, sha]);
+    await repo.push();
+    const { shas } = await mirror.sync(repo.source, never);
+    assert.equal(shas.size, 7);
+    for (const ref of shas.keys()) assert.deepEqual(await mirror.newestFirst(ref, new Set([sha])), [sha]);
+    assert.equal(await mirror.readFile(sha, ":(glob)*", 100), "literal");
+    for (const name of Object.keys(files)) assert.ok((await drain(sha)).includes(name));
+  });
+
+  it("cannot run hooks, even where somebody put them into the mirror", async () => {
+    await repo.commit({ a: "1" });
+    await mirror.sync(repo.source, never);
+    await mkdir(join(mirror.path, "hooks"), { recursive: true });
+    for (const hook of [
+      "reference-transaction",
+      "post-checkout",
+      "pre-auto-gc",
+      "post-rewrite",
+      "update",
+      "post-update",
+    ]) {
+      const path = join(mirror.path, "hooks", hook);
+      await writeFile(path, `#!/bin/sh\ntouch ${canary}\n`);
+      await chmod(path, 0o755);
+    }
+    await repo.commit({ a: "2" });
+    assert.equal((await mirror.sync(repo.source, never)).moved, true);
+    await unharmed();
+  });
+
+  it("cannot reach git by the environment, the home or the password file of the user who runs us", async () => {
+    const home = join(world.path, `home-${count}`);
+    await mkdir(home);
+    const host = new URL(repo.source.url).hostname;
+    await writeFile(join(home, ".netrc"), `machine ${host} login ada password netrc-s3cret\n`);
+    await writeFile(
+      join(home, ".gitconfig"),
+      `[core]\n\tsshCommand = touch ${canary}\n[url "http://127.0.0.1:1/"]\n\tinsteadOf = http://\n`,
+    );
+    const planted = {
+      HOME: home,
+      XDG_CONFIG_HOME: home,
+      GIT_TRACE: canary,
+      GIT_EXEC_PATH: home,
+      GIT_CONFIG_COUNT: "1",
+      GIT_CONFIG_KEY_0: "core.fsmonitor",
+      GIT_CONFIG_VALUE_0: `touch ${canary}`,
+      GIT_ASKPASS: "/bin/false",
+      GIT_DIR: "/nowhere",
+    };
+    const before = Object.fromEntries(Object.keys(planted).map((name) => [name, process.env[name]]));
+    const sha = await repo.commit({ Dockerfile: "FROM scratch\n" });
+    const seen = world.proxy.passed.length;
+    try {
+      Object.assign(process.env, planted);
+      world.proxy.fault = ({ headers }) =>
+        headers.authorization === undefined
+          ? { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } }
+          : undefined;
+      await assert.rejects(mirror.sync(repo.source, never), { code: "git-access-denied" });
+      world.proxy.fault = () => undefined;
+      await mirror.sync(repo.source, never);
+      await drain(sha);
+    } finally {
+      for (const [name, value] of Object.entries(before)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    }
+    await unharmed();
+    for (const { headers } of world.proxy.passed.slice(seen)) assert.equal(headers.authorization, undefined);
+  });
+
+  it("cannot have submodules fetched, nor filters, diff or merge drivers of the tree run", async () => {
+    await repo.commit({
+      Dockerfile: "FROM scratch\n",
+      ".gitmodules": `[submodule "x"]\n\tpath = sub\n\turl = ext::sh -c touch% ${canary}\n\tupdate = !touch ${canary}\n`,
+      ".gitattributes": "* filter=evil diff=evil merge=evil\n",
+      ".gitconfig": `[filter "evil"]\n\tsmudge = touch ${canary}\n\tprocess = touch ${canary}\n`,
+      ".lfsconfig": "[lfs]\n\turl = http://127.0.0.1:1/\n",
+      data: "plain\n",
+    });
+    await repo.git(["update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},sub`]);
+    await repo.git(["commit", "--quiet", "-m", "Submodule"]);
+    await repo.push();
+    const sha = await repo.git(["rev-parse", "HEAD"]);
+    await mirror.sync(repo.source, never);
+    assert.match(await drain(sha), /plain\n/);
+    assert.equal(await mirror.changed(sha, sha, ["data"]), false);
+    await unharmed();
+  });
+
+  it("cannot read the machine's files by a symbolic link", async () => {
+    const sha = await repo.commit({
+      Dockerfile: { link: "/etc/passwd" },
+      up: { link: "../../../etc" },
+      ".dockerignore": { link: "/etc/passwd" },
+      real: "x",
+    });
+    await mirror.sync(repo.source, never);
+    const named = (path: string) => (error: unknown) =>
+      error instanceof UserError && error.message.includes(path) && !inspect(error).includes("root:");
+    await assert.rejects(checkTree(mirror, sha, ORDER), named("Dockerfile"));
+    await assert.rejects(drain(sha), named("Dockerfile"));
+    await assert.rejects(drain(sha, { dockerfile: "up/passwd" }), named("up"));
+    await assert.rejects(drain(sha, { dockerfile: "real" }), named(".dockerignore"));
+    await assert.rejects(mirror.readFile(sha, "Dockerfile", 10_000), named("Dockerfile"));
+    assert.equal(await mirror.readFile(sha, "up/passwd", 10_000), null);
+  });
+
+  describe("with a tree that no git would write", () => {
+    const crafted: [
+      title: string,
+      make: (blob: string, tree: string) => [mode: string, name: string, object: string][],
+    ][] = [
+      ["a file whose name climbs out", (blob) => [["100644", "../evil", blob]]],
+      ["a folder called ..", (_, tree) => [["40000", "..", tree]]],
+      ["a .git folder", (_, tree) => [["40000", ".git", tree]]],
+      ["a .GIT folder", (_, tree) => [["40000", ".GIT", tree]]],
+      ["an absolute name", (blob) => [["100644", "/tmp/evil", blob]]],
+      [
+        "a link and a folder of one name",
+        (blob, tree) => [
+          ["120000", "x", blob],
+          ["40000", "x", tree],
+        ],
+      ],
+    ];
+    for (const [title, make] of crafted) {
+      it(`refuses ${title}`, async () => {
+        await repo.commit({ Dockerfile: "FROM scratch\n" });
+        const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
+        const inner = await writeTree(repo, [["100644", "inner", blob]]);
+        const sha = await commitTree(
+          repo,
+          await writeTree(repo, [["100644", "Dockerfile", blob], ...make(blob, inner)]),
+        );
+        await mirror.sync(repo.source, never);
+        await assert.rejects(drain(sha), { code: "context-bad-name" });
+      });
+    }
+
+    it("refuses a few objects that stand for billions of files, in little time", async () => {
+      await repo.commit({ Dockerfile: "FROM scratch\n" });
+      const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
+      let [mode, object] = ["100644", blob];
+      for (let level = 0; level < 10; level += 1) {
+        object = await writeTree(
+          repo,
+          Array.from("abcdefghij", (name) => [mode, name, object]),
+        );
+        mode = "40000";
+      }
+      const sha = await commitTree(
+        repo,
+        await writeTree(repo, [
+          ["100644", "Dockerfile", blob],
+          ["40000", "bomb", object],
+        ]),
+      );
+      await mirror.sync(repo.source, never);
+      const start = performance.now();
+      await assert.rejects(drain(sha), { code: "context-too-many-entries" });
+      await checkTree(mirror, sha, ORDER);
+      assert.ok(performance.now() - start < 10_000);
+    });
+
+    it("goes on serving others while it reads a hostile .dockerignore", async () => {
+      const files = Object.fromEntries(
+        Array.from({ length: 300 }, (_, index) => [`${"a".repeat(60)}/${index}${"a".repeat(60)}`, ""]),
+      );
+      const sha = await repo.commit({
+        Dockerfile: "FROM scratch\n",
+        ".dockerignore": `${"*a".repeat(30)}b\n`.repeat(900),
+        ...files,
+      });
+      await mirror.sync(repo.source, never);
+      let longest = 0;
+      let last = performance.now();
+      const beat = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 5);
+      const stop = AbortSignal.timeout(3_000);
+      await openContext(mirror, sha, ORDER, testRun(stop)).then(
+        (stream) => stream.destroy(),
+        () => {},
+      );
+      clearInterval(beat);
+      assert.ok(longest < 1_500, `the process was held up for ${longest} ms`);
+    });
+  });
+
+  describe("on credentials", () => {
+    const token = "s3cr3t-t0ken-0123456789";
+    const authorization = `Basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`;
+    const secrets = [token, authorization.slice(6), Buffer.from(token).toString("base64")];
+
+    it("find none in the list of processes while a slow host is read, though it gets them", async () => {
+      await repo.commit({ a: "1" });
+      let posts = 0;
+      world.proxy.fault = ({ method }) => {
+        posts += method === "POST" ? 1 : 0;
+        return posts === 3 ? { delay: 1_500 } : undefined;
+      };
+      const stop = new AbortController();
+      const sync = mirror.sync({ ...repo.source, authorization }, stop.signal);
+      await until("git fetches", () => posts === 3);
+      const lines = await commandLines();
+      assert.ok(
+        lines.some((line) => line.includes(repo.source.url)),
+        "the fetch is seen at all",
+      );
+      for (const secret of secrets)
+        assert.deepEqual(
+          lines.filter((line) => line.includes(secret)),
+          [],
+        );
+      await sync;
+      assert.equal(world.proxy.passed.at(-1)?.headers.authorization, authorization);
+      const kept = await grep(mirror.path, secrets);
+      assert.deepEqual(kept, [], "nothing of it stays in the mirror");
+    });
+
+    it("find none in an error, even where the host echoes them", async () => {
+      for (const status of [400, 401, 403, 404, 429, 500]) {
+        world.proxy.fault = ({ headers }) => ({
+          status,
+          headers: { "content-type": "text/plain" },
+          body: `You sent ${headers.authorization} ${token}\n`,
+        });
+        await assert.rejects(mirror.sync({ ...repo.source, authorization }, never), (error) => {
+          const all = inspect(error, { depth: 10, showHidden: true });
+          for (const secret of secrets) assert.ok(!all.includes(secret), all);
+          return true;
+        });
+      }
+    });
+
+    it("cannot draw them to another host by a redirect", async () => {
+      const sink = createServer((_, response) => response.end());
+      let visits = 0;
+      sink.on("request", () => {
+        visits += 1;
+      });
+      sink.listen(0, "127.0.0.1");
+      await once(sink, "listening");
+      const address = sink.address();
+      const port = typeof address === "object" ? address?.port : 0;
+      try {
+        for (const status of [301, 302, 307, 308]) {
+          world.proxy.fault = ({ url }) => ({ status, headers: { location: `http://127.0.0.1:${port}${url}` } });
+          await assert.rejects(mirror.sync({ ...repo.source, authorization }, never), { code: "git-redirected" });
+        }
+        assert.equal(visits, 0);
+      } finally {
+        sink.close();
+      }
+    });
+
+    it("cannot smuggle a header in by a line break", async () => {
+      await repo.commit({ a: "1" });
+      await assert.rejects(
+        mirror.sync({ ...repo.source, authorization: `${authorization}\r\nX-Evil: 1` }, never),
+        (error: Error) => {
+          assert.ok(!inspect(error).includes(token));
+          return "code" in error && error.code === "bad-credential";
+        },
+      );
+      assert.ok(world.proxy.passed.every(({ headers }) => headers["x-evil"] === undefined));
+    });
+  });
+});
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function read(stream: AsyncIterable<Buffer>): Promise<void> {
+  for await (const _ of stream);
+}
+
+/** A tree of exactly these entries, which `git mktree` would refuse. */
+async function writeTree(repo: WorkTree, entries: [mode: string, name: string, object: string][]): Promise<string> {
+  const file = join(repo.path, ".git", "crafted-tree");
+  await writeFile(
+    file,
+    Buffer.concat(
+      entries.flatMap(([mode, name, object]) => [Buffer.from(`${mode} ${name}\0`), Buffer.from(object, "hex")]),
+    ),
+  );
+  return repo.git(["hash-object", "-t", "tree", "-w", "--literally", file]);
+}
+
+async function commitTree(repo: WorkTree, tree: string): Promise<string> {
+  const sha = await repo.git(["commit-tree", "-m", "Crafted", tree]);
+  await repo.git(["update-ref", "refs/heads/main", sha]);
+  await repo.push();
+  return sha;
+}
+
+async function commandLines(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "")));
+}
+
+async function grep(root: string, words: string[]): Promise<string[]> {
+  const names = await readdir(root, { recursive: true });
+  const hits = await Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(join(root, name), "latin1").catch(() => "");
+      return words.some((word) => text.includes(word)) ? name : null;
+    }),
+  );
+  return hits.filter((name) => name !== null);
+}
