@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import {
+  countUnsent,
+  drop,
+  dueOutbox,
+  markFailed,
+  markSent,
+  outboxOf,
+  queueNotice,
+  queueStatus,
+} from "../../../src/ledger/outbox.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+
+const say = (ledger: Ledger, state: string, context = "deliverd/api", sha = SHA) =>
+  ledger.transaction((tx) => queueStatus(tx, { repoId: REPO, sha, deliveryId: null, payload: { context, state } }));
+
+/** The one thing that is owed. */
+async function owed(ledger: Ledger) {
+  const rows = await dueOutbox(ledger, 10);
+  assert.equal(rows.length, 1);
+  const [row] = rows;
+  assert.ok(row);
+  return row;
+}
+
+describe("The outbox", () => {
+  eachLedger((_name, open) => {
+    it("keeps only the newest status of a context", async () => {
+      const ledger = await withRepo(await open());
+      await say(ledger, "pending");
+      await say(ledger, "success", "Deliverd/API");
+      assert.deepEqual((await owed(ledger)).payload, { context: "Deliverd/API", state: "success" });
+      await say(ledger, "pending", "deliverd/web");
+      await say(ledger, "pending", "deliverd/api", OTHER_SHA);
+      assert.equal(await countUnsent(ledger), 3);
+      assert.equal((await outboxOf(ledger, REPO, SHA)).length, 2);
+    });
+
+    it("owes nothing for saying the same again, and a new word for saying another", async () => {
+      const ledger = await withRepo(await open());
+      await say(ledger, "pending");
+      const first = await owed(ledger);
+      assert.equal(await markSent(ledger, first.id, first.revision), true);
+      await say(ledger, "pending");
+      assert.deepEqual(await dueOutbox(ledger, 10), []);
+      await say(ledger, "success");
+      const second = await owed(ledger);
+      assert.deepEqual([second.id, second.revision, second.attempts], [first.id, 2, 0]);
+    });
+
+    it("still owes what was queued while the word before it was on its way", async () => {
+      const ledger = await withRepo(await open());
+      await say(ledger, "pending");
+      const sent = await owed(ledger);
+      await say(ledger, "success");
+      assert.equal(await markSent(ledger, sent.id, sent.revision), false);
+      assert.equal(await markFailed(ledger, sent.id, sent.revision, "503", 60_000), false);
+      assert.equal(await drop(ledger, sent.id, sent.revision, "422"), false);
+      assert.deepEqual((await owed(ledger)).payload, { context: "deliverd/api", state: "success" });
+    });
+
+    it("waits before it tries again, but not with another word", async () => {
+      const ledger = await withRepo(await open());
+      await say(ledger, "pending");
+      const row = await owed(ledger);
+      assert.equal(await markFailed(ledger, row.id, row.revision, "503", 60_000), true);
+      assert.deepEqual(await dueOutbox(ledger, 10), []);
+      const [kept] = await outboxOf(ledger, REPO, SHA);
+      assert.deepEqual([kept?.attempts, kept?.error, kept?.state], [1, "503", "unsent"]);
+      await say(ledger, "success");
+      assert.deepEqual([(await owed(ledger)).attempts, (await owed(ledger)).error], [0, null]);
+    });
+
+    it("drops what will never be taken", async () => {
+      const ledger = await withRepo(await open());
+      await say(ledger, "pending");
+      const row = await owed(ledger);
+      assert.equal(await drop(ledger, row.id, row.revision, "422"), true);
+      assert.equal(await countUnsent(ledger), 0);
+      assert.equal((await outboxOf(ledger, REPO, SHA))[0]?.state, "dropped");
+    });
+
+    it("owes a notice once, however often it is queued, also after it was sent", async () => {
+      const ledger = await withRepo(await open());
+      const queue = () =>
+        ledger.transaction((tx) =>
+          queueNotice(tx, { id: "notice-1", repoId: REPO, sha: SHA, deliveryId: null, payload: { n: 1 } }),
+        );
+      await queue();
+      await queue();
+      const row = await owed(ledger);
+      assert.deepEqual([row.kind, row.payload], ["notice", { n: 1 }]);
+      await markSent(ledger, row.id, row.revision);
+      await queue();
+      assert.deepEqual(await dueOutbox(ledger, 10), []);
+    });
+
+    it("owes nothing of a transaction that failed", async () => {
+      const ledger = await withRepo(await open());
+      const failed = ledger.transaction(async (tx) => {
+        await queueStatus(tx, { repoId: REPO, sha: SHA, deliveryId: null, payload: { context: "deliverd" } });
+        throw new Error("no");
+      });
+      await assert.rejects(failed, /^Error: no$/);
+      assert.equal(await countUnsent(ledger), 0);
+    });
+  });
+});

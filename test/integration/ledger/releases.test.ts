@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { Refused, TransientError } from "../../../src/delivery/errors.ts";
+import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
+import { claim } from "../../../src/ledger/leases.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { locationOf, locationsOf, locationsOfRelease, noteLocation, ownName } from "../../../src/ledger/names.ts";
+import {
+  addReleaseVersion,
+  findRelease,
+  getRelease,
+  listReleases,
+  type NewRelease,
+  recordRelease,
+  releasesOfDelivery,
+  versionsOfArtifact,
+} from "../../../src/ledger/releases.ts";
+import { noteRepos } from "../../../src/ledger/repos.ts";
+import { claimVersion, versionsOf } from "../../../src/ledger/versions.ts";
+import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+
+const ONE = `sha256:${"1".repeat(64)}`;
+const TWO = `sha256:${"2".repeat(64)}`;
+
+async function delivery(ledger: Ledger, sha = SHA, repoId = REPO): Promise<{ deliveryId: string; fence: number }> {
+  const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
+  const { id } = await ensureDelivery(ledger, repoId, sha, facts);
+  const lease = await claim(ledger, id, "w", 60_000);
+  assert.ok(lease);
+  return { deliveryId: id, fence: lease.fence };
+}
+
+const about = (
+  sha: string,
+  work: { deliveryId: string; fence: number },
+  more: Partial<NewRelease> = {},
+): NewRelease => ({
+  ...{ repoId: REPO, sha, artifact: "api", kind: "image", versions: ["1.0.0"], tagged: ["1.0.0"], digest: ONE },
+  ...{ mediaType: "m", size: 1, ref: "refs/heads/main", committedAt: 5, metadata: { bases: [] } },
+  ...work,
+  ...more,
+});
+
+describe("A version", () => {
+  eachLedger((_name, open) => {
+    it("belongs to the first commit that claims it, of however many that try at once", async () => {
+      const first = await withRepo(await open());
+      const ledgers = [first, ...(await Promise.all([open(), open(), open()]))];
+      const shas = ledgers.map((_, i) => String(i).repeat(40));
+      const claims = await Promise.all(ledgers.map((ledger, i) => claimVersion(ledger, REPO, "1.2.3", shas[i] ?? "")));
+      const winners = shas.filter((_, i) => claims[i]?.ok);
+      assert.equal(winners.length, 1);
+      for (const claimed of claims) if (!claimed.ok) assert.equal(claimed.belongsTo, winners[0]);
+      assert.deepEqual(await claimVersion(first, REPO, "1.2.3", winners[0] ?? ""), { ok: true });
+      assert.deepEqual(await versionsOf(first, REPO, winners[0] ?? ""), ["1.2.3"]);
+    });
+  });
+});
+
+describe("A name in a registry", () => {
+  eachLedger((_name, open) => {
+    it("belongs to the repo that published it first", async () => {
+      const ledger = await withRepo(await open());
+      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: "github:2", name: "web" }]));
+      assert.deepEqual(await ownName(ledger, "hub", "acme/api", REPO), { ok: true });
+      assert.deepEqual(await ownName(ledger, "hub", "acme/api", REPO), { ok: true });
+      assert.deepEqual(await ownName(ledger, "hub", "acme/api", "github:2"), { ok: false, belongsTo: REPO });
+      assert.deepEqual(await ownName(ledger, "ecr", "acme/api", "github:2"), { ok: true });
+    });
+
+    it("moves if it is a moving one, and stays what it was first if it is immutable", async () => {
+      const ledger = await withRepo(await open());
+      const { deliveryId } = await delivery(ledger);
+      const on = { deliveryId, artifact: "api", repoId: REPO, url: "u", pull: "p" };
+      const main = { registry: "hub", repository: "acme/api", tag: "main", immutable: false };
+      const version = { ...main, tag: "1.0.0", immutable: true };
+      assert.equal(await noteLocation(ledger, { ...main, ...on, digest: ONE }), true);
+      assert.equal(await noteLocation(ledger, { ...main, ...on, digest: TWO }), true);
+      assert.equal((await locationOf(ledger, main))?.digest, TWO);
+      assert.equal(await noteLocation(ledger, { ...version, ...on, digest: ONE }), true);
+      assert.equal(await noteLocation(ledger, { ...version, ...on, digest: ONE }), true);
+      assert.equal(await noteLocation(ledger, { ...version, ...on, digest: TWO }), false);
+      assert.equal((await locationOf(ledger, version))?.digest, ONE);
+      assert.deepEqual(
+        (await locationsOf(ledger, deliveryId)).map(({ tag, immutable }) => [tag, immutable]),
+        [
+          ["1.0.0", true],
+          ["main", false],
+        ],
+      );
+      const tags = async (digest: string) =>
+        (await locationsOfRelease(ledger, { repoId: REPO, artifact: "api", digest })).map((location) => location.tag);
+      assert.deepEqual([await tags(ONE), await tags(TWO)], [["1.0.0"], ["main"]]);
+    });
+  });
+});
+
+describe("A release", () => {
+  eachLedger((_name, open) => {
+    const record = (ledger: Ledger, release: NewRelease) => ledger.transaction((tx) => recordRelease(tx, release));
+
+    it("is recorded once under an id that every process would give it; again, it only gains versions", async () => {
+      const ledger = await withRepo(await open());
+      const work = await delivery(ledger);
+      const first = await record(ledger, about(SHA, work));
+      const again = await record(await open(), about(SHA, work, { versions: ["1.0.0", "1.0.1"], digest: TWO }));
+      assert.deepEqual(again, { ...first, versions: ["1.0.0", "1.0.1"] });
+      assert.deepEqual(first.metadata, { bases: [] });
+      assert.deepEqual(await releasesOfDelivery(ledger, work.deliveryId), [again]);
+      assert.equal(await getRelease(ledger, "none"), null);
+    });
+
+    it("is not recorded under a stale fence", async () => {
+      const ledger = await withRepo(await open());
+      const { deliveryId, fence } = await delivery(ledger);
+      await assert.rejects(
+        record(ledger, about(SHA, { deliveryId, fence: fence - 1 })),
+        (error) => error instanceof TransientError && error.code === "lease-lost",
+      );
+      assert.deepEqual(await releasesOfDelivery(ledger, deliveryId), []);
+    });
+
+    it("is not recorded at all where another release bears its version", async () => {
+      const ledger = await withRepo(await open());
+      const first = await record(ledger, about(SHA, await delivery(ledger)));
+      const other = await delivery(ledger, OTHER_SHA);
+      await assert.rejects(
+        record(ledger, about(OTHER_SHA, other)),
+        (error) => error instanceof Refused && error.code === "version-taken",
+      );
+      assert.deepEqual(await releasesOfDelivery(ledger, other.deliveryId), []);
+      assert.deepEqual(await addReleaseVersion(ledger, first.id, { version: "2.0.0", tagged: true }), { ok: true });
+      const { id } = await record(ledger, about(OTHER_SHA, other, { versions: ["1.1.0"] }));
+      assert.deepEqual(await addReleaseVersion(ledger, id, { version: "2.0.0", tagged: true }), {
+        ok: false,
+        belongsTo: SHA,
+      });
+    });
+
+    it("has a variant beside it where the bytes hold the version", async () => {
+      const ledger = await withRepo(await open());
+      const work = await delivery(ledger);
+      const first = await record(ledger, about(SHA, work));
+      const second = await record(ledger, about(SHA, work, { variant: "1.1.0", versions: ["1.1.0"], digest: TWO }));
+      assert.notEqual(first.id, second.id);
+      assert.equal((await listReleases(ledger, { sha: SHA, limit: 10 })).items.length, 2);
+    });
+
+    it("is found by artifact and version, in every repo that has one", async () => {
+      const ledger = await withRepo(await open());
+      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: "github:2", name: "web" }]));
+      const mine = await record(
+        ledger,
+        about(SHA, await delivery(ledger), { versions: ["1.0.1-1.gaaaaaaa", "1.0.1"], tagged: ["1.0.1"] }),
+      );
+      const theirs = await record(
+        ledger,
+        about(SHA, await delivery(ledger, SHA, "github:2"), { repoId: "github:2", versions: ["1.0.1"], tagged: [] }),
+      );
+      const ids = async (version: string, repoId?: string) =>
+        (await findRelease(ledger, "api", version, repoId)).map((release) => release.id);
+      assert.deepEqual(await ids("1.0.1"), [mine.id, theirs.id]);
+      assert.deepEqual(await ids("1.0.1", "github:2"), [theirs.id]);
+      assert.deepEqual(await ids("9.9.9"), []);
+      const versions = await versionsOfArtifact(ledger, "api", REPO);
+      assert.deepEqual(versions.map(({ version, tagged, sha }) => [version, tagged, sha]).sort(), [
+        ["1.0.1", true, SHA],
+        ["1.0.1-1.gaaaaaaa", false, SHA],
+      ]);
+    });
+
+    it("is listed newest first, page by page, by repo, artifact, sha and ref", async () => {
+      const ledger = await withRepo(await open());
+      const shas = Array.from({ length: 5 }, (_, i) => String(i).repeat(40));
+      for (const [i, sha] of shas.entries()) {
+        const { id } = await record(
+          ledger,
+          about(sha, await delivery(ledger, sha), { versions: [`1.0.${i}`], ref: `refs/heads/${i % 2}` }),
+        );
+        await ledger.db
+          .updateTable("releases")
+          .set({ releasedAt: 1_000 + Math.min(i, 3) })
+          .where("id", "=", id)
+          .execute();
+      }
+      const first = await listReleases(ledger, { repoId: REPO, artifact: "api", limit: 2 });
+      const second = await listReleases(ledger, { repoId: REPO, artifact: "api", limit: 2, cursor: first.next });
+      const third = await listReleases(ledger, { repoId: REPO, artifact: "api", limit: 2, cursor: second.next });
+      const all = [...first.items, ...second.items, ...third.items].map((release) => release.sha);
+      assert.equal(third.next, null);
+      assert.deepEqual(all.toSorted(), shas);
+      assert.deepEqual(all.slice(2), shas.slice(0, 3).toReversed());
+      assert.equal((await listReleases(ledger, { ref: "refs/heads/1", limit: 10 })).items.length, 2);
+      assert.equal((await listReleases(ledger, { artifact: "web", limit: 10 })).items.length, 0);
+    });
+  });
+});
