@@ -1,0 +1,114 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { freePort, type Server, startServer, tempDir, until } from "./process.ts";
+
+const BIN = fileURLToPath(new URL("../../dist/src/cli/index.js", import.meta.url));
+
+/** A deliverd of its own process, as a user runs it: from the build, with a configuration file. */
+export interface Deliverd {
+  url: string;
+  dataDir: string;
+  adminToken: string;
+  /** Where it reads its configuration. */
+  configFile: string;
+  /** Everything it has printed, over all its lives. */
+  output(): string;
+  /** Of the life that runs now. */
+  pid(): number;
+  /** Asks the API as its administrator. */
+  api<T>(path: string, init?: RequestInit): Promise<T>;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** SIGKILL; nothing is cleaned up. */
+  kill(): Promise<void>;
+  /** Starts a new process on the same data directory. */
+  restart(): Promise<void>;
+  /** SIGTERM. @returns the exit code */
+  stop(): Promise<number | null>;
+  /** Stops it, and removes its data directory. */
+  remove(): Promise<void>;
+}
+
+export interface DeliverdOptions {
+  /** The configuration file, without `port`, `dataDir` and `adminToken`. */
+  config: Record<string, unknown>;
+  env?: Record<string, string>;
+  command?: "start" | "receiver" | "worker";
+}
+
+export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd> {
+  const dir = await tempDir();
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const adminToken = "admin-canary-0123456789";
+  const dataDir = join(dir.path, "data");
+  const configFile = join(dir.path, "deliverd.yml");
+  const command = options.command ?? "start";
+  const ports = command === "worker" ? { workerPort: port } : { port };
+  await writeFile(configFile, stringify({ publicUrl: url, dataDir, adminToken, ...ports, ...options.config }), {
+    mode: 0o600,
+  });
+  const past: string[] = [];
+  const launch = () =>
+    startServer(
+      process.execPath,
+      [BIN, command, "--config", configFile],
+      async () => {
+        const answer = await fetch(`${url}/healthz`);
+        if (!answer.ok) throw new Error(`healthz ${answer.status}`);
+      },
+      { env: { PATH: process.env.PATH, ...options.env } },
+    );
+  let server: Server = await launch();
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${adminToken}`, ...init.headers } });
+  const deliverd: Deliverd = {
+    url,
+    dataDir,
+    adminToken,
+    configFile,
+    output: () => past.join("") + server.output(),
+    pid: () => server.child.pid ?? 0,
+    fetch: ask,
+    async api(path, init) {
+      const response = await ask(path, init);
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+      return (await response.json()) as never;
+    },
+    kill: () => server.stop("SIGKILL"),
+    async restart() {
+      past.push(server.output());
+      server = await launch();
+    },
+    async stop() {
+      await server.stop("SIGTERM");
+      return server.child.exitCode;
+    },
+    async remove() {
+      await deliverd.stop();
+      await endRedis(dataDir);
+      await dir.remove();
+    },
+  };
+  return deliverd;
+}
+
+/** A deliverd that was killed leaves its redis-server behind for the next one: here there is no next one. */
+async function endRedis(dataDir: string): Promise<void> {
+  const pid = Number(await readFile(join(dataDir, "redis", "redis.pid"), "utf8").catch(() => ""));
+  if (!(pid > 1)) return;
+  try {
+    process.kill(pid, "SIGTERM");
+    await until("redis-server is gone", () => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  } catch {
+    // It was gone already.
+  }
+}
