@@ -33,8 +33,8 @@ export interface Deliverd {
 export interface DeliverdOptions {
   /** The configuration file, without `port`, `dataDir` and `adminToken`. */
   config: Record<string, unknown>;
-  env?: Record<string, string>;
-  command?: "start" | "receiver" | "worker";
+  env?: Record<string, string> | undefined;
+  command?: "start" | "receiver" | "worker" | undefined;
 }
 
 export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd> {

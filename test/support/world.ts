@@ -77,7 +77,7 @@ export async function startWorld(
       repos: ["acme/*"],
       ...options.config,
     };
-    const deliverd = await open(startDeliverd({ ...options, config }), (one) => one.remove());
+    const deliverd = await open(startDeliverd({ env: options.env, command: options.command, config }), (one) => one.remove());
     github.sendHooksTo(`${deliverd.url}/webhooks/github`, WEBHOOK_SECRET);
     return {
       engine,
