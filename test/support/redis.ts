@@ -1,5 +1,4 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { Redis } from "ioredis";
 import { freePort, type Server, startServer, tempDir } from "./process.ts";
 
