@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
 import { ConfigError, TransientError } from "../../../src/delivery/errors.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
-import { getRepo, noteRepos } from "../../../src/ledger/repos.ts";
+import { getRepo, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
 import { now } from "../../../src/ledger/sql.ts";
 import { acmeApi, eachLedger, REPO, sharedPostgres } from "../../support/ledgers.ts";
 import { freePort, tempDir, until } from "../../support/process.ts";
@@ -50,6 +51,33 @@ describe("The ledger", () => {
       });
       end();
       await later;
+    });
+
+    it("waits for another's write without a word, and then sees what it wrote", async () => {
+      const [ledger, other] = [await open(), await open()];
+      await ledger.transaction((tx) => noteRepos(tx, [acmeApi]));
+      let end = () => {};
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      let written = () => {};
+      const begun = new Promise<void>((resolve) => {
+        written = resolve;
+      });
+      const writing = other.transaction(async (tx) => {
+        await setDefaultBranch(tx, REPO, "theirs");
+        written();
+        await ended;
+      });
+      await begun;
+      const waiting = setDefaultBranch(ledger, REPO, "ours");
+      await delay(60);
+      end();
+      await Promise.all([writing, waiting]);
+      assert.equal((await getRepo(ledger, REPO))?.defaultBranch, "ours");
+      await setDefaultBranch(other, REPO, "theirs again");
+      assert.equal((await getRepo(ledger, REPO))?.defaultBranch, "theirs again", "no snapshot was kept");
+      await setDefaultBranch(ledger, REPO, "ours again");
     });
 
     it("tells the store's time in whole milliseconds", async () => {
