@@ -25,10 +25,10 @@ export type Installation = "buildkit" | "classic";
  */
 export function connectEngine(options: { socket?: string | undefined; env: NodeJS.ProcessEnv }): Dockerode {
   const { socket, env } = options;
-  if (socket) return new Dockerode({ socketPath: socket });
+  if (socket) return bySocket(socket);
   const address = env.DOCKER_HOST ?? "unix:///var/run/docker.sock";
   const unix = /^unix:\/\/(\/.+)$/.exec(address)?.[1];
-  if (unix) return new Dockerode({ socketPath: unix });
+  if (unix) return bySocket(unix);
   const [, host, port] = /^tcp:\/\/\[?([A-Za-z0-9.:-]+?)\]?:(\d+)$/.exec(address) ?? [];
   if (host && port && !env.DOCKER_TLS_VERIFY) return new Dockerode({ host, port: Number(port), protocol: "http" });
   throw new ConfigError(
@@ -36,6 +36,11 @@ export function connectEngine(options: { socket?: string | undefined; env: NodeJ
     `DOCKER_HOST is "${address}": expected unix:///path/to/docker.sock or tcp://host:port without TLS. ` +
       "For an engine elsewhere, forward its socket (ssh -L) and set docker.socket.",
   );
+}
+
+/** docker-modem would else prefer a TCP address in the process's own DOCKER_HOST. */
+function bySocket(socketPath: string): Dockerode {
+  return new Dockerode({ socketPath, host: undefined, port: undefined, protocol: "http" });
 }
 
 /** @throws what the connection throws where no engine answers */

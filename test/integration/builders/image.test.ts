@@ -1,6 +1,29 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { engineFacts } from "../../../src/builders/engine.ts";
+import { type Engine, startEngine } from "../../support/engine.ts";
 import { orderOf, readFrozen, shellImage, startYard, treeOf, type Yard } from "../../support/image-builds.ts";
+import { until } from "../../support/process.ts";
 import { testRun } from "../../support/run.ts";
+
+describe("an engine", function () {
+  this.timeout(30_000);
+  let engine: Engine;
+  before(async () => {
+    engine = await startEngine({ own: true });
+  });
+  after(() => engine.stop());
+
+  it("tells what it can do", async () => {
+    const { version, apiVersion, ...facts } = await engineFacts(engine.docker);
+    assert.match(version, /^\d+\.\d+/);
+    assert.match(apiVersion, /^\d+\.\d+$/);
+    const platform = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
+    assert.deepEqual(facts, { platform, buildkit: true, bridge: false, honoursLimits: true });
+  });
+});
 
 for (const installation of ["buildkit", "classic"] as const) {
   describe(`the image builder (${installation})`, function () {
@@ -96,6 +119,32 @@ for (const installation of ["buildkit", "classic"] as const) {
         [shellImage],
       );
       assert.equal((await readFrozen(yard.store, frozen.digest)).layers.length, 1);
+    });
+
+    it("pulls a base once for several builds that want it at once", async () => {
+      const asked: string[] = [];
+      const waiting: (() => void)[] = [];
+      const server = createServer((request, response) => {
+        asked.push(`${request.method} ${request.url}`);
+        if (request.url === "/v2/") response.end("{}");
+        else waiting.push(() => response.writeHead(404).end());
+      });
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const runs = [testRun(), testRun(), testRun(), testRun()];
+      const builder = yard.builder({ installation });
+      const builds = Promise.allSettled(
+        runs.map((run) => builder.build(orderOf({ Dockerfile: `FROM 127.0.0.1:${port}/base:1\n` }), run)),
+      );
+      await until("all of them pull", () => waiting.length > 0 && runs.every((run) => /Pulling/.test(run.text())));
+      const before = asked.filter((each) => each.includes("/manifests/")).length;
+      server.on("request", () => waiting.shift()?.());
+      for (const answer of waiting.splice(0)) answer();
+      for (const result of await builds) assert.equal(result.status, "rejected");
+      server.close();
+      server.closeAllConnections();
+      assert.equal(before, 1, String(asked));
     });
 
     it("refuses several platforms, which one engine cannot build", async () => {

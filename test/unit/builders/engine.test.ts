@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { chooseInstallation, connectEngine } from "../../../src/builders/engine.ts";
+import { Shared } from "../../../src/builders/image/shared.ts";
+import { ConfigError } from "../../../src/delivery/errors.ts";
+
+/** What docker-modem made of it; its types do not tell. */
+function reached(options: Parameters<typeof connectEngine>[0]) {
+  const { socketPath, host, port, protocol } = connectEngine(options).modem as unknown as Record<string, unknown>;
+  return { socketPath, host, port, protocol };
+}
+const nowhere = { host: undefined, port: undefined, protocol: "http" };
+
+describe("the connection to the engine", () => {
+  it("takes the configured socket before DOCKER_HOST", () => {
+    const env = { DOCKER_HOST: "tcp://127.0.0.1:2375" };
+    // docker-modem reads the process's own environment besides what it is told.
+    process.env.DOCKER_HOST = env.DOCKER_HOST;
+    try {
+      assert.deepEqual(reached({ socket: "/run/one.sock", env }), { ...nowhere, socketPath: "/run/one.sock" });
+    } finally {
+      delete process.env.DOCKER_HOST;
+    }
+  });
+
+  it("takes a socket or a TCP address from DOCKER_HOST, else Docker's own socket", () => {
+    assert.deepEqual(reached({ env: { DOCKER_HOST: "unix:///run/d.sock" } }), {
+      ...nowhere,
+      socketPath: "/run/d.sock",
+    });
+    assert.deepEqual(reached({ env: {} }), { ...nowhere, socketPath: "/var/run/docker.sock" });
+    const { host, port, protocol } = reached({ env: { DOCKER_HOST: "tcp://127.0.0.1:2375" } });
+    assert.deepEqual([host, port, protocol], ["127.0.0.1", 2375, "http"]);
+  });
+
+  it("refuses what it does not understand, with the remedy", () => {
+    for (const DOCKER_HOST of ["ssh://host", "nonsense", "tcp://host", "unix://"])
+      assert.throws(
+        () => connectEngine({ env: { DOCKER_HOST } }),
+        (error) => error instanceof ConfigError && /DOCKER_HOST is ".*": expected unix:/.test(error.message),
+      );
+    assert.throws(() => connectEngine({ env: { DOCKER_HOST: "tcp://h:2376", DOCKER_TLS_VERIFY: "1" } }), ConfigError);
+  });
+});
+
+describe("an installation's builder", () => {
+  const facts = {
+    version: "20.10.24",
+    apiVersion: "1.41",
+    platform: "linux/amd64",
+    buildkit: true,
+    bridge: true,
+    honoursLimits: true,
+  };
+  it("is BuildKit, unless limits are set or the engine lacks it", () => {
+    const none = { memoryBytes: null, cpus: null };
+    assert.equal(chooseInstallation(facts, none).installation, "buildkit");
+    assert.equal(chooseInstallation(facts, { memoryBytes: 0, cpus: 0 }).installation, "buildkit");
+    assert.equal(chooseInstallation(facts, { ...none, cpus: 2 }).installation, "classic");
+    assert.equal(chooseInstallation(facts, { ...none, memoryBytes: 1e9 }).installation, "classic");
+    assert.equal(chooseInstallation({ ...facts, buildkit: false }, none).installation, "classic");
+  });
+});
+
+describe("work that several wait for", () => {
+  const never = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
+  it("is done once, and anew after its end", async () => {
+    const shared = new Shared<number>();
+    let count = 0;
+    const work = async () => ++count;
+    const { signal } = new AbortController();
+    assert.deepEqual(await Promise.all([shared.join("a", signal, work), shared.join("a", signal, work)]), [1, 1]);
+    assert.equal(await shared.join("a", signal, work), 2);
+  });
+
+  it("goes on when one leaves, and is stopped when the last does", async () => {
+    const shared = new Shared<never>();
+    const [one, other] = [new AbortController(), new AbortController()];
+    let stopped = false;
+    const begin = (signal: AbortSignal) => {
+      signal.addEventListener("abort", () => {
+        stopped = true;
+      });
+      return never(signal);
+    };
+    const waits = [shared.join("a", one.signal, begin), shared.join("a", other.signal, begin)];
+    one.abort(new Error("one left"));
+    await assert.rejects(waits[0] ?? assert.fail(), /one left/);
+    assert.equal(stopped, false);
+    other.abort(new Error("other left"));
+    await assert.rejects(waits[1] ?? assert.fail(), /other left/);
+    assert.equal(stopped, true);
+  });
+});
