@@ -45,16 +45,7 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
   const folder = checkPath(order.contextDir);
   const base = folder === "" ? "" : `${folder}/`;
   const entries = new Map([...tree].filter(([path]) => path.startsWith(base)));
-  const ignoreFile = [`${checkPath(order.dockerfile)}.dockerignore`, `${base}.dockerignore`].find((path) =>
-    tree.has(path),
-  );
-  const sent = await choose(
-    mirror,
-    sha,
-    entries,
-    { base, ignoreFile, dockerfile: checkPath(order.dockerfile) },
-    run.signal,
-  );
+  const sent = await choose(mirror, sha, { tree, entries, base, dockerfile: checkPath(order.dockerfile) }, run.signal);
 
   const bytes = [...sent].reduce((sum, path) => sum + bytesInTar(entries.get(path)), 0);
   if (bytes > order.maxBytes) throw tooLarge(sha, order.maxBytes, bytes, biggest(entries, sent));
@@ -68,23 +59,20 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
 }
 
 interface Choice {
+  tree: Map<string, TreeEntry>;
+  /** Those of the tree that are in the context. */
+  entries: Map<string, TreeEntry>;
   base: string;
   dockerfile: string;
-  ignoreFile: string | undefined;
 }
 
 /** The paths that are sent: what is not ignored, what the build needs by name, and the folders above either. */
-async function choose(
-  mirror: Mirror,
-  sha: Sha,
-  entries: Map<string, TreeEntry>,
-  choice: Choice,
-  signal: AbortSignal,
-): Promise<Set<string>> {
-  const { base, dockerfile, ignoreFile } = choice;
-  const text = ignoreFile === undefined ? null : await mirror.readFile(sha, ignoreFile, IGNORE_FILE_MAX);
-  const ignore = new Dockerignore(text ?? "", ignoreFile ?? "");
-  if (ignore.isEmpty) return new Set(entries.keys());
+async function choose(mirror: Mirror, sha: Sha, choice: Choice, signal: AbortSignal): Promise<Set<string>> {
+  const { tree, entries, base, dockerfile } = choice;
+  const ignoreFile = [`${dockerfile}.dockerignore`, `${base}.dockerignore`].find((path) => tree.has(path));
+  if (ignoreFile === undefined) return new Set(entries.keys());
+  const text = await mirror.readFile(sha, ignoreFile, IGNORE_FILE_MAX);
+  const ignore = new Dockerignore(text ?? "", ignoreFile);
 
   const sent = new Set<string>();
   const pause = pauses(signal);

@@ -27,10 +27,6 @@ export class Dockerignore {
       .flatMap((line, index) => readLine(line, `${file}, line ${index + 1}`));
   }
 
-  get isEmpty(): boolean {
-    return this.#rules.length === 0;
-  }
-
   ignores(path: string, isFolder: boolean): boolean {
     const above = this.#folders.get(posix.dirname(path));
     const matched = this.#rules.map((rule, index) => above?.[index] === true || rule.matches(path));

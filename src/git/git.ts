@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Readable, Transform } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import { ConfigError, TransientError } from "../delivery/errors.ts";
 
 /** How one git process is to run. */
@@ -75,13 +74,19 @@ const OUTPUT_KEPT = 64 * 1024 * 1024;
 /** Runs git to its end. @throws GitFailed, TransientError("git-timeout"), the signal's reason. */
 export async function git(args: string[], call: GitCall): Promise<{ exitCode: number; stdout: Buffer }> {
   const { stdout, ended } = startGit(args, call);
-  let size = 0;
-  stdout.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > OUTPUT_KEPT) stdout.destroy(new Error(`git ${args[0]} printed more than ${OUTPUT_KEPT} bytes`));
-  });
-  const [bytes, exitCode] = await Promise.all([buffer(stdout), ended]);
+  const [bytes, exitCode] = await Promise.all([collect(stdout), ended]);
   return { exitCode, stdout: bytes };
+}
+
+async function collect(stdout: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > OUTPUT_KEPT) throw new Error(`git printed more than ${OUTPUT_KEPT} bytes`);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** The same, for those that only want to read: what git printed, as text. */
@@ -123,7 +128,7 @@ function startGit(args: string[], call: GitCall): { stdout: Readable; ended: Pro
       return exitCode;
     } catch (error) {
       throw isMissing(error)
-        ? new ConfigError("git-missing", "The program git was not found: install git 2.36 or newer.")
+        ? new ConfigError("git-missing", "The program git was not found: install git 2.39 or newer.")
         : error;
     } finally {
       clearTimeout(limit);

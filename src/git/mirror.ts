@@ -9,7 +9,7 @@ import { makeBare, removeLeftovers } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
 import { type GitCall, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
-import { checkPath, checkRef, checkSha } from "./names.ts";
+import { checkPath, checkRef, checkSha, toPathspec } from "./names.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, type Refs } from "./sync.ts";
 import { parseTree, type TreeEntry } from "./tree.ts";
@@ -225,7 +225,7 @@ export class Mirror {
    * it, a leading `!` leaves out). True where a commit is gone: unknown is not unchanged. @throws UserError("bad-glob").
    */
   async changed(fromSha: Sha, toSha: Sha, globs: string[]): Promise<boolean> {
-    const paths = globs.map(pathspec);
+    const paths = globs.map(toPathspec);
     if (!(await this.has(fromSha)) || !(await this.has(toSha))) return true;
     // git matches, not our own process: a hostile pattern costs it time, and it has a limit.
     const call = { ...(await this.#call()), answers: [0, 1], globs: true };
@@ -296,11 +296,4 @@ function gone(sha: Sha): UserError {
     "commit-gone",
     `The commit ${sha} is not in the repository (any more): was it replaced by a forced push?`,
   );
-}
-
-function pathspec(glob: string): string {
-  if (/[{}]/.test(glob))
-    throw new UserError("bad-glob", `Braces are not understood in ${JSON.stringify(glob)}: write one glob for each.`);
-  const [magic, rest] = glob.startsWith("!") ? ["exclude,glob", glob.slice(1)] : ["glob", glob];
-  return `:(top,${magic})${checkPath(rest)}`;
 }

@@ -42,6 +42,14 @@ export function checkPath(path: string): string {
   return plain === "." ? "" : plain;
 }
 
+/** A glob of the pipeline as git's own. @throws UserError("bad-glob"): braces would match nothing, and nothing would ever seem changed. */
+export function toPathspec(glob: string): string {
+  if (/[{}]/.test(glob))
+    throw new UserError("bad-glob", `Braces are not understood in ${shown(glob)}: write one glob for each.`);
+  const [magic, rest] = glob.startsWith("!") ? ["exclude,glob", glob.slice(1)] : ["glob", glob];
+  return `:(top,${magic})${checkPath(rest)}`;
+}
+
 /**
  * Demands an http(s) URL without credentials in it, for they would show in the list of processes.
  * @throws UserError("bad-clone-url"); the message leaves out what might be a password.

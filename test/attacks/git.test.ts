@@ -223,89 +223,6 @@ describe("Attacks by way of git", () => {
     assert.equal(await mirror.readFile(sha, "up/passwd", 10_000), null);
   });
 
-  describe("with a tree that no git would write", () => {
-    const crafted: [
-      title: string,
-      make: (blob: string, tree: string) => [mode: string, name: string, object: string][],
-    ][] = [
-      ["a file whose name climbs out", (blob) => [["100644", "../evil", blob]]],
-      ["a folder called ..", (_, tree) => [["40000", "..", tree]]],
-      ["a .git folder", (_, tree) => [["40000", ".git", tree]]],
-      ["a .GIT folder", (_, tree) => [["40000", ".GIT", tree]]],
-      ["an absolute name", (blob) => [["100644", "/tmp/evil", blob]]],
-      [
-        "a link and a folder of one name",
-        (blob, tree) => [
-          ["120000", "x", blob],
-          ["40000", "x", tree],
-        ],
-      ],
-    ];
-    for (const [title, make] of crafted) {
-      it(`refuses ${title}`, async () => {
-        await repo.commit({ Dockerfile: "FROM scratch\n" });
-        const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
-        const inner = await writeTree(repo, [["100644", "inner", blob]]);
-        const sha = await commitTree(
-          repo,
-          await writeTree(repo, [["100644", "Dockerfile", blob], ...make(blob, inner)]),
-        );
-        await mirror.sync(repo.source, never);
-        await assert.rejects(drain(sha), { code: "context-bad-name" });
-      });
-    }
-
-    it("refuses a few objects that stand for billions of files, in little time", async () => {
-      await repo.commit({ Dockerfile: "FROM scratch\n" });
-      const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
-      let [mode, object] = ["100644", blob];
-      for (let level = 0; level < 10; level += 1) {
-        object = await writeTree(
-          repo,
-          Array.from("abcdefghij", (name) => [mode, name, object]),
-        );
-        mode = "40000";
-      }
-      const sha = await commitTree(
-        repo,
-        await writeTree(repo, [
-          ["100644", "Dockerfile", blob],
-          ["40000", "bomb", object],
-        ]),
-      );
-      await mirror.sync(repo.source, never);
-      const start = performance.now();
-      await assert.rejects(drain(sha), { code: "context-too-many-entries" });
-      await checkTree(mirror, sha, ORDER);
-      assert.ok(performance.now() - start < 10_000);
-    });
-
-    it("goes on serving others while it reads a hostile .dockerignore", async () => {
-      const files = Object.fromEntries(
-        Array.from({ length: 300 }, (_, index) => [`${"a".repeat(60)}/${index}${"a".repeat(60)}`, ""]),
-      );
-      const sha = await repo.commit({
-        Dockerfile: "FROM scratch\n",
-        ".dockerignore": `${"*a".repeat(30)}b\n`.repeat(900),
-        ...files,
-      });
-      await mirror.sync(repo.source, never);
-      let longest = 0;
-      let last = performance.now();
-      const beat = setInterval(() => {
-        longest = Math.max(longest, performance.now() - last);
-        last = performance.now();
-      }, 5);
-      const stop = AbortSignal.timeout(3_000);
-      await openContext(mirror, sha, ORDER, testRun(stop)).then(
-        (stream) => stream.destroy(),
-        () => {},
-      );
-      clearInterval(beat);
-      assert.ok(longest < 1_500, `the process was held up for ${longest} ms`);
-    });
-  });
-
   describe("on credentials", () => {
     const token = "s3cr3t-t0ken-0123456789";
     const authorization = `Basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`;
@@ -396,25 +313,6 @@ async function exists(path: string): Promise<boolean> {
 
 async function read(stream: AsyncIterable<Buffer>): Promise<void> {
   for await (const _ of stream);
-}
-
-/** A tree of exactly these entries, which `git mktree` would refuse. */
-async function writeTree(repo: WorkTree, entries: [mode: string, name: string, object: string][]): Promise<string> {
-  const file = join(repo.path, ".git", "crafted-tree");
-  await writeFile(
-    file,
-    Buffer.concat(
-      entries.flatMap(([mode, name, object]) => [Buffer.from(`${mode} ${name}\0`), Buffer.from(object, "hex")]),
-    ),
-  );
-  return repo.git(["hash-object", "-t", "tree", "-w", "--literally", file]);
-}
-
-async function commitTree(repo: WorkTree, tree: string): Promise<string> {
-  const sha = await repo.git(["commit-tree", "-m", "Crafted", tree]);
-  await repo.git(["update-ref", "refs/heads/main", sha]);
-  await repo.push();
-  return sha;
 }
 
 async function commandLines(): Promise<string[]> {
