@@ -121,6 +121,17 @@ describe("The ledger", () => {
       await ledger.close();
     });
 
+    it("leaves timers and sockets their turn in a loop over queries", async () => {
+      const ledger = await openLedger({ dataDir: directory.path });
+      let turns = 0;
+      const timer = setInterval(() => turns++, 1);
+      const end = performance.now() + 200;
+      while (performance.now() < end) await ledger.ping();
+      clearInterval(timer);
+      assert.ok(turns > 3, `${turns} turns in 200 ms`);
+      await ledger.close();
+    });
+
     it("is unavailable while the disk is full, writes nothing by halves, and goes on when there is room", async () => {
       const ledger = await openLedger({ dataDir: directory.path });
       const pages =
