@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { z } from "zod";
 import { DEFAULT_GATE, DEFAULT_TAGS } from "../delivery/plan.ts";
 import type { Gate, PipelineArtifact } from "../delivery/types.ts";
-import { duration, globs, strict, text } from "./scalars.ts";
+import { duration, formBy, globs, strict, text } from "./scalars.ts";
 
 /** A path inside the commit's tree; parsed to its shortest form. */
 const treePath = text
@@ -15,7 +15,9 @@ const treePath = text
   )
   .transform((path) => posix.normalize(path).replace(/(?<=.)\/$/, ""));
 
-const template = text
+const template = z
+  .string({ error: "the template of a name in the registry, such as acme/api" })
+  .min(1, { error: "the template of a name in the registry, such as acme/api" })
   .max(256, { error: "at most 256 characters" })
   .regex(/^[^\s\p{Cc}]+$/u, { error: "a template without spaces, such as {version}" });
 
@@ -84,16 +86,17 @@ const artifact = z.discriminatedUnion(
     madeByCommands("file"),
     madeByCommands("ami"),
   ],
-  { error: () => `kind: ${KINDS.join(", ")}` },
+  { error: formBy("kind", KINDS) },
 );
 
+const CI = "none, or a map of required, settle, timeout";
 const ci = z
   .union(
     [
-      z.literal("none"),
+      z.literal("none", { error: CI }),
       strict({ required: globs.default([]), settle: duration.prefault("5s"), timeout: duration.prefault("6h") }),
     ],
-    { error: "none, or a map of required, settle, timeout" },
+    { error: CI },
   )
   .transform((value): Gate => (value === "none" ? { ...DEFAULT_GATE, ci: "none" } : { ci: "required", ...value }));
 

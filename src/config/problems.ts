@@ -34,14 +34,19 @@ export function problemsOf(error: z.ZodError, written: unknown, file: Pick<YamlF
     });
 }
 
+/** As many problems as a person reads at once. */
+const MAX_SHOWN = 20;
+
 /** One line a problem: `<file>:<line>: <key>: <what was found>; expected <what, and how>`. */
 export function describe(file: string, problems: Problem[]): string {
-  return problems
-    .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  const sorted = problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const more = sorted.length > MAX_SHOWN ? [`and ${sorted.length - MAX_SHOWN} more problems`] : [];
+  const shown = sorted
+    .slice(0, MAX_SHOWN)
     .map(({ line, key, text }) =>
       [line === null ? file : `${file}:${line}`, key, text].filter((part) => part !== "").join(": "),
-    )
-    .join("\n");
+    );
+  return [...shown, ...more].join("\n");
 }
 
 /** Says of what zod has no message of ours for what was expected. */

@@ -106,6 +106,15 @@ export function oneOf<const T extends readonly [string, ...string[]]>(...words: 
   });
 }
 
+/** The message of a map whose form goes by one of its keys: which words that key can hold. */
+export function formBy(key: string, words: readonly string[]) {
+  return ({ code, input }: { code?: string; input?: unknown }): string => {
+    if (code === "invalid_type") return `a map with its ${key}`;
+    const word: unknown = typeof input === "object" && input !== null ? Reflect.get(input, key) : undefined;
+    return `one of ${words.join(", ")}${typeof word === "string" ? didYouMean(word, words) : ""}`;
+  };
+}
+
 /** Globs of branches, tags, paths or checks: short, so that a hostile file cannot make matching slow. */
 export const globs = z
   .array(text.max(256, { error: "a name or glob of at most 256 characters" }), {

@@ -1,6 +1,19 @@
 import { z } from "zod";
 import { didYouMean } from "../delivery/nearest.ts";
-import { duration, globs, oneOf, orNull, secret, serviceUrl, size, strict, text, webUrl, whole } from "./scalars.ts";
+import {
+  duration,
+  formBy,
+  globs,
+  oneOf,
+  orNull,
+  secret,
+  serviceUrl,
+  size,
+  strict,
+  text,
+  webUrl,
+  whole,
+} from "./scalars.ts";
 
 const key = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
   error: "a key of letters, digits and . _ -, beginning with a letter or digit",
@@ -60,7 +73,7 @@ const TYPE_NAMES = registryTypes.map((one) => one.shape.type.value);
 
 const registry = z
   .discriminatedUnion("type", registryTypes, {
-    error: ({ input }) => `a map whose type is one of ${TYPE_NAMES.join(", ")}${nearType(input)}`,
+    error: formBy("type", TYPE_NAMES),
   })
   .superRefine((value, context) => {
     if ("username" in value && (value.username === null) !== (value.password === null)) {
@@ -71,11 +84,6 @@ const registry = z
       });
     }
   });
-
-function nearType(input: unknown): string {
-  const type: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "type") : undefined;
-  return typeof type === "string" ? didYouMean(type, TYPE_NAMES) : "";
-}
 
 const notice = strict({
   type: oneOf("webhook"),
@@ -156,6 +164,8 @@ export const serverSchema = strict({
   workers: strict({ slots: whole(1, 64).prefault(2) }).prefault({}),
   prepare: oneOf("eager", "onGreen").default("eager"),
 }).superRefine((config, context) => {
+  // zod comes here with half-checked values too, where what was wrong is not of the gravest kind.
+  if (context.issues.length > 0) return;
   const known = Object.keys(config.registries);
   for (const [index, entry] of config.repos.entries()) {
     for (const [place, name] of (entry.registries ?? []).entries()) {

@@ -1,4 +1,14 @@
-import { type Document, isCollection, isMap, isPair, LineCounter, parseDocument, type YAMLError } from "yaml";
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isPair,
+  Lexer,
+  LineCounter,
+  Parser,
+  parseDocument,
+  type YAMLError,
+} from "yaml";
 
 export type Path = readonly PropertyKey[];
 
@@ -26,6 +36,7 @@ const MAX_ALIASES = 50;
 export function readYaml(text: string, maxBytes: number): YamlFile {
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) return broken(`the file has ${bytes} bytes; at most ${maxBytes} are read`);
+  if (nestsDeeper(text, MAX_DEPTH * 2)) return broken(`lists and maps are nested more than ${MAX_DEPTH} deep`);
   const lines = new LineCounter();
   try {
     const document = parseDocument(text, {
@@ -36,20 +47,20 @@ export function readYaml(text: string, maxBytes: number): YamlFile {
       merge: false,
       resolveKnownTags: false,
       uniqueKeys: false,
-      logLevel: "silent",
+      // "silent" would also keep silent about a second document.
+      logLevel: "error",
     });
     const problems: Problem[] = [...document.errors, ...document.warnings].map((error) => ({
       line: lines.linePos(error.pos[0]).line,
       key: "",
       text: explain(error),
     }));
-    problems.push(...repeatedKeys(document, lines));
+    problems.push(...badKeys(document, lines));
     if (problems.length > 0) return { data: null, problems, lineOf: () => null };
     const data: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
     if (isDeeper(data, MAX_DEPTH)) return broken(`lists and maps are nested more than ${MAX_DEPTH} deep`);
     return { data, problems, lineOf: (path) => lineOf(document, lines, path) };
   } catch (error) {
-    if (error instanceof RangeError) return broken("lists and maps are nested too deeply");
     // The yaml package says so of an alias without its anchor and of too many aliases, naming the alias.
     if (error instanceof ReferenceError) {
       return broken(
@@ -62,6 +73,19 @@ export function readYaml(text: string, maxBytes: number): YamlFile {
 
 function broken(text: string): YamlFile {
   return { data: null, problems: [{ line: null, key: "", text }], lineOf: () => null };
+}
+
+/**
+ * Asked before anything is composed: that step calls itself for every level, and 30,000 open brackets (30 kB) made V8 run
+ * out of stack inside a regular expression, which ends the process where no catch can help. This step keeps its own stack.
+ */
+function nestsDeeper(text: string, depth: number): boolean {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length > depth) return true;
+  }
+  return false;
 }
 
 /** The yaml package's own messages quote the file, and what they quote may be a secret. */
@@ -79,8 +103,8 @@ function explain(error: YAMLError): string {
   return known[error.code] ?? `no valid YAML here (${error.code.toLowerCase().replaceAll("_", " ")})`;
 }
 
-/** Own, because the yaml package compares each key with all others: minutes for a hostile file. */
-function repeatedKeys(document: Document, lines: LineCounter): Problem[] {
+/** Keys that stand twice (the yaml package would compare each key with all others), and the one that means harm. */
+function badKeys(document: Document, lines: LineCounter): Problem[] {
   const problems: Problem[] = [];
   const open: unknown[] = [document.contents];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
@@ -93,6 +117,8 @@ function repeatedKeys(document: Document, lines: LineCounter): Problem[] {
       }
       open.push(item.key, item.value);
       const key = keyText(item.key);
+      if (key === "__proto__")
+        problems.push({ line: startLine(item.key, lines), key, text: "no key here may be called so" });
       if (seen.has(key)) problems.push({ line: startLine(item.key, lines), key, text: "this key stands here twice" });
       seen.add(key);
     }

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parsePipeline } from "../../../src/config/pipeline.ts";
+import { UserError } from "../../../src/delivery/errors.ts";
+
+const ARTIFACTS = "artifacts: [{ name: api, kind: image, publish: [{ to: hub, as: acme/api }] }]";
+const minimal = (...lines: string[]) => ["version: 1", ARTIFACTS, ...lines].join("\n");
+/** An image with further keys, on the third line. */
+const image = (keys: string) =>
+  `version: 1\nartifacts:\n  - { name: api, kind: image, publish: [{ to: hub, as: acme/api }], ${keys} }`;
+
+function problems(text: string): string[] {
+  try {
+    parsePipeline(text);
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error));
+    assert.equal(error.code, "bad-pipeline");
+    return error.message.split("\n");
+  }
+  return assert.fail("no problem was found");
+}
+
+describe("a pipeline file", () => {
+  it("needs a version and one artifact", () => {
+    assert.deepEqual(parsePipeline(minimal()), {
+      on: null,
+      gate: { ci: "required", required: [], settle: 5_000, timeout: 21_600_000 },
+      supersede: false,
+      artifacts: [
+        {
+          name: "api",
+          kind: "image",
+          dockerfile: "Dockerfile",
+          context: ".",
+          paths: [],
+          platforms: [],
+          args: {},
+          build: null,
+          files: null,
+          publish: [{ to: "hub", as: "acme/api", tags: ["{version}", "{branch}", "sha-{shortSha}"] }],
+        },
+      ],
+    });
+  });
+
+  it("has every kind of artifact, whatever this version can build", () => {
+    for (const kind of ["jar", "npm", "wheel", "file", "ami"]) {
+      const [artifact] = parsePipeline(
+        `version: 1\nartifacts: [{ name: a, kind: ${kind}, build: { image: x, run: [y] }, files: "*.z", publish: [{ to: b }] }]`,
+      ).artifacts;
+      assert.equal(artifact?.kind, kind);
+      assert.deepEqual(artifact?.publish, [{ to: "b", as: null, tags: [] }]);
+      assert.deepEqual(artifact?.build, { image: "x", run: ["y"] });
+    }
+  });
+
+  it("asks for no CI, or for some", () => {
+    assert.equal(parsePipeline(minimal("ci: none")).gate.ci, "none");
+    assert.deepEqual(parsePipeline(minimal('ci: { required: ["test*"], settle: 1m }')).gate, {
+      ci: "required",
+      required: ["test*"],
+      settle: 60_000,
+      timeout: 21_600_000,
+    });
+  });
+
+  it("watches only what `on` says where it says anything", () => {
+    assert.deepEqual(parsePipeline(minimal("on: { branches: [main] }")).on, { branches: ["main"], tags: [] });
+  });
+
+  it("takes build arguments as YAML writes them", () => {
+    const [artifact] = parsePipeline(image("args: { A: 1, B: true, C: x }")).artifacts;
+    assert.deepEqual(artifact?.args, { A: "1", B: "true", C: "x" });
+  });
+
+  it("gives paths in their shortest form", () => {
+    const [artifact] = parsePipeline(image("dockerfile: ./a/../b//Dockerfile, context: b/")).artifacts;
+    assert.deepEqual([artifact?.dockerfile, artifact?.context], ["b/Dockerfile", "b"]);
+  });
+
+  it("is named in messages as it is asked for", () => {
+    assert.throws(
+      () => parsePipeline("", "acme/api/.deliverd.yml"),
+      /^UserError: acme\/api\/\.deliverd\.yml: empty; expected a map/,
+    );
+  });
+
+  const outside = "expected a path inside the repo, relative to its root, with / between folders";
+  const wrong: [title: string, text: string, ...expected: string[]][] = [
+    ["another version", `version: 2\n${ARTIFACTS}`, "1: version: found 2; expected 1, the only version there is"],
+    [
+      "no artifact",
+      "version: 1\nartifacts: []",
+      "2: artifacts: found an empty list; expected a list of at least one artifact",
+    ],
+    [
+      "an unknown key",
+      minimal("superseed: true"),
+      '3: superseed: "superseed" is no key here (did you mean "supersede"?); known are version, on, ci, supersede, artifacts',
+    ],
+    [
+      "an unknown key of an artifact",
+      image("dockerfil: x"),
+      '3: artifacts[0].dockerfil: "dockerfil" is no key here (did you mean "dockerfile"?); known are name, kind, dockerfile, context, paths, platforms, args, publish',
+    ],
+    [
+      "an unknown kind",
+      "version: 1\nartifacts:\n  - name: a\n    kind: imagee",
+      '4: artifacts[0].kind: found "imagee"; expected one of image, jar, npm, wheel, file, ami (did you mean "image"?)',
+    ],
+    [
+      "an image without a name in the registry",
+      "version: 1\nartifacts: [{ name: a, kind: image, publish: [{ to: hub }] }]",
+      "2: artifacts[0].publish[0].as: left out; expected the template of a name in the registry, such as acme/api",
+    ],
+    [
+      "a Dockerfile outside the repo",
+      image("dockerfile: ../Dockerfile"),
+      `3: artifacts[0].dockerfile: found "../Dockerfile"; ${outside}`,
+    ],
+    [
+      "a Dockerfile outside it by a detour",
+      image("dockerfile: a/../../b"),
+      `3: artifacts[0].dockerfile: found "a/../../b"; ${outside}`,
+    ],
+    ["an absolute context", image("context: /etc"), `3: artifacts[0].context: found "/etc"; ${outside}`],
+    [
+      "control characters in a path",
+      image('context: "a\\0b"'),
+      `3: artifacts[0].context: found "a\\u0000b"; ${outside}`,
+    ],
+    [
+      "two artifacts of one name",
+      `version: 1\nartifacts:\n  - &a { name: a, kind: image, publish: [{ to: b, as: c }] }\n  - *a`,
+      "2: artifacts: found a list; expected artifacts of different names",
+    ],
+    [
+      "a build argument that deliverd sets",
+      image("args: { DELIVERD_VERSION: x }"),
+      '3: artifacts[0].args.DELIVERD_VERSION: found "x"; expected the name of a build argument; DELIVERD_… and SOURCE_DATE_EPOCH are set by deliverd itself',
+    ],
+    [
+      "an `on` that watches nothing",
+      minimal("on: { branches: [] }"),
+      "3: on: found a map; expected at least one branch or tag; leave `on` out for the default branch and v* tags",
+    ],
+    ["a mistyped ci", minimal("ci: nnoe"), '3: ci: found "nnoe"; expected none, or a map of required, settle, timeout'],
+    [
+      "a mistyped key under ci",
+      minimal("ci:\n  setle: 5s"),
+      '4: ci.setle: "setle" is no key here (did you mean "settle"?); known are required, settle, timeout',
+    ],
+    ["a list for a map", "- a", "1: found a list; expected a map of version, on, ci, supersede, artifacts"],
+  ];
+  for (const [title, text, ...expected] of wrong) {
+    it(`is refused with ${title}`, () => {
+      assert.deepEqual(
+        problems(text),
+        expected.map((line) => `.deliverd.yml:${line}`),
+      );
+    });
+  }
+});
+
+describe("a pipeline file that means harm", () => {
+  it("is not read beyond 64 kB", () => {
+    assert.match(problems(`#${"x".repeat(65_536)}`)[0] ?? "", /the file has 65537 bytes; at most 65536 are read/);
+  });
+
+  it("cannot multiply itself by aliases", () => {
+    const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]"];
+    for (let i = 1; i < 9; i++) {
+      const [last, next] = [String.fromCharCode(96 + i), String.fromCharCode(97 + i)];
+      bomb.push(`${next}: &${next} [${Array(9).fill(`*${last}`).join(",")}]`);
+    }
+    assert.match(problems(bomb.join("\n"))[0] ?? "", /more than 50/);
+  });
+
+  it("cannot hold itself", () => {
+    assert.match(problems("version: &a [*a]")[0] ?? "", /nested|alias|expected/);
+  });
+
+  it("may not use merge keys, tags, a YAML 1.1 header or several documents", () => {
+    assert.match(problems(`x: &x { a: 1 }\n<<: *x\n${minimal()}`).join("\n"), /"<<" is no key here/);
+    assert.match(problems(`%YAML 1.1\n---\nx: &x { a: 1 }\n<<: *x\n${minimal()}`).join("\n"), /"<<" is no key here/);
+    assert.match(problems(minimal("on: !!set { a }")).join("\n"), /tags \(!name\) mean nothing here/);
+    assert.match(problems(minimal("---", "a: 1")).join("\n"), /one file holds one document/);
+  });
+
+  it("does not reach the prototype of things", () => {
+    assert.match(
+      problems(minimal("__proto__: { polluted: true }")).join("\n"),
+      /:3: __proto__: no key here may be called so/,
+    );
+    assert.match(problems(image("args: { __proto__: x }")).join("\n"), /__proto__/);
+    assert.equal(Reflect.get({}, "polluted"), undefined);
+  });
+
+  for (const [title, text] of [
+    ["nests 30,000 lists", "[".repeat(30_000)],
+    ["nests 30,000 closed lists", "[".repeat(30_000) + "]".repeat(30_000)],
+    ["nests maps by indentation", Array.from({ length: 300 }, (_, i) => `${" ".repeat(i)}a:`).join("\n")],
+    ["has 10,000 keys", Array.from({ length: 10_000 }, (_, i) => `k${i}:`).join("\n")],
+    ["has 10,000 anchors", `a: [${Array.from({ length: 8_000 }, (_, i) => `&a${i}`).join(",")}]`],
+    ["has 10,000 documents", "---\n".repeat(16_000)],
+    ["has one very long key", `${"k".repeat(60_000)}: 1`],
+    ["is full of quotes", "'\"".repeat(30_000)],
+  ] as const) {
+    it(`is answered within two seconds when it ${title}`, () => {
+      const started = performance.now();
+      const [first] = problems(text);
+      assert.ok(performance.now() - started < 2_000, `${performance.now() - started} ms`);
+      assert.ok((first ?? "").length < 1_000);
+    });
+  }
+
+  it("only ever ends in a pipeline or a UserError", () => {
+    const line = fc.constantFrom(
+      "version: 1",
+      ARTIFACTS,
+      "on:",
+      "  branches: [main]",
+      "ci: none",
+      "- a",
+      "? b",
+      "&x",
+      "*x",
+      "{",
+      "]",
+      "'",
+      "|",
+      "!t",
+      "%YAML 1.1",
+      "---",
+    );
+    fc.assert(
+      fc.property(fc.array(fc.oneof(line, fc.string({ unit: "grapheme" })), { maxLength: 8 }), (lines) => {
+        try {
+          parsePipeline(lines.join("\n"));
+        } catch (error) {
+          assert.ok(error instanceof UserError, String(error));
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
