@@ -9,8 +9,10 @@ import { ShuttingDown } from "./lease.ts";
 import { reconcileNames } from "./names.ts";
 import type { Station } from "./station.ts";
 import { sweep } from "./sweep.ts";
+import { Watch } from "./watch.ts";
 
 const SWEEP_EVERY = 10_000;
+const WATCH_EVERY = 15_000;
 const EVALUATIONS = 8;
 const NAMES = 2;
 
@@ -45,11 +47,25 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
   const sweepOnce = () => {
     sweeping = sweeping.then(() => sweep(station)).catch((error: unknown) => log.error("the sweep failed", { error }));
   };
+  const watch = new Watch(station);
+  let watching: Promise<void> = Promise.resolve();
+  let isWatching = false;
+  const watchOnce = () => {
+    if (isWatching) return;
+    isWatching = true;
+    watching = watch
+      .round()
+      .catch((error: unknown) => log.warn("the hosts could not be asked; the next round comes", { error }))
+      .finally(() => {
+        isWatching = false;
+      });
+  };
   sweepOnce();
-  const timer = setInterval(sweepOnce, SWEEP_EVERY);
+  watchOnce();
+  const timers = [setInterval(sweepOnce, SWEEP_EVERY), setInterval(watchOnce, WATCH_EVERY)];
   return {
     async stop(grace) {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       const closed = Promise.allSettled(consumers.map((consumer) => consumer.close()));
       const deadline = setTimeout(() => {
         for (const lease of running) lease.abort(new ShuttingDown("the worker is stopping"));
@@ -57,6 +73,7 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       await closed;
       clearTimeout(deadline);
       await sweeping;
+      await watching;
     },
   };
 }

@@ -1,6 +1,7 @@
+import { Refused } from "../src/delivery/errors.ts";
 import type { Repo, Sha } from "../src/delivery/types.ts";
 import type { Mirror } from "../src/git/mirror.ts";
-import type { KnownRepo } from "../src/ledger/repos.ts";
+import { noteRepos, type SeenRepo } from "../src/ledger/repos.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 
@@ -11,16 +12,35 @@ export interface Synced {
 }
 
 /** Brings the repo's mirror to what the host has now. @throws TransientError, Refused as Mirror.sync does. */
-export async function syncMirror(
-  station: Station,
-  known: Pick<KnownRepo, keyof Repo>,
-  signal: AbortSignal,
-): Promise<Synced> {
+export async function syncMirror(station: Station, known: SeenRepo, signal: AbortSignal): Promise<Synced> {
   const mirror = station.mirrors.open(known.id);
   // The host's API names the default branch in every hint; a mirror's HEAD serves where none has come yet.
   const named = { ...known, defaultBranch: known.defaultBranch ?? "main" };
   const source = await hostOf(station, named).cloneSource(named);
-  const synced = await mirror.sync(source, signal);
-  const defaultBranch = known.defaultBranch ?? synced.defaultBranch ?? "main";
-  return { repo: { ...known, defaultBranch }, mirror, refs: synced.shas };
+  try {
+    const synced = await mirror.sync(source, signal);
+    const defaultBranch = known.defaultBranch ?? synced.defaultBranch ?? "main";
+    return { repo: { ...known, defaultBranch }, mirror, refs: synced.shas };
+  } catch (error) {
+    if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
+    const renamed = await newName(station, named);
+    if (renamed === null) throw error;
+    return syncMirror(station, renamed, signal);
+  }
+}
+
+/** A repo that was renamed, and no webhook has told: the host's API knows it by its old name too. Null: it is not that. */
+async function newName(station: Station, repo: Repo): Promise<SeenRepo | null> {
+  const found = await hostOf(station, repo).findRepo(repo.owner, repo.name);
+  if (found === null || `${repo.host}:${found.hostId}` !== repo.id) return null;
+  if (found.owner === repo.owner && found.name === repo.name) return null;
+  const seen = {
+    id: repo.id,
+    host: repo.host,
+    owner: found.owner,
+    name: found.name,
+    defaultBranch: found.defaultBranch,
+  };
+  await station.ledger.transaction((tx) => noteRepos(tx, [seen]));
+  return seen;
 }

@@ -11,7 +11,7 @@ import { type GitCall, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, toPathspec } from "./names.ts";
 import { readRefs } from "./refs.ts";
-import { fetchInto, type Refs } from "./sync.ts";
+import { fetchInto, listRefs, type Refs } from "./sync.ts";
 import { parseTree, type TreeEntry } from "./tree.ts";
 
 const TAGS = "refs/tags/";
@@ -103,6 +103,14 @@ export class Mirror {
    */
   sync(source: CloneSource, signal: AbortSignal): Promise<Refs> {
     return this.#syncs.call(source, signal);
+  }
+
+  /**
+   * Branches and tags by full ref as the host lists them now, annotated tags as the tag object. Fetches nothing, so that a
+   * repo that nobody asked for costs one question. @throws as `sync` does.
+   */
+  peek(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
+    return listRefs(source, { signals: [signal, this.#closing], timeLimit: this.#readLimit });
   }
 
   /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */

@@ -30,6 +30,13 @@ const REFSPECS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 const CORRUPT =
   /object file .* is empty|missing object|loose object .* is corrupt|bad object|unable to read (?:tree|sha1 file)|invalid (?:sha1|object) pointer|bad pack header|inflate: /;
 
+/** Branches and tags by full ref as the host lists them now: annotated tags as the tag object. Needs no mirror. */
+export async function listRefs(source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Map<string, Sha>> {
+  checkUrl(source.url);
+  const there = await toldOfHost(source, () => listRemote(source.url, { ...call, config: credentials(source) }));
+  return there.raw;
+}
+
 /** Brings the bare repository at `path` to what the source has; one that is broken is made anew. For one caller at a time. */
 export async function fetchInto(path: string, source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Refs> {
   checkUrl(source.url);

@@ -44,6 +44,13 @@ export interface CloneSource {
   authorization: string | null;
 }
 
+/** API calls that the host still takes. */
+export interface Budget {
+  remaining: number;
+  /** ms since the epoch, by our clock: when it is whole again. */
+  resetsAt: number;
+}
+
 /** What deliverd says of one artifact (or, with no artifact, of the pipeline) on a commit. */
 export interface Report {
   /** `deliverd/<artifact>` or `deliverd`. */
@@ -59,6 +66,10 @@ export interface Host {
   readHints(request: RawWebhook): Promise<Reading>;
   /** The repo as the host knows it now, by its current name. Null: the host has no such repo, or does not show it to us. */
   findRepo(owner: string, name: string): Promise<HostRepo | null>;
+  /** The repos of an owner that the host shows us. Empty: no such owner, or none. @throws TransientError. */
+  listRepos(owner: string): Promise<HostRepo[]>;
+  /** What is left of the host's limit on API calls, by its last answer; null: it has not said. */
+  budget(): Budget | null;
   /**
    * The CI state at exactly that sha, our own contexts left out, judged by the gate. `branch` (short) lets the host say
    * which checks it requires there. `retryAt` (ms since the epoch): when to ask again though nothing is reported till then.

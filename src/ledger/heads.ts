@@ -41,3 +41,8 @@ export function headsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<(Head & {
     .orderBy("ref")
     .execute();
 }
+
+/** Every commit that a ref of the repo is known to have pointed to. */
+export function allHeads(ledger: Db, repoId: RepoId): Promise<Head[]> {
+  return ledger.db.selectFrom("heads").select(["ref", "sha"]).where("repoId", "=", repoId).execute();
+}

@@ -25,6 +25,8 @@ export interface HintTarget {
 
 /** The event of a hint that came from a person: whoever asks for one commit means that very commit. */
 export const ASKED = "asked";
+/** The event of a hint that the sweep left for itself: it found what no webhook told. */
+export const SWEPT = "sweep";
 
 /** Any number that no other advisory lock of this database uses. */
 const HINTS_LOCK = 7_306_001;

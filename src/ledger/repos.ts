@@ -17,6 +17,30 @@ export interface SeenRepo {
 
 export type KnownRepo = Selectable<Schema["repos"]>;
 
+/** Keeps repos that a host's list names, where they are new. They count as idle until a hint names them. */
+export async function noteListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
+  for (const some of chunks(repos)) {
+    const values = some.map((repo) => ({ ...repo, activeAt: 0, createdAt: now(tx) }));
+    await tx.db
+      .insertInto("repos")
+      .values(values)
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
+    const names = some.map(({ id, host, owner, name }) => ({
+      host,
+      fullName: `${owner}/${name}`.toLowerCase(),
+      repoId: id,
+    }));
+    await tx.db
+      .insertInto("repoNames")
+      .values(names)
+      .onConflict((conflict) =>
+        conflict.columns(["host", "fullName"]).doUpdateSet((eb) => ({ repoId: eb.ref("excluded.repoId") })),
+      )
+      .execute();
+  }
+}
+
 /** Keeps repos with the names they bear now; older names stay aliases until another repo bears them. */
 export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
   // One statement may touch a row only once: the last word counts. The order keeps concurrent writers from a deadlock.

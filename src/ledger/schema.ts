@@ -21,6 +21,8 @@ export interface Schema {
   releaseVersions: ReleaseVersionsTable;
   outbox: OutboxTable;
   logs: LogsTable;
+  duties: DutiesTable;
+  baselines: BaselinesTable;
 }
 
 interface ReposTable {
@@ -226,4 +228,17 @@ interface LogsTable {
   bytes: number;
   /** Base64 of gzip: text, since libsql takes no bytes. */
   chunk: string;
+}
+
+/** What one process at a time does for all, as long as its turn lasts. */
+interface DutiesTable {
+  name: string;
+  owner: string;
+  until: number;
+}
+
+/** Entries of `repos` whose repos were looked at once: their heads of that moment count as known. */
+interface BaselinesTable {
+  entry: string;
+  at: number;
 }

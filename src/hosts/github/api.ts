@@ -3,7 +3,9 @@ import { paginateRest } from "@octokit/plugin-paginate-rest";
 import { retry } from "@octokit/plugin-retry";
 import { throttling } from "@octokit/plugin-throttling";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
+import type { Budget } from "../host.ts";
 import { guardedFetch } from "./fetch.ts";
+import { createMeter } from "./meter.ts";
 
 /** GitHub has understood a request and says no: what that means is the caller's to say. */
 export class Declined extends Error {
@@ -24,6 +26,10 @@ export interface GitHubApi {
   /** Every page of a list. */
   list(route: string, parameters: Record<string, unknown>): Promise<unknown[]>;
   post(route: string, parameters: Record<string, unknown>): Promise<void>;
+  /** By the last answer; null before the first that told. */
+  budget(): Budget | null;
+  /** How far GitHub's clock is ahead of ours, in ms, by the last answer. */
+  clockAhead(): number;
 }
 
 export interface ApiOptions {
@@ -49,12 +55,13 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
       `hosts.${key}.token is empty or has spaces, line ends or other characters that no token has: check where it comes from.`,
     );
   }
+  const meter = createMeter();
   const octokit = new GitHub({
     ...(token === null ? {} : { auth: token }),
     baseUrl: apiUrl.replace(/\/+$/, ""),
     userAgent: "deliverd",
     log: { debug() {}, info() {}, warn() {}, error() {} },
-    request: { fetch: guardedFetch(apiUrl, timeout) },
+    request: { fetch: guardedFetch(apiUrl, timeout, meter.read) },
     throttle: { id: key, write: unpacedWrites, onRateLimit: () => {}, onSecondaryRateLimit: () => {} },
     // 429 says itself when to come again, which the plugin does not read.
     retry: { retries: 2, retryAfterBaseValue: retryBase, doNotRetry: [400, 401, 403, 404, 410, 422, 429, 451] },
@@ -73,6 +80,8 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
     post: async (route, parameters) => {
       await told(route, octokit.request(route, parameters));
     },
+    budget: meter.budget,
+    clockAhead: meter.clockAhead,
   };
 }
 

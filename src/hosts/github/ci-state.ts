@@ -24,5 +24,8 @@ export async function readCiState(
     readChecks(api, commit),
     asksHost ? readRequired(api, commit, branch) : null,
   ]);
-  return judge(checks, gate, { hostRequired, now });
+  // GitHub stamps its checks by its own clock: ours may be hours off.
+  const ahead = api.clockAhead();
+  const judged = judge(checks, gate, { hostRequired, now: now + ahead });
+  return { ...judged, retryAt: judged.retryAt === null ? null : judged.retryAt - ahead };
 }

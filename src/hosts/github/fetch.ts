@@ -4,9 +4,9 @@ const MAX_REDIRECTS = 3;
 
 /**
  * A fetch for one API, for octokit: the token goes to that origin alone, whatever a redirect or a `Link` header says; an
- * attempt ends after `timeout` ms; and only a whole answer counts, since octokit takes a cut one as an empty list.
+ * attempt ends after `timeout` ms; `onAnswer` sees the headers of each; and only a whole answer counts, since octokit takes a cut one as an empty list.
  */
-export function guardedFetch(apiUrl: string, timeout: number): typeof fetch {
+export function guardedFetch(apiUrl: string, timeout: number, onAnswer: (headers: Headers) => void): typeof fetch {
   const { origin } = new URL(apiUrl);
   const cache = entityCache();
 
@@ -28,6 +28,7 @@ export function guardedFetch(apiUrl: string, timeout: number): typeof fetch {
     const headers = new Headers(init.headers);
     if (known !== undefined) headers.set("if-none-match", known.etag);
     const answer = await follow(url, { ...init, headers, signal: AbortSignal.timeout(timeout) });
+    onAnswer(answer.headers);
     if (answer.status === 304 && known !== undefined) return known.response();
     const body = await answer.text();
     if (answer.status === 304 || answer.status === 409) throw new Error(`it answered ${answer.status}`);

@@ -17,3 +17,16 @@ async function askFor(api: GitHubApi, owner: string, name: string): Promise<unkn
     throw error;
   }
 }
+
+/** Every repo of an organisation, or of a user. @throws TransientError. */
+export async function listRepos(api: GitHubApi, owner: string): Promise<HostRepo[]> {
+  for (const route of ["GET /orgs/{owner}/repos", "GET /users/{owner}/repos"]) {
+    try {
+      return readAnswer("a list of repos", repository, await api.list(route, { owner }));
+    } catch (error) {
+      // Only the one of the two that fits answers; an owner that neither knows has no repos.
+      if (!(error instanceof Declined)) throw error;
+    }
+  }
+  return [];
+}

@@ -3,7 +3,7 @@ import type { Host } from "../host.ts";
 import { githubApi } from "./api.ts";
 import { readCiState } from "./ci-state.ts";
 import { cloneSourceOf } from "./clone.ts";
-import { findRepo } from "./find-repo.ts";
+import { findRepo, listRepos } from "./find-repo.ts";
 import { hintReader } from "./hints.ts";
 import { postStatus } from "./report.ts";
 
@@ -33,6 +33,8 @@ export function githubHost(options: GitHubHostOptions): Host {
   return {
     readHints: hintReader(options.webhookSecret),
     findRepo: (owner, name) => findRepo(api, owner, name),
+    listRepos: (owner) => listRepos(api, owner),
+    budget: () => api.budget(),
     ciState: (commit, gate, branch, now) => readCiState(api, { commit, gate, branch, now }),
     cloneSource: async (repo) => cloneSourceOf(options.cloneUrl, options.token, repo),
     report: (commit, report) => postStatus(api, commit, report),

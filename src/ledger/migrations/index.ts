@@ -1,7 +1,9 @@
 import type { Migration } from "kysely";
 import * as tables from "./0001-tables.ts";
+import * as sweep from "./0002-sweep.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
   "0001-tables": tables,
+  "0002-sweep": sweep,
 };

@@ -1,0 +1,37 @@
+import type { Db } from "./ledger.ts";
+import { fromNow, now } from "./sql.ts";
+
+/**
+ * Takes or keeps the turn at something that one process does for all. @param ttl ms by the store's clock, after which
+ * another may take it. @returns false: it is another's turn
+ */
+export async function holdDuty(ledger: Db, name: string, owner: string, ttl: number): Promise<boolean> {
+  const until = fromNow(ledger, ttl);
+  if (until === null) return false;
+  const row = await ledger.db
+    .insertInto("duties")
+    .values({ name, owner, until })
+    .onConflict((conflict) =>
+      conflict
+        .column("name")
+        .doUpdateSet((eb) => ({ owner: eb.ref("excluded.owner"), until: eb.ref("excluded.until") }))
+        .where((eb) => eb.or([eb("duties.owner", "=", owner), eb("duties.until", "<=", now(ledger))])),
+    )
+    .returning("owner")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Entries of `repos` that have been looked at once. */
+export async function baselinedEntries(ledger: Db): Promise<Set<string>> {
+  const rows = await ledger.db.selectFrom("baselines").select("entry").execute();
+  return new Set(rows.map((row) => row.entry));
+}
+
+export async function noteBaseline(ledger: Db, entry: string): Promise<void> {
+  await ledger.db
+    .insertInto("baselines")
+    .values({ entry, at: now(ledger) })
+    .onConflict((conflict) => conflict.column("entry").doNothing())
+    .execute();
+}
