@@ -1,18 +1,27 @@
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { git } from "./github/git.ts";
 import type { GitHubStandIn, HookDelivery, NewRepo, Repo } from "./github.ts";
 
 /** Paths to contents; null removes the file. */
-export type Files = Record<string, string | Buffer | null>;
+export type Files = Record<string, string | Buffer | { executable: string | Buffer } | null>;
 
-/** An image of one static program, so that no base has to be pulled. */
+/** An image of one static program that prints a greeting, so that no base has to be pulled. */
 export const greetingDockerfile = `FROM scratch
 COPY busybox /bin/busybox
 COPY greeting.txt /greeting.txt
 CMD ["/bin/busybox", "cat", "/greeting.txt"]
 `;
+
+/** What `greetingDockerfile` needs, with it. */
+export async function greetingFiles(): Promise<Files> {
+  return {
+    Dockerfile: greetingDockerfile,
+    "greeting.txt": "Hello from deliverd\n",
+    busybox: { executable: await readFile("/bin/busybox") },
+  };
+}
 
 /** A repo of the stand-in with a work tree beside it, as a developer has one. */
 export class SampleRepo {
@@ -41,14 +50,7 @@ export class SampleRepo {
 
   /** Writes the files, commits everything on the branch checked out, and gives the sha. Nothing is pushed yet. */
   async commit(files: Files = {}, message = "Change something"): Promise<string> {
-    for (const [path, content] of Object.entries(files)) {
-      const target = join(this.directory, path);
-      if (content === null) await rm(target, { recursive: true });
-      else {
-        await mkdir(dirname(target), { recursive: true });
-        await writeFile(target, content);
-      }
-    }
+    for (const [path, content] of Object.entries(files)) await this.#put(join(this.directory, path), content);
     await this.git("add", "--all");
     await this.git("commit", "--quiet", "--allow-empty", "--allow-empty-message", "--message", message);
     return this.head();
@@ -126,6 +128,17 @@ export class SampleRepo {
     return rm(this.directory, { recursive: true, force: true });
   }
 
+  async #put(path: string, content: Files[string]): Promise<void> {
+    if (content === null) {
+      await rm(path, { recursive: true });
+      return;
+    }
+    const isPlain = typeof content === "string" || Buffer.isBuffer(content);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, isPlain ? content : content.executable);
+    await chmod(path, isPlain ? 0o644 : 0o755);
+  }
+
   async #push(names: string[], options: string[]): Promise<HookDelivery[]> {
     const wanted = names.length > 0 ? names : [await this.git("symbolic-ref", "--short", "HEAD")];
     const refs = await Promise.all(wanted.map((name) => this.#fullRef(name)));
@@ -143,16 +156,12 @@ export class SampleRepo {
   }
 }
 
-/** A repo on the stand-in with a first commit in its work tree, not pushed. Without files, a Dockerfile that needs no base and prints a greeting. */
+/** A repo on the stand-in with a first commit in its work tree, not pushed. Files left out: those of `greetingFiles`. */
 export async function sampleRepo(github: GitHubStandIn, wanted: NewRepo & { files?: Files }): Promise<SampleRepo> {
   const { files, ...repo } = wanted;
   const directory = await mkdtemp(join(tmpdir(), "dd-sample-"));
   const sample = new SampleRepo(github, await github.createRepo(repo), directory);
   await sample.git("init", "--quiet", "--template=", `--initial-branch=${sample.repo.defaultBranch}`);
-  if (files === undefined) {
-    await copyFile("/bin/busybox", join(directory, "busybox"));
-    await chmod(join(directory, "busybox"), 0o755);
-  }
-  await sample.commit(files ?? { Dockerfile: greetingDockerfile, "greeting.txt": "Hello from deliverd\n" }, "Begin");
+  await sample.commit(files ?? (await greetingFiles()), "Begin");
   return sample;
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -7,9 +8,11 @@ import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
 import { git } from "../../support/github/git.ts";
 import { tempDir } from "../../support/process.ts";
+import { sampleRepo } from "../../support/sample-repo.ts";
 import { endScene, type Scene, startScene } from "./support.ts";
 
 describe("the git server", () => {
@@ -68,13 +71,19 @@ describe("the git server", () => {
     await scene.repo.reset(scene.sha);
     await scene.repo.forcePush();
     await git(work.path, ["init", "--quiet", "--bare", "."]);
-    const fetch = () => gitWith(asDaemon(), "fetch", "--quiet", "--depth=1", urlOf("acme/api"), gone);
+    const fetch = (protocol: number) =>
+      gitWith(
+        asDaemon(),
+        ...["-c", `protocol.version=${protocol}`, "fetch", "--quiet", "--depth=1", urlOf("acme/api"), gone],
+      );
 
-    await fetch();
-    assert.equal(await git(work.path, ["rev-parse", "FETCH_HEAD"]), gone);
+    for (const protocol of [0, 2]) {
+      await fetch(protocol);
+      assert.equal(await git(work.path, ["rev-parse", "FETCH_HEAD"]), gone);
+    }
 
     await scene.repo.expire();
-    await assert.rejects(fetch(), /not our ref|no such/i);
+    await assert.rejects(fetch(2), /not our ref|no such/i);
   });
 
   it("shows a stranger's fork as GitHub does: by id and as a pull request, in no branch", async () => {
@@ -119,6 +128,21 @@ describe("the git server", () => {
       assert.equal(scene.github.git.fetches(), 0);
     });
   }
+
+  it("serves the sample that prints a greeting, ready to run", async () => {
+    const sample = await sampleRepo(scene.github, { owner: "acme", name: "greeter" });
+    try {
+      await sample.push();
+      await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/greeter"), "clone");
+
+      const { stdout } = await promisify(execFile)("./busybox", ["cat", "greeting.txt"], {
+        cwd: join(work.path, "clone"),
+      });
+      assert.equal(stdout, "Hello from deliverd\n");
+    } finally {
+      await sample.remove();
+    }
+  });
 
   it("speaks the older protocols too", async () => {
     for (const version of [0, 1, 2]) {

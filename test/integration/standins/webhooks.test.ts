@@ -39,11 +39,12 @@ describe("the stand-in's webhooks", () => {
     scene.github.sendHooksTo(url, secret);
   });
   afterEach(async () => {
-    assert.deepEqual(scene.github.violations, []);
     await endScene(scene);
+    const gone = once(receiver, "close");
     receiver.close();
     receiver.closeAllConnections();
-    await once(receiver, "close");
+    await gone;
+    assert.deepEqual(scene.github.violations, []);
   });
 
   const events = () => received.map((one) => one.event);
