@@ -122,7 +122,7 @@ const address = text.regex(/^(?:\[[0-9a-fA-F:]+\]|[^\s:/@]+):\d{1,5}$/, {
 });
 
 const docker = strict({
-  socket: orNull(text.startsWith("/", { error: "the path of a unix socket, such as /var/run/docker.sock" })),
+  socket: orNull(text.regex(/^\//, { error: "the path of a unix socket, such as /var/run/docker.sock" })),
   intake: orNull(strict({ listen: address, advertise: address })),
   limits: strict({
     memory: orNull(size),

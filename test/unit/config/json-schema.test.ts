@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { parse } from "yaml";
+import { jsonSchemas } from "../../../src/config/json-schema.ts";
+
+describe("the JSON Schemas", () => {
+  for (const [name, text] of Object.entries(jsonSchemas())) {
+    it(`schemas/${name} is what the code says; else run npx tsx scripts/schemas.ts`, () => {
+      assert.equal(readFileSync(new URL(`../../../schemas/${name}`, import.meta.url), "utf8"), text);
+    });
+  }
+
+  it("take the examples of the documentation, and no unknown key", () => {
+    const ajv = new Ajv2020({ strict: false });
+    const docs = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
+    const blocks = [...docs.matchAll(/^```yaml\n(# (\S+)[^\n]*\n[\s\S]*?)^```$/gm)];
+    const files: Record<string, string> = {
+      "deliverd.yml": "server.schema.json",
+      ".deliverd.yml": "pipeline.schema.json",
+    };
+    for (const [, block = "", file = ""] of blocks) {
+      const validate = ajv.compile(JSON.parse(jsonSchemas()[files[file] ?? ""] ?? "false"));
+      assert.ok(validate(parse(block)), `${block}\n${ajv.errorsText(validate.errors)}`);
+      assert.ok(!validate({ ...parse(block), unknown: 1 }));
+    }
+    assert.ok(blocks.length >= 2);
+  });
+});
