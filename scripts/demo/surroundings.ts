@@ -1,0 +1,82 @@
+import { type Deliverd, startDeliverd } from "../../test/support/deliverd.ts";
+import type { Engine } from "../../test/support/engine.ts";
+import { type GitHubStandIn, startGitHub } from "../../test/support/github.ts";
+import { type NoticeSink, startNoticeSink } from "../../test/support/notice-sink.ts";
+import { startRegistry, type TestRegistry } from "../../test/support/registry.ts";
+import { type SampleRepo, sampleRepo } from "../../test/support/sample-repo.ts";
+import { findEngine } from "./engine.ts";
+import type { Teller } from "./teller.ts";
+
+/** What stands around a delivery, and the deliverd in its middle. */
+export interface Surroundings {
+  engine: Engine;
+  registry: TestRegistry;
+  github: GitHubStandIn;
+  sink: NoticeSink;
+  repo: SampleRepo;
+  deliverd: Deliverd;
+}
+
+/** Everything that was started, to be ended in the other order. */
+export interface Started {
+  add<T>(starting: Promise<T>, end: (value: T) => Promise<unknown>): Promise<T>;
+  /** Ends all of it, whatever fails on the way. @returns what failed */
+  end(): Promise<unknown[]>;
+}
+
+export function nothingStarted(signal: AbortSignal): Started {
+  const ends: (() => Promise<unknown>)[] = [];
+  return {
+    async add(starting, end) {
+      const value = await starting;
+      ends.push(() => end(value));
+      signal.throwIfAborted();
+      return value;
+    },
+    async end() {
+      const failures: unknown[] = [];
+      for (const end of ends.splice(0).reverse()) await end().catch((error: unknown) => failures.push(error));
+      return failures;
+    },
+  };
+}
+
+export async function surround(started: Started, tell: Teller): Promise<Surroundings> {
+  tell.step("Docker Engine");
+  const engine = await started.add(findEngine(process.env), (one) => one.stop());
+  tell.fact("engine", engine.from);
+
+  tell.step("Registry");
+  const registry = await started.add(startRegistry(), (one) => one.stop());
+  tell.fact("url", registry.url);
+
+  tell.step("GitHub", "a stand-in: its REST API, its webhooks, and git over HTTP");
+  const github = await started.add(startGitHub(), (one) => one.close());
+  const repo = await started.add(sampleRepo(github, { owner: "acme", name: "hello" }), (one) => one.remove());
+  tell.fact("clone", `${github.cloneUrl}/acme/hello.git`);
+
+  tell.step("Deployer", "waits for the notice that a release is ready");
+  const sink = await started.add(startNoticeSink(), (one) => one.stop());
+
+  tell.step("deliverd");
+  const webhookSecret = "demo-webhook-secret";
+  const config = {
+    docker: { socket: engine.socket },
+    hosts: {
+      github: {
+        type: "github",
+        apiUrl: github.apiUrl,
+        cloneUrl: github.cloneUrl,
+        webhookSecret,
+        token: github.token,
+      },
+    },
+    registries: { local: { type: "oci", url: registry.url, default: true } },
+    notices: [{ type: "webhook", url: sink.url, secret: sink.secret }],
+    repos: ["acme/hello"],
+  };
+  const deliverd = await started.add(startDeliverd({ config }), (one) => one.remove());
+  github.sendHooksTo(`${deliverd.url}/webhooks/github`, webhookSecret);
+  tell.fact("url", deliverd.url);
+  return { engine, registry, github, sink, repo, deliverd };
+}
