@@ -10,7 +10,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 describe("the files of this house", () => {
   it("stay under 300 lines, so that each does one thing", () => {
-    const tooLong = sourceFiles(root).filter((path) => read(path).split("\n").length > 300);
+    const tooLong = sourceFiles(root).filter((path) => read(path).trimEnd().split("\n").length > 300);
     assert.deepEqual(tooLong, []);
   });
 
