@@ -1,5 +1,6 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
 import { backOff } from "../src/delivery/retry.ts";
+import { failpoint } from "../src/failpoints.ts";
 import type { Report } from "../src/hosts/host.ts";
 import { drop, dueOutbox, markFailed, markSent, type Outgoing } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
@@ -33,7 +34,9 @@ async function send(station: Station, row: Outgoing): Promise<number | null> {
   try {
     if (row.kind === "status") await sendStatus(station, row);
     else await sendNotice(station, row.payload as OwedNotice);
+    failpoint("announce.sent");
     await markSent(station.ledger, row.id, row.revision);
+    failpoint("announce.marked");
     return null;
   } catch (error) {
     const message = station.mask(error instanceof Error ? error.message : String(error));

@@ -4,6 +4,7 @@ import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
 import { oneLine } from "../src/delivery/reports.ts";
 import { backOff } from "../src/delivery/retry.ts";
 import type { DeliveryState } from "../src/delivery/types.ts";
+import { failpoint } from "../src/failpoints.ts";
 import { artifactsOf, setArtifactState } from "../src/ledger/artifacts.ts";
 import { type Delivery, getDelivery, setState } from "../src/ledger/deliveries.ts";
 import { type AttemptEnd, finishAttempt } from "../src/ledger/leases.ts";
@@ -34,6 +35,7 @@ export type Running = Set<Lease>;
 export async function deliver(station: Station, id: string, running: Running): Promise<void> {
   const lease = await takeLease(station.ledger, id, station.owner);
   if (lease === null) return;
+  failpoint("deliver.claimed");
   running.add(lease);
   const log = station.log.with({ delivery: id });
   const runLog = createRunLog({
@@ -68,6 +70,7 @@ async function attempt(station: Station, id: string, lease: Lease, run: Run, log
   const because =
     versions.length === 0 ? "nothing changed that this pipeline releases" : `released ${versions.join(", ")}`;
   await end(station, work.delivery, lease, { state: "delivered", because, outcome: "done" });
+  failpoint("release.delivered");
   run.log.line(because);
   log.info("delivered", { repo: fullName(work), sha: work.commit.sha, versions });
   for (const { name } of work.plan.artifacts) await station.queues.add("names", { repo: work.repo.id, artifact: name });
@@ -191,7 +194,7 @@ async function settle(station: Station, id: string, lease: Lease, run: Run, log:
 function outcomeOf(delivery: Delivery, error: unknown): End {
   if (error instanceof ShuttingDown)
     return { state: "queued", because: "handed back: the worker is stopping", outcome: "handed-back" };
-  if (error instanceof Cancelled) return { state: "cancelled", because: error.message, outcome: "cancelled" };
+  if (error instanceof Cancelled) return { state: error.state, because: error.message, outcome: "cancelled" };
   if (error instanceof NoLongerGreen)
     return { state: error.state, because: error.message, outcome: "handed-back", bad: error.bad };
   if (error instanceof UserError || error instanceof Refused) {

@@ -1,5 +1,6 @@
 import { shortRef } from "../src/delivery/metadata.ts";
 import type { DeliveryState, Repo, Sha } from "../src/delivery/types.ts";
+import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { recordDecision } from "../src/ledger/decisions.ts";
 import { type Delivery, ensureDelivery, findDelivery, setState } from "../src/ledger/deliveries.ts";
@@ -10,6 +11,7 @@ import { type Look, look } from "./look.ts";
 import { owesNames } from "./owed.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
+import { supersedeOlder } from "./supersede.ts";
 import { syncMirror } from "./sync.ts";
 
 /**
@@ -29,8 +31,10 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
     await markHintsDone(station.ledger, repo.id, target, seen, `${shortRef(job.ref ?? "")} is gone`);
     return;
   }
+  failpoint("evaluate.synced");
   const found = await look(station, repo, mirror, sha);
   const next = await write(station, repo, mirror, sha, found);
+  failpoint("evaluate.written");
   await markHintsDone(station.ledger, repo.id, target, seen, found.verdict.because);
   station.log.info("evaluated", { repo: `${repo.host}/${repo.owner}/${repo.name}`, sha, ...found.verdict });
 
@@ -71,7 +75,7 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
     const moved = await setState(station.ledger, existing.id, { from: ["delivered"], to: "queued", because });
     return moved ? { deliver: existing.id, names } : NOTHING;
   }
-  return station.ledger.transaction(async (tx) => {
+  const next = await station.ledger.transaction(async (tx) => {
     await recordDecision(tx, repo.id, sha, found.verdict);
     const delivery = await ensureDelivery(tx, repo.id, sha, {
       ref: found.refs[0] ?? null,
@@ -92,6 +96,11 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
     }
     return { deliver: target.state === "queued" ? delivery.id : null, names: [] };
   });
+  if (target.state === "queued" || target.state === "waiting") {
+    const newer = await findDelivery(station.ledger, repo.id, sha);
+    if (newer !== null) await supersedeOlder(station, mirror, newer, sha);
+  }
+  return next;
 }
 
 /** What has been begun, or ended by a person or by the user's own mistake, is not for a hint to change. */

@@ -7,7 +7,13 @@ const TTL = 12_000;
 const RENEW_EVERY = 4_000;
 
 /** Why a run was aborted, as the signal's reason. */
-export class Cancelled extends Error {}
+export class Cancelled extends Error {
+  readonly state: "cancelled" | "superseded";
+  constructor(state: "cancelled" | "superseded") {
+    super(state === "cancelled" ? "cancelled by a person" : "superseded by a newer commit of its branch");
+    this.state = state;
+  }
+}
 export class LeaseLost extends Error {}
 export class ShuttingDown extends Error {}
 
@@ -34,7 +40,7 @@ export async function takeLease(ledger: Ledger, delivery: string, owner: string)
     try {
       const answer = await renew(ledger, delivery, claimed.fence, TTL);
       if (!answer.held) controller.abort(new LeaseLost("another worker has this delivery now"));
-      else if (answer.cancelRequested) controller.abort(new Cancelled("cancelled"));
+      else if (answer.endAs !== null) controller.abort(new Cancelled(answer.endAs));
       renewedAt = Date.now();
     } catch (error) {
       // A ledger that does not answer may have given the lease away: past the TTL we must not go on.

@@ -3,6 +3,7 @@ import { type MovingName, movingNames } from "../src/delivery/names.ts";
 import { type Candidate, holderOf } from "../src/delivery/reconcile.ts";
 import type { ArtifactPlan, Destination, Plan, Repo, RepoBounds } from "../src/delivery/types.ts";
 import { highestVersionTag, versionTag } from "../src/delivery/version.ts";
+import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { getDelivery } from "../src/ledger/deliveries.ts";
 import { locationOf, noteLocation } from "../src/ledger/names.ts";
@@ -10,7 +11,8 @@ import { listReleases, type Release } from "../src/ledger/releases.ts";
 import { getRepo } from "../src/ledger/repos.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import type { Run } from "../src/run.ts";
-import { factsOf, registryOf } from "./release.ts";
+import { factsOf } from "./naming.ts";
+import { registryOf } from "./release.ts";
 import type { Station } from "./station.ts";
 import { syncMirror } from "./sync.ts";
 
@@ -126,6 +128,7 @@ async function place(station: Station, name: MovingName, release: Release, signa
   const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
   const content = { digest: release.digest, mediaType: release.mediaType, size: release.size };
   const { digest, url, pull } = await registryOf(station, name.registry).publish(content, name, run);
+  failpoint("names.written");
   const { registry, repository, tag } = name;
   const { deliveryId, artifact, repoId } = release;
   await noteLocation(station.ledger, {

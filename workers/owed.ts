@@ -5,8 +5,8 @@ import type { Delivery } from "../src/ledger/deliveries.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import { locationsOf } from "../src/ledger/names.ts";
 import { listReleases } from "../src/ledger/releases.ts";
+import { isSame, namesFor } from "./naming.ts";
 import { DOCKERFILE_MAX_BYTES } from "./prepare.ts";
-import { namesFor } from "./release.ts";
 import { versionsOfCommit } from "./versions.ts";
 
 /**
@@ -39,13 +39,7 @@ export async function owesNames(
     for (const share of shares) {
       for (const to of artifact.publish) {
         const names = namesFor(named, { ...share, artifact }, to);
-        if (
-          names.some(
-            ({ registry, repository, tag }) =>
-              !standing.some((one) => one.registry === registry && one.repository === repository && one.tag === tag),
-          )
-        )
-          return true;
+        if (names.some((name) => !standing.some((one) => isSame(one, name)))) return true;
       }
     }
   }

@@ -1,13 +1,24 @@
 import { join } from "node:path";
 import type { BaseImage, Frozen } from "../src/builders/builder.ts";
+import { Refused } from "../src/delivery/errors.ts";
 import { buildEnvironment, dockerfileDeclares, imageLabels } from "../src/delivery/metadata.ts";
 import type { ArtifactPlan, Plan, Repo } from "../src/delivery/types.ts";
+import { failpoint } from "../src/failpoints.ts";
 import { checkTree, openContext } from "../src/git/context.ts";
 import type { Mirror, MirrorCommit } from "../src/git/mirror.ts";
-import { artifactsOf, noteFrozen, resetArtifact, saveArtifacts, setArtifactState } from "../src/ledger/artifacts.ts";
+import {
+  artifactsOf,
+  noteFrozen,
+  resetArtifact,
+  saveArtifacts,
+  setArtifactState,
+  unpin,
+} from "../src/ledger/artifacts.ts";
 import { type Delivery, noteVersion } from "../src/ledger/deliveries.ts";
+import { locationsOfRelease } from "../src/ledger/names.ts";
 import { listReleases, type Release } from "../src/ledger/releases.ts";
 import type { Run } from "../src/run.ts";
+import { namesFor } from "./naming.ts";
 import type { Station } from "./station.ts";
 import { claimVersions } from "./versions.ts";
 
@@ -59,6 +70,7 @@ export async function prepare(station: Station, work: Work, run: Run): Promise<(
   const versions = await claimVersions(station, work.repo, work.mirror, work.delivery);
   await noteVersion(station.ledger, work.delivery.id, versions[0] ?? "");
   await saveArtifacts(station.ledger, work.delivery.id, work.plan.artifacts);
+  failpoint("prepare.versioned");
   run.log.line(`Version ${versions.join(", ")} of ${work.repo.owner}/${work.repo.name} at ${work.commit.sha}`);
   const prepared: (Prepared | Unchanged)[] = [];
   for (const artifact of work.plan.artifacts) {
@@ -87,16 +99,19 @@ async function prepareImage(
   const share = shareOf(dockerfileDeclares(dockerfile, "DELIVERD_VERSION"), versions, released);
 
   const known = await frozenBefore(station, work, artifact, share.variant, released);
-  if (known !== null && (await isWhole(station, known))) {
+  if (known !== null && (await isWhole(station, known, work, { artifact, ...share }, run))) {
     run.log.line(`${artifact.name}: ${known.digest} is frozen already`);
     return { artifact, content: known, bases: [], ...share };
   }
+  if (known !== null) await forget(station, work, artifact.name, known);
   const { bases, ...content } = await build(station, work, artifact, dockerfile, share.versions[0] ?? "", run);
+  failpoint("prepare.built");
   await noteFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, {
     ...content,
     frozenOn: station.storeId,
     bases,
   });
+  failpoint("prepare.frozen");
   run.log.line(`${artifact.name}: frozen as ${content.digest}`);
   return { artifact, content, bases, ...share };
 }
@@ -177,12 +192,48 @@ async function build(
   );
 }
 
-/** Is every byte of it in this host's store? A delivery that another host froze is prepared again here. */
-async function isWhole(station: Station, content: Frozen): Promise<boolean> {
+/**
+ * Is every byte of it in this host's store? What another host froze, or this one lost, comes back from wherever it was
+ * published, noted in the ledger or not: a worker may have died between the two.
+ */
+async function isWhole(
+  station: Station,
+  content: Frozen,
+  work: Work,
+  share: Share & { artifact: ArtifactPlan },
+  run: Run,
+): Promise<boolean> {
+  if (await isStored(station, content)) return true;
+  const { name: artifact, publish } = share.artifact;
+  const noted = await locationsOfRelease(station.ledger, { repoId: work.repo.id, artifact, digest: content.digest });
+  const names = [...noted, ...publish.flatMap((to) => namesFor(work, share, to))];
+  for (const { registry: key, repository, tag } of names) {
+    const registry = station.registries.get(key);
+    const found = await registry?.find({ registry: key, repository, tag, immutable: true }, run);
+    if (registry === undefined || found?.digest !== content.digest) continue;
+    const location = { registry: key, name: `${repository}:${tag}`, digest: content.digest, url: "", pull: "" };
+    if (await registry.restore(location, run)) {
+      run.log.line(`${artifact}: ${content.digest} was fetched back from ${key}`);
+      return true;
+    }
+  }
+  return false;
+}
+
+async function isStored(station: Station, content: Frozen): Promise<boolean> {
   if (!(await station.store.has(content.digest))) return false;
   const { blobs } = await station.store.contentOf(content.digest);
   const present = await Promise.all(blobs.map((blob) => station.store.has(blob.digest)));
   return present.every(Boolean);
+}
+
+/** Nobody holds the bytes any more: built again, but only where no name stands for them yet. */
+async function forget(station: Station, { delivery, fence }: Work, artifact: string, content: Frozen): Promise<void> {
+  if (await unpin(station.ledger, delivery.id, artifact, fence)) return;
+  throw new Refused(
+    "content-lost",
+    `${artifact} was published as ${content.digest}, and neither this host nor a registry has it any more. A new commit makes a new release.`,
+  );
 }
 
 /** The version of the last release that this commit leaves as it is; null: the artifact is concerned. */

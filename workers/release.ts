@@ -1,13 +1,14 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
-import { immutableNames, movingNames, type NameFacts } from "../src/delivery/names.ts";
-import type { ArtifactName, Destination } from "../src/delivery/types.ts";
-import { versionTag } from "../src/delivery/version.ts";
+import { movingNames } from "../src/delivery/names.ts";
+import type { Destination } from "../src/delivery/types.ts";
+import { failpoint } from "../src/failpoints.ts";
 import { pinDigest, setArtifactState } from "../src/ledger/artifacts.ts";
 import { locationsOf, noteLocation, ownName } from "../src/ledger/names.ts";
 import type { Registry } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
 import { look } from "./look.ts";
-import type { Prepared, Share, Unchanged, Work } from "./prepare.ts";
+import { factsOf, isSame, namesFor } from "./naming.ts";
+import type { Prepared, Unchanged, Work } from "./prepare.ts";
 import { record, recordUnchanged } from "./record.ts";
 import type { Station } from "./station.ts";
 import { syncMirror } from "./sync.ts";
@@ -31,16 +32,20 @@ export async function release(
   run: Run,
 ): Promise<void> {
   await demandGreen(station, work, run);
+  failpoint("release.gate-read");
   for (const each of prepared) {
     if ("since" in each) await recordUnchanged(station, work, each);
     else await pin(station, work, each);
   }
+  failpoint("release.pinned");
   const failures: unknown[] = [];
   for (const each of prepared) {
     if ("since" in each) continue;
     try {
       await publishEverywhere(station, work, each, run);
+      failpoint("release.noted");
       await record(station, work, each);
+      failpoint("release.recorded");
     } catch (error) {
       failures.push(error);
     }
@@ -88,11 +93,13 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
     await own(station, work, to.to, repository);
     const any = { registry: to.to, repository, tag: each.content.digest, immutable: true };
     await registry.upload?.(each.content, any, run);
+    failpoint("release.uploaded");
   }
   for (const name of names) {
     run.signal.throwIfAborted();
     if (standing.some((one) => isSame(one, name))) continue;
     const { digest, url, pull } = await registry.publish(each.content, name, run);
+    failpoint("release.named");
     const { delivery, repo } = work;
     const noted = {
       ...name,
@@ -110,22 +117,6 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
       );
     }
   }
-}
-
-/** The immutable names of one content at one destination. Names without a version stay on the commit's first content. */
-export function namesFor(
-  work: NamedWork,
-  each: Share & { artifact: { name: string } },
-  to: Destination,
-): ArtifactName[] {
-  const own = immutableNames(to, factsOf(work, each));
-  if (each.isFirst) return own;
-  const others = immutableNames(to, factsOf(work, { ...each, versions: [each.first], isFirst: true }));
-  return own.filter((name) => !others.some((other) => isSame(other, name)));
-}
-
-function isSame(a: Pick<ArtifactName, "registry" | "repository" | "tag">, b: ArtifactName): boolean {
-  return a.registry === b.registry && a.repository === b.repository && a.tag === b.tag;
 }
 
 async function own(station: Station, work: Work, registry: string, repository: string): Promise<void> {
@@ -146,31 +137,6 @@ export function registryOf(station: Station, key: string): Registry {
   if (registry === undefined)
     throw new Refused("registry-unknown", `registries.${key} is not configured on this server`);
   return registry;
-}
-
-export type NamedWork = Pick<Work, "repo" | "commit" | "refs" | "tags">;
-
-/** What the names of an artifact of this commit can be made of. */
-export function factsOf(
-  work: NamedWork,
-  each: Pick<Share, "versions" | "isFirst"> & { artifact: { name: string } },
-): NameFacts {
-  const short = (prefix: string) =>
-    work.refs.filter((ref) => ref.startsWith(prefix)).map((ref) => ref.slice(prefix.length));
-  const isIts = (tag: string): boolean => {
-    const version = versionTag(tag);
-    return version === null ? each.isFirst : each.versions.includes(version);
-  };
-  return {
-    sha: work.commit.sha,
-    committedAt: work.commit.committedAt,
-    owner: work.repo.owner,
-    repo: work.repo.name,
-    artifact: each.artifact.name,
-    versions: each.versions,
-    tags: work.tags.filter(isIts),
-    branches: short("refs/heads/"),
-  };
 }
 
 /** What will pass is tried again before what will not is shown: a destination that is down must not hide behind one that refuses. */

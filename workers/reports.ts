@@ -13,16 +13,16 @@ export interface Subject {
 /** Says on the commit how it stands with these artifacts; with none known, under `deliverd` alone. Sent later, from the outbox. */
 export async function queueReports(
   tx: Tx,
-  station: Station,
+  { config, mask }: Pick<Station, "config" | "mask">,
   subject: Subject,
   artifacts: string[],
   state: DeliveryState,
   because: string,
   bad = false,
 ): Promise<void> {
-  const text = statusText(state, station.mask(because), bad);
+  const text = statusText(state, mask(because), bad);
   if (text === null) return;
-  const targetUrl = deliveryPage(station.config.publicUrl, subject.deliveryId);
+  const targetUrl = deliveryPage(config.publicUrl, subject.deliveryId);
   for (const artifact of artifacts.length === 0 ? [null] : artifacts) {
     await queueStatus(tx, { ...subject, payload: { context: contextOf(artifact), ...text, targetUrl } });
   }

@@ -33,7 +33,7 @@ export function imageBuilder(options: ImageBuilderOptions): Builder {
       const signal = deadline ? AbortSignal.any([run.signal, deadline]) : run.signal;
       try {
         signal.throwIfAborted();
-        return await buildAndFreeze(options, bases, order, { ...run, signal });
+        return await orGiveUp(buildAndFreeze(options, bases, order, { ...run, signal }), signal);
       } catch (error) {
         run.signal.throwIfAborted();
         if (deadline?.aborted) throw overTime(order.limits.time);
@@ -41,6 +41,27 @@ export function imageBuilder(options: ImageBuilderOptions): Builder {
       }
     },
   };
+}
+
+/** Ms that a build which was stopped has to clear up after itself. */
+const patience = 10_000;
+
+/** An engine that hangs answers nothing at all, not even to be told that nobody waits for it any more. */
+async function orGiveUp<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let giveUp = () => {};
+  const given = new Promise<never>((_, reject) => {
+    giveUp = () => {
+      timer = setTimeout(() => reject(signal.reason), patience);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+  });
+  try {
+    return await Promise.race([work, given]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+    clearTimeout(timer);
+  }
 }
 
 async function buildAndFreeze(
@@ -56,15 +77,29 @@ async function buildAndFreeze(
   const grant = options.intake.grant(order.id, { maxBytes: options.maxBytes ?? 20 * 2 ** 30 });
   const watch = await watchEngine(docker);
   try {
-    await make(docker, plan, grant, watch, run.log);
-    await demandLabels(docker, grant, order);
-    const frozen = await freeze(docker, grant, run.signal);
+    const frozen = await whileItStands(async () => {
+      await make(docker, plan, grant, watch, run.log);
+      await demandLabels(docker, grant, order);
+      return freeze(docker, grant, run.signal);
+    });
     run.log.line(`Frozen as ${frozen.digest} (${(frozen.size / 1e6).toFixed(1)} MB).`);
     return { ...frozen, bases: fetched };
   } finally {
     watch.end();
     await grant.revoke();
     await removeTemporaryName(options, grant);
+  }
+}
+
+/** Builds again where another build took the image away: every step is in the engine's cache by then. */
+async function whileItStands<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (caught) {
+      const error = readEngineError(caught);
+      if (!(error instanceof TransientError) || error.code !== "image-vanished" || attempt === 5) throw error;
+    }
   }
 }
 

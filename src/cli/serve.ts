@@ -1,6 +1,8 @@
+import { queueReports } from "../../workers/reports.ts";
 import { createAuth } from "../api/auth.ts";
 import { apiRoute } from "../api/index.ts";
 import { matchRepo } from "../delivery/bounds.ts";
+import { failpoint } from "../failpoints.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import { ASKED, addHints, countUndoneHints, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
@@ -17,7 +19,7 @@ import type { Parts } from "./parts.ts";
 export async function serve(parts: Parts): Promise<Listening> {
   const { config, ledger, log, queues } = parts;
   const metrics = createMetrics();
-  const inbox = createInbox((hints) => addHints(ledger, hints));
+  const inbox = createInbox((hints) => keep(ledger, hints));
   metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
   const accepts = (host: string, owner: string, name: string) =>
@@ -36,7 +38,10 @@ export async function serve(parts: Parts): Promise<Listening> {
       accepts,
       inbox,
       onHints,
-      onAnswer: (host, status) => answers.add({ host, status: String(status) }),
+      onAnswer(host, status) {
+        answers.add({ host, status: String(status) });
+        failpoint("receiver.answered");
+      },
       log,
     }),
     health: healthRoute({ checks: healthChecks(parts), metrics, log }),
@@ -84,6 +89,12 @@ function healthChecks({ ledger, queues }: Parts): HealthCheck[] {
       },
     },
   ];
+}
+
+async function keep(ledger: Parts["ledger"], hints: NewHint[]): Promise<void> {
+  failpoint("receiver.before-commit");
+  await addHints(ledger, hints);
+  failpoint("receiver.committed");
 }
 
 /** One job for a commit, however many events tell of it; a ref by itself only where no commit is named. */
@@ -138,8 +149,15 @@ async function repoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint
   return null;
 }
 
-async function wake({ ledger, queues }: Parts, id: string): Promise<void> {
+/** Tells the commit what a person has decided, and whoever works on it. */
+async function wake(parts: Parts, id: string): Promise<void> {
+  const { ledger, queues } = parts;
   const delivery = await getDelivery(ledger, id);
+  if (delivery?.state === "queued" || delivery?.state === "cancelled") {
+    const { repoId, sha, state, because } = delivery;
+    const names = delivery.plan?.artifacts.map((artifact) => artifact.name) ?? [];
+    await ledger.transaction((tx) => queueReports(tx, parts, { repoId, sha, deliveryId: id }, names, state, because));
+  }
   if (delivery?.state === "queued") await queues.add("deliver", { delivery: id });
   await queues.add("announce", {});
 }

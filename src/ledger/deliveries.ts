@@ -20,6 +20,10 @@ export const FINISHED = [
   "superseded",
   "ignored",
 ] as const satisfies DeliveryState[];
+/** How a delivery that was asked to stop is to end, as `cancelRequested` holds it; 0: it was not asked. */
+const END_CODES = { cancelled: 1, superseded: 2 } as const;
+const BY_A_PERSON = "cancelled by a person";
+const BY_A_NEWER = "superseded by a newer commit of its branch";
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
 
 export interface NewDelivery {
@@ -136,6 +140,19 @@ export async function listDeliveries(ledger: Db, filter: DeliveryFilter): Promis
   return pageOf(await query.execute(), filter.limit, (row) => ({ at: row.createdAt, id: row.id }), fromRow);
 }
 
+/** A repo's deliveries that have not come to an end, oldest first. */
+export async function listUnfinished(ledger: Db, repoId: RepoId): Promise<Delivery[]> {
+  const rows = await ledger.db
+    .selectFrom("deliveries")
+    .selectAll()
+    .where("repoId", "=", repoId)
+    .where("state", "in", ["waiting", ...ACTIVE])
+    .orderBy("createdAt")
+    .orderBy("id")
+    .execute();
+  return rows.map(fromRow);
+}
+
 /** Those that wait for their CI, oldest first. */
 export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
   const rows = await ledger.db
@@ -171,20 +188,22 @@ export async function countByState(ledger: Db): Promise<Record<DeliveryState, nu
 
 /**
  * Ends a delivery that nobody works on; asks whoever works on it to stop.
- * @returns `cancelled`: it has ended · `requested`: its worker will end it · `too-late`: it had ended before · `unknown`: no such delivery
+ * @param as how it ends: a person cancelled it, or a newer commit superseded it
+ * @returns `ended`: it has · `requested`: its worker will end it · `too-late`: it had ended before · `unknown`: no such delivery
  */
 export async function requestCancel(
   ledger: Db,
   id: string,
-  because = "cancelled by a person",
-): Promise<"cancelled" | "requested" | "too-late" | "unknown"> {
+  because = BY_A_PERSON,
+  as: keyof typeof END_CODES = "cancelled",
+): Promise<"ended" | "requested" | "too-late" | "unknown"> {
   const free = sql<boolean>`coalesce(lease_until, 0) <= ${now(ledger)}`;
   // One statement, so that a lease taken or given back meanwhile leaves no third way.
   const row = await ledger.db
     .updateTable("deliveries")
     .set({
-      cancelRequested: 1,
-      state: sql`case when ${free} then 'cancelled' else state end`,
+      cancelRequested: END_CODES[as],
+      state: sql`case when ${free} then ${as} else state end`,
       because: sql`case when ${free} then ${because} else because end`,
       finishedAt: sql`case when ${free} then ${now(ledger)} else finished_at end`,
       fence: sql`case when ${free} then fence + 1 else fence end`,
@@ -194,25 +213,25 @@ export async function requestCancel(
     .where("state", "in", ["waiting", ...ACTIVE])
     .returning("state")
     .executeTakeFirst();
-  if (row) return row.state === "cancelled" ? "cancelled" : "requested";
+  if (row) return row.state === as ? "ended" : "requested";
   return (await getDelivery(ledger, id)) ? "too-late" : "unknown";
 }
 
 /** Ends what was asked to stop while its worker died. @returns them */
-export async function settleCancelled(ledger: Db, because = "cancelled by a person"): Promise<Delivery[]> {
+export async function settleCancelled(ledger: Db): Promise<Delivery[]> {
   const at = now(ledger);
   const rows = await ledger.db
     .updateTable("deliveries")
     .set((eb) => ({
-      state: "cancelled",
-      because,
+      state: sql`case when cancel_requested = ${sql.lit(END_CODES.superseded)} then 'superseded' else 'cancelled' end`,
+      because: sql`case when cancel_requested = ${sql.lit(END_CODES.superseded)} then ${BY_A_NEWER} else ${BY_A_PERSON} end`,
       finishedAt: at,
       updatedAt: at,
       fence: eb("fence", "+", 1),
       leaseOwner: null,
       leaseUntil: null,
     }))
-    .where("cancelRequested", "=", 1)
+    .where("cancelRequested", "<>", 0)
     .where("state", "in", ["waiting", ...ACTIVE])
     .where((eb) => eb.or([eb("leaseUntil", "is", null), eb("leaseUntil", "<=", at)]))
     .returningAll()
@@ -240,7 +259,13 @@ export async function retry(
 }
 
 export function fromRow({ plan, cancelRequested, ...row }: Row): Delivery {
-  return { ...row, plan: plan === null ? null : (JSON.parse(plan) as Plan), cancelRequested: cancelRequested === 1 };
+  return { ...row, plan: plan === null ? null : (JSON.parse(plan) as Plan), cancelRequested: cancelRequested !== 0 };
+}
+
+/** How a delivery that was asked to stop is to end; null: it was not asked. */
+export function endOf(cancelRequested: number): keyof typeof END_CODES | null {
+  if (cancelRequested === END_CODES.superseded) return "superseded";
+  return cancelRequested === END_CODES.cancelled ? "cancelled" : null;
 }
 
 function isFinished(state: DeliveryState): boolean {

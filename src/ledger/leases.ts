@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
+import { ACTIVE, type Delivery, endOf, fromRow } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema.ts";
 import { fromNow, now } from "./sql.ts";
@@ -47,7 +47,7 @@ export async function renew(
   id: string,
   fence: number,
   ttl: number,
-): Promise<{ held: boolean; cancelRequested: boolean }> {
+): Promise<{ held: boolean; endAs: "cancelled" | "superseded" | null }> {
   const row = await ledger.db
     .updateTable("deliveries")
     .set({ leaseUntil: fromNow(ledger, ttl) })
@@ -56,7 +56,7 @@ export async function renew(
     .where("leaseOwner", "is not", null)
     .returning("cancelRequested")
     .executeTakeFirst();
-  return { held: row !== undefined, cancelRequested: row?.cancelRequested === 1 };
+  return { held: row !== undefined, endAs: endOf(row?.cancelRequested ?? 0) };
 }
 
 export interface AttemptEnd {

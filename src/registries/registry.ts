@@ -20,6 +20,11 @@ export interface Registry {
    * immutable name: Refused. Moving names are overwritten. @throws TransientError to be tried again.
    */
   publish(content: Frozen, name: ArtifactName, run: Run): Promise<Location>;
+  /**
+   * Brings content that was published here back into the store, where this host no longer has it, or never had.
+   * @returns false: it is not here any more. @throws TransientError.
+   */
+  restore(location: Location, run: Run): Promise<boolean>;
   /** Streams the content (an image: an OCI layout tar) into the sink. @throws TransientError, Refused when it is gone. */
   pull(location: Location, into: Writable, run: Run): Promise<void>;
 }

@@ -12,18 +12,29 @@ function pathInContext({ context, dockerfile }: BuildOrder["artifact"]): string 
   return path.startsWith("../") ? null : path;
 }
 
+export interface Context {
+  stream: Readable;
+  /** Where in it the Dockerfile lies. */
+  dockerfile: string;
+  /** Aborted, with the reason, when the tree could not be read to its end: possibly before anybody listens to the stream. */
+  broken: AbortSignal;
+}
+
 /**
  * The context as a stream that can be sent. It flows into a buffer from the first moment: a stream that waits while the
  * request is made loses its beginning (seen: 28 of 120 builds with "the Dockerfile cannot be empty").
  */
-export async function openContext(order: BuildOrder): Promise<{ stream: Readable; dockerfile: string }> {
+export async function openContext(order: BuildOrder): Promise<Context> {
   const inside = pathInContext(order.artifact);
   const tree = await order.openContext();
   const stream = new PassThrough();
-  const failed = () => {};
-  if (inside === null) pipeline(Readable.from(withDockerfile(order.dockerfile, tree)), stream, failed);
-  else pipeline(tree, stream, failed);
-  return { stream, dockerfile: inside ?? addedName };
+  const broken = new AbortController();
+  const ended = (error?: Error | null) => {
+    if (error) broken.abort(error);
+  };
+  if (inside === null) pipeline(Readable.from(withDockerfile(order.dockerfile, tree)), stream, ended);
+  else pipeline(tree, stream, ended);
+  return { stream, dockerfile: inside ?? addedName, broken: broken.signal };
 }
 
 async function* withDockerfile(text: string, tree: Readable): AsyncGenerator<Buffer> {

@@ -7,7 +7,7 @@ export function engineGone(cause?: unknown): TransientError {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new TransientError(
     "engine-gone",
-    `The Docker Engine went away during the build${why}. It is tried again; check that dockerd is running.`,
+    `The Docker Engine does not answer, or went away during the build${why}. It is tried again; check that dockerd runs and that deliverd may reach it.`,
     { cause },
   );
 }
@@ -35,10 +35,13 @@ export function engineAnswer(error: unknown): string | null {
 export function readEngineError(error: unknown): unknown {
   const answer = engineAnswer(error);
   if (answer !== null)
-    return new TransientError("engine-refused", `The Docker Engine refused a request: ${answer}`, { cause: error });
+    return (
+      imageVanished(answer) ??
+      new TransientError("engine-refused", `The Docker Engine refused a request: ${answer}`, { cause: error })
+    );
   if (!(error instanceof Error) || error.name !== "Error") return error;
   const { code = "", syscall } = error as NodeJS.ErrnoException;
-  const isLost = lostConnection.has(code) || (code === "ENOENT" && syscall === "connect");
+  const isLost = lostConnection.has(code) || syscall === "connect";
   return isLost ? engineGone(error) : error;
 }
 
@@ -58,8 +61,8 @@ export function readFailure(
   }
   if (failure.exitCode === null && /context canceled|code = (Unavailable|Canceled)|connection is closing/.test(message))
     return engineGone(new Error(tidy(message)));
-  if (isCleanedAway(failure))
-    return new TransientError("engine-refused", `The Docker Engine lost the image it had just built: ${tidy(message)}`);
+  const vanished = failure.exitCode === null ? imageVanished(message) : null;
+  if (vanished) return vanished;
   if (failure.exitCode === null && isFetch(message)) return fetchFailed(message, syntax);
   return new UserError("build-failed", [reason(failure, limits), ...tail].join("\n"));
 }
@@ -93,7 +96,7 @@ function fetchFailed(message: string, syntax: string | null): UserError | Transi
     : `The engine could not fetch what the build asks for: ${tidy(message)}`;
   if (unreachable.test(message))
     return new TransientError(isFrontend ? "frontend-unreachable" : "fetch-failed", explained);
-  return new UserError(isFrontend ? "frontend-missing" : "fetch-failed", explained);
+  return new UserError(isFrontend ? "frontend-missing" : "fetch-refused", explained);
 }
 
 /** Whether an engine says that it could not reach a registry, rather than that the registry said no. */
@@ -103,10 +106,12 @@ export function isUnreachable(message: string): boolean {
 
 /**
  * Two builds that come to the same image share it in the engine: the one that is done takes its name off, and with the
- * last name the image goes, even if the other was about to name it.
+ * last name the image goes, even where the other is just naming it. Null: the message says something else.
  */
-export function isCleanedAway({ message }: Failure): boolean {
-  return /failed to get digest sha256:\S+ open .*no such file|No such image: sha256:/i.test(message);
+export function imageVanished(message: string): TransientError | null {
+  if (!/failed to get digest sha256:\S+ open .*no such file|No such image|does not exist locally/i.test(message))
+    return null;
+  return new TransientError("image-vanished", `The Docker Engine lost the image it had just built: ${tidy(message)}`);
 }
 
 /** Without the engine's inner chain of wrappers and the paths of its own folders. */

@@ -12,7 +12,7 @@ export function temporaryName(grant: Pick<Grant, "host" | "repository">): { name
 
 /**
  * Has the engine push the image into the intake. The intake, not the engine, says whether it arrived, and as what.
- * @throws TransientError `freeze-failed`, `disk-full`, `engine-gone`, UserError `image-too-large`
+ * @throws TransientError `freeze-failed`, `disk-full`, `engine-gone`, `image-vanished`, UserError `image-too-large`
  */
 export async function freeze(docker: Dockerode, grant: Grant, signal: AbortSignal): Promise<Frozen> {
   const { name, tag } = temporaryName(grant);
@@ -31,7 +31,7 @@ export async function freeze(docker: Dockerode, grant: Grant, signal: AbortSigna
   const pushed = grant.take(tag);
   if (pushed) return { digest: pushed.digest, mediaType: pushed.mediaType, size: pushed.size };
   const failure = readFailure({ message: complaint, step: null, exitCode: null, tail: [] }, null, null);
-  if (failure.code === "disk-full" || failure.code === "engine-gone") throw failure;
+  if (["disk-full", "engine-gone", "image-vanished"].includes(failure.code)) throw failure;
   throw new TransientError(
     "freeze-failed",
     `The engine could not push the built image to deliverd's own intake at ${host}: ${complaint}. ` +

@@ -4,7 +4,7 @@ import type { Grant } from "../../store/intake.ts";
 import type { EngineWatch } from "../engine.ts";
 import { BuildLog, type Failure } from "./build-log.ts";
 import { openContext } from "./context.ts";
-import { engineAnswer, engineGone, isCleanedAway, readFailure } from "./failure.ts";
+import { engineAnswer, engineGone, readFailure } from "./failure.ts";
 import { temporaryName } from "./freeze.ts";
 import { readMessages } from "./messages.ts";
 import type { Plan } from "./plan.ts";
@@ -12,7 +12,7 @@ import { openSession, type Session } from "./session.ts";
 
 /**
  * Has the engine build the image under its temporary name.
- * @throws UserError `build-failed`, TransientError `engine-gone`, `disk-full`, and what breaks the context
+ * @throws UserError `build-failed`, TransientError `engine-gone`, `disk-full`, `image-vanished`, and what breaks the context
  */
 export async function make(
   docker: Dockerode,
@@ -21,18 +21,12 @@ export async function make(
   watch: EngineWatch,
   runLog: RunLog,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const log = new BuildLog(runLog);
-    await send(docker, plan, grant, log);
-    const failure = log.end();
-    if (failure === null) {
-      // An answer that just ends is one that was cut off.
-      if (log.imageId === null) throw engineGone();
-      return;
-    }
-    // Every step is in the engine's cache by now.
-    if (!isCleanedAway(failure) || attempt === 5) throw await sortOut(failure, plan, watch);
-  }
+  const log = new BuildLog(runLog);
+  await send(docker, plan, grant, log);
+  const failure = log.end();
+  if (failure) throw await sortOut(failure, plan, watch);
+  // An answer that just ends is one that was cut off.
+  if (log.imageId === null) throw engineGone();
 }
 
 async function send(docker: Dockerode, plan: Plan, grant: Grant, log: BuildLog): Promise<void> {
@@ -41,12 +35,15 @@ async function send(docker: Dockerode, plan: Plan, grant: Grant, log: BuildLog):
   try {
     if (plan.installation === "buildkit") session = await openSession(docker);
     // `_query` is docker-modem's: with `version` among the options, dockerode would open a session of its own.
-    const options = { abortSignal: plan.signal, _query: query(plan, grant, context.dockerfile, session?.id) };
+    const options = {
+      abortSignal: AbortSignal.any([plan.signal, context.broken]),
+      _query: query(plan, grant, context.dockerfile, session?.id),
+    };
     const answer = await docker.buildImage(context.stream, options);
     for await (const message of readMessages(answer)) log.hear(message);
   } catch (error) {
     // A context that broke breaks the request too, and says more.
-    if (context.stream.errored) throw context.stream.errored;
+    context.broken.throwIfAborted();
     const message = engineAnswer(error);
     if (message === null) throw error;
     // What the engine sees at once, such as an unknown instruction, comes before any progress.

@@ -123,7 +123,7 @@ describe("Deliveries", () => {
     it("end at once on cancelling where nobody works on them", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger, SHA, "waiting");
-      assert.equal(await requestCancel(ledger, id), "cancelled");
+      assert.equal(await requestCancel(ledger, id), "ended");
       assert.equal(await requestCancel(ledger, id), "too-late");
       assert.equal(await requestCancel(ledger, "no-such-one"), "unknown");
       const delivery = await getDelivery(ledger, id);
@@ -137,7 +137,7 @@ describe("Deliveries", () => {
       const claimed = await claim(ledger, id, "w1", 60_000);
       assert.ok(claimed);
       assert.equal(await requestCancel(ledger, id), "requested");
-      assert.deepEqual(await renew(ledger, id, claimed.fence, 60_000), { held: true, cancelRequested: true });
+      assert.deepEqual(await renew(ledger, id, claimed.fence, 60_000), { held: true, endAs: "cancelled" });
       assert.deepEqual(await settleCancelled(ledger), [], "its worker lives");
       await ledger.db.updateTable("deliveries").set({ leaseUntil: 1 }).execute();
       assert.equal(await claim(ledger, id, "w2", 60_000), null, "nobody takes it up again");

@@ -62,8 +62,8 @@ describe("A lease", () => {
       await expire(ledger);
       const second = await claim(ledger, id, "w2", TTL);
       assert.ok(second && second.fence > first.fence);
-      assert.deepEqual(await renew(ledger, id, first.fence, TTL), { held: false, cancelRequested: false });
-      assert.deepEqual(await renew(ledger, id, second.fence, TTL), { held: true, cancelRequested: false });
+      assert.deepEqual(await renew(ledger, id, first.fence, TTL), { held: false, endAs: null });
+      assert.deepEqual(await renew(ledger, id, second.fence, TTL), { held: true, endAs: null });
       assert.equal(await finishAttempt(ledger, id, first.fence, { outcome: "done" }), false);
       assert.equal(await claim(ledger, id, "w3", TTL), null, "the loser's end frees nothing");
     });

@@ -9,6 +9,7 @@ import { type Endpoint, RegistryClient } from "./client.ts";
 import { splitName } from "./names.ts";
 import { pullLayout } from "./pull.ts";
 import { pushContent } from "./push.ts";
+import { restoreContent } from "./restore.ts";
 
 export interface ImageRegistryOptions extends Endpoint {
   /** What `docker pull` is told before the repository, as in `docker.io`. */
@@ -89,6 +90,11 @@ export class ImageRegistry implements Registry {
       url: `${url.origin}/v2/${repository}/manifests/${digest}`,
       pull: `docker pull ${pullHost}/${repository}@${digest}`,
     };
+  }
+
+  async restore(location: Location, run: Run): Promise<boolean> {
+    const { repository } = splitName(location.name);
+    return restoreContent(this.#client, this.#stock.store, repository, location.digest, run.signal);
   }
 
   async pull(location: Location, into: Writable, run: Run): Promise<void> {

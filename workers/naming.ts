@@ -1,0 +1,45 @@
+import { immutableNames, type NameFacts } from "../src/delivery/names.ts";
+import type { ArtifactName, Destination } from "../src/delivery/types.ts";
+import { versionTag } from "../src/delivery/version.ts";
+import type { Share, Work } from "./prepare.ts";
+
+export type NamedWork = Pick<Work, "repo" | "commit" | "refs" | "tags">;
+
+/** What the names of an artifact of this commit can be made of. */
+export function factsOf(
+  work: NamedWork,
+  each: Pick<Share, "versions" | "isFirst"> & { artifact: { name: string } },
+): NameFacts {
+  const short = (prefix: string) =>
+    work.refs.filter((ref) => ref.startsWith(prefix)).map((ref) => ref.slice(prefix.length));
+  const isIts = (tag: string): boolean => {
+    const version = versionTag(tag);
+    return version === null ? each.isFirst : each.versions.includes(version);
+  };
+  return {
+    sha: work.commit.sha,
+    committedAt: work.commit.committedAt,
+    owner: work.repo.owner,
+    repo: work.repo.name,
+    artifact: each.artifact.name,
+    versions: each.versions,
+    tags: work.tags.filter(isIts),
+    branches: short("refs/heads/"),
+  };
+}
+
+/** The immutable names of one content at one destination. Names without a version stay on the commit's first content. */
+export function namesFor(
+  work: NamedWork,
+  each: Share & { artifact: { name: string } },
+  to: Destination,
+): ArtifactName[] {
+  const own = immutableNames(to, factsOf(work, each));
+  if (each.isFirst) return own;
+  const others = immutableNames(to, factsOf(work, { ...each, versions: [each.first], isFirst: true }));
+  return own.filter((name) => !others.some((other) => isSame(other, name)));
+}
+
+export function isSame(a: Pick<ArtifactName, "registry" | "repository" | "tag">, b: ArtifactName): boolean {
+  return a.registry === b.registry && a.repository === b.repository && a.tag === b.tag;
+}
