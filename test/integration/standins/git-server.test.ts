@@ -184,6 +184,14 @@ describe("the git server", () => {
     assert.doesNotMatch(await gitWith(asDaemon(), "ls-remote", urlOf("acme/api")), /stolen/);
   });
 
+  it("speaks no dumb protocol, as GitHub does not", async () => {
+    const url = `${urlOf("acme/api")}/info/refs`;
+    const response = await fetch(url, { headers: { authorization: authorization() } });
+
+    assert.equal(response.status, 403);
+    assert.doesNotMatch(await response.text(), /refs\//);
+  });
+
   for (const path of [
     "/acme/api.git/config",
     "/acme/api.git/objects/info/packs",

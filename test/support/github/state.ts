@@ -102,7 +102,7 @@ export class State {
   readonly #repos: Repo[] = [];
   /** `<owner>/<name>` in lower case, of repos that have left this name. */
   readonly #oldNames = new Map<string, Repo>();
-  #lastId = 186_853_001;
+  #lastId = 700_000_000;
 
   constructor(root: string, token: string) {
     this.root = root;
