@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { once } from "node:events";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { connectEngine } from "../../../src/builders/engine.ts";
 import { TransientError, UserError } from "../../../src/delivery/errors.ts";
 import { orderOf, shellImage, startYard, type Yard } from "../../support/image-builds.ts";
 import { tempDir, until } from "../../support/process.ts";
@@ -53,11 +56,29 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.equal(run.text(), "");
     });
 
+    it("does not wait for an engine that hangs", async () => {
+      const dir = await tempDir();
+      const socket = join(dir.path, "s");
+      const hung = createServer(() => {});
+      hung.listen(socket);
+      await once(hung, "listening");
+      try {
+        const builder = yard.builder({ installation, docker: connectEngine({ socket, env: {} }) });
+        const limits = { memoryBytes: null, cpus: null, time: 100 };
+        const build = builder.build(orderOf({ Dockerfile: "FROM scratch\n" }, { limits }), testRun());
+        await assert.rejects(build, { code: "build-timeout" });
+      } finally {
+        hung.close();
+        hung.closeAllConnections();
+        await dir.remove();
+      }
+    });
+
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       it(`is infrastructure's failure when the engine ends by ${signal}`, async () => {
         const own = await startYard({ own: true });
+        const name = String(seconds++);
         try {
-          const name = String(seconds++);
           const build = own
             .builder({ installation })
             .build(orderOf({ Dockerfile: `FROM ${shellImage}\nRUN sleep ${name}\n` }), testRun());
@@ -73,6 +94,10 @@ for (const installation of ["buildkit", "classic"] as const) {
         } finally {
           await own.stop();
         }
+        const root = dirname(own.engine.socket);
+        assert.equal(await running("sleep", name), 0);
+        assert.ok(!(await readFile("/proc/self/mountinfo", "utf8")).includes(root), "a mount is left");
+        await assert.rejects(stat(root), { code: "ENOENT" });
       });
     }
 
