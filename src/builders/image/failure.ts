@@ -108,14 +108,14 @@ export function isUnreachable(message: string): boolean {
  * Two builds that come to the same image share it in the engine: the one that is done takes its name off, and with the
  * last name the image goes, even where the other is just naming it. Null: the message says something else.
  */
-export function imageVanished(message: string): TransientError | null {
+function imageVanished(message: string): TransientError | null {
   if (!/failed to get digest sha256:\S+ open .*no such file|No such image|does not exist locally/i.test(message))
     return null;
   return new TransientError("image-vanished", `The Docker Engine lost the image it had just built: ${tidy(message)}`);
 }
 
 /** Without the engine's inner chain of wrappers and the paths of its own folders. */
-export function tidy(message: string): string {
+function tidy(message: string): string {
   return message
     .trim()
     .replace(
