@@ -20,3 +20,20 @@ export async function endScene(scene: Scene): Promise<void> {
   await scene.github.close();
   await scene.repo.remove();
 }
+
+/** A plain request, so that no client puts right what a test plants. Redirects are not followed. */
+export async function ask(
+  { github }: Scene,
+  path: string,
+  options: { method?: string; headers?: Record<string, string>; body?: unknown } = {},
+) {
+  const { method = "GET", headers, body } = options;
+  const response = await fetch(`${github.apiUrl}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${github.token}`, ...headers },
+    body: body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body),
+    redirect: "manual",
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+}
