@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { sourceFiles } from "../../../scripts/imports.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const KINDS: Record<string, string> = {
+  UserError: "user",
+  Refused: "refused",
+  TransientError: "transient",
+  ConfigError: "config",
+};
+
+describe("docs/errors.md", () => {
+  const code = codesInCode();
+  const docs = codesInDocs(readFileSync(`${root}/docs/errors.md`, "utf8"));
+
+  it("lists every code that deliverd can give", () => {
+    assert.ok(code.size > 80, `only ${code.size} codes were found: the search is broken`);
+    assert.deepEqual([...code.keys()].filter((each) => !docs.has(each)).sort(), []);
+  });
+
+  it("lists no code that deliverd cannot give", () => {
+    assert.deepEqual([...docs.keys()].filter((each) => !code.has(each)).sort(), []);
+  });
+
+  it("tells of each what kind it is", () => {
+    const wrong = [...docs].filter(([each, kinds]) => {
+      const known = code.get(each) ?? new Set();
+      return kinds.size !== known.size || [...kinds].some((kind) => !known.has(kind));
+    });
+    assert.deepEqual(
+      wrong.map(([each, kinds]) => `${each}: ${[...kinds]} instead of ${[...(code.get(each) ?? [])]}`),
+      [],
+    );
+  });
+});
+
+/** Each code with its kinds: whatever stands as the first argument where an error of ours is made. */
+function codesInCode(): Map<string, Set<string>> {
+  const codes = new Map<string, Set<string>>();
+  for (const file of sourceFiles(root)) {
+    const text = readFileSync(`${root}/${file}`, "utf8");
+    for (const { 1: kind = "", 2: argument = "" } of text.matchAll(
+      /new (UserError|Refused|TransientError|ConfigError)\(\s*([^,]+),/g,
+    )) {
+      for (const found of literalsOf(argument.trim(), text)) {
+        codes.set(found, (codes.get(found) ?? new Set()).add(KINDS[kind] ?? ""));
+      }
+    }
+  }
+  return codes;
+}
+
+/** A code is written where it is thrown, or given by a name: then it is one of the words with dashes of the same file. */
+function literalsOf(argument: string, text: string): string[] {
+  const written = argument.match(/(?<=")[a-z]+(?:-[a-z]+)+(?=")/g);
+  if (written) return written;
+  if (argument !== "code") return [];
+  const others = new Set([...text.matchAll(/new \w+\(\s*"([a-z-]+)"/g)].map((match) => match[1] ?? ""));
+  return (text.match(/(?<=[^[]")[a-z]+(?:-[a-z]+)+(?=")/g) ?? []).filter((word) => !others.has(word));
+}
+
+function codesInDocs(text: string): Map<string, Set<string>> {
+  const rows = text.matchAll(/^\| `([a-z-]+)` \| ([a-z, ]+) \|/gm);
+  return new Map([...rows].map(([, code = "", kinds = ""]) => [code, new Set(kinds.split(", "))]));
+}
