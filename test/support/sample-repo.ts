@@ -15,7 +15,7 @@ CMD ["/bin/busybox", "cat", "/greeting.txt"]
 `;
 
 /** What `greetingDockerfile` needs, with it. */
-export async function greetingFiles(): Promise<Files> {
+async function greetingFiles(): Promise<Files> {
   return {
     Dockerfile: greetingDockerfile,
     "greeting.txt": "Hello from deliverd\n",
@@ -156,7 +156,7 @@ export class SampleRepo {
   }
 }
 
-/** A repo on the stand-in with a first commit in its work tree, not pushed. Files left out: those of `greetingFiles`. */
+/** A repo on the stand-in with a first commit in its work tree, not pushed. Files left out: `greetingDockerfile` and what it needs. */
 export async function sampleRepo(github: GitHubStandIn, wanted: NewRepo & { files?: Files }): Promise<SampleRepo> {
   const { files, ...repo } = wanted;
   const directory = await mkdtemp(join(tmpdir(), "dd-sample-"));
