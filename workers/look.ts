@@ -63,7 +63,8 @@ export async function look(
     watched,
     unwatched: [...new Set(asked.filter((each) => !each.watched).map((each) => each.because))].slice(0, 3).join("; "),
     plan,
-    wasHead: await wasHead(station, repo, mirror, sha),
+    // A hint that names both says that the ref pointed there, wherever it points by now.
+    wasHead: hints.some((hint) => hint.ref !== null) || (await wasHead(station, repo, mirror, sha)),
     asked: hints.some((hint) => hint.event === ASKED),
   };
   const refs = inOrderOfHints(

@@ -36,12 +36,12 @@ export function needsCi(facts: Omit<Facts, "ci" | "timedOut">): boolean {
 export function decide(facts: Facts): Verdict {
   const early = undecidable(facts);
   if (early !== null) return early;
-  const reported = facts.ci?.checks.length ?? 0;
-  if (!facts.wasHead && !facts.asked && reported === 0) {
+  const isUngated = !("ignored" in facts.plan) && facts.plan.gate.ci === "none";
+  const isSilent = facts.ci === null ? isUngated : facts.ci.checks.length === 0;
+  if (!facts.wasHead && !facts.asked && isSilent) {
     return ignore("a commit in the middle of a push: no ref ever pointed to it and no check ran on it");
   }
-  const plan = facts.plan;
-  if (!("ignored" in plan) && plan.gate.ci === "none") return { action: "deliver", because: "no CI is asked for" };
+  if (isUngated) return { action: "deliver", because: "no CI is asked for" };
   if (facts.ci === null) return { action: "wait", because: "waiting for the CI state" };
   if (facts.ci.verdict === "green") return { action: "deliver", because: facts.ci.because };
   if (facts.ci.verdict === "red") return { action: "wait", because: facts.ci.because, bad: "red" };
