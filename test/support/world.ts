@@ -1,21 +1,44 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { stringify } from "yaml";
+import type { DeliveryView } from "../../src/api/views.ts";
+import type { Release } from "../../src/delivery/types.ts";
 import { type Deliverd, type DeliverdOptions, startDeliverd } from "./deliverd.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { type GitHubStandIn, startGitHub } from "./github.ts";
-import { type NoticeSink, startNoticeSink } from "./notice-sink.ts";
+import { type NoticeSink, type ReceivedNotice, startNoticeSink } from "./notice-sink.ts";
 import { until } from "./process.ts";
 import { startRegistry, type TestRegistry } from "./registry.ts";
-import type { SampleRepo } from "./sample-repo.ts";
+import { type Files, type SampleRepo, sampleRepo } from "./sample-repo.ts";
+
+const run = promisify(execFile);
 
 export const WEBHOOK_SECRET = "webhook-canary-secret";
 
-/** Everything around a deliverd: an engine, registries, GitHub, somebody who waits for notices; and the deliverd itself. */
-export interface World {
+/** What a deliverd lives among. */
+export interface Surroundings {
   engine: Engine;
+  /** `local`, the default; asks for a password. */
   registry: TestRegistry;
+  /** `second`; open. */
   second: TestRegistry;
   github: GitHubStandIn;
   sink: NoticeSink;
+}
+
+/** Everything around a deliverd: an engine, registries, GitHub, somebody who waits for notices; and the deliverd itself. */
+export interface World extends Surroundings {
   deliverd: Deliverd;
+  /** A repo `acme/<name>` of the usual image, not pushed. It goes with the world. */
+  repo(name: string, files?: Files): Promise<SampleRepo>;
+  /** Pushes the branch checked out, lets the check `test` pass, and waits for success. @returns the sha */
+  release(repo: SampleRepo, artifact?: string): Promise<string>;
+  /** The commit's delivery as the API tells it. */
+  delivery(repo: SampleRepo, sha: string): Promise<DeliveryView>;
+  releases(repo: SampleRepo, sha: string): Promise<Release[]>;
+  log(repo: SampleRepo, sha: string): Promise<string>;
+  /** Those that came about this commit, in their order. */
+  notices(repo: SampleRepo, sha: string): ReceivedNotice[];
   /** Waits until the commit bears a status of this state under `deliverd/<artifact>`, and gives it. */
   status(
     repo: SampleRepo,
@@ -27,12 +50,36 @@ export interface World {
   /** The digest under a tag in the first registry, null where there is none. */
   digest(repository: string, tag: string, registry?: TestRegistry): Promise<string | null>;
   tags(repository: string): Promise<string[]>;
+  /** The image's configuration under a name, by a client that shares no line with ours. */
+  inspect(repository: string, tag: string): Promise<ImageConfig>;
   stop(): Promise<void>;
+}
+
+export interface ImageConfig {
+  config: { Labels?: Record<string, string>; Env?: string[] };
+}
+
+/** A `.deliverd.yml` that asks for the check `test` alone, so that nothing has to settle. */
+export function pipeline(artifacts: Record<string, unknown>[], more: Record<string, unknown> = {}): string {
+  return stringify({ version: 1, ci: { required: ["test"] }, artifacts, ...more });
+}
+
+/** An image artifact, to `local` under `acme/<name>` unless told otherwise. */
+export function image(name: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { name, kind: "image", publish: [{ to: "local", as: `acme/${name}` }], ...more };
+}
+
+/** A Dockerfile that builds for so many seconds. */
+export function slowDockerfile(seconds: number): string {
+  return `FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "sleep", "${seconds}"]\nCOPY greeting.txt /\n`;
 }
 
 export async function startWorld(
   options: {
-    config?: Record<string, unknown>;
+    /** Merged over the usual one. */
+    config?:
+      | Record<string, unknown>
+      | ((around: Surroundings) => Record<string, unknown> | Promise<Record<string, unknown>>);
     env?: Record<string, string>;
     command?: DeliverdOptions["command"];
   } = {},
@@ -75,11 +122,19 @@ export async function startWorld(
       },
       notices: [{ type: "webhook", url: sink.url, secret: sink.secret }],
       repos: ["acme/*"],
-      ...options.config,
+      // Short, so that a test's end does not wait for a build.
+      grace: "2s",
+      ...(typeof options.config === "function"
+        ? await options.config({ engine, registry, second, github, sink })
+        : options.config),
     };
-    const deliverd = await open(startDeliverd({ env: options.env, command: options.command, config }), (one) => one.remove());
+    const deliverd = await open(startDeliverd({ env: options.env, command: options.command, config }), (one) =>
+      one.remove(),
+    );
     github.sendHooksTo(`${deliverd.url}/webhooks/github`, WEBHOOK_SECRET);
-    return {
+    const query = (repo: SampleRepo, sha: string) =>
+      new URLSearchParams({ repo: `github/${repo.owner}/${repo.name}`, sha }).toString();
+    const world: World = {
       engine,
       registry,
       second,
@@ -87,6 +142,45 @@ export async function startWorld(
       sink,
       deliverd,
       stop,
+      repo: (name, files) =>
+        open(sampleRepo(github, { owner: "acme", name }), (one) => one.remove()).then(async (repo) => {
+          if (files !== undefined) await repo.commit(files, "Set up");
+          return repo;
+        }),
+      async release(repo, artifact = repo.name) {
+        const sha = await repo.head();
+        await repo.push();
+        await github.green(repo.repo, sha);
+        await world.status(repo, sha, artifact, "success");
+        return sha;
+      },
+      async delivery(repo, sha) {
+        const { items } = await deliverd.api<{ items: DeliveryView[] }>(`/api/v1/deliveries?${query(repo, sha)}`);
+        const [first] = items;
+        if (first === undefined || items.length > 1)
+          throw new Error(`${items.length} deliveries of ${repo.name}@${sha}`);
+        return first;
+      },
+      async releases(repo, sha) {
+        return (await deliverd.api<{ items: Release[] }>(`/api/v1/releases?${query(repo, sha)}`)).items;
+      },
+      async log(repo, sha) {
+        const { id } = await world.delivery(repo, sha);
+        return (await deliverd.fetch(`/api/v1/deliveries/${id}/log`)).text();
+      },
+      notices: (repo, sha) =>
+        sink.notices.filter(({ event }) => {
+          const { customData } = event.data as { customData: { repo: string; sha: string } };
+          return customData.sha === sha && customData.repo === `github/${repo.owner}/${repo.name}`;
+        }),
+      async inspect(repository, tag) {
+        const login = ["--creds", `${registry.username}:${registry.password}`, "--tls-verify=false"];
+        const { stdout } = await run("skopeo", [
+          ...["inspect", "--config", ...login],
+          `docker://${registry.host}/${repository}:${tag}`,
+        ]);
+        return JSON.parse(stdout);
+      },
       async status(repo, sha, artifact, state, timeout = 40_000) {
         const context = artifact === null ? "deliverd" : `deliverd/${artifact}`;
         try {
@@ -111,6 +205,7 @@ export async function startWorld(
         return answer.ok ? (((await answer.json()) as { tags: string[] | null }).tags ?? []).sort() : [];
       },
     };
+    return world;
   } catch (error) {
     await stop();
     throw error;

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { until } from "../support/process.ts";
+import { type SampleRepo, sampleRepo } from "../support/sample-repo.ts";
+import { image, pipeline, startWorld, type World } from "../support/world.ts";
+
+describe("The gate", function () {
+  this.timeout(90_000);
+  let world: World;
+
+  before(async () => {
+    world = await startWorld({
+      config: { repos: ["acme/*", { match: "acme/bounded", ci: { required: ["security"] } }] },
+    });
+  });
+
+  after(async () => {
+    const violations = world?.github.violations;
+    await world?.stop();
+    assert.deepEqual(violations, []);
+  });
+
+  it("keeps a red commit back and names the check; a re-run that turns green releases it", async () => {
+    const repo = await world.repo("red");
+    const sha = await repo.head();
+    await repo.push();
+    await world.github.red(repo.repo, sha, { check: "unit tests" });
+    const failure = await world.status(repo, sha, "red", "failure");
+    assert.equal(failure.description, "check unit tests failed");
+    assert.equal((await world.delivery(repo, sha)).state, "waiting");
+    assert.deepEqual(await world.tags("acme/red"), []);
+
+    await world.github.green(repo.repo, sha, { check: "unit tests" });
+    await world.status(repo, sha, "red", "success");
+    assert.equal((await world.releases(repo, sha)).length, 1);
+  });
+
+  it("waits for checks that are required by name or glob, says which, and for no other", async () => {
+    const ci = { required: ["test", "lint/*"] };
+    const repo = await world.repo("required", { ".deliverd.yml": pipeline([image("required")], { ci }) });
+    const sha = await repo.head();
+    await repo.push();
+    const none = await world.status(repo, sha, "required", "pending");
+    assert.equal(none.description, "waiting for checks lint/* and test");
+    await world.github.red(repo.repo, sha, { check: "optional" });
+    await world.github.green(repo.repo, sha, { check: "test" });
+    await until("lint/* alone is missing", () => {
+      return world.github.lastStatus(repo.repo, sha, "deliverd/required")?.description === "waiting for check lint/*";
+    });
+    await world.github.green(repo.repo, sha, { status: "lint/style" });
+    await world.status(repo, sha, "required", "success");
+  });
+
+  it("asks for what the host requires on the branch, where the pipeline names nothing", async () => {
+    const repo = await world.repo("protected", {
+      ".deliverd.yml": pipeline([image("protected")], { ci: { settle: "0s" } }),
+    });
+    const sha = await repo.head();
+    world.github.protectBranch(repo.repo, "main", { required: ["must"] });
+    await repo.push();
+    await world.github.green(repo.repo, sha, { check: "may" });
+    const pending = await world.status(repo, sha, "protected", "pending");
+    assert.equal(pending.description, "waiting for check must");
+    await world.github.green(repo.repo, sha, { check: "must" });
+    await world.status(repo, sha, "protected", "success");
+  });
+
+  it("adds what the server requires, and `ci: none` cannot undo it", async () => {
+    const repo = await world.repo("bounded", { ".deliverd.yml": pipeline([image("bounded")], { ci: "none" }) });
+    const sha = await repo.head();
+    await repo.push();
+    assert.equal((await world.status(repo, sha, "bounded", "pending")).description, "waiting for check security");
+    await world.github.green(repo.repo, sha, { check: "security" });
+    await world.status(repo, sha, "bounded", "success");
+  });
+
+  it("asks for nothing under `ci: none`, and ignores a commit in the middle of a push even then", async () => {
+    const repo = await world.repo("ungated", { ".deliverd.yml": pipeline([image("ungated")], { ci: "none" }) });
+    const middle = await repo.head();
+    const head = await repo.commit({ "greeting.txt": "The head\n" });
+    await repo.push();
+    await world.status(repo, head, "ungated", "success");
+
+    await world.github.green(repo.repo, middle);
+    const why = await decided(repo, middle);
+    assert.equal(why.state, "ignored");
+    assert.match(why.because, /middle of a push/);
+    assert.deepEqual(await world.releases(repo, middle), []);
+    assert.deepEqual(own(repo, middle), []);
+  });
+
+  it("says nothing on the commit of a branch that no rule watches", async () => {
+    const repo = await world.repo("elsewhere");
+    await repo.push();
+    await repo.branch("feature");
+    const sha = await repo.commit({ "greeting.txt": "Not yet\n" });
+    await repo.push();
+    await world.github.green(repo.repo, sha);
+    const why = await decided(repo, sha);
+    assert.equal(why.state, "ignored");
+    assert.match(why.because, /watches branch main, not feature/);
+    assert.deepEqual(own(repo, sha), []);
+  });
+
+  it("never delivers a fork's commit, whatever a green event says", async () => {
+    const repo = await world.repo("forked", { ".deliverd.yml": pipeline([image("forked")], { ci: "none" }) });
+    await repo.push();
+    await world.status(repo, await repo.head(), "forked", "success");
+    const sha = await repo.plantForkCommit({ "greeting.txt": "Not ours\n" });
+    await world.github.green(repo.repo, sha);
+    const why = await decided(repo, sha);
+    assert.match(why.because, /no branch or tag of the repo holds this commit/);
+    assert.deepEqual(await world.releases(repo, sha), []);
+    assert.deepEqual(own(repo, sha), []);
+    assert.equal(
+      (await world.tags("acme/forked")).some((tag) => tag.includes(sha.slice(0, 7))),
+      false,
+    );
+
+    const asked = await ask("acme/forked", sha);
+    assert.equal(asked.status, 202);
+    // Once a later commit is out, this one has been looked at again as well.
+    const next = await repo.commit({ "greeting.txt": "Ours\n" });
+    await repo.push();
+    await world.status(repo, next, "forked", "success");
+    assert.deepEqual(await world.releases(repo, sha), []);
+  });
+
+  it("answers 202 ignored for a repo that is in no entry of repos", async () => {
+    const stranger = await sampleRepo(world.github, { owner: "strangers", name: "things" });
+    try {
+      const [, push] = await stranger.push();
+      assert.deepEqual(
+        [push?.answer?.status, JSON.parse(push?.answer?.body ?? "")],
+        [202, { status: "ignored", because: "github/strangers/things is not in 'repos' of the server configuration" }],
+      );
+      const asked = await ask("strangers/things", await stranger.head());
+      assert.equal(asked.status, 422);
+    } finally {
+      await stranger.remove();
+    }
+  });
+
+  it("looks at a commit that a person asks for, in the middle of a push too, and holds it to its checks", async () => {
+    const repo = await world.repo("asked", { ".deliverd.yml": pipeline([image("asked")]) });
+    const middle = await repo.head();
+    await repo.commit({ "greeting.txt": "The head\n" });
+    await repo.push();
+    assert.equal((await ask("github/acme/asked", middle)).status, 202);
+    assert.equal((await world.status(repo, middle, "asked", "pending")).description, "waiting for check test");
+    await world.github.green(repo.repo, middle);
+    await world.status(repo, middle, "asked", "success");
+  });
+
+  function ask(repo: string, sha: string): Promise<Response> {
+    return world.deliverd.fetch("/api/v1/deliveries", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ repo, sha }),
+    });
+  }
+
+  async function decided(
+    repo: SampleRepo,
+    sha: string,
+  ): Promise<{ state: string; because: string; events: { kind: string }[] }> {
+    return until("it was decided", async () => {
+      const why = await world.deliverd.api<{ state: string; because: string; events: { kind: string }[] }>(
+        `/api/v1/why?repo=${repo.owner}/${repo.name}&sha=${sha}`,
+      );
+      return why.events.some(({ kind }) => kind === "decision") && why;
+    });
+  }
+
+  /** What deliverd itself said on the commit. */
+  function own(repo: SampleRepo, sha: string): string[] {
+    return world.github
+      .statusesOf(repo.repo, sha)
+      .filter((one) => one.targetUrl !== null)
+      .map((one) => one.context);
+  }
+});
