@@ -7,7 +7,7 @@ import { readYaml } from "./yaml.ts";
 export type { Pipeline } from "../delivery/types.ts";
 
 /** Bytes of a pipeline file that are read at most. */
-export const MAX_PIPELINE_BYTES = 64 * 1024;
+const MAX_PIPELINE_BYTES = 64 * 1024;
 
 /**
  * Reads a repo's pipeline. `path` is what messages call it.

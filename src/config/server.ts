@@ -7,7 +7,6 @@ import { type ServerFile, serverSchema } from "./server-schema.ts";
 import { type Environment, substitute } from "./substitute.ts";
 import { type Problem, readYaml } from "./yaml.ts";
 
-export type { RepoBounds, RepoBounds as RepoEntry } from "../delivery/types.ts";
 export type { HostConfig, NoticeConfig, RegistryConfig } from "./server-schema.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** The known word a mistyped one most likely meant, or null where none is near. */
-export function nearest(word: string, known: readonly string[]): string | null {
+function nearest(word: string, known: readonly string[]): string | null {
   const typed = word.toLowerCase().slice(0, 64);
   let best: { word: string; distance: number } | null = null;
   for (const candidate of known) {

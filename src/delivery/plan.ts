@@ -3,7 +3,7 @@ import { checkTemplates } from "./names.ts";
 import { didYouMean } from "./nearest.ts";
 import type { ArtifactPlan, Gate, Pipeline, PipelineArtifact, Plan, Repo, RepoBounds } from "./types.ts";
 
-export { matchRepo, type Watching, watches } from "./bounds.ts";
+export { matchRepo, watches } from "./bounds.ts";
 
 export interface KnownRegistry {
   /** As in the server configuration: `oci`, `docker-hub`, … */
