@@ -5,6 +5,7 @@ import { type Consumer, consume, type Jobs } from "../src/queue/queues.ts";
 import { announce } from "./announce.ts";
 import { deliver, type Running } from "./deliver.ts";
 import { evaluate } from "./evaluate.ts";
+import { isDiskNearlyFull, keepHouse } from "./housekeeping.ts";
 import { ShuttingDown } from "./lease.ts";
 import { reconcileNames } from "./names.ts";
 import type { Station } from "./station.ts";
@@ -13,6 +14,7 @@ import { Watch } from "./watch.ts";
 
 const SWEEP_EVERY = 10_000;
 const WATCH_EVERY = 15_000;
+const HOUSE_EVERY = 10 * 60_000;
 const EVALUATIONS = 8;
 const NAMES = 2;
 
@@ -33,7 +35,13 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       patiently(station, "evaluate", (job: Jobs["evaluate"]) => evaluate(station, job)),
       log,
     ),
-    consume(redis, "deliver", station.config.workers.slots, ({ delivery }) => deliver(station, delivery, running), log),
+    consume(
+      redis,
+      "deliver",
+      station.config.workers.slots,
+      ({ delivery }) => deliverWhileRoom(station, delivery, running),
+      log,
+    ),
     consume(
       redis,
       "names",
@@ -60,9 +68,16 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
         isWatching = false;
       });
   };
+  const keepOnce = () => {
+    keepHouse(station).catch((error: unknown) => log.warn("could not keep house; the next round comes", { error }));
+  };
   sweepOnce();
   watchOnce();
-  const timers = [setInterval(sweepOnce, SWEEP_EVERY), setInterval(watchOnce, WATCH_EVERY)];
+  const timers = [
+    setInterval(sweepOnce, SWEEP_EVERY),
+    setInterval(watchOnce, WATCH_EVERY),
+    setInterval(keepOnce, HOUSE_EVERY),
+  ];
   return {
     async stop(grace) {
       for (const timer of timers) clearInterval(timer);
@@ -104,4 +119,13 @@ function patiently<Job extends object>(
       await station.queues.add(name, job as never, { delay: wait });
     }
   };
+}
+
+/** Nothing new is begun on a disk that is nearly full: the sweep brings the delivery again, when there may be room. */
+async function deliverWhileRoom(station: Station, delivery: string, running: Running): Promise<void> {
+  if (await isDiskNearlyFull(station.config.dataDir)) {
+    station.log.error("the disk is nearly full: new work waits for room", { dataDir: station.config.dataDir });
+    return;
+  }
+  await deliver(station, delivery, running);
 }

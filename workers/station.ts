@@ -1,7 +1,7 @@
 import type { Builder } from "../src/builders/builder.ts";
 import type { Clock } from "../src/clock.ts";
 import type { ServerConfig } from "../src/config/server.ts";
-import type { Mirrors } from "../src/git/mirror.ts";
+import type { Mirrors } from "../src/git/mirrors.ts";
 import type { Host } from "../src/hosts/host.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import type { Log } from "../src/log.ts";

@@ -1,9 +1,11 @@
+import { isDiskNearlyFull } from "../../workers/housekeeping.ts";
 import { queueReports } from "../../workers/reports.ts";
 import { createAuth } from "../api/auth.ts";
 import { apiRoute } from "../api/index.ts";
 import { matchRepo } from "../delivery/bounds.ts";
 import { failpoint } from "../failpoints.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
+import { holdDuty } from "../ledger/duties.ts";
 import { ASKED, addHints, countUndoneHints, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
@@ -70,9 +72,18 @@ export async function serveHealth(parts: Parts): Promise<Listening> {
   return listen(app, { port: parts.config.workerPort });
 }
 
-function healthChecks({ ledger, queues }: Parts): HealthCheck[] {
+function healthChecks({ config, ledger, queues }: Parts): HealthCheck[] {
   return [
-    { name: "ledger", vital: true, check: () => ledger.ping() },
+    // A full disk still reads: only a write shows that webhooks can be kept.
+    { name: "ledger", vital: true, check: () => holdDuty(ledger, `readiness ${process.pid}`, "receiver", 1_000) },
+    {
+      name: "disk",
+      vital: false,
+      check: async () => {
+        if (await isDiskNearlyFull(config.dataDir))
+          throw new Error(`little room is left on the disk of ${config.dataDir}`);
+      },
+    },
     {
       name: "redis",
       vital: false,

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { clearLeftovers } from "../../workers/housekeeping.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
 import { connectEngine } from "../builders/engine.ts";
 import { imageBuilder } from "../builders/image.ts";
 import { systemClock } from "../clock.ts";
-import { Mirrors } from "../git/mirror.ts";
+import { Mirrors } from "../git/mirrors.ts";
 import { releaseLeases } from "../ledger/leases.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { startIntake } from "../store/intake.ts";
@@ -21,6 +22,7 @@ export async function work(parts: Parts): Promise<Workers> {
   for (const delivery of await releaseLeases(ledger, `${directory}/`)) {
     log.info("a delivery that this worker left behind is free again", { delivery });
   }
+  await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
   const { listen = "127.0.0.1:0", advertise } = config.docker.intake ?? {};
   const intake = await startIntake({
     store,

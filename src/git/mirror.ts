@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { UserError } from "../delivery/errors.ts";
-import type { RepoId, Sha } from "../delivery/types.ts";
+import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
@@ -13,6 +11,7 @@ import { checkPath, checkRef, checkSha, toPathspec } from "./names.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, listRefs, type Refs } from "./sync.ts";
 import { parseTree, type TreeEntry } from "./tree.ts";
+import { noteUse } from "./usage.ts";
 
 const TAGS = "refs/tags/";
 
@@ -31,41 +30,6 @@ export interface MirrorCommit {
   /** `Name <address>`. */
   author: string;
   parents: Sha[];
-}
-
-/** The bare repositories under one directory, one a repo. The process that holds the directory is the only one that writes there. */
-export class Mirrors {
-  readonly #root: string;
-  readonly #options: MirrorOptions;
-  readonly #open = new Map<RepoId, Mirror>();
-  readonly #closing = new AbortController();
-
-  constructor(root: string, options: MirrorOptions = {}) {
-    // Every git that runs listens to it.
-    setMaxListeners(0, this.#closing.signal);
-    this.#root = root;
-    this.#options = options;
-  }
-
-  /** The repo's mirror, always the same object for the same id. Nothing is made or fetched yet. */
-  open(repo: RepoId): Mirror {
-    const known = this.#open.get(repo);
-    if (known) return known;
-    const mirror = new Mirror(join(this.#root, `${folderOf(repo)}.git`), this.#closing.signal, this.#options);
-    this.#open.set(repo, mirror);
-    return mirror;
-  }
-
-  /** Ends every git that runs; what they did half is repaired at the next start. */
-  close(): void {
-    this.#closing.abort(new Error("the mirrors are closed"));
-  }
-}
-
-/** Readable, and unique even where two ids differ only in what a file name cannot hold or tell apart. */
-function folderOf(repo: RepoId): string {
-  const readable = repo.replace(/[^A-Za-z0-9-]+/g, "-").slice(0, 60);
-  return `${readable}-${createHash("sha256").update(repo).digest("hex").slice(0, 12)}`;
 }
 
 /**
@@ -91,6 +55,7 @@ export class Mirror {
         return fetchInto(path, source, { signals: [signal, closing], timeLimit: fetchLimit });
       },
       async ({ moved }) => {
+        await noteUse(path);
         if (moved) await this.#tidy();
       },
     );

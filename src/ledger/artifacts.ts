@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { BaseImage } from "../builders/builder.ts";
 import type { ArtifactKind, Digest } from "../delivery/types.ts";
+import { ACTIVE } from "./deliveries.ts";
 import { holdFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { ArtifactState, Schema } from "./schema.ts";
@@ -160,6 +161,19 @@ export function unpin(ledger: Db, deliveryId: string, name: string, fence: numbe
 }
 
 const NOTHING_FROZEN = { digest: null, mediaType: null, size: null, frozenOn: null, pinnedFence: null, bases: null };
+
+/** Digests that lie on this store and that an unfinished delivery still needs. */
+export async function neededOn(ledger: Db, frozenOn: string): Promise<Digest[]> {
+  const rows = await ledger.db
+    .selectFrom("artifacts")
+    .innerJoin("deliveries", "deliveries.id", "artifacts.deliveryId")
+    .select("artifacts.digest")
+    .where("artifacts.frozenOn", "=", frozenOn)
+    .where("artifacts.digest", "is not", null)
+    .where("deliveries.state", "in", ["waiting", ...ACTIVE])
+    .execute();
+  return rows.flatMap((row) => (row.digest === null ? [] : [row.digest]));
+}
 
 function ofDelivery(tx: Tx, deliveryId: string, name: string) {
   return tx.db.updateTable("artifacts").where("deliveryId", "=", deliveryId).where("name", "=", name);

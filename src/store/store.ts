@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { Refused, TransientError, UserError } from "../delivery/errors.ts";
@@ -110,6 +110,28 @@ export class Store {
       blobs: [...blobs.values()],
       size: all.reduce((sum, { size }) => sum + size, 0),
     };
+  }
+
+  /** What it holds, by digest, with bytes and when it was last of use (ms since the epoch). */
+  async list(): Promise<{ digest: Digest; bytes: number; usedAt: number }[]> {
+    const names = await readdir(this.#blobs).catch(noneWhereMissing);
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const about = await stat(join(this.#blobs, name)).catch(() => null);
+        return about === null ? [] : [{ digest: `sha256:${name}`, bytes: about.size, usedAt: about.mtimeMs }];
+      }),
+    );
+    return found.flat();
+  }
+
+  /** Notes that a content is of use: housekeeping leaves it for a while. */
+  async touch(digest: Digest): Promise<void> {
+    const now = new Date();
+    await utimes(this.#path(digest), now, now).catch(() => {});
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.#path(digest), { force: true });
   }
 
   /** Removes what a process that died was still receiving. @param before ms since the epoch; younger ones may still be growing */

@@ -13,6 +13,8 @@ const maxUploads = 50;
 export async function headBlob(store: Store, digest: string): Promise<Reply> {
   const size = await store.size(digest);
   if (size === null) throw new Denial(404, "BLOB_UNKNOWN", "the store does not have this blob");
+  // The engine will not send it: it must still be there when the manifest comes.
+  await store.touch(digest);
   return {
     status: 200,
     headers: {
@@ -26,7 +28,10 @@ export async function headBlob(store: Store, digest: string): Promise<Reply> {
 /** POST: mounts what the store has, else begins an upload. */
 export async function beginUpload(store: Store, holding: Holding, query: URLSearchParams): Promise<Reply> {
   const mount = query.get("mount");
-  if (mount !== null && isDigest(mount) && (await store.has(mount))) return stored(holding, mount);
+  if (mount !== null && isDigest(mount) && (await store.has(mount))) {
+    await store.touch(mount);
+    return stored(holding, mount);
+  }
   if (holding.tooLarge) throw tooLarge(holding);
   if (holding.uploads.size >= maxUploads) {
     throw new Denial(429, "TOOMANYREQUESTS", `no more than ${maxUploads} uploads at once`);

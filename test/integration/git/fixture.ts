@@ -1,7 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type MirrorOptions, Mirrors } from "../../../src/git/mirror.ts";
+import type { MirrorOptions } from "../../../src/git/mirror.ts";
+import { Mirrors } from "../../../src/git/mirrors.ts";
 import { type GitServer, startGitServer } from "../../support/git-server.ts";
 import { git, gitEnvironment, initBare } from "../../support/github/git.ts";
 import { tempDir } from "../../support/process.ts";

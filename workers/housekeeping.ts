@@ -1,0 +1,65 @@
+import { rm, statfs } from "node:fs/promises";
+import { isNearlyFull, type Piece, toRemove } from "../src/delivery/housekeeping.ts";
+import { neededOn } from "../src/ledger/artifacts.ts";
+import { listUnfinished } from "../src/ledger/deliveries.ts";
+import { listRepos } from "../src/ledger/repos.ts";
+import { forgetOld } from "../src/ledger/retention.ts";
+import type { Station } from "./station.ts";
+
+const HOUR = 60 * 60_000;
+/** Explanations and logs of what ended so long ago are dropped. Releases are kept for ever. */
+const KEEP = 90 * 24 * HOUR;
+
+/** Is there too little room on dataDir's disk to begin new work? */
+export async function isDiskNearlyFull(dataDir: string): Promise<boolean> {
+  const { bavail, blocks, bsize } = await statfs(dataDir);
+  return isNearlyFull({ free: bavail * bsize, total: blocks * bsize });
+}
+
+/** At the start of a process that holds dataDir alone: whatever a dead one was in the middle of is nobody's. */
+export async function clearLeftovers({ tmp, store }: Pick<Station, "tmp" | "store">): Promise<void> {
+  await rm(tmp, { recursive: true, force: true });
+  await store.removeAbandoned(Number.POSITIVE_INFINITY);
+}
+
+/** Keeps this host's caches within the disk budget, oldest first, and the ledger without what is too old to matter. */
+export async function keepHouse(station: Station): Promise<void> {
+  const { config, ledger, log, clock, store, mirrors } = station;
+  const young = clock.now() - HOUR;
+  const needed = await neededHere(station);
+  const removed = toRemove(await pieces(station), config.disk.max, (name) => needed.has(name), young);
+  for (const { name } of removed) await (name.startsWith(DIGEST) ? store.remove(name) : mirrors.remove(name));
+  const forgotten = await forgetOld(ledger, KEEP);
+  if (removed.length === 0 && forgotten === 0) return;
+  log.info("kept house", {
+    removed: removed.length,
+    bytes: removed.reduce((sum, piece) => sum + piece.bytes, 0),
+    forgotten,
+  });
+}
+
+const DIGEST = "sha256:";
+
+/** Blobs by digest, mirrors by the repo's id. */
+async function pieces({ ledger, mirrors, store }: Station): Promise<Piece[]> {
+  const found: Piece[] = (await store.list()).map(({ digest, bytes, usedAt }) => ({ name: digest, bytes, usedAt }));
+  for (const { id } of await listRepos(ledger)) {
+    const usage = await mirrors.usage(id);
+    if (usage !== null) found.push({ name: id, ...usage });
+  }
+  return found;
+}
+
+/** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */
+async function neededHere({ ledger, store, storeId }: Station): Promise<Set<string>> {
+  const needed = new Set<string>();
+  for (const digest of await neededOn(ledger, storeId)) {
+    if (!(await store.has(digest))) continue;
+    const { manifests, blobs } = await store.contentOf(digest);
+    for (const each of [...manifests, ...blobs]) needed.add(each.digest);
+  }
+  for (const { id } of await listRepos(ledger)) {
+    if ((await listUnfinished(ledger, id)).length > 0) needed.add(id);
+  }
+  return needed;
+}
