@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import type { Readable } from "node:stream";
 import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
