@@ -1,0 +1,144 @@
+import { stringify } from "yaml";
+import { until } from "../test/support/process.ts";
+import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
+import { startWorld, type World } from "../test/support/world.ts";
+import { alternate, type Bench, type Measure, withOpened } from "./bench.ts";
+import { changeOne, fillLarge, fillSmall } from "./repos.ts";
+import { type Row, toRow } from "./row.ts";
+import { type Builder, type Script, startScript } from "./script.ts";
+
+interface Size {
+  name: string;
+  fill(repo: SampleRepo): Promise<void>;
+  goals: Record<Builder, number>;
+}
+
+export const commitToRegistrySmall: Measure = (bench) =>
+  commitToRegistry(bench, { name: "small", fill: fillSmall, goals: { classic: 0.55, buildkit: 1.2 } });
+
+export const commitToRegistryLarge: Measure = (bench) =>
+  commitToRegistry(bench, { name: "large", fill: fillLarge, goals: { classic: 0.33, buildkit: 0.5 } });
+
+/**
+ * From a webhook that says green to the image under its name in the registry, beside a script that begins at the same
+ * moment. The commit is new to both: nobody was told of the push. Both use one engine, one registry and one git server.
+ */
+function commitToRegistry(bench: Bench, { name, fill, goals }: Size): Promise<Row[]> {
+  return withOpened(async (open) => {
+    const world = await open(startOpenWorld(), (one) => one.stop());
+    const repo = (owner: string) => open(sampleRepo(world.github, { owner, name, files: {} }), (one) => one.remove());
+    // The peer's is one that deliverd does not know: its sweep would find the commits and look at them.
+    const [ours, theirs] = [await repo("acme"), await repo("peer")];
+    for (const each of [ours, theirs]) await fill(each);
+    await ours.commit({ ".deliverd.yml": pipeline(name) }, "Add a pipeline");
+    const script = await open(startScript(world, theirs), (one) => one.remove());
+
+    bench.say("first deliveries, so that mirror, engine and registry are warm");
+    world.github.webhooksOff = true;
+    await byDeliverd(world, ours);
+    for (const builder of ["classic", "buildkit"] as const) {
+      await changeOne(theirs);
+      await byScript(world, script, theirs, builder);
+    }
+
+    const figures = await alternate(bench, {
+      deliverd: async () => {
+        await changeOne(ours);
+        return byDeliverd(world, ours);
+      },
+      ...Object.fromEntries(
+        (["classic", "buildkit"] as const).map((builder) => [
+          builder,
+          async () => {
+            await changeOne(theirs);
+            return byScript(world, script, theirs, builder);
+          },
+        ]),
+      ),
+    });
+    if (world.github.violations.length > 0) throw new Error(world.github.violations.join("\n"));
+    const row = (suffix: string, builder: Builder, beside: string) =>
+      toRow(
+        {
+          row: `commit-to-registry-${name}${suffix}`,
+          beside,
+          unit: "s",
+          goal: { of: "ratio", is: "≤", bound: goals[builder] },
+        },
+        figures.deliverd ?? [],
+        figures[builder] ?? [],
+      );
+    return [
+      row("", "classic", "git clone --depth 1 && docker build && docker push"),
+      row("-buildkit", "buildkit", "the same script with BuildKit"),
+    ];
+  });
+}
+
+/** A world whose registry asks nobody for a password, so that the script needs no login either. */
+function startOpenWorld(): Promise<World> {
+  return startWorld({
+    config: ({ second }) => ({
+      registries: { local: { type: "oci", url: second.url, default: true } },
+      notices: [],
+    }),
+  });
+}
+
+/** The named check alone decides: a commit that waits for others to begin (`settle`) would measure a setting, not the work. */
+function pipeline(name: string): string {
+  const publish = [{ to: "local", as: `acme/${name}`, tags: ["{version}", "{branch}", "sha-{shortSha}"] }];
+  return stringify({ version: 1, ci: { required: ["test"] }, artifacts: [{ name, kind: "image", publish }] });
+}
+
+/** @returns seconds */
+async function byDeliverd(world: World, repo: SampleRepo): Promise<number> {
+  const sha = await repo.head();
+  await repo.push();
+  const hooks = await world.github.green(repo.repo, sha);
+  const green = hooks.find((hook) => hook.event === "check_run");
+  if (green === undefined) throw new Error("GitHub told of no check run");
+
+  const begin = performance.now();
+  const { status, body } = await world.github.redeliver(green);
+  if (status !== 202) throw new Error(`the webhook was answered ${status}: ${body}`);
+  const tag = `sha-${sha.slice(0, 7)}`;
+  const digest = await readable(world, `acme/${repo.name}`, tag);
+  const seconds = secondsSince(begin);
+
+  // The next round begins when nothing is left to do.
+  await world.status(repo, sha, repo.name, "success");
+  await until(
+    "the branch's name has moved",
+    async () => (await digestOf(world, `acme/${repo.name}`, "main")) === digest,
+  );
+  return seconds;
+}
+
+/** @returns seconds */
+async function byScript(world: World, script: Script, repo: SampleRepo, builder: Builder): Promise<number> {
+  const sha = await repo.head();
+  await repo.push();
+  const begin = performance.now();
+  await script.run(builder, sha);
+  await readable(world, script.repository, sha);
+  return secondsSince(begin);
+}
+
+function secondsSince(begin: number): number {
+  return Number(((performance.now() - begin) / 1000).toFixed(3));
+}
+
+/** Asks every 10 ms, the same way for both. */
+async function readable(world: World, repository: string, tag: string): Promise<string> {
+  for (const end = performance.now() + 120_000; performance.now() < end; ) {
+    const digest = await digestOf(world, repository, tag);
+    if (digest !== null) return digest;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`${repository}:${tag} did not come\n${world.deliverd.output().slice(-4_000)}`);
+}
+
+function digestOf(world: World, repository: string, tag: string): Promise<string | null> {
+  return world.digest(repository, tag, world.second);
+}

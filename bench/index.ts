@@ -1,0 +1,40 @@
+import { parseArgs } from "node:util";
+import type { Measure } from "./bench.ts";
+import { commitToRegistryLarge, commitToRegistrySmall } from "./commit-to-registry.ts";
+import { idle } from "./idle.ts";
+import { ingest } from "./ingest.ts";
+import { type Row, table } from "./row.ts";
+import { startUp } from "./start-up.ts";
+
+/** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
+const measures: Record<string, Measure> = {
+  ingest,
+  "commit-to-registry-small": commitToRegistrySmall,
+  "commit-to-registry-large": commitToRegistryLarge,
+  "start-up": startUp,
+  idle,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" } },
+});
+
+const isAsked = (name: string) =>
+  positionals.length === 0 || positionals.some((each) => name.startsWith(each) || each.startsWith(`${name}-`));
+const asked = Object.entries(measures).filter(([name]) => isAsked(name));
+const rounds = Number(values.rounds);
+if (asked.length === 0 || !Number.isInteger(rounds) || rounds < 1) {
+  process.stderr.write(`npm run bench -- [${Object.keys(measures).join("|")}]… [--json] [--rounds <n>]\n`);
+  process.exit(2);
+}
+
+const rows: Row[] = [];
+for (const [name, measure] of asked) {
+  const all = await measure({ rounds, say: (line) => process.stderr.write(`${name}: ${line}\n`) });
+  const found =
+    positionals.length === 0 ? all : all.filter(({ row }) => positionals.some((each) => row.startsWith(each)));
+  if (values.json) for (const row of found) process.stdout.write(`${JSON.stringify(row)}\n`);
+  rows.push(...found);
+}
+if (!values.json) process.stdout.write(table(rows));

@@ -1,0 +1,137 @@
+import { createHash, createHmac, randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import Database from "libsql";
+import { startDeliverd } from "../test/support/deliverd.ts";
+import { tempDir } from "../test/support/process.ts";
+import { startRedis } from "../test/support/redis.ts";
+import { alternate, type Bench, withOpened } from "./bench.ts";
+import { load } from "./load.ts";
+import { type Row, toRow } from "./row.ts";
+import { probotEnvironment, SECRET, startPeer } from "./servers.ts";
+
+const CONNECTIONS = 32;
+const REQUESTS = 6_000;
+const WARM_UP = 2_000;
+
+/** Webhooks a second with the hint committed before the answer, beside receivers that keep nothing. */
+export function ingest(bench: Bench): Promise<Row[]> {
+  return withOpened(async (open) => {
+    const redis = await open(startRedis(), (one) => one.stop());
+    const ours = await open(startReceiver(redis.url), (one) => one.remove());
+    const dir = await open(tempDir(), (one) => one.remove());
+    const [bare, bareInbox, probot] = [
+      await open(startPeer("bare.mjs"), (one) => one.stop()),
+      await open(startPeer("bare-inbox.mjs", { DATA_DIR: dir.path }), (one) => one.stop()),
+      await open(startPeer("probot.mjs", probotEnvironment()), (one) => one.stop()),
+    ];
+    let sent = 0;
+    const send = async (port: number, path: string, status: number, count = REQUESTS) => {
+      const requests = pushes(path, count);
+      const { perSecond, p99 } = await load(port, requests, CONNECTIONS, status);
+      return { perSecond: Math.round(perSecond), p99: Number(p99.toFixed(2)) };
+    };
+    const toOurs = (count = REQUESTS) => {
+      sent += count;
+      return send(Number(new URL(ours.url).port), "/webhooks/github", 202, count);
+    };
+    const contenders = {
+      deliverd: () => toOurs(),
+      "node:http + HMAC": () => send(bare.port, "/", 202),
+      "node:http + HMAC + our inbox": () => send(bareInbox.port, "/", 202),
+      Probot: () => send(probot.port, "/api/github/webhooks", 200),
+    };
+    await toOurs(WARM_UP);
+    await send(bare.port, "/", 202, WARM_UP);
+    await send(bareInbox.port, "/", 202, WARM_UP);
+    await send(probot.port, "/api/github/webhooks", 200, WARM_UP);
+
+    const figures = await alternate(bench, contenders);
+    demandKept(ours.dataDir, sent);
+    const row = (name: string, peer: keyof typeof contenders, of: "perSecond" | "p99", goal?: number) =>
+      toRow(
+        {
+          row: name,
+          beside: peer,
+          unit: of === "p99" ? "ms" : "requests/s",
+          ...(goal === undefined ? {} : { goal: { of: "ratio", is: of === "p99" ? "≤" : "≥", bound: goal } as const }),
+        },
+        figures.deliverd?.map((each) => each[of]) ?? [],
+        figures[peer]?.map((each) => each[of]) ?? [],
+      );
+    return [
+      row("ingest", "Probot", "perSecond", 1),
+      row("ingest-bare", "node:http + HMAC", "perSecond"),
+      row("ingest-inbox", "node:http + HMAC + our inbox", "perSecond"),
+      row("ingest-p99", "node:http + HMAC + our inbox", "p99", 2),
+      row("ingest-p99-bare", "node:http + HMAC", "p99"),
+      row("ingest-p99-probot", "Probot", "p99"),
+    ];
+  });
+}
+
+/** Without a worker: hints gather in the ledger and jobs in Redis, and nothing is evaluated beside the load. */
+function startReceiver(redisUrl: string) {
+  return startDeliverd({
+    command: "receiver",
+    config: {
+      redisUrl,
+      hosts: { github: { type: "github", webhookSecret: SECRET, token: "ghs_bench" } },
+      registries: { local: { type: "oci", url: "http://127.0.0.1:5000", default: true } },
+      repos: ["Codertocat/*"],
+    },
+  });
+}
+
+/** A figure for requests that were lost would be worth nothing. */
+function demandKept(dataDir: string, sent: number): void {
+  const ledger = new Database(join(dataDir, "ledger.db"), { readonly: true });
+  const { kept } = ledger.prepare("select count(*) as kept from hints").get() as { kept: number };
+  ledger.close();
+  if (Number(kept) !== sent) throw new Error(`${sent} webhooks were accepted, and the ledger has ${kept} hints`);
+}
+
+interface PushExample {
+  after: string;
+  head_commit: { id: string };
+}
+
+let made = 0;
+
+/** Signed pushes as GitHub sends them, each of a commit of its own: a commit that is waited for already would cost less. */
+function pushes(path: string, count: number): Buffer[] {
+  const example = examplePush();
+  return Array.from({ length: count }, () => {
+    const sha = createHash("sha1").update(`${made++}`).digest("hex");
+    const body = Buffer.from(
+      JSON.stringify({ ...example, after: sha, head_commit: { ...example.head_commit, id: sha } }),
+    );
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      "Host: 127.0.0.1",
+      "Accept: */*",
+      "User-Agent: GitHub-Hookshot/5a9f8d1",
+      "Content-Type: application/json",
+      `X-GitHub-Delivery: ${randomUUID()}`,
+      "X-GitHub-Event: push",
+      `X-Hub-Signature-256: sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`,
+      `Content-Length: ${body.length}`,
+    ];
+    return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
+  });
+}
+
+function examplePush(): PushExample {
+  const require = createRequire(import.meta.url);
+  const all = require("@octokit/webhooks-examples/api.github.com/index.json") as {
+    name: string;
+    examples: unknown[];
+  }[];
+  const pushed = all.find((event) => event.name === "push")?.examples as (PushExample & { deleted: boolean })[];
+  // The largest: 7.7 kB, with a commit in it.
+  const [largest] = pushed
+    .filter((one) => one.head_commit !== null && !one.deleted)
+    .sort((a, b) => JSON.stringify(b).length - JSON.stringify(a).length);
+  if (largest === undefined) throw new Error("@octokit/webhooks-examples has no push");
+  return largest;
+}

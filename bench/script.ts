@@ -1,0 +1,51 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { tempDir } from "../test/support/process.ts";
+import type { SampleRepo } from "../test/support/sample-repo.ts";
+import type { World } from "../test/support/world.ts";
+
+const run = promisify(execFile);
+
+export type Builder = "classic" | "buildkit";
+
+/** What people write before they have a delivery daemon. */
+export interface Script {
+  /** Where it pushes to. */
+  repository: string;
+  /** Builds the branch's tip, which must be `tag`, and pushes it under that tag. */
+  run(builder: Builder, tag: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+const text = `set -e
+git -c "http.extraHeader=$AUTHORIZATION" clone --quiet --depth 1 "$URL" "$WORK"
+docker build --quiet --tag "$IMAGE" "$WORK"
+docker push --quiet "$IMAGE"
+`;
+
+export async function startScript(world: World, repo: SampleRepo): Promise<Script> {
+  const dir = await tempDir();
+  const repository = `${repo.owner}/${repo.name}`;
+  let count = 0;
+  return {
+    repository,
+    async run(builder, tag) {
+      const work = join(dir.path, `${count++}`);
+      await run("sh", ["-c", text], {
+        env: {
+          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+          HOME: dir.path,
+          DOCKER_HOST: `unix://${world.engine.socket}`,
+          DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0",
+          GIT_TERMINAL_PROMPT: "0",
+          AUTHORIZATION: `Authorization: Basic ${Buffer.from(`x-access-token:${world.github.token}`).toString("base64")}`,
+          URL: `${world.github.cloneUrl}/${repository}.git`,
+          IMAGE: `${world.second.host}/${repository}:${tag}`,
+          WORK: work,
+        },
+      });
+    },
+    remove: () => dir.remove(),
+  };
+}
