@@ -1,4 +1,5 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
+import { matchesAny } from "../src/delivery/glob.ts";
 import { movingNames } from "../src/delivery/names.ts";
 import type { Destination } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
@@ -129,7 +130,7 @@ async function own(station: Station, work: Work, registry: string, repository: s
 }
 
 function isShared(station: Station, registry: string, repository: string): boolean {
-  return station.config.registries[registry]?.shared?.includes(repository) ?? false;
+  return matchesAny(station.config.registries[registry]?.shared ?? [], repository);
 }
 
 export function registryOf(station: Station, key: string): Registry {
