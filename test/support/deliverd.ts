@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { freePort, type Server, startServer, tempDir, until } from "./process.ts";
 
-const BIN = fileURLToPath(new URL("../../dist/src/cli/index.js", import.meta.url));
+/** What the bin of package.json leads to. */
+export const BIN = fileURLToPath(new URL("../../dist/src/cli/index.js", import.meta.url));
 
 /** A deliverd of its own process, as a user runs it: from the build, with a configuration file. */
 export interface Deliverd {
@@ -22,8 +23,10 @@ export interface Deliverd {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** SIGKILL; nothing is cleaned up. */
   kill(): Promise<void>;
-  /** Starts a new process on the same data directory. */
-  restart(): Promise<void>;
+  /** Resolves when the life that runs now has ended, however it ends. */
+  ended(): Promise<void>;
+  /** Starts a new process on the same data directory; `env` is for this life alone. @throws where it dies before it is ready */
+  restart(more?: { env?: Record<string, string> }): Promise<void>;
   /** SIGTERM. @returns the exit code */
   stop(): Promise<number | null>;
   /** Stops it, and removes its data directory. */
@@ -49,8 +52,8 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
   await writeFile(configFile, stringify({ publicUrl: url, dataDir, adminToken, ...ports, ...options.config }), {
     mode: 0o600,
   });
-  const past: string[] = [];
-  const launch = () =>
+  let past = "";
+  const launch = (more: Record<string, string> = {}) =>
     startServer(
       process.execPath,
       [BIN, command, "--config", configFile],
@@ -58,7 +61,7 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
         const answer = await fetch(`${url}/healthz`);
         if (!answer.ok) throw new Error(`healthz ${answer.status}`);
       },
-      { env: { PATH: process.env.PATH, ...options.env } },
+      { env: { PATH: process.env.PATH, ...options.env, ...more } },
     );
   let server: Server = await launch();
   const ask = (path: string, init: RequestInit = {}) =>
@@ -68,7 +71,7 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
     dataDir,
     adminToken,
     configFile,
-    output: () => past.join("") + server.output(),
+    output: () => past + server.output(),
     pid: () => server.child.pid ?? 0,
     fetch: ask,
     async api(path, init) {
@@ -77,9 +80,15 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
       return (await response.json()) as never;
     },
     kill: () => server.stop("SIGKILL"),
-    async restart() {
-      past.push(server.output());
-      server = await launch();
+    async ended() {
+      const { child } = server;
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    },
+    async restart({ env } = {}) {
+      await server.stop("SIGKILL");
+      past = (past + server.output()).slice(-PAST_MAX);
+      server = gone;
+      server = await launch(env);
     },
     async stop() {
       await server.stop("SIGTERM");
