@@ -198,19 +198,23 @@ describe("a pipeline file that means harm", () => {
 
   for (const [title, text] of [
     ["nests 30,000 lists", "[".repeat(30_000)],
+    // Without a bound of ours this one ends the whole process.
+    ["nests 30,000 maps", "{".repeat(30_000)],
+    ["nests 30,000 lists by dashes", "- ".repeat(30_000)],
     ["nests 30,000 closed lists", "[".repeat(30_000) + "]".repeat(30_000)],
     ["nests maps by indentation", Array.from({ length: 300 }, (_, i) => `${" ".repeat(i)}a:`).join("\n")],
-    ["has 10,000 keys", Array.from({ length: 10_000 }, (_, i) => `k${i}:`).join("\n")],
-    ["has 10,000 anchors", `a: [${Array.from({ length: 8_000 }, (_, i) => `&a${i}`).join(",")}]`],
-    ["has 10,000 documents", "---\n".repeat(16_000)],
+    ["has 8,000 keys", Array.from({ length: 8_000 }, (_, i) => `k${i}:`).join("\n")],
+    ["has 8,000 anchors", `a: [${Array.from({ length: 8_000 }, (_, i) => `&a${i}`).join(",")}]`],
+    ["has 16,000 documents", "---\n".repeat(16_000)],
     ["has one very long key", `${"k".repeat(60_000)}: 1`],
     ["is full of quotes", "'\"".repeat(30_000)],
   ] as const) {
     it(`is answered within two seconds when it ${title}`, () => {
       const started = performance.now();
-      const [first] = problems(text);
+      const [first, ...others] = problems(text);
       assert.ok(performance.now() - started < 2_000, `${performance.now() - started} ms`);
       assert.ok((first ?? "").length < 1_000);
+      assert.ok(others.length <= 20);
     });
   }
 

@@ -96,6 +96,17 @@ describe("the announcement of a release", () => {
     );
   });
 
+  it("finds the repository in whatever command pulls it", () => {
+    const skopeo = {
+      ...location("r.example.com", "a/api:1"),
+      pull: `skopeo copy docker://r.example.com/a/api@${digest} x`,
+    };
+    assert.match(
+      String(publishedEvent(release({ locations: [skopeo] }), source).subject),
+      /=r\.example\.com%2Fa%2Fapi$/,
+    );
+  });
+
   it("is the same whenever it is made, and another for another release", () => {
     assert.deepEqual(publishedEvent(release(), source), publishedEvent(release(), source));
     assert.notEqual(publishedEvent(release({ id: "43" }), source).id, publishedEvent(release(), source).id);

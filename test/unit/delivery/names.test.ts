@@ -84,6 +84,10 @@ describe("the names of an artifact", () => {
     );
   });
 
+  it("are cut at 128 characters", () => {
+    assert.deepEqual(fixed(["{tag}"], { tags: ["t".repeat(129)] }), ["t".repeat(128)]);
+  });
+
   it("begin with _ where a tag may not begin with . or -", () => {
     assert.deepEqual(fixed(["-{shortSha}", ".{shortSha}"]), ["_ab12cd3"]);
   });

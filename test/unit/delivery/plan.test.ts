@@ -182,6 +182,10 @@ describe("the entry that bounds a repo", () => {
     assert.equal(match("acme/*", "github/acme/*", "gitlab/acme/payments"), "github/acme/*");
   });
 
+  it("is the one without a wildcard even where that is the shorter, and letters count without case", () => {
+    assert.equal(match("github/acme/pay*", "ACME/payments"), "ACME/payments");
+  });
+
   it("is none for another owner, a longer path or a part of a name", () => {
     assert.equal(match("acm/*", "acme/pay", "*", "payments", "x/acme/payments"), null);
   });

@@ -78,6 +78,12 @@ describe("latest, major and minor", () => {
     assert.equal(holder("0.0", tagged), null);
   });
 
+  it("let go of a version whose git tag is gone", () => {
+    const gone = release("gone", { main: 0 }, ["v2.0.0"]);
+    gone.facts.tags = [];
+    assert.equal(holder("latest", [gone, release("v1", { main: 1 }, ["v1.0.0"])]), "v1");
+  });
+
   it("go by each version of a commit that has several", () => {
     assert.equal(
       holder("1.4", [release("both", { main: 0 }, ["v1.4.0", "v2.0.0"]), release("x", { main: 1 }, ["v1.5.0"])]),
