@@ -1,4 +1,5 @@
 import { matchRepo } from "../src/delivery/bounds.ts";
+import { Refused } from "../src/delivery/errors.ts";
 import type { RepoBounds } from "../src/delivery/types.ts";
 import { baselinedEntries, noteBaseline } from "../src/ledger/duties.ts";
 import { allHeads, noteHeads } from "../src/ledger/heads.ts";
@@ -71,7 +72,12 @@ async function listedRepos(station: Station, entry: RepoBounds): Promise<SeenRep
  * every ref that points elsewhere than known. One question to the host where nothing moved.
  */
 export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void> {
-  const there = await peek(station, repo);
+  const there = await peek(station, repo).catch(async (error: unknown) => {
+    if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
+    // A repo that was renamed: the sync learns its name, and its next turn asks by it.
+    await syncMirror(station, repo, AbortSignal.timeout(ASK_LIMIT));
+    return [];
+  });
   const known = await allHeads(station.ledger, repo.id);
   const before = new Set(known.map((head) => `${head.ref} ${head.sha}`));
   const moved = there.filter((head) => !before.has(`${head.ref} ${head.sha}`));

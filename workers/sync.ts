@@ -2,6 +2,7 @@ import { Refused } from "../src/delivery/errors.ts";
 import type { Repo, Sha } from "../src/delivery/types.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { noteRepos, type SeenRepo } from "../src/ledger/repos.ts";
+import { confirmIdentity } from "./identity.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 
@@ -16,10 +17,11 @@ export async function syncMirror(station: Station, known: SeenRepo, signal: Abor
   const mirror = station.mirrors.open(known.id);
   // The host's API names the default branch in every hint; a mirror's HEAD serves where none has come yet.
   const named = { ...known, defaultBranch: known.defaultBranch ?? "main" };
+  const branch = (await confirmIdentity(station, named)) ?? known.defaultBranch;
   const source = await hostOf(station, named).cloneSource(named);
   try {
     const synced = await mirror.sync(source, signal);
-    const defaultBranch = known.defaultBranch ?? synced.defaultBranch ?? "main";
+    const defaultBranch = branch ?? synced.defaultBranch ?? "main";
     return { repo: { ...known, defaultBranch }, mirror, refs: synced.shas };
   } catch (error) {
     if (!(error instanceof Refused && error.code === "git-redirected")) throw error;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { matchRepo } from "../src/delivery/bounds.ts";
-import { dueShare, nextLook } from "../src/delivery/sweeping.ts";
+import { dueShare, nextLook, repoInterval } from "../src/delivery/sweeping.ts";
 import { waitingDeliveries } from "../src/ledger/deliveries.ts";
 import { holdDuty } from "../src/ledger/duties.ts";
 import { type KnownRepo, listRepos } from "../src/ledger/repos.ts";
@@ -11,14 +11,12 @@ const DUTY = "watch";
 const TURN = 60_000;
 const DISCOVER_EVERY = 10 * 60_000;
 const ACTIVE_FOR = 60 * 60_000;
-const ACTIVE_EVERY = 60_000;
-const IDLE_EVERY = 60 * 60_000;
 /** What evaluating one waiting commit asks of the host: statuses, runs, suites, required checks. */
 const CALLS_A_LOOK = 5;
 
 /**
  * The sweep's rounds that ask the hosts, so that nothing hangs on a webhook: refs of active repos every minute, of all
- * others once an hour, spread; waiting commits every minute at first, then ever more rarely. One process does it for all.
+ * others spread over up to an hour; waiting commits every minute at first, then ever more rarely. One process does it for all.
  */
 export class Watch {
   readonly #station: Station;
@@ -45,20 +43,20 @@ export class Watch {
 
   async #lookAtRepos(now: number): Promise<void> {
     const { config, ledger, log } = this.#station;
+    const isActive = (repo: KnownRepo) => now - repo.activeAt < ACTIVE_FOR;
+    // Until its entry has been looked at once, what a repo's refs point to is neither old nor new.
+    const repos = (await listRepos(ledger)).filter((repo) =>
+      this.#swept.has(matchRepo(config.repos, repo)?.match ?? ""),
+    );
+    const idle = repos.filter((repo) => !isActive(repo)).length;
     const due: KnownRepo[] = [];
-    for (const repo of await listRepos(ledger)) {
-      const entry = matchRepo(config.repos, repo);
-      // Until its entry has been looked at once, what its refs point to is neither old nor new.
-      if (entry === null || !this.#swept.has(entry.match)) continue;
-      const isActive = now - repo.activeAt < ACTIVE_FOR;
-      const at = this.#repos.get(repo.id) ?? (isActive ? now : now + spread(repo.id, IDLE_EVERY));
+    for (const repo of repos) {
+      const interval = repoInterval(isActive(repo), idle);
+      const first = isActive(repo) ? now : now + spread(repo.id, interval);
       // A repo that has come to life does not wait for its idle turn.
-      if (Math.min(at, isActive ? now + ACTIVE_EVERY : at) > now)
-        this.#repos.set(repo.id, isActive ? Math.min(at, now + ACTIVE_EVERY) : at);
-      else {
-        this.#repos.set(repo.id, now + (isActive ? ACTIVE_EVERY : IDLE_EVERY));
-        due.push(repo);
-      }
+      const at = Math.min(this.#repos.get(repo.id) ?? first, now + interval);
+      if (at <= now) due.push(repo);
+      this.#repos.set(repo.id, at <= now ? now + interval : at);
     }
     await each(due, (repo) =>
       sweepRepo(this.#station, repo).catch((error: unknown) =>

@@ -17,3 +17,14 @@ export function dueShare(budget: { remaining: number; resetsAt: number } | null,
   const minutes = Math.max(1, (budget.resetsAt - now) / 60_000);
   return budget.remaining / 3 / minutes;
 }
+
+const HOUR = 60 * 60_000;
+const IDLE_A_MINUTE = 10;
+
+/**
+ * How often the refs of a repo are asked for: every minute while it is active; idle ones all together ten a minute, so a
+ * few are asked every minute too, and none less than once an hour however many there are.
+ */
+export function repoInterval(isActive: boolean, idleRepos: number): number {
+  return isActive ? FIRST : Math.min(HOUR, Math.max(FIRST, (idleRepos / IDLE_A_MINUTE) * 60_000));
+}
