@@ -86,6 +86,9 @@ export function orNull<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value) => value ?? null);
 }
 
+/** A person reads no more at once, and each costs a search for the key that was meant. */
+const MAX_KEYS_TOLD = 20;
+
 /** An object that knows its keys: a key it does not know is named, with the one it was probably meant to be. */
 export function strict<T extends z.ZodRawShape>(shape: T) {
   const known = Object.keys(shape);
@@ -93,6 +96,7 @@ export function strict<T extends z.ZodRawShape>(shape: T) {
     error: (issue) =>
       issue.code === "unrecognized_keys"
         ? issue.keys
+            .slice(0, MAX_KEYS_TOLD)
             .map((key) => `${quoted(key)} is no key here${didYouMean(key, known)}; known are ${known.join(", ")}`)
             .join("\n")
         : `a map of ${known.join(", ")}`,

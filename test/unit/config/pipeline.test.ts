@@ -209,10 +209,11 @@ describe("a pipeline file that means harm", () => {
     ["has one very long key", `${"k".repeat(60_000)}: 1`],
     ["is full of quotes", "'\"".repeat(30_000)],
   ] as const) {
-    it(`is answered within two seconds when it ${title}`, () => {
-      const started = performance.now();
+    it(`costs less than two seconds of a processor when it ${title}`, () => {
+      const before = process.cpuUsage();
       const [first, ...others] = problems(text);
-      assert.ok(performance.now() - started < 2_000, `${performance.now() - started} ms`);
+      const { user, system } = process.cpuUsage(before);
+      assert.ok(user + system < 2_000_000, `${user + system} µs`);
       assert.ok((first ?? "").length < 1_000);
       assert.ok(others.length <= 20);
     });

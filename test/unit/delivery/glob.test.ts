@@ -50,10 +50,10 @@ describe("a glob", () => {
   });
 
   it("of a hostile author takes no longer than any other", () => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     assert.equal(globMatches(`${"*a".repeat(60)}*b`, "a".repeat(1_000)), false);
     assert.equal(globMatches(`${"**/".repeat(60)}b`, "a/".repeat(1_000)), false);
-    assert.ok(performance.now() - started < 1_000);
+    assert.ok(process.cpuUsage(before).user < 1_000_000);
   });
 
   it("for a check's name lets a star pass a slash, so that nothing required slips by", () => {
