@@ -9,7 +9,7 @@ import { headsOf } from "../src/ledger/heads.ts";
 import { ASKED, hintsOf } from "../src/ledger/hints.ts";
 import type { Station } from "./station.ts";
 
-export const PIPELINE_FILE = ".deliverd.yml";
+const PIPELINE_FILE = ".deliverd.yml";
 const PIPELINE_MAX_BYTES = 64 * 1024;
 
 /** What one look at a commit finds: the decision, and what was read on the way. */

@@ -28,6 +28,6 @@ export async function queueReports(
   }
 }
 
-export function deliveryPage(publicUrl: string, id: string): string {
+function deliveryPage(publicUrl: string, id: string): string {
   return `${publicUrl.replace(/\/+$/, "")}/deliveries/${id}`;
 }

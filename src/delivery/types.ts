@@ -19,14 +19,6 @@ export interface Repo {
   defaultBranch: string;
 }
 
-export interface Commit {
-  repo: RepoId;
-  sha: Sha;
-  committedAt: Date;
-  message: string;
-  author: string;
-}
-
 /** Where a commit lives, enough for a host's API. */
 export interface CommitRef {
   repo: Repo;

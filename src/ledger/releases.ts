@@ -35,7 +35,7 @@ export interface NewRelease {
 }
 
 /** The same facts give the same id, in every process. */
-export function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; variant?: string | undefined }): string {
+function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; variant?: string | undefined }): string {
   const text = JSON.stringify([key.repoId, key.sha, key.artifact, key.variant ?? ""]);
   return createHash("sha256").update(text).digest("hex").slice(0, 24);
 }

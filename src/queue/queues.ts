@@ -1,5 +1,4 @@
 import { type JobsOptions, Queue, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../log.ts";
 import { hastyConnection, patientConnection, type RedisAddress } from "./connection.ts";
@@ -132,5 +131,3 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
     clearTimeout(timer);
   }
 }
-
-export type { Redis };

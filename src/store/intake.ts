@@ -7,7 +7,7 @@ import { headManifest, putManifest } from "./intake/manifests.ts";
 import { Denial, type Reply, type Route, routeOf } from "./intake/wire.ts";
 import type { Store } from "./store.ts";
 
-export type { Grant, Pushed } from "./intake/grants.ts";
+export type { Grant } from "./intake/grants.ts";
 
 /**
  * The store's front door: as much of a registry (OCI distribution specification 1.1, Docker Registry HTTP API V2) as an

@@ -72,7 +72,7 @@ export async function freezeIndex(store: Store, images: Frozen[], family: Family
   return freezeManifest(store, { schemaVersion: 2, mediaType: families[family].index, manifests });
 }
 
-export async function freezeManifest(store: Store, document: unknown): Promise<Frozen> {
+async function freezeManifest(store: Store, document: unknown): Promise<Frozen> {
   const bytes = Buffer.from(JSON.stringify(document, null, 3));
   const { digest, mediaType } = readManifest(bytes);
   await put(store, mediaType, bytes);

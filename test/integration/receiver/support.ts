@@ -11,7 +11,7 @@ import { createInbox, type StoredHint } from "../../../src/receiver/inbox.ts";
 import { createMetrics } from "../../../src/receiver/metrics.ts";
 import { type WebhookOptions, webhookRoute } from "../../../src/receiver/webhooks.ts";
 
-export const SECRET = "a secret of the tests";
+const SECRET = "a secret of the tests";
 
 export const sign = (body: string | Buffer, secret = SECRET, kind = "sha256") =>
   `${kind}=${createHmac(kind, secret).update(body).digest("hex")}`;

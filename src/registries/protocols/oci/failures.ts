@@ -76,7 +76,7 @@ export function place({ registry, repository }: Pick<Question, "registry" | "rep
 }
 
 /** Seconds or a date (RFC 9110, 10.2.3) as ms from now. */
-export function readRetryAfter(text: string | undefined): number | null {
+function readRetryAfter(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Number.isNaN(ms) ? null : Math.max(0, ms);
