@@ -26,9 +26,9 @@ export function createTeller(out: NodeJS.WriteStream = process.stdout): Teller {
     title: (text) => say(paint(BOLD, text)),
     step(name, text = "") {
       current = name;
-      say(`${paint(GREY, seconds())}  ${paint(BOLD, name.padEnd(16))} ${text}`.trimEnd());
+      say(`${paint(GREY, seconds())}  ${paint(BOLD, name.padEnd(20))} ${text}`.trimEnd());
     },
-    fact: (label, text) => say(`        ${paint(GREY, label.padEnd(16))} ${text}`),
+    fact: (label, text) => say(`        ${paint(GREY, label.padEnd(20))} ${text}`),
     quote(text) {
       for (const line of text.replace(/\n$/, "").split("\n")) {
         say(`        ${paint(GREY, "│")} ${stripVTControlCharacters(line)}`);
