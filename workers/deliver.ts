@@ -9,6 +9,7 @@ import { artifactsOf, setArtifactState } from "../src/ledger/artifacts.ts";
 import { type Delivery, getDelivery, setState } from "../src/ledger/deliveries.ts";
 import { type AttemptEnd, finishAttempt } from "../src/ledger/leases.ts";
 import { appendLog, logBytes } from "../src/ledger/logs.ts";
+import { oweNames } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
 import type { Log } from "../src/log.ts";
 import type { Run } from "../src/run.ts";
@@ -24,6 +25,8 @@ import { syncMirror } from "./sync.ts";
 /** The world mends, however long it takes; a fault of our own rarely does. */
 const BUG = "internal";
 const BUG_ATTEMPTS = 5;
+/** The evaluation that queued a delivery has mostly just asked the host (ms). Before anything is named, it is asked again. */
+const JUST_NOW = 5_000;
 
 /** What runs in this process, so that a shutdown can end it. */
 export type Running = Set<Lease>;
@@ -83,7 +86,7 @@ async function begin(station: Station, id: string, lease: Lease, run: Run): Prom
   const known = delivery === null ? null : await getRepo(station.ledger, delivery.repoId);
   if (delivery === null || known === null) throw new Error(`delivery ${id} is in no repo`);
   run.log.line(`— attempt ${delivery.attempts}, ${new Date(station.clock.now()).toISOString()}`);
-  const { repo, mirror } = await syncMirror(station, known, run.signal);
+  const { repo, mirror } = await syncMirror(station, known, run.signal, JUST_NOW);
   const found = await look(station, repo, mirror, delivery.sha, { askCi: false });
   if (found.badPlan !== null) throw found.badPlan;
   if (found.plan === null || found.verdict.action === "superseded" || found.verdict.action === "ignore") {
@@ -150,7 +153,12 @@ async function end(station: Station, delivery: Delivery, lease: Lease, how: End)
       message: because,
       retryIn,
     });
-    if (how.state === "delivered") return;
+    if (how.state === "delivered") {
+      for (const { name: artifact } of await artifactsOf(tx, delivery.id)) {
+        await oweNames(tx, { repoId: delivery.repoId, sha: delivery.sha, deliveryId: delivery.id, artifact });
+      }
+      return;
+    }
     const artifacts = await artifactsOf(tx, delivery.id);
     const open = artifacts
       .filter((each) => each.state !== "released" && each.state !== "unchanged")

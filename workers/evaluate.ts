@@ -5,6 +5,7 @@ import type { Mirror } from "../src/git/mirror.ts";
 import { recordDecision } from "../src/ledger/decisions.ts";
 import { type Delivery, ensureDelivery, findDelivery, setState } from "../src/ledger/deliveries.ts";
 import { lastHintId, markHintsDone } from "../src/ledger/hints.ts";
+import { oweNames } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import { type Look, look } from "./look.ts";
@@ -67,14 +68,7 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
   const commit = found.unknown ? null : await mirror.commit(sha);
   const target = targetState(found);
   const names = found.plan?.artifacts.map((artifact) => artifact.name) ?? [];
-  if (existing?.state === "delivered") {
-    if (found.plan === null || found.refs.length === 0) return NOTHING;
-    const owes = await owesNames(station.ledger, repo, mirror, existing, found.plan, found.refs);
-    if (!owes) return { deliver: null, names };
-    const because = "the commit has a new name: publishing it";
-    const moved = await setState(station.ledger, existing.id, { from: ["delivered"], to: "queued", because });
-    return moved ? { deliver: existing.id, names } : NOTHING;
-  }
+  if (existing?.state === "delivered") return lookAgain(station, repo, mirror, existing, found);
   const next = await station.ledger.transaction(async (tx) => {
     await recordDecision(tx, repo.id, sha, found.verdict);
     const delivery = await ensureDelivery(tx, repo.id, sha, {
@@ -101,6 +95,28 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
     if (newer !== null) await supersedeOlder(station, mirror, newer, sha);
   }
   return next;
+}
+
+/** A commit that is delivered may have gained a version or a branch since, or its CI may have turned red. Nothing is taken back. */
+async function lookAgain(station: Station, repo: Repo, mirror: Mirror, delivery: Delivery, found: Look): Promise<Next> {
+  const { ledger } = station;
+  if (found.verdict.bad === "red") {
+    const because = `CI turned red after the release: ${found.verdict.because}; what is published stays`;
+    const isNews = await recordDecision(ledger, repo.id, delivery.sha, { action: "ignore", because });
+    if (isNews) station.log.warn(because, { delivery: delivery.id });
+    await setState(ledger, delivery.id, { from: ["delivered"], to: "delivered", because });
+  }
+  if (found.plan === null || found.refs.length === 0) return NOTHING;
+  const names = found.plan.artifacts.map((artifact) => artifact.name);
+  await ledger.transaction(async (tx) => {
+    for (const artifact of names)
+      await oweNames(tx, { repoId: repo.id, sha: delivery.sha, deliveryId: delivery.id, artifact });
+  });
+  if (found.verdict.action !== "deliver") return { deliver: null, names };
+  if (!(await owesNames(ledger, repo, mirror, delivery, found.plan, found.refs))) return { deliver: null, names };
+  const because = "the commit has a new name: publishing it";
+  const moved = await setState(ledger, delivery.id, { from: ["delivered"], to: "queued", because });
+  return { deliver: moved ? delivery.id : null, names };
 }
 
 /** What has been begun, or ended by a person or by the user's own mistake, is not for a hint to change. */

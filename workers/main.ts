@@ -10,11 +10,13 @@ import { ShuttingDown } from "./lease.ts";
 import { reconcileNames } from "./names.ts";
 import type { Station } from "./station.ts";
 import { sweep } from "./sweep.ts";
+import { queueVerification } from "./verify.ts";
 import { Watch } from "./watch.ts";
 
 const SWEEP_EVERY = 10_000;
 const WATCH_EVERY = 15_000;
 const HOUSE_EVERY = 10 * 60_000;
+const VERIFY_EVERY = 60_000;
 const EVALUATIONS = 8;
 const NAMES = 2;
 
@@ -71,12 +73,18 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
   const keepOnce = () => {
     keepHouse(station).catch((error: unknown) => log.warn("could not keep house; the next round comes", { error }));
   };
+  const verifyOnce = () => {
+    queueVerification(station).catch((error: unknown) =>
+      log.warn("names could not be verified; the next round comes", { error }),
+    );
+  };
   sweepOnce();
   watchOnce();
   const timers = [
     setInterval(sweepOnce, SWEEP_EVERY),
     setInterval(watchOnce, WATCH_EVERY),
     setInterval(keepOnce, HOUSE_EVERY),
+    setInterval(verifyOnce, VERIFY_EVERY),
   ];
   return {
     async stop(grace) {

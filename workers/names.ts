@@ -1,20 +1,22 @@
 import { matchRepo, watches } from "../src/delivery/bounds.ts";
-import { type MovingName, movingNames } from "../src/delivery/names.ts";
+import { movingNames } from "../src/delivery/names.ts";
 import { type Candidate, holderOf } from "../src/delivery/reconcile.ts";
-import type { ArtifactPlan, Destination, Plan, Repo, RepoBounds } from "../src/delivery/types.ts";
+import type { ArtifactName, ArtifactPlan, Destination, Plan, Repo, RepoBounds } from "../src/delivery/types.ts";
 import { highestVersionTag, versionTag } from "../src/delivery/version.ts";
 import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { getDelivery } from "../src/ledger/deliveries.ts";
 import { locationOf, noteLocation } from "../src/ledger/names.ts";
+import { markSent, owedNames } from "../src/ledger/outbox.ts";
 import { listReleases, type Release } from "../src/ledger/releases.ts";
 import { getRepo } from "../src/ledger/repos.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import type { Run } from "../src/run.ts";
-import { factsOf } from "./naming.ts";
+import { factsOf, isSame } from "./naming.ts";
 import { registryOf } from "./release.ts";
 import type { Station } from "./station.ts";
 import { syncMirror } from "./sync.ts";
+import { findChanged } from "./verify.ts";
 
 const LIMIT = 10 * 60_000;
 /** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
@@ -27,19 +29,39 @@ const ROUNDS = 5;
 export async function reconcileNames(station: Station, job: Jobs["names"]): Promise<void> {
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
+  // Read before anything else: what is owed later is owed once more.
+  const owed = await owedNames(station.ledger, { repoId: job.repo, artifact: job.artifact });
   const signal = AbortSignal.timeout(LIMIT);
+  const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
+  let changed = job.verify ? await findChanged(station, job, run) : [];
   for (let round = 0; round < ROUNDS; round++) {
     const { repo, mirror, refs } = await syncMirror(station, known, signal);
     const releases = await releasesOf(station, repo, job.artifact);
     const wanted = await wantedNames(station, repo, mirror, refs, releases, job.artifact);
+    // A name that nothing claims any more, as after its branch went, stays on what stood there.
+    for (const name of changed.filter((each) => !wanted.some((one) => isSame(each, one.name)))) {
+      wanted.push(
+        ...releases
+          .filter((each) => each.digest === name.digest)
+          .map((release) => ({ name, release }))
+          .slice(0, 1),
+      );
+    }
     let wrote = false;
-    for (const { name, release } of wanted) wrote = (await place(station, name, release, signal)) || wrote;
-    if (!wrote) return;
+    for (const { name, release } of wanted) {
+      const standing = await locationOf(station.ledger, name);
+      if (standing?.digest === release.digest && !changed.some((each) => isSame(each, name))) continue;
+      await place(station, name, release, run);
+      wrote = true;
+    }
+    changed = [];
+    if (!wrote) break;
   }
+  for (const { id, revision } of owed) await markSent(station.ledger, id, revision);
 }
 
 interface Wanted {
-  name: MovingName;
+  name: ArtifactName;
   release: Release;
 }
 
@@ -121,11 +143,7 @@ async function placesOnBranches(
   return order;
 }
 
-/** @returns whether anything was written */
-async function place(station: Station, name: MovingName, release: Release, signal: AbortSignal): Promise<boolean> {
-  const standing = await locationOf(station.ledger, name);
-  if (standing?.digest === release.digest) return false;
-  const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
+async function place(station: Station, name: ArtifactName, release: Release, run: Run): Promise<void> {
   const content = { digest: release.digest, mediaType: release.mediaType, size: release.size };
   const { digest, url, pull } = await registryOf(station, name.registry).publish(content, name, run);
   failpoint("names.written");
@@ -144,7 +162,6 @@ async function place(station: Station, name: MovingName, release: Release, signa
     pull,
   });
   station.log.info("moved a name", { delivery: deliveryId, registry, name: `${repository}:${tag}`, digest });
-  return true;
 }
 
 async function releasesOf(station: Station, repo: Repo, artifact: string): Promise<Release[]> {

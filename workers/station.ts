@@ -6,6 +6,7 @@ import type { Host } from "../src/hosts/host.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import type { Log } from "../src/log.ts";
 import type { Mask } from "../src/mask.ts";
+import type { Counter } from "../src/metrics.ts";
 import type { Notifier } from "../src/notices/notice.ts";
 import type { Queues } from "../src/queue/queues.ts";
 import type { Registry } from "../src/registries/registry.ts";
@@ -25,6 +26,8 @@ export interface Station {
   log: Log;
   mask: Mask;
   clock: Clock;
+  /** Counts the immutable names that were found to be no longer what we published. */
+  drift: Counter;
   /** Unique to this process: whose leases are whose. */
   owner: string;
   /** Unique to this dataDir: which store holds a frozen content. */

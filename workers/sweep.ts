@@ -1,6 +1,7 @@
 import { settleCancelled } from "../src/ledger/deliveries.ts";
 import { undoneHints } from "../src/ledger/hints.ts";
 import { orphans } from "../src/ledger/leases.ts";
+import { owedNames } from "../src/ledger/outbox.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 
@@ -23,5 +24,6 @@ export async function sweep(station: Station): Promise<void> {
     await ledger.transaction((tx) => queueReports(tx, station, subject, names, ended.state, ended.because));
   }
   for (const delivery of await orphans(ledger)) await queues.add("deliver", { delivery: delivery.id });
+  for (const { repoId, artifact } of await owedNames(ledger)) await queues.add("names", { repo: repoId, artifact });
   await queues.add("announce", {});
 }

@@ -12,15 +12,18 @@ export interface Synced {
   refs: Map<string, Sha>;
 }
 
-/** Brings the repo's mirror to what the host has now. @throws TransientError, Refused as Mirror.sync does. */
-export async function syncMirror(station: Station, known: SeenRepo, signal: AbortSignal): Promise<Synced> {
+/**
+ * Brings the repo's mirror to what the host has now, or had less than `age` ms ago (left out: now).
+ * @throws TransientError, Refused as Mirror.sync does.
+ */
+export async function syncMirror(station: Station, known: SeenRepo, signal: AbortSignal, age = 0): Promise<Synced> {
   const mirror = station.mirrors.open(known.id);
   // The host's API names the default branch in every hint; a mirror's HEAD serves where none has come yet.
   const named = { ...known, defaultBranch: known.defaultBranch ?? "main" };
   const branch = (await confirmIdentity(station, named)) ?? known.defaultBranch;
   const source = await hostOf(station, named).cloneSource(named);
   try {
-    const synced = await mirror.sync(source, signal);
+    const synced = mirror.latest(age) ?? (await mirror.sync(source, signal));
     const defaultBranch = branch ?? synced.defaultBranch ?? "main";
     return { repo: { ...known, defaultBranch }, mirror, refs: synced.shas };
   } catch (error) {

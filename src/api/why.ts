@@ -35,7 +35,12 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
     ...hints.map(
       (hint): Event => ({ at: hint.receivedAt, kind: "hint", text: [hint.event, hint.ref].filter(Boolean).join(" ") }),
     ),
-    ...decisions.map((each): Event => ({ at: each.at, kind: "decision", text: `${each.action}: ${each.because}` })),
+    ...decisions.map(
+      ({ at, action, because }): Event =>
+        action === "alarm"
+          ? { at, kind: action, text: because }
+          : { at, kind: "decision", text: `${action}: ${because}` },
+    ),
     ...attempts.map(
       (each): Event => ({ at: each.startedAt, kind: "attempt", text: `attempt ${each.fence} by ${each.owner}` }),
     ),
@@ -50,7 +55,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
             },
           ],
     ),
-    ...(await outboxOf(ledger, repoId, sha)).flatMap(sent),
+    ...(await outboxOf(ledger, repoId, sha)).filter((row) => row.kind !== "names").flatMap(sent),
   ];
   const last = decisions.at(-1);
   return {

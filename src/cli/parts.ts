@@ -6,6 +6,7 @@ import { openHosts } from "../hosts/index.ts";
 import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import { createLog, type Log } from "../log.ts";
 import { createMask, type Mask } from "../mask.ts";
+import { createMetrics, type Metrics } from "../metrics.ts";
 import { hastyConnection, type RedisAddress, refuseEviction } from "../queue/connection.ts";
 import { openQueues, type Queues } from "../queue/queues.ts";
 import { startPrivateRedis } from "../queue/redis-server.ts";
@@ -20,6 +21,7 @@ export interface Parts {
   adminToken: string;
   log: Log;
   mask: Mask;
+  metrics: Metrics;
   ledger: Ledger;
   redis: RedisAddress;
   queues: Queues;
@@ -58,7 +60,21 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const store = new Store(join(config.dataDir, "store"));
     const hosts = openHosts(config.hosts);
     const registries = openRegistries(config.registries, { store });
-    return { config, adminToken: token.token, log, mask, ledger, redis, queues, hosts, store, registries, close };
+    const metrics = createMetrics();
+    return {
+      config,
+      adminToken: token.token,
+      log,
+      mask,
+      metrics,
+      ledger,
+      redis,
+      queues,
+      hosts,
+      store,
+      registries,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -11,7 +11,6 @@ import { findRepo } from "../ledger/repos.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
 import { type HealthCheck, healthRoute } from "../receiver/health.ts";
 import { createInbox } from "../receiver/inbox.ts";
-import { createMetrics, type Metrics } from "../receiver/metrics.ts";
 import { Problem } from "../receiver/problem.ts";
 import { webhookRoute } from "../receiver/webhooks.ts";
 import { webRoute } from "../web/index.ts";
@@ -19,8 +18,7 @@ import type { Parts } from "./parts.ts";
 
 /** Serves all HTTP: webhooks, health, API and pages. */
 export async function serve(parts: Parts): Promise<Listening> {
-  const { config, ledger, log, queues } = parts;
-  const metrics = createMetrics();
+  const { config, ledger, log, metrics, queues } = parts;
   const inbox = createInbox((hints) => keep(ledger, hints));
   metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
@@ -64,9 +62,8 @@ export async function serve(parts: Parts): Promise<Listening> {
 
 /** A worker by itself answers only for its own health. */
 export async function serveHealth(parts: Parts): Promise<Listening> {
-  const metrics: Metrics = createMetrics();
   const app = createApp({
-    health: healthRoute({ checks: healthChecks(parts), metrics, log: parts.log }),
+    health: healthRoute({ checks: healthChecks(parts), metrics: parts.metrics, log: parts.log }),
     log: parts.log,
   });
   return listen(app, { port: parts.config.workerPort });

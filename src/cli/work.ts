@@ -42,6 +42,7 @@ export async function work(parts: Parts): Promise<Workers> {
       network: config.docker.network ?? undefined,
     }),
     clock: systemClock,
+    drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
     owner: `${directory}/${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`,
     storeId: directory,
     tmp: join(config.dataDir, "tmp"),

@@ -4,7 +4,7 @@ import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
-import { type GitCall, git, gitText, streamGit } from "./git.ts";
+import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, toPathspec } from "./names.ts";
 import { readRefs } from "./refs.ts";
@@ -42,6 +42,8 @@ export class Mirror {
   readonly #syncs: Coalescer<CloneSource, Refs>;
   /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
   #repaired: Promise<void> | null = null;
+  /** What the last sync found: nobody but a sync moves refs here. Null while one runs, and where it failed. */
+  #latest: { refs: Refs; at: number } | null = null;
 
   constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
     this.path = path;
@@ -50,8 +52,12 @@ export class Mirror {
     const fetchLimit = options.fetchLimit ?? 30 * 60_000;
     this.#syncs = new Coalescer(
       async (source, signal) => {
+        this.#latest = null;
+        const at = performance.now();
         await this.#prepare();
-        return fetchInto(path, source, { signals: [signal, closing], timeLimit: fetchLimit });
+        const refs = await fetchInto(path, source, { signals: [signal, closing], timeLimit: fetchLimit });
+        this.#latest = { refs, at };
+        return refs;
       },
       async ({ moved }) => {
         await noteUse(path);
@@ -69,6 +75,11 @@ export class Mirror {
     return this.#syncs.call(source, signal);
   }
 
+  /** What the last sync found, if it began less than `age` ms ago; else null. */
+  latest(age: number): Refs | null {
+    return this.#latest !== null && performance.now() - this.#latest.at < age ? this.#latest.refs : null;
+  }
+
   /**
    * Branches and tags by full ref as the host lists them now, annotated tags as the tag object. Fetches nothing, so that a
    * repo that nobody asked for costs one question. @throws as `sync` does.
@@ -79,15 +90,16 @@ export class Mirror {
 
   /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */
   async refs(): Promise<Map<string, Sha>> {
-    return (await readRefs(await this.#call())).commits;
+    return this.#latest?.refs.shas ?? (await readRefs(await this.#call())).commits;
   }
 
   /** The full refs whose history holds the commit. Empty where it is gone, or was never there. */
   async refsContaining(sha: Sha): Promise<string[]> {
-    if (!(await this.has(sha))) return [];
-    return linesOf(
-      await this.#text(["for-each-ref", `--contains=${sha}`, "--format=%(refname)", "refs/heads", "refs/tags"]),
+    const contains = `--contains=${checkSha(sha)}`;
+    const text = await this.#text(["for-each-ref", contains, "--format=%(refname)", "refs/heads", "refs/tags"]).catch(
+      (error: unknown) => this.#unlessGone(sha, error),
     );
+    return text === null ? [] : linesOf(text);
   }
 
   /** Whether the mirror holds the commit. One that a force-push removed is held for a while yet: `refsContaining` tells. */
@@ -97,18 +109,12 @@ export class Mirror {
 
   /** @throws UserError("commit-gone"). */
   async commit(sha: Sha): Promise<MirrorCommit> {
-    if (!(await this.has(sha))) throw gone(sha);
     const format = "--format=%H%x00%ct%x00%P%x00%an <%ae>%x00%B";
-    const text = await this.#text([
-      "log",
-      "-1",
-      "--no-show-signature",
-      "--no-mailmap",
-      "--no-notes",
-      format,
-      "--end-of-options",
-      sha,
-    ]);
+    const asStored = ["--no-show-signature", "--no-mailmap", "--no-notes"];
+    const text = await this.#text(["log", "-1", ...asStored, format, "--end-of-options", checkSha(sha)]).catch(
+      (error: unknown) => this.#unlessGone(sha, error),
+    );
+    if (text === null) throw gone(sha);
     const [id = "", time = "", parents = "", author = "", message = ""] = text.split("\0");
     // An annotated tag has an id too, and leads to a commit of another.
     if (id !== sha) throw gone(sha);
@@ -224,6 +230,12 @@ export class Mirror {
       .join("");
     const call = { ...(await this.#call()), stdin };
     return linesOf(await gitText(["rev-list", "--date-order", "--ignore-missing", "--stdin"], call));
+  }
+
+  /** Asked only after a failure: nearly always the commit is there, and a process each time would be for nothing. */
+  async #unlessGone(sha: Sha, error: unknown): Promise<null> {
+    if (error instanceof GitFailed && !(await this.has(sha))) return null;
+    throw error;
   }
 
   async #text(args: string[]): Promise<string> {

@@ -1,13 +1,14 @@
 import { type Selectable, sql } from "kysely";
-import type { Decision, RepoId, Sha } from "../delivery/types.ts";
+import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema.ts";
 import { now } from "./sql.ts";
 
 export type StoredDecision = Selectable<Schema["decisions"]>;
+export type NewDecision = Pick<StoredDecision, "action" | "because">;
 
 /** Keeps a decision where it differs from the commit's last one. @returns whether it did */
-export async function recordDecision(ledger: Db, repoId: RepoId, sha: Sha, decision: Decision): Promise<boolean> {
+export async function recordDecision(ledger: Db, repoId: RepoId, sha: Sha, decision: NewDecision): Promise<boolean> {
   const { action, because } = decision;
   const result = await ledger.db
     .insertInto("decisions")
@@ -27,7 +28,7 @@ export async function recordDecision(ledger: Db, repoId: RepoId, sha: Sha, decis
   return Number(result.numInsertedOrUpdatedRows ?? 0n) > 0;
 }
 
-function lastIs(ledger: Db, repoId: RepoId, sha: Sha, { action, because }: Decision) {
+function lastIs(ledger: Db, repoId: RepoId, sha: Sha, { action, because }: NewDecision) {
   const last = ledger.db
     .selectFrom("decisions")
     .select(["action", "because"])

@@ -1,5 +1,5 @@
 import type { Selectable } from "kysely";
-import type { ArtifactName, Digest, RepoId } from "../delivery/types.ts";
+import type { ArtifactName, Digest, RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema.ts";
 import { now } from "./sql.ts";
@@ -89,6 +89,30 @@ export async function locationsOfRelease(
     .where("digest", "=", release.digest)
     .execute();
   return rows.map(fromRow);
+}
+
+/** A name together with the commit whose release stands under it. */
+export type ReleasedLocation = StoredLocation & { sha: Sha };
+
+/** The names of every release of the last `age` ms; `only` one artifact's, where it is given. */
+export async function recentLocations(
+  ledger: Db,
+  age: number,
+  only?: { repo: RepoId; artifact: string },
+): Promise<ReleasedLocation[]> {
+  let query = ledger.db
+    .selectFrom("locations as l")
+    .innerJoin("releases as r", (join) =>
+      join.onRef("r.repoId", "=", "l.repoId").onRef("r.artifact", "=", "l.artifact").onRef("r.digest", "=", "l.digest"),
+    )
+    .selectAll("l")
+    .select("r.sha")
+    .where((eb) => eb("r.releasedAt", ">=", eb(now(ledger), "-", age)))
+    .orderBy("l.registry")
+    .orderBy("l.repository")
+    .orderBy("l.tag");
+  if (only !== undefined) query = query.where("l.repoId", "=", only.repo).where("l.artifact", "=", only.artifact);
+  return (await query.execute()).map(({ sha, ...row }) => ({ ...fromRow(row), sha }));
 }
 
 function inOrder(ledger: Db) {

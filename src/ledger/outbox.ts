@@ -52,6 +52,62 @@ export async function queueStatus<Payload extends { context: string }>(
     .execute();
 }
 
+/** Owes an artifact a look at its moving names: what a queue may lose stands here until it was done. */
+export async function oweNames(
+  tx: Tx,
+  owed: { repoId: RepoId; sha: Sha; deliveryId: string | null; artifact: string },
+): Promise<void> {
+  const { artifact, ...subject } = owed;
+  const fresh = newRow(tx, {
+    ...subject,
+    id: namesId(owed.repoId, artifact),
+    kind: "names",
+    payload: JSON.stringify({ artifact }),
+  });
+  await tx.db
+    .insertInto("outbox")
+    .values(fresh)
+    .onConflict((conflict) =>
+      conflict.column("id").doUpdateSet((eb) => ({
+        sha: eb.ref("excluded.sha"),
+        deliveryId: eb.ref("excluded.deliveryId"),
+        state: "unsent",
+        revision: eb("outbox.revision", "+", 1),
+        updatedAt: eb.ref("excluded.updatedAt"),
+      })),
+    )
+    .execute();
+}
+
+/** The looks that are owed, or the one that is owed to this artifact. */
+export async function owedNames(ledger: Db, of?: { repoId: RepoId; artifact: string }): Promise<OwedNames[]> {
+  let query = ledger.db
+    .selectFrom("outbox")
+    .select(["id", "revision", "repoId", "payload"])
+    .where("kind", "=", "names")
+    .where("state", "=", sql.lit("unsent"));
+  if (of !== undefined) query = query.where("id", "=", namesId(of.repoId, of.artifact));
+  const rows = await query.execute();
+  return rows.map(({ payload, ...row }) => ({
+    ...row,
+    artifact: (JSON.parse(payload) as { artifact: string }).artifact,
+  }));
+}
+
+export interface OwedNames {
+  id: string;
+  revision: number;
+  repoId: RepoId;
+  artifact: string;
+}
+
+function namesId(repoId: RepoId, artifact: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify(["names", repoId, artifact]))
+    .digest("hex")
+    .slice(0, 24);
+}
+
 /** Owes a notice, once. `id` is a function of the release and of whom it goes to. */
 export async function queueNotice(
   tx: Tx,
@@ -71,6 +127,7 @@ export async function dueOutbox(ledger: Db, limit: number): Promise<Outgoing[]> 
     .selectFrom("outbox")
     .selectAll()
     .where("state", "=", sql.lit("unsent"))
+    .where("kind", "<>", "names")
     .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))
     .orderBy("updatedAt")
     .orderBy("id")

@@ -137,7 +137,8 @@ interface DecisionsTable {
   repoId: RepoId;
   sha: Sha;
   at: number;
-  action: Action;
+  /** `alarm`: a name of its release was changed behind our back. */
+  action: Action | "alarm";
   because: string;
 }
 
@@ -204,7 +205,8 @@ interface ReleaseVersionsTable {
 
 interface OutboxTable {
   id: string;
-  kind: "status" | "notice";
+  /** `names`: moving names of an artifact that are to be looked at. */
+  kind: "status" | "notice" | "names";
   repoId: RepoId;
   sha: Sha;
   deliveryId: string | null;

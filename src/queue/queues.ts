@@ -9,8 +9,8 @@ export interface Jobs {
   evaluate: { repo: RepoId; sha: Sha | null; ref: string | null };
   /** Go on with this delivery. */
   deliver: { delivery: string };
-  /** Put this artifact's moving names where they belong. */
-  names: { repo: RepoId; artifact: string };
+  /** Put this artifact's moving names where they belong; `verify`: ask the registries first whether they still stand. */
+  names: { repo: RepoId; artifact: string; verify?: true };
   /** Send what the outbox owes. */
   announce: Record<string, never>;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type RequestHandler, type Response, Router } from "express";
 import type { Log } from "../log.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "../metrics.ts";
 
 /** One thing that readiness rests on. */
 export interface HealthCheck {
