@@ -45,7 +45,7 @@ export async function look(
 ): Promise<Look> {
   const bounds = matchRepo(station.config.repos, repo);
   if (bounds === null) return nothing("ignore", `${repo.owner}/${repo.name} is in no entry of repos`);
-  const heldBy = (await mirror.has(sha)) ? await mirror.refsContaining(sha) : [];
+  const heldBy = await mirror.refsContaining(sha);
   if (heldBy.length === 0)
     return { ...nothing("superseded", "no branch or tag of the repo holds this commit"), unknown: true };
 
