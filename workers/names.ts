@@ -6,7 +6,7 @@ import { highestVersionTag, versionTag } from "../src/delivery/version.ts";
 import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { getDelivery } from "../src/ledger/deliveries.ts";
-import { locationOf, noteLocation } from "../src/ledger/names.ts";
+import { locationOf, noteLocation, type ReleasedLocation } from "../src/ledger/names.ts";
 import { markSent, owedNames } from "../src/ledger/outbox.ts";
 import { listReleases, type Release } from "../src/ledger/releases.ts";
 import { getRepo } from "../src/ledger/repos.ts";
@@ -38,17 +38,8 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
     const { repo, mirror, refs } = await syncMirror(station, known, signal);
     const releases = await releasesOf(station, repo, job.artifact);
     const wanted = await wantedNames(station, repo, mirror, refs, releases, job.artifact);
-    // A name that nothing claims any more, as after its branch went, stays on what stood there.
-    for (const name of changed.filter((each) => !wanted.some((one) => isSame(each, one.name)))) {
-      wanted.push(
-        ...releases
-          .filter((each) => each.digest === name.digest)
-          .map((release) => ({ name, release }))
-          .slice(0, 1),
-      );
-    }
     let wrote = false;
-    for (const { name, release } of wanted) {
+    for (const { name, release } of [...wanted, ...unclaimed(changed, wanted, releases)]) {
       const standing = await locationOf(station.ledger, name);
       if (standing?.digest === release.digest && !changed.some((each) => isSame(each, name))) continue;
       await place(station, name, release, run);
@@ -101,6 +92,16 @@ async function wantedNames(
     }
   }
   return [...wanted.values()];
+}
+
+/** Changed names that nothing claims any more, as after their branch went, with what stood there last. */
+function unclaimed(changed: ReleasedLocation[], wanted: Wanted[], releases: Release[]): Wanted[] {
+  return changed
+    .filter((each) => !wanted.some(({ name }) => isSame(name, each)))
+    .flatMap((name) => {
+      const release = releases.find((each) => each.digest === name.digest);
+      return release === undefined ? [] : [{ name, release }];
+    });
 }
 
 async function candidateOf(

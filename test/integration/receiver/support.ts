@@ -5,10 +5,10 @@ import { createRequire } from "node:module";
 import { hintReader } from "../../../src/hosts/github/hints.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { silentLog } from "../../../src/log.ts";
+import { createMetrics } from "../../../src/metrics.ts";
 import { createApp, type Listening, listen } from "../../../src/receiver/app.ts";
 import { type HealthCheck, healthRoute } from "../../../src/receiver/health.ts";
 import { createInbox, type StoredHint } from "../../../src/receiver/inbox.ts";
-import { createMetrics } from "../../../src/receiver/metrics.ts";
 import { type WebhookOptions, webhookRoute } from "../../../src/receiver/webhooks.ts";
 
 const SECRET = "a secret of the tests";
