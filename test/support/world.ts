@@ -14,6 +14,7 @@ import { type Files, type SampleRepo, sampleRepo } from "./sample-repo.ts";
 const run = promisify(execFile);
 
 export const WEBHOOK_SECRET = "webhook-canary-secret";
+const GITHUB_TOKEN = "ghs_canary+token/0123456789";
 
 /** What a deliverd lives among. */
 export interface Surroundings {
@@ -97,7 +98,7 @@ export async function startWorld(
     const engine = await open(startEngine(), (one) => one.stop());
     const registry = await open(startRegistry({ auth: "htpasswd" }), (one) => one.stop());
     const second = await open(startRegistry(), (one) => one.stop());
-    const github = await open(startGitHub(), (one) => one.close());
+    const github = await open(startGitHub({ token: GITHUB_TOKEN }), (one) => one.close());
     const sink = await open(startNoticeSink(), (one) => one.stop());
     const config = {
       docker: { socket: engine.socket },

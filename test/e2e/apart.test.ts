@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { parse, stringify } from "yaml";
+import { BIN, type Deliverd, startDeliverd } from "../support/deliverd.ts";
+import { type Postgres, startPostgres } from "../support/postgres.ts";
+import { until } from "../support/process.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world.ts";
+
+describe("Receiver and worker apart, with a Redis and a PostgreSQL of their own,", function () {
+  this.timeout(120_000);
+  let redis: TestRedis;
+  let postgres: Postgres;
+  let world: World;
+  let workers: Deliverd[] = [];
+  const receiver = () => world.deliverd;
+
+  before(async () => {
+    redis = await startRedis();
+    postgres = await startPostgres();
+    const shared = { redisUrl: redis.url, databaseUrl: await postgres.newDatabase() };
+    world = await startWorld({ command: "receiver", config: shared });
+    const {
+      publicUrl: _url,
+      dataDir: _dir,
+      port: _port,
+      ...config
+    } = parse(await readFile(receiver().configFile, "utf8"));
+    const settings = { ...config, publicUrl: receiver().url };
+    workers = await Promise.all([1, 2].map(() => startDeliverd({ command: "worker", config: settings })));
+  });
+
+  after(async () => {
+    const violations = world?.github.violations;
+    await Promise.all(workers.map((worker) => worker.remove()));
+    await world?.stop();
+    await postgres?.stop();
+    await redis?.stop();
+    assert.deepEqual(violations, []);
+  });
+
+  it("deliver as one, whichever worker takes the work, and the receiver shows log and page", async () => {
+    const names = ["one", "two", "three"];
+    const repos = await Promise.all(
+      names.map((name) => world.repo(name, { ".deliverd.yml": pipeline([image(name)]) })),
+    );
+    const shas = await Promise.all(repos.map((repo) => world.release(repo)));
+    for (const [index, repo] of repos.entries()) {
+      const sha = shas[index] ?? "";
+      assert.equal((await world.releases(repo, sha)).length, 1);
+      assert.match(await world.log(repo, sha), /frozen as sha256:/);
+      const { targetUrl } = await world.status(repo, sha, repo.name, "success");
+      assert.equal(new URL(targetUrl ?? "").origin, receiver().url);
+      assert.equal((await receiver().fetch(new URL(targetUrl ?? "").pathname)).status, 200);
+      await until("it is announced once", () => world.notices(repo, sha).length === 1);
+    }
+  });
+
+  it("survive a worker's SIGKILL in the middle of a build: the other goes on, once the lease has run out", async () => {
+    const repo = await world.repo("taken", {
+      Dockerfile: slowDockerfile(3.75),
+      ".deliverd.yml": pipeline([image("taken")]),
+    });
+    const sha = await repo.head();
+    await repo.push();
+    await world.github.green(repo.repo, sha);
+    const { id } = await until(
+      "it builds",
+      async () => {
+        const delivery = await world.delivery(repo, sha).catch(() => null);
+        return delivery?.state === "building" && delivery;
+      },
+      40_000,
+    );
+    const holder = await until("a worker says it has it", () => workers.find((worker) => worker.output().includes(id)));
+    await holder.kill();
+    await world.status(repo, sha, "taken", "success", 60_000);
+    assert.equal((await world.releases(repo, sha)).length, 1);
+    await holder.restart();
+  });
+
+  it("answer for their health: the receiver for all, a worker for its own and nothing else", async () => {
+    for (const part of [receiver(), ...workers]) {
+      const health = await fetch(`${part.url}/healthz`);
+      assert.deepEqual([health.status, await health.json()], [200, { status: "ok" }]);
+      assert.equal((await fetch(`${part.url}/metrics`)).status, 200);
+    }
+    const ready = await fetch(`${receiver().url}/readyz`);
+    assert.deepEqual([ready.status, await ready.json()], [200, { status: "ready", degraded: [] }]);
+    const metrics = await (await fetch(`${receiver().url}/metrics`)).text();
+    assert.match(metrics, /^deliverd_webhooks_total\{host="github",status="202"\} \d+$/m);
+    for (const path of ["/", "/api/v1/deliveries", "/webhooks/github"]) {
+      const answer = await fetch(`${workers[0]?.url}${path}`, { method: path.includes("webhooks") ? "POST" : "GET" });
+      assert.equal(answer.status, 404, path);
+    }
+  });
+
+  it("keep webhooks while Redis is away, say that they are degraded, and go on when it is back", async () => {
+    const repo = await world.repo("outage", { ".deliverd.yml": pipeline([image("outage")]) });
+    const sha = await repo.head();
+    await redis.stop();
+    const answers = [...(await repo.push()), ...(await world.github.green(repo.repo, sha))].map(
+      (hook) => hook.answer?.status,
+    );
+    assert.deepEqual(new Set(answers), new Set([202]));
+    const ready = await fetch(`${receiver().url}/readyz`);
+    assert.deepEqual([ready.status, await ready.json()], [200, { status: "degraded", degraded: ["redis"] }]);
+    await redis.restart();
+    await world.status(repo, sha, "outage", "success");
+    assert.equal(((await (await fetch(`${receiver().url}/readyz`)).json()) as { status: string }).status, "ready");
+  });
+
+  it("refuse webhooks with 503 while the ledger is away, and go on when it is back", async () => {
+    const repo = await world.repo("ledgerless", { ".deliverd.yml": pipeline([image("ledgerless")]) });
+    const sha = await repo.head();
+    await postgres.pause();
+    const hooks = await repo.push();
+    assert.deepEqual(new Set(hooks.map((hook) => hook.answer?.status)), new Set([503]));
+    assert.equal((await fetch(`${receiver().url}/readyz`)).status, 503);
+    await postgres.resume();
+    for (const hook of hooks) assert.equal((await world.github.redeliver(hook)).status, 202);
+    await world.github.green(repo.repo, sha);
+    await world.status(repo, sha, "ledgerless", "success");
+  });
+
+  it("do not start without redisUrl, and say so", async () => {
+    const { redisUrl: _, ...config } = parse(await readFile(receiver().configFile, "utf8"));
+    const file = `${receiver().configFile}.apart`;
+    await writeFile(file, stringify(config));
+    for (const command of ["receiver", "worker"]) {
+      const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
+        execFile(process.execPath, [BIN, command, "--config", file], (error, _out, text) =>
+          resolve({ code: error?.code, stderr: text }),
+        );
+      });
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /^redisUrl: receiver and worker apart need a Redis that both reach\. Set redisUrl/);
+    }
+  });
+
+  it("do not start on a Redis that may throw work away", async () => {
+    const evicting = await startRedis({ args: ["--maxmemory-policy", "allkeys-lru"] });
+    try {
+      const config = parse(await readFile(receiver().configFile, "utf8"));
+      const file = `${receiver().configFile}.evicting`;
+      await writeFile(file, stringify({ ...config, redisUrl: evicting.url, dataDir: `${config.dataDir}-2` }));
+      const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
+        execFile(process.execPath, [BIN, "start", "--config", file], (error, _out, text) =>
+          resolve({ code: error?.code, stderr: text }),
+        );
+      });
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /^redisUrl: .*allkeys-lru.*noeviction/);
+    } finally {
+      await evicting.stop();
+    }
+  });
+});
