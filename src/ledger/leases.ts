@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely";
+import { type ExpressionBuilder, type Selectable, type StringReference, sql } from "kysely";
 import { ACTIVE, type Delivery, endOf, fromRow } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema.ts";
@@ -87,13 +87,17 @@ export function finishAttempt(ledger: Db, id: string, fence: number, end: Attemp
   });
 }
 
-/** Frees the leases of processes that are known to be dead. @returns the deliveries */
+/** Frees the leases and the duties of processes that are known to be dead. @returns the deliveries */
 export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]> {
   return ledger.transaction(async (tx) => {
+    await tx.db
+      .deleteFrom("duties")
+      .where((eb) => startsWith(eb, "owner", ownerPrefix))
+      .execute();
     const rows = await tx.db
       .updateTable("deliveries")
       .set({ leaseOwner: null, leaseUntil: null, updatedAt: now(tx) })
-      .where((eb) => eb(eb.fn("substr", ["leaseOwner", sql.lit(1), sql.lit(ownerPrefix.length)]), "=", ownerPrefix))
+      .where((eb) => startsWith(eb, "leaseOwner", ownerPrefix))
       .returning("id")
       .execute();
     const ids = rows.map((row) => row.id);
@@ -139,6 +143,14 @@ function due(ledger: Db) {
   const states = sql.join(ACTIVE.map((state) => sql.lit(state)));
   return sql<boolean>`state in (${states}) and cancel_requested = 0
     and (lease_until is null or lease_until <= ${at}) and (retry_at is null or retry_at <= ${at})`;
+}
+
+function startsWith<DB, TB extends keyof DB>(
+  eb: ExpressionBuilder<DB, TB>,
+  column: StringReference<DB, TB>,
+  prefix: string,
+) {
+  return eb(eb.fn<string>("substr", [eb.ref(column), sql.lit(1), sql.lit(prefix.length)]), "=", prefix);
 }
 
 /** An attempt that nobody ended was cut short: its process died, or was stopped past its lease. */

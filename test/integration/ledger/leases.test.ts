@@ -10,6 +10,7 @@ import {
   unpin,
 } from "../../../src/ledger/artifacts.ts";
 import { ensureDelivery, getDelivery } from "../../../src/ledger/deliveries.ts";
+import { holdDuty } from "../../../src/ledger/duties.ts";
 import { attemptsOf, claim, finishAttempt, orphans, releaseLeases, renew } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { noteLocation } from "../../../src/ledger/names.ts";
@@ -123,6 +124,15 @@ describe("A lease", () => {
       assert.deepEqual(await releaseLeases(ledger, "host%1/"), []);
       assert.deepEqual(await releaseLeases(ledger, "host_1/"), [id]);
       assert.ok(await claim(ledger, id, "host_1/43", TTL));
+    });
+
+    it("a duty whose holder is known to be dead is another's at once", async () => {
+      assert.equal(await holdDuty(ledger, "watch", "dead/1", 60_000), true);
+      assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), false);
+      await releaseLeases(ledger, "dea%/");
+      assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), false);
+      await releaseLeases(ledger, "dead/");
+      assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), true);
     });
 
     it("cannot be had of a delivery that is waiting or has ended", async () => {
