@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { contextOf, oneLine, statusText } from "../../../src/delivery/reports.ts";
+import type { DeliveryState } from "../../../src/delivery/types.ts";
+
+describe("what a commit is told", () => {
+  it("stands under the artifact's own context, or deliverd's where none is known", () => {
+    assert.equal(contextOf("api"), "deliverd/api");
+    assert.equal(contextOf(null), "deliverd");
+  });
+
+  const rows: [DeliveryState, boolean, string | null][] = [
+    ["waiting", false, "pending"],
+    ["waiting", true, "failure"],
+    ["queued", false, "pending"],
+    ["building", false, "pending"],
+    ["publishing", false, "pending"],
+    ["delivered", false, "success"],
+    ["failed", false, "failure"],
+    ["cancelled", false, "error"],
+    ["superseded", false, "error"],
+    ["ignored", false, null],
+  ];
+  for (const [state, bad, shown] of rows) {
+    it(`${state}${bad ? " with bad CI" : ""} is ${shown ?? "nothing"}`, () => {
+      assert.deepEqual(statusText(state, "why", bad), shown === null ? null : { state: shown, description: "why" });
+    });
+  }
+
+  it("is the first line of the reason", () => {
+    assert.equal(oneLine("  the build failed \nstep 3\n"), "the build failed");
+    assert.equal(oneLine(""), "");
+  });
+
+  it("is cut at a word, with an ellipsis, where it is longer than GitHub takes", () => {
+    assert.equal(oneLine("x".repeat(140)), "x".repeat(140));
+    assert.equal(oneLine("x".repeat(141)), `${"x".repeat(139)}…`);
+    assert.equal(
+      oneLine(`${"word ".repeat(40)}`),
+      `${"word ".repeat(27)}word…`.replace(/ word…$/, " word…").slice(0, 140),
+    );
+  });
+
+  it("is never longer than 140 characters, nor of two lines, and begins as the reason does", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 400 }), (text) => {
+        const line = oneLine(text);
+        assert.ok(line.length <= 140 && !line.includes("\n"));
+        assert.ok(text.trimStart().startsWith(line.replace(/…$/, "")) || text.includes(line.replace(/…$/, "")));
+      }),
+    );
+  });
+});
