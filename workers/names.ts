@@ -146,7 +146,13 @@ async function placesOnBranches(
 
 async function place(station: Station, name: ArtifactName, release: Release, run: Run): Promise<void> {
   const content = { digest: release.digest, mediaType: release.mediaType, size: release.size };
-  const { digest, url, pull } = await registryOf(station, name.registry).publish(content, name, run);
+  const to = registryOf(station, name.registry);
+  if (!(await station.store.has(release.digest))) {
+    // Another host froze it, or housekeeping let it go: the repository had it before it had any name there.
+    const there = { registry: name.registry, name: `${name.repository}:${name.tag}`, digest: release.digest };
+    await to.restore({ ...there, url: "", pull: "" }, run);
+  }
+  const { digest, url, pull } = await to.publish(content, name, run);
   failpoint("names.written");
   const { registry, repository, tag } = name;
   const { deliveryId, artifact, repoId } = release;
