@@ -39,7 +39,8 @@ export function statusText(state: DeliveryState, because: string, bad: boolean):
 export function oneLine(text: string): string {
   const line = (text.split("\n", 1)[0] ?? "").trim();
   if (line.length <= DESCRIPTION_MAX) return line;
-  const cut = line.slice(0, DESCRIPTION_MAX - 1);
+  // A host refuses half of a surrogate pair.
+  const cut = line.slice(0, DESCRIPTION_MAX - 1).replace(/[\uD800-\uDBFF]$/, "");
   const space = cut.lastIndexOf(" ");
   return `${space > DESCRIPTION_MAX / 2 ? cut.slice(0, space) : cut}…`;
 }

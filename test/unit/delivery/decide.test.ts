@@ -120,13 +120,15 @@ describe("the decision on a commit", () => {
   it("never delivers what no watched ref holds, nor what is not green, whatever else is so", () => {
     const verdicts = fc.constantFrom("green" as const, "red" as const, "pending" as const, "none" as const);
     const any = fc.record({
-      heldBy: fc.constantFrom([], ["refs/heads/main"]),
-      watched: fc.constantFrom([], ["refs/heads/main"]),
-      plan: fc.constantFrom(plan(), plan({ ci: "none" }), { ignored: "x" }),
+      heldBy: fc.constantFrom<string[]>([], ["refs/heads/main"]),
+      watched: fc.constantFrom<string[]>([], ["refs/heads/main"]),
+      plan: fc.constantFrom<Facts["plan"]>(plan(), plan({ ci: "none" }), { ignored: "x" }),
       wasHead: fc.boolean(),
       asked: fc.boolean(),
       timedOut: fc.boolean(),
-      ci: fc.option(fc.record({ verdict: verdicts, because: fc.constant("x"), checks: fc.constantFrom([], [check]) })),
+      ci: fc.option(
+        fc.record({ verdict: verdicts, because: fc.constant("x"), checks: fc.constantFrom<Check[]>([], [check]) }),
+      ),
     });
     fc.assert(
       fc.property(any, (given) => {
