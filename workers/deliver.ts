@@ -17,7 +17,7 @@ import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lea
 import { look } from "./look.ts";
 import { prepare, type Work } from "./prepare.ts";
 import { NoLongerGreen, release } from "./release.ts";
-import { queueReports } from "./reports.ts";
+import { clearBadPlan, queueReports } from "./reports.ts";
 import { createRunLog } from "./run-log.ts";
 import type { Station } from "./station.ts";
 import { syncMirror } from "./sync.ts";
@@ -112,6 +112,7 @@ async function enter(station: Station, work: Work, state: "building" | "publishi
       fence,
     });
     const subject = { repoId: repo.id, sha: delivery.sha, deliveryId: delivery.id };
+    if (done) await clearBadPlan(tx, station, subject);
     if (done)
       await queueReports(
         tx,

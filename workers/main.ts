@@ -15,6 +15,8 @@ import { Watch } from "./watch.ts";
 
 const SWEEP_EVERY = 10_000;
 const WATCH_EVERY = 15_000;
+/** A job that failed and did not come back for so long is nobody's any more. */
+const FORGET_AFTER = 60 * 60_000;
 const HOUSE_EVERY = 10 * 60_000;
 const VERIFY_EVERY = 60_000;
 const EVALUATIONS = 8;
@@ -70,8 +72,11 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
         isWatching = false;
       });
   };
+  let keeping: Promise<void> = Promise.resolve();
   const keepOnce = () => {
-    keepHouse(station).catch((error: unknown) => log.warn("could not keep house; the next round comes", { error }));
+    keeping = keepHouse(station).catch((error: unknown) =>
+      log.warn("could not keep house; the next round comes", { error }),
+    );
   };
   const verifyOnce = () => {
     queueVerification(station).catch((error: unknown) =>
@@ -97,6 +102,7 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       clearTimeout(deadline);
       await sweeping;
       await watching;
+      await keeping;
     },
   };
 }
@@ -114,6 +120,7 @@ function patiently<Job extends object>(
   return async (job: Job): Promise<void> => {
     const key = JSON.stringify(job);
     const earlier = failures.get(key);
+    for (const [other, { until }] of failures) if (until + FORGET_AFTER < station.clock.now()) failures.delete(other);
     if (earlier !== undefined && station.clock.now() < earlier.until) return;
     try {
       await work(job);

@@ -1,7 +1,7 @@
 import { contextOf, statusText } from "../src/delivery/reports.ts";
 import type { DeliveryState, RepoId, Sha } from "../src/delivery/types.ts";
 import type { Tx } from "../src/ledger/ledger.ts";
-import { queueStatus } from "../src/ledger/outbox.ts";
+import { queueStatus, replaceStatus } from "../src/ledger/outbox.ts";
 import type { Station } from "./station.ts";
 
 export interface Subject {
@@ -26,6 +26,22 @@ export async function queueReports(
   for (const artifact of artifacts.length === 0 ? [null] : artifacts) {
     await queueStatus(tx, { ...subject, payload: { context: contextOf(artifact), ...text, targetUrl } });
   }
+}
+
+/** A pipeline file that was bad, and is not any more, as after the server's side was mended: the old failure must not stay. */
+export async function clearBadPlan(
+  tx: Tx,
+  { config }: Pick<Station, "config">,
+  { repoId, sha, deliveryId }: Subject,
+): Promise<void> {
+  const targetUrl = deliveryPage(config.publicUrl, deliveryId);
+  const payload = {
+    context: contextOf(null),
+    state: "success",
+    description: "the pipeline file can be followed",
+    targetUrl,
+  };
+  await replaceStatus(tx, { repoId, sha, deliveryId, payload });
 }
 
 function deliveryPage(publicUrl: string, id: string): string {

@@ -39,8 +39,8 @@ const aws = { region: text };
 const accountId = text.regex(/^\d{12}$/, { error: "an account number of 12 digits, in quotes" });
 
 const registryTypes = [
-  strict({ type: z.literal("docker-hub"), username: text, password: secret, ...common }),
-  strict({ type: z.literal("oci"), url: webUrl, ...login, ...common }),
+  strict({ type: z.literal("docker-hub"), username: text, password: secret, checkRepository: orNull(text), ...common }),
+  strict({ type: z.literal("oci"), url: webUrl, ...login, ca: orNull(text), checkRepository: orNull(text), ...common }),
   strict({ type: z.literal("ecr"), ...aws, account: accountId, ...common }),
   strict({
     type: z.literal("artifactory"),

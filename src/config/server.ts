@@ -13,10 +13,7 @@ export type { HostConfig, NoticeConfig, RegistryConfig } from "./server-schema.t
  * The whole configuration, every default filled in. Durations are in ms, sizes in bytes, URLs without a slash at their
  * end; null is what was left out and has no default.
  */
-export type ServerConfig = Omit<ServerFile, "publicUrl" | "docker"> & {
-  publicUrl: string;
-  docker: Omit<ServerFile["docker"], "socket"> & { socket: string };
-};
+export type ServerConfig = Omit<ServerFile, "publicUrl"> & { publicUrl: string };
 
 const MAX_SERVER_BYTES = 1024 * 1024;
 
@@ -31,7 +28,6 @@ export function loadServerConfig(options: { path?: string | undefined; env: Envi
     ...file,
     publicUrl: file.publicUrl ?? `http://localhost:${file.port}`,
     dataDir: resolve(file.dataDir),
-    docker: { ...file.docker, socket: file.docker.socket ?? socketFrom(options.env.DOCKER_HOST) },
   };
 }
 
@@ -109,16 +105,6 @@ function read(path: string): string {
       { cause: error },
     );
   }
-}
-
-function socketFrom(dockerHost: string | undefined): string {
-  if (dockerHost === undefined || dockerHost === "") return "/var/run/docker.sock";
-  const socket = /^(?:unix:\/\/)?(\/.+)$/.exec(dockerHost)?.[1];
-  if (socket !== undefined) return socket;
-  throw new ConfigError(
-    "docker-host-not-a-socket",
-    "environment: DOCKER_HOST: found no unix socket; expected unix:///path/to/docker.sock, or docker.socket in the configuration file",
-  );
 }
 
 function decoded(text: string): string {

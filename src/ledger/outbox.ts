@@ -19,10 +19,7 @@ export async function queueStatus<Payload extends { context: string }>(
   status: { repoId: RepoId; sha: Sha; deliveryId: string | null; payload: Payload },
 ): Promise<void> {
   const { repoId, sha, deliveryId, payload } = status;
-  const id = createHash("sha256")
-    .update(JSON.stringify(["status", repoId, sha, payload.context.toLowerCase()]))
-    .digest("hex")
-    .slice(0, 24);
+  const id = statusId(repoId, sha, payload.context);
   const fresh = newRow(tx, {
     id: `status-${id}`,
     kind: "status",
@@ -50,6 +47,23 @@ export async function queueStatus<Payload extends { context: string }>(
         .whereRef("outbox.payload", "<>", "excluded.payload"),
     )
     .execute();
+}
+
+/** Owes another word where something was said under this context before; else nothing. */
+export async function replaceStatus<Payload extends { context: string }>(
+  tx: Tx,
+  status: { repoId: RepoId; sha: Sha; deliveryId: string | null; payload: Payload },
+): Promise<void> {
+  const id = statusId(status.repoId, status.sha, status.payload.context);
+  const said = await tx.db.selectFrom("outbox").select("id").where("id", "=", id).executeTakeFirst();
+  if (said !== undefined) await queueStatus(tx, status);
+}
+
+function statusId(repoId: RepoId, sha: Sha, context: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify(["status", repoId, sha, context.toLowerCase()]))
+    .digest("hex")
+    .slice(0, 24);
 }
 
 /** Owes an artifact a look at its moving names: what a queue may lose stands here until it was done. */

@@ -499,6 +499,8 @@ describe("opening the registries of a configuration", () => {
       url: "http://127.0.0.1:1",
       username: null,
       password: null,
+      ca: null,
+      checkRepository: null,
       default: true,
       shared: [],
     };

@@ -30,7 +30,16 @@ describe("the environment alone", () => {
       },
     });
     assert.deepEqual(config.registries, {
-      default: { type: "oci", url: "http://127.0.0.1:5000", username: "u", password: "p", default: true, shared: [] },
+      default: {
+        type: "oci",
+        url: "http://127.0.0.1:5000",
+        username: "u",
+        password: "p",
+        ca: null,
+        checkRepository: null,
+        default: true,
+        shared: [],
+      },
     });
     assert.deepEqual(
       config.repos.map(({ match }) => match),
