@@ -127,6 +127,7 @@ describe("A lease", () => {
     });
 
     it("a duty whose holder is known to be dead is another's at once", async () => {
+      const ledger = await open();
       assert.equal(await holdDuty(ledger, "watch", "dead/1", 60_000), true);
       assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), false);
       await releaseLeases(ledger, "dea%/");
