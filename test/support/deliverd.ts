@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,6 +7,9 @@ import { freePort, type Server, startServer, tempDir, until } from "./process.ts
 
 /** What the bin of package.json leads to. */
 export const BIN = fileURLToPath(new URL("../../dist/src/cli/index.js", import.meta.url));
+
+/** Characters kept of what earlier lives printed: a soak has hundreds of them. */
+const PAST_MAX = 2_000_000;
 
 /** A deliverd of its own process, as a user runs it: from the build, with a configuration file. */
 export interface Deliverd {
@@ -16,6 +20,8 @@ export interface Deliverd {
   configFile: string;
   /** Everything it has printed, over all its lives. */
   output(): string;
+  /** What the life that runs, or that ended last, has printed. */
+  lastOutput(): string;
   /** Of the life that runs now. */
   pid(): number;
   /** Asks the API as its administrator. */
@@ -25,6 +31,8 @@ export interface Deliverd {
   kill(): Promise<void>;
   /** Resolves when the life that runs now has ended, however it ends. */
   ended(): Promise<void>;
+  /** The exit code or signal of the last life to have ended; null while it runs. */
+  endedBy(): number | NodeJS.Signals | null;
   /** Starts a new process on the same data directory; `env` is for this life alone. @throws where it dies before it is ready */
   restart(more?: { env?: Record<string, string> }): Promise<void>;
   /** SIGTERM. @returns the exit code */
@@ -53,6 +61,7 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
     mode: 0o600,
   });
   let past = "";
+  let stillborn = "";
   const launch = (more: Record<string, string> = {}) =>
     startServer(
       process.execPath,
@@ -63,7 +72,7 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
       },
       { env: { PATH: process.env.PATH, ...options.env, ...more } },
     );
-  let server: Server = await launch();
+  let life: Server | null = await launch();
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${adminToken}`, ...init.headers } });
   const deliverd: Deliverd = {
@@ -71,28 +80,36 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
     dataDir,
     adminToken,
     configFile,
-    output: () => past + server.output(),
-    pid: () => server.child.pid ?? 0,
+    output: () => past + deliverd.lastOutput(),
+    lastOutput: () => life?.output() ?? stillborn,
+    pid: () => life?.child.pid ?? 0,
     fetch: ask,
     async api(path, init) {
       const response = await ask(path, init);
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       return (await response.json()) as never;
     },
-    kill: () => server.stop("SIGKILL"),
-    async ended() {
-      const { child } = server;
-      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    async kill() {
+      await life?.stop("SIGKILL");
     },
+    async ended() {
+      if (life !== null && life.child.exitCode === null && life.child.signalCode === null)
+        await once(life.child, "exit");
+    },
+    endedBy: () => life?.child.signalCode ?? life?.child.exitCode ?? null,
     async restart({ env } = {}) {
-      await server.stop("SIGKILL");
-      past = (past + server.output()).slice(-PAST_MAX);
-      server = gone;
-      server = await launch(env);
+      await deliverd.kill();
+      past = deliverd.output().slice(-PAST_MAX);
+      life = null;
+      stillborn = "";
+      life = await launch(env).catch((error: Error) => {
+        stillborn = error.message;
+        throw error;
+      });
     },
     async stop() {
-      await server.stop("SIGTERM");
-      return server.child.exitCode;
+      await life?.stop("SIGTERM");
+      return life?.child.exitCode ?? null;
     },
     async remove() {
       await deliverd.stop();

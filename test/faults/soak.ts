@@ -1,0 +1,209 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { until } from "../support/process.ts";
+import type { SampleRepo } from "../support/sample-repo.ts";
+import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import { isContent, type Judgement, judge, type Pushed } from "./oracle.ts";
+
+export interface SoakOptions {
+  kills: number;
+  seed: number;
+  say(line: string): void;
+}
+
+export interface SoakResult extends Judgement {
+  kills: number;
+  /** Kills by the place at which they struck; `elsewhere`: by the clock, wherever it was. */
+  places: Map<string, number>;
+  /** Ends of the process that were none of our kills. */
+  crashes: string[];
+  /** What the host's stand-in found wrong. */
+  violations: string[];
+  /** Webhooks that nobody took, and that nobody sent again. */
+  hooksLost: number;
+  ms: number;
+}
+
+const REPOS = 6;
+/** Green commits that are not released yet: enough for every life to have work, though many wait a minute for the sweep. */
+const IN_FLIGHT = 40;
+/** A delivery passes some forty places. */
+const CHANCE = 0.02;
+const TALK_EVERY = 25;
+const PATIENCE = 120_000;
+
+/**
+ * Kills one deliverd over and over, at seeded places and at seeded times, while commits are pushed and pass their CI;
+ * starts it again at once. Webhooks sent while it is down are lost. When all kills are done it may live, and the
+ * witnesses are asked until they are content, or for two minutes.
+ */
+export async function soak(options: SoakOptions): Promise<SoakResult> {
+  const { kills, seed, say } = options;
+  const begun = Date.now();
+  const world = await startWorld({ config: { workers: { slots: 4 } } });
+  const load = new Load(world, generator(seed));
+  try {
+    await load.begin();
+    const { places, crashes } = await killOver(world, load, options);
+    await load.end();
+    await world.deliverd.restart();
+    say(`${kills} kills are done, ${load.pushed.length} commits pushed; now it may live`);
+    const witnesses = { github: world.github, sink: world.sink, registries: [world.registry, world.second] };
+    const end = Date.now() + PATIENCE;
+    let judgement = await judge(load.pushed, witnesses);
+    while (!isContent(judgement) && Date.now() < end) {
+      await delay(1_000);
+      judgement = await judge(load.pushed, witnesses);
+    }
+    if (!isContent(judgement)) say(world.deliverd.output().slice(-20_000));
+    const { violations } = world.github;
+    return { ...judgement, kills, places, crashes, violations, hooksLost: load.hooksLost, ms: Date.now() - begun };
+  } finally {
+    await load.end();
+    await world.stop();
+  }
+}
+
+/** As the long run prints it. */
+export function tell(result: SoakResult): string {
+  const { kills, released, green, lost, duplicated, misplaced, crashes, violations, hooksLost, ms } = result;
+  const seconds = Math.round(ms / 1000);
+  const places = [...result.places].sort(([, a], [, b]) => b - a).map(([place, count]) => `  ${count} ${place}`);
+  return [
+    ...["Killed at:", ...places],
+    ...[...lost, ...duplicated, ...misplaced, ...crashes, ...violations],
+    `kills survived:   ${kills}`,
+    `webhooks lost:    ${hooksLost}`,
+    `green commits:    ${green}`,
+    `releases made:    ${released}`,
+    `lost:             ${lost.length + misplaced.length}`,
+    `duplicated:       ${duplicated.length}`,
+    `wall-clock:       ${Math.floor(seconds / 60)} min ${seconds % 60} s`,
+  ].join("\n");
+}
+
+async function killOver(
+  world: World,
+  load: Load,
+  { kills, seed, say }: SoakOptions,
+): Promise<Pick<SoakResult, "places" | "crashes">> {
+  const random = generator(seed + 1);
+  const places = new Map<string, number>();
+  const crashes: string[] = [];
+  for (let kill = 1; kill <= kills; kill++) {
+    const env = { DELIVERD_FAILPOINTS: `*:p=${CHANCE}:seed=${seed * 100_000 + kill}` };
+    // Failpoints alone would never strike in the middle of a build or a push.
+    const clock = random() < 0.25 ? 1_000 + random() * 5_000 : 60_000;
+    const died = await live(world, env, clock);
+    if (died !== null) crashes.push(died);
+    const place = /^failpoint (\S+)$/m.exec(world.deliverd.lastOutput())?.[1] ?? "elsewhere";
+    places.set(place, (places.get(place) ?? 0) + 1);
+    if (kill % TALK_EVERY === 0)
+      say(`${kill} kills, ${load.pushed.length} commits, ${load.waiting()} of them under way`);
+  }
+  return { places, crashes };
+}
+
+/** One life of deliverd, to its violent end. @returns how it ended where nobody had killed it */
+async function live(world: World, env: Record<string, string>, clock: number): Promise<string | null> {
+  try {
+    await world.deliverd.restart({ env });
+  } catch (error) {
+    const message = String(error);
+    // It may well be killed before it is ready.
+    return message.includes("ended at once (SIGKILL)") ? null : message;
+  }
+  const over = new AbortController();
+  await Promise.race([
+    world.deliverd.ended(),
+    delay(clock, null, { signal: over.signal }).then(
+      () => world.deliverd.kill(),
+      () => {},
+    ),
+  ]);
+  over.abort();
+  const how = world.deliverd.endedBy();
+  return how === "SIGKILL" ? null : `deliverd ended by itself: ${how}\n${world.deliverd.output().slice(-2_000)}`;
+}
+
+/** Small commits in several repos, one after the other; most of them pass their CI. */
+class Load {
+  readonly pushed: Pushed[] = [];
+  hooksLost = 0;
+  readonly #world: World;
+  readonly #random: () => number;
+  #repos: SampleRepo[] = [];
+  #stopped = false;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(world: World, random: () => number) {
+    this.#world = world;
+    this.#random = random;
+  }
+
+  /** Makes the repos known by a first release each, then goes on by itself. */
+  async begin(): Promise<void> {
+    const destinations = (name: string) => ["local", "second"].map((to) => ({ to, as: `acme/${name}` }));
+    for (let number = 0; number < REPOS; number++) {
+      const name = `soak-${number}`;
+      const repo = await this.#world.repo(name, {
+        busybox: null,
+        Dockerfile: "FROM scratch\nCOPY greeting.txt /\n",
+        ".deliverd.yml": pipeline([image(name, { publish: destinations(name) })]),
+      });
+      this.#repos.push(repo);
+      await this.#push(repo, "green");
+    }
+    await until("every repo has a release", () => this.waiting() === 0, 60_000);
+    this.#running = this.#run();
+  }
+
+  /** Green commits without success so far. */
+  waiting(): number {
+    return this.pushed.filter((one) => one.ci === "green" && !this.#isDone(one)).length;
+  }
+
+  async end(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let count = 0;
+    while (!this.#stopped) {
+      if (this.waiting() >= IN_FLIGHT) {
+        await delay(50);
+        continue;
+      }
+      const repo = this.#repos[Math.floor(this.#random() * this.#repos.length)];
+      if (repo === undefined) throw new Error("no repo");
+      await repo.commit({ "greeting.txt": `Number ${++count}\n${"x".repeat(Math.floor(this.#random() * 20_000))}` });
+      await this.#push(repo, this.#random() < 0.9 ? "green" : "red");
+    }
+  }
+
+  async #push(repo: SampleRepo, ci: Pushed["ci"]): Promise<void> {
+    const { github } = this.#world;
+    const sha = await repo.head();
+    const hooks = await repo.push();
+    this.pushed.push({ repo: repo.repo, sha, ci });
+    hooks.push(...(ci === "green" ? await github.green(repo.repo, sha) : await github.red(repo.repo, sha)));
+    this.hooksLost += hooks.filter((hook) => hook.answer?.status !== 202).length;
+    // Their payloads are of no more use, and there will be thousands.
+    github.hooks.length = 0;
+  }
+
+  #isDone({ repo, sha }: Pushed): boolean {
+    return this.#world.github.lastStatus(repo, sha, `deliverd/${repo.name}`)?.state === "success";
+  }
+}
+
+/** Mulberry32: the same numbers for the same seed everywhere. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
