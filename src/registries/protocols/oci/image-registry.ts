@@ -25,11 +25,15 @@ export interface Stock {
   holderOf?: ((registry: string, digest: Digest) => Promise<string | null>) | undefined;
 }
 
+const SENT_MAX = 1_000;
+
 /** A registry of container images: what every type that speaks OCI distribution shares. */
 export class ImageRegistry implements Registry {
   readonly #options: ImageRegistryOptions;
   readonly #stock: Stock;
   readonly #client: RegistryClient;
+  /** Contents whose blobs went to a repository a while ago: their names need not ask again. One that was collected since is sent anew. */
+  readonly #sent = new Set<string>();
 
   constructor(options: ImageRegistryOptions, stock: Stock) {
     this.#options = options;
@@ -61,8 +65,11 @@ export class ImageRegistry implements Registry {
   async upload(content: Frozen, name: ArtifactName, run: Run): Promise<void> {
     const { repository } = name;
     // One question instead of one for each blob: a repository that has the manifest has what it lists.
-    if ((await this.#client.headManifest(repository, content.digest, run.signal)) !== null) return;
-    await this.#push(await this.#stock.store.contentOf(content.digest), repository, run);
+    if ((await this.#client.headManifest(repository, content.digest, run.signal)) === null) {
+      await this.#push(await this.#stock.store.contentOf(content.digest), repository, run);
+    }
+    if (this.#sent.size >= SENT_MAX) this.#sent.clear();
+    this.#sent.add(`${repository}@${content.digest}`);
   }
 
   async publish(content: Frozen, name: ArtifactName, run: Run): Promise<Location> {
@@ -71,7 +78,7 @@ export class ImageRegistry implements Registry {
     const found = await this.find(name, run);
     if (found?.digest !== digest) {
       if (found && name.immutable) throw this.#taken(name, found.digest, digest);
-      await this.upload(content, name, run);
+      if (!this.#sent.has(`${repository}@${digest}`)) await this.upload(content, name, run);
       await this.#putName(await this.#stock.store.contentOf(digest), name, run);
       const now = await this.#client.headManifest(repository, tag, run.signal);
       if (now !== digest) {
