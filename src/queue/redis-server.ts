@@ -41,6 +41,7 @@ export async function startPrivateRedis(dataDir: string, log: Log): Promise<Priv
       if (stopping) return;
       log.warn("the private redis-server ended; starting it again");
       await delay(RESTART_PAUSE);
+      if (stopping) return;
       child = launch(dir, socket, pidFile);
       await ready(child, socket).catch((error: unknown) => log.error("redis-server does not start", { error }));
     }
