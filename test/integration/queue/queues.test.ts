@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { silentLog } from "../../../src/log.ts";
+import type { RedisAddress } from "../../../src/queue/connection.ts";
+import { hastyConnection, refuseEviction } from "../../../src/queue/connection.ts";
+import { type Consumer, consume, openQueues, type Queues } from "../../../src/queue/queues.ts";
+import { until } from "../../support/process.ts";
+import { startRedis, type TestRedis } from "../../support/redis.ts";
+
+const job = { repo: "github:1", sha: "a".repeat(40), ref: null };
+
+describe("the queues", function () {
+  this.timeout(60_000);
+  let redis: TestRedis;
+  let address: RedisAddress;
+  let queues: Queues;
+  let closing: (() => Promise<unknown>)[] = [];
+
+  before(async () => {
+    redis = await startRedis();
+    address = { url: redis.url };
+  });
+
+  after(async () => {
+    await redis?.stop();
+  });
+
+  beforeEach(async () => {
+    await redis.flush();
+    queues = openQueues(address, silentLog);
+    closing = [() => queues.close()];
+  });
+
+  afterEach(async () => {
+    for (const close of closing.reverse()) await close();
+  });
+
+  const consumer = (work: (data: typeof job) => Promise<void>, concurrency = 4): Consumer => {
+    const one = consume(address, "evaluate", concurrency, work as never, silentLog);
+    closing.push(() => one.abandon());
+    return one;
+  };
+
+  it("hand each job to one consumer, with its data", async () => {
+    const got: unknown[] = [];
+    consumer(async (data) => void got.push(data));
+    assert.equal(await queues.add("evaluate", job), true);
+    assert.equal(await queues.add("evaluate", { ...job, sha: "b".repeat(40) }), true);
+    await until("both came", () => got.length === 2);
+    assert.deepEqual(got, [job, { ...job, sha: "b".repeat(40) }]);
+  });
+
+  it("keep one of the same jobs that wait", async () => {
+    for (let time = 0; time < 20; time++) await queues.add("evaluate", job);
+    let runs = 0;
+    consumer(async () => void runs++);
+    await until("it ran", () => runs > 0);
+    await drained(() => runs);
+    assert.equal(runs, 1);
+  });
+
+  it("follow a job that runs by exactly one more, however often it is asked for meanwhile", async () => {
+    let runs = 0;
+    let atOnce = 0;
+    let most = 0;
+    const gate = deferred();
+    consumer(async () => {
+      runs++;
+      most = Math.max(most, ++atOnce);
+      if (runs === 1) await gate.promise;
+      atOnce--;
+    });
+    await queues.add("evaluate", job);
+    await until("it runs", () => runs === 1);
+    for (let time = 0; time < 20; time++) await queues.add("evaluate", job);
+    gate.resolve();
+    await until("the second ran", () => runs === 2);
+    await drained(() => runs);
+    assert.deepEqual([runs, most], [2, 1]);
+  });
+
+  it("let a delayed job swallow none that is due now", async () => {
+    let runs = 0;
+    consumer(async () => void runs++);
+    await queues.add("evaluate", job, { delay: 60_000 });
+    await queues.add("evaluate", job);
+    await until("the one that is due ran", () => runs === 1);
+  });
+
+  it("run a delayed job when its time has come", async () => {
+    const begun = Date.now();
+    let ran = 0;
+    consumer(async () => {
+      ran = Date.now();
+    });
+    await queues.add("evaluate", job, { delay: 700 });
+    await until("it ran", () => ran > 0);
+    assert.ok(ran - begun >= 690, `${ran - begun} ms`);
+  });
+
+  it("go on after a job that fails, and take the same one again", async () => {
+    let runs = 0;
+    consumer(async () => {
+      runs++;
+      if (runs === 1) throw new Error("this one fails");
+    });
+    await queues.add("evaluate", job);
+    await until("it failed", () => runs === 1);
+    await until("it is taken again", async () => (await queues.add("evaluate", job)) && runs === 2);
+  });
+
+  it("bring back the job of a consumer that let go of it", async () => {
+    const gate = deferred();
+    closing.unshift(async () => gate.resolve());
+    let begun = 0;
+    const first = consume(
+      address,
+      "evaluate",
+      1,
+      async () => {
+        begun++;
+        await gate.promise;
+      },
+      silentLog,
+    );
+    await queues.add("evaluate", job);
+    await until("the first has it", () => begun === 1);
+    await first.abandon();
+    let runs = 0;
+    consumer(async () => void runs++);
+    await until("the second has it", () => runs === 1, 30_000);
+  });
+
+  it("wait, when they close, for what runs", async () => {
+    const gate = deferred();
+    let runs = 0;
+    let ended = false;
+    const one = consumer(async () => {
+      runs++;
+      await gate.promise;
+      ended = true;
+    });
+    await queues.add("evaluate", job);
+    await until("it runs", () => runs === 1);
+    const closed = one.close().then(() => ended);
+    gate.resolve();
+    assert.equal(await closed, true);
+  });
+
+  it("say within seconds that Redis is not there, and go on by themselves when it is back", async () => {
+    const warned: string[] = [];
+    const log = { ...silentLog, warn: (text: string) => void warned.push(text) };
+    const own = openQueues(address, log);
+    closing.push(() => own.close());
+    let runs = 0;
+    consumer(async () => void runs++);
+    assert.equal(await own.ping(), true);
+    await redis.stop();
+    const begun = Date.now();
+    assert.equal(await own.add("evaluate", job), false);
+    assert.equal(await own.ping(), false);
+    assert.ok(Date.now() - begun < 8_000, `${Date.now() - begun} ms`);
+    assert.match(warned[0] ?? "", /Redis did not take a job/);
+    await redis.restart();
+    await until("a job is taken", () => own.add("evaluate", job), 30_000);
+    await until("and done", () => runs > 0, 30_000);
+  });
+
+  it("refuse a Redis that may throw jobs away, and say how to mend it", async () => {
+    const connection = hastyConnection(address);
+    try {
+      await refuseEviction(connection, silentLog);
+      await connection.config("SET", "maxmemory-policy", "volatile-lru");
+      await assert.rejects(refuseEviction(connection, silentLog), {
+        name: "ConfigError",
+        code: "redis-evicts",
+        message: /volatile-lru.*noeviction/,
+      });
+    } finally {
+      await connection.config("SET", "maxmemory-policy", "noeviction");
+      connection.disconnect();
+    }
+  });
+
+  /** Nothing more comes once a marker that was queued last has come back. */
+  async function drained(count: () => number): Promise<void> {
+    const before = count();
+    let seen = false;
+    const marker = consume(
+      address,
+      "announce",
+      1,
+      async () => {
+        seen = true;
+      },
+      silentLog,
+    );
+    await queues.add("announce", {});
+    await until("the marker came", () => seen);
+    await marker.close();
+    assert.equal(count(), before);
+  }
+});
+
+function deferred(): { promise: Promise<void>; resolve(): void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
