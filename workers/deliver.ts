@@ -7,7 +7,7 @@ import type { DeliveryState } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { artifactsOf, setArtifactState } from "../src/ledger/artifacts.ts";
 import { type Delivery, getDelivery, setState } from "../src/ledger/deliveries.ts";
-import { type AttemptEnd, finishAttempt } from "../src/ledger/leases.ts";
+import { type AttemptEnd, failuresInARow, finishAttempt } from "../src/ledger/leases.ts";
 import { appendLog, logBytes } from "../src/ledger/logs.ts";
 import { oweNames } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
@@ -182,7 +182,7 @@ async function settle(station: Station, id: string, lease: Lease, run: Run, log:
     log.warn("the attempt stopped: its lease was lost", { fence: lease.fence });
     return;
   }
-  const how = outcomeOf(delivery, error);
+  const how = outcomeOf(error, (await failuresInARow(station.ledger, id).catch(() => 0)) + 1);
   run.log.line(`✗ ${how.because}`);
   log[how.outcome === "failed" ? "warn" : "info"]("the attempt ended", {
     outcome: how.outcome,
@@ -200,7 +200,8 @@ async function settle(station: Station, id: string, lease: Lease, run: Run, log:
   await station.queues.add("announce", {});
 }
 
-function outcomeOf(delivery: Delivery, error: unknown): End {
+/** @param failures attempts in a row that did not get through, this one with them */
+function outcomeOf(error: unknown, failures: number): End {
   if (error instanceof ShuttingDown)
     return { state: "queued", because: "handed back: the worker is stopping", outcome: "handed-back" };
   if (error instanceof Cancelled) return { state: error.state, because: error.message, outcome: "cancelled" };
@@ -211,11 +212,11 @@ function outcomeOf(delivery: Delivery, error: unknown): End {
   }
   const code = error instanceof TransientError ? error.code : BUG;
   const message = error instanceof Error ? error.message : String(error);
-  if (code === BUG && delivery.attempts >= BUG_ATTEMPTS) {
+  if (code === BUG && failures >= BUG_ATTEMPTS) {
     return { state: "failed", because: `deliverd itself failed: ${message}`, outcome: "failed", errorCode: code };
   }
   const asked = error instanceof TransientError ? error.retryAfter : null;
-  const retryIn = backOff(delivery.attempts, Math.random(), asked);
+  const retryIn = backOff(failures, Math.random(), asked);
   return {
     state: "queued",
     because: `trying again in ${Math.ceil(retryIn / 1000)} s: ${message}`,

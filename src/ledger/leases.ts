@@ -124,6 +124,14 @@ export function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
   return ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence").execute();
 }
 
+/** How many attempts in a row ended to be tried again. Those that died with their process say nothing of the work. */
+export async function failuresInARow(ledger: Db, id: string): Promise<number> {
+  const outcomes = (await attemptsOf(ledger, id)).flatMap(({ outcome }) =>
+    outcome === null || outcome === "lost" ? [] : [outcome],
+  );
+  return outcomes.length - 1 - outcomes.findLastIndex((outcome) => outcome !== "retry");
+}
+
 /**
  * Checks the fence and keeps it until the transaction ends: nobody claims the delivery meanwhile.
  * @returns false: the fence is stale, and the caller must write nothing

@@ -11,7 +11,15 @@ import {
 } from "../../../src/ledger/artifacts.ts";
 import { ensureDelivery, getDelivery } from "../../../src/ledger/deliveries.ts";
 import { holdDuty } from "../../../src/ledger/duties.ts";
-import { attemptsOf, claim, finishAttempt, orphans, releaseLeases, renew } from "../../../src/ledger/leases.ts";
+import {
+  attemptsOf,
+  claim,
+  failuresInARow,
+  finishAttempt,
+  orphans,
+  releaseLeases,
+  renew,
+} from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { noteLocation } from "../../../src/ledger/names.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
@@ -124,6 +132,20 @@ describe("A lease", () => {
       assert.deepEqual(await releaseLeases(ledger, "host%1/"), []);
       assert.deepEqual(await releaseLeases(ledger, "host_1/"), [id]);
       assert.ok(await claim(ledger, id, "host_1/43", TTL));
+    });
+
+    it("counts failures in a row, and no attempt that died with its process among them", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      const counts: number[] = [await failuresInARow(ledger, id)];
+      for (const outcome of ["retry", "lost", "retry", "handed-back", "lost", "retry"] as const) {
+        const held = await claim(ledger, id, "w1/1", TTL);
+        assert.ok(held);
+        if (outcome === "lost") await releaseLeases(ledger, "w1/");
+        else await finishAttempt(ledger, id, held.fence, { outcome });
+        counts.push(await failuresInARow(ledger, id));
+      }
+      assert.deepEqual(counts, [0, 1, 1, 2, 0, 0, 1]);
     });
 
     it("a duty whose holder is known to be dead is another's at once", async () => {
