@@ -1,5 +1,5 @@
 import Dockerode from "dockerode";
-import { ConfigError } from "../delivery/errors.ts";
+import { engineAddress } from "../config/engine-address.ts";
 import type { BuildLimits } from "./builder.ts";
 
 /** What an installation of Docker Engine can do, for the builders and for `doctor`. */
@@ -19,28 +19,12 @@ export interface EngineFacts {
 /** The two builders make different layers from one Dockerfile: an installation keeps to one of them. */
 export type Installation = "buildkit" | "classic";
 
-/**
- * The engine under a socket path, else under DOCKER_HOST (`unix://` or `tcp://`), else under Docker's own default.
- * Connects to nothing yet. @throws ConfigError `docker-host`
- */
+/** The engine at `engineAddress`. Connects to nothing yet. @throws ConfigError `docker-host` */
 export function connectEngine(options: { socket?: string | undefined; env: NodeJS.ProcessEnv }): Dockerode {
-  const { socket, env } = options;
-  if (socket) return bySocket(socket);
-  const address = env.DOCKER_HOST ?? "unix:///var/run/docker.sock";
-  const unix = /^unix:\/\/(\/.+)$/.exec(address)?.[1];
-  if (unix) return bySocket(unix);
-  const [, host, port] = /^tcp:\/\/\[?([A-Za-z0-9.:-]+?)\]?:(\d+)$/.exec(address) ?? [];
-  if (host && port && !env.DOCKER_TLS_VERIFY) return new Dockerode({ host, port: Number(port), protocol: "http" });
-  throw new ConfigError(
-    "docker-host",
-    `DOCKER_HOST is "${address}": expected unix:///path/to/docker.sock or tcp://host:port without TLS. ` +
-      "For an engine elsewhere, forward its socket (ssh -L) and set docker.socket.",
-  );
-}
-
-/** docker-modem would else prefer a TCP address in the process's own DOCKER_HOST. */
-function bySocket(socketPath: string): Dockerode {
-  return new Dockerode({ socketPath, host: undefined, port: undefined, protocol: "http" });
+  const address = engineAddress(options);
+  if (!("socket" in address)) return new Dockerode({ ...address, protocol: "http" });
+  // docker-modem would else prefer a TCP address in the process's own DOCKER_HOST.
+  return new Dockerode({ socketPath: address.socket, host: undefined, port: undefined, protocol: "http" });
 }
 
 /** @throws what the connection throws where no engine answers */

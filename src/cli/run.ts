@@ -2,7 +2,6 @@ import { loadServerConfig } from "../config/server.ts";
 import type { Role } from "./data-dir.ts";
 import { openParts } from "./parts.ts";
 import { serve, serveHealth } from "./serve.ts";
-import { work } from "./work.ts";
 
 /** Time that HTTP answers and the ledger get after the work has been handed back. */
 const CLOSING = 1_500;
@@ -17,7 +16,7 @@ export async function runDaemon(roles: Role[], configPath: string | undefined): 
   const { log } = parts;
   const asked = stopAsked();
   try {
-    const workers = roles.includes("worker") ? await work(parts) : null;
+    const workers = roles.includes("worker") ? await (await import("./work.ts")).work(parts) : null;
     const listening = roles.includes("receiver") ? await serve(parts) : await serveHealth(parts);
     log.info("ready", { roles });
     const signal = await asked;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { clearLeftovers } from "../../workers/housekeeping.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
-import { connectEngine } from "../builders/engine.ts";
-import { imageBuilder } from "../builders/image.ts";
+import type { Builder } from "../builders/builder.ts";
 import { systemClock } from "../clock.ts";
+import { engineAddress } from "../config/engine-address.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { releaseLeases } from "../ledger/leases.ts";
 import { openNotifiers } from "../notices/index.ts";
@@ -23,6 +23,9 @@ export async function work(parts: Parts): Promise<Workers> {
     log.info("a delivery that this worker left behind is free again", { delivery });
   }
   await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
+  const engine = { socket: config.docker.socket ?? undefined, env: process.env };
+  // A bad DOCKER_HOST must stop the start, not the first build.
+  engineAddress(engine);
   const { listen = "127.0.0.1:0", advertise } = config.docker.intake ?? {};
   const intake = await startIntake({
     store,
@@ -34,12 +37,14 @@ export async function work(parts: Parts): Promise<Workers> {
     ...parts,
     notifiers: openNotifiers(config.notices),
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
-    builder: imageBuilder({
-      docker: connectEngine({ socket: config.docker.socket ?? undefined, env: process.env }),
-      intake,
-      log,
-      registryAuth: (host) => credentialsFor(parts, host),
-      network: config.docker.network ?? undefined,
+    builder: whenNeeded(async () => {
+      const [{ imageBuilder }, { connectEngine }] = await Promise.all([
+        import("../builders/image.ts"),
+        import("../builders/engine.ts"),
+      ]);
+      const registryAuth = (host: string) => credentialsFor(parts, host);
+      const network = config.docker.network ?? undefined;
+      return imageBuilder({ docker: connectEngine(engine), intake, log, registryAuth, network });
     }),
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
@@ -54,6 +59,17 @@ export async function work(parts: Parts): Promise<Workers> {
       await workers.stop(grace);
       station.mirrors.close();
       await intake.stop();
+    },
+  };
+}
+
+/** The engine's client is a tenth of our memory and of the time to start: it is loaded with the first build. */
+function whenNeeded(open: () => Promise<Builder>): Builder {
+  let opened: Promise<Builder> | null = null;
+  return {
+    async build(order, run) {
+      opened ??= open();
+      return (await opened).build(order, run);
     },
   };
 }
