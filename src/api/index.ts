@@ -11,6 +11,7 @@ import type { Auth } from "./auth.ts";
 import { sendContent } from "./content.ts";
 import { sendLogEvents, sendLogText } from "./log.ts";
 import { releaseNamed } from "./named.ts";
+import { plainUrl } from "./plain.ts";
 import { deliveryView } from "./views.ts";
 import { whyOf } from "./why.ts";
 
@@ -41,6 +42,7 @@ const STATES: DeliveryState[] = [
 export function apiRoute(options: ApiOptions): RequestHandler {
   const { ledger, auth } = options;
   const router = Router({ caseSensitive: true, strict: true });
+  router.use("/api", plainUrl);
 
   router.get("/api/v1/deliveries", auth.reader, async (request, response) => {
     const repo = await repoOf(ledger, text(request, "repo"));

@@ -15,6 +15,7 @@ export async function sendLogText(ledger: Ledger, id: string, response: Response
     "x-content-type-options": "nosniff",
   });
   for await (const { text } of chunksFrom(ledger, id, 1)) {
+    if (response.destroyed) return;
     if (!response.write(text)) await drained(response);
   }
   response.end();
@@ -69,9 +70,14 @@ async function* chunksFrom(ledger: Ledger, id: string, from: number) {
   }
 }
 
+/** A client that has gone will never drain. */
 async function drained(response: Response): Promise<void> {
+  if (response.destroyed) return;
   await new Promise<void>((resolve) => {
-    response.once("drain", resolve);
-    response.once("close", resolve);
+    const go = () => {
+      response.off("drain", go).off("close", go);
+      resolve();
+    };
+    response.once("drain", go).once("close", go);
   });
 }

@@ -1,5 +1,6 @@
 import express, { type RequestHandler, Router } from "express";
 import type { Auth } from "../api/auth.ts";
+import { plainUrl } from "../api/plain.ts";
 import { type DeliveryView, deliveryView } from "../api/views.ts";
 import type { Release } from "../delivery/types.ts";
 import { describeRelease } from "../ledger/catalog.ts";
@@ -26,6 +27,7 @@ source.addEventListener("end", () => { source.close(); location.reload(); });
 /** The pages that people see: what is going on, one delivery, and the way in. */
 export function webRoute({ ledger, auth }: { ledger: Ledger; auth: Auth }): RequestHandler {
   const router = Router({ caseSensitive: true });
+  router.use(plainUrl);
   router.get("/", auth.page, async (_request, response) => {
     const deliveries = await listDeliveries(ledger, { limit: RECENT });
     const releases = await listReleases(ledger, { limit: RECENT });
