@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { appendLog } from "../../../src/ledger/logs.ts";
+import { eachLedger, SHA, withRepo } from "../../support/ledgers.ts";
+import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
+
+/** Every route of the API, and each page. */
+const READS = (id: string) => [
+  ...["/api/v1/deliveries", `/api/v1/deliveries/${id}`, `/api/v1/deliveries/${id}/log`, "/api/v1/releases"],
+  ...["/api/v1/releases/api/1.0.0", "/api/v1/releases/api/1.0.0/content", `/api/v1/why?repo=acme/api&sha=${SHA}`],
+];
+const WRITES = (id: string) => [
+  "/api/v1/deliveries",
+  `/api/v1/deliveries/${id}/retry`,
+  `/api/v1/deliveries/${id}/cancel`,
+];
+const PAGES = (id: string) => ["/", `/deliveries/${id}`];
+
+describe("access to API and pages", () => {
+  eachLedger((_name, open) => {
+    let ledger: Ledger;
+    let api: TestApi;
+    let id: string;
+
+    beforeEach(async () => {
+      ledger = await withRepo(await open());
+      api = await startApi(ledger);
+      id = (await deliveryIn(ledger, SHA, { message: "only for those who may see it" })).id;
+      await appendLog(ledger, id, "only for those who may see it\n");
+    });
+    afterEach(() => api.close());
+
+    it("is denied to every route of the API without a token, or with a wrong one", async () => {
+      for (const headers of [
+        {},
+        { authorization: "Bearer wrong" },
+        { authorization: `Bearer ${TOKEN}x` },
+        { authorization: `Bearer ${TOKEN.slice(0, -1)}` },
+        { authorization: "Bearer " },
+        { authorization: `Basic ${Buffer.from(`admin:${TOKEN}`).toString("base64")}` },
+        { authorization: TOKEN },
+        { cookie: "deliverd_session=" },
+        { cookie: `deliverd_session=${Date.now() + 100_000}.${"0".repeat(64)}` },
+        { cookie: `deliverd_session=${TOKEN}` },
+      ] as Record<string, string>[]) {
+        for (const [method, paths] of [
+          ["GET", READS(id)],
+          ["POST", WRITES(id)],
+        ] as const) {
+          for (const path of paths) {
+            const answer = await api.send(method, path, headers);
+            assert.equal(answer.status, 401, `${method} ${path} ${JSON.stringify(headers)}`);
+            assert.equal(answer.headers["www-authenticate"], 'Bearer realm="deliverd"');
+            assert.equal(answer.headers["content-type"], "application/problem+json");
+            assert.equal(answer.text.includes("only for those"), false);
+          }
+        }
+      }
+      assert.deepEqual([api.asked, api.woken], [[], []]);
+    });
+
+    it("leads from every page to the sign-in page, which alone is open", async () => {
+      for (const path of PAGES(id)) {
+        const answer = await api.send("GET", path);
+        assert.deepEqual([answer.status, answer.headers.location], [303, `/sign-in?to=${encodeURIComponent(path)}`]);
+      }
+      assert.equal((await api.send("GET", "/sign-in")).status, 200);
+    });
+
+    it("is had with the token: API and pages", async () => {
+      for (const path of [...PAGES(id), "/api/v1/deliveries", `/api/v1/deliveries/${id}/log`]) {
+        assert.equal((await api.get(path)).status, 200, path);
+      }
+      const posted = await api.send("POST", `/api/v1/deliveries/${id}/cancel`, { authorization: `bearer ${TOKEN}` });
+      assert.equal(posted.status, 202);
+    });
+
+    it("is had by signing in: for pages and reading, but changes nothing over the API", async () => {
+      const cookie = await signIn();
+      for (const path of [...PAGES(id), "/api/v1/deliveries"])
+        assert.equal((await api.send("GET", path, { cookie })).status, 200, path);
+      for (const path of WRITES(id)) {
+        const answer = await api.send(
+          "POST",
+          path,
+          { cookie, "content-type": "application/json" },
+          JSON.stringify({ repo: "acme/api", sha: SHA }),
+        );
+        assert.equal(answer.status, 401, path);
+      }
+      assert.deepEqual([api.asked, api.woken], [[], []]);
+    });
+
+    it("gives a cookie that no script reads, no other site sends, and that ends", async () => {
+      const [set = ""] = (await postToken(TOKEN)).headers["set-cookie"] ?? [];
+      for (const part of ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"]) assert.ok(set.includes(part), set);
+      assert.equal(set.includes(TOKEN), false);
+      const cookie = set.split(";")[0] ?? "";
+      const [expires = "", mac = ""] = (cookie.split("=")[1] ?? "").split(".");
+      const later = `deliverd_session=${Number(expires) + 1}.${mac}`;
+      assert.equal((await api.send("GET", "/", { cookie: later })).status, 303);
+      const secure = await startApi(ledger, { publicUrl: "https://deliverd.example.com" });
+      try {
+        const answer = await secure.send(
+          "POST",
+          "/sign-in",
+          { "content-type": "application/x-www-form-urlencoded" },
+          `token=${TOKEN}`,
+        );
+        assert.match(answer.headers["set-cookie"]?.[0] ?? "", /; Secure/);
+      } finally {
+        await secure.close();
+      }
+    });
+
+    it("gives no cookie for a wrong token, nor for what is no token", async () => {
+      for (const token of ["", "wrong", `${TOKEN}\n`]) {
+        const answer = await postToken(token);
+        assert.deepEqual([answer.status, answer.headers["set-cookie"]], [401, undefined]);
+      }
+      const odd = await api.send(
+        "POST",
+        "/sign-in",
+        { "content-type": "application/x-www-form-urlencoded" },
+        `token=${TOKEN}&token=${TOKEN}`,
+      );
+      assert.equal(odd.status, 401);
+    });
+
+    it("leads after signing in only to a path of this server", async () => {
+      for (const [to, expected] of [
+        [`/deliveries/${id}`, `/deliveries/${id}`],
+        ["https://evil.example", "/"],
+        ["//evil.example", "/"],
+        ["/\\evil.example", "/"],
+        ["/\t/evil.example", "/"],
+        ["javascript:alert(1)", "/"],
+      ] as const) {
+        assert.equal((await postToken(TOKEN, to)).headers.location, expected, to);
+      }
+    });
+
+    it("is not won by writing the path in another way", async () => {
+      const inner = [...READS(id), ...PAGES(id)];
+      const tricks = inner.flatMap((path) => [
+        `/${path}`,
+        `/.${path}`,
+        `/x/..${path}`,
+        `/sign-in/..${path}`,
+        `/sign-in/%2e%2e${path}`,
+        `/healthz/..;${path}`,
+        path.replace("/api/", "/API/"),
+        path.replace("/api/", "/%61pi/"),
+        path.replaceAll("/", "%2f"),
+        path.replaceAll("/", "\\"),
+        `${path}%00`,
+        `${path}/`,
+        `${path}//`,
+        `${path};/sign-in`,
+        `${path}?to=/sign-in`,
+        `http://127.0.0.1${path}`,
+      ]);
+      for (const path of tricks) {
+        for (const method of ["GET", "HEAD", "POST", "PUT", "OPTIONS"]) {
+          const answer = await api.send(method, path.startsWith("/") || path.startsWith("http") ? path : `/${path}`);
+          assert.ok([200, 303, 400, 401, 404, 405].includes(answer.status), `${method} ${path}: ${answer.status}`);
+          assert.equal(answer.text.includes("only for those"), false, `${method} ${path}`);
+          if (answer.status === 200) assert.equal(method, "OPTIONS", `${method} ${path}`);
+        }
+      }
+    });
+
+    it("may be left open for reading alone", async () => {
+      const viewer = await startApi(ledger, { anonymous: "viewer" });
+      try {
+        for (const path of [...PAGES(id), "/api/v1/deliveries"])
+          assert.equal((await viewer.send("GET", path)).status, 200, path);
+        for (const path of WRITES(id)) assert.equal((await viewer.send("POST", path)).status, 401, path);
+      } finally {
+        await viewer.close();
+      }
+    });
+
+    function postToken(token: string, to = "/") {
+      const body = new URLSearchParams({ token, to }).toString();
+      return api.send("POST", "/sign-in", { "content-type": "application/x-www-form-urlencoded" }, body);
+    }
+
+    async function signIn(): Promise<string> {
+      const answer = await postToken(TOKEN);
+      assert.equal(answer.status, 303);
+      return answer.headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
+    }
+  });
+});

@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { eachLedger, OTHER_SHA, SHA, withRepo } from "../../support/ledgers.ts";
+import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
+
+describe("the API's answers", function () {
+  this.timeout(60_000);
+  eachLedger((_name, open) => {
+    let ledger: Ledger;
+    let api: TestApi;
+
+    beforeEach(async () => {
+      ledger = await withRepo(await open());
+      api = await startApi(ledger);
+    });
+    afterEach(() => api.close());
+
+    const json = async (path: string) => JSON.parse((await api.get(path)).text);
+    const post = (path: string, body?: unknown) =>
+      api.send(
+        "POST",
+        path,
+        { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+        JSON.stringify(body),
+      );
+
+    it("list newest first, a page at a time, each delivery once", async () => {
+      const shas = Array.from({ length: 120 }, (_, number) => number.toString(16).padStart(40, "0"));
+      for (const sha of shas) await deliveryIn(ledger, sha);
+      const seen: string[] = [];
+      let cursor: string | null = "";
+      let pages = 0;
+      while (cursor !== null) {
+        const page: { items: { sha: string }[]; next: string | null } = await json(
+          `/api/v1/deliveries?cursor=${encodeURIComponent(cursor)}`,
+        );
+        seen.push(...page.items.map((each) => each.sha));
+        cursor = page.next;
+        pages += 1;
+      }
+      assert.equal(pages, 3);
+      assert.deepEqual(seen.toSorted(), shas);
+    });
+
+    it("take a repo by its short and its full name", async () => {
+      const { id } = await deliveryIn(ledger, SHA);
+      for (const repo of ["acme/api", "github/acme/api", "ACME/Api"]) {
+        const { items } = await json(`/api/v1/deliveries?repo=${repo}`);
+        assert.deepEqual(
+          items.map((each: { id: string }) => each.id),
+          [id],
+          repo,
+        );
+      }
+      for (const repo of ["acme/other", "gitlab/acme/api", "api", ""]) {
+        const { items } = await json(`/api/v1/deliveries?repo=${repo}`);
+        assert.equal(items.length, repo === "" ? 1 : 0, repo);
+      }
+    });
+
+    it("are 200 to why, for what is unknown too", async () => {
+      const unknown = { state: "unknown", events: [] };
+      const repo = await json(`/api/v1/why?repo=acme/none&sha=${SHA}`);
+      assert.deepEqual(
+        { ...unknown, because: repo.because },
+        { state: repo.state, events: repo.events, because: "no webhook ever named the repo acme/none" },
+      );
+      const commit = await json(`/api/v1/why?repo=acme/api&sha=${SHA}`);
+      assert.deepEqual([commit.repo, commit.sha, commit.state, commit.events], ["github/acme/api", SHA, "unknown", []]);
+      assert.equal((await api.get("/api/v1/why?repo=acme/api")).status, 400);
+    });
+
+    it("are 202 to a person's request for a commit, and 400 to anything else", async () => {
+      assert.equal((await post("/api/v1/deliveries", { repo: "acme/api", sha: SHA })).status, 202);
+      assert.deepEqual(api.asked, [["acme/api", SHA]]);
+      for (const body of [
+        undefined,
+        null,
+        [],
+        "text",
+        7,
+        {},
+        { repo: "acme/api" },
+        { sha: SHA },
+        { repo: 1, sha: SHA },
+        { repo: "acme/api", sha: SHA.slice(1) },
+        { repo: "acme/api", sha: SHA.toUpperCase() },
+        { repo: "acme/api", sha: "--upload-pack=x" },
+        { repo: { toString: "x" }, sha: SHA },
+      ]) {
+        const answer = await post("/api/v1/deliveries", body);
+        assert.deepEqual(
+          [answer.status, answer.headers["content-type"]],
+          [400, "application/problem+json"],
+          JSON.stringify(body),
+        );
+      }
+      const broken = await api.send(
+        "POST",
+        "/api/v1/deliveries",
+        { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+        "{",
+      );
+      assert.equal(broken.status, 400);
+      const huge = await post("/api/v1/deliveries", { repo: "x".repeat(20_000), sha: SHA });
+      assert.equal(huge.status, 413);
+      assert.equal(api.asked.length, 1);
+    });
+
+    it("are 409 to retry and cancel in a state that cannot, and wake whoever is to know where it can", async () => {
+      const failed = await deliveryIn(ledger, SHA, { state: "failed" });
+      const done = await deliveryIn(ledger, OTHER_SHA, { state: "delivered" });
+      for (const what of ["retry", "cancel"]) {
+        const answer = await post(`/api/v1/deliveries/${done.id}/${what}`);
+        assert.deepEqual([answer.status, answer.headers["content-type"]], [409, "application/problem+json"]);
+      }
+      assert.equal((await post(`/api/v1/deliveries/${failed.id}/cancel`)).status, 409);
+      assert.deepEqual(api.woken, []);
+      const retried = await post(`/api/v1/deliveries/${failed.id}/retry`);
+      assert.deepEqual([retried.status, JSON.parse(retried.text).state], [202, "queued"]);
+      assert.deepEqual(api.woken, [failed.id]);
+      assert.equal((await post(`/api/v1/deliveries/${failed.id}/retry`)).status, 409);
+      assert.equal((await post(`/api/v1/deliveries/${failed.id}/cancel`)).status, 202);
+    });
+
+    it("are problem details for what is not there", async () => {
+      for (const path of [
+        "/api/v1/deliveries/none",
+        "/api/v1/deliveries/none/log",
+        "/api/v1/releases/api/1.0.0",
+        "/api/v1/releases/api/latest",
+        "/api/v1/releases/api/1.0.0/content",
+        "/api/v1/releases/api/1.0.0?repo=acme/none",
+        "/api/v2/deliveries",
+        "/api",
+      ]) {
+        const answer = await api.get(path);
+        assert.deepEqual([answer.status, answer.headers["content-type"]], [404, "application/problem+json"], path);
+        const problem = JSON.parse(answer.text);
+        assert.deepEqual(Object.keys(problem), ["type", "title", "status", "detail"]);
+        assert.deepEqual([problem.type, problem.title, problem.status], ["about:blank", "Not Found", 404]);
+      }
+    });
+
+    it("are never a 5xx, whatever the query or path holds", async () => {
+      await deliveryIn(ledger, SHA);
+      const odd = [
+        "%00",
+        "a%00b",
+        "%ff",
+        "%",
+        "%E2%80%A8",
+        "'",
+        '"',
+        "a".repeat(5_000),
+        "[]",
+        "..",
+        "%0d%0aX:1",
+        "1e999",
+        "NaN",
+        "__proto__",
+        "eyJhdCI6IngifQ",
+        "e30",
+        "bnVsbA",
+        "WzFd",
+      ];
+      const paths = odd.flatMap((value) => [
+        ...["repo", "sha", "state", "cursor"].map((key) => `/api/v1/deliveries?${key}=${value}`),
+        ...["repo", "artifact", "sha", "branch", "cursor"].map((key) => `/api/v1/releases?${key}=${value}`),
+        ...[`/api/v1/why?repo=${value}&sha=${value}`, `/api/v1/why?repo=acme/api&sha=${value}`],
+        ...[`/api/v1/deliveries/${value}`, `/api/v1/deliveries/${value}/log`, `/api/v1/releases/${value}/${value}`],
+        ...[`/api/v1/releases/${value}/latest/content`, `/deliveries/${value}`, `/sign-in?to=${value}`],
+      ]);
+      paths.push("/api/v1/deliveries?repo=a&repo=b", "/api/v1/deliveries?repo[x]=a", "/api/v1/deliveries?repo[]=a");
+      for (const path of paths) {
+        const answer = await api.get(path);
+        assert.ok(answer.status < 500, `${path.slice(0, 80)}: ${answer.status} ${answer.text.slice(0, 200)}`);
+      }
+      await fc.assert(
+        fc.asyncProperty(fc.string({ unit: "binary", maxLength: 30 }), async (value) => {
+          const text = encodeURIComponent(value);
+          for (const path of [
+            `/api/v1/deliveries?cursor=${text}`,
+            `/api/v1/releases/${text}/${text}`,
+            `/api/v1/why?repo=${text}&sha=${text}`,
+          ]) {
+            assert.ok((await api.get(path)).status < 500, path);
+          }
+        }),
+        { numRuns: 60 },
+      );
+    });
+  });
+});

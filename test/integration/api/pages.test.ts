@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { appendLog } from "../../../src/ledger/logs.ts";
+import { html } from "../../../src/web/html.ts";
+import { eachLedger, SHA, withRepo } from "../../support/ledgers.ts";
+import { deliveryIn, startApi, type TestApi } from "./support.ts";
+
+const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&lt;`;
+
+describe("a page", () => {
+  eachLedger((_name, open) => {
+    let ledger: Ledger;
+    let api: TestApi;
+
+    beforeEach(async () => {
+      ledger = await withRepo(await open());
+      api = await startApi(ledger);
+    });
+    afterEach(() => api.close());
+
+    it("shows hostile commit messages, names, reasons and log lines as text, wherever they stand", async () => {
+      const { id } = await deliveryIn(ledger, SHA, {
+        message: HOSTILE,
+        author: HOSTILE,
+        ref: `refs/heads/${HOSTILE}`,
+        because: HOSTILE,
+      });
+      await appendLog(ledger, id, `${HOSTILE}\n</pre></main>${HOSTILE}\n`);
+      for (const path of ["/", `/deliveries/${id}`]) {
+        const { status, text } = await api.get(path);
+        assert.equal(status, 200);
+        const body = text.slice(text.indexOf("<main>"), text.lastIndexOf("</main>"));
+        assert.deepEqual(body.match(/<(?:script|img)|alert\(2\)>|"'>/g), null, path);
+        assert.ok(body.includes("&#60;script&#62;alert(1)&#60;/script&#62;"), path);
+        assert.ok(body.includes("&#38;lt;"), path);
+      }
+      const page = (await api.get(`/deliveries/${id}`)).text;
+      assert.equal(page.match(/&#60;script&#62;alert\(1\)/g)?.length, 6);
+    });
+
+    it("lets nothing run or load but its own style and script, and is framed by nobody", async () => {
+      const { id } = await deliveryIn(ledger, SHA);
+      for (const path of ["/", `/deliveries/${id}`, "/sign-in", "/deliveries/none"]) {
+        const { headers } = await api.get(path);
+        const policy = String(headers["content-security-policy"]);
+        assert.match(policy, /^default-src 'none';/);
+        assert.equal(/unsafe|\*|https?:/.test(policy), false, policy);
+        assert.match(policy, /frame-ancestors 'none'/);
+        assert.deepEqual([headers["x-content-type-options"], headers["cache-control"]], ["nosniff", "no-store"]);
+      }
+    });
+
+    it("puts where to go after signing in into the form as text", async () => {
+      const { text } = await api.get(`/sign-in?to=${encodeURIComponent(`/"><script>alert(1)</script>`)}`);
+      assert.equal(text.includes("<script>"), false);
+      assert.ok(text.includes(`value="/&#34;&#62;&#60;script&#62;`));
+    });
+
+    it("gives the log by itself as plain text that no browser takes for a page", async () => {
+      const { id } = await deliveryIn(ledger, SHA);
+      await appendLog(ledger, id, `${HOSTILE}\n`);
+      const { headers, text } = await api.get(`/api/v1/deliveries/${id}/log`);
+      assert.equal(text, `${HOSTILE}\n`);
+      assert.match(String(headers["content-type"]), /^text\/plain/);
+      assert.equal(headers["x-content-type-options"], "nosniff");
+    });
+
+    it("of a delivery that goes on follows its log; of one that has ended stands still", async () => {
+      const live = await deliveryIn(ledger, SHA);
+      assert.match((await api.get(`/deliveries/${live.id}`)).text, /new EventSource/);
+      const done = await deliveryIn(ledger, "c".repeat(40), { state: "failed" });
+      assert.equal((await api.get(`/deliveries/${done.id}`)).text.includes("EventSource"), false);
+    });
+
+    it("holds no more of a log than a browser bears, and says where the rest is", async () => {
+      const { id } = await deliveryIn(ledger, SHA, { state: "failed" });
+      for (let chunk = 0; chunk < 12; chunk++) await appendLog(ledger, id, `${"x".repeat(60_000)}\n`);
+      const { text } = await api.get(`/deliveries/${id}`);
+      assert.ok(text.length < 800_000, `${text.length}`);
+      assert.equal((await api.get(`/api/v1/deliveries/${id}/log`)).text.length, 12 * 60_001);
+    });
+  });
+
+  it("is made of markup and of text, and text is always escaped", () => {
+    assert.equal(
+      html`<b>${"<&>\"'"}</b>${[html`<i>${1}</i>`, null, undefined, "<"]}`.text,
+      "<b>&#60;&#38;&#62;&#34;&#39;</b><i>1</i>&#60;",
+    );
+  });
+});

@@ -1,0 +1,128 @@
+import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { createAuth } from "../../../src/api/auth.ts";
+import { apiRoute } from "../../../src/api/index.ts";
+import type { Plan } from "../../../src/delivery/types.ts";
+import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { silentLog } from "../../../src/log.ts";
+import { createApp, listen } from "../../../src/receiver/app.ts";
+import { webRoute } from "../../../src/web/index.ts";
+import { REPO } from "../../support/ledgers.ts";
+
+export const TOKEN = "admin-token-of-the-tests";
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+export interface TestApi {
+  url: string;
+  /** Commits asked for by a person. */
+  asked: [repo: string, sha: string][];
+  woken: string[];
+  /** The path goes out as it is written: nothing tidies it up first. */
+  send(method: string, path: string, headers?: Record<string, string>, body?: string): Promise<Answer>;
+  /** As the administrator. */
+  get(path: string): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** API and pages as they are served, over a real ledger. */
+export async function startApi(
+  ledger: Ledger,
+  options: { anonymous?: "none" | "viewer"; publicUrl?: string } = {},
+): Promise<TestApi> {
+  const auth = createAuth({
+    adminToken: TOKEN,
+    anonymous: options.anonymous ?? "none",
+    secureCookie: options.publicUrl?.startsWith("https:") ?? false,
+  });
+  const asked: [string, string][] = [];
+  const woken: string[] = [];
+  const api = apiRoute({
+    ledger,
+    auth,
+    registries: new Map(),
+    ask: async (repo, sha) => void asked.push([repo, sha]),
+    wake: (id) => void woken.push(id),
+  });
+  const app = createApp({
+    health: (_request, _response, next) => next(),
+    api,
+    web: webRoute({ ledger, auth }),
+    log: silentLog,
+  });
+  const listening = await listen(app, { port: 0, address: "127.0.0.1" });
+  const send: TestApi["send"] = (method, path, headers = {}, body) =>
+    sendTo(listening.port, method, path, headers, body);
+  return {
+    url: `http://127.0.0.1:${listening.port}`,
+    asked,
+    woken,
+    send,
+    get: (path) => send("GET", path, { authorization: `Bearer ${TOKEN}` }),
+    close: () => listening.close(0),
+  };
+}
+
+function sendTo(
+  port: number,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: "127.0.0.1", port, method, path, headers }, async (response) => {
+      try {
+        const chunks: Buffer[] = [];
+        for await (const chunk of response) chunks.push(chunk);
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text: Buffer.concat(chunks).toString(),
+        });
+      } catch (error) {
+        reject(error);
+      }
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+export function planOf(artifact: string): Plan {
+  const gate = { ci: "required" as const, required: [], settle: 0, timeout: 0 };
+  const image = {
+    name: artifact,
+    kind: "image" as const,
+    dockerfile: "Dockerfile",
+    context: ".",
+    paths: [],
+    platforms: [],
+    args: {},
+    publish: [],
+  };
+  return { on: { branches: ["main"], tags: [] }, gate, supersede: false, artifacts: [image], isDefault: true };
+}
+
+/** A delivery of the repo `withRepo` made. */
+export async function deliveryIn(
+  ledger: Ledger,
+  sha: string,
+  more: { message?: string; author?: string; ref?: string; because?: string; state?: Delivery["state"] } = {},
+): Promise<Delivery> {
+  const { message = "Begin", author = "Sam", ref = "refs/heads/main", because = "because", state = "waiting" } = more;
+  const delivery = await ensureDelivery(ledger, REPO, sha, {
+    ref,
+    state: "waiting",
+    because,
+    message,
+    author,
+    committedAt: 0,
+  });
+  await setState(ledger, delivery.id, { from: ["waiting"], to: state, because, plan: planOf("api") });
+  return delivery;
+}
