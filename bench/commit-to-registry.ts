@@ -6,6 +6,7 @@ import { alternate, type Bench, type Measure, withOpened } from "./bench.ts";
 import { changeOne, fillLarge, fillSmall } from "./repos.ts";
 import { type Row, toRow } from "./row.ts";
 import { type Builder, type Script, startScript } from "./script.ts";
+import { daemonEnvironment } from "./servers.ts";
 
 interface Size {
   name: string;
@@ -78,6 +79,7 @@ function commitToRegistry(bench: Bench, { name, fill, goals }: Size): Promise<Ro
 /** A world whose registry asks nobody for a password, so that the script needs no login either. */
 function startOpenWorld(): Promise<World> {
   return startWorld({
+    env: daemonEnvironment(),
     config: ({ second }) => ({
       registries: { local: { type: "oci", url: second.url, default: true } },
       notices: [],
@@ -85,9 +87,12 @@ function startOpenWorld(): Promise<World> {
   });
 }
 
-/** The named check alone decides: a commit that waits for others to begin (`settle`) would measure a setting, not the work. */
+/**
+ * The named check alone decides: a commit that waits for others to begin (`settle`) would measure a setting, not the work.
+ * The name that is waited for comes first: the script has no other.
+ */
 function pipeline(name: string): string {
-  const publish = [{ to: "local", as: `acme/${name}`, tags: ["{version}", "{branch}", "sha-{shortSha}"] }];
+  const publish = [{ to: "local", as: `acme/${name}`, tags: ["sha-{shortSha}", "{version}", "{branch}"] }];
   return stringify({ version: 1, ci: { required: ["test"] }, artifacts: [{ name, kind: "image", publish }] });
 }
 

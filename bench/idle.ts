@@ -6,7 +6,7 @@ import { startRedis } from "../test/support/redis.ts";
 import { type Bench, withOpened } from "./bench.ts";
 import { type Row, toRow } from "./row.ts";
 import { cpuSeconds, residentBytes } from "./servers.ts";
-import { daemon, probotStart } from "./start-up.ts";
+import { daemon, probotStart, startGitHubOfOne } from "./start-up.ts";
 
 const WINDOW = 30;
 const SETTLE = 5_000;
@@ -15,12 +15,13 @@ const SETTLE = 5_000;
 export function idle(bench: Bench): Promise<Row[]> {
   return withOpened(async (open) => {
     const given = await open(startRedis(), (one) => one.stop());
+    const github = await open(startGitHubOfOne(), (one) => one.close());
     const dir = await open(tempDir(), (one) => one.remove());
     const started = async (start: () => ReturnType<Awaited<ReturnType<typeof probotStart>>>) =>
       (await open(start(), (one) => one.stop())).pid;
     const pids = {
-      deliverd: await started(await daemon(dir.path, "all", {})),
-      receiver: await started(await daemon(dir.path, "receiver", { redisUrl: given.url }, "receiver")),
+      deliverd: await started(await daemon(dir.path, "all", github, {})),
+      receiver: await started(await daemon(dir.path, "receiver", github, { redisUrl: given.url }, "receiver")),
       Probot: await started(await probotStart()),
       redis: Number(await readFile(join(dir.path, "all", "redis", "redis.pid"), "utf8")),
     };

@@ -8,7 +8,7 @@ import { startRedis } from "../test/support/redis.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
 import { load } from "./load.ts";
 import { type Row, toRow } from "./row.ts";
-import { probotEnvironment, SECRET, startPeer } from "./servers.ts";
+import { daemonEnvironment, probotEnvironment, SECRET, startPeer } from "./servers.ts";
 
 const CONNECTIONS = 32;
 const REQUESTS = 6_000;
@@ -74,6 +74,7 @@ export function ingest(bench: Bench): Promise<Row[]> {
 function startReceiver(redisUrl: string) {
   return startDeliverd({
     command: "receiver",
+    env: daemonEnvironment(),
     config: {
       redisUrl,
       hosts: { github: { type: "github", webhookSecret: SECRET, token: "ghs_bench" } },

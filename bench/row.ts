@@ -32,11 +32,9 @@ export function toRow(
   const { goal, ...names } = named;
   const mine = median(ours);
   const theirs = peers.length === 0 ? null : median(peers);
-  const ratio = theirs === null ? null : mine / theirs;
-  const ratios = ours.flatMap((value, index) => {
-    const peer = peers[index];
-    return peer === undefined ? [] : [value / peer];
-  });
+  const ratio = theirs === null || theirs === 0 ? null : mine / theirs;
+  // Where a peer used nothing that the kernel's clock could see, there is no ratio.
+  const ratios = ours.map((value, index) => value / (peers[index] ?? Number.NaN)).filter(Number.isFinite);
   const judged = goal?.of === "ours" ? mine : ratio;
   return {
     ...names,

@@ -7,6 +7,12 @@ import { freePort, type Server, startServer } from "../test/support/process.ts";
 
 export const SECRET = "a-secret-of-the-bench";
 
+/** `DELIVERD_NODE_OPTIONS`, as in `--import=./trace.mjs`, goes to the deliverd that is measured: to look where its time goes. */
+export function daemonEnvironment(): Record<string, string> {
+  const options = process.env.DELIVERD_NODE_OPTIONS;
+  return { NODE_ENV: "production", ...(options === undefined ? {} : { NODE_OPTIONS: options }) };
+}
+
 /** A peer of its own process. */
 export interface Peer {
   pid: number;

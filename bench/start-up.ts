@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type GitHubStandIn, startGitHub } from "../test/support/github.ts";
 import { freePort, tempDir } from "../test/support/process.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
@@ -14,8 +15,9 @@ export function startUp(bench: Bench): Promise<Row[]> {
   return withOpened(async (open) => {
     const redis = await open(startRedis(), (one) => one.stop());
     const dir = await open(tempDir(), (one) => one.remove());
-    const alone = await daemon(dir.path, "alone", {});
-    const withRedis = await daemon(dir.path, "redis", { redisUrl: redis.url });
+    const github = await open(startGitHubOfOne(), (one) => one.close());
+    const alone = await daemon(dir.path, "alone", github, {});
+    const withRedis = await daemon(dir.path, "redis", github, { redisUrl: redis.url });
     const probot = await probotStart();
     const once = async (start: () => ReturnType<typeof timeToAnswer>): Promise<number> => {
       const { ms, stop } = await start();
@@ -38,10 +40,18 @@ export function startUp(bench: Bench): Promise<Row[]> {
   });
 }
 
-/** A deliverd that has nothing to reach but its own parts: hosts, registries and the engine are asked when there is work. */
+/** For daemons that have no work: one repo, in which nothing happens. */
+export async function startGitHubOfOne(): Promise<GitHubStandIn> {
+  const github = await startGitHub();
+  await github.createRepo({ owner: "acme", name: "api" });
+  return github;
+}
+
+/** Registries and the engine are asked when there is work, so there are none. */
 export async function daemon(
   directory: string,
   name: string,
+  github: GitHubStandIn,
   more: Record<string, unknown>,
   command: "start" | "receiver" = "start",
 ): Promise<() => ReturnType<typeof timeToAnswer>> {
@@ -56,14 +66,13 @@ export async function daemon(
     hosts: {
       github: {
         type: "github",
-        apiUrl: "http://127.0.0.1:9",
-        cloneUrl: "http://127.0.0.1:9",
+        apiUrl: github.apiUrl,
+        cloneUrl: github.cloneUrl,
         webhookSecret: SECRET,
-        token: "ghs_bench",
+        token: github.token,
       },
     },
     registries: { local: { type: "oci", url: "http://127.0.0.1:9", default: true } },
-    // No "*": there is no host here to ask for a list of repos.
     repos: ["acme/api"],
     ...more,
   };
