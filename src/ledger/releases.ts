@@ -115,7 +115,7 @@ export interface ReleaseFilter {
   repoId?: RepoId | undefined;
   artifact?: string | undefined;
   sha?: Sha | undefined;
-  /** Full ref. */
+  /** Full ref: of the release itself, or one that is known to have pointed to its commit too. */
   ref?: string | undefined;
   cursor?: string | null | undefined;
   limit: number;
@@ -132,7 +132,19 @@ export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<P
   if (filter.repoId !== undefined) query = query.where("repoId", "=", filter.repoId);
   if (filter.artifact !== undefined) query = query.where("artifact", "=", filter.artifact);
   if (filter.sha !== undefined) query = query.where("sha", "=", filter.sha);
-  if (filter.ref !== undefined) query = query.where("ref", "=", filter.ref);
+  const { ref } = filter;
+  if (ref !== undefined) {
+    query = query.where((eb) => {
+      const ofCommit = (table: "heads" | "hints") =>
+        eb
+          .selectFrom(table)
+          .select("sha")
+          .where("ref", "=", ref)
+          .whereRef(`${table}.repoId`, "=", "releases.repoId")
+          .whereRef(`${table}.sha`, "=", "releases.sha");
+      return eb.or([eb("ref", "=", ref), eb.exists(ofCommit("heads")), eb.exists(ofCommit("hints"))]);
+    });
+  }
   const after = readCursor(filter.cursor);
   if (after) query = query.where((eb) => eb(eb.refTuple("releasedAt", "id"), "<", eb.tuple(after.at, after.id)));
   const page = pageOf(

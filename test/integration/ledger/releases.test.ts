@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
+import { noteHeads } from "../../../src/ledger/heads.ts";
 import { claim } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { locationOf, locationsOf, locationsOfRelease, noteLocation, ownName } from "../../../src/ledger/names.ts";
@@ -166,6 +167,18 @@ describe("A release", () => {
         ["1.0.1", true, SHA],
         ["1.0.1-1.gaaaaaaa", false, SHA],
       ]);
+    });
+
+    it("is found by a second branch too, which is known to have pointed to its commit", async () => {
+      const ledger = await withRepo(await open());
+      const work = await delivery(ledger);
+      await ledger.transaction((tx) => recordRelease(tx, about(SHA, work)));
+      const listed = async () => (await listReleases(ledger, { ref: "refs/heads/release", limit: 10 })).items.length;
+      assert.equal(await listed(), 0);
+      await noteHeads(ledger, REPO, [{ ref: "refs/heads/release", sha: OTHER_SHA }]);
+      assert.equal(await listed(), 0);
+      await noteHeads(ledger, REPO, [{ ref: "refs/heads/release", sha: SHA }]);
+      assert.equal(await listed(), 1);
     });
 
     it("is listed newest first, page by page, by repo, artifact, sha and ref", async () => {
