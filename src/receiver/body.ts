@@ -11,9 +11,13 @@ export interface BodyLimits {
   slowBody: number;
 }
 
-/** A small body is bounded by the number of connections; larger ones are few at a time, so that memory is bounded too. */
-const SMALL = 256 * 1024;
+/**
+ * A small body is bounded by the number of connections; larger ones are few at a time, and together hold no more than one
+ * of the largest and a little. Nobody has shown a signature yet, and each byte is copied three times until it is checked.
+ */
+const SMALL = 64 * 1024;
 const MAX_LARGE = 8;
+const ROOM = 7 * 1024 * 1024;
 
 export type BodyReader = (request: IncomingMessage) => Promise<Buffer>;
 
@@ -23,43 +27,49 @@ export type BodyReader = (request: IncomingMessage) => Promise<Buffer>;
  */
 export function bodyReader({ maxBody, slowBody }: BodyLimits): BodyReader {
   let large = 0;
+  let reserved = 0;
   return async (request) => {
     const tooLarge = () => new Problem(413, `The body is larger than ${maxBody} bytes.`);
-    if (Number(request.headers["content-length"] ?? 0) > maxBody) throw tooLarge();
-    let isLarge = false;
+    const announced = Number(request.headers["content-length"] ?? 0);
+    if (announced > maxBody) throw tooLarge();
+    let own = 0;
+    const admit = (size: number) => {
+      if (size > maxBody) throw tooLarge();
+      if (own > 0 || size <= SMALL) return;
+      // Room for the whole is taken at once: bodies refused half-way would leave garbage faster than it is collected.
+      const whole = announced > 0 ? announced : maxBody;
+      if (large >= MAX_LARGE || reserved + whole > maxBody + ROOM)
+        throw new Problem(503, "Too many large requests at a time.", { "retry-after": "5" });
+      own = whole;
+      large += 1;
+      reserved += own;
+    };
     try {
-      return await collect(request, slowBody, (size) => {
-        if (size > maxBody) throw tooLarge();
-        if (isLarge || size <= SMALL) return;
-        if (large >= MAX_LARGE) throw new Problem(503, "Too many large requests at a time.", { "retry-after": "5" });
-        isLarge = true;
-        large += 1;
-      });
+      admit(announced);
+      return await collect(request, slowBody, admit);
     } finally {
-      if (isLarge) large -= 1;
+      if (own > 0) large -= 1;
+      reserved -= own;
     }
   };
 }
 
 function collect(request: IncomingMessage, slowBody: number, admit: (size: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    const body = new Gathered(Number(request.headers["content-length"] ?? 0));
     const timer = setTimeout(
       () => settle(() => reject(new Problem(408, `The body was not whole after ${slowBody} ms.`))),
       slowBody,
     );
     const onData = (chunk: Buffer) => {
-      size += chunk.length;
       try {
-        admit(size);
+        admit(body.size + chunk.length);
+        body.add(chunk);
       } catch (error) {
         settle(() => reject(error));
-        return;
       }
-      chunks.push(chunk);
     };
-    const onEnd = () => settle(() => resolve(Buffer.concat(chunks, size)));
+    const onEnd = () => settle(() => resolve(body.bytes()));
     const onGone = () => settle(() => reject(new Aborted()));
     const settle = (finish: () => void) => {
       clearTimeout(timer);
@@ -70,7 +80,36 @@ function collect(request: IncomingMessage, slowBody: number, admit: (size: numbe
   });
 }
 
-const MAX_DISCARDED = 32 * 1024 * 1024;
+/** Bytes that come in pieces, in one buffer that grows: joined at the end, each would be there twice. */
+class Gathered {
+  size = 0;
+  #buffer = Buffer.alloc(0);
+  readonly #announced: number;
+
+  /** @param announced bytes that the sender says will come; taken at its word only once more than a little has */
+  constructor(announced: number) {
+    this.#announced = announced;
+  }
+
+  add(chunk: Buffer): void {
+    const size = this.size + chunk.length;
+    if (size > this.#buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(
+        size <= SMALL ? size : size <= this.#announced ? this.#announced : 2 * size,
+      );
+      this.#buffer.copy(larger, 0, 0, this.size);
+      this.#buffer = larger;
+    }
+    chunk.copy(this.#buffer, this.size);
+    this.size = size;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.size);
+  }
+}
+
+const MAX_DISCARDED = 1024 * 1024;
 
 /**
  * Lets a refused client finish or notice, within bounds: a connection that is closed under a client that still sends
@@ -82,7 +121,8 @@ export function discardRest(request: IncomingMessage, within: number): void {
   const timer = setTimeout(() => request.destroy(), within);
   request.on("data", (chunk: Buffer) => {
     left -= chunk.length;
-    if (left < 0) request.destroy();
+    // Read on, a flood would leave garbage faster than it is collected.
+    if (left < 0) request.pause();
   });
   request.once("close", () => clearTimeout(timer));
   request.once("end", () => clearTimeout(timer));
