@@ -5,6 +5,7 @@ import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
+import { sweep } from "./sweep.ts";
 
 /** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
 const measures: Record<string, Measure> = {
@@ -13,6 +14,7 @@ const measures: Record<string, Measure> = {
   "commit-to-registry-large": commitToRegistryLarge,
   "start-up": startUp,
   idle,
+  sweep,
 };
 
 const { values, positionals } = parseArgs({

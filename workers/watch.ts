@@ -22,8 +22,12 @@ export class Watch {
   readonly #station: Station;
   readonly #repos = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
+  /** What looking unasked has cost at each host since its limit was last whole. */
+  readonly #accounts = new Map<string, { resetsAt: number; spent: number }>();
   #swept = new Set<string>();
   #discoverAt = 0;
+  /** Nobody knows what the hosts told while nobody listened: the first round looks at every commit that waits. */
+  #isFirst = true;
 
   constructor(station: Station) {
     this.#station = station;
@@ -36,6 +40,7 @@ export class Watch {
     if (now >= this.#discoverAt) {
       this.#swept = await discoverRepos(this.#station);
       this.#discoverAt = now + DISCOVER_EVERY;
+      await this.#chargeLists();
     }
     await this.#lookAtRepos(now);
     await this.#lookAtWaiting(now);
@@ -68,21 +73,40 @@ export class Watch {
   async #lookAtWaiting(now: number): Promise<void> {
     const { ledger, queues } = this.#station;
     const waiting = await waitingDeliveries(ledger);
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
     const due = waiting.filter(
-      (delivery) => now >= (this.#waiting.get(delivery.id) ?? nextLook(delivery.createdAt, delivery.createdAt)),
+      ({ id, createdAt }) => isFirst || now >= (this.#waiting.get(id) ?? nextLook(createdAt, createdAt)),
     );
-    const spent = new Map<string, number>();
     for (const delivery of due) {
       const [host = ""] = delivery.repoId.split(":", 1);
-      const share = dueShare(this.#station.hosts.get(host)?.budget() ?? null, now);
-      const calls = (spent.get(host) ?? 0) + CALLS_A_LOOK;
-      if (calls > share) continue;
-      spent.set(host, calls);
+      const budget = this.#station.hosts.get(host)?.budget() ?? null;
+      const account = this.#accountOf(host, budget?.resetsAt ?? 0);
+      if (dueShare(budget, now, account.spent) < CALLS_A_LOOK) continue;
+      account.spent += CALLS_A_LOOK;
       this.#waiting.set(delivery.id, nextLook(delivery.createdAt, now));
       await queues.add("evaluate", { repo: delivery.repoId, sha: delivery.sha, ref: null });
     }
     const alive = new Set(waiting.map((delivery) => delivery.id));
     for (const id of this.#waiting.keys()) if (!alive.has(id)) this.#waiting.delete(id);
+  }
+
+  /** Listing repos costs a call for each hundred of them. */
+  async #chargeLists(): Promise<void> {
+    const repos = await listRepos(this.#station.ledger);
+    for (const [key, host] of this.#station.hosts) {
+      const listed = repos.filter((repo) => repo.host === key).length;
+      this.#accountOf(key, host.budget()?.resetsAt ?? 0).spent += Math.ceil(listed / 100);
+    }
+  }
+
+  #accountOf(host: string, resetsAt: number): { resetsAt: number; spent: number } {
+    const known = this.#accounts.get(host);
+    // The host's clock and ours make the same moment differ by a little.
+    if (known !== undefined && Math.abs(known.resetsAt - resetsAt) < 60_000) return known;
+    const fresh = { resetsAt, spent: 0 };
+    this.#accounts.set(host, fresh);
+    return fresh;
   }
 }
 

@@ -8,17 +8,19 @@ export function nextLook(waitingSince: number, now: number): number {
   return now + Math.min(LAST, Math.max(FIRST, (now - waitingSince) / 10));
 }
 
+const HOUR = 60 * 60_000;
+
 /**
- * How many API calls one round may spend: never more than a third of what is left, spread over the minutes until the
- * host's limit is whole again.
+ * How many API calls may be spent now: of what the host would still take had nothing been spent on looking unasked, never
+ * more than a third, and no more of that third than of the hour until the limit is whole again has passed.
+ * @param spent calls that looking unasked has cost since the limit was last whole
  */
-export function dueShare(budget: { remaining: number; resetsAt: number } | null, now: number): number {
+export function dueShare(budget: { remaining: number; resetsAt: number } | null, now: number, spent: number): number {
   if (budget === null || budget.resetsAt <= now) return Number.POSITIVE_INFINITY;
-  const minutes = Math.max(1, (budget.resetsAt - now) / 60_000);
-  return budget.remaining / 3 / minutes;
+  const passed = Math.min(1, Math.max(0, 1 - (budget.resetsAt - now - FIRST) / HOUR));
+  return ((budget.remaining + spent) / 3) * passed - spent;
 }
 
-const HOUR = 60 * 60_000;
 const IDLE_A_MINUTE = 10;
 
 /**
