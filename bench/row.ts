@@ -51,7 +51,7 @@ export function toRow(
   };
 }
 
-export function median(values: number[]): number {
+function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const [low = Number.NaN, high = low] = [
     sorted[Math.floor((sorted.length - 1) / 2)],

@@ -41,7 +41,7 @@ export function probotEnvironment(): Record<string, string> {
 }
 
 /** Any answer at all. @returns its status */
-export function answers(port: number, path: string): Promise<number> {
+function answers(port: number, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const asked = request({ host: "127.0.0.1", port, path, agent: false }, (response) => {
       response.resume();

@@ -93,7 +93,7 @@ function sendTo(
   });
 }
 
-export function planOf(artifact: string): Plan {
+function planOf(artifact: string): Plan {
   const gate = { ci: "required" as const, required: [], settle: 0, timeout: 0 };
   const image = {
     name: artifact,
