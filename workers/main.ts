@@ -56,8 +56,10 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
     consume(redis, "announce", 1, () => announce(station), log),
   ];
   let sweeping: Promise<void> = Promise.resolve();
-  const sweepOnce = () => {
-    sweeping = sweeping.then(() => sweep(station)).catch((error: unknown) => log.error("the sweep failed", { error }));
+  const sweepOnce = (hintAge?: number) => {
+    sweeping = sweeping
+      .then(() => sweep(station, hintAge))
+      .catch((error: unknown) => log.error("the sweep failed", { error }));
   };
   const watch = new Watch(station);
   let watching: Promise<void> = Promise.resolve();
@@ -83,10 +85,10 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       log.warn("names could not be verified; the next round comes", { error }),
     );
   };
-  sweepOnce();
+  sweepOnce(0);
   watchOnce();
   const timers = [
-    setInterval(sweepOnce, SWEEP_EVERY),
+    setInterval(() => sweepOnce(), SWEEP_EVERY),
     setInterval(watchOnce, WATCH_EVERY),
     setInterval(keepOnce, HOUSE_EVERY),
     setInterval(verifyOnce, VERIFY_EVERY),

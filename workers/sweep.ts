@@ -6,16 +6,17 @@ import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 
 const HINTS_AT_ONCE = 1_000;
-/** A younger hint is most likely in the queue, or under evaluation. */
+/** A younger hint is most likely in the queue, or under evaluation, unless this process has only begun. */
 const HINT_AGE = 5_000;
 
 /**
  * Queues from the ledger whatever is owed and may have no job: after Redis lost it, after a process died between the
  * ledger and the queue, or after a lease ran out. Asks no host. Jobs that are queued already stay one.
+ * @param hintAge ms; younger hints are let be
  */
-export async function sweep(station: Station): Promise<void> {
+export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void> {
   const { ledger, queues } = station;
-  for (const hint of await undoneHints(ledger, HINTS_AT_ONCE, HINT_AGE)) {
+  for (const hint of await undoneHints(ledger, HINTS_AT_ONCE, hintAge)) {
     await queues.add("evaluate", { repo: hint.repoId, sha: hint.sha, ref: hint.sha === null ? hint.ref : null });
   }
   for (const ended of await settleCancelled(ledger)) {

@@ -21,8 +21,9 @@ const SOCKET_PATH_MAX = 107;
 const RESTART_PAUSE = 500;
 
 /**
- * Starts redis-server (found on PATH) and starts it again whenever it dies. One that a killed deliverd left behind is
- * ended first: dataDir is locked, so nobody else can be using it.
+ * Starts redis-server (found on PATH) and starts it again whenever it dies, with what it held. It begins empty: the ledger
+ * knows all that is owed. One that a killed deliverd left behind is ended first: dataDir is locked, so nobody else can be
+ * using it.
  * @throws ConfigError when redis-server cannot be started.
  */
 export async function startPrivateRedis(dataDir: string, log: Log): Promise<PrivateRedis> {
@@ -31,6 +32,8 @@ export async function startPrivateRedis(dataDir: string, log: Log): Promise<Priv
   const socket = await socketPath(dir);
   const pidFile = join(dir, "redis.pid");
   await endLeftover(pidFile, socket);
+  // Jobs that a killed process had in hand would hold up their own followers until their locks run out.
+  await rm(join(dir, "appendonlydir"), { recursive: true, force: true });
 
   let child = launch(dir, socket, pidFile);
   let stopping = false;
@@ -117,9 +120,8 @@ async function answers(socket: string): Promise<boolean> {
 async function endLeftover(pidFile: string, socket: string): Promise<void> {
   const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
   if (Number.isInteger(pid) && pid > 1 && (await isOurRedis(pid, socket))) {
-    process.kill(pid, "SIGTERM");
+    process.kill(pid, "SIGKILL");
     for (const end = Date.now() + 5_000; Date.now() < end && (await isOurRedis(pid, socket)); ) await delay(20);
-    if (await isOurRedis(pid, socket)) process.kill(pid, "SIGKILL");
   }
   await rm(socket, { force: true });
   await rm(pidFile, { force: true });

@@ -1,5 +1,6 @@
 import type { GitHubStandIn, Repo } from "../support/github.ts";
 import type { NoticeSink } from "../support/notice-sink.ts";
+import { until } from "../support/process.ts";
 import type { TestRegistry } from "../support/registry.ts";
 
 /** What a test pushed and what its CI said of it, in the order in which it was pushed. */
@@ -112,7 +113,11 @@ async function readShelf(registry: TestRegistry, repository: string): Promise<Sh
   const names: Shelf["names"] = new Map();
   const revisions = new Map<string, string>();
   for (const tag of tags ?? []) {
-    const manifest = await ask(`manifests/${tag}`);
+    // docker-registry answers 500 where a tag is read at the very moment at which it is written.
+    const manifest = await until(`${tag} can be read`, async () => {
+      const answer = await ask(`manifests/${tag}`);
+      return answer.status === 500 ? null : answer;
+    });
     if (!manifest.ok) throw new Error(`${repository}:${tag}: ${manifest.status}`);
     const digest = manifest.headers.get("docker-content-digest") ?? "";
     const { config } = (await manifest.json()) as { config: { digest: string } };

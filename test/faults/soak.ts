@@ -3,6 +3,7 @@ import { until } from "../support/process.ts";
 import type { SampleRepo } from "../support/sample-repo.ts";
 import { image, pipeline, startWorld, type World } from "../support/world.ts";
 import { isContent, type Judgement, judge, type Pushed } from "./oracle.ts";
+import { generator } from "./random.ts";
 
 export interface SoakOptions {
   kills: number;
@@ -195,15 +196,4 @@ class Load {
   #isDone({ repo, sha }: Pushed): boolean {
     return this.#world.github.lastStatus(repo, sha, `deliverd/${repo.name}`)?.state === "success";
   }
-}
-
-/** Mulberry32: the same numbers for the same seed everywhere. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import type { Failpoint } from "../../src/failpoints.ts";
+import { until } from "../support/process.ts";
+import type { SampleRepo } from "../support/sample-repo.ts";
+import { startWorld, type World } from "../support/world.ts";
+import type { Pushed } from "./oracle.ts";
+import { begin, builds, isBuilding, quickFiles, settled, slowFiles } from "./support.ts";
+
+/** From the kill to the release, on a machine that is busy with other tests too. */
+const RESUME = 30_000;
+
+describe("Killed", function () {
+  this.timeout(150_000);
+  let world: World;
+  let repo: SampleRepo;
+  const pushed: Pushed[] = [];
+
+  before(async () => {
+    world = await startWorld();
+    repo = await world.repo("steps", quickFiles("steps"));
+    pushed.push(await begin(world, repo));
+    await settled(world, pushed);
+  });
+
+  after(async () => {
+    const violations = world?.github.violations;
+    await world?.stop();
+    assert.deepEqual(violations, []);
+  });
+
+  it("the receiver before the inbox commit: no 2xx was sent; the sweep finds the commit", async () => {
+    const hooks = await pushUnder("receiver.before-commit");
+    assert.deepEqual(
+      hooks.filter((hook) => hook.answer?.status === 202),
+      [],
+    );
+    await resume();
+  });
+
+  for (const point of ["receiver.committed", "receiver.answered"] as const) {
+    it(`the receiver at ${point}, before the enqueue: the redelivery, ten times, changes nothing`, async () => {
+      const [push] = await pushUnder(point);
+      await world.deliverd.restart();
+      assert.ok(push);
+      for (let time = 0; time < 10; time++) assert.equal((await world.github.redeliver(push)).status, 202);
+      await settled(world, pushed, { within: RESUME });
+      // It throws where there are several.
+      await world.delivery(repo, await repo.head());
+    });
+  }
+
+  const steps: Failpoint[] = [
+    ...(["evaluate.synced", "evaluate.written", "deliver.claimed", "prepare.versioned", "prepare.built"] as const),
+    ...(["prepare.frozen", "release.gate-read", "release.pinned", "release.uploaded", "release.named"] as const),
+    ...(["release.noted", "release.recorded", "release.delivered", "names.written"] as const),
+  ];
+  const isFrozenAt = (step: Failpoint) => steps.indexOf(step) >= steps.indexOf("prepare.frozen");
+  for (const step of steps) {
+    const rebuilt = isFrozenAt(step) ? ", with no second build" : "";
+    it(`the worker at ${step}: the next life goes on from what was recorded${rebuilt}`, async () => {
+      await pushUnder(step);
+      await resume();
+      // The line that tells of the first build may have died with the process that had it in hand.
+      if (isFrozenAt(step)) assert.ok((await builds(world, repo, await repo.head())) <= 1);
+    });
+  }
+
+  it("before status or notice are marked as sent, four lives in a row: sent again, under the same id", async () => {
+    await pushUnder("announce.sent");
+    for (const point of ["announce.sent:2", "announce.sent:3", "announce.sent:4"]) {
+      await world.deliverd.restart({ env: { DELIVERD_FAILPOINTS: point } }).catch(() => {});
+      await Promise.race([world.deliverd.ended(), settled(world, pushed)]);
+    }
+    await resume();
+  });
+
+  it("the worker in the middle of a build, five times on one commit: it resumes within 30 s each time, one release", async () => {
+    const slow = await world.repo("slow", slowFiles("slow", 3.5));
+    const one = await begin(world, slow);
+    for (let time = 0; time < 5; time++) {
+      await until("it builds", () => isBuilding(3.5), RESUME);
+      await world.deliverd.kill();
+      await until("the engine has let go of the build", async () => !(await isBuilding(3.5)));
+      await world.deliverd.restart();
+    }
+    await settled(world, [one], { within: RESUME });
+  });
+
+  /** One more commit, under a deliverd that dies at that place, and does so before the end of this. */
+  async function pushUnder(point: string) {
+    await world.deliverd.restart({ env: { DELIVERD_FAILPOINTS: point } });
+    const before = world.github.hooks.length;
+    await repo.commit({ "greeting.txt": `At ${point}\n` });
+    pushed.push(await begin(world, repo));
+    const hooks = world.github.hooks.slice(before);
+    await until(`it dies at ${point}`, () => world.deliverd.endedBy() === "SIGKILL", RESUME);
+    return hooks;
+  }
+
+  async function resume(): Promise<void> {
+    await world.deliverd.restart();
+    await settled(world, pushed, { within: RESUME });
+  }
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import type { HookDelivery } from "../support/github.ts";
+import { startWorld, type World } from "../support/world.ts";
+import type { Pushed } from "./oracle.ts";
+import { generator } from "./random.ts";
+import { begin, quickFiles, settled } from "./support.ts";
+
+const SEED = 20_240_501;
+
+describe("Webhooks lost (30 %), the rest tripled, all shuffled:", function () {
+  this.timeout(180_000);
+  let world: World;
+
+  before(async () => {
+    world = await startWorld({ config: { workers: { slots: 4 } } });
+  });
+
+  after(async () => {
+    const violations = world?.github.violations;
+    await world?.stop();
+    assert.deepEqual(violations, []);
+  });
+
+  it("every green commit is released, once, and no red one", async () => {
+    const random = generator(SEED);
+    const repos = await Promise.all(["north", "south", "west"].map((name) => world.repo(name, quickFiles(name))));
+    const pushed: Pushed[] = [];
+    world.github.webhooksOff = true;
+    for (let number = 0; number < 24; number++) {
+      const repo = repos[number % repos.length];
+      assert.ok(repo);
+      if (number >= repos.length) await repo.commit({ "greeting.txt": `Number ${number}\n` });
+      pushed.push(await begin(world, repo, random() < 0.8 ? "green" : "red"));
+    }
+    const all = [...world.github.hooks];
+    world.github.webhooksOff = false;
+    const kept = all.filter(() => random() >= 0.3);
+    const told = [...kept, ...kept, ...kept]
+      .map((hook) => ({ hook, place: random() }))
+      .sort((a, b) => a.place - b.place)
+      .map(({ hook }) => hook);
+    assert.ok(kept.length < all.length);
+    await inTurns(told, 4, (hook) => world.github.redeliver(hook));
+    await settled(world, pushed, { within: 120_000 });
+  });
+});
+
+/** So many at a time. */
+async function inTurns(hooks: HookDelivery[], width: number, send: (hook: HookDelivery) => Promise<unknown>) {
+  const waiting = [...hooks];
+  const next = async () => {
+    for (let hook = waiting.shift(); hook !== undefined; hook = waiting.shift()) await send(hook);
+  };
+  await Promise.all(Array.from({ length: width }, next));
+}
