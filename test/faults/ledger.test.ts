@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import Database from "libsql";
+import { type Postgres, startPostgres } from "../support/postgres.ts";
+import { until } from "../support/process.ts";
+import { startWorld, WEBHOOK_SECRET, type World } from "../support/world.ts";
+import { begin, builds, isBuilding, quickFiles, settled, slowFiles } from "./support.ts";
+
+const run = promisify(execFile);
+
+describe("A ledger that cannot commit:", function () {
+  this.timeout(180_000);
+
+  describe("PostgreSQL stopped and started", () => {
+    let postgres: Postgres;
+    let world: World;
+
+    before(async () => {
+      postgres = await startPostgres();
+      world = await startWorld({ config: { databaseUrl: await postgres.newDatabase() } });
+    });
+
+    after(async () => {
+      const violations = world?.github.violations;
+      await world?.stop();
+      await postgres?.stop();
+      assert.deepEqual(violations, []);
+    });
+
+    it("while webhooks come: 503 with Retry-After, red readiness; their redelivery brings the release", async () => {
+      const repo = await world.repo("gone", quickFiles("gone"));
+      await postgres.pause();
+      const one = await begin(world, repo);
+      const hooks = world.github.hooks.filter((hook) => hook.answer !== null);
+      assert.deepEqual([...new Set(hooks.map((hook) => hook.answer?.status))], [503]);
+      const [push] = hooks;
+      assert.ok(push);
+      assert.equal(await retryAfter(world), "30");
+      assert.equal((await world.deliverd.fetch("/readyz")).status, 503);
+      await postgres.resume();
+      await until("it takes webhooks again", async () => (await world.github.redeliver(push)).status === 202);
+      await settled(world, [one]);
+    });
+
+    it("in the middle of a build: it resumes by itself, and releases once", async () => {
+      const repo = await world.repo("during", slowFiles("during", 3.75));
+      const one = await begin(world, repo);
+      await until("it builds", () => isBuilding(3.75), 30_000);
+      await postgres.pause();
+      await until("the build is over", async () => !(await isBuilding(3.75)));
+      await postgres.resume();
+      await settled(world, [one]);
+    });
+  });
+
+  describe("a full disk under dataDir", () => {
+    let world: World;
+    let ballast: string;
+
+    before(async () => {
+      world = await startWorld();
+      await world.deliverd.kill();
+      const { dataDir } = world.deliverd;
+      await run("mount", ["-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", dataDir]);
+      ballast = join(dataDir, "ballast");
+      await world.deliverd.restart();
+    });
+
+    after(async () => {
+      const violations = world?.github.violations;
+      const dataDir = world?.deliverd.dataDir ?? "";
+      await world?.deliverd.stop();
+      if (dataDir !== "") await run("umount", [dataDir]);
+      await world?.stop();
+      assert.deepEqual(violations, []);
+    });
+
+    it("nearly so: webhooks are kept, readiness says so, no work is begun; it is when there is room", async () => {
+      const repo = await world.repo("tight", quickFiles("tight"));
+      await fill(60);
+      const one = await begin(world, repo);
+      assert.deepEqual([...new Set(world.github.hooks.slice(-3).map((hook) => hook.answer?.status))], [202]);
+      const readiness = (await (await world.deliverd.fetch("/readyz")).json()) as { degraded: string[] };
+      assert.ok(readiness.degraded.includes("disk"));
+      await until("it says that it waits", () => world.deliverd.output().includes("new work waits for room"));
+      assert.equal(await builds(world, repo, one.sha), 0);
+      await rm(ballast);
+      await settled(world, [one]);
+    });
+
+    it("to the last byte: 503 with Retry-After and nothing half-written; it resumes by itself", async () => {
+      const repo = await world.repo("full", quickFiles("full"));
+      await fill(64);
+      await until("a webhook is refused", async () => (await retryAfter(world)) === "30");
+      assert.equal((await world.deliverd.fetch("/readyz")).status, 503);
+      const one = await begin(world, repo);
+      assert.deepEqual([...new Set(world.github.hooks.slice(-3).map((hook) => hook.answer?.status))], [503]);
+      await rm(ballast);
+      const last = world.github.hooks.at(-1);
+      assert.ok(last);
+      await until("it takes webhooks again", async () => (await world.github.redeliver(last)).status === 202);
+      await settled(world, [one]);
+      await world.deliverd.stop();
+      for (const file of (await readdir(world.deliverd.dataDir)).filter((name) => name.endsWith(".db"))) {
+        const database = new Database(join(world.deliverd.dataDir, file));
+        assert.deepEqual(database.prepare("PRAGMA integrity_check").all(), [{ integrity_check: "ok" }]);
+        database.close();
+      }
+    });
+
+    /** Up to so many MB, or to the last byte. */
+    async function fill(megabytes: number): Promise<void> {
+      const { stdout } = await run("df", ["--output=used", "--block-size=1", world.deliverd.dataDir]);
+      const used = Number(stdout.split("\n")[1]);
+      await writeFile(ballast, Buffer.alloc(Math.max(0, megabytes * 1_048_576 - used))).catch(() => {});
+    }
+  });
+});
+
+/** What a webhook is told, when it is refused for now. */
+async function retryAfter(world: World): Promise<string | null> {
+  const hook = world.github.hooks.at(-1);
+  assert.ok(hook);
+  const body = JSON.stringify(hook.payload);
+  const answer = await fetch(`${world.deliverd.url}/webhooks/github`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "x-github-event": hook.event,
+      "x-github-delivery": hook.id,
+      "x-hub-signature-256": `sha256=${createHmac("sha256", WEBHOOK_SECRET).update(body).digest("hex")}`,
+    },
+    body,
+  });
+  return answer.status === 503 ? answer.headers.get("retry-after") : null;
+}
