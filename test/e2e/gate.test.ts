@@ -89,7 +89,7 @@ describe("The gate", function () {
   });
 
   it("says nothing on the commit of a branch that no rule watches", async () => {
-    const repo = await world.repo("elsewhere");
+    const repo = await world.repo("elsewhere", { ".deliverd.yml": pipeline([image("elsewhere")]) });
     await repo.push();
     await repo.branch("feature");
     const sha = await repo.commit({ "greeting.txt": "Not yet\n" });

@@ -204,7 +204,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
     });
 
     it("takes the version of a tag that stands on the commit", async () => {
-      const repo = await world.repo("tagged");
+      const repo = await world.repo("tagged", { ".deliverd.yml": pipeline([image("tagged")]) });
       await repo.tag("v1.2.3");
       await repo.push("v1.2.3");
       const sha = await world.release(repo);
