@@ -36,7 +36,7 @@ describe("the private redis-server", function () {
     }
   };
 
-  it("listens on a socket for its owner alone, keeps what it is told, and evicts nothing", async () => {
+  it("listens on a socket for its owner alone, writes down what it is told, and evicts nothing", async () => {
     server = await startPrivateRedis(dir.path, silentLog);
     const { mode } = await stat(server.socket);
     assert.equal(mode & 0o077, 0);
@@ -46,10 +46,14 @@ describe("the private redis-server", function () {
       appendonly: "yes",
       port: "0",
     });
-    await ask(server.socket, (redis) => redis.set("key", "kept"));
+  });
+
+  it("begins each life empty: what is owed stands in the ledger", async () => {
+    server = await startPrivateRedis(dir.path, silentLog);
+    await ask(server.socket, (redis) => redis.set("key", "of a life before"));
     await server.stop();
     server = await startPrivateRedis(dir.path, silentLog);
-    assert.equal(await ask(server.socket, (redis) => redis.get("key")), "kept");
+    assert.equal(await ask(server.socket, (redis) => redis.dbsize()), 0);
   });
 
   it("is gone after stop, and leaves no pid behind", async () => {
