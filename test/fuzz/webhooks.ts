@@ -1,0 +1,143 @@
+import { readFile } from "node:fs/promises";
+import { Agent, request as httpRequest } from "node:http";
+import { startDeliverd } from "../support/deliverd.ts";
+import { startRedis } from "../support/redis.ts";
+import { type Case, nextCase, sign } from "./cases.ts";
+import { Random } from "./random.ts";
+
+export interface WebhookRun {
+  payloads: number;
+  /** How many answers of each status; 0: none came. */
+  answers: Record<number, number>;
+  /** Answers that their case does not allow, the first few. */
+  unexpected: string[];
+  crashes: number;
+  /** Of the receiver's process, at its peak. */
+  maxRssMb: number;
+  seconds: number;
+}
+
+const SECRET = "a webhook secret for the fuzzer";
+/** As many as may send a large body at a time: more are told to come later, which is no fault of the payload. */
+const AT_ONCE = 8;
+
+/** Sends so many requests at a `deliverd receiver` of its own process, and sees what comes back. */
+export async function fuzzWebhooks(options: {
+  payloads: number;
+  seed: number;
+  say?: (line: string) => void;
+}): Promise<WebhookRun> {
+  const random = new Random(options.seed);
+  const redis = await startRedis();
+  const deliverd = await startDeliverd({ command: "receiver", config: configFor(redis.url) });
+  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+  const port = Number(new URL(deliverd.url).port);
+  const run: WebhookRun = { payloads: 0, answers: {}, unexpected: [], crashes: 0, maxRssMb: 0, seconds: 0 };
+  const started = performance.now();
+  try {
+    const next = async (): Promise<void> => {
+      while (run.payloads < options.payloads && run.crashes === 0) {
+        run.payloads += 1;
+        if (run.payloads % 10_000 === 0) options.say?.(`${run.payloads} payloads`);
+        const each = nextCase(random, SECRET);
+        const { status, text } = await send(agent, port, each);
+        run.answers[status] = (run.answers[status] ?? 0) + 1;
+        const leaks = text.includes(SECRET) || text.includes(deliverd.adminToken);
+        if (!each.expected.includes(status) || leaks) note(run, each, status, text);
+        if (status === 0 && !isAlive(deliverd.pid())) run.crashes += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, next));
+    if (run.crashes === 0) run.maxRssMb = await peakOf(deliverd.pid());
+    const last = Buffer.from("{}");
+    const headers = {
+      "content-type": "application/json",
+      "x-github-event": "ping",
+      "x-hub-signature-256": sign(last, SECRET),
+    };
+    const ping = {
+      what: "a ping at the end",
+      method: "POST",
+      path: "/webhooks/github",
+      headers,
+      body: last,
+      expected: [202],
+    };
+    const { status, text } = await send(agent, port, ping);
+    if (status !== 202) note(run, ping, status, text);
+    if (/"level":"error"/.test(deliverd.output())) run.unexpected.push(firstError(deliverd.output()));
+  } finally {
+    run.seconds = (performance.now() - started) / 1000;
+    agent.destroy();
+    await deliverd.remove();
+    await redis.stop();
+  }
+  return run;
+}
+
+function configFor(redisUrl: string): Record<string, unknown> {
+  return {
+    redisUrl,
+    hosts: { github: { type: "github", apiUrl: "http://127.0.0.1:9", webhookSecret: SECRET } },
+    repos: ["*/*"],
+  };
+}
+
+function note(run: WebhookRun, each: Case, status: number, text: string): void {
+  if (run.unexpected.length >= 10) return;
+  const { method, path, headers, body } = each;
+  const request = `${method} ${path} ${headers["x-github-event"]?.slice(0, 50)}, ${body.length} bytes`;
+  const shown = JSON.stringify(body.subarray(0, 300).toString("latin1"));
+  run.unexpected.push(`#${run.payloads} ${each.what}: ${status} ${text.slice(0, 200)} to ${request}: ${shown}`);
+}
+
+function firstError(output: string): string {
+  return output.split("\n").find((line) => line.includes('"level":"error"')) ?? "";
+}
+
+const guarded = new WeakSet<object>();
+
+/** Status 0: the connection ended without an answer. */
+function send(agent: Agent, port: number, each: Case, isAgain = false): Promise<{ status: number; text: string }> {
+  return new Promise((resolve) => {
+    const { method, path, body } = each;
+    // node checks names only; values go out as Latin-1, as a hostile client's would.
+    const headers = { ...each.headers, "content-length": String(body.length) };
+    const request = httpRequest(
+      { agent, host: "127.0.0.1", port, method, path, headers, timeout: 60_000 },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on("error", (error) => resolve({ status: response.statusCode ?? 0, text: String(error) }));
+      },
+    );
+    request.on("timeout", () => request.destroy(new Error("no answer within 60 s")));
+    request.on("socket", (socket) => {
+      // Where the server answers and closes before all was sent, the rest fails on a socket that nobody listens to any more.
+      if (!guarded.has(socket)) guarded.add(socket.on("error", () => {}));
+    });
+    request.on("error", (error) => {
+      // The server may close an idle connection at the very moment we use it again.
+      if (request.reusedSocket && !isAgain) resolve(send(agent, port, each, true));
+      else resolve({ status: 0, text: String(error) });
+    });
+    request.end(body);
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** In MB: the kernel's own high-water mark misses nothing between two looks. */
+export async function peakOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return (Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6;
+}
