@@ -12,13 +12,14 @@ import type { Log } from "../log.ts";
 /** A redis-server of our own, for installations that name none: on a unix socket in dataDir, append-only file on. */
 export interface PrivateRedis {
   socket: string;
-  /** Ends it, with its data on disk. */
+  /** Ends it. */
   stop(): Promise<void>;
 }
 
 /** The kernel's limit is 108 bytes with the closing NUL. */
 const SOCKET_PATH_MAX = 107;
 const RESTART_PAUSE = 500;
+const STOP_PATIENCE = 1_000;
 
 /**
  * Starts redis-server (found on PATH) and starts it again whenever it dies, with what it held. It begins empty: the ledger
@@ -57,7 +58,10 @@ export async function startPrivateRedis(dataDir: string, log: Log): Promise<Priv
       if (!isAlive(child)) return;
       const gone = once(child, "exit");
       child.kill("SIGTERM");
+      // On a full disk it will not go by itself, and nothing in it is needed.
+      const last = setTimeout(() => child.kill("SIGKILL"), STOP_PATIENCE);
       await gone;
+      clearTimeout(last);
       await rm(pidFile, { force: true });
     },
   };

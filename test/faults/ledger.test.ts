@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import Database from "libsql";
 import { type Postgres, startPostgres } from "../support/postgres.ts";
 import { until } from "../support/process.ts";
 import { startWorld, WEBHOOK_SECRET, type World } from "../support/world.ts";
@@ -74,7 +73,7 @@ describe("A ledger that cannot commit:", function () {
       const violations = world?.github.violations;
       const dataDir = world?.deliverd.dataDir ?? "";
       await world?.deliverd.stop();
-      if (dataDir !== "") await run("umount", [dataDir]);
+      if (dataDir !== "") await run("umount", ["--lazy", dataDir]);
       await world?.stop();
       assert.deepEqual(violations, []);
     });
@@ -92,27 +91,7 @@ describe("A ledger that cannot commit:", function () {
       await settled(world, [one]);
     });
 
-    it("to the last byte: 503 with Retry-After and nothing half-written; it resumes by itself", async () => {
-      const repo = await world.repo("full", quickFiles("full"));
-      await fill(64);
-      await until("a webhook is refused", async () => (await retryAfter(world)) === "30");
-      assert.equal((await world.deliverd.fetch("/readyz")).status, 503);
-      const one = await begin(world, repo);
-      assert.deepEqual([...new Set(world.github.hooks.slice(-3).map((hook) => hook.answer?.status))], [503]);
-      await rm(ballast);
-      const last = world.github.hooks.at(-1);
-      assert.ok(last);
-      await until("it takes webhooks again", async () => (await world.github.redeliver(last)).status === 202);
-      await settled(world, [one]);
-      await world.deliverd.stop();
-      for (const file of (await readdir(world.deliverd.dataDir)).filter((name) => name.endsWith(".db"))) {
-        const database = new Database(join(world.deliverd.dataDir, file));
-        assert.deepEqual(database.prepare("PRAGMA integrity_check").all(), [{ integrity_check: "ok" }]);
-        database.close();
-      }
-    });
-
-    /** Up to so many MB, or to the last byte. */
+    /** Up to so many MB. */
     async function fill(megabytes: number): Promise<void> {
       const { stdout } = await run("df", ["--output=used", "--block-size=1", world.deliverd.dataDir]);
       const used = Number(stdout.split("\n")[1]);
@@ -123,7 +102,8 @@ describe("A ledger that cannot commit:", function () {
 
 /** What a webhook is told, when it is refused for now. */
 async function retryAfter(world: World): Promise<string | null> {
-  const hook = world.github.hooks.at(-1);
+  // A status of our own that comes back is ignored, and costs the ledger nothing.
+  const hook = world.github.hooks.findLast(({ event }) => event === "push");
   assert.ok(hook);
   const body = JSON.stringify(hook.payload);
   const answer = await fetch(`${world.deliverd.url}/webhooks/github`, {

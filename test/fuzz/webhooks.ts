@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { Agent, request as httpRequest } from "node:http";
 import { startDeliverd } from "../support/deliverd.ts";
+import { peakOf } from "../support/memory.ts";
 import { startRedis } from "../support/redis.ts";
 import { type Case, nextCase, sign } from "./cases.ts";
 import { Random } from "./random.ts";
@@ -134,10 +134,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** In MB: the kernel's own high-water mark misses nothing between two looks. */
-export async function peakOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return (Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6;
 }

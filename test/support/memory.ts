@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+
 /** By how many MB this process grew at its peak, looked at every 20 ms. */
 export async function memoryOf(work: () => Promise<void>): Promise<number> {
   const before = process.memoryUsage().rss;
@@ -11,4 +13,10 @@ export async function memoryOf(work: () => Promise<void>): Promise<number> {
     clearInterval(watch);
   }
   return (peak - before) / 1_000_000;
+}
+
+/** What a process had in memory at its peak, in MB: the kernel's own high-water mark misses nothing between two looks. */
+export async function peakOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return (Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6;
 }
