@@ -25,6 +25,7 @@ function runMocha(countsFile) {
   const files = only.length > 0 ? only : ["test/**/*.test.ts"];
   const options = [
     "--ignore=test/soak/**",
+    "--ignore=test/faults/**",
     "--reporter=scripts/reporter.cjs",
     "--require=test/support/shared-engine.ts",
   ];
