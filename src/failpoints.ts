@@ -3,7 +3,8 @@
  * the process starts: then each place costs one call of an empty function.
  *
  * `DELIVERD_FAILPOINTS=release.pinned` dies the first time that place is passed; `release.pinned:3` the third time;
- * `*:p=0.05:seed=7` at any place with that chance, the same places for the same seed. Several, separated by commas.
+ * `*:p=0.05:seed=7` at any place with that chance, the same places for the same seed; `release.*` at any of these.
+ * Several, separated by commas.
  */
 export type Failpoint =
   | "receiver.before-commit"
@@ -13,6 +14,7 @@ export type Failpoint =
   | "evaluate.written"
   | "deliver.claimed"
   | "prepare.versioned"
+  | "prepare.made"
   | "prepare.built"
   | "prepare.frozen"
   | "release.gate-read"
@@ -42,7 +44,7 @@ function killer(text: string): (name: Failpoint) => void {
 function parse(rule: string): (name: Failpoint) => boolean {
   const [place = "", ...words] = rule.split(":");
   const chance = words.find((word) => word.startsWith("p="));
-  const isPlace = (name: Failpoint) => place === "*" || place === name;
+  const isPlace = (name: Failpoint) => (place.endsWith("*") ? name.startsWith(place.slice(0, -1)) : place === name);
   if (chance !== undefined) {
     const random = generator(Number(words.find((word) => word.startsWith("seed="))?.slice(5) ?? 1));
     return (name) => isPlace(name) && random() < Number(chance.slice(2));

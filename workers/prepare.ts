@@ -23,6 +23,8 @@ import type { Station } from "./station.ts";
 import { claimVersions } from "./versions.ts";
 
 export const DOCKERFILE_MAX_BYTES = 1024 * 1024;
+/** A build's id: the delivery's, the fence of its lease, the artifact's name. */
+export const BUILD_ID = /^([a-z0-9]+)-(\d+)-/;
 const CONTEXT_MAX_BYTES = 4 * 1024 ** 3;
 const CONTEXT_MAX_ENTRIES = 500_000;
 
@@ -169,6 +171,7 @@ async function build(
   const limits = station.config.docker.limits;
   return station.builder.build(
     {
+      // As BUILD_ID reads it.
       id: `${delivery.id}-${fence}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`,
       artifact,
       openContext: () =>

@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { TransientError, UserError } from "../delivery/errors.ts";
+import { failpoint } from "../failpoints.ts";
 import type { Log } from "../log.ts";
 import type { Run } from "../run.ts";
 import type { Grant, Intake } from "../store/intake.ts";
@@ -79,6 +80,7 @@ async function buildAndFreeze(
   try {
     const frozen = await whileItStands(async () => {
       await make(docker, plan, grant, watch, run.log);
+      failpoint("prepare.made");
       await demandLabels(docker, grant, order);
       return freeze(docker, grant, run.signal);
     });

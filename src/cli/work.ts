@@ -3,12 +3,15 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { clearLeftovers } from "../../workers/housekeeping.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
+import { BUILD_ID } from "../../workers/prepare.ts";
 import type { Station } from "../../workers/station.ts";
 import type { Builder } from "../builders/builder.ts";
 import { systemClock } from "../clock.ts";
 import { engineAddress } from "../config/engine-address.ts";
 import { Mirrors } from "../git/mirrors.ts";
+import { getDelivery } from "../ledger/deliveries.ts";
 import { releaseLeases } from "../ledger/leases.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { startIntake } from "../store/intake.ts";
 import { storeId } from "./data-dir.ts";
@@ -38,13 +41,19 @@ export async function work(parts: Parts): Promise<Workers> {
     notifiers: openNotifiers(config.notices),
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
     builder: whenNeeded(async () => {
-      const [{ imageBuilder }, { connectEngine }] = await Promise.all([
+      const [{ imageBuilder }, { connectEngine }, { removeLeftovers }] = await Promise.all([
         import("../builders/image.ts"),
         import("../builders/engine.ts"),
+        import("../builders/image/leftovers.ts"),
       ]);
+      const docker = connectEngine(engine);
+      await removeLeftovers(docker, (build) => isDead(ledger, build)).then(
+        (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
+        (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
+      );
       const registryAuth = (host: string) => credentialsFor(parts, host);
       const network = config.docker.network ?? undefined;
-      return imageBuilder({ docker: connectEngine(engine), intake, log, registryAuth, network });
+      return imageBuilder({ docker, intake, log, registryAuth, network });
     }),
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
@@ -61,6 +70,13 @@ export async function work(parts: Parts): Promise<Workers> {
       await intake.stop();
     },
   };
+}
+
+/** Is this build, by its id, one of ours of which the delivery has gone on under another lease, or under none? */
+async function isDead(ledger: Ledger, build: string): Promise<boolean> {
+  const [, id = "", fence = ""] = BUILD_ID.exec(build) ?? [];
+  const delivery = id === "" ? null : await getDelivery(ledger, id);
+  return delivery !== null && (delivery.leaseOwner === null || delivery.fence !== Number(fence));
 }
 
 /** The engine's client is a tenth of our memory and of the time to start: it is loaded with the first build. */

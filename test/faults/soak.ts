@@ -25,10 +25,18 @@ export interface SoakResult extends Judgement {
 }
 
 const REPOS = 6;
-/** Green commits that are not released yet: enough for every life to have work, though many wait a minute for the sweep. */
-const IN_FLIGHT = 40;
-/** A delivery passes some forty places. */
-const CHANCE = 0.02;
+/** Green commits that are not released yet: enough for every life to have work. */
+const IN_FLIGHT = 16;
+/** The chance to die at a place: some are passed for every webhook and at every look, others once in a delivery. */
+const CHANCES = {
+  receiver: 0.004,
+  evaluate: 0.006,
+  announce: 0.01,
+  deliver: 0.03,
+  prepare: 0.03,
+  release: 0.05,
+  names: 0.05,
+};
 const TALK_EVERY = 25;
 const PATIENCE = 120_000;
 
@@ -87,19 +95,23 @@ async function killOver(
   load: Load,
   { kills, seed, say }: SoakOptions,
 ): Promise<Pick<SoakResult, "places" | "crashes">> {
+  const begun = Date.now();
   const random = generator(seed + 1);
   const places = new Map<string, number>();
   const crashes: string[] = [];
   for (let kill = 1; kill <= kills; kill++) {
-    const env = { DELIVERD_FAILPOINTS: `*:p=${CHANCE}:seed=${seed * 100_000 + kill}` };
+    const rules = Object.entries(CHANCES).map(([at, chance]) => `${at}.*:p=${chance}:seed=${seed * 100_000 + kill}`);
+    const env = { DELIVERD_FAILPOINTS: rules.join(",") };
     // Failpoints alone would never strike in the middle of a build or a push.
-    const clock = random() < 0.25 ? 1_000 + random() * 5_000 : 60_000;
+    const clock = random() < 0.25 ? 1_000 + random() * 5_000 : 20_000;
     const died = await live(world, env, clock);
     if (died !== null) crashes.push(died);
     const place = /^failpoint (\S+)$/m.exec(world.deliverd.lastOutput())?.[1] ?? "elsewhere";
     places.set(place, (places.get(place) ?? 0) + 1);
     if (kill % TALK_EVERY === 0)
-      say(`${kill} kills, ${load.pushed.length} commits, ${load.waiting()} of them under way`);
+      say(
+        `${kill} kills in ${Math.round((Date.now() - begun) / 1000)} s, ${load.pushed.length} commits, ${load.waiting()} under way`,
+      );
   }
   return { places, crashes };
 }

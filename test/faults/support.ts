@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { pidsOf } from "../support/processes.ts";
 import type { TestRegistry } from "../support/registry.ts";
@@ -17,7 +18,9 @@ export function quickFiles(name: string, to: string[] = ["local"]): Files {
 
 /** An image that is built for so many seconds. */
 export function slowFiles(name: string, seconds: number): Files {
-  return { Dockerfile: slowDockerfile(seconds), ".deliverd.yml": pipeline([image(name)]) };
+  // Tests share an engine: what another has built already would be done in no time.
+  const dockerfile = slowDockerfile(seconds).replace("RUN", "COPY nonce.txt /\nRUN");
+  return { Dockerfile: dockerfile, "nonce.txt": randomUUID(), ".deliverd.yml": pipeline([image(name)]) };
 }
 
 /** Pushes the commit checked out and lets its check pass (or not); webhooks that nobody takes are lost. */

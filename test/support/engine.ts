@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import Dockerode from "dockerode";
@@ -15,6 +15,11 @@ export interface Engine {
   output(): string;
   /** Ends it and what it started, and removes all it left. Does nothing to an engine that was handed in. */
   stop(): Promise<void>;
+}
+
+export interface OwnEngine extends Engine {
+  /** Ends it in this way, and starts it anew with what it held. */
+  restart(signal: NodeJS.Signals): Promise<void>;
 }
 
 export interface EngineOptions {
@@ -35,6 +40,11 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     await docker.ping();
     return { socket: shared, docker, pid: null, output: () => "", stop: async () => {} };
   }
+  return startOwnEngine(options);
+}
+
+/** As startEngine, and never the shared one. */
+export async function startOwnEngine(options: EngineOptions = {}): Promise<OwnEngine> {
   const dir = await tempDir();
   const socket = join(dir.path, "s");
   const docker = new Dockerode({ socketPath: socket });
@@ -45,14 +55,31 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   };
   try {
     // Overlay does not stand on overlay: inside a container only vfs is left.
-    const server = await startDockerd(dir.path, docker, options, "overlay2").catch(() =>
-      startDockerd(dir.path, docker, options, "vfs"),
-    );
-    const stop = async () => {
-      await server.stop();
-      await remove();
+    let driver = "overlay2";
+    const start = () => startDockerd(dir.path, docker, options, driver);
+    let server = await start().catch(() => {
+      driver = "vfs";
+      return start();
+    });
+    return {
+      socket,
+      docker,
+      get pid() {
+        return server.child.pid ?? null;
+      },
+      output: () => server.output(),
+      async restart(signal) {
+        await server.stop(signal);
+        await endLeftovers(dir.path);
+        // What lies under /run is gone after a crash of the machine; a containerd that was killed would be taken for alive.
+        for (const name of ["p", "e"]) await rm(join(dir.path, name), { recursive: true, force: true });
+        server = await start();
+      },
+      async stop() {
+        await server.stop();
+        await remove();
+      },
     };
-    return { socket, docker, pid: server.child.pid ?? null, output: server.output, stop };
   } catch (error) {
     await remove();
     throw error;

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { type OwnEngine, startOwnEngine } from "../support/engine.ts";
+import { until } from "../support/process.ts";
+import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import { begin, isBuilding, settled, slowFiles } from "./support.ts";
+
+describe("The Docker Engine", function () {
+  this.timeout(150_000);
+  let engine: OwnEngine;
+  let world: World;
+
+  before(async () => {
+    engine = await startOwnEngine();
+    world = await startWorld({ config: { docker: { socket: engine.socket, buildTimeout: "12s" } } });
+  });
+
+  after(async () => {
+    const violations = world?.github.violations;
+    await world?.stop();
+    await engine?.stop();
+    assert.deepEqual(violations, []);
+  });
+
+  for (const [signal, seconds] of [
+    ["SIGKILL", 4.125],
+    ["SIGTERM", 4.375],
+  ] as const) {
+    it(`ended by ${signal} in the middle of a build and started anew: tried again, and no failure of the user's`, async () => {
+      const name = `engine-${signal.toLowerCase()}`;
+      const repo = await world.repo(name, slowFiles(name, seconds));
+      const one = await begin(world, repo);
+      await until("it builds", () => isBuilding(seconds), 30_000);
+      await engine.restart(signal);
+      await settled(world, [one]);
+      const said = world.github.statusesOf(repo.repo, one.sha).map(({ state }) => state);
+      assert.deepEqual(
+        said.filter((state) => state === "failure" || state === "error"),
+        [],
+      );
+    });
+  }
+
+  it("runs a build that never ends: stopped at its deadline, its container gone, and the commit says so", async () => {
+    const repo = await world.repo("endless", slowFiles("endless", 86_400.5));
+    const { sha } = await begin(world, repo);
+    await until("it builds", () => isBuilding(86_400.5), 30_000);
+    const { description } = await world.status(repo, sha, "endless", "failure");
+    assert.match(description ?? "", /longer than its limit of 12 s and was stopped/);
+    await until("nothing of it runs", async () => !(await isBuilding(86_400.5)));
+    await until("no container is left", async () => (await engine.docker.listContainers({ all: true })).length === 0);
+  });
+
+  it("keeps neither container nor temporary name of a build whose worker was killed", async () => {
+    const repo = await world.repo("left", slowFiles("left", 5.125));
+    const one = await begin(world, repo);
+    await until("it builds", () => isBuilding(5.125), 30_000);
+    await world.deliverd.kill();
+    await world.deliverd.restart({ env: { DELIVERD_FAILPOINTS: "prepare.built" } });
+    await until("it dies after the build", () => world.deliverd.endedBy() === "SIGKILL", 40_000);
+    await world.deliverd.restart();
+    await settled(world, [one]);
+    await until("nothing is left", async () => {
+      const containers = await engine.docker.listContainers({ all: true });
+      return containers.length + (await temporaryNames()).length === 0;
+    });
+  });
+
+  it("names an image that a killed worker was about to freeze: the name goes when the worker is back", async () => {
+    const repo = await world.repo("named", slowFiles("named", 0.125));
+    await world.deliverd.restart({ env: { DELIVERD_FAILPOINTS: "prepare.made" } });
+    const one = await begin(world, repo);
+    await until("it dies between build and freeze", () => world.deliverd.endedBy() === "SIGKILL", 40_000);
+    assert.equal((await temporaryNames()).length, 1);
+    await world.deliverd.restart();
+    await settled(world, [one]);
+    await until("its name is gone", async () => (await temporaryNames()).length === 0);
+  });
+
+  it("sends a log of 64 MB: kept to 10 MB, with a note, in bounded memory", async () => {
+    const flood =
+      "busybox yes 0123456789012345678901234567890123456789012345678901234567890123456789 | busybox head -c 64000000";
+    const repo = await world.repo("loud", {
+      Dockerfile: `FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "sh", "-c", "PATH=/bin; ${flood}"]\n`,
+      ".deliverd.yml": pipeline([image("loud")]),
+    });
+    const one = await begin(world, repo);
+    await settled(world, [one]);
+    const log = await world.log(repo, one.sha);
+    assert.ok(log.length < 10.5 * 2 ** 20, `${log.length} bytes`);
+    assert.match(log, /clipped|the log ends here/);
+    const peak = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${world.deliverd.pid()}/status`, "utf8"))?.[1];
+    assert.ok(Number(peak) < 512 * 1024, `${peak} kB`);
+  });
+
+  it("builds for 40 s when SIGTERM comes: handed back within the grace, exit code 0, container gone", async () => {
+    const repo = await world.repo("long", slowFiles("long", 40.5));
+    const { sha } = await begin(world, repo);
+    await until("it builds", () => isBuilding(40.5), 30_000);
+    const begun = Date.now();
+    assert.equal(await world.deliverd.stop(), 0);
+    assert.ok(Date.now() - begun < 5_000, `${Date.now() - begun} ms`);
+    await until("nothing of it runs", async () => !(await isBuilding(40.5)));
+    await world.deliverd.restart();
+    const { id, because } = await world.delivery(repo, sha);
+    assert.match(because, /handed back|building/);
+    await world.deliverd.fetch(`/api/v1/deliveries/${id}/cancel`, { method: "POST" });
+    await world.status(repo, sha, "long", "error");
+  });
+
+  async function temporaryNames(): Promise<string[]> {
+    const images = await engine.docker.listImages();
+    return images.flatMap((one) => one.RepoTags ?? []).filter((name) => name.endsWith(":build"));
+  }
+});
