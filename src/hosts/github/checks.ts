@@ -4,12 +4,13 @@ import type { Check, CheckState, CommitRef } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
+import { together } from "./together.ts";
 
 /** All that GitHub reports at exactly that sha, ours left out. @throws TransientError, Refused where the commit is gone. */
 export async function readChecks(api: GitHubApi, { repo, sha }: CommitRef): Promise<Check[]> {
   const at = { owner: repo.owner, repo: repo.name, ref: sha };
   try {
-    const [statuses, runs, suites] = await Promise.all([
+    const [statuses, runs, suites] = await together([
       api.list("GET /repos/{owner}/{repo}/commits/{ref}/statuses", at),
       api.list("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", { ...at, filter: "latest" }),
       api.list("GET /repos/{owner}/{repo}/commits/{ref}/check-suites", at),

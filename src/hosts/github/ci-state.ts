@@ -3,6 +3,7 @@ import type { CiState, CommitRef, Gate } from "../../delivery/types.ts";
 import type { GitHubApi } from "./api.ts";
 import { readChecks } from "./checks.ts";
 import { readRequired } from "./required.ts";
+import { together } from "./together.ts";
 
 export interface Question {
   commit: CommitRef;
@@ -20,7 +21,7 @@ export async function readCiState(
 ): Promise<CiState & { because: string; retryAt: number | null }> {
   if (gate.ci === "none") return judge([], gate, { hostRequired: null, now });
   const asksHost = gate.required.length === 0 && branch !== null;
-  const [checks, hostRequired] = await Promise.all([
+  const [checks, hostRequired] = await together([
     readChecks(api, commit),
     asksHost ? readRequired(api, commit, branch) : null,
   ]);

@@ -3,6 +3,7 @@ import type { CommitRef } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
+import { together } from "./together.ts";
 
 const requiredChecks = z.object({
   contexts: z.array(z.string()).nullish(),
@@ -20,7 +21,7 @@ const checksRule = z.object({
 /** The checks that GitHub requires on that branch; null where it requires none or does not tell. */
 export async function readRequired(api: GitHubApi, { repo }: CommitRef, branch: string): Promise<string[] | null> {
   const at = { owner: repo.owner, repo: repo.name, branch };
-  const [byProtection, byRules] = await Promise.all([requiredByProtection(api, at), requiredByRules(api, at)]);
+  const [byProtection, byRules] = await together([requiredByProtection(api, at), requiredByRules(api, at)]);
   // Where a rule asks for our own success before a merge, waiting for it would be waiting for ourselves.
   const names = new Set([...byProtection, ...byRules].filter((name) => !isOwnContext(name)));
   return names.size === 0 ? null : [...names];
