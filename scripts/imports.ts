@@ -7,7 +7,7 @@ const ports = ["src/hosts/host.ts", "src/builders/builder.ts", "src/registries/r
 const adapters = ["src/hosts", "src/builders", "src/registries", "src/notices"];
 /** `src/*` stands for the files right under src: the clock, the log and such. */
 const basics = ["src/delivery", "src/*", "src/config"];
-const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/notices/index.ts"];
+const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/registries/kinds.ts", "src/notices/index.ts"];
 const middle = [...basics, ...ports, ...lists, "src/builders", "src/store", "src/ledger", "src/queue", "src/git"];
 
 /** Imports run downward only. What each room may import besides itself; the domain stands at the bottom, the command line on top. */
@@ -37,6 +37,7 @@ const pure = new Set(["node:crypto", "node:util", "picomatch", "packageurl-js", 
 const shared = new Set([
   ...ports,
   ...adapters.flatMap((folder) => [`${folder}/index.ts`, `${folder}/protocols`]),
+  "src/builders/engine",
   "src/builders/engine.ts",
 ]);
 

@@ -113,7 +113,7 @@ async function lookAgain(station: Station, repo: Repo, mirror: Mirror, delivery:
       await oweNames(tx, { repoId: repo.id, sha: delivery.sha, deliveryId: delivery.id, artifact });
   });
   if (found.verdict.action !== "deliver") return { deliver: null, names };
-  if (!(await owesNames(ledger, repo, mirror, delivery, found.plan, found.refs))) return { deliver: null, names };
+  if (!(await owesNames(station, repo, mirror, delivery, found.plan, found.refs))) return { deliver: null, names };
   const because = "the commit has a new name: publishing it";
   const moved = await setState(ledger, delivery.id, { from: ["delivered"], to: "queued", because });
   return { deliver: moved ? delivery.id : null, names };

@@ -53,9 +53,10 @@ async function pieces({ ledger, mirrors, store }: Station): Promise<Piece[]> {
 /** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */
 async function neededHere({ ledger, store, storeId }: Station): Promise<Set<string>> {
   const needed = new Set<string>();
-  for (const digest of await neededOn(ledger, storeId)) {
+  for (const { digest, files } of await neededOn(ledger, storeId)) {
     if (!(await store.has(digest))) continue;
-    const { manifests, blobs } = await store.contentOf(digest);
+    needed.add(digest);
+    const { manifests, blobs } = files ? { manifests: [], blobs: files } : await store.contentOf(digest);
     for (const each of [...manifests, ...blobs]) needed.add(each.digest);
   }
   for (const { id } of await listRepos(ledger)) {

@@ -7,6 +7,7 @@ import type { Mirror } from "../src/git/mirror.ts";
 import { findDelivery } from "../src/ledger/deliveries.ts";
 import { headsOf } from "../src/ledger/heads.ts";
 import { ASKED, hintsOf } from "../src/ledger/hints.ts";
+import { kindsOf } from "../src/registries/kinds.ts";
 import type { Station } from "./station.ts";
 
 const PIPELINE_FILE = ".deliverd.yml";
@@ -111,7 +112,9 @@ async function readPlan(station: Station, repo: Repo, mirror: Mirror, sha: Sha, 
 
 function knownRegistries(station: Station) {
   const entries = Object.entries(station.config.registries);
-  return Object.fromEntries(entries.map(([key, { type, default: isDefault }]) => [key, { type, isDefault }]));
+  return Object.fromEntries(
+    entries.map(([key, config]) => [key, { type: config.type, isDefault: config.default, kinds: kindsOf(config) }]),
+  );
 }
 
 async function wasHead(station: Station, repo: Repo, mirror: Mirror, sha: Sha): Promise<boolean> {

@@ -1,11 +1,12 @@
 import { matchRepo, watches } from "../src/delivery/bounds.ts";
 import { movingNames } from "../src/delivery/names.ts";
 import { type Candidate, holderOf } from "../src/delivery/reconcile.ts";
-import type { ArtifactName, ArtifactPlan, Destination, Plan, Repo, RepoBounds } from "../src/delivery/types.ts";
+import type { ArtifactName, Destination, Plan, Repo, RepoBounds } from "../src/delivery/types.ts";
 import { highestVersionTag, versionTag } from "../src/delivery/version.ts";
 import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { getDelivery } from "../src/ledger/deliveries.ts";
+import { frozenOf } from "../src/ledger/frozen.ts";
 import { locationOf, noteLocation, type ReleasedLocation } from "../src/ledger/names.ts";
 import { markSent, owedNames } from "../src/ledger/outbox.ts";
 import { listReleases, type Release } from "../src/ledger/releases.ts";
@@ -145,14 +146,14 @@ async function placesOnBranches(
 }
 
 async function place(station: Station, name: ArtifactName, release: Release, run: Run): Promise<void> {
-  const content = { digest: release.digest, mediaType: release.mediaType, size: release.size };
+  const content = frozenOf(release);
   const to = registryOf(station, name.registry);
   if (!(await station.store.has(release.digest))) {
     // Another host froze it, or housekeeping let it go: the repository had it before it had any name there.
     const there = { registry: name.registry, name: `${name.repository}:${name.tag}`, digest: release.digest };
-    await to.restore({ ...there, url: "", pull: "" }, run);
+    await to.restore({ ...there, url: "", pull: "" }, run, content);
   }
-  const { digest, url, pull } = await to.publish(content, name, run);
+  const { digest, url, pull } = await to.publish({ ...content, kind: release.kind, metadata: {} }, name, run);
   failpoint("names.written");
   const { registry, repository, tag } = name;
   const { deliveryId, artifact, repoId } = release;
@@ -182,7 +183,9 @@ async function releasesOf(station: Station, repo: Repo, artifact: string): Promi
 }
 
 function destinationsOf(plan: Plan, artifact: string): Destination[] {
-  return plan.artifacts.find((each: ArtifactPlan) => each.name === artifact)?.publish ?? [];
+  const found = plan.artifacts.find((each) => each.name === artifact);
+  // Only the names of images move: a package's tags are its registry's own affair.
+  return found?.kind === "image" ? found.publish : [];
 }
 
 function tagsOf(refs: Map<string, string>): string[] {

@@ -1,7 +1,11 @@
+import type { Frozen } from "../src/builders/builder.ts";
 import { immutableNames, type NameFacts } from "../src/delivery/names.ts";
-import type { ArtifactName, Destination } from "../src/delivery/types.ts";
+import type { ArtifactName, ArtifactPlan, Destination } from "../src/delivery/types.ts";
 import { versionTag } from "../src/delivery/version.ts";
+import { versionNames } from "../src/delivery/version-names.ts";
+import { shelvingOf } from "../src/registries/kinds.ts";
 import type { Share, Work } from "./prepare.ts";
+import type { Station } from "./station.ts";
 
 export type NamedWork = Pick<Work, "repo" | "commit" | "refs" | "tags">;
 
@@ -30,10 +34,17 @@ export function factsOf(
 
 /** The immutable names of one content at one destination. Names without a version stay on the commit's first content. */
 export function namesFor(
+  { config }: Pick<Station, "config">,
   work: NamedWork,
-  each: Share & { artifact: { name: string } },
+  each: Share & { artifact: Pick<ArtifactPlan, "name" | "kind"> },
+  content: Pick<Frozen, "package">,
   to: Destination,
 ): ArtifactName[] {
+  const { kind } = each.artifact;
+  if (kind !== "image") {
+    const shelving = shelvingOf(config.registries[to.to]?.type ?? "http", kind);
+    return versionNames(kind, shelving, to, factsOf(work, each), content.package ?? null);
+  }
   const own = immutableNames(to, factsOf(work, each));
   if (each.isFirst) return own;
   const others = immutableNames(to, factsOf(work, { ...each, versions: [each.first], isFirst: true }));

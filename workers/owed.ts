@@ -1,12 +1,12 @@
-import { dockerfileDeclares } from "../src/delivery/metadata.ts";
 import type { Plan, Repo } from "../src/delivery/types.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import type { Delivery } from "../src/ledger/deliveries.ts";
-import type { Ledger } from "../src/ledger/ledger.ts";
+import { frozenOf } from "../src/ledger/frozen.ts";
 import { locationsOf } from "../src/ledger/names.ts";
 import { listReleases } from "../src/ledger/releases.ts";
 import { isSame, namesFor } from "./naming.ts";
-import { DOCKERFILE_MAX_BYTES } from "./prepare.ts";
+import { holdsVersion } from "./prepare.ts";
+import type { Station } from "./station.ts";
 import { versionsOfCommit } from "./versions.ts";
 
 /**
@@ -14,7 +14,7 @@ import { versionsOfCommit } from "./versions.ts";
  * on it? Moving names are not looked at: they are reconciled by themselves.
  */
 export async function owesNames(
-  ledger: Ledger,
+  station: Pick<Station, "config" | "ledger">,
   repo: Repo,
   mirror: Mirror,
   delivery: Delivery,
@@ -22,6 +22,7 @@ export async function owesNames(
   refs: string[],
 ): Promise<boolean> {
   const { sha } = delivery;
+  const { ledger } = station;
   const versions = await versionsOfCommit(mirror, sha, delivery.version);
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
@@ -32,13 +33,13 @@ export async function owesNames(
     // An artifact that nothing concerned was not released, and its names are none of this commit's.
     if (released.length === 0) continue;
     if (versions.some((version) => !released.some((release) => release.versions.includes(version)))) return true;
-    const dockerfile = (await mirror.readFile(sha, artifact.dockerfile, DOCKERFILE_MAX_BYTES)) ?? "";
-    const shares = dockerfileDeclares(dockerfile, "DELIVERD_VERSION")
+    const shares = (await holdsVersion(mirror, sha, artifact))
       ? versions.map((version) => ({ versions: [version], variant: version, first, isFirst: version === first }))
       : [{ versions, variant: "", first, isFirst: true }];
     for (const share of shares) {
+      const content = released.find((release) => release.variant === share.variant);
       for (const to of artifact.publish) {
-        const names = namesFor(named, { ...share, artifact }, to);
+        const names = namesFor(station, named, { ...share, artifact }, content ? frozenOf(content) : {}, to);
         if (names.some((name) => !standing.some((one) => isSame(one, name)))) return true;
       }
     }

@@ -1,33 +1,22 @@
-import { join } from "node:path";
 import type { BaseImage, Frozen } from "../src/builders/builder.ts";
 import { Refused } from "../src/delivery/errors.ts";
-import { buildEnvironment, dockerfileDeclares, imageLabels } from "../src/delivery/metadata.ts";
-import type { ArtifactPlan, Plan, Repo } from "../src/delivery/types.ts";
+import { dockerfileDeclares } from "../src/delivery/metadata.ts";
+import type { ArtifactPlan, Plan, Repo, Sha } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
-import { checkTree, openContext } from "../src/git/context.ts";
+import { checkTree } from "../src/git/context.ts";
 import type { Mirror, MirrorCommit } from "../src/git/mirror.ts";
-import {
-  artifactsOf,
-  noteFrozen,
-  resetArtifact,
-  saveArtifacts,
-  setArtifactState,
-  unpin,
-} from "../src/ledger/artifacts.ts";
+import { artifactsOf, noteFrozen, resetArtifact, saveArtifacts, unpin } from "../src/ledger/artifacts.ts";
 import { type Delivery, noteVersion } from "../src/ledger/deliveries.ts";
+import { frozenOf } from "../src/ledger/frozen.ts";
 import { locationsOfRelease } from "../src/ledger/names.ts";
 import { listReleases, type Release } from "../src/ledger/releases.ts";
 import type { Run } from "../src/run.ts";
+import { build } from "./build.ts";
 import { namesFor } from "./naming.ts";
 import type { Station } from "./station.ts";
 import { claimVersions } from "./versions.ts";
 
-export const DOCKERFILE_MAX_BYTES = 1024 * 1024;
-/** A build's id: the delivery's, the fence of its lease, the artifact's name. */
-export const BUILD_ID = /^([a-z0-9]+)-(\d+)-/;
-const CONTEXT_MAX_BYTES = 4 * 1024 ** 3;
-const CONTEXT_MAX_ENTRIES = 500_000;
-
+const DOCKERFILE_MAX_BYTES = 1024 * 1024;
 /** A delivery under way: what its steps hand on. */
 export interface Work {
   delivery: Delivery;
@@ -78,7 +67,7 @@ export async function prepare(station: Station, work: Work, run: Run): Promise<(
   for (const artifact of work.plan.artifacts) {
     run.signal.throwIfAborted();
     const since = await unchangedSince(station, work, artifact);
-    if (since === null) prepared.push(await prepareImage(station, work, artifact, versions, run));
+    if (since === null) prepared.push(await prepareArtifact(station, work, artifact, versions, run));
     else {
       run.log.line(`${artifact.name}: nothing under ${artifact.paths.join(", ")} changed since ${since}`);
       prepared.push({ artifact, since });
@@ -87,7 +76,7 @@ export async function prepare(station: Station, work: Work, run: Run): Promise<(
   return prepared;
 }
 
-async function prepareImage(
+async function prepareArtifact(
   station: Station,
   work: Work,
   artifact: ArtifactPlan,
@@ -95,10 +84,10 @@ async function prepareImage(
   run: Run,
 ): Promise<Prepared> {
   const { mirror, commit } = work;
-  await checkTree(mirror, commit.sha, { contextDir: artifact.context, dockerfile: artifact.dockerfile });
-  const dockerfile = (await mirror.readFile(commit.sha, artifact.dockerfile, DOCKERFILE_MAX_BYTES)) ?? "";
+  const paths = { contextDir: artifact.context, dockerfile: artifact.dockerfile };
+  if (artifact.kind === "image") await checkTree(mirror, commit.sha, paths);
   const released = await releasesOf(station, work, artifact.name);
-  const share = shareOf(dockerfileDeclares(dockerfile, "DELIVERD_VERSION"), versions, released);
+  const share = shareOf(await holdsVersion(mirror, commit.sha, artifact), versions, released);
 
   const known = await frozenBefore(station, work, artifact, share.variant, released);
   if (known !== null && (await isWhole(station, known, work, { artifact, ...share }, run))) {
@@ -106,7 +95,7 @@ async function prepareImage(
     return { artifact, content: known, bases: [], ...share };
   }
   if (known !== null) await forget(station, work, artifact.name, known);
-  const { bases, ...content } = await build(station, work, artifact, dockerfile, share.versions[0] ?? "", run);
+  const { bases, ...content } = await build(station, work, artifact, share.versions[0] ?? "", run);
   failpoint("prepare.built");
   await noteFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, {
     ...content,
@@ -116,6 +105,16 @@ async function prepareImage(
   failpoint("prepare.frozen");
   run.log.line(`${artifact.name}: frozen as ${content.digest}`);
   return { artifact, content, bases, ...share };
+}
+
+/** A package says its version in its own bytes; an image only where its Dockerfile asks for it. */
+export async function holdsVersion(mirror: Mirror, sha: Sha, artifact: ArtifactPlan): Promise<boolean> {
+  if (artifact.kind !== "image") return ["npm", "wheel", "jar"].includes(artifact.kind);
+  return dockerfileDeclares(await readDockerfile(mirror, sha, artifact), "DELIVERD_VERSION");
+}
+
+export async function readDockerfile(mirror: Mirror, sha: Sha, { dockerfile }: ArtifactPlan): Promise<string> {
+  return (await mirror.readFile(sha, dockerfile, DOCKERFILE_MAX_BYTES)) ?? "";
 }
 
 async function releasesOf(station: Station, { repo, commit }: Work, artifact: string): Promise<Release[]> {
@@ -131,15 +130,16 @@ async function frozenBefore(
   released: Release[],
 ): Promise<Frozen | null> {
   const done = released.find((each) => each.variant === variant);
-  if (done !== undefined) return { digest: done.digest, mediaType: done.mediaType, size: done.size };
+  if (done !== undefined) return frozenOf(done);
   const noted = (await artifactsOf(station.ledger, work.delivery.id)).find((each) => each.name === artifact.name);
-  if (noted === undefined || noted.digest === null || noted.mediaType === null || noted.size === null) return null;
-  if (released.some((each) => each.digest === noted.digest)) {
+  const frozen = noted === undefined ? null : frozenOf(noted);
+  if (frozen === null) return null;
+  if (released.some((each) => each.digest === frozen.digest)) {
     // The row still tells of the content under another version: this one begins anew.
     await resetArtifact(station.ledger, work.delivery.id, artifact.name, work.fence);
     return null;
   }
-  return { digest: noted.digest, mediaType: noted.mediaType, size: noted.size };
+  return frozen;
 }
 
 /** Which versions the content made now will bear. */
@@ -148,51 +148,6 @@ function shareOf(bytesHoldVersion: boolean, versions: string[], released: Releas
   if (!bytesHoldVersion) return { versions, variant: "", first, isFirst: true };
   const next = versions.find((version) => !released.some((each) => each.variant === version)) ?? first;
   return { versions: [next], variant: next, first, isFirst: next === first };
-}
-
-async function build(
-  station: Station,
-  work: Work,
-  artifact: ArtifactPlan,
-  dockerfile: string,
-  version: string,
-  run: Run,
-) {
-  const { delivery, repo, commit, mirror, fence } = work;
-  await setArtifactState(station.ledger, delivery.id, artifact.name, "building", `building ${version}`, fence);
-  const facts = {
-    repo,
-    sha: commit.sha,
-    ref: delivery.ref ?? work.refs[0] ?? "",
-    committedAt: commit.committedAt,
-    version,
-  };
-  const cloneUrl = station.config.hosts[repo.host]?.cloneUrl ?? "";
-  const limits = station.config.docker.limits;
-  return station.builder.build(
-    {
-      // As BUILD_ID reads it.
-      id: `${delivery.id}-${fence}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`,
-      artifact,
-      openContext: () =>
-        openContext(
-          mirror,
-          commit.sha,
-          {
-            contextDir: artifact.context,
-            dockerfile: artifact.dockerfile,
-            maxBytes: CONTEXT_MAX_BYTES,
-            maxEntries: CONTEXT_MAX_ENTRIES,
-          },
-          run,
-        ),
-      dockerfile,
-      args: { ...artifact.args, ...buildEnvironment(facts) },
-      labels: imageLabels({ ...facts, cloneUrl, deliveryId: delivery.id }),
-      limits: { memoryBytes: limits.memory, cpus: limits.cpus, time: station.config.docker.buildTimeout },
-    },
-    { ...run, tmp: join(run.tmp, artifact.name) },
-  );
 }
 
 /**
@@ -209,13 +164,13 @@ async function isWhole(
   if (await isStored(station, content)) return true;
   const { name: artifact, publish } = share.artifact;
   const noted = await locationsOfRelease(station.ledger, { repoId: work.repo.id, artifact, digest: content.digest });
-  const names = [...noted, ...publish.flatMap((to) => namesFor(work, share, to))];
+  const names = [...noted, ...publish.flatMap((to) => namesFor(station, work, share, content, to))];
   for (const { registry: key, repository, tag } of names) {
     const registry = station.registries.get(key);
-    const found = await registry?.find({ registry: key, repository, tag, immutable: true }, run);
+    const found = await registry?.find({ registry: key, repository, tag, immutable: true }, run, content);
     if (registry === undefined || found?.digest !== content.digest) continue;
     const location = { registry: key, name: `${repository}:${tag}`, digest: content.digest, url: "", pull: "" };
-    if (await registry.restore(location, run)) {
+    if (await registry.restore(location, run, content)) {
       run.log.line(`${artifact}: ${content.digest} was fetched back from ${key}`);
       return true;
     }
@@ -225,7 +180,7 @@ async function isWhole(
 
 async function isStored(station: Station, content: Frozen): Promise<boolean> {
   if (!(await station.store.has(content.digest))) return false;
-  const { blobs } = await station.store.contentOf(content.digest);
+  const blobs = content.files ?? (await station.store.contentOf(content.digest)).blobs;
   const present = await Promise.all(blobs.map((blob) => station.store.has(blob.digest)));
   return present.every(Boolean);
 }

@@ -1,12 +1,14 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
 import { matchesAny } from "../src/delivery/glob.ts";
+import { releaseMetadata } from "../src/delivery/metadata.ts";
 import { movingNames } from "../src/delivery/names.ts";
 import type { Destination } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { pinDigest, setArtifactState } from "../src/ledger/artifacts.ts";
 import { locationsOf, noteLocation, ownName } from "../src/ledger/names.ts";
-import type { Registry } from "../src/registries/registry.ts";
+import type { Registry, Stamped } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
+import { factsOfBuild } from "./build.ts";
 import { look } from "./look.ts";
 import { factsOf, isSame, namesFor } from "./naming.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
@@ -86,20 +88,20 @@ async function publishEverywhere(station: Station, work: Work, each: Prepared, r
 
 async function publishTo(station: Station, work: Work, each: Prepared, to: Destination, run: Run): Promise<void> {
   const registry = registryOf(station, to.to);
-  const names = namesFor(work, each, to);
+  const names = namesFor(station, work, each, each.content, to);
+  const content = stamped(station, work, each);
   const standing = await locationsOf(station.ledger, work.delivery.id);
-  for (const repository of new Set(
-    [...names, ...movingNames(to, factsOf(work, each))].map((name) => name.repository),
-  )) {
+  const moving = each.artifact.kind === "image" ? movingNames(to, factsOf(work, each)) : [];
+  for (const repository of new Set([...names, ...moving].map((name) => name.repository))) {
     await own(station, work, to.to, repository);
     const any = { registry: to.to, repository, tag: each.content.digest, immutable: true };
-    await registry.upload?.(each.content, any, run);
+    await registry.upload?.(content, any, run);
     failpoint("release.uploaded");
   }
   for (const name of names) {
     run.signal.throwIfAborted();
     if (standing.some((one) => isSame(one, name))) continue;
-    const { digest, url, pull } = await registry.publish(each.content, name, run);
+    const { digest, url, pull } = await registry.publish(content, name, run);
     failpoint("release.named");
     const { delivery, repo } = work;
     const noted = {
@@ -118,6 +120,11 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
       );
     }
   }
+}
+
+function stamped(station: Station, work: Work, { artifact, content, versions }: Prepared): Stamped {
+  const metadata = releaseMetadata(factsOfBuild(station, work, versions[0] ?? ""));
+  return { ...content, kind: artifact.kind, metadata };
 }
 
 async function own(station: Station, work: Work, registry: string, repository: string): Promise<void> {

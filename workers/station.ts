@@ -1,4 +1,4 @@
-import type { Builder } from "../src/builders/builder.ts";
+import type { Builder, BuildOrder, FilesOrder } from "../src/builders/builder.ts";
 import type { Clock } from "../src/clock.ts";
 import type { ServerConfig } from "../src/config/server.ts";
 import type { Mirrors } from "../src/git/mirrors.ts";
@@ -22,7 +22,7 @@ export interface Station {
   registries: Map<string, Registry>;
   notifiers: Notifier[];
   store: Store;
-  builder: Builder;
+  builders: { image: Builder<BuildOrder>; files: Builder<FilesOrder> };
   log: Log;
   mask: Mask;
   clock: Clock;

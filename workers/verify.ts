@@ -29,7 +29,7 @@ export async function queueVerification({ ledger, queues }: Station): Promise<vo
 export async function findChanged(station: Station, job: Jobs["names"], run: Run): Promise<ReleasedLocation[]> {
   const changed: ReleasedLocation[] = [];
   for (const location of await recentLocations(station.ledger, RECENT, job)) {
-    const found = await registryOf(station, location.registry).find(location, run);
+    const found = await registryOf(station, location.registry).find(location, run, location.content);
     if (found?.digest === location.digest) continue;
     // It may have been moved by ourselves since the ledger was read.
     if ((await locationOf(station.ledger, location))?.digest !== location.digest) continue;

@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
 import { systemClock } from "../clock.ts";
 import type { Location } from "../delivery/types.ts";
+import { frozenOf } from "../ledger/frozen.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { locationsOfRelease } from "../ledger/names.ts";
 import type { Release } from "../ledger/releases.ts";
@@ -19,7 +20,8 @@ interface Sources {
 }
 
 /**
- * The bytes of a release, from a registry that holds them, verified on the way; an image as the tar of an OCI layout.
+ * The bytes of a release, from a registry that holds them, verified on the way; an image as the tar of an OCI layout,
+ * several files as a tar of them.
  * One range may be asked for (RFC 9110, section 14).
  */
 export async function sendContent(
@@ -30,14 +32,24 @@ export async function sendContent(
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  response.set({ "content-type": "application/x-tar", "accept-ranges": "bytes", etag: `"${release.digest}"` });
-  response.attachment(`${release.artifact}-${release.version}.tar`);
+  const { name, type } = attachmentOf(release);
+  response.set({ "accept-ranges": "bytes", etag: `"${release.digest}"` });
+  response.attachment(name);
+  // After it: by itself it goes by the name's ending, which a build chose.
+  response.set("content-type", type);
   const asked = request.headers.range;
   if (asked === undefined) {
     await pullFromAny(sources, release, response, gone.signal);
     return;
   }
   await sendRange(sources, release, asked, response, gone.signal);
+}
+
+/** One file goes out as it is, all else as a tar. */
+function attachmentOf(release: Release): { name: string; type: string } {
+  const [file, ...others] = frozenOf(release).files ?? [];
+  if (file !== undefined && others.length === 0) return { name: file.name, type: "application/octet-stream" };
+  return { name: `${release.artifact}-${release.version}.tar`, type: "application/x-tar" };
 }
 
 /** A range needs the length of the whole, which only the whole tells: it passes through a file. */
@@ -84,7 +96,7 @@ async function pullFromAny(sources: Sources, release: Release, into: Writable, s
       pull,
     };
     try {
-      await registry.pull(location, into, run);
+      await registry.pull(location, into, run, frozenOf(release));
       return;
     } catch (error) {
       failure = error;

@@ -1,14 +1,19 @@
 import type { Readable } from "node:stream";
-import type { ArtifactPlan, Digest } from "../delivery/types.ts";
+import type { ArtifactPlan, BuildCommands, Digest, FrozenFile, PackageIdentity } from "../delivery/types.ts";
 import type { Run } from "../run.ts";
 
 /** An artifact's final bytes, in the store, before anyone outside has seen them. */
 export interface Frozen {
+  /** Of an image's manifest; of the one file; of several, that of their listing (`freezeFiles` in src/store/files.ts). */
   digest: Digest;
   /** Media type of the manifest, for an image. */
   mediaType: string;
   /** Bytes in all. */
   size: number;
+  /** Sorted by name; left out for an image. */
+  files?: FrozenFile[];
+  /** What the files say of themselves, where their kind is a package. */
+  package?: PackageIdentity;
 }
 
 export interface BuildOrder {
@@ -33,12 +38,31 @@ export interface BuildLimits {
   time: number;
 }
 
-export interface Builder {
+/** What the commands of `build` are run with. */
+export interface FilesOrder {
+  /** As in BuildOrder. */
+  id: string;
+  artifact: ArtifactPlan & { build: BuildCommands };
+  /** The commit's whole tree as a tar stream, made anew at every call. */
+  openTree(): Promise<Readable>;
+  /** DELIVERD_VERSION, … The pipeline's own variables stand in `artifact.build.env`. */
+  environment: Record<string, string>;
+  /** Values of the secrets that `artifact.build.secrets` names, by name; the log's writer masks them. */
+  secrets: Record<string, string>;
+  /** The repo's id: caches are kept apart by it. */
+  cacheOf: string;
+  limits: BuildLimits;
+}
+
+/** What a builder comes to, whatever it was asked to build. */
+export type Built = Frozen & { bases: BaseImage[] };
+
+export interface Builder<Order> {
   /**
    * Builds and freezes. @throws UserError when the user's build fails (last lines of the failing step in the message),
    * TransientError when the engine goes away or a base cannot be had now.
    */
-  build(order: BuildOrder, run: Run): Promise<Frozen & { bases: BaseImage[] }>;
+  build(order: Order, run: Run): Promise<Built>;
 }
 
 /** What a FROM came to, for the record. */

@@ -4,10 +4,10 @@ import { failpoint } from "../failpoints.ts";
 import type { Log } from "../log.ts";
 import type { Run } from "../run.ts";
 import type { Grant, Intake } from "../store/intake.ts";
-import type { BaseImage, Builder, BuildOrder, Frozen } from "./builder.ts";
+import type { Builder, BuildOrder, Built } from "./builder.ts";
+import { Bases, type RegistryAuth } from "./engine/bases.ts";
+import { readEngineError } from "./engine/errors.ts";
 import { engineFacts, type Installation, watchEngine } from "./engine.ts";
-import { Bases, type RegistryAuth } from "./image/bases.ts";
-import { readEngineError } from "./image/failure.ts";
 import { freeze, temporaryName } from "./image/freeze.ts";
 import { make } from "./image/make.ts";
 import { planBuild, tellPlan } from "./image/plan.ts";
@@ -26,7 +26,7 @@ export interface ImageBuilderOptions {
 }
 
 /** Builds images with a Docker Engine, and freezes them through the intake. */
-export function imageBuilder(options: ImageBuilderOptions): Builder {
+export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> {
   const bases = new Bases(options.docker, options.registryAuth);
   return {
     async build(order, run) {
@@ -65,12 +65,7 @@ async function orGiveUp<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
-async function buildAndFreeze(
-  options: ImageBuilderOptions,
-  bases: Bases,
-  order: BuildOrder,
-  run: Run,
-): Promise<Frozen & { bases: BaseImage[] }> {
+async function buildAndFreeze(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
   const { docker } = options;
   const plan = planBuild(options, await engineFacts(docker), order, run.signal);
   tellPlan(plan, options, run.log);

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import type Dockerode from "dockerode";
+import { BUILD_ID } from "../../workers/build.ts";
 import { clearLeftovers } from "../../workers/housekeeping.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
-import { BUILD_ID } from "../../workers/prepare.ts";
 import type { Station } from "../../workers/station.ts";
 import type { Builder } from "../builders/builder.ts";
 import { systemClock } from "../clock.ts";
@@ -36,25 +37,23 @@ export async function work(parts: Parts): Promise<Workers> {
     advertise,
     onBug: (error) => log.error("the intake failed", { error }),
   });
+  const docker = once(() => openEngine(parts, engine));
+  const registryAuth = (host: string) => credentialsFor(parts, host);
+  const common = { log, registryAuth, network: config.docker.network ?? undefined };
   const station: Station = {
     ...parts,
     notifiers: openNotifiers(config.notices),
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
-    builder: whenNeeded(async () => {
-      const [{ imageBuilder }, { connectEngine }, { removeLeftovers }] = await Promise.all([
-        import("../builders/image.ts"),
-        import("../builders/engine.ts"),
-        import("../builders/image/leftovers.ts"),
-      ]);
-      const docker = connectEngine(engine);
-      await removeLeftovers(docker, (build) => isDead(ledger, build)).then(
-        (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
-        (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
-      );
-      const registryAuth = (host: string) => credentialsFor(parts, host);
-      const network = config.docker.network ?? undefined;
-      return imageBuilder({ docker, intake, log, registryAuth, network });
-    }),
+    builders: {
+      image: whenNeeded(async () => {
+        const { imageBuilder } = await import("../builders/image.ts");
+        return imageBuilder({ ...common, docker: await docker(), intake });
+      }),
+      files: whenNeeded(async () => {
+        const { filesBuilder } = await import("../builders/files.ts");
+        return filesBuilder({ ...common, docker: await docker(), store });
+      }),
+    },
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
     owner: `${directory}/${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`,
@@ -80,13 +79,29 @@ async function isDead(ledger: Ledger, build: string): Promise<boolean> {
 }
 
 /** The engine's client is a tenth of our memory and of the time to start: it is loaded with the first build. */
-function whenNeeded(open: () => Promise<Builder>): Builder {
-  let opened: Promise<Builder> | null = null;
-  return {
-    async build(order, run) {
-      opened ??= open();
-      return (await opened).build(order, run);
-    },
+async function openEngine({ ledger, log }: Parts, address: Parameters<typeof engineAddress>[0]): Promise<Dockerode> {
+  const [{ connectEngine }, { removeLeftovers }] = await Promise.all([
+    import("../builders/engine.ts"),
+    import("../builders/image/leftovers.ts"),
+  ]);
+  const docker = connectEngine(address);
+  await removeLeftovers(docker, (build) => isDead(ledger, build)).then(
+    (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
+    (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
+  );
+  return docker;
+}
+
+function whenNeeded<Order>(open: () => Promise<Builder<Order>>): Builder<Order> {
+  const opened = once(open);
+  return { build: async (order, run) => (await opened()).build(order, run) };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 

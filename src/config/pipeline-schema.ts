@@ -1,8 +1,8 @@
 import { posix } from "node:path";
 import { z } from "zod";
 import { DEFAULT_GATE, DEFAULT_TAGS } from "../delivery/plan.ts";
-import type { Gate, PipelineArtifact } from "../delivery/types.ts";
-import { duration, formBy, globs, strict, text } from "./scalars.ts";
+import type { ArtifactPlan, BuildCommands, Gate } from "../delivery/types.ts";
+import { duration, formBy, globs, orNull, size, strict, text } from "./scalars.ts";
 
 /** A path inside the commit's tree; parsed to its shortest form. */
 const treePath = text
@@ -52,18 +52,50 @@ const image = strict({
     20,
     "destination",
   ),
-}).transform((artifact): PipelineArtifact => ({ ...artifact, build: null, files: null }));
+}).transform((artifact): ArtifactPlan => ({ ...artifact, build: null, files: [] }));
 
-function madeByCommands<const K extends PipelineArtifact["kind"]>(kind: K) {
+const cachePath = text
+  .max(512, { error: "a path of at most 512 characters" })
+  .regex(/^(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}\\:]+$/u, { error: "a folder, such as /root/.npm, without .. in it" });
+
+const secretName = z.string().regex(/^(?!DELIVERD_)[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
+  error: "the name of a secret that the server grants this repo, of letters, digits and _",
+});
+
+const build = strict({
+  image: text.max(512, { error: "the reference of an image, such as node:24" }),
+  run: listOf(text, 100, "command"),
+  cache: z
+    .array(cachePath, { error: "a list of folders, such as [/root/.npm]" })
+    .max(20, { error: "at most 20" })
+    .default([]),
+  env: z.record(argumentName, argument, { error: "a map of environment variables" }).default({}),
+  secrets: z.array(secretName, { error: "a list of names of secrets" }).max(50, { error: "at most 50" }).default([]),
+  network: z.boolean({ error: "true or false" }).default(true),
+  memory: orNull(size),
+  cpus: orNull(z.number({ error: "a number of CPUs" }).positive({ error: "more than 0" })),
+  timeout: orNull(duration),
+}).transform(({ memory, cpus, timeout, ...rest }): BuildCommands => {
+  return { ...rest, limits: { memoryBytes: memory, cpus, time: timeout } };
+});
+
+/** One glob or several. */
+const files = z
+  .union([text.max(256, { error: "a glob of at most 256 characters" }).transform((glob) => [glob]), globs], {
+    error: "the glob of the files that the commands leave, such as dist/*.tgz, or a list of globs",
+  })
+  .refine((list) => list.length > 0, { error: "at least one glob" });
+
+function madeByCommands<const K extends ArtifactPlan["kind"]>(kind: K) {
   return strict({
     name,
     kind: z.literal(kind),
     paths: globs.default([]),
-    build: strict({ image: text, run: listOf(text, 100, "command") }),
-    files: text,
+    build,
+    files,
     publish: listOf(strict({ to: registryKey, as: template.nullable().default(null) }), 20, "destination"),
   }).transform(
-    (artifact): PipelineArtifact => ({
+    (artifact): ArtifactPlan => ({
       ...artifact,
       dockerfile: "Dockerfile",
       context: ".",

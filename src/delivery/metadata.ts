@@ -1,3 +1,4 @@
+import { mavenVersion, pythonVersion } from "./ecosystem-version.ts";
 import type { Repo, Sha } from "./types.ts";
 
 export { dockerfileDeclares } from "./dockerfile.ts";
@@ -14,10 +15,10 @@ export interface BuildFacts {
 }
 
 /**
- * The labels of an image: the pre-defined annotation keys of the OCI image specification 1.1, and our own. `cloneUrl` is
+ * When a release was made, and from what: the labels of an image, and what stands beside the bytes of every other kind. The pre-defined annotation keys of the OCI image specification 1.1, and our own. `cloneUrl` is
  * the host's, without the repo.
  */
-export function imageLabels(facts: BuildFacts & { cloneUrl: string; deliveryId: string }): Record<string, string> {
+export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; deliveryId: string }): Record<string, string> {
   const { repo } = facts;
   return {
     "org.opencontainers.image.revision": facts.sha,
@@ -34,6 +35,8 @@ export function buildEnvironment(facts: BuildFacts): Record<string, string> {
   const { repo } = facts;
   return {
     DELIVERD_VERSION: facts.version,
+    DELIVERD_VERSION_MAVEN: mavenVersion(facts.version),
+    DELIVERD_VERSION_PEP440: pythonVersion(facts.version, facts.committedAt),
     DELIVERD_SHA: facts.sha,
     DELIVERD_REF: facts.ref,
     DELIVERD_REPO: `${repo.host}/${repo.owner}/${repo.name}`,

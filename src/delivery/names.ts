@@ -41,7 +41,7 @@ export function movingNames(destination: Destination, facts: NameFacts): MovingN
   return unique(names).map((rendering) => ({ ...rendering.name, immutable: false, follows: followsOf(rendering) }));
 }
 
-/** Finds what is wrong with a destination's templates before anything is built. @throws UserError. */
+/** Finds what is wrong with the templates of an image's destination before anything is built. @throws UserError. */
 export function checkTemplates(destination: Destination): void {
   const sample = { sha: "0".repeat(40), committedAt: new Date(0), owner: "o", repo: "r", artifact: "a" };
   renderings(destination, { ...sample, versions: ["0.0.1"], tags: ["t"], branches: ["b"] });

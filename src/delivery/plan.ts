@@ -1,7 +1,8 @@
 import { Refused, UserError } from "./errors.ts";
 import { checkTemplates } from "./names.ts";
 import { didYouMean } from "./nearest.ts";
-import type { ArtifactPlan, Gate, Pipeline, PipelineArtifact, Plan, Repo, RepoBounds } from "./types.ts";
+import type { ArtifactKind, ArtifactPlan, Gate, Pipeline, Plan, Repo, RepoBounds } from "./types.ts";
+import { checkAs } from "./version-names.ts";
 
 export { matchRepo, watches } from "./bounds.ts";
 
@@ -9,6 +10,8 @@ export interface KnownRegistry {
   /** As in the server configuration: `oci`, `docker-hub`, … */
   type: string;
   isDefault: boolean;
+  /** Which kinds of artifacts it takes. */
+  kinds: readonly ArtifactKind[];
 }
 
 export interface PlanOrder {
@@ -28,8 +31,6 @@ export const DEFAULT_GATE: Gate = { ci: "required", required: [], settle: 5_000,
 /** The tags of an image where a pipeline gives none. */
 export const DEFAULT_TAGS: readonly string[] = ["{version}", "{branch}", "sha-{shortSha}"];
 
-const IMAGE_REGISTRIES: readonly string[] = ["docker-hub", "oci", "ecr", "artifactory"];
-
 /**
  * What a commit's pipeline comes to within what the server allows it.
  * @throws UserError for what the pipeline's author has to change, Refused for what the server does not allow.
@@ -42,7 +43,7 @@ export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
       on: pipeline.on ?? { branches: [order.repo.defaultBranch], tags: ["v*"] },
       gate: boundedGate(pipeline.gate, order.bounds),
       supersede: pipeline.supersede,
-      artifacts: pipeline.artifacts.map((artifact) => planArtifact(artifact, order)),
+      artifacts: pipeline.artifacts.map((artifact) => checked(artifact, order)),
       isDefault: order.pipeline === null,
     },
   };
@@ -50,7 +51,7 @@ export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
 
 function defaultPipeline({ hasDockerfile, repo, registries }: PlanOrder): Pipeline | null {
   if (!hasDockerfile) return null;
-  const image: PipelineArtifact = {
+  const image: ArtifactPlan = {
     name: artifactNameOf(repo.name),
     kind: "image",
     dockerfile: "Dockerfile",
@@ -59,7 +60,7 @@ function defaultPipeline({ hasDockerfile, repo, registries }: PlanOrder): Pipeli
     platforms: [],
     args: {},
     build: null,
-    files: null,
+    files: [],
     publish: [{ to: defaultRegistry(registries), as: repositoryOf(repo), tags: [...DEFAULT_TAGS] }],
   };
   return { on: null, gate: DEFAULT_GATE, supersede: false, artifacts: [image] };
@@ -82,7 +83,7 @@ function repositoryOf(repo: Pick<Repo, "owner" | "name">): string {
 }
 
 function defaultRegistry(registries: PlanOrder["registries"]): string {
-  const keys = Object.keys(registries);
+  const keys = Object.keys(registries).filter((key) => registries[key]?.kinds.includes("image"));
   const chosen = keys.filter((key) => registries[key]?.isDefault);
   const [only, ...others] = chosen.length > 0 ? chosen : keys;
   if (only !== undefined && others.length === 0) return only;
@@ -99,22 +100,26 @@ function boundedGate(gate: Gate, bounds: RepoBounds): Gate {
   return { ...gate, ci: "required", required: [...new Set([...bounds.ci.required, ...gate.required])] };
 }
 
-function planArtifact(artifact: PipelineArtifact, order: PlanOrder): ArtifactPlan {
-  const { name, kind, dockerfile, context, paths, platforms, args, publish } = artifact;
-  if (kind !== "image") {
-    throw new UserError(
-      "kind-not-yet",
-      `artifact "${name}" is of kind ${kind}: this version of deliverd builds images only. Remove it from the pipeline for now.`,
-    );
+function checked(artifact: ArtifactPlan, order: PlanOrder): ArtifactPlan {
+  for (const destination of artifact.publish) {
+    checkRegistry(destination.to, artifact, order);
+    if (artifact.kind === "image") checkTemplates(destination);
+    else checkAs(destination);
   }
-  for (const destination of publish) {
-    checkRegistry(destination.to, name, order);
-    checkTemplates(destination);
-  }
-  return { name, kind, dockerfile, context, paths, platforms, args, publish };
+  checkSecrets(artifact, order.bounds);
+  return artifact;
 }
 
-function checkRegistry(key: string, artifact: string, { registries, bounds }: PlanOrder): void {
+function checkSecrets({ name, build }: ArtifactPlan, bounds: RepoBounds): void {
+  const missing = (build?.secrets ?? []).filter((secret) => !Object.hasOwn(bounds.secrets, secret));
+  if (missing.length === 0) return;
+  throw new Refused(
+    "secret-not-granted",
+    `artifact "${name}" asks for ${list(missing)} in build.secrets, and the server grants ${bounds.match} ${list(Object.keys(bounds.secrets))}. Ask for it under repos, in its secrets.`,
+  );
+}
+
+function checkRegistry(key: string, { name: artifact, kind }: ArtifactPlan, { registries, bounds }: PlanOrder): void {
   const known = Object.keys(registries);
   const registry = Object.hasOwn(registries, key) ? registries[key] : undefined;
   if (registry === undefined) {
@@ -129,10 +134,10 @@ function checkRegistry(key: string, artifact: string, { registries, bounds }: Pl
       `artifact "${artifact}" goes to "${key}", but the server allows ${bounds.match} only ${list(bounds.registries)}.`,
     );
   }
-  if (!IMAGE_REGISTRIES.includes(registry.type)) {
+  if (!registry.kinds.includes(kind)) {
     throw new UserError(
-      "registry-takes-no-images",
-      `artifact "${artifact}" is an image, and "${key}" is of type ${registry.type}, which takes none.`,
+      "registry-takes-no-such-kind",
+      `artifact "${artifact}" is of kind ${kind}, and "${key}" (${registry.type}) takes ${list([...registry.kinds])} here.`,
     );
   }
 }

@@ -82,6 +82,41 @@ export type DeliveryState =
 
 export type ArtifactKind = "image" | "jar" | "npm" | "wheel" | "file" | "ami";
 
+/** How the files of an artifact are made: every kind but an image. */
+export interface BuildCommands {
+  /** The image that the commands run in. */
+  image: string;
+  /** Each line by `sh -ec`, in the tree of the commit. */
+  run: string[];
+  /** Directories kept from build to build, for this repo alone: absolute, or relative to the tree. */
+  cache: string[];
+  env: Record<string, string>;
+  /** Names of secrets that the server grants the repo; each is an environment variable of the build. */
+  secrets: string[];
+  network: boolean;
+  limits: {
+    memoryBytes: number | null;
+    cpus: number | null;
+    /** ms for all commands; null: the server's. */
+    time: number | null;
+  };
+}
+
+/** One file of an artifact, as it lies in the store. */
+export interface FrozenFile {
+  /** What it is called outside, without a folder: unique within the artifact. */
+  name: string;
+  digest: Digest;
+  /** Bytes. */
+  size: number;
+}
+
+/** What a package says of itself, in its ecosystem's spelling: an npm package, a Python project, `group:artifact`. */
+export interface PackageIdentity {
+  name: string;
+  version: string;
+}
+
 /** One destination of an artifact, as a pipeline asks for it. */
 export interface Destination {
   /** The key under `registries` in the server configuration. */
@@ -96,13 +131,17 @@ export interface Destination {
 export interface ArtifactPlan {
   name: string;
   kind: ArtifactKind;
-  /** Image: path of the Dockerfile and of the context, relative to the root of the tree. */
+  /** Image: path of the Dockerfile and of the context, normalised, relative to the root of the tree. */
   dockerfile: string;
   context: string;
   /** Globs; empty means every commit concerns this artifact. */
   paths: string[];
   platforms: string[];
   args: Record<string, string>;
+  /** Null for an image. */
+  build: BuildCommands | null;
+  /** Globs of the files that the commands leave; empty for an image. */
+  files: string[];
   publish: Destination[];
 }
 
@@ -120,9 +159,9 @@ export interface Plan {
 export interface ArtifactName {
   /** The key under `registries`. */
   registry: string;
-  /** The repository's (package's, path's) name. */
+  /** The repository's name; a package's (`group:artifact` for Maven), a path's, a machine image's. */
   repository: string;
-  /** The tag or version. */
+  /** The tag; the version as the ecosystem writes it. */
   tag: string;
   immutable: boolean;
 }
@@ -138,30 +177,13 @@ export interface Location {
   pull: string;
 }
 
-/** One artifact as a pipeline file gives it; what only the server knows is still open. */
-export interface PipelineArtifact {
-  name: string;
-  kind: ArtifactKind;
-  /** Normalised, inside the tree. */
-  dockerfile: string;
-  context: string;
-  paths: string[];
-  platforms: string[];
-  args: Record<string, string>;
-  /** The commands that make it, for every kind but an image. */
-  build: { image: string; run: string[] } | null;
-  /** Which files they leave, as a glob; null for an image. */
-  files: string | null;
-  publish: Destination[];
-}
-
 /** `.deliverd.yml`, read and checked by itself; `planOf` puts it beside the server's bounds. */
 export interface Pipeline {
   /** Null: left out, so the default branch and v* tags. */
   on: { branches: string[]; tags: string[] } | null;
   gate: Gate;
   supersede: boolean;
-  artifacts: PipelineArtifact[];
+  artifacts: ArtifactPlan[];
 }
 
 /** How far a repo may be delivered: one entry under `repos`. Null: no bound. */

@@ -25,7 +25,7 @@ const ARCHIVE_LIMIT = 30 * 60_000;
  */
 export async function checkTree(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<void> {
   const entries = new Map<string, TreeEntry>();
-  for (const path of [...upTo(checkPath(paths.contextDir)), ...upTo(checkPath(paths.dockerfile))]) {
+  for (const path of [paths.contextDir, paths.dockerfile ?? "."].flatMap((path) => upTo(checkPath(path)))) {
     const entry = await mirror.entry(sha, path);
     if (entry !== null) entries.set(path, entry);
   }
@@ -45,7 +45,8 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
   const folder = checkPath(order.contextDir);
   const base = folder === "" ? "" : `${folder}/`;
   const entries = new Map([...tree].filter(([path]) => path.startsWith(base)));
-  const sent = await choose(mirror, sha, { tree, entries, base, dockerfile: checkPath(order.dockerfile) }, run.signal);
+  const dockerfile = order.dockerfile === null ? null : checkPath(order.dockerfile);
+  const sent = await choose(mirror, sha, { tree, entries, base, dockerfile }, run.signal);
 
   const bytes = [...sent].reduce((sum, path) => sum + bytesInTar(entries.get(path)), 0);
   if (bytes > order.maxBytes) throw tooLarge(sha, order.maxBytes, bytes, biggest(entries, sent));
@@ -63,12 +64,13 @@ interface Choice {
   /** Those of the tree that are in the context. */
   entries: Map<string, TreeEntry>;
   base: string;
-  dockerfile: string;
+  dockerfile: string | null;
 }
 
 /** The paths that are sent: what is not ignored, what the build needs by name, and the folders above either. */
 async function choose(mirror: Mirror, sha: Sha, choice: Choice, signal: AbortSignal): Promise<Set<string>> {
   const { tree, entries, base, dockerfile } = choice;
+  if (dockerfile === null) return new Set(entries.keys());
   const ignoreFile = [`${dockerfile}.dockerignore`, `${base}.dockerignore`].find((path) => tree.has(path));
   if (ignoreFile === undefined) return new Set(entries.keys());
   const text = await mirror.readFile(sha, ignoreFile, IGNORE_FILE_MAX);

@@ -15,7 +15,8 @@ export interface TreeEntry {
 /** Where a build's files are in a commit's tree; both paths relative to its root. */
 export interface BuildPaths {
   contextDir: string;
-  dockerfile: string;
+  /** Null: none is needed, and nothing is left out. */
+  dockerfile: string | null;
 }
 
 const KINDS: Record<string, TreeEntry["kind"]> = {
@@ -75,6 +76,7 @@ export function upTo(path: string): string[] {
 /** @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink"), naming path and sha. */
 export function demandPaths(entries: Map<string, TreeEntry>, sha: Sha, paths: BuildPaths): void {
   demand(entries, sha, paths.contextDir, "directory", "context-missing", "Set context to a folder of the repository.");
+  if (paths.dockerfile === null) return;
   demand(
     entries,
     sha,

@@ -1,7 +1,8 @@
 import type { Selectable } from "kysely";
-import type { BaseImage } from "../builders/builder.ts";
+import type { BaseImage, Frozen } from "../builders/builder.ts";
 import type { ArtifactKind, Digest } from "../delivery/types.ts";
 import { ACTIVE } from "./deliveries.ts";
+import { columnsOf, frozenOf } from "./frozen.ts";
 import { holdFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { ArtifactState, Schema } from "./schema.ts";
@@ -12,10 +13,7 @@ type Row = Selectable<Schema["artifacts"]>;
 export type DeliveryArtifact = Omit<Row, "bases"> & { bases: BaseImage[] | null };
 
 /** What was frozen, and on which host's store (`frozenOn`) it lies. */
-export interface FrozenContent {
-  digest: Digest;
-  mediaType: string;
-  size: number;
+export interface FrozenContent extends Frozen {
   frozenOn: string;
   bases?: BaseImage[];
 }
@@ -79,7 +77,7 @@ export async function noteFrozen(
   return ledger.transaction(async (tx) => {
     if (!(await holdFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
-      .set({ ...columnsOf(content), state: "frozen", because: "" })
+      .set({ ...contentColumns(content), state: "frozen", because: "" })
       .where((eb) => eb.or([eb("pinnedFence", "is", null), eb("digest", "=", content.digest)]))
       .executeTakeFirst();
     return result.numUpdatedRows > 0n;
@@ -100,7 +98,7 @@ export function pinDigest(
   return ledger.transaction(async (tx): Promise<Pinning> => {
     if (!(await holdFence(tx, deliveryId, fence))) return "stale";
     const result = await ofDelivery(tx, deliveryId, name)
-      .set({ ...columnsOf(content), pinnedFence: fence })
+      .set({ ...contentColumns(content), pinnedFence: fence })
       .where("pinnedFence", "is", null)
       .executeTakeFirst();
     if (result.numUpdatedRows > 0n) return "pinned";
@@ -160,27 +158,35 @@ export function unpin(ledger: Db, deliveryId: string, name: string, fence: numbe
   });
 }
 
-const NOTHING_FROZEN = { digest: null, mediaType: null, size: null, frozenOn: null, pinnedFence: null, bases: null };
+const NOTHING_FROZEN = {
+  digest: null,
+  mediaType: null,
+  size: null,
+  frozenOn: null,
+  parts: null,
+  pinnedFence: null,
+  bases: null,
+};
 
-/** Digests that lie on this store and that an unfinished delivery still needs. */
-export async function neededOn(ledger: Db, frozenOn: string): Promise<Digest[]> {
+/** Contents that lie on this store and that an unfinished delivery still needs. */
+export async function neededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> {
   const rows = await ledger.db
     .selectFrom("artifacts")
     .innerJoin("deliveries", "deliveries.id", "artifacts.deliveryId")
-    .select("artifacts.digest")
+    .select(["artifacts.digest", "artifacts.mediaType", "artifacts.size", "artifacts.parts"])
     .where("artifacts.frozenOn", "=", frozenOn)
     .where("artifacts.digest", "is not", null)
     .where("deliveries.state", "in", ["waiting", ...ACTIVE])
     .execute();
-  return rows.flatMap((row) => (row.digest === null ? [] : [row.digest]));
+  return rows.flatMap((row) => frozenOf(row) ?? []);
 }
 
 function ofDelivery(tx: Tx, deliveryId: string, name: string) {
   return tx.db.updateTable("artifacts").where("deliveryId", "=", deliveryId).where("name", "=", name);
 }
 
-function columnsOf({ digest, mediaType, size, frozenOn, bases }: FrozenContent) {
-  return { digest, mediaType, size, frozenOn, ...(bases && { bases: JSON.stringify(bases) }) };
+function contentColumns({ frozenOn, bases, ...frozen }: FrozenContent) {
+  return { ...columnsOf(frozen), frozenOn, ...(bases && { bases: JSON.stringify(bases) }) };
 }
 
 function fromRow({ bases, ...row }: Row): DeliveryArtifact {

@@ -1,5 +1,7 @@
 import type { Selectable } from "kysely";
+import type { Frozen } from "../builders/builder.ts";
 import type { ArtifactName, Digest, RepoId, Sha } from "../delivery/types.ts";
+import { frozenOf } from "./frozen.ts";
 import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema.ts";
 import { now } from "./sql.ts";
@@ -91,8 +93,8 @@ export async function locationsOfRelease(
   return rows.map(fromRow);
 }
 
-/** A name together with the commit whose release stands under it. */
-export type ReleasedLocation = StoredLocation & { sha: Sha };
+/** A name together with the commit whose release stands under it, and its content. */
+export type ReleasedLocation = StoredLocation & { sha: Sha; content: Frozen };
 
 /** The names of every release of the last `age` ms; `only` one artifact's, where it is given. */
 export async function recentLocations(
@@ -106,13 +108,15 @@ export async function recentLocations(
       join.onRef("r.repoId", "=", "l.repoId").onRef("r.artifact", "=", "l.artifact").onRef("r.digest", "=", "l.digest"),
     )
     .selectAll("l")
-    .select("r.sha")
+    .select(["r.sha", "r.mediaType", "r.size", "r.parts"])
     .where((eb) => eb("r.releasedAt", ">=", eb(now(ledger), "-", age)))
     .orderBy("l.registry")
     .orderBy("l.repository")
     .orderBy("l.tag");
   if (only !== undefined) query = query.where("l.repoId", "=", only.repo).where("l.artifact", "=", only.artifact);
-  return (await query.execute()).map(({ sha, ...row }) => ({ ...fromRow(row), sha }));
+  return (await query.execute()).map(({ sha, mediaType, size, parts, ...row }) => {
+    return { ...fromRow(row), sha, content: frozenOf({ digest: row.digest, mediaType, size, parts }) };
+  });
 }
 
 function inOrder(ledger: Db) {

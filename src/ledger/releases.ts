@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Selectable } from "kysely";
+import type { Frozen } from "../builders/builder.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { ArtifactKind, Digest, RepoId, Sha } from "../delivery/types.ts";
+import { columnsOf } from "./frozen.ts";
 import { holdFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { Schema } from "./schema.ts";
@@ -12,7 +14,7 @@ type Row = Selectable<Schema["releases"]>;
 /** The record of one artifact of one commit. `versions` are all it bears, first given first. */
 export type Release = Omit<Row, "metadata"> & { metadata: Record<string, unknown>; versions: string[] };
 
-export interface NewRelease {
+export interface NewRelease extends Frozen {
   repoId: RepoId;
   sha: Sha;
   artifact: string;
@@ -23,9 +25,6 @@ export interface NewRelease {
   versions: readonly string[];
   /** Those of them that a version tag gave. */
   tagged: readonly string[];
-  digest: Digest;
-  mediaType: string;
-  size: number;
   ref: string | null;
   deliveryId: string;
   /** The lease under which it was made. */
@@ -45,7 +44,7 @@ function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; variant?: 
  * @throws TransientError `lease-lost` for a stale fence, Refused `version-taken` where another release bears one of its versions
  */
 export async function recordRelease(tx: Tx, release: NewRelease): Promise<Release> {
-  const { fence, versions, tagged, variant = "", metadata, ...fields } = release;
+  const { fence, versions, tagged, variant = "", metadata, files: _files, package: _package, ...fields } = release;
   if (!(await holdFence(tx, release.deliveryId, fence))) {
     throw new TransientError("lease-lost", `delivery ${release.deliveryId} is another worker's now`);
   }
@@ -54,7 +53,15 @@ export async function recordRelease(tx: Tx, release: NewRelease): Promise<Releas
   const id = releaseId({ ...fields, variant });
   await tx.db
     .insertInto("releases")
-    .values({ ...fields, id, variant, version, metadata: JSON.stringify(metadata), releasedAt: now(tx) })
+    .values({
+      ...fields,
+      ...columnsOf(release),
+      id,
+      variant,
+      version,
+      metadata: JSON.stringify(metadata),
+      releasedAt: now(tx),
+    })
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
   for (const version of versions) {

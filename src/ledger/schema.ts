@@ -117,6 +117,7 @@ interface ArtifactsTable {
   /** Under which fence the digest was pinned. */
   pinnedFence: number | null;
   bases: string | null;
+  parts: string | null;
 }
 
 export type AttemptOutcome = "done" | "failed" | "retry" | "cancelled" | "handed-back" | "lost";
@@ -191,6 +192,7 @@ interface ReleasesTable {
   committedAt: number;
   releasedAt: number;
   metadata: string;
+  parts: string | null;
 }
 
 interface ReleaseVersionsTable {

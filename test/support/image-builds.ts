@@ -16,7 +16,7 @@ export interface Yard {
   engine: Engine;
   store: Store;
   intake: Intake;
-  builder(options?: Partial<ImageBuilderOptions>): Builder;
+  builder(options?: Partial<ImageBuilderOptions>): Builder<BuildOrder>;
   stop(): Promise<void>;
 }
 
@@ -74,6 +74,8 @@ export function orderOf(files: Record<string, string>, more: Partial<BuildOrder>
       paths: [],
       platforms: ["linux/amd64"],
       args: {},
+      build: null,
+      files: [],
       publish: [],
     },
     openContext: async () => treeOf(files),

@@ -1,6 +1,6 @@
 import { StringDecoder } from "node:string_decoder";
 import type { RunLog } from "../../run.ts";
-import type { EngineMessage, Trace, Vertex } from "./messages.ts";
+import type { EngineMessage, Trace, Vertex } from "../engine/messages.ts";
 
 /** How a build ended that the engine itself gave up. */
 export interface Failure {

@@ -1,12 +1,13 @@
 import type Dockerode from "dockerode";
 import type { RunLog } from "../../run.ts";
 import type { Grant } from "../../store/intake.ts";
+import { engineAnswer, engineGone } from "../engine/errors.ts";
+import { readMessages } from "../engine/messages.ts";
 import type { EngineWatch } from "../engine.ts";
 import { BuildLog, type Failure } from "./build-log.ts";
 import { openContext } from "./context.ts";
-import { engineAnswer, engineGone, readFailure } from "./failure.ts";
+import { readFailure } from "./failure.ts";
 import { temporaryName } from "./freeze.ts";
-import { readMessages } from "./messages.ts";
 import type { Plan } from "./plan.ts";
 import { openSession, type Session } from "./session.ts";
 

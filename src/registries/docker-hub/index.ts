@@ -1,7 +1,6 @@
 import { readCredentials } from "../protocols/oci/credentials.ts";
 import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
 import { readRegistryUrl } from "../protocols/oci/names.ts";
-import type { Registry } from "../registry.ts";
 
 /** `registries.<key>` of type `docker-hub`. */
 export interface DockerHubConfig {
@@ -13,7 +12,7 @@ export interface DockerHubConfig {
 }
 
 /** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. @throws ConfigError `registry-url`, `registry-credentials` */
-export function dockerHubRegistry(key: string, config: DockerHubConfig, stock: Stock): Registry {
+export function dockerHubRegistry(key: string, config: DockerHubConfig, stock: Stock): ImageRegistry {
   return new ImageRegistry(
     {
       key,

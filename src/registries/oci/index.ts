@@ -1,7 +1,6 @@
 import { readCredentials } from "../protocols/oci/credentials.ts";
 import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
 import { readRegistryUrl } from "../protocols/oci/names.ts";
-import type { Registry } from "../registry.ts";
 
 /** `registries.<key>` of type `oci`. */
 export interface OciConfig {
@@ -15,7 +14,7 @@ export interface OciConfig {
 }
 
 /** Any registry that speaks OCI distribution. @throws ConfigError `registry-url`, `registry-credentials` */
-export function ociRegistry(key: string, config: OciConfig, stock: Stock): Registry {
+export function ociRegistry(key: string, config: OciConfig, stock: Stock): ImageRegistry {
   const url = readRegistryUrl(key, config.url);
   return new ImageRegistry(
     {

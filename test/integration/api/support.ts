@@ -103,6 +103,8 @@ function planOf(artifact: string): Plan {
     paths: [],
     platforms: [],
     args: {},
+    build: null,
+    files: [],
     publish: [],
   };
   return { on: { branches: ["main"], tags: [] }, gate, supersede: false, artifacts: [image], isDefault: true };

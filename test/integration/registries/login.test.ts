@@ -4,8 +4,8 @@ import fc from "fast-check";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { dockerHubRegistry } from "../../../src/registries/docker-hub/index.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { readChallenges } from "../../../src/registries/protocols/oci/login.ts";
-import type { Registry } from "../../../src/registries/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/image-content.ts";
 import { tempDir } from "../../support/process.ts";
@@ -24,7 +24,7 @@ describe("logging in to a registry with tokens", () => {
   let server: TestRegistry;
   let tokens: TokenServer;
   let proxy: FaultyProxy;
-  let registry: Registry;
+  let registry: ImageRegistry;
   before(async () => {
     dir = await tempDir();
     store = new Store(dir.path);

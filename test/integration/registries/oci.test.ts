@@ -10,7 +10,7 @@ import type { ArtifactName, Location } from "../../../src/delivery/types.ts";
 import { openRegistries } from "../../../src/registries/index.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
-import type { Registry } from "../../../src/registries/registry.ts";
+import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage, freezeIndex, freezeLarge } from "../../support/image-content.ts";
@@ -48,7 +48,7 @@ async function startHouse(options: Parameters<typeof startRegistry>[0]): Promise
   };
 }
 
-function open({ server, store }: House, url = server.url, password = server.password): Registry {
+function open({ server, store }: House, url = server.url, password = server.password): ImageRegistry {
   return ociRegistry("local", { url, username: server.username, password, ca: server.ca }, { store });
 }
 
@@ -56,7 +56,7 @@ function named(repository: string, tag: string, immutable = true): ArtifactName 
   return { registry: "local", repository, tag, immutable };
 }
 
-async function pulled(registry: Registry, location: Location): Promise<Map<string, Buffer>> {
+async function pulled(registry: ImageRegistry, location: Location): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   const tar = extract();
   const sink = new PassThrough();
@@ -83,7 +83,7 @@ async function sameAsStore(store: Store, image: Frozen, files: Map<string, Buffe
 for (const { title, options } of servers) {
   describe(`an OCI registry ${title}`, () => {
     let house: House;
-    let registry: Registry;
+    let registry: ImageRegistry;
     before(async () => {
       house = await startHouse(options);
       registry = open(house);
@@ -157,7 +157,7 @@ for (const { title, options } of servers) {
 describe("publishing through a network that can be watched and broken", () => {
   let house: House;
   let proxy: FaultyProxy;
-  let registry: Registry;
+  let registry: ImageRegistry;
   before(async () => {
     house = await startHouse({ auth: "htpasswd" });
     proxy = await startProxy(house.server.url);

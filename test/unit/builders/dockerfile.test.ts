@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a Dockerfile's variables have that shape
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseReference } from "../../../src/builders/engine/reference.ts";
 import { readDockerfile } from "../../../src/builders/image/dockerfile.ts";
-import { parseReference } from "../../../src/builders/image/reference.ts";
 
 const read = (lines: string[], args: Record<string, string> = {}, everyStage = false) =>
   readDockerfile(lines.join("\n"), { args, platform: "linux/amd64", everyStage });

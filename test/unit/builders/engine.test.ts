@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { Shared } from "../../../src/builders/engine/shared.ts";
 import { chooseInstallation, connectEngine } from "../../../src/builders/engine.ts";
-import { Shared } from "../../../src/builders/image/shared.ts";
 import { ConfigError } from "../../../src/delivery/errors.ts";
 
 /** What docker-modem made of it; its types do not tell. */

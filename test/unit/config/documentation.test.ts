@@ -7,6 +7,8 @@ import { parsePipeline } from "../../../src/config/pipeline.ts";
 import { loadServerConfig } from "../../../src/config/server.ts";
 import { planOf } from "../../../src/delivery/plan.ts";
 
+const IMAGES = ["image"] as const;
+
 const text = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
 const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
 const examplesOf = (file: string) => blocks.filter((block) => block.startsWith(`# ${file}\n`));
@@ -43,7 +45,7 @@ describe("docs/configuration.md", () => {
       hasDockerfile: true,
       repo: { owner: "acme", name: "api", defaultBranch: "main" },
       bounds: { match: "acme/*", branches: null, tags: null, ci: null, registries: null, secrets: {} },
-      registries: { hub: { type: "docker-hub", isDefault: true } },
+      registries: { hub: { type: "docker-hub", isDefault: true, kinds: IMAGES } },
     };
     const told = planOf({ ...order, pipeline: parsePipeline(example) });
     const real = planOf({ ...order, pipeline: null });

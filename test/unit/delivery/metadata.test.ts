@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buildEnvironment, dockerfileDeclares, imageLabels } from "../../../src/delivery/metadata.ts";
+import { buildEnvironment, dockerfileDeclares, releaseMetadata } from "../../../src/delivery/metadata.ts";
 
 const facts = {
   repo: { host: "github", owner: "acme", name: "api" },
@@ -12,7 +12,7 @@ const facts = {
 describe("what a delivery tells its build", () => {
   it("labels an image with where it comes from", () => {
     const more = { cloneUrl: "https://github.com/", deliveryId: "d1" };
-    assert.deepEqual(imageLabels({ ...facts, ...more }), {
+    assert.deepEqual(releaseMetadata({ ...facts, ...more }), {
       "org.opencontainers.image.revision": facts.sha,
       "org.opencontainers.image.source": "https://github.com/acme/api",
       "org.opencontainers.image.version": "1.2.3",
@@ -25,6 +25,8 @@ describe("what a delivery tells its build", () => {
   it("gives every build the same environment for the same commit", () => {
     assert.deepEqual(buildEnvironment(facts), {
       DELIVERD_VERSION: "1.2.3",
+      DELIVERD_VERSION_MAVEN: "1.2.3",
+      DELIVERD_VERSION_PEP440: "1.2.3",
       DELIVERD_SHA: facts.sha,
       DELIVERD_REF: "refs/heads/feature/x",
       DELIVERD_REPO: "github/acme/api",

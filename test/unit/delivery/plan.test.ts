@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Refused, UserError } from "../../../src/delivery/errors.ts";
 import { DEFAULT_GATE, matchRepo, type PlanOrder, planOf, watches } from "../../../src/delivery/plan.ts";
-import type { Pipeline, PipelineArtifact, Plan, RepoBounds } from "../../../src/delivery/types.ts";
+import type { ArtifactPlan, Pipeline, Plan, RepoBounds } from "../../../src/delivery/types.ts";
+
+const IMAGES = ["image"] as const;
 
 const bounds = (given: Partial<RepoBounds> = {}): RepoBounds => ({
   match: "acme/*",
@@ -12,7 +14,7 @@ const bounds = (given: Partial<RepoBounds> = {}): RepoBounds => ({
   secrets: {},
   ...given,
 });
-const artifact = (given: Partial<PipelineArtifact> = {}): PipelineArtifact => ({
+const artifact = (given: Partial<ArtifactPlan> = {}): ArtifactPlan => ({
   name: "api",
   kind: "image",
   dockerfile: "Dockerfile",
@@ -21,9 +23,18 @@ const artifact = (given: Partial<PipelineArtifact> = {}): PipelineArtifact => ({
   platforms: [],
   args: {},
   build: null,
-  files: null,
+  files: [],
   publish: [{ to: "hub", as: "acme/api", tags: ["{version}"] }],
   ...given,
+});
+const commands = (secrets: string[]) => ({
+  image: "node:24",
+  run: ["npm pack"],
+  cache: [],
+  env: {},
+  secrets,
+  network: true,
+  limits: { memoryBytes: null, cpus: null, time: null },
 });
 const pipeline = (given: Partial<Pipeline> = {}): Pipeline => ({
   on: { branches: ["main"], tags: [] },
@@ -37,7 +48,10 @@ const order = (given: Partial<PlanOrder> = {}): PlanOrder => ({
   hasDockerfile: true,
   repo: { owner: "Acme", name: "API", defaultBranch: "trunk" },
   bounds: bounds(),
-  registries: { hub: { type: "docker-hub", isDefault: false }, local: { type: "oci", isDefault: true } },
+  registries: {
+    hub: { type: "docker-hub", isDefault: false, kinds: IMAGES },
+    local: { type: "oci", isDefault: true, kinds: IMAGES },
+  },
   ...given,
 });
 function plan(given: Partial<PlanOrder> = {}): Plan {
@@ -77,7 +91,7 @@ describe("a repo without a pipeline file", () => {
   });
 
   it("goes to the only registry there is, and fails where several are and none is the default", () => {
-    const oci = { type: "oci", isDefault: false };
+    const oci = { type: "oci", isDefault: false, kinds: IMAGES };
     assert.equal(plan({ pipeline: null, registries: { one: oci } }).artifacts[0]?.publish[0]?.to, "one");
     for (const registries of [{}, { one: oci, two: oci }]) {
       assert.throws(() => plan({ pipeline: null, registries }), { code: "no-default-registry" });
@@ -139,17 +153,27 @@ describe("a pipeline within the server's bounds", () => {
   }
 
   it("cannot put an image where images have no place", () => {
-    const registries = { npm: { type: "npm", isDefault: false } };
-    assert.throws(() => plan({ pipeline: to("npm"), registries }), { code: "registry-takes-no-images" });
+    const registries = { npm: { type: "npm", isDefault: false, kinds: ["npm"] as const } };
+    assert.throws(() => plan({ pipeline: to("npm"), registries }), { code: "registry-takes-no-such-kind" });
   });
 
-  it("can only ask for images in this version", () => {
-    const npm = artifact({ name: "client", kind: "npm", publish: [{ to: "hub", as: null, tags: [] }] });
-    assert.throws(() => plan({ pipeline: pipeline({ artifacts: [npm] }) }), {
-      code: "kind-not-yet",
-      message:
-        'artifact "client" is of kind npm: this version of deliverd builds images only. Remove it from the pipeline for now.',
-    });
+  it("can put each kind where it is taken, and asks for no secret that the server does not grant", () => {
+    const registries = { npm: { type: "npm", isDefault: false, kinds: ["npm"] as const } };
+    const client = (secrets: string[]) =>
+      artifact({ name: "client", kind: "npm", publish: [{ to: "npm", as: null, tags: [] }], build: commands(secrets) });
+    const asked = (secrets: string[]) => ({ pipeline: pipeline({ artifacts: [client(secrets)] }), registries });
+    assert.equal(plan(asked([])).artifacts[0]?.kind, "npm");
+    const granting = bounds({ secrets: { NPM_READ: "s3cret" } });
+    assert.ok(plan({ ...asked(["NPM_READ"]), bounds: granting }));
+    assert.throws(
+      () => plan({ ...asked(["NPM_WRITE"]), bounds: granting }),
+      (error) => {
+        assert.ok(error instanceof Refused);
+        assert.equal(error.code, "secret-not-granted");
+        assert.match(error.message, /asks for NPM_WRITE .* grants acme\/\* NPM_READ/);
+        return true;
+      },
+    );
   });
 
   it("is told of a bad template before anything is built", () => {

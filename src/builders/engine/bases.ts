@@ -2,7 +2,7 @@ import type Dockerode from "dockerode";
 import { TransientError, UserError } from "../../delivery/errors.ts";
 import type { Run } from "../../run.ts";
 import type { BaseImage } from "../builder.ts";
-import { engineAnswer, isUnreachable, readEngineError } from "./failure.ts";
+import { engineAnswer, isUnreachable, readEngineError } from "./errors.ts";
 import { readMessages } from "./messages.ts";
 import { parseReference, type Reference } from "./reference.ts";
 import { Shared } from "./shared.ts";

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import type { Built } from "../src/builders/builder.ts";
+import { buildEnvironment, releaseMetadata } from "../src/delivery/metadata.ts";
+import { matchRepo } from "../src/delivery/plan.ts";
+import type { ArtifactPlan, BuildCommands } from "../src/delivery/types.ts";
+import { openContext } from "../src/git/context.ts";
+import { setArtifactState } from "../src/ledger/artifacts.ts";
+import type { Run } from "../src/run.ts";
+import { readDockerfile, type Work } from "./prepare.ts";
+import type { Station } from "./station.ts";
+
+/** A build's id: the delivery's, the fence of its lease, the artifact's name. */
+export const BUILD_ID = /^([a-z0-9]+)-(\d+)-/;
+const CONTEXT_MAX_BYTES = 4 * 1024 ** 3;
+const CONTEXT_MAX_ENTRIES = 500_000;
+
+/** Builds one artifact and freezes it, by the builder of its kind. */
+export async function build(
+  station: Station,
+  work: Work,
+  artifact: ArtifactPlan,
+  version: string,
+  run: Run,
+): Promise<Built> {
+  const { delivery, commit, mirror, fence } = work;
+  await setArtifactState(station.ledger, delivery.id, artifact.name, "building", `building ${version}`, fence);
+  const facts = factsOfBuild(station, work, version);
+  const { memory, cpus } = station.config.docker.limits;
+  const limits = { memoryBytes: memory, cpus, time: station.config.docker.buildTimeout };
+  // As BUILD_ID reads it.
+  const id = `${delivery.id}-${fence}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;
+  const own = { ...run, tmp: join(run.tmp, artifact.name) };
+  const open = (paths: { contextDir: string; dockerfile: string | null }) =>
+    openContext(mirror, commit.sha, { ...paths, maxBytes: CONTEXT_MAX_BYTES, maxEntries: CONTEXT_MAX_ENTRIES }, own);
+  if (artifact.build !== null) {
+    const order = { id, artifact: { ...artifact, build: artifact.build }, cacheOf: work.repo.id };
+    return station.builders.files.build(
+      {
+        ...order,
+        openTree: () => open({ contextDir: ".", dockerfile: null }),
+        environment: buildEnvironment(facts),
+        secrets: secretsOf(station, work, artifact.build),
+        limits: narrowed(limits, artifact.build.limits),
+      },
+      own,
+    );
+  }
+  return station.builders.image.build(
+    {
+      id,
+      artifact,
+      openContext: () => open({ contextDir: artifact.context, dockerfile: artifact.dockerfile }),
+      dockerfile: await readDockerfile(mirror, commit.sha, artifact),
+      args: { ...artifact.args, ...buildEnvironment(facts) },
+      labels: releaseMetadata(facts),
+      limits,
+    },
+    own,
+  );
+}
+
+/** What a release tells of itself wherever it goes. @param version its first */
+export function factsOfBuild(
+  station: Station,
+  work: Pick<Work, "delivery" | "repo" | "commit" | "refs">,
+  version: string,
+) {
+  const { delivery, repo, commit } = work;
+  return {
+    repo,
+    sha: commit.sha,
+    ref: delivery.ref ?? work.refs[0] ?? "",
+    committedAt: commit.committedAt,
+    version,
+    cloneUrl: station.config.hosts[repo.host]?.cloneUrl ?? "",
+    deliveryId: delivery.id,
+  };
+}
+
+/** The plan was refused unless the server grants every one of them. */
+function secretsOf(station: Station, { repo }: Work, { secrets }: BuildCommands): Record<string, string> {
+  const granted = matchRepo(station.config.repos, repo)?.secrets ?? {};
+  return Object.fromEntries(secrets.map((name) => [name, granted[name] ?? ""]));
+}
+
+/** A pipeline may ask for less than the server allows, never for more. */
+function narrowed<T extends { memoryBytes: number | null; cpus: number | null; time: number }>(
+  server: T,
+  own: BuildCommands["limits"],
+): T {
+  const least = (a: number | null, b: number | null) => (a === null || b === null ? (a ?? b) : Math.min(a, b));
+  return {
+    ...server,
+    memoryBytes: least(server.memoryBytes, own.memoryBytes),
+    cpus: least(server.cpus, own.cpus),
+    time: least(server.time, own.time) ?? server.time,
+  };
+}
