@@ -36,7 +36,7 @@ describe("a pipeline file", () => {
           platforms: [],
           args: {},
           build: null,
-          files: null,
+          files: [],
           publish: [{ to: "hub", as: "acme/api", tags: ["{version}", "{branch}", "sha-{shortSha}"] }],
         },
       ],
@@ -50,8 +50,28 @@ describe("a pipeline file", () => {
       ).artifacts;
       assert.equal(artifact?.kind, kind);
       assert.deepEqual(artifact?.publish, [{ to: "b", as: null, tags: [] }]);
-      assert.deepEqual(artifact?.build, { image: "x", run: ["y"] });
+      const limits = { memoryBytes: null, cpus: null, time: null };
+      const plain = { image: "x", run: ["y"], cache: [], env: {}, secrets: [], network: true, limits };
+      assert.deepEqual([artifact?.build, artifact?.files], [plain, ["*.z"]]);
     }
+  });
+
+  it("says how files are made: with what is kept, named and limited", () => {
+    const build = `{ image: x, run: [y], cache: [/root/.npm, target], env: { A: 1 }, secrets: [NPM_READ], network: false,
+      memory: 512MiB, cpus: 0.5, timeout: 10m }`;
+    const [artifact] = parsePipeline(
+      `version: 1\nartifacts: [{ name: a, kind: file, build: ${build}, files: [a, "b/*"], publish: [{ to: c }] }]`,
+    ).artifacts;
+    assert.deepEqual(artifact?.build, {
+      image: "x",
+      run: ["y"],
+      cache: ["/root/.npm", "target"],
+      env: { A: "1" },
+      secrets: ["NPM_READ"],
+      network: false,
+      limits: { memoryBytes: 512 * 2 ** 20, cpus: 0.5, time: 600_000 },
+    });
+    assert.deepEqual(artifact?.files, ["a", "b/*"]);
   });
 
   it("asks for no CI, or for some", () => {

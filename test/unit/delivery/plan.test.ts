@@ -78,6 +78,8 @@ describe("a repo without a pipeline file", () => {
           paths: [],
           platforms: [],
           args: {},
+          build: null,
+          files: [],
           publish: [{ to: "local", as: "acme/api", tags: ["{version}", "{branch}", "sha-{shortSha}"] }],
         },
       ],
