@@ -40,6 +40,7 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
   station.log.info("evaluated", { repo: `${repo.host}/${repo.owner}/${repo.name}`, sha, ...found.verdict });
 
   if (next.deliver !== null) await station.queues.add("deliver", { delivery: next.deliver });
+  if (next.ahead !== null) await station.queues.add("prepare", { delivery: next.ahead });
   for (const artifact of next.names) await station.queues.add("names", { repo: repo.id, artifact });
   await station.queues.add("announce", {});
   if (found.retryAt !== null && found.verdict.action === "wait") {
@@ -54,10 +55,12 @@ const SYNC_LIMIT = 30 * 60_000;
 /** What must be queued after a decision was written. */
 interface Next {
   deliver: string | null;
+  /** The delivery that may be prepared while its CI runs. */
+  ahead: string | null;
   names: string[];
 }
 
-const NOTHING: Next = { deliver: null, names: [] };
+const NOTHING: Next = { deliver: null, ahead: null, names: [] };
 
 async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, found: Look): Promise<Next> {
   const existing = await findDelivery(station.ledger, repo.id, sha);
@@ -82,13 +85,19 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
     if (!mayBeDecidedAgain(delivery)) return NOTHING;
     const from: DeliveryState[] = [delivery.state];
     const facts = { plan: found.plan, ref: found.refs[0] ?? null };
-    const moved = await setState(tx, delivery.id, { from, to: target.state, because: target.because, ...facts });
-    if (!moved) return NOTHING;
+    const takeBack = found.verdict.bad !== undefined;
+    const change = { from, to: target.state, because: target.because, takeBack, ...facts };
+    if (!(await setState(tx, delivery.id, change))) return NOTHING;
     const subject = { repoId: repo.id, sha, deliveryId: delivery.id };
     if (names.length > 0 || found.badPlan !== null) {
       await queueReports(tx, station, subject, names, target.state, target.because, found.verdict.bad !== undefined);
     }
-    return { deliver: target.state === "queued" ? delivery.id : null, names: [] };
+    const mayGoAhead = station.config.prepare === "eager" && target.state === "waiting" && !takeBack;
+    return {
+      deliver: target.state === "queued" ? delivery.id : null,
+      ahead: mayGoAhead && found.plan !== null ? delivery.id : null,
+      names: [],
+    };
   });
   if (target.state === "queued" || target.state === "waiting") {
     const newer = await findDelivery(station.ledger, repo.id, sha);
@@ -112,11 +121,11 @@ async function lookAgain(station: Station, repo: Repo, mirror: Mirror, delivery:
     for (const artifact of names)
       await oweNames(tx, { repoId: repo.id, sha: delivery.sha, deliveryId: delivery.id, artifact });
   });
-  if (found.verdict.action !== "deliver") return { deliver: null, names };
-  if (!(await owesNames(station, repo, mirror, delivery, found.plan, found.refs))) return { deliver: null, names };
+  if (found.verdict.action !== "deliver") return { ...NOTHING, names };
+  if (!(await owesNames(station, repo, mirror, delivery, found.plan, found.refs))) return { ...NOTHING, names };
   const because = "the commit has a new name: publishing it";
   const moved = await setState(ledger, delivery.id, { from: ["delivered"], to: "queued", because });
-  return { deliver: moved ? delivery.id : null, names };
+  return { ...NOTHING, deliver: moved ? delivery.id : null, names };
 }
 
 /** What has been begun, or ended by a person or by the user's own mistake, is not for a hint to change. */

@@ -1,5 +1,5 @@
 import { TransientError } from "../src/delivery/errors.ts";
-import { claim, renew } from "../src/ledger/leases.ts";
+import { claim, type claimAhead, renew } from "../src/ledger/leases.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 
 /** A killed worker's delivery is another's after this; a live worker renews three times within it. */
@@ -28,8 +28,13 @@ export interface Lease {
 }
 
 /** Takes the delivery for this worker, or null where another has it or it is not due. */
-export async function takeLease(ledger: Ledger, delivery: string, owner: string): Promise<Lease | null> {
-  const claimed = await claim(ledger, delivery, owner, TTL);
+export async function takeLease(
+  ledger: Ledger,
+  delivery: string,
+  owner: string,
+  take: typeof claim | typeof claimAhead = claim,
+): Promise<Lease | null> {
+  const claimed = await take(ledger, delivery, owner, TTL);
   if (claimed === null) return null;
   const controller = new AbortController();
   let renewedAt = Date.now();

@@ -3,11 +3,13 @@ import { backOff } from "../src/delivery/retry.ts";
 import type { RedisAddress } from "../src/queue/connection.ts";
 import { type Consumer, consume, type Jobs } from "../src/queue/queues.ts";
 import { announce } from "./announce.ts";
-import { deliver, type Running } from "./deliver.ts";
+import type { Running } from "./attempt.ts";
+import { deliver } from "./deliver.ts";
 import { evaluate } from "./evaluate.ts";
 import { isDiskNearlyFull, keepHouse } from "./housekeeping.ts";
 import { ShuttingDown } from "./lease.ts";
 import { reconcileNames } from "./names.ts";
+import { MadeRoom, prepareAhead } from "./prepare-ahead.ts";
 import type { Station } from "./station.ts";
 import { sweep } from "./sweep.ts";
 import { queueVerification } from "./verify.ts";
@@ -17,6 +19,8 @@ const SWEEP_EVERY = 10_000;
 const WATCH_EVERY = 15_000;
 /** A job that failed and did not come back for so long is nobody's any more. */
 const FORGET_AFTER = 60 * 60_000;
+/** Preparing ahead asks again for a place of which none was free. */
+const PREPARE_LATER = 5_000;
 const HOUSE_EVERY = 10 * 60_000;
 const VERIFY_EVERY = 60_000;
 const EVALUATIONS = 8;
@@ -31,6 +35,7 @@ export interface Workers {
 export function startWorkers(station: Station, redis: RedisAddress): Workers {
   const { log } = station;
   const running: Running = new Set();
+  const ahead: Running = new Set();
   const consumers: Consumer[] = [
     consume(
       redis,
@@ -43,7 +48,24 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       redis,
       "deliver",
       station.config.workers.slots,
-      ({ delivery }) => deliverWhileRoom(station, delivery, running),
+      async ({ delivery }) => {
+        if (!(await hasRoom(station))) return;
+        // One that is prepared ahead takes what is left of the machine, and not even that of the last green one.
+        if (running.size + 1 >= station.config.workers.slots)
+          stopAll(ahead, new MadeRoom("a green commit needs the machine"));
+        await deliver(station, delivery, running);
+      },
+      log,
+    ),
+    consume(
+      redis,
+      "prepare",
+      1,
+      async (job) => {
+        if (running.size >= station.config.workers.slots)
+          await station.queues.add("prepare", job, { delay: PREPARE_LATER });
+        else if (await hasRoom(station)) await prepareAhead(station, job.delivery, ahead);
+      },
       log,
     ),
     consume(
@@ -97,9 +119,9 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
     async stop(grace) {
       for (const timer of timers) clearInterval(timer);
       const closed = Promise.allSettled(consumers.map((consumer) => consumer.close()));
-      const deadline = setTimeout(() => {
-        for (const lease of running) lease.abort(new ShuttingDown("the worker is stopping"));
-      }, grace);
+      const ending = new ShuttingDown("the worker is stopping");
+      stopAll(ahead, ending);
+      const deadline = setTimeout(() => stopAll(running, ending), grace);
       await closed;
       clearTimeout(deadline);
       await sweeping;
@@ -139,10 +161,12 @@ function patiently<Job extends object>(
 }
 
 /** Nothing new is begun on a disk that is nearly full: the sweep brings the delivery again, when there may be room. */
-async function deliverWhileRoom(station: Station, delivery: string, running: Running): Promise<void> {
-  if (await isDiskNearlyFull(station.config.dataDir)) {
-    station.log.error("the disk is nearly full: new work waits for room", { dataDir: station.config.dataDir });
-    return;
-  }
-  await deliver(station, delivery, running);
+async function hasRoom({ config, log }: Station): Promise<boolean> {
+  const isFull = await isDiskNearlyFull(config.dataDir);
+  if (isFull) log.error("the disk is nearly full: new work waits for room", { dataDir: config.dataDir });
+  return !isFull;
+}
+
+function stopAll(leases: Running, reason: Error): void {
+  for (const lease of leases) lease.abort(reason);
 }

@@ -14,7 +14,7 @@ import type { Run } from "../src/run.ts";
 import { build } from "./build.ts";
 import { namesFor } from "./naming.ts";
 import type { Station } from "./station.ts";
-import { claimVersions } from "./versions.ts";
+import { claimVersions, versionsOfCommit } from "./versions.ts";
 
 const DOCKERFILE_MAX_BYTES = 1024 * 1024;
 /** A delivery under way: what its steps hand on. */
@@ -56,9 +56,20 @@ export interface Unchanged {
   since: string;
 }
 
-/** The first half of a delivery: needs no green light and names nothing. */
-export async function prepare(station: Station, work: Work, run: Run): Promise<(Prepared | Unchanged)[]> {
-  const versions = await claimVersions(station, work.repo, work.mirror, work.delivery);
+/**
+ * The first half of a delivery: needs no green light and names nothing.
+ * @param claims whether the commit's versions become its own, as they do once its light is green
+ */
+export async function prepare(
+  station: Station,
+  work: Work,
+  run: Run,
+  { claims = true }: { claims?: boolean } = {},
+): Promise<(Prepared | Unchanged)[]> {
+  const { mirror, delivery, repo } = work;
+  const versions = claims
+    ? await claimVersions(station, repo, mirror, delivery)
+    : await versionsOfCommit(mirror, delivery.sha, delivery.version);
   await noteVersion(station.ledger, work.delivery.id, versions[0] ?? "");
   await saveArtifacts(station.ledger, work.delivery.id, work.plan.artifacts);
   failpoint("prepare.versioned");

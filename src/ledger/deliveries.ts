@@ -67,6 +67,8 @@ export interface Transition {
   fence?: number | undefined;
   /** Not to be claimed before so many ms from now. */
   retryIn?: number | null | undefined;
+  /** Takes the delivery from whoever prepares it ahead. */
+  takeBack?: boolean | undefined;
   /** As read at this decision; null leaves what is known. */
   plan?: Plan | null | undefined;
   ref?: string | null | undefined;
@@ -74,7 +76,7 @@ export interface Transition {
 
 /** Moves a delivery on. @returns false: its state is another, or the fence is stale */
 export async function setState(ledger: Db, id: string, transition: Transition): Promise<boolean> {
-  const { from, to, because, fence, retryIn = null, plan, ref } = transition;
+  const { from, to, because, fence, retryIn = null, takeBack = false, plan, ref } = transition;
   const finished = isFinished(to);
   const at = now(ledger);
   let update = ledger.db
@@ -86,7 +88,8 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
   if (ref) update = update.set((eb) => ({ ref: eb.fn.coalesce("ref", eb.val(ref)) }));
   if (to === "building") update = update.set((eb) => ({ startedAt: eb.fn.coalesce("startedAt", at) }));
   if (fence !== undefined) update = update.where("fence", "=", fence);
-  else if (finished) update = update.set((eb) => ({ fence: eb("fence", "+", 1), leaseOwner: null, leaseUntil: null }));
+  else if (finished || takeBack)
+    update = update.set((eb) => ({ fence: eb("fence", "+", 1), leaseOwner: null, leaseUntil: null }));
   const result = await update.executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }

@@ -18,19 +18,34 @@ export interface Claim {
  * @param ttl ms by the store's clock, until others may take it. @returns null: another has it, or it is not due
  */
 export function claim(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
+  return take(ledger, id, owner, ttl, { when: due, counts: 1 });
+}
+
+/** The same for a delivery that still waits for its CI: to prepare it ahead, which counts as no attempt. */
+export function claimAhead(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
+  return take(ledger, id, owner, ttl, { when: waits, counts: 0 });
+}
+
+function take(
+  ledger: Db,
+  id: string,
+  owner: string,
+  ttl: number,
+  { when, counts }: { when: typeof due; counts: 0 | 1 },
+): Promise<Claim | null> {
   return ledger.transaction(async (tx) => {
     const row = await tx.db
       .updateTable("deliveries")
       .set((eb) => ({
         fence: eb("fence", "+", 1),
-        attempts: eb("attempts", "+", 1),
+        attempts: eb("attempts", "+", counts),
         leaseOwner: owner,
         leaseUntil: fromNow(tx, ttl),
         retryAt: null,
         updatedAt: now(tx),
       }))
       .where("id", "=", id)
-      .where(due(tx))
+      .where(when(tx))
       .returning(["fence", "attempts"])
       .executeTakeFirst();
     if (row === undefined) return null;
@@ -147,9 +162,17 @@ export async function holdFence(tx: Tx, id: string, fence: number): Promise<bool
 }
 
 function due(ledger: Db) {
-  const at = now(ledger);
   const states = sql.join(ACTIVE.map((state) => sql.lit(state)));
-  return sql<boolean>`state in (${states}) and cancel_requested = 0
+  return sql<boolean>`state in (${states}) and ${isFree(ledger)}`;
+}
+
+function waits(ledger: Db) {
+  return sql<boolean>`state = 'waiting' and ${isFree(ledger)}`;
+}
+
+function isFree(ledger: Db) {
+  const at = now(ledger);
+  return sql<boolean>`cancel_requested = 0
     and (lease_until is null or lease_until <= ${at}) and (retry_at is null or retry_at <= ${at})`;
 }
 

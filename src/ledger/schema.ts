@@ -120,7 +120,16 @@ interface ArtifactsTable {
   parts: string | null;
 }
 
-export type AttemptOutcome = "done" | "failed" | "retry" | "cancelled" | "handed-back" | "lost";
+/** `prepared`, `not-prepared`: nothing but the first half was tried, while CI ran. */
+export type AttemptOutcome =
+  | "done"
+  | "failed"
+  | "retry"
+  | "cancelled"
+  | "handed-back"
+  | "lost"
+  | "prepared"
+  | "not-prepared";
 
 interface AttemptsTable {
   deliveryId: string;

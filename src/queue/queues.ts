@@ -9,13 +9,15 @@ export interface Jobs {
   evaluate: { repo: RepoId; sha: Sha | null; ref: string | null };
   /** Go on with this delivery. */
   deliver: { delivery: string };
+  /** Do the first half of this delivery while its CI still runs. */
+  prepare: { delivery: string };
   /** Put this artifact's moving names where they belong; `verify`: ask the registries first whether they still stand. */
   names: { repo: RepoId; artifact: string; verify?: true };
   /** Send what the outbox owes. */
   announce: Record<string, never>;
 }
 export type QueueName = keyof Jobs;
-const QUEUES: QueueName[] = ["evaluate", "deliver", "names", "announce"];
+const QUEUES: QueueName[] = ["evaluate", "deliver", "prepare", "names", "announce"];
 
 const PREFIX = "deliverd";
 /** `add` waits for so long at most: a Redis that hangs must not hold a worker. */

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { until } from "../support/process.ts";
+import type { SampleRepo } from "../support/sample-repo.ts";
+import { image, pipeline, startWorld, type World } from "../support/world.ts";
+
+describe("A commit whose CI still runs", () => {
+  let world: World;
+
+  before(async function () {
+    this.timeout(120_000);
+    world = await startWorld();
+  });
+  after(() => world.stop());
+
+  /** Pushes a commit whose check `test` is queued. */
+  async function pushed(name: string, more: Record<string, string> = {}) {
+    const repo = await world.repo(name, { ".deliverd.yml": pipeline([image(name)]), ...more });
+    const sha = await repo.head();
+    world.github.setCheckRun(repo.repo, sha, { name: "test", status: "queued" });
+    await repo.push();
+    await world.status(repo, sha, name, "pending");
+    return { repo, sha };
+  }
+  const frozen = (repo: SampleRepo, sha: string) =>
+    until("its image is frozen", async () => (await world.delivery(repo, sha)).artifacts[0]?.state === "frozen");
+
+  it("is built meanwhile: its green light costs nothing but the second half, and nothing is named before", async () => {
+    const { repo, sha } = await pushed("early");
+    await frozen(repo, sha);
+    const waiting = await world.delivery(repo, sha);
+    assert.equal(waiting.state, "waiting");
+    assert.deepEqual(await world.tags("acme/early"), []);
+
+    await world.github.green(repo.repo, sha, { check: "test" });
+    await world.status(repo, sha, "early", "success");
+    const [release] = await world.releases(repo, sha);
+    assert.equal(release?.digest, waiting.artifacts[0]?.digest);
+    const log = await world.log(repo, sha);
+    assert.match(log, /Prepared ahead, while CI ran: \d+\.\d s of this delivery/);
+    assert.equal(log.match(/Building with/g)?.length, 1);
+  }).timeout(60_000);
+
+  it("and turns red names nothing, and a later green releases what was built", async () => {
+    const { repo, sha } = await pushed("red");
+    await frozen(repo, sha);
+    await world.github.red(repo.repo, sha, { check: "test" });
+    await world.status(repo, sha, "red", "failure");
+    assert.deepEqual(await world.tags("acme/red"), []);
+    await world.github.green(repo.repo, sha, { check: "test" });
+    await world.status(repo, sha, "red", "success");
+    assert.equal((await world.log(repo, sha)).match(/Building with/g)?.length, 1);
+  }).timeout(60_000);
+
+  it("and does not build is shown as failed once its light is green, not before", async () => {
+    const { repo, sha } = await pushed("broken", { Dockerfile: "FROM scratch\nCOPY nothing-of-this-name /\n" });
+    await until("the log tells of it", async () => /Preparing ahead stopped/.test(await world.log(repo, sha)));
+    assert.equal((await world.delivery(repo, sha)).state, "waiting");
+    await world.github.green(repo.repo, sha, { check: "test" });
+    await world.status(repo, sha, "broken", "failure");
+    assert.equal((await world.delivery(repo, sha)).state, "failed");
+  }).timeout(60_000);
+});

@@ -1,0 +1,75 @@
+import { oneLine } from "../src/delivery/reports.ts";
+import { artifactsOf } from "../src/ledger/artifacts.ts";
+import { getDelivery } from "../src/ledger/deliveries.ts";
+import { attemptsOf, claimAhead, finishAttempt } from "../src/ledger/leases.ts";
+import type { Run } from "../src/run.ts";
+import { begin, end, type Running, underLease } from "./attempt.ts";
+import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
+import { prepare } from "./prepare.ts";
+import type { Station } from "./station.ts";
+
+/** What was let go for work whose light is green comes back after so long (ms). */
+const LATER = 5_000;
+
+/** Work whose light is green needs the machine. */
+export class MadeRoom extends Error {}
+
+/**
+ * Does the first half of a delivery whose CI still runs, so that a green light costs only the second. It names nothing,
+ * claims nothing, and changes nothing of the delivery's state: whatever becomes of it, the delivery goes its own way.
+ */
+export async function prepareAhead(station: Station, id: string, ahead: Running): Promise<void> {
+  if (await isTold(station, id)) return;
+  const lease = await takeLease(station.ledger, id, station.owner, claimAhead);
+  if (lease === null) return;
+  await underLease(station, id, lease, ahead, async (run, log) => {
+    const began = station.clock.now();
+    try {
+      await prepare(station, await begin(station, id, lease, run), run, { claims: false });
+      await finishAttempt(station.ledger, id, lease.fence, { outcome: "prepared" });
+      log.info("prepared ahead, while CI runs", { ms: station.clock.now() - began });
+    } catch (error) {
+      await letGo(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
+    }
+  });
+  // Its light may have turned green meanwhile: its job found it under this lease, and went.
+  if ((await getDelivery(station.ledger, id))?.state === "queued")
+    await station.queues.add("deliver", { delivery: id });
+}
+
+/** It was tried before, whatever came of it, or there is nothing left to do. */
+async function isTold(station: Station, id: string): Promise<boolean> {
+  const attempts = await attemptsOf(station.ledger, id);
+  if (attempts.some(({ outcome }) => outcome === "prepared" || outcome === "not-prepared")) return true;
+  const artifacts = await artifactsOf(station.ledger, id);
+  return artifacts.length > 0 && artifacts.every(({ digest }) => digest !== null);
+}
+
+async function letGo(station: Station, id: string, lease: Lease, run: Run, error: unknown): Promise<void> {
+  if (error instanceof LeaseLost) return;
+  const message = station.mask(oneLine(error instanceof Error ? error.message : String(error)));
+  if (error instanceof Cancelled) {
+    const delivery = await getDelivery(station.ledger, id);
+    if (delivery !== null)
+      await end(station, delivery, lease, { state: error.state, because: message, outcome: "cancelled" });
+    await station.queues.add("announce", {});
+    return;
+  }
+  const comesBack = error instanceof MadeRoom || error instanceof ShuttingDown;
+  run.log.line(`Preparing ahead stopped: ${message}`);
+  await finishAttempt(station.ledger, id, lease.fence, {
+    outcome: comesBack ? "handed-back" : "not-prepared",
+    message,
+  });
+  if (error instanceof MadeRoom) await station.queues.add("prepare", { delivery: id }, { delay: LATER });
+}
+
+/** Says in the delivery's log what was done while its CI ran. */
+export async function tellSaved(station: Station, id: string, run: Run): Promise<void> {
+  const prepared = (await attemptsOf(station.ledger, id)).filter(({ outcome }) => outcome === "prepared");
+  const ms = prepared.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? startedAt) - startedAt, 0);
+  if (prepared.length === 0) return;
+  run.log.line(
+    `Prepared ahead, while CI ran: ${(ms / 1000).toFixed(1)} s of this delivery were over before its light was green`,
+  );
+}
