@@ -1,6 +1,6 @@
 // `npm test`: set up, build, run every test, close with one line of counts.
 // Plain JavaScript without dependencies: it runs before there are any.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,35 +8,43 @@ import { fileURLToPath } from "node:url";
 import { setUp } from "./setup.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+/** Side by side: what runs a whole deliverd mostly waits for it, and leaves a core to the others. */
+const lanes = [["test/{e2e,faults}/**/*.test.ts"], ["test/{attacks,fuzz,integration,unit}/**/*.test.ts"]];
 
-function main() {
+async function main() {
   setUp("test");
   node("node_modules/typescript/bin/tsc", ["-p", "tsconfig.build.json"]);
   const scratch = mkdtempSync(join(tmpdir(), "dd-test-"));
+  const only = process.argv.slice(2);
   try {
-    return runMocha(join(scratch, "counts.json"));
+    const counts = await Promise.all(
+      (only.length > 0 ? [only] : lanes).map((files, lane) =>
+        runMocha(files, join(scratch, `counts-${lane}.json`), lane),
+      ),
+    );
+    const sum = (key) => counts.reduce((total, each) => total + each[key], 0);
+    return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-function runMocha(countsFile) {
-  const only = process.argv.slice(2);
-  const files = only.length > 0 ? only : ["test/**/*.test.ts"];
-  const options = [
-    "--ignore=test/soak/**",
-    "--ignore=test/faults/**",
-    "--reporter=scripts/reporter.cjs",
-    "--require=test/support/shared-engine.ts",
-  ];
-  const done = spawnSync(process.execPath, ["node_modules/mocha/bin/mocha.js", ...options, ...files], {
+/** The first lane is shown as it runs; what another prints comes in one piece, when it has ended. */
+async function runMocha(files, countsFile, lane) {
+  const options = ["--reporter=scripts/reporter.cjs", "--require=test/support/shared-engine.ts"];
+  const mocha = spawn(process.execPath, ["node_modules/mocha/bin/mocha.js", ...options, ...files], {
     cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", lane === 0 ? "inherit" : "pipe", lane === 0 ? "inherit" : "pipe"],
     env: { ...process.env, DELIVERD_TEST_COUNTS: countsFile },
   });
+  const printed = [];
+  mocha.stdout?.on("data", (chunk) => printed.push(chunk));
+  mocha.stderr?.on("data", (chunk) => printed.push(chunk));
+  const status = await new Promise((resolve) => mocha.once("close", resolve));
+  process.stdout.write(Buffer.concat(printed));
   const { passes, failures, pending } = JSON.parse(readFileSync(countsFile, "utf8"));
   // All tests may have passed and mocha failed all the same: something lingered, or died after the last test.
-  const failed = failures === 0 && done.status !== 0 ? 1 : failures;
+  const failed = failures === 0 && status !== 0 ? 1 : failures;
   return { passed: passes, failed, skipped: pending };
 }
 
@@ -45,15 +53,15 @@ function node(script, args) {
   if (done.status !== 0) throw new Error(`${script} ${args.join(" ")} failed (${done.status ?? done.signal}).`);
 }
 
-function outcome() {
+async function outcome() {
   try {
-    return main();
+    return await main();
   } catch (error) {
     console.error(error.code === "ENOENT" ? `mocha ended before its tests did: ${error.message}` : error.message);
     return { passed: 0, failed: 1, skipped: 0 };
   }
 }
 
-const { passed, failed, skipped } = outcome();
+const { passed, failed, skipped } = await outcome();
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

@@ -10,6 +10,7 @@ import { getRepo } from "../src/ledger/repos.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import { type Look, look } from "./look.ts";
 import { owesNames } from "./owed.ts";
+import { tellWasted } from "./prepare-ahead.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 import { supersedeOlder } from "./supersede.ts";
@@ -99,6 +100,8 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
       names: [],
     };
   });
+  const isLost = target.state === "superseded" || target.state === "ignored" || target.state === "failed";
+  if (existing?.state === "waiting" && isLost) await tellWasted(station, existing.id);
   if (target.state === "queued" || target.state === "waiting") {
     const newer = await findDelivery(station.ledger, repo.id, sha);
     if (newer !== null) await supersedeOlder(station, mirror, newer, sha);

@@ -66,10 +66,22 @@ async function letGo(station: Station, id: string, lease: Lease, run: Run, error
 
 /** Says in the delivery's log what was done while its CI ran. */
 export async function tellSaved(station: Station, id: string, run: Run): Promise<void> {
+  const seconds = await secondsAhead(station, id);
+  if (seconds === 0) return;
+  const shown = `${seconds.toFixed(1)} s of this delivery were over before its light was green`;
+  run.log.line(`Prepared ahead, while CI ran: ${shown}`);
+  station.ahead.add({ outcome: "saved" }, seconds);
+}
+
+/** The commit will not be delivered: what was done for it ahead was in vain. */
+export async function tellWasted(station: Station, id: string): Promise<void> {
+  const seconds = await secondsAhead(station, id);
+  if (seconds === 0) return;
+  station.log.info("prepared ahead in vain", { delivery: id, seconds });
+  station.ahead.add({ outcome: "wasted" }, seconds);
+}
+
+async function secondsAhead(station: Station, id: string): Promise<number> {
   const prepared = (await attemptsOf(station.ledger, id)).filter(({ outcome }) => outcome === "prepared");
-  const ms = prepared.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? startedAt) - startedAt, 0);
-  if (prepared.length === 0) return;
-  run.log.line(
-    `Prepared ahead, while CI ran: ${(ms / 1000).toFixed(1)} s of this delivery were over before its light was green`,
-  );
+  return prepared.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? startedAt) - startedAt, 0) / 1000;
 }

@@ -28,6 +28,8 @@ export interface Station {
   clock: Clock;
   /** Counts the immutable names that were found to be no longer what we published. */
   drift: Counter;
+  /** Counts the seconds of work that was done before its commit's light was green, by what became of it. */
+  ahead: Counter;
   /** Unique to this process: whose leases are whose. */
   owner: string;
   /** Unique to this dataDir: which store holds a frozen content. */

@@ -56,6 +56,10 @@ export async function work(parts: Parts): Promise<Workers> {
     },
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
+    ahead: parts.metrics.counter(
+      "deliverd_prepared_ahead_seconds_total",
+      "Seconds of work done while CI still ran: saved where the commit was delivered, wasted where it never will be.",
+    ),
     owner: `${directory}/${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`,
     storeId: directory,
     tmp: join(config.dataDir, "tmp"),

@@ -168,7 +168,7 @@ const NOTHING_FROZEN = {
   bases: null,
 };
 
-/** Contents that lie on this store and that an unfinished delivery still needs. */
+/** Contents that lie on this store and that an unfinished delivery still needs; what was prepared ahead can be made again. */
 export async function neededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> {
   const rows = await ledger.db
     .selectFrom("artifacts")
@@ -176,7 +176,12 @@ export async function neededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> 
     .select(["artifacts.digest", "artifacts.mediaType", "artifacts.size", "artifacts.parts"])
     .where("artifacts.frozenOn", "=", frozenOn)
     .where("artifacts.digest", "is not", null)
-    .where("deliveries.state", "in", ["waiting", ...ACTIVE])
+    .where((eb) =>
+      eb.or([
+        eb("deliveries.state", "in", ACTIVE),
+        eb.and([eb("deliveries.state", "=", "waiting"), eb("artifacts.pinnedFence", "is not", null)]),
+      ]),
+    )
     .execute();
   return rows.flatMap((row) => frozenOf(row) ?? []);
 }

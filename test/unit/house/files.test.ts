@@ -23,6 +23,13 @@ describe("the files of this house", () => {
       tests.filter((path) => switched.test(read(`test/${path}`))),
       [],
     );
+    // Those of test/soak take hours: they have commands of their own.
+    const run = /^(?:e2e|faults|attacks|fuzz|integration|unit|soak)\//;
+    assert.deepEqual(
+      tests.filter((path) => !run.test(path)),
+      [],
+      "scripts/test.mjs has no lane for them",
+    );
   });
 
   describe("lock the npm packages", () => {
