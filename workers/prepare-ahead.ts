@@ -46,7 +46,6 @@ async function isTold(station: Station, id: string): Promise<boolean> {
 }
 
 async function letGo(station: Station, id: string, lease: Lease, run: Run, error: unknown): Promise<void> {
-  if (error instanceof LeaseLost) return;
   const message = station.mask(oneLine(error instanceof Error ? error.message : String(error)));
   if (error instanceof Cancelled) {
     const delivery = await getDelivery(station.ledger, id);
@@ -55,7 +54,7 @@ async function letGo(station: Station, id: string, lease: Lease, run: Run, error
     await station.queues.add("announce", {});
     return;
   }
-  const comesBack = error instanceof MadeRoom || error instanceof ShuttingDown;
+  const comesBack = [MadeRoom, ShuttingDown, LeaseLost].some((reason) => error instanceof reason);
   run.log.line(`Preparing ahead stopped: ${message}`);
   await finishAttempt(station.ledger, id, lease.fence, {
     outcome: comesBack ? "handed-back" : "not-prepared",
