@@ -1,4 +1,5 @@
 import winston from "winston";
+import { printable } from "./delivery/printable.ts";
 import type { Mask } from "./mask.ts";
 
 /** The daemon's own log: one JSON object a line on stdout. Every line of a delivery bears its id. */
@@ -14,7 +15,7 @@ export interface Log {
 export type Facts = Record<string, unknown>;
 
 export function createLog(options: { level?: string; mask: Mask; stream?: NodeJS.WritableStream }): Log {
-  const line = winston.format.printf((info) => options.mask(JSON.stringify(inOrder(info))));
+  const line = winston.format.printf((info) => printable(options.mask(JSON.stringify(inOrder(info)))));
   const logger = winston.createLogger({
     level: options.level ?? "info",
     format: winston.format.combine(winston.format.timestamp(), line),

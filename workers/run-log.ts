@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
+import { printable } from "../src/delivery/printable.ts";
 import type { Mask } from "../src/mask.ts";
 import type { RunLog } from "../src/run.ts";
 
@@ -66,5 +67,5 @@ export function createRunLog(options: {
 function clean(line: string): string {
   // A progress bar overwrites its line: only what was last on it is worth keeping.
   const visible = line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
-  return stripVTControlCharacters(visible).replace(/\p{Cc}/gu, (char) => (char === "\t" ? char : ""));
+  return printable(stripVTControlCharacters(visible).replace(/\p{Cc}/gu, (char) => (char === "\t" ? char : "")));
 }

@@ -1,4 +1,5 @@
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
+import { printable } from "../delivery/printable.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { describeRelease } from "../ledger/catalog.ts";
 import { type Delivery, getDelivery, listDeliveries, requestCancel, retry } from "../ledger/deliveries.ts";
@@ -132,7 +133,11 @@ export function apiRoute(options: ApiOptions): RequestHandler {
 }
 
 function send(response: Response, body: object, status = 200): void {
-  response.status(status).set("cache-control", "no-store").json(body);
+  response
+    .status(status)
+    .set("cache-control", "no-store")
+    .type("json")
+    .send(printable(JSON.stringify(body)));
 }
 
 /** One value of the query; given twice, it is refused rather than guessed. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Request, Response } from "express";
+import { printable } from "../delivery/printable.ts";
 import { FINISHED, getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { readLog } from "../ledger/logs.ts";
@@ -48,7 +49,7 @@ export async function sendLogEvents(ledger: Ledger, id: string, request: Request
     }
     if (delivery !== null && delivery.state !== state) {
       state = delivery.state;
-      await say("state", JSON.stringify({ state, because: delivery.because }));
+      await say("state", printable(JSON.stringify({ state, because: delivery.because })));
     }
     if (delivery === null || (FINISHED as readonly string[]).includes(delivery.state)) {
       await say("end", state);

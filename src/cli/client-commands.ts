@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import type { DeliveryView } from "../api/views.ts";
 import type { Why } from "../api/why.ts";
+import { printable } from "../delivery/printable.ts";
 import type { Release } from "../delivery/types.ts";
 import { ask, askJson, type ClientOptions, clientOptions } from "./client.ts";
 import { EXIT, Failure } from "./exit.ts";
@@ -168,5 +169,5 @@ function splitAt(text: string, form: string): [string, string] {
 }
 
 function print(own: Common, data: unknown, text: string): void {
-  process.stdout.write(own.json ? `${JSON.stringify(data, null, 2)}\n` : `${safe(text)}\n`);
+  process.stdout.write(own.json ? `${printable(JSON.stringify(data, null, 2))}\n` : `${safe(text)}\n`);
 }

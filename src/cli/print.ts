@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
+import { printable } from "../delivery/printable.ts";
 
 /** What others wrote (commit messages, logs) may not steer the terminal. */
 export function safe(text: string): string {
-  return stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]/gu, "");
+  return printable(stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]/gu, ""));
 }
 
 /** Columns as wide as their widest cell; the last one as it comes. */

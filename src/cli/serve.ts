@@ -142,6 +142,8 @@ async function ask(
 async function repoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint["repo"] | null> {
   const parts = name.split("/");
   const [owner = "", repo = ""] = parts.slice(-2);
+  // Neither has anything else in it at any host, and it becomes part of a path there.
+  if (parts.length > 3 || ![owner, repo].every((part) => /^(?!\.{1,2}$)[\w.-]+$/.test(part))) return null;
   for (const [key, host] of hosts) {
     if (parts.length === 3 && parts[0] !== key) continue;
     const found = await host.findRepo(owner, repo);

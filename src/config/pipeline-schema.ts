@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { z } from "zod";
 import { DEFAULT_GATE, DEFAULT_TAGS } from "../delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands, Gate } from "../delivery/types.ts";
-import { duration, formBy, globs, orNull, size, strict, text } from "./scalars.ts";
+import { apps, duration, formBy, globs, orNull, size, strict, text } from "./scalars.ts";
 
 /** A path inside the commit's tree; parsed to its shortest form. */
 const treePath = text
@@ -121,12 +121,17 @@ const artifact = z.discriminatedUnion(
   { error: formBy("kind", KINDS) },
 );
 
-const CI = "none, or a map of required, settle, timeout";
+const CI = "none, or a map of required, apps, settle, timeout";
 const ci = z
   .union(
     [
       z.literal("none", { error: CI }),
-      strict({ required: globs.default([]), settle: duration.prefault("5s"), timeout: duration.prefault("6h") }),
+      strict({
+        required: globs.default([]),
+        apps: apps.nullable().default(null),
+        settle: duration.prefault("5s"),
+        timeout: duration.prefault("6h"),
+      }),
     ],
     { error: CI },
   )

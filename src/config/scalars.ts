@@ -126,6 +126,14 @@ export const globs = z
   })
   .max(100, { error: "a list of at most 100" });
 
+/** Whose check runs count, by the slugs of their apps, as hosts write them. */
+export const apps = z
+  .array(z.string().regex(/^[a-z0-9][a-z0-9-]{0,99}$/, { error: "the slug of an app, such as github-actions" }), {
+    error: "a list of the slugs of apps, such as [github-actions]",
+  })
+  .min(1, { error: "at least one app; leave `apps` out to trust the checks of all" })
+  .max(20, { error: "a list of at most 20" });
+
 /** A value on one line, safe to print, cut at 80 characters. */
 export function quoted(value: string): string {
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 79)}…` : value);

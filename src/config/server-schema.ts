@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { didYouMean } from "../delivery/nearest.ts";
 import {
+  apps,
   duration,
   formBy,
   globs,
@@ -105,7 +106,11 @@ const repo = z.union(
       match: repoMatch,
       branches: orNull(globs),
       tags: orNull(globs),
-      ci: orNull(strict({ required: globs.min(1, { error: "at least one check" }) })),
+      ci: orNull(
+        strict({ required: globs.min(1, { error: "at least one check" }).optional(), apps: orNull(apps) })
+          .refine((ci) => ci.required !== undefined || ci.apps !== null, { error: "required, apps, or both" })
+          .transform((ci) => ({ required: ci.required ?? [], apps: ci.apps })),
+      ),
       registries: orNull(z.array(text, { error: "a list of keys of registries" })),
       secrets: z
         .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "a name of letters, digits and _" }), secret)

@@ -17,11 +17,14 @@ export function judge(
   gate: Gate,
   options: JudgeOptions,
 ): CiState & { because: string; retryAt: number | null } {
-  const counted = newestOfEach(checks.filter((check) => !isOwn(check.name)));
+  const counted = newestOfEach(checks.filter((check) => !isOwn(check.name) && isTrusted(check, gate.apps)));
   const answer = (verdict: Verdict, because: string, retryAt: number | null = null) => ({
     verdict,
     checks: counted,
-    because,
+    because:
+      verdict === "red" || verdict === "green" || gate.apps === null
+        ? because
+        : `${because} (by ${gate.apps.join(", ")})`,
     retryAt,
   });
   if (gate.ci === "none") return answer("green", "no CI asked for");
@@ -41,6 +44,11 @@ export function timedOut(firstSeenAt: number, gate: Gate, now: number): boolean 
 function isOwn(name: string): boolean {
   const lower = name.toLowerCase();
   return lower === "deliverd" || lower.startsWith("deliverd/");
+}
+
+/** Anybody who may write a status can write any, in any name: it says nothing of who it comes from. */
+function isTrusted({ app }: Check, apps: string[] | null): boolean {
+  return apps === null || (app !== null && apps.includes(app));
 }
 
 function newestOfEach(checks: Check[]): Check[] {

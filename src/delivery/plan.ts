@@ -26,7 +26,7 @@ export interface PlanOrder {
 }
 
 /** What holds where neither a pipeline nor the server says otherwise. Times in ms. */
-export const DEFAULT_GATE: Gate = { ci: "required", required: [], settle: 5_000, timeout: 6 * 3_600_000 };
+export const DEFAULT_GATE: Gate = { ci: "required", required: [], apps: null, settle: 5_000, timeout: 6 * 3_600_000 };
 
 /** The tags of an image where a pipeline gives none. */
 export const DEFAULT_TAGS: readonly string[] = ["{version}", "{branch}", "sha-{shortSha}"];
@@ -97,7 +97,19 @@ function defaultRegistry(registries: PlanOrder["registries"]): string {
 /** The server's checks are added to the pipeline's, and a pipeline that asks for no CI gets them all the same. */
 function boundedGate(gate: Gate, bounds: RepoBounds): Gate {
   if (bounds.ci === null) return gate;
-  return { ...gate, ci: "required", required: [...new Set([...bounds.ci.required, ...gate.required])] };
+  const required = [...new Set([...bounds.ci.required, ...gate.required])];
+  return { ...gate, ci: "required", required, apps: boundedApps(gate.apps, bounds) };
+}
+
+function boundedApps(own: string[] | null, { ci, match }: RepoBounds): string[] | null {
+  const allowed = ci?.apps ?? null;
+  if (own === null || allowed === null) return own ?? allowed;
+  const both = own.filter((app) => allowed.includes(app));
+  if (both.length > 0) return both;
+  throw new Refused(
+    "check-apps-not-allowed",
+    `the pipeline trusts the checks of ${list(own)} alone, but the server trusts those of ${match} only by ${list(allowed)}.`,
+  );
 }
 
 function checked(artifact: ArtifactPlan, order: PlanOrder): ArtifactPlan {

@@ -1,3 +1,4 @@
+import { printable } from "./printable.ts";
 import type { DeliveryState } from "./types.ts";
 
 /** What a commit's page on the host says of one artifact, apart from its address. */
@@ -37,7 +38,7 @@ export function statusText(state: DeliveryState, because: string, bad: boolean):
 }
 
 export function oneLine(text: string): string {
-  const line = (text.split("\n", 1)[0] ?? "").trim();
+  const line = printable((text.split("\n", 1)[0] ?? "").trim());
   if (line.length <= DESCRIPTION_MAX) return line;
   // A host refuses half of a surrogate pair.
   const cut = line.slice(0, DESCRIPTION_MAX - 1).replace(/[\uD800-\uDBFF]$/, "");

@@ -55,6 +55,8 @@ export interface Gate {
   ci: "required" | "none";
   /** Names or globs that must have passed. Empty: what the host requires, else every reported check. */
   required: string[];
+  /** Slugs of the apps whose check runs and suites alone count, statuses (which bear no app) not at all. Null: everybody's count. */
+  apps: string[] | null;
   /** Without required checks, nothing new may have been reported for so long (ms). */
   settle: number;
   /** A commit whose CI does not come to an end for so long (ms) fails. */
@@ -193,7 +195,7 @@ export interface RepoBounds {
   branches: string[] | null;
   tags: string[] | null;
   /** Checks that must have passed whatever the pipeline says. */
-  ci: { required: string[] } | null;
+  ci: { required: string[] /** As in a gate. */; apps: string[] | null } | null;
   /** Keys under `registries`. */
   registries: string[] | null;
   /** What its builds may read, by name. */

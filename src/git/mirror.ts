@@ -6,7 +6,7 @@ import { makeBare, removeLeftovers } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
-import { checkPath, checkRef, checkSha, toPathspec } from "./names.ts";
+import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, listRefs, type Refs } from "./sync.ts";
 import { parseTree, type TreeEntry } from "./tree.ts";
@@ -99,7 +99,7 @@ export class Mirror {
     const text = await this.#text(["for-each-ref", contains, "--format=%(refname)", "refs/heads", "refs/tags"]).catch(
       (error: unknown) => this.#unlessGone(sha, error),
     );
-    return text === null ? [] : linesOf(text);
+    return text === null ? [] : linesOf(text).filter(isRef);
   }
 
   /** Whether the mirror holds the commit. One that a force-push removed is held for a while yet: `refsContaining` tells. */

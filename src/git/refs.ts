@@ -1,8 +1,9 @@
 import type { Sha } from "../delivery/types.ts";
 import { type GitCall, gitText } from "./git.ts";
 import { linesOf } from "./lines.ts";
+import { isRef } from "./names.ts";
 
-/** The branches and tags of a mirror, by full ref. */
+/** The branches and tags of a mirror, by full ref; those that are none for us (git takes control characters beyond ASCII) left out. */
 export interface LocalRefs {
   /** The commits they lead to. A tag that leads to none (a tree, a blob) is left out. */
   commits: Map<string, Sha>;
@@ -15,6 +16,7 @@ export async function readRefs(call: GitCall): Promise<LocalRefs> {
   const refs: LocalRefs = { commits: new Map(), objects: new Map() };
   for (const line of linesOf(await gitText(["for-each-ref", format, "refs/heads", "refs/tags"], call))) {
     const [ref = "", type, object = "", peeledType, peeled = ""] = line.split(" ");
+    if (!isRef(ref)) continue;
     refs.objects.set(ref, object);
     const commit =
       type === "commit"

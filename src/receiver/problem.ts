@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import { printable } from "../delivery/printable.ts";
 import type { Log } from "../log.ts";
 
 /** An answer that is not a success, to be thrown by a route. The detail is for the caller: it must hold no secret. */
@@ -21,7 +22,8 @@ export function sendProblem(
   headers: Record<string, string> = {},
 ): void {
   response.status(status).set(headers).set("content-type", "application/problem+json");
-  response.end(JSON.stringify({ type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail }));
+  const problem = { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail };
+  response.end(printable(JSON.stringify(problem)));
 }
 
 export const notFound: RequestHandler = (_request, response) => {

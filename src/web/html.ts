@@ -1,3 +1,5 @@
+import { printable } from "../delivery/printable.ts";
+
 /** Markup that is safe to send: only `html` makes it, and it escapes every value that is not markup itself. */
 export class Markup {
   readonly text: string;
@@ -16,5 +18,5 @@ function render(value: Value): string {
   if (value === null || value === undefined) return "";
   if (value instanceof Markup) return value.text;
   if (Array.isArray(value)) return value.map(render).join("");
-  return String(value).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  return printable(String(value)).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

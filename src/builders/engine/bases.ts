@@ -73,6 +73,9 @@ export class Bases {
       return await this.#docker.getImage(image).inspect();
     } catch (error) {
       if ((error as { statusCode?: number }).statusCode === 404) return null;
+      const answer = engineAnswer(error);
+      if (answer !== null && /invalid reference format/.test(answer))
+        throw explain(image, parseReference(image), new PullFailed(answer, false));
       throw readEngineError(error);
     }
   }

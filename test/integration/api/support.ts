@@ -94,7 +94,7 @@ function sendTo(
 }
 
 function planOf(artifact: string): Plan {
-  const gate = { ci: "required" as const, required: [], settle: 0, timeout: 0 };
+  const gate = { ci: "required" as const, required: [], apps: null, settle: 0, timeout: 0 };
   const image = {
     name: artifact,
     kind: "image" as const,

@@ -62,6 +62,13 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.match(error.message, /team\/nothing:1 cannot be had .*Check the name/s);
     });
 
+    it("is the author's where a base is no reference at all", async () => {
+      const error = await failureOf(build(`FROM ${registry.host}/127.0.0.1:9/base:1\n`));
+      assert.ok(error instanceof UserError, String(error));
+      assert.equal(error.code, "base-missing");
+      assert.match(error.message, /invalid reference format/);
+    });
+
     it("is tried again when the base's registry cannot be reached", async () => {
       const error = await failureOf(build(`FROM 127.0.0.1:${await freePort()}/base:1\n`));
       assert.ok(error instanceof TransientError, String(error));

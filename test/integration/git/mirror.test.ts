@@ -87,6 +87,15 @@ describe("A mirror that syncs", () => {
       assert.equal(world.server.fetches(), fetches);
     });
 
+    it("leaves out refs that git takes and no other place does, and is not made to fetch by them each time", async () => {
+      const sha = await repo.commit({ a: "1" });
+      await repo.git(["update-ref", "refs/heads/\u009b31m", sha]);
+      await repo.git(["push", "--quiet", repo.bare, "refs/heads/*:refs/heads/*"]);
+      assert.deepEqual([...(await sync()).shas.keys()], ["refs/heads/main"]);
+      assert.deepEqual(await mirror.refsContaining(sha), ["refs/heads/main"]);
+      assert.equal((await sync()).moved, false);
+    });
+
     it("serves all calls of one moment with one fetch", async () => {
       await repo.commit({ a: "1" });
       const fetches = world.server.fetches();

@@ -19,7 +19,7 @@ import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledger
 
 const plan = {
   on: { branches: ["main"], tags: [] },
-  gate: { ci: "required" as const, required: [], settle: 1, timeout: 2 },
+  gate: { ci: "required" as const, required: [], apps: null, settle: 1, timeout: 2 },
   supersede: false,
   artifacts: [],
   isDefault: true,

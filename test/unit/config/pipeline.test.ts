@@ -24,7 +24,7 @@ describe("a pipeline file", () => {
   it("needs a version and one artifact", () => {
     assert.deepEqual(parsePipeline(minimal()), {
       on: null,
-      gate: { ci: "required", required: [], settle: 5_000, timeout: 21_600_000 },
+      gate: { ci: "required", required: [], apps: null, settle: 5_000, timeout: 21_600_000 },
       supersede: false,
       artifacts: [
         {
@@ -79,9 +79,17 @@ describe("a pipeline file", () => {
     assert.deepEqual(parsePipeline(minimal('ci: { required: ["test*"], settle: 1m }')).gate, {
       ci: "required",
       required: ["test*"],
+      apps: null,
       settle: 60_000,
       timeout: 21_600_000,
     });
+  });
+
+  it("may trust the checks of certain apps alone", () => {
+    const { gate } = parsePipeline(minimal("ci: { required: [test], apps: [github-actions] }"));
+    assert.deepEqual(gate.apps, ["github-actions"]);
+    for (const apps of ["[]", "github-actions", "['*']", "[GitHub Actions]", "[null]"])
+      assert.throws(() => parsePipeline(minimal(`ci: { apps: ${apps} }`)), UserError, apps);
   });
 
   it("watches only what `on` says where it says anything", () => {
@@ -164,11 +172,15 @@ describe("a pipeline file", () => {
       minimal("on: { branches: [] }"),
       "3: on: found a map; expected at least one branch or tag; leave `on` out for the default branch and v* tags",
     ],
-    ["a mistyped ci", minimal("ci: nnoe"), '3: ci: found "nnoe"; expected none, or a map of required, settle, timeout'],
+    [
+      "a mistyped ci",
+      minimal("ci: nnoe"),
+      '3: ci: found "nnoe"; expected none, or a map of required, apps, settle, timeout',
+    ],
     [
       "a mistyped key under ci",
       minimal("ci:\n  setle: 5s"),
-      '4: ci.setle: "setle" is no key here (did you mean "settle"?); known are required, settle, timeout',
+      '4: ci.setle: "setle" is no key here (did you mean "settle"?); known are required, apps, settle, timeout',
     ],
     ["a list for a map", "- a", "1: found a list; expected a map of version, on, ci, supersede, artifacts"],
   ];

@@ -96,6 +96,16 @@ describe("a server's configuration file with something wrong in it", () => {
       `${HOSTS}\nrepos:\n  - match: acme/a\n    branchs: [main]`,
       '4: repos[0].branchs: "branchs" is no key here (did you mean "branches"?); known are match, branches, tags, ci, registries, secrets',
     ],
+    [
+      "an entry whose ci asks for nothing",
+      `${HOSTS}\nrepos:\n  - { match: acme/a, ci: {} }`,
+      "3: repos[0].ci: found a map; expected required, apps, or both",
+    ],
+    [
+      "an app that is no slug",
+      `${HOSTS}\nrepos:\n  - { match: acme/a, ci: { apps: ["GitHub Actions"] } }`,
+      '3: repos[0].ci.apps[0]: found "GitHub Actions"; expected the slug of an app, such as github-actions',
+    ],
     ["a key twice", minimal("port: 1", "port: 2"), "4: port: this key stands here twice"],
     [
       "nothing at all",

@@ -7,6 +7,7 @@ const NOW = 1_000_000;
 const gate = (given: Partial<Gate> = {}): Gate => ({
   ci: "required",
   required: [],
+  apps: null,
   settle: 5_000,
   timeout: 60_000,
   ...given,
@@ -129,6 +130,26 @@ describe("the gate", () => {
         retryAt: NOW + 3_000,
       });
       assert.equal(ask(checks, {}, null, NOW + 3_000).verdict, "green");
+    });
+  });
+
+  describe("that trusts certain apps", () => {
+    const apps = ["ci", "other"];
+
+    it("counts their check runs and suites, and neither those of others nor statuses", () => {
+      assert.equal(ask([check("test")], { apps }).verdict, "green");
+      assert.equal(ask([check("test", "passed", { app: "stranger" })], { apps }).verdict, "none");
+      assert.equal(ask([check("test", "passed", { source: "status", app: null })], { apps }).verdict, "none");
+      const suite = check("other", "pending", { source: "check-suite", app: "other" });
+      assert.equal(ask([check("test"), suite], { apps }).verdict, "pending");
+    });
+
+    it("says by whom it waits for a check, also for one that the host requires", () => {
+      const forged = [check("test", "passed", { app: "stranger" })];
+      const waiting = "waiting for check test (by ci, other)";
+      assert.equal(ask(forged, { apps, required: ["test"] }).because, waiting);
+      assert.equal(ask(forged, { apps }, ["test"]).because, waiting);
+      assert.equal(ask([check("test", "failed")], { apps }).because, "check test failed");
     });
   });
 

@@ -124,15 +124,37 @@ describe("a pipeline within the server's bounds", () => {
 
   it("has the server's required checks added to its own", () => {
     const gate = { ...DEFAULT_GATE, required: ["lint", "test"], settle: 1 };
-    const result = plan({ pipeline: pipeline({ gate }), bounds: bounds({ ci: { required: ["test", "e2e"] } }) }).gate;
+    const result = plan({
+      pipeline: pipeline({ gate }),
+      bounds: bounds({ ci: { required: ["test", "e2e"], apps: null } }),
+    }).gate;
     assert.deepEqual(result, { ...gate, required: ["test", "e2e", "lint"] });
   });
 
   it("cannot undo them with ci: none, which holds where the server asks for nothing", () => {
     const none = pipeline({ gate: { ...DEFAULT_GATE, ci: "none" } });
     assert.equal(plan({ pipeline: none }).gate.ci, "none");
-    const bounded = plan({ pipeline: none, bounds: bounds({ ci: { required: ["test"] } }) }).gate;
+    const bounded = plan({ pipeline: none, bounds: bounds({ ci: { required: ["test"], apps: null } }) }).gate;
     assert.deepEqual([bounded.ci, bounded.required], ["required", ["test"]]);
+    const trusting = plan({ pipeline: none, bounds: bounds({ ci: { required: [], apps: ["actions"] } }) }).gate;
+    assert.deepEqual([trusting.ci, trusting.apps], ["required", ["actions"]]);
+  });
+
+  it("cannot trust the checks of other apps than the server does, only of fewer", () => {
+    const trusts = (own: string[] | null, servers: string[] | null) =>
+      plan({
+        pipeline: pipeline({ gate: { ...DEFAULT_GATE, apps: own } }),
+        bounds: bounds({ ci: { required: ["test"], apps: servers } }),
+      }).gate.apps;
+    assert.deepEqual(trusts(null, null), null);
+    assert.deepEqual(trusts(["own"], null), ["own"]);
+    assert.deepEqual(trusts(null, ["actions"]), ["actions"]);
+    assert.deepEqual(trusts(["own", "actions"], ["actions", "other"]), ["actions"]);
+    assert.throws(() => trusts(["own"], ["actions"]), {
+      name: "Refused",
+      code: "check-apps-not-allowed",
+      message: /trusts the checks of own alone, but the server trusts those of acme\/\* only by actions/,
+    });
   });
 
   it("is refused a registry outside them, whose key it is told", () => {

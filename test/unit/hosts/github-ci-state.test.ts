@@ -10,6 +10,7 @@ import { type SampleRepo, sampleRepo } from "../../support/sample-repo.ts";
 const gate = (more: Partial<Gate> = {}): Gate => ({
   ci: "required",
   required: [],
+  apps: null,
   settle: 5_000,
   timeout: 60_000,
   ...more,

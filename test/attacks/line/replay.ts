@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { until } from "../../support/process.ts";
+import type { SampleRepo } from "../../support/sample-repo.ts";
+import { image, pipeline, type World } from "../../support/world.ts";
+import { lookedAt, said, send } from "./support.ts";
+
+/** An attacker who recorded a signed webhook can send it again for ever: GitHub's delivery id is not signed. */
+export function replays(world: () => World): void {
+  it("under a new delivery id: 202, and no second release, notice, status or name", async () => {
+    const repo = await world().repo("replayed", { ".deliverd.yml": pipeline([image("replayed")]) });
+    const older = await world().release(repo);
+    await repo.commit({ "greeting.txt": "Newer\n" });
+    const newer = await world().release(repo);
+    const digest = (await world().releases(repo, newer))[0]?.digest;
+    await until("main is the newer", async () => (await world().digest("acme/replayed", "main")) === digest);
+    await until("both are announced", () => [older, newer].every((sha) => world().notices(repo, sha).length === 1));
+    const before = [await traces(repo, older), await traces(repo, newer)];
+
+    const old = world().github.hooks.filter(({ payload }) => JSON.stringify(payload).includes("acme/replayed"));
+    assert.ok(old.length >= 6, `${old.length} webhooks were recorded`);
+    await lookedAt(world(), older, () =>
+      lookedAt(world(), newer, async () => {
+        for (const { status } of await Promise.all(old.map((hook) => send(world(), hook)))) assert.equal(status, 202);
+      }),
+    );
+    await repo.commit({ "greeting.txt": "Newest\n" });
+    await world().release(repo);
+    assert.deepEqual([await traces(repo, older), await traces(repo, newer)], before);
+    const newest = (await world().releases(repo, await repo.head()))[0]?.digest;
+    await until("main is the newest", async () => (await world().digest("acme/replayed", "main")) === newest);
+  });
+
+  /** All that an effect would show in. Moving names are the newest commit's affair. */
+  async function traces(repo: SampleRepo, sha: string) {
+    const tags = (await world().tags("acme/replayed")).filter((tag) => tag.includes(sha.slice(0, 7)));
+    const { id, state, because, artifacts, finishedAt } = await world().delivery(repo, sha);
+    return {
+      delivery: { id, state, because, artifacts, finishedAt },
+      releases: (await world().releases(repo, sha)).map(({ locations, ...rest }) => rest),
+      notices: world().notices(repo, sha),
+      statuses: said(world(), repo, sha),
+      digests: await Promise.all(tags.map((tag) => world().digest("acme/replayed", tag))),
+      tags,
+      log: await world().log(repo, sha),
+    };
+  }
+}

@@ -1,0 +1,44 @@
+import { randomUUID } from "node:crypto";
+import type { Why } from "../../../src/api/why.ts";
+import type { HookAnswer, HookDelivery, JsonObject } from "../../support/github.ts";
+import { until } from "../../support/process.ts";
+import type { SampleRepo } from "../../support/sample-repo.ts";
+import { WEBHOOK_SECRET, type World } from "../../support/world.ts";
+
+export function whyOf(world: World, { owner, name }: SampleRepo, sha: string): Promise<Why> {
+  return world.deliverd.api<Why>(`/api/v1/why?repo=${owner}/${name}&sha=${sha}`);
+}
+
+/** Waits until something was decided about the commit. */
+export function decided(world: World, repo: SampleRepo, sha: string): Promise<Why> {
+  return until("it was decided", async () => {
+    const why = await whyOf(world, repo, sha);
+    return why.events.some(({ kind }) => kind === "decision") && why;
+  });
+}
+
+/** A body, rightly signed, under a delivery id that nobody has seen. */
+export function send(world: World, { event, payload }: Pick<HookDelivery, "event" | "payload">): Promise<HookAnswer> {
+  const url = `${world.deliverd.url}/webhooks/github`;
+  return world.github.send(url, WEBHOOK_SECRET, event, payload as JsonObject, { deliveryId: randomUUID() });
+}
+
+/** Does it, and waits until the commit has been looked at since. */
+export async function lookedAt(world: World, sha: string, work: () => Promise<unknown>): Promise<void> {
+  const evaluations = () =>
+    world.deliverd
+      .output()
+      .split("\n")
+      .filter((line) => line.includes('"evaluated"') && line.includes(sha)).length;
+  const before = evaluations();
+  await work();
+  await until("the commit was looked at again", () => evaluations() > before);
+}
+
+/** What deliverd itself said on a commit, oldest first. */
+export function said(world: World, repo: SampleRepo, sha: string): string[] {
+  return world.github
+    .statusesOf(repo.repo, sha)
+    .filter((one) => one.targetUrl !== null)
+    .map((one) => `${one.context} ${one.state}: ${one.description}`);
+}

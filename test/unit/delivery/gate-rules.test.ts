@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { judge } from "../../../src/delivery/gate.ts";
+import { nameMatches } from "../../../src/delivery/glob.ts";
+import type { Check, Gate } from "../../../src/delivery/types.ts";
+
+const NOW = 1_000_000;
+const GATE: Gate = { ci: "required", required: [], apps: null, settle: 5_000, timeout: 60_000 };
+
+const check: fc.Arbitrary<Check> = fc.record({
+  name: fc.constantFrom("test", "lint", "lint / js", "build (a*b)", "deploy"),
+  source: fc.constantFrom("status", "check-run", "check-suite"),
+  state: fc.constantFrom("passed", "failed", "pending"),
+  app: fc.constantFrom(null, "actions", "other", "stranger"),
+  detail: fc.constant(""),
+  at: fc.integer({ min: NOW - 20_000, max: NOW }),
+});
+const checks = fc.array(check, { maxLength: 8 });
+const required = fc.subarray(["test", "lint*", "build (a*b)"]);
+const gate = fc.record({
+  ci: fc.constant<"required">("required"),
+  required,
+  apps: fc.option(fc.subarray(["actions", "other"], { minLength: 1 })),
+  settle: fc.constantFrom(0, 5_000),
+  timeout: fc.constant(60_000),
+});
+const hostRequired = fc.option(fc.subarray(["test", "deploy"]));
+const verdict = (list: Check[], rule: Gate, host: string[] | null = null) =>
+  judge(list, rule, { hostRequired: host, now: NOW }).verdict;
+
+describe("whatever is reported, the gate", () => {
+  it("is green only where each required check is there, and all that it matches have passed", () => {
+    fc.assert(
+      fc.property(checks, gate, hostRequired, (list, rule, host) => {
+        const state = judge(list, rule, { hostRequired: host, now: NOW });
+        if (state.verdict !== "green") return;
+        const named = state.checks.filter(({ source }) => source !== "check-suite");
+        const wanted = rule.required.length > 0 ? rule.required : (host ?? []);
+        for (const one of wanted) {
+          const matched = named.filter(({ name }) =>
+            rule.required.length > 0 ? nameMatches(one, name) : one === name,
+          );
+          assert.ok(matched.length > 0 && matched.every((each) => each.state === "passed"), one);
+        }
+        if (wanted.length === 0)
+          assert.ok(state.checks.length > 0 && state.checks.every((each) => each.state === "passed"));
+      }),
+    );
+  });
+
+  it("is never made greener by a check that turns worse", () => {
+    fc.assert(
+      fc.property(checks, gate, hostRequired, fc.nat(), (list, rule, host, at) => {
+        if (list.length === 0 || verdict(list, rule, host) === "green") return;
+        const worse = list.map((each, index) =>
+          index === at % list.length && each.state === "passed" ? { ...each, state: "failed" as const } : each,
+        );
+        assert.notEqual(verdict(worse, rule, host), "green");
+      }),
+    );
+  });
+
+  it("is moved by nothing that an app reports which it does not trust, nor by a status where it trusts apps", () => {
+    fc.assert(
+      fc.property(checks, checks, gate, hostRequired, (list, others, rule, host) => {
+        const { apps } = rule;
+        if (apps === null) return;
+        const strange = others.map((each) => ({ ...each, app: each.source === "status" ? null : "stranger" }));
+        assert.deepEqual(
+          judge([...list, ...strange], rule, { hostRequired: host, now: NOW }),
+          judge(list, rule, { hostRequired: host, now: NOW }),
+        );
+      }),
+    );
+  });
+
+  it("is moved by nothing that deliverd itself reports", () => {
+    fc.assert(
+      fc.property(
+        checks,
+        check,
+        fc.constantFrom("deliverd", "Deliverd/api", "DELIVERD/x"),
+        gate,
+        (list, one, name, rule) => {
+          const ask = (all: Check[]) => judge(all, rule, { hostRequired: null, now: NOW });
+          assert.deepEqual(ask([...list, { ...one, name }]), ask(list));
+        },
+      ),
+    );
+  });
+
+  it("counts the newest report of a check alone, in whatever order they are listed", () => {
+    fc.assert(
+      fc.property(checks, check, gate, (list, one, rule) => {
+        const rest = list.filter(
+          (each) => !(each.name === one.name && each.app === one.app && each.source === one.source),
+        );
+        const [older, newer] = [
+          { ...one, state: "failed" as const, at: NOW - 30_000 },
+          { ...one, state: "passed" as const },
+        ];
+        for (const rerun of [
+          [older, newer],
+          [newer, older],
+        ])
+          assert.equal(verdict([...rest, ...rerun], rule), verdict([...rest, newer], rule));
+      }),
+    );
+  });
+
+  it("without required checks turns green by time alone once nothing new has come for as long as it settles", () => {
+    fc.assert(
+      fc.property(checks, (list) => {
+        const state = judge(list, GATE, { hostRequired: null, now: NOW });
+        if (state.retryAt === null) return;
+        assert.equal(state.verdict, "pending");
+        assert.equal(judge(list, GATE, { hostRequired: null, now: state.retryAt }).verdict, "green");
+        assert.equal(judge(list, GATE, { hostRequired: null, now: state.retryAt - 1 }).verdict, "pending");
+      }),
+    );
+  });
+
+  it("that asks for none is green", () => {
+    fc.assert(
+      fc.property(checks, hostRequired, (list, host) => verdict(list, { ...GATE, ci: "none" }, host) === "green"),
+    );
+  });
+});
