@@ -33,6 +33,11 @@ export async function removeLeftovers(path: string): Promise<void> {
     const sibling = join(dirname(path), name);
     if (sibling.startsWith(draft)) await rm(sibling, { recursive: true, force: true });
   }
+  await removeLocks(path);
+}
+
+/** The same for a repository that may be made anew meanwhile, because somebody deleted it: its draft is left alone. */
+export async function removeLocks(path: string): Promise<void> {
   const locks = [
     ...(await filesIn(path, ["refs", "objects/info", "info"])),
     ...(await namesIn(path)).map((name) => join(path, name)),

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
-import { makeBare, removeLeftovers } from "./bare.ts";
+import { makeBare, removeLeftovers, removeLocks } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
@@ -270,7 +270,7 @@ export class Mirror {
     try {
       await git(["maintenance", "run", "--auto", "--quiet"], call);
     } catch {
-      await removeLeftovers(this.path).catch(() => {});
+      await removeLocks(this.path).catch(() => {});
     }
   }
 }

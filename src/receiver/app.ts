@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Express, type RequestHandler } from "express";
 import type { Log } from "../log.ts";
+import { boundConnections } from "./connections.ts";
 import { notFound, problemHandler } from "./problem.ts";
 
 export interface AppRoutes {
@@ -31,10 +32,13 @@ export interface Listening {
   close(grace?: number): Promise<void>;
 }
 
+/** Each may hold a small body of somebody who has shown nothing yet. */
+const MAX_CONNECTIONS = 500;
+
 /** Serves the app; bounded, so that many connections cannot eat the memory. @throws what listen failed with (EADDRINUSE). */
 export async function listen(app: Express, { port, address }: { port: number; address?: string }): Promise<Listening> {
   const server = createServer({ headersTimeout: 15_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 }, app);
-  server.maxConnections = 1_000;
+  boundConnections(server, MAX_CONNECTIONS);
   server.listen(port, address);
   await once(server, "listening");
   return {
