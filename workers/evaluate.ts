@@ -1,5 +1,5 @@
 import { shortRef } from "../src/delivery/metadata.ts";
-import type { DeliveryState, Repo, Sha } from "../src/delivery/types.ts";
+import type { DeliveryState, Plan, Repo, Sha } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { recordDecision } from "../src/ledger/decisions.ts";
@@ -15,6 +15,7 @@ import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 import { supersedeOlder } from "./supersede.ts";
 import { syncMirror } from "./sync.ts";
+import { noteTurnedRed } from "./turned-red.ts";
 
 /**
  * The level-triggered decision: whatever the hint said, the commit is looked at as it stands now, and what follows is
@@ -71,7 +72,7 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
   }
   const commit = found.unknown ? null : await mirror.commit(sha);
   const target = targetState(found);
-  const names = found.plan?.artifacts.map((artifact) => artifact.name) ?? [];
+  const names = namesOf(found.plan);
   if (existing?.state === "delivered") return lookAgain(station, repo, mirror, existing, found);
   const next = await station.ledger.transaction(async (tx) => {
     await recordDecision(tx, repo.id, sha, found.verdict);
@@ -90,7 +91,9 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
     const change = { from, to: target.state, because: target.because, takeBack, ...facts };
     if (!(await setState(tx, delivery.id, change))) return NOTHING;
     const subject = { repoId: repo.id, sha, deliveryId: delivery.id };
-    if (names.length > 0 || found.badPlan !== null) {
+    if (target.state === "ignored")
+      await queueReports(tx, station, subject, namesOf(delivery.plan), "ignored", target.because);
+    else if (names.length > 0 || found.badPlan !== null) {
       await queueReports(tx, station, subject, names, target.state, target.because, found.verdict.bad !== undefined);
     }
     const mayGoAhead = station.config.prepare === "eager" && target.state === "waiting" && !takeBack;
@@ -112,14 +115,9 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
 /** A commit that is delivered may have gained a version or a branch since, or its CI may have turned red. Nothing is taken back. */
 async function lookAgain(station: Station, repo: Repo, mirror: Mirror, delivery: Delivery, found: Look): Promise<Next> {
   const { ledger } = station;
-  if (found.verdict.bad === "red") {
-    const because = `CI turned red after the release: ${found.verdict.because}; what is published stays`;
-    const isNews = await recordDecision(ledger, repo.id, delivery.sha, { action: "ignore", because });
-    if (isNews) station.log.warn(because, { delivery: delivery.id });
-    await setState(ledger, delivery.id, { from: ["delivered"], to: "delivered", because });
-  }
+  if (found.verdict.bad === "red") await noteTurnedRed(station, delivery, found.verdict.because);
   if (found.plan === null || found.refs.length === 0) return NOTHING;
-  const names = found.plan.artifacts.map((artifact) => artifact.name);
+  const names = namesOf(found.plan);
   await ledger.transaction(async (tx) => {
     for (const artifact of names)
       await oweNames(tx, { repoId: repo.id, sha: delivery.sha, deliveryId: delivery.id, artifact });
@@ -129,6 +127,10 @@ async function lookAgain(station: Station, repo: Repo, mirror: Mirror, delivery:
   const because = "the commit has a new name: publishing it";
   const moved = await setState(ledger, delivery.id, { from: ["delivered"], to: "queued", because });
   return { ...NOTHING, deliver: moved ? delivery.id : null, names };
+}
+
+function namesOf(plan: Plan | null): string[] {
+  return plan?.artifacts.map((artifact) => artifact.name) ?? [];
 }
 
 /** What has been begun, or ended by a person or by the user's own mistake, is not for a hint to change. */

@@ -1,16 +1,12 @@
-import { createHash } from "node:crypto";
 import { publishedEvent } from "../src/delivery/announcement.ts";
 import { versionTag } from "../src/delivery/version.ts";
 import { setArtifactState } from "../src/ledger/artifacts.ts";
 import { describeRelease } from "../src/ledger/catalog.ts";
-import type { Tx } from "../src/ledger/ledger.ts";
 import { locationsOfRelease } from "../src/ledger/names.ts";
-import { queueNotice } from "../src/ledger/outbox.ts";
-import { type Release, recordRelease } from "../src/ledger/releases.ts";
-import type { Notice } from "../src/notices/notice.ts";
-import type { OwedNotice } from "./announce.ts";
+import { recordRelease } from "../src/ledger/releases.ts";
+import { queueNotices } from "./notify.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
-import { queueReports, type Subject } from "./reports.ts";
+import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 
 /** Release, status and notice in one transaction: whatever happens next, all three or none are owed. */
@@ -39,19 +35,9 @@ export async function record(station: Station, work: Work, each: Prepared): Prom
     const subject = { repoId: repo.id, sha: commit.sha, deliveryId: delivery.id };
     const where = [...new Set(locations.map((one) => one.registry))].join(", ");
     await queueReports(tx, station, subject, [artifact.name], "delivered", `${because} released to ${where}`);
-    await queueNotices(tx, station, subject, release);
+    const event = publishedEvent(await describeRelease(tx, release), station.config.publicUrl);
+    await queueNotices(tx, station, subject, event);
   });
-}
-
-/** One row a target, so that one that is down holds up no other; the event's own id is a function of the release. */
-async function queueNotices(tx: Tx, station: Station, subject: Subject, release: Release): Promise<void> {
-  const event = publishedEvent(await describeRelease(tx, release), station.config.publicUrl);
-  const notice: Notice = { id: String(event.id), event };
-  for (const { target } of station.notifiers) {
-    const id = createHash("sha256").update(`${notice.id} ${target}`).digest("hex").slice(0, 32);
-    const payload: OwedNotice = { target, notice };
-    await queueNotice(tx, { ...subject, id, payload });
-  }
 }
 
 /** An artifact that this commit does not concern: said on the commit, and nothing more. */

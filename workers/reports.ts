@@ -10,7 +10,10 @@ export interface Subject {
   deliveryId: string;
 }
 
-/** Says on the commit how it stands with these artifacts; with none known, under `deliverd` alone. Sent later, from the outbox. */
+/**
+ * Says on the commit how it stands with these artifacts; with none known, under `deliverd` alone. Sent later, from the
+ * outbox. A commit that is ignored is told so only where it was told something else before.
+ */
 export async function queueReports(
   tx: Tx,
   { config, mask }: Pick<Station, "config" | "mask">,
@@ -21,10 +24,10 @@ export async function queueReports(
   bad = false,
 ): Promise<void> {
   const text = statusText(state, mask(because), bad);
-  if (text === null) return;
   const targetUrl = deliveryPage(config.publicUrl, subject.deliveryId);
   for (const artifact of artifacts.length === 0 ? [null] : artifacts) {
-    await queueStatus(tx, { ...subject, payload: { context: contextOf(artifact), ...text, targetUrl } });
+    const say = state === "ignored" ? replaceStatus : queueStatus;
+    await say(tx, { ...subject, payload: { context: contextOf(artifact), ...text, targetUrl } });
   }
 }
 

@@ -1,3 +1,4 @@
+import { PUBLISHED } from "../delivery/announcement.ts";
 import type { DeliveryState, RepoId, Sha } from "../delivery/types.ts";
 import { iso, repoName } from "../ledger/catalog.ts";
 import { decisionsOf } from "../ledger/decisions.ts";
@@ -74,7 +75,17 @@ function sent(row: Awaited<ReturnType<typeof outboxOf>>[number]): Event[] {
   const at = row.sentAt ?? row.updatedAt;
   const state = row.state === "sent" ? "sent" : row.state === "dropped" ? "refused" : "not sent yet";
   const reason = row.error === null ? "" : ` (${row.error})`;
-  const what = row.payload as { context?: string; state?: string; description?: string };
-  const text = row.kind === "status" ? `${what.context} ${what.state}: ${what.description}` : "ready to deploy";
+  const text = row.kind === "status" ? statusOf(row.payload) : noticeOf(row.payload);
   return [{ at, kind: row.kind, text: `${text} · ${state}${reason}` }];
+}
+
+function statusOf(payload: unknown): string {
+  const { context, state, description } = payload as { context?: string; state?: string; description?: string };
+  return `${context} ${state}: ${description}`;
+}
+
+function noticeOf(payload: unknown): string {
+  const { notice } = payload as { notice?: { event?: { type?: string } } };
+  const type = notice?.event?.type ?? PUBLISHED;
+  return type === PUBLISHED ? "ready to deploy" : "CI turned red after the release";
 }

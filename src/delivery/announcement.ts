@@ -1,39 +1,63 @@
 import { PackageURL } from "packageurl-js";
 import type { Location, Release } from "./types.ts";
 
-const TYPE = "dev.cdevents.artifact.published.0.3.0";
+/** What a notice says, as its CloudEvent's type. */
+export const PUBLISHED = "dev.cdevents.artifact.published.0.3.0";
+const CI_ENDED = "dev.cdevents.pipelinerun.finished.0.3.0";
 
 /**
  * "This release is ready to deploy", as a structured CloudEvent 1.0 around a CDEvent (CDEvents 0.5.1, its binding to
  * CloudEvents). A function of the release: sent again, it is the same to the byte. `source` is this server's public URL.
  */
 export function publishedEvent(release: Release, source: string): Record<string, unknown> {
-  const id = `release-${release.id}`;
-  const subject = purlOf(release);
+  const facts = { id: `release-${release.id}`, type: PUBLISHED, time: release.releasedAt, subject: purlOf(release) };
+  return cloudEvent({ ...facts, source, content: {}, customData: factsOf(release) });
+}
+
+/**
+ * "The CI of a commit that is released already ended in failure": nothing is taken back, and whoever deployed it may want
+ * to know. One a release, however often its CI turns. `time` (ISO 8601): when that was seen.
+ */
+export function turnedRedEvent(
+  release: Release,
+  source: string,
+  { errors, time }: { errors: string; time: string },
+): Record<string, unknown> {
+  const facts = { id: `ci-red-${release.id}`, type: CI_ENDED, time, subject: `${release.repo}@${release.sha}` };
+  return cloudEvent({ ...facts, source, content: { outcome: "failure", errors }, customData: factsOf(release) });
+}
+
+interface Told {
+  id: string;
+  type: string;
+  source: string;
+  time: string;
+  subject: string;
+  content: Record<string, string>;
+  customData: Record<string, unknown>;
+}
+
+function cloudEvent({ id, type, source, time, subject, content, customData }: Told): Record<string, unknown> {
   return {
     specversion: "1.0",
     id,
     source,
-    type: TYPE,
+    type,
     subject,
-    time: release.releasedAt,
+    time,
     datacontenttype: "application/json",
     data: {
-      context: { specversion: "0.5.1", id, source, type: TYPE, timestamp: release.releasedAt },
-      subject: { id: subject, source, content: {} },
-      customData: {
-        repo: release.repo,
-        sha: release.sha,
-        ref: release.ref,
-        artifact: release.artifact,
-        digest: release.digest,
-        versions: release.versions,
-        deliveryId: release.deliveryId,
-        locations: release.locations,
-      },
+      context: { specversion: "0.5.1", id, source, type, timestamp: time },
+      subject: { id: subject, source, content },
+      customData,
       customDataContentType: "application/json",
     },
   };
+}
+
+function factsOf(release: Release): Record<string, unknown> {
+  const { repo, sha, ref, artifact, digest, versions, deliveryId, locations } = release;
+  return { repo, sha, ref, artifact, digest, versions, deliveryId, locations };
 }
 
 /** The package URL of an image (purl type `oci`): its last name part by digest, and the repository it can be had from. */

@@ -15,8 +15,8 @@ export function contextOf(artifact: string | null): string {
   return artifact === null ? "deliverd" : `deliverd/${artifact}`;
 }
 
-/** One line for the commit: what the delivery is doing, or why it ended. Null: nothing is said. */
-export function statusText(state: DeliveryState, because: string, bad: boolean): StatusText | null {
+/** One line for the commit: what the delivery is doing, or why it ended. */
+export function statusText(state: DeliveryState, because: string, bad: boolean): StatusText {
   const description = oneLine(because);
   switch (state) {
     case "waiting":
@@ -33,7 +33,7 @@ export function statusText(state: DeliveryState, because: string, bad: boolean):
     case "superseded":
       return { state: "error", description };
     case "ignored":
-      return null;
+      return { state: "error", description: oneLine(`not delivered: ${because}`) };
   }
 }
 

@@ -21,7 +21,7 @@ export async function queueStatus<Payload extends { context: string }>(
   const { repoId, sha, deliveryId, payload } = status;
   const id = statusId(repoId, sha, payload.context);
   const fresh = newRow(tx, {
-    id: `status-${id}`,
+    id,
     kind: "status",
     repoId,
     sha,
@@ -60,10 +60,8 @@ export async function replaceStatus<Payload extends { context: string }>(
 }
 
 function statusId(repoId: RepoId, sha: Sha, context: string): string {
-  return createHash("sha256")
-    .update(JSON.stringify(["status", repoId, sha, context.toLowerCase()]))
-    .digest("hex")
-    .slice(0, 24);
+  const key = JSON.stringify(["status", repoId, sha, context.toLowerCase()]);
+  return `status-${createHash("sha256").update(key).digest("hex").slice(0, 24)}`;
 }
 
 /** Owes an artifact a look at its moving names: what a queue may lose stands here until it was done. */

@@ -3,8 +3,9 @@ import type { Failpoint } from "../../src/failpoints.ts";
 import { until } from "../support/process.ts";
 import type { SampleRepo } from "../support/sample-repo.ts";
 import { startWorld, type World } from "../support/world.ts";
+import { hold } from "./hold.ts";
 import type { Pushed } from "./oracle.ts";
-import { begin, builds, isBuilding, quickFiles, settled, slowFiles } from "./support.ts";
+import { begin, builds, quickFiles, settled } from "./support.ts";
 
 /** From the kill to the release, on a machine that is busy with other tests too. */
 const RESUME = 30_000;
@@ -75,14 +76,15 @@ describe("Killed", function () {
   });
 
   it("the worker in the middle of a build, five times on one commit: it resumes within 30 s each time, one release", async () => {
-    const slow = await world.repo("slow", slowFiles("slow", 3.5));
-    const one = await begin(world, slow);
+    const slow = hold("slow");
+    const one = await begin(world, await world.repo("slow", slow.files));
     for (let time = 0; time < 5; time++) {
-      await until("it builds", () => isBuilding(3.5), RESUME);
+      await slow.held(RESUME);
       await world.deliverd.kill();
-      await until("the engine has let go of the build", async () => !(await isBuilding(3.5)));
+      await slow.gone();
       await world.deliverd.restart();
     }
+    await slow.release(RESUME);
     await settled(world, [one], { within: RESUME });
   });
 

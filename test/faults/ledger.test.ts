@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { type Postgres, startPostgres } from "../support/postgres.ts";
 import { until } from "../support/process.ts";
 import { startWorld, WEBHOOK_SECRET, type World } from "../support/world.ts";
-import { begin, builds, isBuilding, quickFiles, settled, slowFiles } from "./support.ts";
+import { hold } from "./hold.ts";
+import { begin, builds, quickFiles, settled } from "./support.ts";
 
 const run = promisify(execFile);
 
@@ -46,11 +47,12 @@ describe("A ledger that cannot commit:", function () {
     });
 
     it("in the middle of a build: it resumes by itself, and releases once", async () => {
-      const repo = await world.repo("during", slowFiles("during", 3.75));
-      const one = await begin(world, repo);
-      await until("it builds", () => isBuilding(3.75), 30_000);
+      const build = hold("during");
+      const one = await begin(world, await world.repo("during", build.files));
+      await build.held();
       await postgres.pause();
-      await until("the build is over", async () => !(await isBuilding(3.75)));
+      await build.release();
+      await build.gone();
       await postgres.resume();
       await settled(world, [one]);
     });

@@ -96,7 +96,9 @@ function judgeCommit({ repo, sha, ci }: Pushed, shelves: Shelf[], { github, sink
   else into.lost.push(`${what}: ${misses.join(", ")}`);
 }
 
+/** That a release is ready to deploy, and of this commit. */
 function isAbout(event: Record<string, unknown>, repo: Repo, sha: string): boolean {
+  if (event.type !== "dev.cdevents.artifact.published.0.3.0") return false;
   const { customData } = event.data as { customData: { repo: string; sha: string } };
   return customData.sha === sha && customData.repo === `github/${repo.owner}/${repo.name}`;
 }

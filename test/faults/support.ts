@@ -1,9 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { pidsOf } from "../support/processes.ts";
 import type { TestRegistry } from "../support/registry.ts";
 import type { Files, SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, slowDockerfile, type World } from "../support/world.ts";
+import { image, pipeline, type World } from "../support/world.ts";
 import { isContent, judge, type Pushed } from "./oracle.ts";
 
 /** An image that is built in no time, since nothing runs in it. */
@@ -14,13 +12,6 @@ export function quickFiles(name: string, to: string[] = ["local"]): Files {
     Dockerfile: "FROM scratch\nCOPY greeting.txt /\n",
     ".deliverd.yml": pipeline([image(name, { publish })]),
   };
-}
-
-/** An image that is built for so many seconds. */
-export function slowFiles(name: string, seconds: number): Files {
-  // Tests share an engine: what another has built already would be done in no time.
-  const dockerfile = slowDockerfile(seconds).replace("RUN", "COPY nonce.txt /\nRUN");
-  return { Dockerfile: dockerfile, "nonce.txt": randomUUID(), ".deliverd.yml": pipeline([image(name)]) };
 }
 
 /** Pushes the commit checked out and lets its check pass (or not); webhooks that nobody takes are lost. */
@@ -47,11 +38,6 @@ export async function settled(
   if (isContent(judgement)) return;
   const { lost, duplicated, misplaced } = judgement;
   throw new Error([...lost, ...duplicated, ...misplaced, world.deliverd.output().slice(-8_000)].join("\n"));
-}
-
-/** Does the step run that `slowFiles` makes? */
-export async function isBuilding(seconds: number): Promise<boolean> {
-  return (await pidsOf("/bin/busybox", "sleep", String(seconds))).length > 0;
 }
 
 /** How often the delivery's log says that something was built and frozen. */

@@ -38,8 +38,8 @@ export interface World extends Surroundings {
   delivery(repo: SampleRepo, sha: string): Promise<DeliveryView>;
   releases(repo: SampleRepo, sha: string): Promise<Release[]>;
   log(repo: SampleRepo, sha: string): Promise<string>;
-  /** Those that came about this commit, in their order. */
-  notices(repo: SampleRepo, sha: string): ReceivedNotice[];
+  /** Those that came about this commit, in their order: of its releases, or of red CI after them. */
+  notices(repo: SampleRepo, sha: string, type?: "artifact.published" | "pipelinerun.finished"): ReceivedNotice[];
   /** Waits until the commit bears a status of this state under `deliverd/<artifact>`, and gives it. */
   status(
     repo: SampleRepo,
@@ -169,8 +169,9 @@ export async function startWorld(
         const { id } = await world.delivery(repo, sha);
         return (await deliverd.fetch(`/api/v1/deliveries/${id}/log`)).text();
       },
-      notices: (repo, sha) =>
+      notices: (repo, sha, type = "artifact.published") =>
         sink.notices.filter(({ event }) => {
+          if (!String(event.type).startsWith(`dev.cdevents.${type}.`)) return false;
           const { customData } = event.data as { customData: { repo: string; sha: string } };
           return customData.sha === sha && customData.repo === `github/${repo.owner}/${repo.name}`;
         }),

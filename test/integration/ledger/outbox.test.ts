@@ -9,6 +9,7 @@ import {
   outboxOf,
   queueNotice,
   queueStatus,
+  replaceStatus,
 } from "../../../src/ledger/outbox.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 
@@ -47,6 +48,16 @@ describe("The outbox", () => {
       await say(ledger, "success");
       const second = await owed(ledger);
       assert.deepEqual([second.id, second.revision, second.attempts], [first.id, 2, 0]);
+    });
+
+    it("says another word only where one was said before, where it is asked for that", async () => {
+      const ledger = await withRepo(await open());
+      const again = { repoId: REPO, sha: SHA, deliveryId: null, payload: { context: "deliverd/api", state: "error" } };
+      await ledger.transaction((tx) => replaceStatus(tx, again));
+      assert.equal(await countUnsent(ledger), 0);
+      await say(ledger, "pending");
+      await ledger.transaction((tx) => replaceStatus(tx, again));
+      assert.deepEqual((await owed(ledger)).payload, again.payload);
     });
 
     it("still owes what was queued while the word before it was on its way", async () => {

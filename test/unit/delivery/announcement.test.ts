@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import { publishedEvent } from "../../../src/delivery/announcement.ts";
+import { publishedEvent, turnedRedEvent } from "../../../src/delivery/announcement.ts";
 import type { Release } from "../../../src/delivery/types.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
@@ -30,7 +30,7 @@ const release = (given: Partial<Release> = {}): Release => ({
 });
 const source = "https://deliverd.example.com";
 
-// The rules of artifactpublished.json of CDEvents 0.5.1, of what this event uses: nothing may be added to context, subject or content.
+// The rules of artifactpublished.json and pipelinerunfinished.json of CDEvents 0.5.1, of what these events use: nothing may be added to context, subject or content.
 const filled = { type: "string", minLength: 1 };
 const uri = { ...filled, format: "uri-reference" };
 const object = (properties: Record<string, unknown>, required: string[]) => ({
@@ -39,49 +39,70 @@ const object = (properties: Record<string, unknown>, required: string[]) => ({
   required,
   additionalProperties: false,
 });
-const type = { type: "string", enum: ["dev.cdevents.artifact.published.0.3.0"] };
 const time = { type: "string", format: "date-time" };
-const cdevent = object(
-  {
-    context: object({ specversion: filled, id: filled, source: uri, type, timestamp: time }, [
-      "specversion",
-      "id",
-      "source",
-      "type",
-      "timestamp",
-    ]),
-    subject: object({ id: filled, source: uri, content: object({ user: filled }, []) }, ["id", "content"]),
-    customData: { type: "object" },
-    customDataContentType: { type: "string" },
-  },
-  ["context", "subject"],
-);
+const cdevent = (type: object, content: Record<string, unknown>) =>
+  object(
+    {
+      context: object({ specversion: filled, id: filled, source: uri, type, timestamp: time }, [
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "timestamp",
+      ]),
+      subject: object({ id: filled, source: uri, content: object(content, []) }, ["id", "content"]),
+      customData: { type: "object" },
+      customDataContentType: { type: "string" },
+    },
+    ["context", "subject"],
+  );
 // CloudEvents 1.0, structured mode: attribute names are lower-case letters and digits.
-const cloudevent = object(
-  {
-    specversion: { const: "1.0" },
-    id: filled,
-    source: uri,
-    type,
-    subject: filled,
-    time,
-    datacontenttype: { const: "application/json" },
-    data: cdevent,
-  },
-  ["specversion", "id", "source", "type", "subject", "time", "data"],
-);
+const cloudevent = (name: string, content: Record<string, unknown>) => {
+  const type = { type: "string", enum: [name] };
+  return object(
+    {
+      specversion: { const: "1.0" },
+      id: filled,
+      source: uri,
+      type,
+      subject: filled,
+      time,
+      datacontenttype: { const: "application/json" },
+      data: cdevent(type, content),
+    },
+    ["specversion", "id", "source", "type", "subject", "time", "data"],
+  );
+};
+const published = cloudevent("dev.cdevents.artifact.published.0.3.0", { user: filled });
+const ciEnded = cloudevent("dev.cdevents.pipelinerun.finished.0.3.0", {
+  pipelineName: filled,
+  outcome: filled,
+  errors: filled,
+});
+const red = { errors: "check test failed", time: "2026-01-02T04:00:00Z" };
 
 describe("the announcement of a release", () => {
-  it("is a CDEvent in a CloudEvent, with the attributes that both share the same", () => {
-    const ajv = new Ajv2020();
-    formats.default(ajv);
-    const event = publishedEvent(release(), source);
-    assert.ok(ajv.validate(cloudevent, event), ajv.errorsText());
-    const data = event.data as { context: Record<string, unknown>; subject: Record<string, unknown> };
-    assert.deepEqual(
-      [event.id, event.source, event.type, event.time, event.subject],
-      [data.context.id, data.context.source, data.context.type, data.context.timestamp, data.subject.id],
-    );
+  for (const [what, schema, event] of [
+    ["", published, publishedEvent(release(), source)],
+    [" of red CI", ciEnded, turnedRedEvent(release(), source, red)],
+  ] as const) {
+    it(`is a CDEvent in a CloudEvent, with the attributes that both share the same${what}`, () => {
+      const ajv = new Ajv2020();
+      formats.default(ajv);
+      assert.ok(ajv.validate(schema, event), ajv.errorsText());
+      const data = event.data as { context: Record<string, unknown>; subject: Record<string, unknown> };
+      assert.deepEqual(
+        [event.id, event.source, event.type, event.time, event.subject],
+        [data.context.id, data.context.source, data.context.type, data.context.timestamp, data.subject.id],
+      );
+    });
+  }
+
+  it("has another id where it tells of red CI, one a release", () => {
+    const later = { ...red, time: "2026-01-03T04:00:00Z" };
+    const ids = [red, later].map((seen) => turnedRedEvent(release(), source, seen).id);
+    assert.deepEqual(ids, ["ci-red-42", "ci-red-42"]);
+    assert.equal(publishedEvent(release(), source).id, "release-42");
   });
 
   it("names the artifact by digest and where it can be had", () => {

@@ -9,7 +9,7 @@ describe("what a commit is told", () => {
     assert.equal(contextOf(null), "deliverd");
   });
 
-  const rows: [DeliveryState, boolean, string | null][] = [
+  const rows: [DeliveryState, boolean, string][] = [
     ["waiting", false, "pending"],
     ["waiting", true, "failure"],
     ["queued", false, "pending"],
@@ -19,13 +19,16 @@ describe("what a commit is told", () => {
     ["failed", false, "failure"],
     ["cancelled", false, "error"],
     ["superseded", false, "error"],
-    ["ignored", false, null],
   ];
   for (const [state, bad, shown] of rows) {
-    it(`${state}${bad ? " with bad CI" : ""} is ${shown ?? "nothing"}`, () => {
-      assert.deepEqual(statusText(state, "why", bad), shown === null ? null : { state: shown, description: "why" });
+    it(`${state}${bad ? " with bad CI" : ""} is ${shown}`, () => {
+      assert.deepEqual(statusText(state, "why", bad), { state: shown, description: "why" });
     });
   }
+
+  it("ignored is error: what was pending will not be delivered", () => {
+    assert.deepEqual(statusText("ignored", "why", false), { state: "error", description: "not delivered: why" });
+  });
 
   it("is the first line of the reason", () => {
     assert.equal(oneLine("  the build failed \nstep 3\n"), "the build failed");
