@@ -6,6 +6,7 @@ import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
 import { systemClock } from "../clock.ts";
+import { Refused, TransientError } from "../delivery/errors.ts";
 import type { Location } from "../delivery/types.ts";
 import { frozenOf } from "../ledger/frozen.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -37,12 +38,20 @@ export async function sendContent(
   response.attachment(name);
   // After it: by itself it goes by the name's ending, which a build chose.
   response.set("content-type", type);
-  const asked = request.headers.range;
-  if (asked === undefined) {
-    await pullFromAny(sources, release, response, gone.signal);
-    return;
-  }
-  await sendRange(sources, release, asked, response, gone.signal);
+  const from = typeof request.query.registry === "string" ? request.query.registry : null;
+  const content: Asked = { release, from, signal: gone.signal };
+  const { range, "if-range": ifRange } = request.headers;
+  // RFC 9110, 13.1.5: of another content than the one that the client has a part of, it wants the whole.
+  if (range === undefined || (ifRange !== undefined && ifRange !== response.get("etag"))) {
+    await pullFromAny(sources, content, response);
+  } else await sendRange(sources, content, range, response);
+}
+
+interface Asked {
+  release: Release;
+  /** The key of a registry; null: any. */
+  from: string | null;
+  signal: AbortSignal;
 }
 
 /** One file goes out as it is, all else as a tar. */
@@ -53,17 +62,12 @@ function attachmentOf(release: Release): { name: string; type: string } {
 }
 
 /** A range needs the length of the whole, which only the whole tells: it passes through a file. */
-async function sendRange(
-  sources: Sources,
-  release: Release,
-  asked: string,
-  response: Response,
-  signal: AbortSignal,
-): Promise<void> {
+async function sendRange(sources: Sources, content: Asked, asked: string, response: Response): Promise<void> {
+  const { signal } = content;
   const dir = await mkdtemp(join(tmpdir(), "deliverd-content-"));
   try {
     const file = join(dir, "content");
-    await pullFromAny(sources, release, createWriteStream(file, { mode: 0o600 }), signal);
+    await pullFromAny(sources, content, createWriteStream(file, { mode: 0o600 }));
     const { size } = await stat(file);
     const range = rangeOf(asked, size);
     if (range === null) {
@@ -81,12 +85,15 @@ async function sendRange(
 }
 
 /** The first location that has it; another is tried only while nothing has been sent. */
-async function pullFromAny(sources: Sources, release: Release, into: Writable, signal: AbortSignal): Promise<void> {
+async function pullFromAny(sources: Sources, { release, from, signal }: Asked, into: Writable): Promise<void> {
   const run = { log: { line: () => {}, write: () => {} }, signal, tmp: tmpdir(), clock: systemClock };
-  let failure: unknown = new Problem(404, "No registry holds the content of this release.");
+  let failure: unknown = new Problem(
+    404,
+    from === null ? "No registry holds the content of this release." : `${from} holds no content of this release.`,
+  );
   for (const stored of await locationsOfRelease(sources.ledger, release)) {
     const registry = sources.registries.get(stored.registry);
-    if (registry === undefined) continue;
+    if (registry === undefined || (from !== null && stored.registry !== from)) continue;
     const { digest, url, pull } = stored;
     const location: Location = {
       registry: stored.registry,
@@ -103,6 +110,8 @@ async function pullFromAny(sources: Sources, release: Release, into: Writable, s
       if (signal.aborted || into.destroyed) break;
     }
   }
+  // Another's failure, and told in words for people.
+  if (failure instanceof TransientError || failure instanceof Refused) throw new Problem(502, failure.message);
   throw failure;
 }
 

@@ -1,8 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import type { DeliveryView } from "../api/views.ts";
 import type { Why } from "../api/why.ts";
@@ -105,36 +101,13 @@ export function addClientCommands(program: Command): void {
   add("pull <release>", "fetch a release (<artifact>@<version|latest>) and verify it")
     .option("-o, --output <dir>", "where to put it", ".")
     .option("--repo <repo>", "which repo's, where several have one")
-    .action(async (release: string, own: Common & { output: string; repo?: string }) => {
+    .option("--from <registry>", "from which registry; left out: whichever has it")
+    .action(async (release: string, own: Common & { output: string; repo?: string; from?: string }) => {
       const [artifact, version] = splitAt(release, "<artifact>@<version|latest>");
-      const file = await pull(await connect(own), artifact, version, own);
-      print(own, file, `${file.file} (${file.digest})`);
+      const { pull } = await import("./pull.ts");
+      const pulled = await pull(await connect(own), { ...own, artifact, version });
+      print(own, pulled, `${pulled.files.join("\n")} (${pulled.digest})`);
     });
-}
-
-async function pull(options: ClientOptions, artifact: string, version: string, own: { output: string; repo?: string }) {
-  const query = own.repo === undefined ? "" : `?${new URLSearchParams({ repo: own.repo })}`;
-  const path = `/api/v1/releases/${encodeURIComponent(artifact)}/${encodeURIComponent(version)}`;
-  const release = await askJson<Release>(options, `${path}${query}`);
-  const response = await ask(
-    options,
-    `/api/v1/releases/${encodeURIComponent(artifact)}/${encodeURIComponent(release.version)}/content?${new URLSearchParams({ repo: release.repo })}`,
-  );
-  if (response.body === null) throw new Failure(EXIT.failed, "the server sent nothing");
-  await mkdir(own.output, { recursive: true });
-  const file = join(own.output, `${release.artifact}-${release.version}.tar`);
-  const partial = `${file}.partial`;
-  try {
-    await pipeline(Readable.fromWeb(response.body as never), createWriteStream(partial));
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw new Failure(
-      EXIT.failed,
-      `the content did not arrive whole: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-  return { file, digest: release.digest, version: release.version };
 }
 
 /** Server-sent events, line by line. */

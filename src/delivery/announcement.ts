@@ -1,5 +1,5 @@
-import { PackageURL } from "packageurl-js";
-import type { Location, Release } from "./types.ts";
+import { packageUrlOf } from "./package-url.ts";
+import type { Release } from "./types.ts";
 
 /** What a notice says, as its CloudEvent's type. */
 export const PUBLISHED = "dev.cdevents.artifact.published.0.3.0";
@@ -10,7 +10,7 @@ const CI_ENDED = "dev.cdevents.pipelinerun.finished.0.3.0";
  * CloudEvents). A function of the release: sent again, it is the same to the byte. `source` is this server's public URL.
  */
 export function publishedEvent(release: Release, source: string): Record<string, unknown> {
-  const facts = { id: `release-${release.id}`, type: PUBLISHED, time: release.releasedAt, subject: purlOf(release) };
+  const facts = { id: `release-${release.id}`, type: PUBLISHED, time: release.releasedAt, subject: packageUrlOf(release) };
   return cloudEvent({ ...facts, source, content: {}, customData: factsOf(release) });
 }
 
@@ -56,21 +56,6 @@ function cloudEvent({ id, type, source, time, subject, content, customData }: To
 }
 
 function factsOf(release: Release): Record<string, unknown> {
-  const { repo, sha, ref, artifact, digest, versions, deliveryId, locations } = release;
-  return { repo, sha, ref, artifact, digest, versions, deliveryId, locations };
-}
-
-/** The package URL of an image (purl type `oci`): its last name part by digest, and the repository it can be had from. */
-function purlOf(release: Release): string {
-  const [location] = release.locations;
-  const repository = location === undefined ? null : repositoryUrl(location);
-  const name = repository?.split("/").at(-1) ?? release.artifact;
-  const qualifiers = repository === null ? undefined : { repository_url: repository };
-  return new PackageURL("oci", undefined, name, release.digest, qualifiers, undefined).toString();
-}
-
-/** `registry.example.com/acme/api`: as the pull command has it, since a registry may be reached by another host than its API. */
-function repositoryUrl(location: Location): string {
-  const pulled = /(\S+)@sha256:/.exec(location.pull)?.[1]?.replace(/^[a-z-]+:\/\//, "");
-  return pulled ?? `${new URL(location.url).host}/${location.name.replace(/:[^:/]*$/, "")}`;
+  const { repo, sha, ref, artifact, kind, digest, versions, deliveryId, files, locations } = release;
+  return { repo, sha, ref, artifact, kind, digest, versions, deliveryId, files, locations };
 }

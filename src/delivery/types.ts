@@ -220,5 +220,9 @@ export interface Release {
   committedAt: string;
   releasedAt: string;
   deliveryId: string;
+  /** What it is made of; empty for an image, which is its manifest's affair. */
+  files: FrozenFile[];
+  /** What the files say of themselves; null where they are no package. */
+  package: PackageIdentity | null;
   locations: Location[];
 }

@@ -1,4 +1,5 @@
 import type { RepoId, Release as TheRelease } from "../delivery/types.ts";
+import { frozenOf } from "./frozen.ts";
 import type { Db } from "./ledger.ts";
 import { locationsOfRelease } from "./names.ts";
 import type { Release } from "./releases.ts";
@@ -6,7 +7,7 @@ import { getRepo } from "./repos.ts";
 
 /** A release as everyone outside is told of it: by the API, in a notice, on a page. */
 export async function describeRelease(ledger: Db, release: Release): Promise<TheRelease> {
-  const { id, artifact, kind, version, versions, sha, ref, digest, deliveryId } = release;
+  const { id, artifact, kind, version, versions, sha, digest, deliveryId } = release;
   const locations = (await locationsOfRelease(ledger, release)).map(
     ({ registry, repository, tag, digest, url, pull }) => {
       return { registry, name: `${repository}:${tag}`, digest, url, pull };
@@ -14,7 +15,10 @@ export async function describeRelease(ledger: Db, release: Release): Promise<The
   );
   const repo = await repoName(ledger, release.repoId);
   const times = { committedAt: iso(release.committedAt), releasedAt: iso(release.releasedAt) };
-  return { id, artifact, kind, version, versions, repo, sha, ref: ref ?? "", digest, ...times, deliveryId, locations };
+  const { files = [], package: identity = null } = frozenOf(release);
+  const ref = release.ref ?? "";
+  const what = { id, artifact, kind, version, versions, repo, sha, ref, digest };
+  return { ...what, ...times, deliveryId, files, package: identity, locations };
 }
 
 /** `<hosts key>/<owner>/<name>`, by its name of now. */

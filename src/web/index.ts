@@ -2,7 +2,6 @@ import express, { type RequestHandler, Router } from "express";
 import type { Auth } from "../api/auth.ts";
 import { plainUrl } from "../api/plain.ts";
 import { type DeliveryView, deliveryView } from "../api/views.ts";
-import type { Release } from "../delivery/types.ts";
 import { describeRelease } from "../ledger/catalog.ts";
 import { getDelivery, listDeliveries } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -10,6 +9,7 @@ import { readLog } from "../ledger/logs.ts";
 import { listReleases } from "../ledger/releases.ts";
 import { html, type Markup } from "./html.ts";
 import { sendPage } from "./page.ts";
+import { releaseSection, releaseTable } from "./releases.ts";
 
 const RECENT = 50;
 /** More than this belongs in a file: the page links to it. */
@@ -48,7 +48,7 @@ export function webRoute({ ledger, auth }: { ledger: Ledger; auth: Auth }): Requ
     const { items } = await listReleases(ledger, { repoId: delivery.repoId, sha: delivery.sha, limit: RECENT });
     const releases = await Promise.all(items.map((each) => describeRelease(ledger, each)));
     const isLive = view.finishedAt === null;
-    const body = html`${heading(view)}${facts(view, delivery)}${artifacts(view)}<h2>Releases</h2>${releaseTable(releases)}
+    const body = html`${heading(view)}${facts(view, delivery)}${artifacts(view)}<h2>Releases</h2>${releases.length === 0 ? html`<p>None yet.</p>` : releases.map(releaseSection)}
 <h2>Log</h2><pre id="log" data-events="/api/v1/deliveries/${view.id}/log">${await logText(ledger, view.id)}</pre>
 <p><a href="/api/v1/deliveries/${view.id}/log">The log as text</a></p>`;
     sendPage(response, `${view.repo} ${view.sha.slice(0, 7)}`, body, isLive ? { script: FOLLOW } : {});
@@ -102,15 +102,6 @@ function deliveryTable(views: DeliveryView[]): Markup {
   if (views.length === 0) return html`<p>None yet. Point a webhook of your repo at this server, and push.</p>`;
   return html`<table><tr><th>Repo</th><th>Commit</th><th>State</th><th>Because</th><th>Seen</th></tr>
 ${views.map((view) => html`<tr><td>${view.repo}</td><td><a href="/deliveries/${view.id}"><code>${view.sha.slice(0, 7)}</code></a></td><td>${state(view.state)}</td><td>${view.because.split("\n", 1)[0] ?? ""}</td><td>${view.createdAt}</td></tr>`)}</table>`;
-}
-
-function releaseTable(releases: Release[]): Markup {
-  if (releases.length === 0) return html`<p>None yet.</p>`;
-  return html`<table><tr><th>Artifact</th><th>Versions</th><th>Repo</th><th>Digest</th><th>Where</th></tr>
-${releases.map(
-  (release) =>
-    html`<tr><td>${release.artifact}</td><td>${release.versions.join(", ")}</td><td><a href="/deliveries/${release.deliveryId}">${release.repo}</a></td><td><code>${release.digest}</code></td><td>${release.locations.map((each) => html`${each.registry} ${each.name}<br>`)}</td></tr>`,
-)}</table>`;
 }
 
 function state(name: string): Markup {

@@ -3,6 +3,7 @@ import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { appendLog } from "../../../src/ledger/logs.ts";
 import { html } from "../../../src/web/html.ts";
 import { eachLedger, SHA, withRepo } from "../../support/ledgers.ts";
+import { frozenFiles, released } from "../../support/releases.ts";
 import { deliveryIn, startApi, type TestApi } from "./support.ts";
 
 const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&lt;`;
@@ -36,6 +37,24 @@ describe("a page", () => {
       }
       const page = (await api.get(`/deliveries/${id}`)).text;
       assert.equal(page.match(/&#60;script&#62;alert\(1\)/g)?.length, 6);
+    });
+
+    it("shows of a release its files, where it stands and how to fetch it there and by deliverd, hostile names as text", async () => {
+      const files = [
+        { name: HOSTILE, digest: `sha256:${"1".repeat(64)}`, size: 12 },
+        { name: "tool.deb", digest: `sha256:${"2".repeat(64)}`, size: 34_567 },
+      ];
+      const content = frozenFiles(files);
+      const id = await released(ledger, "tool", "file", content, ["files", "mirror"]);
+      const { text } = await api.get(`/deliveries/${id}`);
+      for (const told of [
+        content.digest,
+        ...["<td>tool.deb</td><td>34567</td>", files[1]?.digest, "deliverd pull tool@1.0.0"],
+        ...["<td>mirror</td><td>acme/api/tool:1.0.0</td>", "<code>fetch it from mirror</code>", "fetch it from files"],
+        "<td>&#60;script&#62;alert(1)",
+      ]) {
+        assert.ok(text.includes(String(told)), told);
+      }
     });
 
     it("lets nothing run or load but its own style and script, and is framed by nobody", async () => {

@@ -6,6 +6,7 @@ import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/del
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/log.ts";
 import { createApp, listen } from "../../../src/receiver/app.ts";
+import type { Registry } from "../../../src/registries/registry.ts";
 import { webRoute } from "../../../src/web/index.ts";
 import { REPO } from "../../support/ledgers.ts";
 
@@ -32,7 +33,7 @@ export interface TestApi {
 /** API and pages as they are served, over a real ledger. */
 export async function startApi(
   ledger: Ledger,
-  options: { anonymous?: "none" | "viewer"; publicUrl?: string } = {},
+  options: { anonymous?: "none" | "viewer"; publicUrl?: string; registries?: Map<string, Registry> } = {},
 ): Promise<TestApi> {
   const auth = createAuth({
     adminToken: TOKEN,
@@ -44,7 +45,7 @@ export async function startApi(
   const api = apiRoute({
     ledger,
     auth,
-    registries: new Map(),
+    registries: options.registries ?? new Map(),
     ask: async (repo, sha) => void asked.push([repo, sha]),
     wake: (id) => void woken.push(id),
   });

@@ -25,6 +25,8 @@ const release = (given: Partial<Release> = {}): Release => ({
   committedAt: "2026-01-02T03:04:05Z",
   releasedAt: "2026-01-02T03:05:00Z",
   deliveryId: "d1",
+  files: [],
+  package: null,
   locations: [location("registry.example.com", "acme/API:1.2.3"), location("other.example.com", "x/api:1")],
   ...given,
 });
@@ -128,6 +130,50 @@ describe("the announcement of a release", () => {
     );
   });
 
+  describe("names a package as its ecosystem does", () => {
+    const file = { name: "x", digest, size: 1 };
+    const subject = (given: Partial<Release>) =>
+      publishedEvent(release({ files: [file], locations: [], ...given }), source).subject;
+    const checksum = `checksum=sha256%3A${"a".repeat(64)}`;
+
+    it("an npm package, with its scope or without", () => {
+      const hello = { name: "@acme/hello", version: "1.2.4-5.gab12cd3" };
+      assert.equal(subject({ kind: "npm", package: hello }), `pkg:npm/%40acme/hello@1.2.4-5.gab12cd3?${checksum}`);
+      assert.equal(
+        subject({ kind: "npm", package: { ...hello, name: "h" } }),
+        `pkg:npm/h@1.2.4-5.gab12cd3?${checksum}`,
+      );
+    });
+
+    it("a jar by group and artifact, from the POM or else from where it was put", () => {
+      const library = { name: "org.example:library", version: "1.2.4-alpha.5.gab12cd3" };
+      const url = `pkg:maven/org.example/library@1.2.4-alpha.5.gab12cd3?${checksum}`;
+      assert.equal(subject({ kind: "jar", package: library }), url);
+      const put = [
+        { ...location("files", "acme/api/library:1.2.3"), registry: "files" },
+        location("maven", `${library.name}:${library.version}`),
+      ];
+      assert.equal(subject({ kind: "jar", locations: put }), url);
+    });
+
+    it("a wheel by the one spelling that PyPI's type has", () => {
+      assert.equal(
+        subject({ kind: "wheel", package: { name: "Acme.Hello__pkg", version: "1.2.4.dev20261123190512" } }),
+        `pkg:pypi/acme-hello-pkg@1.2.4.dev20261123190512?${checksum}`,
+      );
+    });
+
+    it("anything else by repo, artifact and version", () => {
+      for (const kind of ["file", "ami", "jar"] as const) {
+        assert.equal(subject({ kind }), `pkg:generic/acme/api/api@1.2.3?${checksum}`);
+      }
+    });
+
+    it("with no checksum where there are several files", () => {
+      assert.equal(subject({ kind: "file", files: [file, { ...file, name: "y" }] }), "pkg:generic/acme/api/api@1.2.3");
+    });
+  });
+
   it("is the same whenever it is made, and another for another release", () => {
     assert.deepEqual(publishedEvent(release(), source), publishedEvent(release(), source));
     assert.notEqual(publishedEvent(release({ id: "43" }), source).id, publishedEvent(release(), source).id);
@@ -135,7 +181,7 @@ describe("the announcement of a release", () => {
 
   it("tells what a deployer asks for", () => {
     const { customData } = publishedEvent(release(), source).data as { customData: Record<string, unknown> };
-    const { repo, sha, ref, artifact, versions, deliveryId, locations } = release();
-    assert.deepEqual(customData, { repo, sha, ref, artifact, digest, versions, deliveryId, locations });
+    const { repo, sha, ref, artifact, kind, versions, deliveryId, files, locations } = release();
+    assert.deepEqual(customData, { repo, sha, ref, artifact, kind, digest, versions, deliveryId, files, locations });
   });
 });

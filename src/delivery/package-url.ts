@@ -1,0 +1,60 @@
+import { PackageURL } from "packageurl-js";
+import type { Location, PackageIdentity, Release } from "./types.ts";
+
+/**
+ * The package URL of a release, of its ecosystem's type (github.com/package-url/purl-spec): what a scanner or an SBOM calls
+ * the same thing.
+ */
+export function packageUrlOf(release: Release): string {
+  if (release.kind === "image") return imageUrl(release);
+  const identity = identityOf(release);
+  const { type, namespace, name, version } = coordinatesOf(release, identity);
+  return new PackageURL(type, namespace, name, version, oneFile(release), undefined).toString();
+}
+
+/** What it says of itself; where its files do not, what a registry of packages calls it. */
+function identityOf({ kind, package: said, locations }: Release): PackageIdentity | null {
+  if (said !== null || kind !== "jar") return said;
+  // `group:artifact:version`. A path has no colon before its version.
+  const [, name, version] = locations.map((each) => /^([^:/]+:[^:/]+):([^:]+)$/.exec(each.name)).find(Boolean) ?? [];
+  return name === undefined || version === undefined ? null : { name, version };
+}
+
+function coordinatesOf({ kind, repo, artifact, version }: Release, identity: PackageIdentity | null) {
+  if (identity !== null) {
+    const { name, version } = identity;
+    const [first = "", second] = name.split(kind === "jar" ? ":" : "/");
+    if (kind === "npm") {
+      return { type: "npm", namespace: second === undefined ? undefined : first, name: second ?? first, version };
+    }
+    if (kind === "jar") return { type: "maven", namespace: first, name: second ?? first, version };
+    // One project has many spellings; the type asks for this one.
+    if (kind === "wheel") return { type: "pypi", namespace: undefined, name: normalized(name), version };
+  }
+  return { type: "generic", namespace: repo.split("/").slice(1).join("/"), name: artifact, version };
+}
+
+function normalized(name: string): string {
+  return name.replace(/[-_.]+/g, "-").toLowerCase();
+}
+
+/** Only of one file is there one checksum. */
+function oneFile({ files }: Release): Record<string, string> | undefined {
+  const [file, ...others] = files;
+  return file === undefined || others.length > 0 ? undefined : { checksum: file.digest };
+}
+
+/** An image (type `oci`): its last name part by digest, and the repository it can be had from. */
+function imageUrl(release: Release): string {
+  const [location] = release.locations;
+  const repository = location === undefined ? null : repositoryUrl(location);
+  const name = repository?.split("/").at(-1) ?? release.artifact;
+  const qualifiers = repository === null ? undefined : { repository_url: repository };
+  return new PackageURL("oci", undefined, name, release.digest, qualifiers, undefined).toString();
+}
+
+/** `registry.example.com/acme/api`: as the pull command has it, since a registry may be reached by another host than its API. */
+function repositoryUrl(location: Location): string {
+  const pulled = /(\S+)@sha256:/.exec(location.pull)?.[1]?.replace(/^[a-z-]+:\/\//, "");
+  return pulled ?? `${new URL(location.url).host}/${location.name.replace(/:[^:/]*$/, "")}`;
+}

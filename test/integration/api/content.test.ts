@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { FrozenFile } from "../../../src/delivery/types.ts";
+import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
+import { withRepo } from "../../support/ledgers.ts";
+import { tempDir } from "../../support/process.ts";
+import { frozenFiles, released } from "../../support/releases.ts";
+import { type Handed, shelf, tarOf } from "../../support/shelf.ts";
+import { startApi, type TestApi, TOKEN } from "./support.ts";
+
+const digestOf = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+const file = (name: string, text: string): FrozenFile => ({ name, digest: digestOf(text), size: text.length });
+
+describe("the content of files in the API", () => {
+  const one: Record<string, Handed> = {};
+  const two: Record<string, Handed> = {};
+  let ledger: Ledger;
+  let api: TestApi;
+  let dir: { path: string; remove(): Promise<void> };
+
+  beforeEach(async () => {
+    dir = await tempDir();
+    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
+    api = await startApi(ledger, {
+      registries: new Map([
+        ["one", shelf(one)],
+        ["two", shelf(two)],
+      ]),
+    });
+  });
+  afterEach(async () => {
+    for (const shelved of [one, two]) for (const key of Object.keys(shelved)) delete shelved[key];
+    await api.close();
+    await ledger.close();
+    await dir.remove();
+  });
+
+  const content = (artifact: string, headers: Record<string, string> = {}, query = "") =>
+    api.send("GET", `/api/v1/releases/${artifact}/1.0.0/content${query}`, {
+      authorization: `Bearer ${TOKEN}`,
+      ...headers,
+    });
+
+  it("is told of with a release, file by file, with what the package says of itself", async () => {
+    const files = [file("a.tgz", "aaa"), file("b.txt", "b")];
+    const identity = { name: "@acme/a", version: "1.0.0" };
+    const frozen = frozenFiles(files, { package: identity });
+    await released(ledger, "tool", "npm", frozen);
+    const release = JSON.parse((await api.get("/api/v1/releases/tool/1.0.0")).text);
+    assert.deepEqual([release.digest, release.files, release.package], [frozen.digest, files, identity]);
+    const { items } = JSON.parse((await api.get("/api/v1/releases?artifact=tool")).text);
+    assert.deepEqual(items, [release]);
+  });
+
+  it("of one file is that file under its name, of several a tar; what an ending says is nobody's type", async () => {
+    await released(ledger, "page", "file", frozenFiles([file("page.html", "<script>")]), ["one"]);
+    one.page = Buffer.from("<script>");
+    const single = await content("page");
+    assert.deepEqual(
+      [single.status, single.text, single.headers["content-type"], single.headers["content-disposition"]],
+      [200, "<script>", "application/octet-stream", "attachment; filename=page.html"],
+    );
+    await released(ledger, "both", "file", frozenFiles([file("a", "a"), file("b", "b")]), ["one"]);
+    one.both = await tarOf([
+      { name: "a", text: "a" },
+      { name: "b", text: "b" },
+    ]);
+    const several = await content("both");
+    assert.deepEqual(
+      [several.headers["content-type"], several.headers["content-disposition"]],
+      ["application/x-tar", "attachment; filename=both-1.0.0.tar"],
+    );
+  });
+
+  it("keeps hostile names within its header, and folders out of them", async () => {
+    const names: [name: string, header: RegExp][] = [
+      ['a".exe; filename=b.txt', /^attachment; filename="a\\"\.exe; filename=b\.txt"$/],
+      [
+        "a\r\nset-cookie: x=1",
+        /^attachment; filename="a\?\?set-cookie: x=1"; filename\*=UTF-8''a%0D%0Aset-cookie%3A%20x%3D1$/,
+      ],
+      [
+        "größe\u202egnp.exe",
+        /^attachment; filename="gr\?\?e\?gnp\.exe"; filename\*=UTF-8''gr%C3%B6%C3%9Fe%E2%80%AEgnp\.exe$/,
+      ],
+      ["../../etc/passwd", /^attachment; filename=passwd$/],
+      ["%2e%2e%2fx", /filename\*=UTF-8''%252e%252e%252fx$/],
+    ];
+    for (const [number, [name, header]] of names.entries()) {
+      await released(ledger, `odd${number}`, "file", frozenFiles([file(name, "x")]), ["one"]);
+      one[`odd${number}`] = Buffer.from("x");
+      const { status, headers } = await content(`odd${number}`);
+      assert.deepEqual([status, headers["set-cookie"]], [200, undefined], name);
+      assert.match(String(headers["content-disposition"]), header);
+    }
+  });
+
+  it("comes in the range that is asked for, as long as it is still the same", async () => {
+    const text = "0123456789".repeat(1000);
+    const frozen = frozenFiles([file("digits", text)]);
+    await released(ledger, "digits", "file", frozen, ["one"]);
+    one.digits = Buffer.from(text);
+    const etag = `"${frozen.digest}"`;
+    const part = await content("digits", { range: "bytes=10-14", "if-range": etag });
+    assert.deepEqual(
+      [part.status, part.text, part.headers["content-range"], part.headers.etag],
+      [206, "01234", "bytes 10-14/10000", etag],
+    );
+    assert.equal((await content("digits", { range: "bytes=-3" })).text, "789");
+    const other = await content("digits", { range: "bytes=10-14", "if-range": '"sha256:other"' });
+    assert.deepEqual([other.status, other.text], [200, text]);
+    assert.equal((await content("digits", { range: "bytes=10000-" })).status, 416);
+  });
+
+  it("comes from the next registry that has it, or from the one that is named", async () => {
+    await released(ledger, "tool", "file", frozenFiles([file("tool", "x")]), ["one", "two"]);
+    two.tool = Buffer.from("x");
+    assert.equal((await content("tool")).text, "x");
+    assert.equal((await content("tool", {}, "?registry=two")).text, "x");
+    const down = await content("tool", {}, "?registry=one");
+    assert.deepEqual([down.status, JSON.parse(down.text).detail], [502, "nothing called tool"]);
+    const none = await content("tool", {}, "?registry=three");
+    assert.deepEqual([none.status, JSON.parse(none.text).detail], [404, "three holds no content of this release."]);
+  });
+
+  it("breaks off where a registry does, and is never ended as if it were whole", async () => {
+    await released(ledger, "tool", "file", frozenFiles([file("tool", "whole")]), ["one", "two"]);
+    one.tool = async (into) => {
+      into.write("wh");
+      await new Promise((resolve) => setImmediate(resolve));
+      into.destroy(new Error("cut"));
+      throw new Error("cut");
+    };
+    two.tool = Buffer.from("whole");
+    await assert.rejects(content("tool"), /aborted|socket hang up/);
+  });
+});

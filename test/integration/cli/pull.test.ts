@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import type { FrozenFile } from "../../../src/delivery/types.ts";
+import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
+import { BIN } from "../../support/deliverd.ts";
+import { withRepo } from "../../support/ledgers.ts";
+import { tempDir } from "../../support/process.ts";
+import { frozenFiles, released } from "../../support/releases.ts";
+import { type Entry, type Handed, shelf, tarOf } from "../../support/shelf.ts";
+import { startApi, type TestApi, TOKEN } from "../api/support.ts";
+
+const digestOf = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+const file = (name: string, text: string): FrozenFile => ({ name, digest: digestOf(text), size: text.length });
+
+describe("deliverd pull", function () {
+  this.timeout(60_000);
+  const shelved: Record<string, Handed> = {};
+  let ledger: Ledger;
+  let api: TestApi;
+  let dir: { path: string; remove(): Promise<void> };
+  let out: string;
+
+  before(async () => {
+    dir = await tempDir();
+    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
+    api = await startApi(ledger, {
+      registries: new Map([
+        ["files", shelf(shelved)],
+        ["empty", shelf({})],
+      ]),
+    });
+  });
+  after(async () => {
+    await api.close();
+    await ledger.close();
+    await dir.remove();
+  });
+  beforeEach(() => {
+    out = join(dir.path, `out-${Math.random().toString(36).slice(2)}`);
+  });
+
+  function pull(
+    artifact: string,
+    ...more: string[]
+  ): Promise<{ code: number | string; stdout: string; stderr: string }> {
+    const env = { PATH: process.env.PATH, DELIVERD_SERVER: api.url, DELIVERD_TOKEN: TOKEN };
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [BIN, "pull", `${artifact}@1.0.0`, "-o", out, ...more],
+        { env },
+        (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }),
+      );
+    });
+  }
+
+  it("brings one file under its name, and tells its digest", async () => {
+    const tool = file("tool.bin", "one file");
+    await released(ledger, "tool", "file", frozenFiles([tool]), ["empty", "files"]);
+    shelved.tool = Buffer.from("one file");
+    const { code, stdout, stderr } = await pull("tool");
+    assert.deepEqual([code, stdout, stderr], [0, `${join(out, "tool.bin")} (${tool.digest})\n`, ""]);
+    assert.deepEqual(await readdir(out), ["tool.bin"]);
+    assert.equal(await readFile(join(out, "tool.bin"), "utf8"), "one file");
+
+    const named = await pull("tool", "--from", "files", "--json");
+    const files = [join(out, "tool.bin")];
+    assert.deepEqual(JSON.parse(named.stdout), { file: files[0], files, digest: tool.digest, version: "1.0.0" });
+    const elsewhere = await pull("tool", "--from", "empty");
+    assert.deepEqual([elsewhere.code, elsewhere.stderr], [1, "nothing called tool\n"]);
+  });
+
+  it("unpacks several files, and nothing but the release's", async () => {
+    const files = [file("a.jar", "aaa"), file("a.pom", "<project/>")];
+    const frozen = frozenFiles(files);
+    await released(ledger, "library", "jar", frozen);
+    shelved.library = await tarOf([
+      { name: "a.pom", text: "<project/>" },
+      { name: "a.jar", text: "aaa" },
+    ]);
+    const { code, stdout } = await pull("library", "--json");
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout).file, out);
+    assert.deepEqual((await readdir(out)).sort(), ["a.jar", "a.pom"]);
+    assert.equal(await readFile(join(out, "a.pom"), "utf8"), "<project/>");
+  });
+
+  it("leaves nothing behind, and ends with 1, where the bytes are not the release's", async () => {
+    await released(ledger, "changed", "file", frozenFiles([file("x", "right")]));
+    shelved.changed = Buffer.from("wrong");
+    const changed = await pull("changed");
+    assert.equal(changed.code, 1);
+    assert.match(
+      changed.stderr,
+      /^the content of changed 1\.0\.0 was not taken: it is sha256:\w+, and the release is sha256:/,
+    );
+    await assert.rejects(readdir(out), /ENOENT/);
+
+    await mkdir(out);
+    await writeFile(join(out, "mine"), "kept");
+    const pair = frozenFiles([file("a", "a"), file("b", "b")]);
+    const both: Entry[] = [
+      { name: "a", text: "a" },
+      { name: "b", text: "b" },
+    ];
+    const wrong: [name: string, entries: Entry[]][] = [
+      [
+        "exchanged",
+        [
+          { name: "a", text: "b" },
+          { name: "b", text: "a" },
+        ],
+      ],
+      ["missing", both.slice(0, 1)],
+      ["twice", [...both, { name: "a", text: "a" }]],
+      ["more", [...both, { name: "c", text: "c" }]],
+      ["outside", [...both, { name: "../c", text: "c" }]],
+      ["folder", [...both, { name: "d", type: "directory" }]],
+      [
+        "link",
+        [
+          { name: "a", type: "symlink", linkname: "/etc/passwd" },
+          { name: "b", text: "b" },
+        ],
+      ],
+    ];
+    for (const [name, entries] of wrong) {
+      await released(ledger, name, "file", pair);
+      shelved[name] = await tarOf(entries);
+      const { code, stderr } = await pull(name);
+      assert.equal(code, 1, name);
+      assert.match(stderr, new RegExp(`^the content of ${name} 1.0.0 was not taken: `), name);
+      assert.deepEqual(await readdir(out), ["mine"], name);
+    }
+  });
+
+  it("takes no name that leads elsewhere, whatever the release says", async () => {
+    for (const [number, name] of ["../escaped", "/tmp/escaped", "..", "a\\b"].entries()) {
+      await released(ledger, `odd${number}`, "file", frozenFiles([file(name, "x")]));
+      shelved[`odd${number}`] = Buffer.from("x");
+      const { code, stderr } = await pull(`odd${number}`);
+      assert.equal(code, 1, name);
+      assert.match(stderr, /is no name for a file/);
+    }
+    assert.deepEqual(
+      (await readdir(dir.path)).filter((name) => /escaped/.test(name)),
+      [],
+    );
+  });
+
+  it("replaces what was pulled before, and a link itself rather than what it leads to", async () => {
+    await released(ledger, "again", "file", frozenFiles([file("again.bin", "new")]));
+    shelved.again = Buffer.from("new");
+    await mkdir(out);
+    await writeFile(join(out, "target"), "kept");
+    await symlink("target", join(out, "again.bin"));
+    assert.equal((await pull("again")).code, 0);
+    assert.equal(await readFile(join(out, "again.bin"), "utf8"), "new");
+    assert.equal(await readFile(join(out, "target"), "utf8"), "kept");
+  });
+
+  it("goes on where a transfer broke off, and gives up on one that brings nothing more", async () => {
+    const text = "x".repeat(3_000_000);
+    await released(ledger, "large", "file", frozenFiles([file("large.bin", text)]));
+    let asked = 0;
+    shelved.large = (into) => send(into, Buffer.from(text), asked++ === 0 ? 1_000_000 : text.length);
+    const { code, stderr } = await pull("large");
+    assert.deepEqual([code, stderr, asked], [0, "", 2]);
+    assert.equal(await readFile(join(out, "large.bin"), "utf8"), text);
+
+    await released(ledger, "stuck", "file", frozenFiles([file("stuck.bin", text)]));
+    shelved.stuck = (into) => send(into, Buffer.from(text), 1_000_000);
+    const stuck = await pull("stuck");
+    assert.equal(stuck.code, 1);
+    assert.match(stuck.stderr, /was not taken: /);
+    assert.deepEqual(await readdir(out), ["large.bin"]);
+  });
+
+  it("holds an image to its manifest, blob by blob", async () => {
+    const layer = "a layer";
+    const config = "{}";
+    const manifest = JSON.stringify({
+      schemaVersion: 2,
+      config: { digest: digestOf(config), size: 2 },
+      layers: [{ digest: digestOf(layer), size: 7 }],
+    });
+    const digest = digestOf(manifest);
+    const blob = (text: string, as = text): Entry => ({ name: `blobs/sha256/${digestOf(as).slice(7)}`, text });
+    const image: Entry[] = [{ name: "oci-layout", text: "{}" }, blob(config), blob(layer), blob(manifest)];
+    const cases: [name: string, entries: Entry[], because: RegExp | null][] = [
+      ["whole", image, null],
+      ["unlisted", image.filter((entry) => entry.text !== layer), /is not in it/],
+      ["other", image.map((entry) => (entry.text === layer ? blob("b layer", layer) : entry)), /a blob is sha256:/],
+      ["without", image.slice(0, 3), new RegExp(`${digest} is not in it`)],
+    ];
+    for (const [name, entries, because] of cases) {
+      await released(ledger, name, "image", { digest, mediaType: "m", size: 1 });
+      shelved[name] = await tarOf(entries);
+      const { code, stderr } = await pull(name);
+      assert.equal(code, because === null ? 0 : 1, stderr);
+      if (because !== null) assert.match(stderr, because);
+    }
+    assert.deepEqual(await readdir(out), ["whole-1.0.0.tar"]);
+    assert.deepEqual(await readFile(join(out, "whole-1.0.0.tar")), shelved.whole);
+  });
+});
+
+/** Breaks off after so many bytes. */
+async function send(into: Writable, bytes: Buffer, upTo: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    into.write(bytes.subarray(0, upTo), () => resolve());
+  });
+  if (upTo < bytes.length) throw new Error("cut");
+  await new Promise<void>((resolve) => into.end(() => resolve()));
+}
