@@ -84,7 +84,16 @@ export async function prepare(
       prepared.push({ artifact, since });
     }
   }
+  demandNames(station, work, prepared);
   return prepared;
+}
+
+/** What cannot be named, as a package that calls itself other than `as` says, is found while nothing stands anywhere. */
+function demandNames(station: Station, work: Work, prepared: (Prepared | Unchanged)[]): void {
+  for (const each of prepared) {
+    if ("since" in each) continue;
+    for (const to of each.artifact.publish) namesFor(station, work, each, each.content, to);
+  }
 }
 
 async function prepareArtifact(

@@ -1,0 +1,128 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import type { Builder, BuildOrder, FilesOrder } from "../../../src/builders/builder.ts";
+import { systemClock } from "../../../src/clock.ts";
+import { loadServerConfig } from "../../../src/config/server.ts";
+import { Refused } from "../../../src/delivery/errors.ts";
+import type { ArtifactName, FrozenFile } from "../../../src/delivery/types.ts";
+import type { Host } from "../../../src/hosts/host.ts";
+import { openLedger } from "../../../src/ledger/ledger.ts";
+import { silentLog } from "../../../src/log.ts";
+import { createMask } from "../../../src/mask.ts";
+import { createMetrics } from "../../../src/metrics.ts";
+import type { Queues } from "../../../src/queue/queues.ts";
+import type { Registry, Stamped } from "../../../src/registries/registry.ts";
+import { freezeFiles } from "../../../src/store/files.ts";
+import { Store } from "../../../src/store/store.ts";
+import type { Station } from "../../../workers/station.ts";
+import { withRepo } from "../../support/ledgers.ts";
+import { startWorld, type WorkTree } from "../git/fixture.ts";
+
+/** A registry that keeps what it is given, as the port asks it to. */
+export interface Kept extends Registry {
+  /** By `<repository>:<tag>`. */
+  names: Map<string, Stamped>;
+  /** Every name that was published, again and again. */
+  published: string[];
+}
+
+export interface TestStation {
+  station: Station;
+  /** acme/api on its host. */
+  repo: WorkTree;
+  registries: Record<"npm" | "files", Kept>;
+  /** Versions that were built, by artifact, in their order. */
+  built: string[];
+  close(): Promise<void>;
+}
+
+const CONFIG = `
+hosts: { github: { type: github, webhookSecret: s3cret, cloneUrl: "https://git.example.com" } }
+repos: [acme/*]
+registries:
+  npm: { type: npm, url: "https://npm.example.com", token: s3cret }
+  files: { type: http, url: "https://files.example.com" }
+`;
+
+/** A worker's station: ledger, mirror and store are real, host, engine and registries are not. */
+export async function startStation(): Promise<TestStation> {
+  const world = await startWorld();
+  const configFile = join(world.path, "deliverd.yml");
+  await writeFile(configFile, CONFIG);
+  const config = { ...loadServerConfig({ path: configFile, env: {} }), dataDir: join(world.path, "data") };
+  const ledger = await withRepo(await openLedger({ dataDir: config.dataDir }));
+  const repo = await world.repo("api");
+  const store = new Store(config.dataDir);
+  const registries = { npm: keeper("npm"), files: keeper("files") };
+  const built: string[] = [];
+  const host: Partial<Host> = {
+    findRepo: async () => ({ hostId: "1", owner: "acme", name: "api", defaultBranch: "main" }),
+    cloneSource: async () => repo.source,
+  };
+  const queues: Queues = { add: async () => true, ping: async () => true, close: async () => {} };
+  const none: Builder<BuildOrder> = { build: () => Promise.reject(new Error("no image is built here")) };
+  const station: Station = {
+    ...{ config, ledger, queues, store, mirrors: world.mirrors, notifiers: [], log: silentLog, clock: systemClock },
+    hosts: new Map([["github", host as Host]]),
+    registries: new Map(Object.entries(registries)),
+    builders: { image: none, files: packer(store, built) },
+    mask: createMask([]),
+    drift: createMetrics().counter("drift", "Drift."),
+    ...{ owner: "tests/1", storeId: "here", tmp: join(world.path, "tmp") },
+  };
+  return {
+    ...{ station, repo, registries, built },
+    async close() {
+      await ledger.close();
+      await world.close();
+    },
+  };
+}
+
+/** Makes of each artifact what its kind is: a package says its version in its bytes, a plain file says nothing. */
+function packer(store: Store, built: string[]): Builder<FilesOrder> {
+  const put = async (name: string, text: string): Promise<FrozenFile> => {
+    return { name, ...(await store.write(Readable.from([Buffer.from(text)]), { maxBytes: text.length })) };
+  };
+  return {
+    async build({ artifact, environment }) {
+      const version = environment.DELIVERD_VERSION ?? "";
+      built.push(`${artifact.name} ${version}`);
+      if (artifact.kind !== "npm") {
+        return {
+          ...(await freezeFiles(store, [await put("tool.bin", "a tool"), await put("NOTICE", "notes")])),
+          bases: [],
+        };
+      }
+      const frozen = await freezeFiles(store, [await put(`hello-${version}.tgz`, `hello ${version}`)]);
+      return { ...frozen, package: { name: "@acme/hello", version }, bases: [] };
+    },
+  };
+}
+
+function keeper(key: string): Kept {
+  const names = new Map<string, Stamped>();
+  const published: string[] = [];
+  const at = ({ repository, tag }: ArtifactName) => `${repository}:${tag}`;
+  return {
+    ...{ names, published },
+    check: async () => {},
+    find: async (name) => names.get(at(name)) ?? null,
+    async publish(content, name) {
+      const stands = names.get(at(name));
+      if (stands !== undefined && stands.digest !== content.digest) throw new Refused("name-taken", at(name));
+      names.set(at(name), content);
+      published.push(at(name));
+      return {
+        registry: key,
+        name: at(name),
+        digest: content.digest,
+        url: `https://${key}.example.com/`,
+        pull: "pull",
+      };
+    },
+    restore: async () => false,
+    pull: async () => {},
+  };
+}
