@@ -10,7 +10,12 @@ const CI_ENDED = "dev.cdevents.pipelinerun.finished.0.3.0";
  * CloudEvents). A function of the release: sent again, it is the same to the byte. `source` is this server's public URL.
  */
 export function publishedEvent(release: Release, source: string): Record<string, unknown> {
-  const facts = { id: `release-${release.id}`, type: PUBLISHED, time: release.releasedAt, subject: packageUrlOf(release) };
+  const facts = {
+    id: `release-${release.id}`,
+    type: PUBLISHED,
+    time: release.releasedAt,
+    subject: packageUrlOf(release),
+  };
   return cloudEvent({ ...facts, source, content: {}, customData: factsOf(release) });
 }
 

@@ -69,6 +69,7 @@ export async function startStation(): Promise<TestStation> {
     builders: { image: none, files: packer(store, built) },
     mask: createMask([]),
     drift: createMetrics().counter("drift", "Drift."),
+    ahead: createMetrics().counter("ahead", "Ahead."),
     ...{ owner: "tests/1", storeId: "here", tmp: join(world.path, "tmp") },
   };
   return {
