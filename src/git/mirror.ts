@@ -7,12 +7,15 @@ import { Coalescer } from "./coalesce.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
+import { Recent } from "./recent.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, listRefs, type Refs } from "./sync.ts";
 import { parseTree, type TreeEntry } from "./tree.ts";
 import { noteUse } from "./usage.ts";
 
 const TAGS = "refs/tags/";
+/** Commits, and pipeline files and Dockerfiles of commits: each look at a commit asks for the same ones. */
+const KEPT = 64;
 
 export interface MirrorOptions {
   /** ms for one fetch. */
@@ -44,6 +47,10 @@ export class Mirror {
   #repaired: Promise<void> | null = null;
   /** What the last sync found: nobody but a sync moves refs here. Null while one runs, and where it failed. */
   #latest: { refs: Refs; at: number } | null = null;
+
+  /** What a sha says can never change: each of these would be a git process. */
+  readonly #commits = new Recent<MirrorCommit>(KEPT);
+  readonly #texts = new Recent<string | null>(KEPT);
 
   constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
     this.path = path;
@@ -108,7 +115,11 @@ export class Mirror {
   }
 
   /** @throws UserError("commit-gone"). */
-  async commit(sha: Sha): Promise<MirrorCommit> {
+  commit(sha: Sha): Promise<MirrorCommit> {
+    return this.#commits.get(sha, () => this.#readCommit(sha));
+  }
+
+  async #readCommit(sha: Sha): Promise<MirrorCommit> {
     const format = "--format=%H%x00%ct%x00%P%x00%an <%ae>%x00%B";
     const asStored = ["--no-show-signature", "--no-mailmap", "--no-notes"];
     const text = await this.#text(["log", "-1", ...asStored, format, "--end-of-options", checkSha(sha)]).catch(
@@ -126,7 +137,11 @@ export class Mirror {
    * A regular file's text at that commit, as UTF-8; null where there is none.
    * @throws UserError("path-not-a-file" | "file-too-large"), naming the path.
    */
-  async readFile(sha: Sha, path: string, maxBytes: number): Promise<string | null> {
+  readFile(sha: Sha, path: string, maxBytes: number): Promise<string | null> {
+    return this.#texts.get(`${sha} ${maxBytes} ${path}`, () => this.#readFile(sha, path, maxBytes));
+  }
+
+  async #readFile(sha: Sha, path: string, maxBytes: number): Promise<string | null> {
     const entry = await this.entry(sha, path);
     if (entry === null) return null;
     if (entry.kind !== "regular file")
