@@ -71,7 +71,7 @@ async function write(station: Station, repo: Repo, mirror: Mirror, sha: Sha, fou
     return NOTHING;
   }
   const commit = found.unknown ? null : await mirror.commit(sha);
-  const target = targetState(found);
+  const target = targetState(found, existing);
   const names = namesOf(found.plan);
   if (existing?.state === "delivered") return lookAgain(station, repo, mirror, existing, found);
   const next = await station.ledger.transaction(async (tx) => {
@@ -152,12 +152,16 @@ function mayBeDecidedAgain(delivery: Delivery): boolean {
   }
 }
 
-function targetState(found: Look): { state: DeliveryState; because: string } {
+function targetState(found: Look, existing: Delivery | null): { state: DeliveryState; because: string } {
   if (found.badPlan !== null) return { state: "failed", because: found.badPlan.message };
   const because = found.verdict.because;
   switch (found.verdict.action) {
     case "deliver":
-      return { state: "queued", because: `${because}; waiting for a worker` };
+      // Whoever prepares it ahead goes on, and a worker takes over from there.
+      return {
+        state: "queued",
+        because: `${because}; ${existing?.leaseOwner ? "being prepared" : "waiting for a worker"}`,
+      };
     case "wait":
       return { state: found.verdict.bad === "timed-out" ? "failed" : "waiting", because };
     case "ignore":

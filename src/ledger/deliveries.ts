@@ -200,7 +200,8 @@ export async function requestCancel(
   because = BY_A_PERSON,
   as: keyof typeof END_CODES = "cancelled",
 ): Promise<"ended" | "requested" | "too-late" | "unknown"> {
-  const free = sql<boolean>`coalesce(lease_until, 0) <= ${now(ledger)}`;
+  // Whoever prepares a waiting one ahead loses it: nothing of that has a name.
+  const free = sql<boolean>`(state = 'waiting' or coalesce(lease_until, 0) <= ${now(ledger)})`;
   // One statement, so that a lease taken or given back meanwhile leaves no third way.
   const row = await ledger.db
     .updateTable("deliveries")
@@ -210,6 +211,8 @@ export async function requestCancel(
       because: sql`case when ${free} then ${because} else because end`,
       finishedAt: sql`case when ${free} then ${now(ledger)} else finished_at end`,
       fence: sql`case when ${free} then fence + 1 else fence end`,
+      leaseOwner: sql`case when ${free} then null else lease_owner end`,
+      leaseUntil: sql`case when ${free} then null else lease_until end`,
       updatedAt: now(ledger),
     })
     .where("id", "=", id)

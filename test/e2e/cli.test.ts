@@ -109,10 +109,8 @@ describe("The command line", function () {
     const head = await slow.head();
     await slow.push();
     await world.github.green(slow.repo, head);
-    const building = await until("it builds", async () => {
-      const delivery = await world.delivery(slow, head).catch(() => null);
-      return delivery?.state === "building" && delivery;
-    });
+    await until("it builds", async () => /Building with/.test(await world.log(slow, head).catch(() => "")));
+    const building = await world.delivery(slow, head);
     const follower = spawn(process.execPath, [BIN, "logs", "--follow", building.id, "--server", world.deliverd.url], {
       env: { PATH: process.env.PATH, DELIVERD_TOKEN: world.deliverd.adminToken },
       stdio: ["ignore", "pipe", "inherit"],
