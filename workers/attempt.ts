@@ -25,13 +25,13 @@ const JUST_NOW = 5_000;
 /** What runs in this process, so that a shutdown can end it. */
 export type Running = Set<Lease>;
 
-/** Hands the work what it runs with, and clears up behind it. */
+/** Hands the work what it runs with, and clears up behind it. `flush`: the log is to be whole before an end is written that its readers go by. */
 export async function underLease(
   station: Station,
   id: string,
   lease: Lease,
   running: Running,
-  work: (run: Run, log: Log) => Promise<void>,
+  work: (run: Run, log: Log, flush: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   running.add(lease);
   const log = station.log.with({ delivery: id });
@@ -44,7 +44,7 @@ export async function underLease(
   await mkdir(station.tmp, { recursive: true });
   const tmp = await mkdtemp(join(station.tmp, `${id}-`));
   try {
-    await work({ log: runLog, signal: lease.signal, tmp, clock: station.clock }, log);
+    await work({ log: runLog, signal: lease.signal, tmp, clock: station.clock }, log, () => runLog.flush());
   } finally {
     lease.stop();
     running.delete(lease);

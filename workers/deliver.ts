@@ -27,16 +27,24 @@ export async function deliver(station: Station, id: string, running: Running): P
   const lease = await takeLease(station.ledger, id, station.owner);
   if (lease === null) return;
   failpoint("deliver.claimed");
-  await underLease(station, id, lease, running, async (run, log) => {
+  await underLease(station, id, lease, running, async (run, log, flush) => {
+    const tools: Tools = { run, log, flush };
     try {
-      await attempt(station, id, lease, run, log);
+      await attempt(station, id, lease, tools);
     } catch (error) {
-      await settle(station, id, lease, run, log, lease.signal.aborted ? lease.signal.reason : error);
+      await settle(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
 }
 
-async function attempt(station: Station, id: string, lease: Lease, run: Run, log: Log): Promise<void> {
+interface Tools {
+  run: Run;
+  log: Log;
+  /** Keeps all that was said so far: who follows the log stops at the delivery's end. */
+  flush(): Promise<void>;
+}
+
+async function attempt(station: Station, id: string, lease: Lease, { run, log, flush }: Tools): Promise<void> {
   const work = await begin(station, id, lease, run);
   log.info("preparing", { repo: fullName(work), sha: work.commit.sha, fence: lease.fence });
   await enter(station, work, "building", "building");
@@ -47,9 +55,10 @@ async function attempt(station: Station, id: string, lease: Lease, run: Run, log
   const versions = [...new Set(prepared.flatMap((each) => ("since" in each ? [] : each.versions)))];
   const because =
     versions.length === 0 ? "nothing changed that this pipeline releases" : `released ${versions.join(", ")}`;
+  run.log.line(because);
+  await flush();
   await end(station, work.delivery, lease, { state: "delivered", because, outcome: "done" });
   failpoint("release.delivered");
-  run.log.line(because);
   log.info("delivered", { repo: fullName(work), sha: work.commit.sha, versions });
   for (const { name } of work.plan.artifacts) await station.queues.add("names", { repo: work.repo.id, artifact: name });
   await station.queues.add("announce", {});
@@ -87,7 +96,13 @@ async function enter(station: Station, work: Work, state: "building" | "publishi
 }
 
 /** What became of an attempt that did not get through. */
-async function settle(station: Station, id: string, lease: Lease, run: Run, log: Log, error: unknown): Promise<void> {
+async function settle(
+  station: Station,
+  id: string,
+  lease: Lease,
+  { run, log, flush }: Tools,
+  error: unknown,
+): Promise<void> {
   const delivery = await getDelivery(station.ledger, id).catch(() => null);
   if (delivery === null || error instanceof LeaseLost) {
     log.warn("the attempt stopped: its lease was lost", { fence: lease.fence });
@@ -100,6 +115,7 @@ async function settle(station: Station, id: string, lease: Lease, run: Run, log:
     because: oneLine(how.because),
     error,
   });
+  await flush();
   try {
     await end(station, delivery, lease, how);
   } catch (ledgerError) {

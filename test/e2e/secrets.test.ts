@@ -101,7 +101,7 @@ describe("A secret", function () {
         "--insecure-policy",
         "copy",
         ...login,
-        `docker://${host}/acme/good:main`,
+        `docker://${host}/acme/good:sha-${sha.slice(0, 7)}`,
         `dir:${dir.path}/image`,
       ]);
       for (const file of await readdir(join(dir.path, "image"))) {
