@@ -4,7 +4,8 @@ import { parseArgs } from "node:util";
 import { isContent } from "../test/faults/oracle.ts";
 import { soak, tell } from "../test/faults/soak.ts";
 
-// `npm run test:faults`: every row of the table of faults. `-- --kills 500 --seed 1`: the long soak instead.
+// `npm run test:faults`: every row of the table of faults, those that are too slow for `npm test` (test/soak) with them.
+// `-- --kills 500 --seed 1`: the long soak instead.
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -27,6 +27,11 @@ export interface Lease {
   stop(): void;
 }
 
+/** Asks the ledger whether the lease is still ours, before what cannot be taken back. @throws LeaseLost */
+export async function demandLease(ledger: Ledger, delivery: string, fence: number): Promise<void> {
+  if (!(await renew(ledger, delivery, fence, TTL)).held) throw new LeaseLost("another worker has this delivery now");
+}
+
 /** Takes the delivery for this worker, or null where another has it or it is not due. */
 export async function takeLease(
   ledger: Ledger,

@@ -9,9 +9,11 @@ import { locationsOf, noteLocation, ownName } from "../src/ledger/names.ts";
 import type { Registry, Stamped } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
 import { factsOfBuild } from "./build.ts";
+import { demandLease } from "./lease.ts";
 import { look } from "./look.ts";
 import { factsOf, isSame, namesFor } from "./naming.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
+import { putBack } from "./put-back.ts";
 import { record, recordUnchanged } from "./record.ts";
 import type { Station } from "./station.ts";
 import { syncMirror } from "./sync.ts";
@@ -101,9 +103,14 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
   for (const name of names) {
     run.signal.throwIfAborted();
     if (standing.some((one) => isSame(one, name))) continue;
-    const { digest, url, pull } = await registry.publish(content, name, run);
-    failpoint("release.named");
     const { delivery, repo } = work;
+    await demandLease(station.ledger, delivery.id, work.fence);
+    const mend = () => putBack(station, registry, name, content, run);
+    const { digest, url, pull } = await registry.publish(content, name, run).catch(async (error: unknown) => {
+      await mend();
+      throw error;
+    });
+    failpoint("release.named");
     const noted = {
       ...name,
       deliveryId: delivery.id,
@@ -114,6 +121,7 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
       pull,
     };
     if (!(await noteLocation(station.ledger, noted))) {
+      await mend();
       throw new Refused(
         "name-taken",
         `${name.repository}:${name.tag} in ${to.to} stands for another content in the ledger`,

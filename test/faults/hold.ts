@@ -8,8 +8,8 @@ import { image, pipeline } from "../support/world.ts";
 export interface Hold {
   /** An image `acme/<name>` whose build waits in a step. */
   files: Files;
-  /** Is a build waiting now? */
-  isHeld(): Promise<boolean>;
+  /** The steps that wait now, each a process. */
+  waiting(): Promise<number[]>;
   /** Waits until a build waits. */
   held(timeout?: number): Promise<void>;
   /** Waits until no build waits any more. */
@@ -18,32 +18,27 @@ export interface Hold {
   release(timeout?: number): Promise<void>;
 }
 
-/** @param more lines of the Dockerfile after the step that waits */
-export function hold(name: string, to = ["local"], more = "COPY greeting.txt /\n"): Hold {
+/** @param after what the step does when it goes on, in shell */
+export function hold(name: string, { to = ["local"], after = "true" }: { to?: string[]; after?: string } = {}): Hold {
   // Known by its number among all processes: tests share an engine, and may run beside another suite.
   const sleep = ["/bin/busybox", "sleep", `${90_000 + randomInt(900_000_000)}`] as const;
   const publish = to.map((registry) => ({ to: registry, as: `acme/${name}` }));
-  const step = JSON.stringify(["/bin/busybox", "sh", "-c", `${sleep.join(" ")} || true`]);
-  const isHeld = async () => (await pidsOf(...sleep)).length > 0;
+  const step = JSON.stringify(["/bin/busybox", "sh", "-c", `PATH=/bin; ${sleep.join(" ")}; ${after}`]);
+  const waiting = () => pidsOf(...sleep);
+  const isHeld = async () => (await waiting()).length > 0;
+  const held = (timeout = 60_000) => until(`the build of ${name} waits`, isHeld, timeout);
   return {
     files: {
-      Dockerfile: `FROM scratch\nCOPY busybox /bin/busybox\nRUN ${step}\n${more}`,
+      Dockerfile: `FROM scratch\nCOPY busybox /bin/busybox\nRUN ${step}\nCOPY greeting.txt /\n`,
       ".deliverd.yml": pipeline([image(name, { publish })]),
     },
-    isHeld,
-    held: (timeout = 60_000) => until(`the build of ${name} waits`, isHeld, timeout).then(() => {}),
+    waiting,
+    held: (timeout) => held(timeout).then(() => {}),
     gone: (timeout = 60_000) =>
       until(`no build of ${name} waits`, async () => !(await isHeld()), timeout).then(() => {}),
-    async release(timeout = 60_000) {
-      const pids = await until(
-        `the build of ${name} waits`,
-        async () => {
-          const waiting = await pidsOf(...sleep);
-          return waiting.length > 0 && waiting;
-        },
-        timeout,
-      );
-      for (const pid of pids) process.kill(pid, "SIGTERM");
+    async release(timeout) {
+      await held(timeout);
+      for (const pid of await waiting()) process.kill(pid, "SIGTERM");
     },
   };
 }

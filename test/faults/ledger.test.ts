@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import Database from "libsql";
 import { type Postgres, startPostgres } from "../support/postgres.ts";
 import { until } from "../support/process.ts";
 import { startWorld, WEBHOOK_SECRET, type World } from "../support/world.ts";
@@ -93,11 +94,63 @@ describe("A ledger that cannot commit:", function () {
       await settled(world, [one]);
     });
 
+    it("to the last byte, while webhooks come and while a build goes on: 503, nothing half-written; both are released when there is room", async () => {
+      const build = hold("brimful");
+      const building = await begin(world, await world.repo("brimful", build.files));
+      await build.held();
+      const repo = await world.repo("refused", quickFiles("refused"));
+      await fillUp();
+      const sent = world.github.hooks.length;
+      const refused = await begin(world, repo);
+      const hooks = world.github.hooks.slice(sent);
+      const answers = new Set(hooks.map((hook) => hook.answer?.status));
+      // What the ledger's log still has room for is kept.
+      assert.ok(
+        answers.has(503) && [...answers].every((status) => status === 202 || status === 503),
+        `${[...answers]}`,
+      );
+      assert.equal((await world.deliverd.fetch("/readyz")).status, 503);
+      await build.release();
+      await build.gone();
+      await rm(ballast);
+      for (const hook of hooks.filter((one) => one.answer?.status === 503)) {
+        await until("it is taken", async () => (await world.github.redeliver(hook)).status === 202);
+      }
+      await settled(world, [building, refused]);
+      const { repo: about, sha } = building;
+      const states = world.github.statusesOf(about, sha).map(({ state }) => state);
+      assert.deepEqual(
+        states.filter((state) => state === "failure" || state === "error"),
+        [],
+      );
+      const ledger = new Database(join(world.deliverd.dataDir, "ledger.db"), { readonly: true });
+      assert.deepEqual(ledger.prepare("PRAGMA integrity_check").all(), [{ integrity_check: "ok" }]);
+      ledger.close();
+    });
+
     /** Up to so many MB. */
     async function fill(megabytes: number): Promise<void> {
       const { stdout } = await run("df", ["--output=used", "--block-size=1", world.deliverd.dataDir]);
       const used = Number(stdout.split("\n")[1]);
       await writeFile(ballast, Buffer.alloc(Math.max(0, megabytes * 1_048_576 - used))).catch(() => {});
+    }
+
+    /** Until not one byte more goes in. */
+    async function fillUp(): Promise<void> {
+      const file = await open(ballast, "w");
+      try {
+        for (let size = 1_048_576; size >= 1; size = Math.floor(size / 2)) {
+          const piece = Buffer.alloc(size);
+          while (
+            await file.write(piece).then(
+              ({ bytesWritten }) => bytesWritten === size,
+              () => false,
+            )
+          );
+        }
+      } finally {
+        await file.close();
+      }
     }
   });
 });

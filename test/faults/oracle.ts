@@ -106,9 +106,7 @@ function isAbout(event: Record<string, unknown>, repo: Repo, sha: string): boole
 const ACCEPT = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
 
 async function readShelf(registry: TestRegistry, repository: string): Promise<Shelf> {
-  const { username, password } = registry;
-  const login = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-  const headers = { accept: ACCEPT, ...(username === "" ? {} : { authorization: login }) };
+  const headers = { accept: ACCEPT, ...(await loginOf(registry, repository)) };
   const ask = (path: string) => fetch(`${registry.url}/v2/${repository}/${path}`, { headers });
   const list = await ask("tags/list");
   const { tags } = list.ok ? ((await list.json()) as { tags: string[] | null }) : { tags: null };
@@ -128,6 +126,19 @@ async function readShelf(registry: TestRegistry, repository: string): Promise<Sh
     names.set(tag, { digest, revision });
   }
   return { host: registry.host, names };
+}
+
+async function loginOf(
+  { username, password, tokens }: TestRegistry,
+  repository: string,
+): Promise<Record<string, string>> {
+  if (username === "") return {};
+  const basic = { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` };
+  if (tokens === undefined) return basic;
+  const query = new URLSearchParams({ service: "registry", scope: `repository:${repository}:pull` });
+  const answer = await fetch(`${tokens.realm}?${query}`, { headers: basic });
+  const { token } = (await answer.json()) as { token: string };
+  return { authorization: `Bearer ${token}` };
 }
 
 async function revisionOf(answer: Response): Promise<string> {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../support/process.ts";
 import type { SampleRepo } from "../support/sample-repo.ts";
 import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import { median, seconds } from "./figures.ts";
 import { isContent, type Judgement, judge, type Pushed } from "./oracle.ts";
 import { generator } from "./random.ts";
 
@@ -21,21 +22,27 @@ export interface SoakResult extends Judgement {
   violations: string[];
   /** Webhooks that nobody took, and that nobody sent again. */
   hooksLost: number;
+  /** From each kill to the next word, and to the next release, that the host is told of (ms): over several lives, where they were short. */
+  resumed: number[];
+  releasedAfter: number[];
   ms: number;
 }
 
 const REPOS = 6;
 /** Green commits that are not released yet: enough for every life to have work. */
 const IN_FLIGHT = 16;
-/** The chance to die at a place: some are passed for every webhook and at every look, others once in a delivery. */
+/**
+ * The chance to die at a place: some are passed for every webhook and at every look, others once in a delivery. So high that
+ * a life is not much longer than it takes to begin, so low that each brings some delivery on.
+ */
 const CHANCES = {
-  receiver: 0.004,
-  evaluate: 0.006,
-  announce: 0.01,
-  deliver: 0.03,
-  prepare: 0.03,
-  release: 0.05,
-  names: 0.05,
+  receiver: 0.008,
+  evaluate: 0.012,
+  announce: 0.02,
+  deliver: 0.06,
+  prepare: 0.06,
+  release: 0.08,
+  names: 0.08,
 };
 const TALK_EVERY = 25;
 const PATIENCE = 120_000;
@@ -57,6 +64,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     await world.deliverd.restart();
     say(`${kills} kills are done, ${load.pushed.length} commits pushed; now it may live`);
     const witnesses = { github: world.github, sink: world.sink, registries: [world.registry, world.second] };
+    await load.finish();
     const end = Date.now() + PATIENCE;
     let judgement = await judge(load.pushed, witnesses);
     while (!isContent(judgement) && Date.now() < end) {
@@ -65,9 +73,12 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     }
     if (!isContent(judgement)) say(world.deliverd.output().slice(-20_000));
     const { violations } = world.github;
-    return { ...judgement, kills, places, crashes, violations, hooksLost: load.hooksLost, ms: Date.now() - begun };
+    const { hooksLost, resumed, releasedAfter } = load;
+    const ms = Date.now() - begun;
+    return { ...judgement, kills, places, crashes, violations, hooksLost, resumed, releasedAfter, ms };
   } finally {
     await load.end();
+    await load.finish(0);
     await world.stop();
   }
 }
@@ -75,7 +86,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 /** As the long run prints it. */
 export function tell(result: SoakResult): string {
   const { kills, released, green, lost, duplicated, misplaced, crashes, violations, hooksLost, ms } = result;
-  const seconds = Math.round(ms / 1000);
+  const times = (all: number[]) => `median ${seconds(median(all))}, at most ${seconds(Math.max(...all))}`;
   const places = [...result.places].sort(([, a], [, b]) => b - a).map(([place, count]) => `  ${count} ${place}`);
   return [
     ...["Killed at:", ...places],
@@ -86,7 +97,9 @@ export function tell(result: SoakResult): string {
     `releases made:    ${released}`,
     `lost:             ${lost.length + misplaced.length}`,
     `duplicated:       ${duplicated.length}`,
-    `wall-clock:       ${Math.floor(seconds / 60)} min ${seconds % 60} s`,
+    `kill to resume:   ${times(result.resumed)}`,
+    `kill to release:  ${times(result.releasedAfter)}`,
+    `wall-clock:       ${seconds(ms)}, ${seconds(ms / kills)} a kill`,
   ].join("\n");
 }
 
@@ -103,14 +116,15 @@ async function killOver(
     const rules = Object.entries(CHANCES).map(([at, chance]) => `${at}.*:p=${chance}:seed=${seed * 100_000 + kill}`);
     const env = { DELIVERD_FAILPOINTS: rules.join(",") };
     // Failpoints alone would never strike in the middle of a build or a push.
-    const clock = random() < 0.25 ? 1_000 + random() * 5_000 : 20_000;
+    const clock = random() < 0.25 ? 500 + random() * 3_000 : 20_000;
     const died = await live(world, env, clock);
     if (died !== null) crashes.push(died);
+    load.killed();
     const place = /^failpoint (\S+)$/m.exec(world.deliverd.lastOutput())?.[1] ?? "elsewhere";
     places.set(place, (places.get(place) ?? 0) + 1);
     if (kill % TALK_EVERY === 0)
       say(
-        `${kill} kills in ${Math.round((Date.now() - begun) / 1000)} s, ${load.pushed.length} commits, ${load.waiting()} under way`,
+        `${kill} kills in ${Math.round((Date.now() - begun) / 1000)} s, ${load.pushed.length} commits, ${load.look()} under way`,
       );
   }
   return { places, crashes };
@@ -141,10 +155,18 @@ async function live(world: World, env: Record<string, string>, clock: number): P
 /** Small commits in several repos, one after the other; most of them pass their CI. */
 class Load {
   readonly pushed: Pushed[] = [];
+  readonly resumed: number[] = [];
+  readonly releasedAfter: number[] = [];
   hooksLost = 0;
   readonly #world: World;
   readonly #random: () => number;
   #repos: SampleRepo[] = [];
+  /** Green commits without success so far. */
+  #open: Pushed[] = [];
+  /** When the kills happened after which nothing was said yet, and no release came yet. */
+  #silent: number[] = [];
+  #barren: number[] = [];
+  #watching: NodeJS.Timeout | undefined;
   #stopped = false;
   #running: Promise<void> = Promise.resolve();
 
@@ -166,13 +188,28 @@ class Load {
       this.#repos.push(repo);
       await this.#push(repo, "green");
     }
-    await until("every repo has a release", () => this.waiting() === 0, 60_000);
+    await until("every repo has a release", () => this.look() === 0, 60_000);
+    this.#watching = setInterval(() => this.look(), 50);
     this.#running = this.#run();
   }
 
-  /** Green commits without success so far. */
-  waiting(): number {
-    return this.pushed.filter((one) => one.ci === "green" && !this.#isDone(one)).length;
+  killed(): void {
+    this.#world.github.requests.length = 0;
+    for (const kills of [this.#silent, this.#barren]) kills.push(Date.now());
+  }
+
+  /** @returns how many green commits have no success so far */
+  look(): number {
+    const before = this.#open.length;
+    this.#open = this.#open.filter((one) => !this.#isDone(one));
+    const { requests } = this.#world.github;
+    const since = (kills: number[]) => kills.splice(0).map((at) => Date.now() - at);
+    if (requests.some(({ method, status }) => method === "POST" && status === 201))
+      this.resumed.push(...since(this.#silent));
+    if (this.#open.length < before) this.releasedAfter.push(...since(this.#barren));
+    // They are of no more use, and there will be thousands.
+    requests.length = 0;
+    return this.#open.length;
   }
 
   async end(): Promise<void> {
@@ -180,10 +217,16 @@ class Load {
     await this.#running;
   }
 
+  /** Waits until every green commit bears success, or for as long as there is patience. */
+  async finish(patience = PATIENCE): Promise<void> {
+    await until("every green commit bears success", () => this.look() === 0, patience).catch(() => {});
+    clearInterval(this.#watching);
+  }
+
   async #run(): Promise<void> {
     let count = 0;
     while (!this.#stopped) {
-      if (this.waiting() >= IN_FLIGHT) {
+      if (this.look() >= IN_FLIGHT) {
         await delay(50);
         continue;
       }
@@ -198,10 +241,12 @@ class Load {
     const { github } = this.#world;
     const sha = await repo.head();
     const hooks = await repo.push();
-    this.pushed.push({ repo: repo.repo, sha, ci });
+    const one: Pushed = { repo: repo.repo, sha, ci };
+    this.pushed.push(one);
+    if (ci === "green") this.#open.push(one);
     hooks.push(...(ci === "green" ? await github.green(repo.repo, sha) : await github.red(repo.repo, sha)));
     this.hooksLost += hooks.filter((hook) => hook.answer?.status !== 202).length;
-    // Their payloads are of no more use, and there will be thousands.
+    // As with the requests.
     github.hooks.length = 0;
   }
 

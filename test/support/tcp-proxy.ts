@@ -11,10 +11,14 @@ export interface Fault {
   body?: string;
   /** The connection is cut after so many bytes of the request's body. */
   cutAfter?: number;
+  /** Nothing more passes after so many bytes of the request's body, and the connection stays. */
+  stallAfter?: number;
   /** The server behind does its work, and the connection is cut instead of its answer. */
   loseAnswer?: boolean;
   /** ms before anything happens. */
   delay?: number;
+  /** Nothing happens before this has. */
+  after?: Promise<unknown>;
   /** Nothing ever happens. */
   hang?: boolean;
   /** Headers of the answer that are left out. */
@@ -38,6 +42,9 @@ export interface FaultyProxy {
   passed: Passed[];
   /** Decides about each request; replace it at will. */
   fault: (request: Passed) => Fault | undefined;
+  /** Refuses connections, and cuts those that are open, until `accept`. */
+  refuse(): Promise<void>;
+  accept(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,6 +57,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
     passed.push(seen);
     const fault = proxy.fault(seen) ?? {};
     if (fault.delay !== undefined) await delay(fault.delay);
+    await fault.after;
     if (fault.hang) return;
     if (fault.status !== undefined) {
       seen.status = fault.status;
@@ -66,6 +74,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
       transform(chunk: Buffer, _encoding, done) {
         seen.bytes += chunk.length;
         if (fault.cutAfter !== undefined && seen.bytes > fault.cutAfter) return cut();
+        if (fault.stallAfter !== undefined && seen.bytes > fault.stallAfter) return;
         done(null, chunk);
       },
     });
@@ -83,20 +92,29 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
     });
     request.pipe(count).pipe(behind);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const listen = async (port: number) => {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  };
+  const close = async () => {
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  await listen(0);
   const address = server.address();
-  const host = `127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const host = `127.0.0.1:${port}`;
   const proxy: FaultyProxy = {
     url: `http://${host}`,
     host,
     passed,
     fault: () => undefined,
+    refuse: close,
+    accept: () => listen(port),
     async stop() {
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await closed;
+      if (server.listening) await close();
     },
   };
   return proxy;

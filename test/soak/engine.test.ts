@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { hold } from "../faults/hold.ts";
+import { begin, quickFiles, settled } from "../faults/support.ts";
 import { type OwnEngine, startOwnEngine } from "../support/engine.ts";
 import { until } from "../support/process.ts";
 import { image, pipeline, startWorld, type World } from "../support/world.ts";
-import { hold } from "./hold.ts";
-import { begin, quickFiles, settled } from "./support.ts";
 
 describe("The Docker Engine", function () {
   this.timeout(150_000);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
+import { figure, seconds } from "../faults/figures.ts";
+import { begin, quickFiles, settled } from "../faults/support.ts";
 import { until } from "../support/process.ts";
 import type { TestRedis } from "../support/redis.ts";
 import type { World } from "../support/world.ts";
-import { begin, quickFiles, settled } from "./support.ts";
 
 const RESUME = 10_000;
 
@@ -27,10 +28,12 @@ export async function redisGoesAway(world: World, redis: TestRedis, ms: number):
   assert.deepEqual(readiness, [200, "redis"]);
   await delay(Math.max(0, end - Date.now()));
   await redis.restart();
+  const back = Date.now();
   await until(
     "it works again",
     () => world.github.lastStatus(repo.repo, during.sha, `deliverd/${name}`) !== undefined,
     RESUME,
   );
+  figure(`Redis away for ${seconds(ms)}`, `work resumed ${seconds(Date.now() - back)} after its return`);
   await settled(world, [before, during]);
 }

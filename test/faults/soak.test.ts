@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { figure } from "./figures.ts";
+import { isContent } from "./oracle.ts";
+import { soak, tell } from "./soak.ts";
+
+const KILLS = 25;
+const SEED = 1;
+
+describe("Killed over and over, under load, its webhooks lost meanwhile,", function () {
+  this.timeout(600_000);
+
+  it(`${KILLS} times: every green commit is released, once (registries, host and receiver of notices say so)`, async () => {
+    const said: string[] = [];
+    const result = await soak({ kills: KILLS, seed: SEED, say: (line) => said.push(line) });
+    const { crashes, violations } = result;
+    assert.ok(isContent(result) && crashes.length + violations.length === 0, [...said, tell(result)].join("\n"));
+    figure(`${KILLS} kills`, `${result.released} releases of ${result.green} green commits, 0 lost, 0 duplicated`);
+  });
+});

@@ -1,0 +1,58 @@
+import type { Frozen } from "../src/builders/builder.ts";
+import type { ArtifactName } from "../src/delivery/types.ts";
+import { artifactsOf } from "../src/ledger/artifacts.ts";
+import { frozenOf } from "../src/ledger/frozen.ts";
+import { locationOf } from "../src/ledger/names.ts";
+import type { Registry } from "../src/registries/registry.ts";
+import type { Run } from "../src/run.ts";
+import type { Station } from "./station.ts";
+
+const LIMIT = 60_000;
+
+/**
+ * Mends the last thing that a worker may have done which was stopped past its lease: it wrote an immutable name over what
+ * another published under it meanwhile, since no registry compares before it writes. The ledger's word stands.
+ * @param written what this worker was about to put there. What goes wrong here is only told: the caller has an error of its own.
+ */
+export async function putBack(
+  station: Station,
+  registry: Registry,
+  name: ArtifactName,
+  written: Frozen,
+  run: Run,
+): Promise<void> {
+  await putBackNow(station, registry, name, written, run).catch((error: unknown) => {
+    station.log.error("a name may be written over: the check of released names will tell", {
+      ...name,
+      written: written.digest,
+      error,
+    });
+  });
+}
+
+async function putBackNow(
+  { ledger, log }: Station,
+  registry: Registry,
+  name: ArtifactName,
+  written: Frozen,
+  run: Run,
+): Promise<void> {
+  const standing = await locationOf(ledger, name);
+  if (standing === null || !standing.immutable || standing.digest === written.digest) return;
+  // The lease is lost, and the run's own signal with it.
+  const patient = { ...run, signal: AbortSignal.timeout(LIMIT) };
+  if ((await registry.find(name, patient, written))?.digest !== written.digest) return;
+  const released = (await artifactsOf(ledger, standing.deliveryId ?? "")).find(
+    ({ name }) => name === standing.artifact,
+  );
+  const content = released === undefined ? null : frozenOf(released);
+  if (released === undefined || content?.digest !== standing.digest) return;
+  const { digest } = content;
+  const there = { registry: name.registry, name: `${name.repository}:${name.tag}`, digest, url: "", pull: "" };
+  if (!(await registry.restore(there, patient, content))) return;
+  await registry.publish({ ...content, kind: released.kind, metadata: {} }, { ...name, immutable: false }, patient);
+  log.warn("a name was written over by a worker that had lost its lease: put back", {
+    ...there,
+    written: written.digest,
+  });
+}
