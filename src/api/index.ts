@@ -13,6 +13,7 @@ import { sendContent } from "./content.ts";
 import { sendLogEvents, sendLogText } from "./log.ts";
 import { releaseNamed } from "./named.ts";
 import { plainUrl } from "./plain.ts";
+import { whyNoRepo } from "./unknown.ts";
 import { deliveryView } from "./views.ts";
 import { whyOf } from "./why.ts";
 
@@ -22,6 +23,8 @@ export interface ApiOptions {
   registries: Map<string, Registry>;
   /** Commits a hint for this commit and queues it. `repo` as a person writes it. @throws Problem where no repo is it, or may be delivered. */
   ask(repo: string, sha: string): Promise<void>;
+  /** Whether `repos` lets a repo in that a person writes like this. */
+  isWanted(repo: string): boolean;
   /** Tells that a delivery is to be gone on with, or ended. */
   wake(deliveryId: string): void;
 }
@@ -124,7 +127,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
       repo: name,
       sha,
       state: "unknown",
-      because: `no webhook ever named the repo ${name}`,
+      because: whyNoRepo(name, options.isWanted(name)),
       events: [],
     };
     send(response, repo ? await whyOf(ledger, repo.id, sha) : unknown);

@@ -8,6 +8,7 @@ import { hintsOf } from "../ledger/hints.ts";
 import { attemptsOf } from "../ledger/leases.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { outboxOf } from "../ledger/outbox.ts";
+import { whyNoCommit } from "./unknown.ts";
 
 export interface Why {
   repo: string;
@@ -63,10 +64,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
     repo,
     sha,
     state: delivery?.state ?? (last === undefined ? "unknown" : "ignored"),
-    because:
-      delivery?.because ??
-      last?.because ??
-      "nothing on record: no webhook named this commit, and no watched ref was seen to reach it",
+    because: delivery?.because ?? last?.because ?? (await whyNoCommit(ledger, repoId, sha)),
     events: events.sort((a, b) => a.at - b.at).map(({ at, kind, text }) => ({ at: iso(at), kind, text })),
   };
 }

@@ -50,6 +50,7 @@ export async function serve(parts: Parts): Promise<Listening> {
       auth,
       registries: parts.registries,
       ask: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
+      isWanted: (repo) => isWanted(parts, accepts, repo),
       wake: (delivery) => void wake(parts, delivery),
     }),
     web: webRoute({ ledger, auth }),
@@ -137,6 +138,15 @@ async function ask(
   };
   await addHints(ledger, [hint]);
   return [hint];
+}
+
+function isWanted(
+  { hosts }: Parts,
+  accepts: (host: string, owner: string, name: string) => boolean,
+  name: string,
+): boolean {
+  const [repo = "", owner = "", key] = name.split("/").reverse();
+  return (key === undefined ? [...hosts.keys()] : [key]).some((host) => accepts(host, owner, repo));
 }
 
 async function repoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint["repo"] | null> {

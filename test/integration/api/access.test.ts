@@ -59,6 +59,15 @@ describe("access to API and pages", () => {
       assert.deepEqual([api.asked, api.woken], [[], []]);
     });
 
+    it("is held to every route that there is: none was added that the lists here lack", async () => {
+      const listed = new Set(
+        [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), "/sign-in"].map((path) => path.replace(/\?.*/, "")),
+      );
+      const named = api.routes.map((path) => path.replace(":artifact/:version", "api/1.0.0"));
+      assert.ok(named.length >= 14, `${named}`);
+      assert.deepEqual([...new Set(named)].sort(), [...listed].sort());
+    });
+
     it("leads from every page to the sign-in page, which alone is open", async () => {
       for (const path of PAGES(id)) {
         const answer = await api.send("GET", path);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { noteHeads } from "../../../src/ledger/heads.ts";
+import { addHints } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { eachLedger, OTHER_SHA, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
 
 describe("the API's answers", function () {
@@ -60,15 +62,32 @@ describe("the API's answers", function () {
     });
 
     it("are 200 to why, for what is unknown too", async () => {
-      const unknown = { state: "unknown", events: [] };
-      const repo = await json(`/api/v1/why?repo=acme/none&sha=${SHA}`);
-      assert.deepEqual(
-        { ...unknown, because: repo.because },
-        { state: repo.state, events: repo.events, because: "no webhook ever named the repo acme/none" },
-      );
+      for (const [name, because] of [
+        ["acme/none", /^no webhook ever named the repo acme\/none/],
+        ["strangers/none", /^strangers\/none is in no entry of repos/],
+        ["none", /^none is not the name of a repo: write <owner>\/<name>/],
+      ] as const) {
+        const repo = await json(`/api/v1/why?repo=${name}&sha=${SHA}`);
+        assert.deepEqual([repo.state, repo.events], ["unknown", []]);
+        assert.match(repo.because, because);
+      }
       const commit = await json(`/api/v1/why?repo=acme/api&sha=${SHA}`);
       assert.deepEqual([commit.repo, commit.sha, commit.state, commit.events], ["github/acme/api", SHA, "unknown", []]);
+      assert.match(commit.because, /^nothing on record: no webhook named this commit/);
       assert.equal((await api.get("/api/v1/why?repo=acme/api")).status, 400);
+    });
+
+    it("say to why of a commit that nothing was decided about what it lacks", async () => {
+      const because = async (sha: string) => (await json(`/api/v1/why?repo=acme/api&sha=${sha}`)).because;
+      assert.match(await because(SHA.slice(0, 7)), /is not a commit id: all its 40 digits are needed/);
+      await noteHeads(ledger, REPO, [{ ref: "refs/heads/old", sha: SHA }]);
+      assert.match(
+        await because(SHA),
+        /^old stood there when the repo was first looked at .*: nothing old is delivered/,
+      );
+      const repo = { id: REPO, host: "github", owner: "acme", name: "api", defaultBranch: "main" };
+      await addHints(ledger, [{ repo, event: "push", deliveryId: "d", ref: null, sha: SHA }]);
+      assert.equal(await because(SHA), "a webhook named it, and it has not been looked at yet");
     });
 
     it("are 202 to a person's request for a commit, and 400 to anything else", async () => {

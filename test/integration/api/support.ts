@@ -23,6 +23,8 @@ export interface TestApi {
   /** Commits asked for by a person. */
   asked: [repo: string, sha: string][];
   woken: string[];
+  /** The path of every route of API and pages, a method each. */
+  routes: string[];
   /** The path goes out as it is written: nothing tidies it up first. */
   send(method: string, path: string, headers?: Record<string, string>, body?: string): Promise<Answer>;
   /** As the administrator. */
@@ -47,12 +49,14 @@ export async function startApi(
     auth,
     registries: options.registries ?? new Map(),
     ask: async (repo, sha) => void asked.push([repo, sha]),
+    isWanted: (repo) => repo.startsWith("acme/"),
     wake: (id) => void woken.push(id),
   });
+  const web = webRoute({ ledger, auth });
   const app = createApp({
     health: (_request, _response, next) => next(),
     api,
-    web: webRoute({ ledger, auth }),
+    web,
     log: silentLog,
   });
   const listening = await listen(app, { port: 0, address: "127.0.0.1" });
@@ -62,6 +66,7 @@ export async function startApi(
     url: `http://127.0.0.1:${listening.port}`,
     asked,
     woken,
+    routes: [api, web].flatMap(pathsOf),
     send,
     get: (path) => send("GET", path, { authorization: `Bearer ${TOKEN}` }),
     close: () => listening.close(0),
@@ -92,6 +97,12 @@ function sendTo(
     request.on("error", reject);
     request.end(body);
   });
+}
+
+/** express itself keeps its routes there, and tells of them in no other way. */
+function pathsOf(router: unknown): string[] {
+  const { stack } = router as { stack: { route?: { path: string } }[] };
+  return stack.flatMap(({ route }) => (route === undefined ? [] : [route.path]));
 }
 
 function planOf(artifact: string): Plan {

@@ -155,6 +155,23 @@ describe("logging in to a registry with tokens", () => {
     }
   });
 
+  it("is not sent on to another host for what a name holds, which would be asked whatever the registry likes", async () => {
+    const other = await startProxy("http://127.0.0.1:1");
+    try {
+      proxy.fault = ({ url }) =>
+        url.includes("/manifests/") || url === "/v2/"
+          ? { status: 307, headers: { Location: `${other.url}/latest/meta-data/` } }
+          : undefined;
+      await assert.rejects(registry.find(named("acme/api"), testRun()), { name: "Refused", code: "registry-redirect" });
+      await assert.rejects(registry.publish(await freezeImage(store), named("acme/sent-on"), testRun()), {
+        code: "registry-redirect",
+      });
+      assert.deepEqual(other.passed, []);
+    } finally {
+      await other.stop();
+    }
+  });
+
   it("follows no redirect of a request that writes", async () => {
     proxy.fault = ({ method }) =>
       method === "POST" ? { status: 307, headers: { Location: "http://127.0.0.1:1/" } } : undefined;

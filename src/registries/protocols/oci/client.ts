@@ -38,6 +38,8 @@ interface Ask extends Omit<Order, "url" | "headers"> {
   scope: string;
   /** Statuses that are an answer; any other is thrown. */
   expect: number[];
+  /** Reads bytes that are known by their digest. */
+  isContent?: boolean;
 }
 
 /**
@@ -110,7 +112,7 @@ export class RegistryClient {
   }
 
   async hasBlob(repository: string, digest: Digest, signal: AbortSignal): Promise<boolean> {
-    const ask = { ...this.#push(repository, signal), to: "look up a blob", expect: [200, 404] };
+    const ask = { ...this.#push(repository, signal), to: "look up a blob", expect: [200, 404], isContent: true };
     const answer = await this.#ask({
       ...ask,
       method: "HEAD",
@@ -154,7 +156,7 @@ export class RegistryClient {
 
   /** A stream that fails at its end unless its bytes are the ones named. @throws also Refused `content-gone` */
   async getBlob(repository: string, blob: Descriptor, signal: AbortSignal): Promise<Readable> {
-    const ask = { ...this.#pull(repository, signal), to: `read ${blob.digest}`, expect: [200, 404] };
+    const ask = { ...this.#pull(repository, signal), to: `read ${blob.digest}`, expect: [200, 404], isContent: true };
     const url = `/v2/${demandRepository(repository)}/blobs/${blob.digest}`;
     const answer = await this.#ask({ ...ask, method: "GET", url });
     if (answer.status === 404) {
@@ -195,6 +197,8 @@ export class RegistryClient {
       if (isRedirect && (ask.method === "GET" || ask.method === "HEAD")) {
         discard(answer);
         url = this.#follow(answer.headers.location, url, ask);
+        // Content may lie in a storage of another host, and proves itself by its digest; what a name means only its registry says.
+        if (url.origin !== this.#url.origin && ask.isContent !== true) throw this.#elsewhere(url, ask);
       } else if (ask.expect.includes(answer.status)) {
         return answer;
       } else {
@@ -235,6 +239,13 @@ export class RegistryClient {
     throw new Refused(
       "registry-redirect",
       `${place({ registry: this.label, ...ask })} sends us to ${url ? `${url.protocol}//${url.host}` : "no valid URL"}, which is not as safe as its own address. Behind a proxy, let that set X-Forwarded-Proto.`,
+    );
+  }
+
+  #elsewhere(url: URL, { repository }: Ask): Refused {
+    return new Refused(
+      "registry-redirect",
+      `${place({ registry: this.label, repository })} sends us to ${url.protocol}//${url.host} for what a name holds, which only itself can say: give its final address as the url.`,
     );
   }
 
