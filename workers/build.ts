@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Built } from "../src/builders/builder.ts";
+import { ecosystemVersion } from "../src/delivery/ecosystem-version.ts";
 import { buildEnvironment, releaseMetadata } from "../src/delivery/metadata.ts";
 import { matchRepo } from "../src/delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands } from "../src/delivery/types.ts";
@@ -25,6 +26,8 @@ export async function build(
   const { delivery, commit, mirror, fence } = work;
   await setArtifactState(station.ledger, delivery.id, artifact.name, "building", `building ${version}`, fence);
   const facts = factsOfBuild(station, work, version);
+  // One that its ecosystem cannot write must not come to light at the upload.
+  ecosystemVersion(artifact.kind, version, facts.committedAt);
   const { memory, cpus } = station.config.docker.limits;
   const limits = { memoryBytes: memory, cpus, time: station.config.docker.buildTimeout };
   // As BUILD_ID reads it.

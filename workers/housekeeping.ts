@@ -9,6 +9,8 @@ import type { Station } from "./station.ts";
 const HOUR = 60 * 60_000;
 /** Explanations and logs of what ended so long ago are dropped. Releases are kept for ever. */
 const KEEP = 90 * 24 * HOUR;
+/** What commands keep between builds only grows: now and then it begins anew. */
+const KEEP_CACHE = 30 * 24 * HOUR;
 
 /** Is there too little room on dataDir's disk to begin new work? */
 export async function isDiskNearlyFull(dataDir: string): Promise<boolean> {
@@ -27,8 +29,16 @@ export async function keepHouse(station: Station): Promise<void> {
   const { config, ledger, log, clock, store, mirrors } = station;
   const young = clock.now() - HOUR;
   const needed = await neededHere(station);
-  const removed = toRemove(await pieces(station), config.disk.max, (name) => needed.has(name), young);
-  for (const { name } of removed) await (name.startsWith(DIGEST) ? store.remove(name) : mirrors.remove(name));
+  const caches = await cachesOf(station);
+  const found = [...(await pieces(station)), ...caches];
+  const removed = toRemove(found, config.disk.max, (name) => needed.has(name), young);
+  const stale = caches.filter((cache) => cache.usedAt < clock.now() - KEEP_CACHE && !removed.includes(cache));
+  for (const piece of stale) removed.push(piece);
+  for (const piece of removed) {
+    const { name } = piece;
+    if (caches.includes(piece)) await station.caches.remove(name);
+    else await (name.startsWith(DIGEST) ? store.remove(name) : mirrors.remove(name));
+  }
   const forgotten = await forgetOld(ledger, KEEP);
   if (removed.length === 0 && forgotten === 0) return;
   log.info("kept house", {
@@ -48,6 +58,16 @@ async function pieces({ ledger, mirrors, store }: Station): Promise<Piece[]> {
     if (usage !== null) found.push({ name: id, ...usage });
   }
   return found;
+}
+
+/** Without an engine there is other work to do all the same. */
+async function cachesOf({ caches, log }: Station): Promise<Piece[]> {
+  try {
+    return await caches.list();
+  } catch (error) {
+    log.warn("the caches of builds could not be listed", { error });
+    return [];
+  }
 }
 
 /** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */

@@ -1,4 +1,4 @@
-import type { Builder, BuildOrder, FilesOrder } from "../src/builders/builder.ts";
+import type { Builder, BuildOrder, Caches, FilesOrder } from "../src/builders/builder.ts";
 import type { Clock } from "../src/clock.ts";
 import type { ServerConfig } from "../src/config/server.ts";
 import type { Mirrors } from "../src/git/mirrors.ts";
@@ -23,6 +23,7 @@ export interface Station {
   notifiers: Notifier[];
   store: Store;
   builders: { image: Builder<BuildOrder>; files: Builder<FilesOrder> };
+  caches: Caches;
   log: Log;
   mask: Mask;
   clock: Clock;

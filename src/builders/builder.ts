@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { Piece } from "../delivery/housekeeping.ts";
 import type { ArtifactPlan, BuildCommands, Digest, FrozenFile, PackageIdentity } from "../delivery/types.ts";
 import type { Run } from "../run.ts";
 
@@ -69,4 +70,11 @@ export interface Builder<Order> {
 export interface BaseImage {
   reference: string;
   digest: string;
+}
+
+/** What builds keep from one to the next. It lies on the engine's disk. */
+export interface Caches {
+  list(): Promise<Piece[]>;
+  /** False: it is in use, or gone already. */
+  remove(name: string): Promise<boolean>;
 }

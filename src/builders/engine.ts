@@ -75,6 +75,17 @@ export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
   return { gone, end: () => over.abort() };
 }
 
+/** Was it the engine's own stop? It kills what runs, and reports that like any failed step before its connection ends. */
+export async function stoppedWith(watch: EngineWatch, exitCode: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, exitCode >= 128 ? 2_000 : 200, false);
+  });
+  const stopped = await Promise.race([watch.gone.then(() => true), late]);
+  clearTimeout(timer);
+  return stopped;
+}
+
 function compareVersions(one: string, other: string): number {
   return one.localeCompare(other, "en", { numeric: true });
 }

@@ -1,9 +1,19 @@
+import { PassThrough, pipeline } from "node:stream";
 import type Dockerode from "dockerode";
-import { UserError } from "../delivery/errors.ts";
+import { failpoint } from "../failpoints.ts";
 import type { Log } from "../log.ts";
+import type { Run } from "../run.ts";
+import { freezeFiles } from "../store/files.ts";
 import type { Store } from "../store/store.ts";
-import type { Builder, FilesOrder } from "./builder.ts";
-import type { RegistryAuth } from "./engine/bases.ts";
+import type { Builder, Built, FilesOrder } from "./builder.ts";
+import { Bases, type RegistryAuth } from "./engine/bases.ts";
+import { withinTime } from "./engine/deadline.ts";
+import { engineFacts, watchEngine } from "./engine.ts";
+import { WORKSPACE } from "./files/caches.ts";
+import { collect } from "./files/collect.ts";
+import { makeContainer } from "./files/container.ts";
+import { execute } from "./files/execute.ts";
+import { identify } from "./files/identity.ts";
 
 export interface FilesBuilderOptions {
   docker: Dockerode;
@@ -12,11 +22,76 @@ export interface FilesBuilderOptions {
   registryAuth: RegistryAuth;
   /** Docker's network mode. Left out: the engine's default, or none where it has no bridge. */
   network?: string | undefined;
+  /** Bytes that one build's files may have together. Left out: 20 GiB. */
+  maxBytes?: number | undefined;
 }
 
+const MOST_FILES = 1000;
+
 /** Runs the commands of a pipeline in a container, and freezes the files that they leave. */
-export function filesBuilder(_options: FilesBuilderOptions): Builder<FilesOrder> {
+export function filesBuilder(options: FilesBuilderOptions): Builder<FilesOrder> {
+  const bases = new Bases(options.docker, options.registryAuth);
   return {
-    build: (order) => Promise.reject(new UserError("kind-not-yet", `${order.artifact.kind} is not built yet`)),
+    build: (order, run) =>
+      withinTime(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
   };
+}
+
+async function buildAndFreeze(options: FilesBuilderOptions, bases: Bases, order: FilesOrder, run: Run): Promise<Built> {
+  const { docker, store } = options;
+  const { artifact } = order;
+  const network = await networkOf(options, order, run);
+  const base = await bases.fetch(artifact.build.image, null, run);
+  const watch = await watchEngine(docker);
+  let container: Dockerode.Container | null = null;
+  try {
+    container = await makeContainer(docker, order, network);
+    run.signal.throwIfAborted();
+    await putTree(container, order, run);
+    await execute(docker, container, order, watch, run);
+    failpoint("prepare.made");
+    const limits = { maxBytes: options.maxBytes ?? 20 * 2 ** 30, maxFiles: MOST_FILES };
+    const frozen = await freezeFiles(store, await collect(container, artifact, store, limits, run));
+    const identity = await identify(store, artifact, frozen.files, order.environment);
+    run.log.line(`Frozen as ${frozen.digest} (${(frozen.size / 1e6).toFixed(1)} MB).`);
+    return { ...frozen, ...(identity === null ? {} : { package: identity }), bases: [base] };
+  } finally {
+    watch.end();
+    if (container !== null) await remove(options, container);
+  }
+}
+
+async function networkOf(options: FilesBuilderOptions, { artifact }: FilesOrder, run: Run): Promise<string | null> {
+  if (!artifact.build.network) return "none";
+  if (options.network !== undefined) return options.network;
+  if ((await engineFacts(options.docker)).bridge) return null;
+  run.log.line("The engine has no bridge network: the commands of this build have no network.");
+  return "none";
+}
+
+async function putTree(container: Dockerode.Container, order: FilesOrder, run: Run): Promise<void> {
+  const tree = await order.openTree();
+  const stream = new PassThrough();
+  const broken = new AbortController();
+  // It flows from the first moment, and where it breaks, the request breaks too.
+  pipeline(tree, stream, (error) => error && broken.abort(error));
+  try {
+    const abortSignal = AbortSignal.any([run.signal, broken.signal]);
+    await container.putArchive(stream, { path: WORKSPACE, abortSignal });
+  } catch (error) {
+    broken.signal.throwIfAborted();
+    throw error;
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** It goes on failing quietly: the container bears this build's own id, and is swept by it. */
+async function remove({ log }: FilesBuilderOptions, container: Dockerode.Container): Promise<void> {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return;
+    log.warn("a build's container could not be removed", { container: container.id, error });
+  }
 }

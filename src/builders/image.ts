@@ -1,11 +1,12 @@
 import type Dockerode from "dockerode";
-import { TransientError, UserError } from "../delivery/errors.ts";
+import { TransientError } from "../delivery/errors.ts";
 import { failpoint } from "../failpoints.ts";
 import type { Log } from "../log.ts";
 import type { Run } from "../run.ts";
 import type { Grant, Intake } from "../store/intake.ts";
 import type { Builder, BuildOrder, Built } from "./builder.ts";
 import { Bases, type RegistryAuth } from "./engine/bases.ts";
+import { withinTime } from "./engine/deadline.ts";
 import { readEngineError } from "./engine/errors.ts";
 import { engineFacts, type Installation, watchEngine } from "./engine.ts";
 import { freeze, temporaryName } from "./image/freeze.ts";
@@ -29,40 +30,9 @@ export interface ImageBuilderOptions {
 export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> {
   const bases = new Bases(options.docker, options.registryAuth);
   return {
-    async build(order, run) {
-      const deadline = order.limits.time > 0 ? AbortSignal.timeout(order.limits.time) : null;
-      const signal = deadline ? AbortSignal.any([run.signal, deadline]) : run.signal;
-      try {
-        signal.throwIfAborted();
-        return await orGiveUp(buildAndFreeze(options, bases, order, { ...run, signal }), signal);
-      } catch (error) {
-        run.signal.throwIfAborted();
-        if (deadline?.aborted) throw overTime(order.limits.time);
-        throw readEngineError(error);
-      }
-    },
+    build: (order, run) =>
+      withinTime(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
   };
-}
-
-/** Ms that a build which was stopped has to clear up after itself. */
-const patience = 10_000;
-
-/** An engine that hangs answers nothing at all, not even to be told that nobody waits for it any more. */
-async function orGiveUp<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  let giveUp = () => {};
-  const given = new Promise<never>((_, reject) => {
-    giveUp = () => {
-      timer = setTimeout(() => reject(signal.reason), patience);
-    };
-    signal.addEventListener("abort", giveUp, { once: true });
-  });
-  try {
-    return await Promise.race([work, given]);
-  } finally {
-    signal.removeEventListener("abort", giveUp);
-    clearTimeout(timer);
-  }
 }
 
 async function buildAndFreeze(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
@@ -123,10 +93,4 @@ async function removeTemporaryName({ docker, log }: ImageBuilderOptions, grant: 
     if ((error as { statusCode?: number }).statusCode === 404) return;
     log.warn("a temporary image name could not be removed", { image: `${name}:${tag}`, error });
   }
-}
-
-function overTime(limit: number): UserError {
-  const minutes = limit / 60_000;
-  const shown = minutes >= 1 ? `${Math.round(minutes)} min` : `${limit / 1000} s`;
-  return new UserError("build-timeout", `The build took longer than its limit of ${shown} and was stopped.`);
 }

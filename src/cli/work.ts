@@ -1,8 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type Dockerode from "dockerode";
-import { BUILD_ID } from "../../workers/build.ts";
 import { clearLeftovers } from "../../workers/housekeeping.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
@@ -10,12 +8,11 @@ import type { Builder } from "../builders/builder.ts";
 import { systemClock } from "../clock.ts";
 import { engineAddress } from "../config/engine-address.ts";
 import { Mirrors } from "../git/mirrors.ts";
-import { getDelivery } from "../ledger/deliveries.ts";
 import { releaseLeases } from "../ledger/leases.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { startIntake } from "../store/intake.ts";
 import { storeId } from "./data-dir.ts";
+import { LazyEngine } from "./engine.ts";
 import type { Parts } from "./parts.ts";
 
 /** Evaluates, delivers and announces in this process. */
@@ -27,9 +24,9 @@ export async function work(parts: Parts): Promise<Workers> {
     log.info("a delivery that this worker left behind is free again", { delivery });
   }
   await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
-  const engine = { socket: config.docker.socket ?? undefined, env: process.env };
+  const address = { socket: config.docker.socket ?? undefined, env: process.env };
   // A bad DOCKER_HOST must stop the start, not the first build.
-  engineAddress(engine);
+  engineAddress(address);
   const { listen = "127.0.0.1:0", advertise } = config.docker.intake ?? {};
   const intake = await startIntake({
     store,
@@ -37,7 +34,7 @@ export async function work(parts: Parts): Promise<Workers> {
     advertise,
     onBug: (error) => log.error("the intake failed", { error }),
   });
-  const docker = once(() => openEngine(parts, engine));
+  const engine = new LazyEngine(parts, address);
   const registryAuth = (host: string) => credentialsFor(parts, host);
   const common = { log, registryAuth, network: config.docker.network ?? undefined };
   const station: Station = {
@@ -47,13 +44,14 @@ export async function work(parts: Parts): Promise<Workers> {
     builders: {
       image: whenNeeded(async () => {
         const { imageBuilder } = await import("../builders/image.ts");
-        return imageBuilder({ ...common, docker: await docker(), intake });
+        return imageBuilder({ ...common, docker: await engine.client(), intake });
       }),
       files: whenNeeded(async () => {
         const { filesBuilder } = await import("../builders/files.ts");
-        return filesBuilder({ ...common, docker: await docker(), store });
+        return filesBuilder({ ...common, docker: await engine.client(), store });
       }),
     },
+    caches: engine.caches,
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
     ahead: parts.metrics.counter(
@@ -75,37 +73,13 @@ export async function work(parts: Parts): Promise<Workers> {
   };
 }
 
-/** Is this build, by its id, one of ours of which the delivery has gone on under another lease, or under none? */
-async function isDead(ledger: Ledger, build: string): Promise<boolean> {
-  const [, id = "", fence = ""] = BUILD_ID.exec(build) ?? [];
-  const delivery = id === "" ? null : await getDelivery(ledger, id);
-  return delivery !== null && (delivery.leaseOwner === null || delivery.fence !== Number(fence));
-}
-
-/** The engine's client is a tenth of our memory and of the time to start: it is loaded with the first build. */
-async function openEngine({ ledger, log }: Parts, address: Parameters<typeof engineAddress>[0]): Promise<Dockerode> {
-  const [{ connectEngine }, { removeLeftovers }] = await Promise.all([
-    import("../builders/engine.ts"),
-    import("../builders/image/leftovers.ts"),
-  ]);
-  const docker = connectEngine(address);
-  await removeLeftovers(docker, (build) => isDead(ledger, build)).then(
-    (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
-    (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
-  );
-  return docker;
-}
-
 function whenNeeded<Order>(open: () => Promise<Builder<Order>>): Builder<Order> {
-  const opened = once(open);
-  return { build: async (order, run) => (await opened()).build(order, run) };
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => {
-    made ??= make();
-    return made;
+  let opened: Promise<Builder<Order>> | null = null;
+  return {
+    async build(order, run) {
+      opened ??= open();
+      return (await opened).build(order, run);
+    },
   };
 }
 

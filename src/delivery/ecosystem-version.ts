@@ -1,12 +1,19 @@
+import { UserError } from "./errors.ts";
 import type { ArtifactKind } from "./types.ts";
 
-/** The version as the artifact's ecosystem writes it, so that its own comparison orders versions as ours does. */
+/**
+ * The version as the artifact's ecosystem writes it, so that its own comparison orders versions as ours does.
+ * @throws UserError `version-unspeakable` where it cannot write it
+ */
 export function ecosystemVersion(kind: ArtifactKind, version: string, committedAt: Date): string {
   switch (kind) {
     case "jar":
-      return mavenVersion(version);
+      return mavenVersion(version) ?? unspeakable(version, "a release in Maven", "a version that ends in SNAPSHOT");
     case "wheel":
-      return pythonVersion(version, committedAt);
+      return (
+        pythonVersion(version, committedAt) ??
+        unspeakable(version, "a version of a Python package (PEP 440)", "a pre-release but alpha, beta, rc or dev")
+      );
     case "image":
     case "npm":
     case "file":
@@ -15,18 +22,69 @@ export function ecosystemVersion(kind: ArtifactKind, version: string, committedA
   }
 }
 
+function unspeakable(version: string, what: string, why: string): never {
+  throw new UserError(
+    "version-unspeakable",
+    `${version} cannot be written as ${what}, which does not know ${why}. Tag the commit as in v1.2.3-rc.1 instead.`,
+  );
+}
+
 /** What `untaggedVersion` makes: `1.2.4-5.gab12cd3`. */
 const UNTAGGED = /^(\d+\.\d+\.\d+)-(\d+)\.g([0-9a-f]{7})$/;
 
-/** Maven sorts `1.2.4-5` above `1.2.4`: https://maven.apache.org/pom.html#version-order-specification */
-export function mavenVersion(version: string): string {
-  return version.replace(UNTAGGED, "$1-alpha.$2.g$3");
+/** The qualifiers that Maven sorts below the release: https://maven.apache.org/pom.html#version-order-specification */
+const BELOW_RELEASE = /^(?:(?:alpha|beta|milestone|rc|cr)(?![A-Za-z])|[abm]\d)/i;
+
+/**
+ * Maven sorts `1.2.4-5` and `1.2.4-dev.1` above `1.2.4`: what it would is made an alpha. Null: no release can be called
+ * so, since whatever ends in SNAPSHOT is none.
+ */
+export function mavenVersion(version: string): string | null {
+  if (/snapshot$/i.test(version)) return null;
+  const [, release = version, qualifier] = /^([^-]+)-(.*)$/.exec(version) ?? [];
+  return qualifier === undefined || BELOW_RELEASE.test(qualifier) ? version : `${release}-alpha.${qualifier}`;
 }
 
-/** PEP 440; the commit's time, since an index refuses local versions and two branches may count alike. */
-export function pythonVersion(version: string, committedAt: Date): string {
+/** `rc.1`, `rc1` or `rc`. The other words of PEP 440 mean the same as one of these, and would make one version of two. */
+const PRE_RELEASE = /^(\d+\.\d+\.\d+)-(alpha|a|beta|b|rc|dev)\.?(\d*)$/i;
+const SHORT: Record<string, string> = { alpha: "a", beta: "b", dev: ".dev" };
+
+/**
+ * PEP 440. For a commit without a tag, its time: an index refuses local versions, and two branches may count alike.
+ * Null: it has no spelling there.
+ */
+export function pythonVersion(version: string, committedAt: Date): string | null {
   const [, base] = UNTAGGED.exec(version) ?? [];
-  if (base === undefined) return version;
-  const time = committedAt.toISOString().replace(/\D/g, "").slice(0, 14);
-  return `${base}.dev${time}`;
+  if (base !== undefined) return `${base}.dev${committedAt.toISOString().replace(/\D/g, "").slice(0, 14)}`;
+  if (!version.includes("-")) return version;
+  const [, release, word = "", number] = PRE_RELEASE.exec(version) ?? [];
+  if (release === undefined) return null;
+  const label = word.toLowerCase();
+  return `${release}${SHORT[label] ?? label}${plain(number)}`;
+}
+
+/** https://packaging.python.org/en/latest/specifications/version-specifiers/#appendix-parsing-version-strings-with-regular-expressions */
+const PEP440 =
+  /^v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\d*))?(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?$/;
+const PRE: Record<string, string> = { alpha: "a", beta: "b", c: "rc", pre: "rc", preview: "rc" };
+
+/** One spelling for all that PEP 440 counts as the same version; null: it is none. */
+export function normalPythonVersion(text: string): string | null {
+  const match = PEP440.exec(text.trim().toLowerCase());
+  if (match === null) return null;
+  const [, epoch = "0", release = "", pre, preNumber, dashPost, post, postNumber, dev, devNumber, local] = match;
+  const numbers = release.split(".").map(plain);
+  while (numbers.length > 1 && numbers.at(-1) === "0") numbers.pop();
+  return [
+    plain(epoch) === "0" ? "" : `${plain(epoch)}!`,
+    numbers.join("."),
+    pre === undefined ? "" : `${PRE[pre] ?? pre}${plain(preNumber)}`,
+    dashPost !== undefined ? `.post${plain(dashPost)}` : post === undefined ? "" : `.post${plain(postNumber)}`,
+    dev === undefined ? "" : `.dev${plain(devNumber)}`,
+    local === undefined ? "" : `+${local.replace(/[-_.]/g, ".")}`,
+  ].join("");
+}
+
+function plain(digits = ""): string {
+  return digits.replace(/^0+(?=\d)/, "") || "0";
 }

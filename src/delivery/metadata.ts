@@ -33,10 +33,13 @@ export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; delivery
 /** The environment of every build; for an image, its build arguments. */
 export function buildEnvironment(facts: BuildFacts): Record<string, string> {
   const { repo } = facts;
+  const maven = mavenVersion(facts.version);
+  const python = pythonVersion(facts.version, facts.committedAt);
   return {
     DELIVERD_VERSION: facts.version,
-    DELIVERD_VERSION_MAVEN: mavenVersion(facts.version),
-    DELIVERD_VERSION_PEP440: pythonVersion(facts.version, facts.committedAt),
+    // Not every version can be written in each of them: whoever needs one that cannot fails before anything is built.
+    ...(maven === null ? {} : { DELIVERD_VERSION_MAVEN: maven }),
+    ...(python === null ? {} : { DELIVERD_VERSION_PEP440: python }),
     DELIVERD_SHA: facts.sha,
     DELIVERD_REF: facts.ref,
     DELIVERD_REPO: `${repo.host}/${repo.owner}/${repo.name}`,

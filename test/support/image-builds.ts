@@ -43,13 +43,16 @@ export async function startYard(options: EngineOptions = {}): Promise<Yard> {
   };
 }
 
+const APPLETS = "sh sleep cat env find grep seq dd ls yes true id mkdir ln mkfifo mknod tar cp rm ps touch kill".split(
+  " ",
+);
+
 /** A root of busybox alone, under the given reference. */
 export async function importShell(docker: Dockerode, reference: string): Promise<void> {
   const busybox = await readFile("/bin/busybox");
   const root = tar.pack();
   root.entry({ name: "bin/busybox", mode: 0o755 }, busybox);
-  for (const name of ["sh", "sleep", "cat", "env", "find", "grep", "seq", "dd", "ls", "yes", "true"])
-    root.entry({ name: `bin/${name}`, type: "symlink", linkname: "busybox" });
+  for (const name of APPLETS) root.entry({ name: `bin/${name}`, type: "symlink", linkname: "busybox" });
   root.entry({ name: "tmp", type: "directory", mode: 0o1777 });
   root.finalize();
   const colon = reference.lastIndexOf(":");

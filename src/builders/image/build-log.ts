@@ -1,21 +1,7 @@
-import { StringDecoder } from "node:string_decoder";
 import type { RunLog } from "../../run.ts";
+import type { Failure } from "../engine/failure.ts";
 import type { EngineMessage, Trace, Vertex } from "../engine/messages.ts";
-
-/** How a build ended that the engine itself gave up. */
-export interface Failure {
-  /** The engine's words. */
-  message: string;
-  /** The instruction, as in `RUN make`; null where the engine does not tell. */
-  step: string | null;
-  exitCode: number | null;
-  /** The last lines that the step printed. */
-  tail: string[];
-}
-
-const tailLines = 20;
-const longestLine = 4_000;
-const longestTailLine = 500;
+import { Step } from "../engine/step.ts";
 
 /** Writes what the engine says as readable lines, and remembers how it ended. Its memory does not grow with the output. */
 export class BuildLog {
@@ -97,53 +83,6 @@ export class BuildLog {
     const name = /^Step \d+\/\d+ : (.*)$/.exec(line)?.[1];
     if (name !== undefined) this.#classic.restart(name);
     return name === undefined && !/^ ---> |^Removing intermediate container |^Successfully (built|tagged) /.test(line);
-  }
-}
-
-/** Writes a line; false: it is the builder's own, no part of what the step printed. */
-type Tell = (line: string) => boolean;
-
-/** A step's output: cut into lines, the last of them kept. */
-class Step {
-  name: string;
-  tail: string[] = [];
-  readonly #decoder = new StringDecoder("utf8");
-  #open = "";
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  add(bytes: Uint8Array, tell: Tell): void {
-    const lines = (this.#open + this.#decoder.write(Buffer.from(bytes))).split("\n");
-    this.#open = lines.pop() ?? "";
-    for (const line of lines) this.#take(line, tell);
-    // A program that never ends its line must not fill the memory.
-    if (this.#open.length > longestLine) {
-      this.#take(this.#open, tell);
-      this.#open = "";
-    }
-  }
-
-  end(tell: Tell): void {
-    if (this.#open) this.#take(this.#open, tell);
-    this.#open = "";
-  }
-
-  restart(name: string): void {
-    this.name = name;
-    this.tail = [];
-  }
-
-  #take(raw: string, tell: Tell): void {
-    // Of a progress bar that overwrites itself, what was seen last.
-    const line = raw.replace(/\r+$/, "");
-    const seen = line.slice(line.lastIndexOf("\r") + 1);
-    for (let at = 0; at === 0 || at < seen.length; at += longestLine) {
-      const piece = seen.slice(at, at + longestLine);
-      if (tell(piece)) this.tail.push(piece.slice(0, longestTailLine));
-      if (this.tail.length > tailLines) this.tail.shift();
-    }
   }
 }
 

@@ -3,8 +3,8 @@ import { TransientError } from "../../delivery/errors.ts";
 import type { Grant } from "../../store/intake.ts";
 import type { Frozen } from "../builder.ts";
 import { readEngineError } from "../engine/errors.ts";
+import { readFailure } from "../engine/failure.ts";
 import { readMessages } from "../engine/messages.ts";
-import { readFailure } from "./failure.ts";
 
 /** The reference under which a built image waits to be frozen. */
 export function temporaryName(grant: Pick<Grant, "host" | "repository">): { name: string; tag: string } {

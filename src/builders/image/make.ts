@@ -2,11 +2,11 @@ import type Dockerode from "dockerode";
 import type { RunLog } from "../../run.ts";
 import type { Grant } from "../../store/intake.ts";
 import { engineAnswer, engineGone } from "../engine/errors.ts";
+import { type Failure, readFailure } from "../engine/failure.ts";
 import { readMessages } from "../engine/messages.ts";
-import type { EngineWatch } from "../engine.ts";
-import { BuildLog, type Failure } from "./build-log.ts";
+import { type EngineWatch, stoppedWith } from "../engine.ts";
+import { BuildLog } from "./build-log.ts";
 import { openContext } from "./context.ts";
-import { readFailure } from "./failure.ts";
 import { temporaryName } from "./freeze.ts";
 import type { Plan } from "./plan.ts";
 import { openSession, type Session } from "./session.ts";
@@ -88,21 +88,7 @@ function limits({ order: { limits } }: Plan): Record<string, number> {
   };
 }
 
-/** An engine that stops kills its steps, and reports that like any failed step before its connection ends. */
 async function sortOut(failure: Failure, plan: Plan, watch: EngineWatch): Promise<Error> {
-  const { dockerfile, order } = plan;
-  const read = readFailure(failure, dockerfile.syntax, order.limits);
-  if (failure.exitCode === null) return read;
-  const patience = failure.exitCode >= 128 ? 2_000 : 200;
-  return (await settlesWithin(watch.gone, patience)) ? engineGone(read) : read;
-}
-
-async function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  const settled = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return settled;
+  if (failure.exitCode !== null && (await stoppedWith(watch, failure.exitCode))) return engineGone();
+  return readFailure(failure, plan.dockerfile.syntax, plan.order.limits);
 }

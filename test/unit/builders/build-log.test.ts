@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { readFailure } from "../../../src/builders/engine/failure.ts";
 import type { Trace, Vertex } from "../../../src/builders/engine/messages.ts";
 import { BuildLog } from "../../../src/builders/image/build-log.ts";
-import { readFailure } from "../../../src/builders/image/failure.ts";
 import { testRun } from "../../support/run.ts";
 
 const vertex = (name: string, state: Partial<Vertex> = {}): Vertex => ({

@@ -1,7 +1,17 @@
 import { TransientError, UserError } from "../../delivery/errors.ts";
 import type { BuildLimits } from "../builder.ts";
-import { engineGone, imageVanished, isUnreachable, tidy } from "../engine/errors.ts";
-import type { Failure } from "./build-log.ts";
+import { engineGone, imageVanished, isUnreachable, tidy } from "./errors.ts";
+
+/** How a build ended that did not come to its end. */
+export interface Failure {
+  /** The engine's words. */
+  message: string;
+  /** The instruction, as in `RUN make`, or the command; null where the engine does not tell. */
+  step: string | null;
+  exitCode: number | null;
+  /** The last lines that the step printed. */
+  tail: string[];
+}
 
 /** Sorts a build that the engine gave up into the user's own failures and those of the machinery. */
 export function readFailure(

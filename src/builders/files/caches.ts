@@ -1,0 +1,77 @@
+import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import type Dockerode from "dockerode";
+import { UserError } from "../../delivery/errors.ts";
+import type { Piece } from "../../delivery/housekeeping.ts";
+import type { Caches, FilesOrder } from "../builder.ts";
+import { readEngineError } from "../engine/errors.ts";
+
+/** The commit's tree lies there, and the commands run there. */
+export const WORKSPACE = "/workspace";
+const LABEL = "dev.deliverd.cache";
+
+/**
+ * A volume of the engine for each directory that the commands keep: it works with an engine elsewhere too, and goes by
+ * repo and path, so that no other repo can come by it.
+ * @throws UserError `bad-path`
+ */
+export function cacheVolumes({ artifact, cacheOf }: FilesOrder): { name: string; path: string; repo: string }[] {
+  const paths = new Set(artifact.build.cache.map((path) => targetOf(path, artifact.name)));
+  return [...paths].map((path) => {
+    const hash = createHash("sha256").update(`${cacheOf}\0${path}`).digest("hex").slice(0, 32);
+    return { name: `deliverd-cache-${hash}`, path, repo: cacheOf };
+  });
+}
+
+function targetOf(path: string, artifact: string): string {
+  const target = posix.resolve(WORKSPACE, path);
+  // Over the whole tree it would bring back what an older build left there.
+  if (`${WORKSPACE}/`.startsWith(`${target.replace(/\/$/, "")}/`) || /^\/(?:proc|sys|dev)(?:\/|$)/.test(target)) {
+    throw new UserError(
+      "bad-path",
+      `artifacts.${artifact}.build.cache: ${path} cannot be kept. Name a folder below it.`,
+    );
+  }
+  return target;
+}
+
+/** When this process last used one: the engine does not tell. */
+const lastUsed = new Map<string, number>();
+
+export async function makeCaches(docker: Dockerode, volumes: ReturnType<typeof cacheVolumes>): Promise<void> {
+  for (const { name, path, repo } of volumes) {
+    await docker.createVolume({ Name: name, Labels: { [LABEL]: repo, [`${LABEL}.path`]: path } });
+    lastUsed.set(name, Date.now());
+  }
+}
+
+/** The caches in this engine, whoever's builds they are, for housekeeping. */
+export function cachesIn(docker: Dockerode): Caches {
+  return {
+    async list() {
+      const { Volumes: found } = await docker.listVolumes({ filters: { label: [LABEL] } });
+      // Measuring makes the engine walk through them, so only where there are any.
+      const sizes = (found ?? []).length === 0 ? new Map<string, number>() : await measure(docker);
+      return (found ?? []).map((volume): Piece => {
+        const made = Date.parse((volume as { CreatedAt?: string }).CreatedAt ?? "") || 0;
+        return { name: volume.Name, bytes: sizes.get(volume.Name) ?? 0, usedAt: lastUsed.get(volume.Name) ?? made };
+      });
+    },
+    async remove(name) {
+      try {
+        await docker.getVolume(name).remove();
+        return true;
+      } catch (error) {
+        // 409: a build uses it right now.
+        if ([404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) return false;
+        throw readEngineError(error);
+      }
+    },
+  };
+}
+
+async function measure(docker: Dockerode): Promise<Map<string, number>> {
+  const usage: { Volumes?: { Name: string; UsageData?: { Size: number } }[] } = await docker.df();
+  // -1: the engine does not know.
+  return new Map((usage.Volumes ?? []).map(({ Name, UsageData }) => [Name, Math.max(0, UsageData?.Size ?? 0)]));
+}

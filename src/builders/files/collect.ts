@@ -1,0 +1,163 @@
+import type { IncomingMessage } from "node:http";
+import { posix } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type Dockerode from "dockerode";
+import tar from "tar-stream";
+import { z } from "zod";
+import { TransientError, UserError } from "../../delivery/errors.ts";
+import type { ArtifactPlan, FrozenFile } from "../../delivery/types.ts";
+import type { Run } from "../../run.ts";
+import type { Store } from "../../store/store.ts";
+import { WORKSPACE } from "./caches.ts";
+import { chooseOutputs, demandNames } from "./outputs.ts";
+
+export interface OutputLimits {
+  /** Of all files together. */
+  maxBytes: number;
+  maxFiles: number;
+}
+
+/**
+ * Takes what the globs ask for out of the finished container into the store, and nothing else: the engine first lists
+ * what the build changed, then tells of each match what it is, then sends it. (Of 30,000 files of 240 MB in all: 0.45 s for
+ * the list, 1.6 s to stream the workspace and throw most of it away.) Volumes are no part of the list.
+ * @throws UserError `nothing-matches`, `same-name-twice`, `bad-output`, `too-many-outputs`, `outputs-too-large`
+ */
+export async function collect(
+  container: Dockerode.Container,
+  artifact: ArtifactPlan,
+  store: Store,
+  limits: OutputLimits,
+  run: Run,
+): Promise<FrozenFile[]> {
+  const chosen = chooseOutputs(artifact, await leftIn(container, run.signal));
+  const stats = await statAll(container, artifact.name, chosen, limits, run.signal);
+  const files: FrozenFile[] = [];
+  for (const { path, source, size } of stats) {
+    const name = posix.basename(path);
+    const { digest } = await fetchFile(container, source, size, store, run.signal);
+    run.log.line(`Took ${path} (${(size / 1e6).toFixed(1)} MB), ${digest}.`);
+    files.push({ name, digest, size });
+  }
+  return files;
+}
+
+const DELETED = 2;
+
+async function leftIn(container: Dockerode.Container, signal: AbortSignal): Promise<string[]> {
+  const changes: { Path: string; Kind: number }[] = (await container.changes({ abortSignal: signal })) ?? [];
+  const base = `${WORKSPACE}/`;
+  return changes
+    .filter(({ Path, Kind }) => Kind !== DELETED && Path.startsWith(base))
+    .map(({ Path }) => Path.slice(base.length));
+}
+
+interface Output {
+  path: string;
+  /** Absolute in the container: where the bytes are. */
+  source: string;
+  size: number;
+}
+
+/** All of it before the first byte is fetched. */
+async function statAll(
+  container: Dockerode.Container,
+  artifact: string,
+  paths: readonly string[],
+  { maxBytes, maxFiles }: OutputLimits,
+  signal: AbortSignal,
+): Promise<Output[]> {
+  const outputs: Output[] = [];
+  let bytes = 0;
+  for (const path of paths) {
+    const output = await statOutput(container, path, signal);
+    if (output === null) continue;
+    outputs.push(output);
+    bytes += output.size;
+    if (outputs.length > maxFiles)
+      throw new UserError(
+        "too-many-outputs",
+        `artifacts.${artifact}.files matches more than ${maxFiles} files. Narrow the globs, or pack the files into an archive.`,
+      );
+    if (bytes > maxBytes)
+      throw new UserError(
+        "outputs-too-large",
+        `artifacts.${artifact}.files: with ${path} (${output.size} bytes) the files come to ${bytes} bytes, where ${maxBytes} are allowed.`,
+      );
+  }
+  if (outputs.length === 0) throw badOutput(paths[0] ?? "", "is a folder. Name the files in it, as in folder/**");
+  const names = outputs.map((output) => output.path);
+  demandNames(artifact, names);
+  return outputs;
+}
+
+/** Null: a folder. A link counts for the file in the workspace that it leads to. */
+async function statOutput(container: Dockerode.Container, path: string, signal: AbortSignal): Promise<Output | null> {
+  // Such a name could pass itself off as two lines of a listing; U+FFFD is what the engine makes of bytes that are no UTF-8.
+  if (/[\p{Cc}\uFFFD]/u.test(path)) throw badOutput(JSON.stringify(path), "has a name that is not plain UTF-8 text");
+  let source = `${WORKSPACE}/${path}`;
+  let about = await stat(container, source, signal);
+  if (about !== null && kindOf(about) === "link") {
+    source = about.linkTarget;
+    if (!source.startsWith(`${WORKSPACE}/`))
+      throw badOutput(path, `is a link to ${source}, which lies outside of the workspace`);
+    about = await stat(container, source, signal);
+  }
+  if (about === null) throw badOutput(path, "is a link that leads nowhere");
+  if (kindOf(about) === "folder") return null;
+  if (kindOf(about) !== "file") throw badOutput(path, "is no regular file");
+  return { path, source, size: about.size };
+}
+
+const statSchema = z.object({ size: z.number(), mode: z.number(), linkTarget: z.string() });
+type Stat = z.output<typeof statSchema>;
+
+/** Null: there is nothing. */
+async function stat(container: Dockerode.Container, path: string, signal: AbortSignal): Promise<Stat | null> {
+  try {
+    const answer = (await container.infoArchive({ path, abortSignal: signal })) as IncomingMessage;
+    answer.resume();
+    const header = String(answer.headers["x-docker-container-path-stat"]);
+    return statSchema.parse(JSON.parse(Buffer.from(header, "base64").toString()));
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return null;
+    throw error;
+  }
+}
+
+/** The bits of Go's os.FileMode, which the engine's API speaks. */
+function kindOf({ mode }: Stat): "file" | "folder" | "link" | "other" {
+  const bit = (index: number) => Math.floor(mode / 2 ** index) % 2 === 1;
+  if (bit(31)) return "folder";
+  if (bit(27)) return "link";
+  // Device, pipe, socket, character device, and what Go itself knows no name for.
+  return [26, 25, 24, 21, 19].some(bit) ? "other" : "file";
+}
+
+async function fetchFile(
+  container: Dockerode.Container,
+  path: string,
+  size: number,
+  store: Store,
+  signal: AbortSignal,
+): Promise<{ digest: string }> {
+  const archive = await container.getArchive({ path, abortSignal: signal });
+  const extract = tar.extract();
+  let kept: { digest: string; size: number } | null = null;
+  const write = async () => {
+    for await (const entry of extract) {
+      if (kept !== null || entry.header.type !== "file") throw badOutput(path, `came as a ${entry.header.type}`);
+      kept = await store.write(Readable.from(entry), { maxBytes: size });
+    }
+    return kept;
+  };
+  const [written] = await Promise.all([write(), pipeline(archive, extract)]);
+  if (written === null || written.size !== size)
+    throw new TransientError("output-cut", `The engine sent less of ${path} than its ${size} bytes.`);
+  return written;
+}
+
+function badOutput(path: string, why: string): UserError {
+  return new UserError("bad-output", `${path} ${why}. An artifact is made of regular files in the workspace.`);
+}

@@ -1,0 +1,69 @@
+import type Dockerode from "dockerode";
+import { UserError } from "../../delivery/errors.ts";
+import type { FilesOrder } from "../builder.ts";
+import { BUILD_LABEL, containerName } from "../engine/leftovers.ts";
+import { cacheVolumes, makeCaches, WORKSPACE } from "./caches.ts";
+
+/**
+ * All that is left to root in a build. Package managers and archives set owners and modes (CHOWN, FOWNER), touch files of
+ * others (DAC_OVERRIDE) and run parts of themselves as another user (SETUID, SETGID: apt's _apt, su). What else Docker
+ * grants by default (raw sockets, device files, chroot, file capabilities, …) no build needs and attacks begin with.
+ */
+const CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+/** Threads of a large parallel build fit easily, a fork bomb does not. */
+const MOST_PROCESSES = 4096;
+
+/** Makes the container; it does not run yet. @param network Docker's network mode; null: the engine's own */
+export async function makeContainer(
+  docker: Dockerode,
+  order: FilesOrder,
+  network: string | null,
+): Promise<Dockerode.Container> {
+  const { artifact, environment, limits } = order;
+  const volumes = cacheVolumes(order);
+  await makeCaches(docker, volumes);
+  const settings: Dockerode.ContainerCreateOptions = {
+    name: containerName(order.id),
+    Labels: { [BUILD_LABEL]: order.id },
+    Image: artifact.build.image,
+    Entrypoint: ["/bin/sh"],
+    Cmd: [],
+    User: "0:0",
+    WorkingDir: WORKSPACE,
+    Env: Object.entries({ ...artifact.build.env, ...environment }).map(([name, value]) => `${name}=${value}`),
+    // When we die, the engine ends the shell's input: see scriptOf.
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: {
+      CapDrop: ["ALL"],
+      CapAdd: CAPABILITIES,
+      SecurityOpt: ["no-new-privileges"],
+      PidsLimit: MOST_PROCESSES,
+      // Swap counts with it: equal means none.
+      ...(limits.memoryBytes ? { Memory: limits.memoryBytes, MemorySwap: limits.memoryBytes } : {}),
+      ...(limits.cpus ? { NanoCpus: Math.round(limits.cpus * 1e9) } : {}),
+      ...(network === null ? {} : { NetworkMode: network }),
+      Mounts: volumes.map(({ name, path }) => ({ Type: "volume", Source: name, Target: path })),
+      // What it prints comes to us alone, however much it is.
+      LogConfig: { Type: "none", Config: {} },
+    },
+  };
+  return acceptable(artifact.build.image, () => docker.createContainer(settings));
+}
+
+/** @throws UserError `container-refused` where the engine finds fault with what the pipeline asks for */
+export async function acceptable<T>(image: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    const { statusCode, json } = error as { statusCode?: number; json?: { message?: string } };
+    if (statusCode !== 400) throw error;
+    throw new UserError(
+      "container-refused",
+      `The commands cannot be run in ${image}: ${json?.message ?? "the engine does not say why"}. The image must have a shell at /bin/sh.`,
+    );
+  }
+}

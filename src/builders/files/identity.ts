@@ -1,0 +1,129 @@
+import { normalPythonVersion } from "../../delivery/ecosystem-version.ts";
+import { UserError } from "../../delivery/errors.ts";
+import { jarFiles } from "../../delivery/package-files.ts";
+import type { ArtifactPlan, FrozenFile, PackageIdentity } from "../../delivery/types.ts";
+import type { Store } from "../../store/store.ts";
+import { Unreadable } from "./identity/archives.ts";
+import { demandDiskImage } from "./identity/disk-image.ts";
+import { jarIdentity } from "./identity/jar.ts";
+import { npmIdentity } from "./identity/npm.ts";
+import { pythonIdentity, saidByName } from "./identity/python.ts";
+
+/** The variables that a build was told its version by. */
+type Told = Record<string, string>;
+type About = Pick<ArtifactPlan, "name" | "kind">;
+
+/**
+ * What the files say of themselves: that they are what their kind says, and bear the version they were built under.
+ * @returns null where the kind is no package, or nothing in it says what it is
+ * @throws UserError `wrong-files`, `package-unreadable`, `package-version-differs`
+ */
+export async function identify(
+  store: Store,
+  about: About,
+  files: readonly FrozenFile[],
+  told: Told,
+): Promise<PackageIdentity | null> {
+  switch (about.kind) {
+    case "npm":
+      return identifyNpm(store, about, files, told);
+    case "wheel":
+      return identifyPython(store, about, files, told);
+    case "jar":
+      return identifyJar(store, about, files, told);
+    case "ami":
+      await demandDiskImage(store, about, files);
+      return null;
+    case "file":
+    case "image":
+      return null;
+  }
+}
+
+async function identifyNpm(store: Store, about: About, files: readonly FrozenFile[], told: Told) {
+  const [file, ...others] = files;
+  if (file === undefined || others.length > 0 || !file.name.endsWith(".tgz"))
+    throw wrongFiles(about, files, "exactly one .tgz, as `npm pack` makes it");
+  const identity = await readable(about, file, () => npmIdentity(store, file));
+  demandVersion(about, file, identity, told, "DELIVERD_VERSION", (version) => version);
+  return identity;
+}
+
+async function identifyPython(store: Store, about: About, files: readonly FrozenFile[], told: Told) {
+  const expected = "wheels (.whl) and at most one sdist (.tar.gz), of one project and version";
+  const sdists = files.filter(({ name }) => name.endsWith(".tar.gz"));
+  if (sdists.length > 1 || !files.every(({ name }) => /\.whl$|\.tar\.gz$/.test(name)))
+    throw wrongFiles(about, files, expected);
+  let first: PackageIdentity | null = null;
+  for (const file of files) {
+    const identity = await readable(about, file, () => pythonIdentity(store, file));
+    demandVersion(about, file, identity, told, "DELIVERD_VERSION_PEP440", normalPythonVersion);
+    const byName = saidByName(file.name);
+    if (byName === null || !isSame(byName, identity)) {
+      const says = `named so that it says it is ${identity.name} ${identity.version}, as its metadata does`;
+      throw wrongFiles(about, [file], `a file ${says}`);
+    }
+    first ??= identity;
+    if (!isSame(first, identity)) throw wrongFiles(about, files, expected);
+  }
+  return first;
+}
+
+function isSame(one: PackageIdentity, other: PackageIdentity): boolean {
+  const project = (name: string) => name.replace(/[-_.]+/g, "-").toLowerCase();
+  return (
+    project(one.name) === project(other.name) && normalPythonVersion(one.version) === normalPythonVersion(other.version)
+  );
+}
+
+async function identifyJar(store: Store, about: About, files: readonly FrozenFile[], told: Told) {
+  const parts = jarFiles(files);
+  if (parts === null)
+    throw wrongFiles(
+      about,
+      files,
+      "one .jar or .war, with others named as it is and a classifier (lib-1.0-sources.jar), and at most one .pom",
+    );
+  const source = parts.pom ?? parts.main;
+  const identity = await readable(about, source, () => jarIdentity(store, parts));
+  if (identity !== null) demandVersion(about, source, identity, told, "DELIVERD_VERSION_MAVEN", (version) => version);
+  return identity;
+}
+
+async function readable<T>({ name, kind }: About, file: FrozenFile, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    throw new UserError(
+      "package-unreadable",
+      `artifacts.${name}: ${file.name} cannot be read as what kind ${kind} is: ${error.message}.`,
+    );
+  }
+}
+
+function demandVersion(
+  { name }: About,
+  file: FrozenFile,
+  { version }: PackageIdentity,
+  told: Told,
+  variable: string,
+  normal: (version: string) => string | null,
+): void {
+  const expected = told[variable];
+  if (expected === undefined || (normal(version) !== null && normal(version) === normal(expected))) return;
+  throw new UserError(
+    "package-version-differs",
+    `artifacts.${name}: ${file.name} says that it is version ${version}, but is to be released as ${expected}. ` +
+      `Have the commands of build set it from $${variable} before they pack.`,
+  );
+}
+
+function wrongFiles({ name, kind }: About, files: readonly FrozenFile[], expected: string): UserError {
+  const shown = files.slice(0, 20).map((file) => file.name);
+  const more = files.length > shown.length ? ` and ${files.length - shown.length} more` : "";
+  return new UserError(
+    "wrong-files",
+    `artifacts.${name}.files comes to ${shown.join(", ")}${more}; an artifact of kind ${kind} is ${expected}.`,
+  );
+}

@@ -1,0 +1,43 @@
+import { UserError } from "../../../delivery/errors.ts";
+import type { ArtifactPlan, FrozenFile } from "../../../delivery/types.ts";
+import type { Store } from "../../../store/store.ts";
+
+const SECTOR = 512;
+/** How other forms of disk images, and packed ones, begin. */
+const OTHERS: [string, Buffer][] = [
+  ["a qcow2 image", Buffer.from("QFI\xfb", "latin1")],
+  ["a VMDK", Buffer.from("KDMV")],
+  ["a VHD", Buffer.from("conectix")],
+  ["a VHDX", Buffer.from("vhdxfile")],
+  ["packed by gzip", Buffer.from([0x1f, 0x8b])],
+  ["packed by xz", Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a])],
+  ["packed by zstd", Buffer.from([0x28, 0xb5, 0x2f, 0xfd])],
+];
+
+/** @throws UserError `wrong-files` unless it is one disk, sector by sector, as a snapshot takes it */
+export async function demandDiskImage(
+  store: Store,
+  { name }: Pick<ArtifactPlan, "name">,
+  files: readonly FrozenFile[],
+): Promise<void> {
+  const [file, ...others] = files;
+  const wrong = (what: string) =>
+    new UserError(
+      "wrong-files",
+      `artifacts.${name}.files ${what}; an artifact of kind ami is exactly one raw disk image.`,
+    );
+  if (file === undefined || others.length > 0)
+    throw wrong(
+      `comes to ${files
+        .slice(0, 20)
+        .map((each) => each.name)
+        .join(", ")}`,
+    );
+  if (file.size === 0 || file.size % SECTOR !== 0)
+    throw wrong(`comes to ${file.name}, whose ${file.size} bytes are no whole number of sectors of ${SECTOR}`);
+  const chunks: Buffer[] = [];
+  for await (const chunk of store.open(file.digest, { start: 0, end: 15 })) chunks.push(chunk);
+  const head = Buffer.concat(chunks);
+  const other = OTHERS.find(([, magic]) => head.subarray(0, magic.length).equals(magic));
+  if (other !== undefined) throw wrong(`comes to ${file.name}, which is ${other[0]}`);
+}

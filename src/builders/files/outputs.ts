@@ -1,0 +1,69 @@
+import { posix } from "node:path";
+import { UserError } from "../../delivery/errors.ts";
+import { globMatches } from "../../delivery/glob.ts";
+import type { ArtifactPlan } from "../../delivery/types.ts";
+
+/**
+ * Which of the paths that a build left in its workspace its globs ask for, each once, sorted.
+ * @param left relative to the workspace: files and folders alike
+ * @throws UserError `nothing-matches`, which tells what is there instead
+ */
+export function chooseOutputs(
+  { name, files }: Pick<ArtifactPlan, "name" | "files">,
+  left: readonly string[],
+): string[] {
+  const chosen = new Set<string>();
+  for (const glob of files) {
+    const own = glob.replace(/^(?:\.?\/)+/, "");
+    const matches = left.filter((path) => globMatches(own, path));
+    if (matches.length === 0) throw nothingMatches(name, glob, own, left);
+    for (const path of matches) chosen.add(path);
+  }
+  return [...chosen].sort();
+}
+
+const MOST_SHOWN = 20;
+
+function nothingMatches(artifact: string, glob: string, own: string, left: readonly string[]): UserError {
+  const folder = nearestFolder(own, left);
+  const base = folder === "" ? "" : `${folder}/`;
+  const inside = left.filter((path) => path.startsWith(base)).map((path) => path.slice(base.length));
+  const entries = [...new Set(inside.map((path) => path.replace(/\/.*/, "/")))];
+  // A folder stands there by itself, and as the beginning of what is in it.
+  const shown = entries.filter((entry) => !entries.includes(`${entry}/`)).sort();
+  const more = shown.length > MOST_SHOWN ? `, and ${shown.length - MOST_SHOWN} more` : "";
+  const there = shown.length === 0 ? "nothing" : shown.slice(0, MOST_SHOWN).join(", ") + more;
+  return new UserError(
+    "nothing-matches",
+    `artifacts.${artifact}.files: nothing that the commands left matches ${glob}. In ${base || "the workspace"} there is: ${there}. ` +
+      "Files in a folder of build.cache do not count.",
+  );
+}
+
+/** The deepest folder above the glob's first pattern that is there. */
+function nearestFolder(glob: string, left: readonly string[]): string {
+  const plain = glob.split("/").slice(0, -1);
+  const pattern = plain.findIndex((segment) => /[*?]/.test(segment));
+  let folder = plain.slice(0, pattern < 0 ? undefined : pattern).join("/");
+  while (folder !== "" && !left.some((path) => path.startsWith(`${folder}/`))) {
+    const above = posix.dirname(folder);
+    folder = above === "." ? "" : above;
+  }
+  return folder;
+}
+
+/** @throws UserError `same-name-twice`: outside, a file has no folder */
+export function demandNames(artifact: string, paths: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const path of paths) {
+    const name = posix.basename(path);
+    const other = seen.get(name);
+    if (other !== undefined) {
+      throw new UserError(
+        "same-name-twice",
+        `artifacts.${artifact}.files: ${other} and ${path} have the same name, and folders are no part of an artifact. Rename one, or narrow the glob.`,
+      );
+    }
+    seen.set(name, path);
+  }
+}

@@ -1,0 +1,53 @@
+import type Dockerode from "dockerode";
+import { BUILD_ID } from "../../workers/build.ts";
+import type { Caches } from "../builders/builder.ts";
+import type { engineAddress } from "../config/engine-address.ts";
+import { getDelivery } from "../ledger/deliveries.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Parts } from "./parts.ts";
+
+/** The Docker Engine. Its client is a tenth of our memory and of the time to start: it is loaded with the first build. */
+export class LazyEngine {
+  readonly #open: () => Promise<Dockerode>;
+  #opened: Promise<Dockerode> | null = null;
+
+  constructor(parts: Parts, address: Parameters<typeof engineAddress>[0]) {
+    this.#open = () => openEngine(parts, address);
+  }
+
+  client(): Promise<Dockerode> {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  /** As long as nothing was built there are none: housekeeping alone is no reason to load the client. */
+  readonly caches: Caches = {
+    list: async () => (this.#opened === null ? [] : (await this.#caches()).list()),
+    remove: async (name) => (await this.#caches()).remove(name),
+  };
+
+  async #caches(): Promise<Caches> {
+    const [{ cachesIn }, docker] = await Promise.all([import("../builders/files/caches.ts"), this.client()]);
+    return cachesIn(docker);
+  }
+}
+
+async function openEngine({ ledger, log }: Parts, address: Parameters<typeof engineAddress>[0]): Promise<Dockerode> {
+  const [{ connectEngine }, { removeLeftovers }] = await Promise.all([
+    import("../builders/engine.ts"),
+    import("../builders/engine/leftovers.ts"),
+  ]);
+  const docker = connectEngine(address);
+  await removeLeftovers(docker, (build) => isDead(ledger, build)).then(
+    (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
+    (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
+  );
+  return docker;
+}
+
+/** Is this build, by its id, one of ours of which the delivery has gone on under another lease, or under none? */
+async function isDead(ledger: Ledger, build: string): Promise<boolean> {
+  const [, id = "", fence = ""] = BUILD_ID.exec(build) ?? [];
+  const delivery = id === "" ? null : await getDelivery(ledger, id);
+  return delivery !== null && (delivery.leaseOwner === null || delivery.fence !== Number(fence));
+}
