@@ -1,5 +1,7 @@
 import { ConfigError } from "../delivery/errors.ts";
+import { type AmiConfig, amiRegistry } from "./ami/index.ts";
 import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
+import { type EcrConfig, ecrRegistry } from "./ecr/index.ts";
 import { type OciConfig, ociRegistry } from "./oci/index.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
 import type { Registry } from "./registry.ts";
@@ -8,7 +10,9 @@ import type { Registry } from "./registry.ts";
 export type RegistryConfig =
   | ({ type: "oci" } & OciConfig)
   | ({ type: "docker-hub" } & DockerHubConfig)
-  | { type: "ecr" | "artifactory" | "codeartifact" | "pypi" | "npm" | "maven" | "http" | "ami" };
+  | ({ type: "ecr" } & EcrConfig)
+  | ({ type: "ami" } & AmiConfig)
+  | { type: "artifactory" | "codeartifact" | "pypi" | "npm" | "maven" | "http" };
 
 /**
  * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
@@ -24,10 +28,14 @@ function openRegistry(key: string, config: RegistryConfig, stock: Stock): Regist
       return ociRegistry(key, config, stock);
     case "docker-hub":
       return dockerHubRegistry(key, config, stock);
+    case "ecr":
+      return ecrRegistry(key, config, stock);
+    case "ami":
+      return amiRegistry(key, config, stock);
     default:
       throw new ConfigError(
         "registry-type-not-yet",
-        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci and docker-hub. Take the entry out.`,
+        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, ecr and ami. Take the entry out.`,
       );
   }
 }
