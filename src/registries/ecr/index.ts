@@ -11,6 +11,9 @@ import { EcrApi, type EcrConfig } from "./api.ts";
 
 export type { EcrConfig } from "./api.ts";
 
+const RIGHTS =
+  "The password is a token of AWS's: what its IAM policy must allow is ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:CompleteLayerUpload, ecr:GetDownloadUrlForLayer, ecr:InitiateLayerUpload, ecr:PutImage and ecr:UploadLayerPart.";
+
 /**
  * AWS Elastic Container Registry: OCI distribution under the address that its API gives, with a password that lives for
  * twelve hours. Repositories are made where they are missing.
@@ -79,8 +82,10 @@ class EcrRegistry implements Registry {
     try {
       return await work();
     } catch (error) {
-      const isMissing = error instanceof Refused && error.code === "registry-name-unknown";
-      if (!isMissing || !this.#config.createRepositories) throw error;
+      if (!(error instanceof Refused)) throw error;
+      if (error.code === "registry-denied")
+        throw new Refused(error.code, `${error.message} ${RIGHTS}`, { cause: error });
+      if (error.code !== "registry-name-unknown" || !this.#config.createRepositories) throw error;
       await this.#api.createRepository(repository, run);
       return work();
     }
