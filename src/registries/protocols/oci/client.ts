@@ -10,11 +10,11 @@ import {
   maxManifestBytes,
   readManifest,
 } from "../../../store/manifest.ts";
-import { place, type Question, unexpectedAnswer, withoutAnswer } from "./failures.ts";
-import { type Answer, type Body, type Order, openTransport, readBytes, type Send } from "./http.ts";
+import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { type Answer, type Body, discard, type Order, openTransport, readBytes, type Send } from "../http/transport.ts";
+import { differs, verified } from "../http/verified.ts";
 import { type Credentials, Login } from "./login.ts";
 import { demandReference, demandRepository } from "./names.ts";
-import { differs, verified } from "./verified.ts";
 
 export interface Endpoint {
   /** The key under `registries`. */
@@ -254,9 +254,4 @@ export class RegistryClient {
   #question({ repository, to }: Omit<Question, "registry">): Question {
     return { registry: this.label, repository, to };
   }
-}
-
-/** Lets the connection be used again. */
-function discard({ stream }: Answer): void {
-  stream.resume();
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Clock } from "../../../clock.ts";
 import { Refused } from "../../../delivery/errors.ts";
-import { type Question, unexpectedAnswer, withoutAnswer } from "./failures.ts";
-import { readBytes, type Send } from "./http.ts";
+import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { readBytes, type Send } from "../http/transport.ts";
 import { isLoopback } from "./names.ts";
 
 export interface Credentials {
