@@ -35,6 +35,7 @@ function defaultCloneUrl(apiUrl: string): string {
 /** What every registry can say: whether it is the default, and which repos may share names with others. */
 const common = { default: z.boolean({ error: "true or false" }).default(false), shared: globs.default([]) };
 const login = { username: orNull(text), password: orNull(secret) };
+const ca = orNull(text);
 const aws = { region: text };
 const accountId = text.regex(/^\d{12}$/, { error: "an account number of 12 digits, in quotes" });
 /** What ECR takes as mutability exclusion filters: at most five, two wildcards in each. */
@@ -46,7 +47,7 @@ const movingTags = z
 
 const registryTypes = [
   strict({ type: z.literal("docker-hub"), username: text, password: secret, checkRepository: orNull(text), ...common }),
-  strict({ type: z.literal("oci"), url: webUrl, ...login, ca: orNull(text), checkRepository: orNull(text), ...common }),
+  strict({ type: z.literal("oci"), url: webUrl, ...login, ca, checkRepository: orNull(text), ...common }),
   strict({
     type: z.literal("ecr"),
     ...aws,
@@ -77,10 +78,10 @@ const registryTypes = [
     repository: text,
     ...common,
   }),
-  strict({ type: z.literal("pypi"), url: webUrl, index: webUrl, token: orNull(secret), ...login, ...common }),
-  strict({ type: z.literal("npm"), url: orNull(webUrl), token: secret, ...common }),
-  strict({ type: z.literal("maven"), url: webUrl, ...login, ...common }),
-  strict({ type: z.literal("http"), url: webUrl, token: orNull(secret), ...login, ...common }),
+  strict({ type: z.literal("pypi"), url: webUrl, index: webUrl, token: orNull(secret), ...login, ca, ...common }),
+  strict({ type: z.literal("npm"), url: orNull(webUrl), token: secret, ca, ...common }),
+  strict({ type: z.literal("maven"), url: webUrl, ...login, ca, ...common }),
+  strict({ type: z.literal("http"), url: webUrl, token: orNull(secret), ...login, ca, ...common }),
   strict({
     type: z.literal("ami"),
     ...aws,

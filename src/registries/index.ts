@@ -2,8 +2,12 @@ import { ConfigError } from "../delivery/errors.ts";
 import { type AmiConfig, amiRegistry } from "./ami/index.ts";
 import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
 import { type EcrConfig, ecrRegistry } from "./ecr/index.ts";
+import { type HttpConfig, httpRegistry } from "./http/index.ts";
+import { type MavenConfig, mavenRegistry } from "./maven/index.ts";
+import { type NpmConfig, npmRegistry } from "./npm/index.ts";
 import { type OciConfig, ociRegistry } from "./oci/index.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
+import { type PypiConfig, pypiRegistry } from "./pypi/index.ts";
 import type { Registry } from "./registry.ts";
 
 /** One entry of `registries`. A type that is known but not served yet has only its name here. */
@@ -12,7 +16,11 @@ export type RegistryConfig =
   | ({ type: "docker-hub" } & DockerHubConfig)
   | ({ type: "ecr" } & EcrConfig)
   | ({ type: "ami" } & AmiConfig)
-  | { type: "artifactory" | "codeartifact" | "pypi" | "npm" | "maven" | "http" };
+  | ({ type: "npm" } & NpmConfig)
+  | ({ type: "pypi" } & PypiConfig)
+  | ({ type: "maven" } & MavenConfig)
+  | ({ type: "http" } & HttpConfig)
+  | { type: "artifactory" | "codeartifact" };
 
 /**
  * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
@@ -32,10 +40,18 @@ function openRegistry(key: string, config: RegistryConfig, stock: Stock): Regist
       return ecrRegistry(key, config, stock);
     case "ami":
       return amiRegistry(key, config, stock);
+    case "npm":
+      return npmRegistry(key, config, stock);
+    case "pypi":
+      return pypiRegistry(key, config, stock);
+    case "maven":
+      return mavenRegistry(key, config, stock);
+    case "http":
+      return httpRegistry(key, config, stock);
     default:
       throw new ConfigError(
         "registry-type-not-yet",
-        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, ecr and ami. Take the entry out.`,
+        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, ecr, npm, pypi, maven, http and ami. Take the entry out.`,
       );
   }
 }

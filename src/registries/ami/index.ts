@@ -8,7 +8,7 @@ import type { ArtifactName, Location } from "../../delivery/types.ts";
 import type { Run } from "../../run.ts";
 import type { Store } from "../../store/store.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
-import { verified } from "../protocols/oci/verified.ts";
+import { verified } from "../protocols/http/verified.ts";
 import type { Found, Registry, Stamped } from "../registry.ts";
 import { AmiApi, type Machine, TAGS } from "./api.ts";
 import { joined } from "./blocks.ts";

@@ -10,11 +10,12 @@ import {
   maxManifestBytes,
   readManifest,
 } from "../../../store/manifest.ts";
-import { place, type Question, unexpectedAnswer, withoutAnswer } from "./failures.ts";
-import { type Answer, type Body, type Order, openTransport, readBytes, type Send } from "./http.ts";
-import { type Authorize, type Credentials, Login } from "./login.ts";
+import type { Authorize } from "../http/client.ts";
+import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { type Answer, type Body, discard, type Order, openTransport, readBytes, type Send } from "../http/transport.ts";
+import { differs, verified } from "../http/verified.ts";
+import { type Credentials, Login } from "./login.ts";
 import { demandReference, demandRepository } from "./names.ts";
-import { differs, verified } from "./verified.ts";
 
 export interface Endpoint {
   /** The key under `registries`. */
@@ -256,9 +257,4 @@ export class RegistryClient {
   #question({ repository, to }: Omit<Question, "registry">): Question {
     return { registry: this.label, repository, to };
   }
-}
-
-/** Lets the connection be used again. */
-function discard({ stream }: Answer): void {
-  stream.resume();
 }

@@ -1,17 +1,15 @@
 import { z } from "zod";
 import type { Clock } from "../../../clock.ts";
 import { Refused } from "../../../delivery/errors.ts";
-import { type Question, unexpectedAnswer, withoutAnswer } from "./failures.ts";
-import { readBytes, type Send } from "./http.ts";
+import type { Authorize } from "../http/client.ts";
+import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { readBytes, type Send } from "../http/transport.ts";
 import { isLoopback } from "./names.ts";
 
 export interface Credentials {
   username: string;
   password: string;
 }
-
-/** The `Authorization` to send now, of a login that does not last. @param refused what was answered 401: something fresh is wanted */
-export type Authorize = (refused?: string) => Promise<string | undefined>;
 
 export interface Challenge {
   /** Lower case. */
@@ -52,7 +50,7 @@ export class Login {
     this.#question = { registry: options.registry, repository: null, to: "log in" };
     this.#origin = options.url.origin;
     this.#username = options.credentials?.username;
-    const basic = options.credentials ? basicOf(options.credentials) : undefined;
+    const basic = options.credentials ? basicOf(options.credentials) : null;
     this.#authorize = options.authorize ?? (async () => basic);
     this.#send = options.send;
     this.#clock = options.clock;
@@ -61,7 +59,7 @@ export class Login {
   /** The `Authorization` to send now; undefined: the registry has not asked for any yet. */
   async current(scope: string): Promise<string | undefined> {
     if (this.#challenge === null) return undefined;
-    if (this.#challenge.scheme === "basic") return this.#authorize();
+    if (this.#challenge.scheme === "basic") return (await this.#authorize()) ?? undefined;
     const token = this.#tokens.get(scope);
     return token && token.until > this.#clock.now() ? token.authorization : this.#fetchOnce(scope, this.#challenge);
   }
@@ -78,7 +76,7 @@ export class Login {
     this.#challenge = challenge;
     if (challenge.scheme === "basic") {
       const fresh = await this.#authorize(used ?? "");
-      return fresh === used ? undefined : fresh;
+      return fresh === used ? undefined : (fresh ?? undefined);
     }
     const token = this.#tokens.get(scope);
     // Another request was refused for the same token, and has already replaced it.
@@ -102,7 +100,7 @@ export class Login {
     const signal = AbortSignal.timeout(60_000);
     try {
       const login = await this.#authorize();
-      const headers = login === undefined ? {} : { Authorization: login };
+      const headers = login === null ? {} : { Authorization: login };
       const answer = await this.#send({ method: "GET", url, headers, signal });
       if (answer.status !== 200) throw await unexpectedAnswer(this.#question, answer);
       const bytes = await readBytes(answer, 1024 * 1024);

@@ -1,5 +1,6 @@
+import { z } from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
-import { type Answer, readBytes } from "./http.ts";
+import { type Answer, readBytes } from "./transport.ts";
 
 /** Whom we were asking for what, for the person who reads the error. */
 export interface Question {
@@ -43,7 +44,10 @@ export function withoutAnswer(question: Question, error: unknown, signal: AbortS
 export async function unexpectedAnswer(question: Question, answer: Answer): Promise<Refused | TransientError> {
   const { status, headers } = answer;
   // An answer that breaks off still has its status, and that tells most.
-  const said = readErrors(await readBytes(answer, 64 * 1024).catch(() => Buffer.alloc(0)));
+  const said = readErrors(
+    await readBytes(answer, 64 * 1024).catch(() => Buffer.alloc(0)),
+    answer.stream.statusMessage ?? "",
+  );
   const told = `${place(question)} answered ${status} to the request to ${question.to}${said.text ? `: ${said.text}` : ""}`;
   if (status === 429 || status === 408 || status >= 500) {
     const code = status === 429 ? "registry-limited" : "registry-unavailable";
@@ -52,7 +56,7 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
   if (status === 401 || status === 403) {
     return new Refused(
       "registry-denied",
-      `${told}. Check username and password of this registry, and that they may push and pull ${question.repository ?? "there"}.`,
+      `${told}. Check username and password (or the token) of this registry, and that they may push and pull ${question.repository ?? "there"}.`,
     );
   }
   // The registry forgot an upload or collected a blob meanwhile: beginning again mends it.
@@ -82,15 +86,33 @@ function readRetryAfter(text: string | undefined): number | null {
   return Number.isNaN(ms) ? null : Math.max(0, ms);
 }
 
-/** OCI distribution specification 1.1, "Error Codes"; a proxy in between may answer anything else. */
-function readErrors(bytes: Buffer): { codes: string[]; text: string } {
+const errorsOfOci = z.object({
+  errors: z.array(z.object({ code: z.unknown(), status: z.unknown(), message: z.unknown() }).partial()),
+});
+const errorOfNpm = z.object({ error: z.string().optional(), message: z.string().optional() });
+
+/**
+ * OCI distribution specification 1.1, "Error Codes", and Artifactory's like; npm's `{error}`; an index of Python's tells in
+ * the reason phrase. A proxy in between may answer anything else.
+ */
+function readErrors(bytes: Buffer, reason: string): { codes: string[]; text: string } {
   const text = bytes.toString("utf8");
+  const json = parsed(text);
+  const oci = errorsOfOci.safeParse(json);
+  if (oci.success) {
+    const said = oci.data.errors.map(({ code, status, message }) => `${code ?? status ?? ""} ${message ?? ""}`);
+    return { codes: oci.data.errors.map(({ code }) => String(code)), text: plain(said.join("; ")) };
+  }
+  const npm = errorOfNpm.safeParse(json);
+  const words = npm.success ? (npm.data.error ?? npm.data.message ?? "") : "";
+  return { codes: [], text: plain(words || (/^\s*(?:<|$)/.test(text) ? reason : text)) };
+}
+
+function parsed(text: string): unknown {
   try {
-    const { errors } = JSON.parse(text) as { errors: { code?: unknown; message?: unknown }[] };
-    const codes = errors.map(({ code }) => String(code));
-    return { codes, text: plain(errors.map(({ code, message }) => `${code} ${message ?? ""}`).join("; ")) };
+    return JSON.parse(text);
   } catch {
-    return { codes: [], text: text.startsWith("<") ? "" : plain(text) };
+    return null;
   }
 }
 

@@ -4,7 +4,11 @@ import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Descriptor } from "../../../store/manifest.ts";
 
 /** The same stream, which fails at its end unless its bytes are the ones named. @param from for errors */
-export function verified(source: Readable, { digest, size }: Descriptor, from: string): Readable {
+export function verified(
+  source: Readable,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+  from: string,
+): Readable {
   const hash = createHash("sha256");
   let seen = 0;
   const check = new Transform({

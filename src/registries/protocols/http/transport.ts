@@ -1,10 +1,10 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 
 /** One HTTP request, as it goes over the wire. */
 export interface Order {
-  method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "MKCOL";
   url: URL;
   headers: OutgoingHttpHeaders;
   body?: Body | undefined;
@@ -104,4 +104,15 @@ export async function readBytes({ stream }: Answer, maxBytes: number): Promise<B
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** Reads what nobody wants, so that the connection can be used again. */
+export function discard({ stream }: Pick<Answer, "stream">): void {
+  stream.on("error", () => {}).resume();
+}
+
+/** A body that is small enough to be at hand. */
+export function bodyOf(content: string | Buffer): Body {
+  const bytes = Buffer.from(content);
+  return { length: bytes.length, open: () => Readable.from(bytes.length === 0 ? [] : [bytes]) };
 }

@@ -1,0 +1,42 @@
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { pack } from "tar-stream";
+import { Refused } from "../../../delivery/errors.ts";
+import { openVerified, orTransient, placeOf } from "./read.ts";
+import type { Shelf, Version } from "./shelf.ts";
+
+/**
+ * Streams one file as it is, several as a tar. Each is verified as it passes; where one is wrong, the sink is destroyed
+ * with the reason before its end.
+ */
+export async function pullFiles(shelf: Shelf, version: Version, into: Writable, signal: AbortSignal): Promise<void> {
+  await orTransient(shelf.label, version, signal, async () => {
+    const [file, ...others] = version.files;
+    if (file === undefined || others.length > 0) return pullTar(shelf, version, into, signal);
+    await pipeline(await demand(shelf, file, version, signal), into, { signal });
+  });
+}
+
+async function pullTar(shelf: Shelf, version: Version, into: Writable, signal: AbortSignal): Promise<void> {
+  const tar = pack();
+  const written = pipeline(tar, into, { signal });
+  try {
+    for (const file of version.files) {
+      const source = await demand(shelf, file, version, signal);
+      // No time of its own, so that the same files always give the same tar.
+      await pipeline(source, tar.entry({ name: file.name, size: file.size, mtime: new Date(0) }), { signal });
+    }
+    tar.finalize();
+  } catch (error) {
+    tar.destroy(error as Error);
+    await written.catch(() => {});
+    throw error;
+  }
+  await written;
+}
+
+async function demand(shelf: Shelf, file: Version["files"][number], version: Version, signal: AbortSignal) {
+  const source = await openVerified(shelf, file, version, signal);
+  if (source !== null) return source;
+  throw new Refused("content-gone", `${placeOf(shelf.label, version)} no longer has ${file.name}.`);
+}

@@ -1,0 +1,149 @@
+import type { Writable } from "node:stream";
+import type { Frozen } from "../../../builders/builder.ts";
+import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
+import type { ArtifactName, Digest, FrozenFile, Location } from "../../../delivery/types.ts";
+import type { Run } from "../../../run.ts";
+import { digestOfFiles } from "../../../store/files.ts";
+import type { Store } from "../../../store/store.ts";
+import type { Found, Registry, Stamped } from "../../registry.ts";
+import { place } from "../http/failures.ts";
+import { differs } from "../http/verified.ts";
+import { inTurns } from "./in-turns.ts";
+import { pullFiles } from "./pull.ts";
+import { readStanding } from "./read.ts";
+import { restoreFiles } from "./restore.ts";
+import type { Release, Shelf, Version } from "./shelf.ts";
+import { sourceOf } from "./source.ts";
+
+const FILES_AT_ONCE = 3;
+/** ms after which a registry is asked again for what it took and does not show yet. */
+const SOON = 5_000;
+
+/** A registry of files, out of what its type does for one file. */
+export class FileRegistry implements Registry {
+  readonly #key: string;
+  readonly #shelf: Shelf;
+  readonly #store: Store;
+
+  /** @param key under `registries` */
+  constructor(key: string, shelf: Shelf, { store }: { store: Store }) {
+    this.#key = key;
+    this.#shelf = shelf;
+    this.#store = store;
+  }
+
+  async check(): Promise<void> {
+    try {
+      await this.#shelf.check(AbortSignal.timeout(60_000));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      throw new ConfigError(error.code, `registries.${this.#key}: ${error.message}`, { cause: error });
+    }
+  }
+
+  async find(name: ArtifactName, run: Run, content: Frozen): Promise<Found | null> {
+    const version = versionOf(name, content);
+    const standing = await this.#lookAtAll(version, run.signal);
+    const there = standing.flatMap(({ file, digest }) => (digest === null ? [] : [{ name: file.name, digest }]));
+    return there.length === 0 ? null : { digest: digestOfFiles(there) };
+  }
+
+  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+    const release: Release = {
+      ...versionOf(name, content),
+      content,
+      source: (file) => sourceOf(this.#store, file, `${this.#key} ${name.repository}`, run),
+    };
+    await this.#shelf.begin?.(release, run);
+    // All are looked at before one is sent: what cannot be published as a whole is not begun.
+    const standing = await this.#lookAtAll(release, run.signal);
+    for (const { file, digest } of standing) {
+      if (digest === null || digest === file.digest) continue;
+      if (name.immutable) throw this.#taken(release, file, digest);
+    }
+    const wanting = standing.filter(({ file, digest }) => digest !== file.digest).map(({ file }) => file);
+    await inTurns(wanting, FILES_AT_ONCE, (file) => this.#putFile(file, release, run));
+    await this.#shelf.finish?.(release, run);
+    const { repository, tag } = name;
+    run.log.line(
+      `${this.#key} ${repository}: ${tag} is ${content.digest}${wanting.length === 0 ? ", and was already" : ""}`,
+    );
+    return {
+      registry: this.#key,
+      name: `${repository}:${tag}`,
+      digest: content.digest,
+      ...this.#shelf.locate(release),
+    };
+  }
+
+  restore(location: Location, run: Run, content: Frozen): Promise<boolean> {
+    return restoreFiles(this.#shelf, this.#store, this.#versionAt(location, content), run.signal);
+  }
+
+  pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void> {
+    return pullFiles(this.#shelf, this.#versionAt(location, content), into, run.signal);
+  }
+
+  #lookAtAll(version: Version, signal: AbortSignal): Promise<{ file: FrozenFile; digest: Digest | null }[]> {
+    return inTurns(version.files, FILES_AT_ONCE, async (file) => ({
+      file,
+      digest: await this.#digestAt(file, version, signal),
+    }));
+  }
+
+  /** Of the bytes that stand there, whatever their registry says of them; null: nothing. */
+  async #digestAt(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Digest | null> {
+    const standing = await this.#shelf.look(file, version, signal);
+    return standing && (standing.digest ?? (await readStanding(this.#shelf, standing, version, signal)));
+  }
+
+  /** Sends one file and reads it back. An answer that is lost, or says no, is looked up: another worker may have been quicker. */
+  async #putFile(file: FrozenFile, release: Release, run: Run): Promise<void> {
+    if (!(await this.#store.has(file.digest))) {
+      throw new TransientError("content-gone", `The store no longer has ${file.digest}.`);
+    }
+    const failure = await this.#shelf.put(file, release, run).then(
+      () => null,
+      (error: unknown) => {
+        const mayStand = error instanceof Refused || (error instanceof TransientError && isLost(error));
+        if (!mayStand || run.signal.aborted) throw error;
+        return error;
+      },
+    );
+    const now = await this.#digestAt(file, release, run.signal);
+    if (now === file.digest) return;
+    if (now !== null) {
+      if (failure !== null) throw this.#taken(release, file, now);
+      throw differs(place({ registry: this.#shelf.label, repository: release.name.repository }), file.digest);
+    }
+    if (failure !== null && failure.code !== "name-taken") throw failure;
+    throw new TransientError(
+      "registry-behind",
+      `${this.#shelf.label}: ${release.name.repository} ${release.name.tag} has ${file.name}, as it says itself, but does not show it yet.`,
+      { retryAfter: SOON },
+    );
+  }
+
+  #versionAt({ name }: Location, content: Frozen): Version {
+    const colon = name.lastIndexOf(":");
+    const [repository, tag] = [name.slice(0, Math.max(0, colon)), name.slice(colon + 1)];
+    return versionOf({ registry: this.#key, repository, tag, immutable: true }, content);
+  }
+
+  #taken({ name }: Version, file: FrozenFile, found: Digest): Refused {
+    return new Refused(
+      "name-taken",
+      `${this.#shelf.label}: ${file.name} of ${name.repository} ${name.tag} is ${found} there already, and may not be changed to ${file.digest}. Deliver under another version, or find out who wrote it.`,
+    );
+  }
+}
+
+function versionOf(name: ArtifactName, content: Frozen): Version {
+  const { files = [] } = content;
+  if (files.length === 0) throw new TypeError("a registry of files was handed a content without any");
+  return { name, content, files };
+}
+
+function isLost(error: TransientError): boolean {
+  return error.code === "registry-unreachable" || error.code === "registry-unavailable";
+}

@@ -1,0 +1,25 @@
+import { freezeFiles } from "../../../store/files.ts";
+import type { Store } from "../../../store/store.ts";
+import { openVerified, orTransient } from "./read.ts";
+import type { Shelf, Version } from "./shelf.ts";
+
+/** Copies the files of a version into the store. @returns false: the registry does not have them all */
+export async function restoreFiles(
+  shelf: Shelf,
+  store: Store,
+  version: Version,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const file of version.files) {
+    if (await store.has(file.digest)) continue;
+    const isThere = await orTransient(shelf.label, version, signal, async () => {
+      const source = await openVerified(shelf, file, version, signal);
+      if (source !== null) await store.write(source, { expect: file.digest, maxBytes: file.size });
+      return source !== null;
+    });
+    if (!isThere) return false;
+  }
+  // Of several files the digest is that of their listing, which the store keeps too.
+  const { digest } = await freezeFiles(store, version.files);
+  return digest === version.content.digest;
+}

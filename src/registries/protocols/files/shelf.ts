@@ -1,0 +1,58 @@
+import type { Readable } from "node:stream";
+import type { Frozen } from "../../../builders/builder.ts";
+import type { ArtifactName, Digest, FrozenFile } from "../../../delivery/types.ts";
+import type { Run } from "../../../run.ts";
+import type { Stamped } from "../../registry.ts";
+import type { Body } from "../http/transport.ts";
+
+/** One version of an artifact, as a registry of files is asked for it. */
+export interface Version {
+  name: ArtifactName;
+  content: Frozen;
+  /** Those of the content, at least one. */
+  files: readonly FrozenFile[];
+}
+
+/** A version that is being published: its bytes are at hand. */
+export interface Release extends Version {
+  content: Stamped;
+  source(file: FrozenFile): Source;
+}
+
+/** A file's bytes, as often as they are wanted; they are streamed from the store, so they are never held as a whole. */
+export interface Source extends Body {
+  /** The bytes from `start` to `end`, both included; left out: all of them. */
+  open(range?: { start?: number; end?: number }): Readable;
+}
+
+/** What stands in a registry under the name of one file. */
+export interface Standing {
+  /** Where the registry computed it from the bytes that it has now; null: the bytes have to be read. */
+  digest: Digest | null;
+  /** @throws TransientError, Refused */
+  open(): Promise<Readable>;
+}
+
+/**
+ * What a type of registry does for one file of one version; `FileRegistry` makes a registry of it. Each method throws
+ * TransientError to be tried again, Refused where the registry says no, and the signal's reason when it is aborted.
+ */
+export interface Shelf {
+  /** For errors, as in `registry files (files.example.com)`. */
+  readonly label: string;
+  /** Login and right to write; leaves nothing behind. @throws Refused too, which becomes a ConfigError */
+  check(signal: AbortSignal): Promise<void>;
+  /** Null: nothing stands there. */
+  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null>;
+  /** Called once before any file of the version is looked at: refuses what cannot become a version here. */
+  begin?(release: Release, run: Run): Promise<void>;
+  /**
+   * Sends one file that was not there a moment ago. What the answer says is looked up afterwards, and so is what a lost or
+   * refused one left. @throws Refused `name-taken` where the registry says that such a file exists
+   */
+  put(file: FrozenFile, release: Release, run: Run): Promise<void>;
+  /** Makes the version whole after its files: metadata beside them. Called each time, so it looks first whether all is well. */
+  finish?(release: Release, run: Run): Promise<void>;
+  /** Where it stands, and the command by which a person fetches it. */
+  locate(version: Version): { url: string; pull: string };
+}

@@ -1,0 +1,24 @@
+import { z } from "zod";
+import type { Digest } from "../../../delivery/types.ts";
+import type { Release } from "./shelf.ts";
+
+export const SIDECAR = "deliverd.json";
+export const SIDECAR_MAX_BYTES = 1024 * 1024;
+
+/** What stands beside files whose registry has no place of its own for the facts of a release. The same release gives the same bytes. */
+export function sidecarOf({ content, files }: Pick<Release, "content" | "files">): string {
+  const { kind, digest, metadata } = content;
+  const listed = files.map(({ name, digest, size }) => ({ name, digest, size }));
+  return `${JSON.stringify({ kind, digest, files: listed, metadata }, null, 2)}\n`;
+}
+
+const sidecar = z.object({ digest: z.string() });
+
+/** The digest that a sidecar speaks of; null: it is none of ours. */
+export function digestInSidecar(bytes: Buffer): Digest | null {
+  try {
+    return sidecar.parse(JSON.parse(bytes.toString("utf8"))).digest;
+  } catch {
+    return null;
+  }
+}

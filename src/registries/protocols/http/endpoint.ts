@@ -1,0 +1,17 @@
+import { ConfigError } from "../../../delivery/errors.ts";
+
+/** @param key under `registries` @param setting which holds it, as in `url` @throws ConfigError `registry-url` */
+export function readBaseUrl(key: string, setting: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isPlain = url !== null && !url.search && !url.hash && !url.username && !url.password;
+  if (isPlain && /^https?:$/.test(url.protocol)) return url;
+  throw new ConfigError(
+    "registry-url",
+    `registries.${key}.${setting}: expected https://host/path or http://host:port/path with no user, query or fragment; credentials go into username and password, or token.`,
+  );
+}
+
+/** How errors name a registry. */
+export function labelOf(key: string, url: URL): string {
+  return `registry ${key} (${url.host})`;
+}

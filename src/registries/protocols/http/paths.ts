@@ -1,0 +1,20 @@
+import { Refused } from "../../../delivery/errors.ts";
+
+/**
+ * The URL of a path below another. Names come out of pipelines and packages: no part of them leads elsewhere.
+ * @param paths each may have several segments @throws Refused `name-invalid`
+ */
+export function below(url: URL, ...paths: string[]): URL {
+  const segments = paths.flatMap((path) => path.split("/")).map(demandSegment);
+  const result = new URL(url);
+  result.pathname = [url.pathname.replace(/\/+$/, ""), ...segments.map(encodeURIComponent)].join("/");
+  return result;
+}
+
+function demandSegment(text: string): string {
+  if (text !== "" && text !== "." && text !== ".." && text.length <= 255 && !/[\p{Cc}\\]/u.test(text)) return text;
+  throw new Refused(
+    "name-invalid",
+    `${JSON.stringify(text.slice(0, 100))} cannot be part of a path: no segment may be empty, "." or "..", or hold a backslash.`,
+  );
+}

@@ -1,0 +1,69 @@
+import { Refused } from "../../../delivery/errors.ts";
+import type { HttpClient } from "./client.ts";
+import { below } from "./paths.ts";
+import { type Body, bodyOf } from "./transport.ts";
+
+/** What is put where, below the URL of the client. */
+export interface Put {
+  /** Segments with slashes between them. */
+  path: string;
+  body: Body;
+  repository: string;
+  /** Asks the server to refuse where something stands there already; some do not know how to. */
+  guard: boolean;
+  signal: AbortSignal;
+}
+
+/** One PUT; folders are made where the server wants that. @throws as HttpClient, and Refused `name-taken` where the guard held */
+export async function putFile(client: HttpClient, put: Put): Promise<void> {
+  const { path, body, repository, guard, signal } = put;
+  const url = below(client.url, path);
+  const headers = { "Content-Type": "application/octet-stream", ...(guard && { "If-None-Match": "*" }) };
+  const ask = { method: "PUT", url, headers, body, repository, to: `send ${path}`, signal } as const;
+  let status = await client.status({ ...ask, expect: [200, 201, 202, 204, 409, 412] });
+  // WebDAV (RFC 4918, 9.7.1): a folder above it is missing.
+  if (status === 409 && (await makeFolders(client, put))) {
+    status = await client.status({ ...ask, expect: [200, 201, 202, 204, 412] });
+  }
+  if (status !== 409 && status !== 412) return;
+  throw new Refused("name-taken", `${client.label} says that ${path} is there already (${status}).`);
+}
+
+/** @returns whether all of them stand */
+async function makeFolders(client: HttpClient, { path, repository, signal }: Put): Promise<boolean> {
+  const folders = path.split("/").slice(0, -1);
+  for (const depth of folders.keys()) {
+    const url = below(client.url, ...folders.slice(0, depth + 1));
+    url.pathname += "/";
+    // 405: it stands already.
+    const expect = [200, 201, 204, 301, 400, 403, 404, 405, 409, 501];
+    const to = "make a folder";
+    const status = await client.status({ method: "MKCOL", url, headers: {}, repository, to, expect, signal });
+    if (![200, 201, 204, 301, 405].includes(status)) return false;
+  }
+  return true;
+}
+
+/**
+ * Shows login and right to write by a request that stores nothing: a PUT on the folder itself, on a condition that never
+ * holds. @throws Refused
+ */
+export async function tryPut(client: HttpClient, signal: AbortSignal): Promise<void> {
+  const url = new URL(client.url);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/`;
+  const ask = { url, repository: null, signal } as const;
+  const status = await client.status({
+    ...ask,
+    method: "PUT",
+    headers: { "If-Match": '"deliverd-check"' },
+    body: bodyOf(""),
+    to: "write",
+    // What refuses a folder or the condition has let us in: nginx 409, Apache 412.
+    expect: [200, 201, 204, 400, 405, 409, 411, 412, 422, 501],
+  });
+  if (status !== 405 && status !== 501) return;
+  throw new Refused(
+    "registry-refused",
+    `${client.label} takes no PUT under ${url.pathname} (${status}). Correct the url, or allow PUT there.`,
+  );
+}

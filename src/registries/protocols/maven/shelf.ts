@@ -1,0 +1,145 @@
+import { Refused } from "../../../delivery/errors.ts";
+import type { FrozenFile } from "../../../delivery/types.ts";
+import type { Run } from "../../../run.ts";
+import { hashesOf } from "../files/hashes.ts";
+import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
+import { sidecarOf } from "../files/sidecar.ts";
+import { HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { below } from "../http/paths.ts";
+import { putFile, tryPut } from "../http/put.ts";
+import { sidecarStands } from "../http/sidecar.ts";
+import { standingAt } from "../http/standing.ts";
+import { type Body, bodyOf } from "../http/transport.ts";
+import { artifactFolder, type Coordinates, coordinatesOf, isPom, pathOf, suffixOf } from "./coordinates.ts";
+import { isUpToDate, withVersion } from "./metadata.ts";
+import { pomOf } from "./pom.ts";
+
+export interface MavenOptions extends HttpEndpoint {
+  /** For a registry that ends a version by it: `maven-metadata.xml` is sent even where it lists the version already. */
+  alwaysPutMetadata?: boolean;
+}
+
+/** The last is written last: where it stands, so do the others. */
+const CHECKSUMS = ["sha256", "md5", "sha1"] as const;
+/** What nobody but us reads: a classifier of its own, so that no build resolves it by mistake. */
+const SIDECAR_SUFFIX = "-deliverd.json";
+const METADATA_MAX_BYTES = 16 * 1024 * 1024;
+
+/** A Maven repository in its default layout: https://maven.apache.org/repository/layout.html */
+export class MavenShelf implements Shelf {
+  readonly label: string;
+  readonly #client: HttpClient;
+  readonly #alwaysPutMetadata: boolean;
+
+  constructor(options: MavenOptions) {
+    this.label = options.label;
+    this.#client = new HttpClient(options);
+    this.#alwaysPutMetadata = options.alwaysPutMetadata ?? false;
+  }
+
+  check(signal: AbortSignal): Promise<void> {
+    return tryPut(this.#client, signal);
+  }
+
+  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+    const at = coordinatesOf(version);
+    return standingAt(this.#client, pathOf(at, suffixOf(file, version, at)), version.name.repository, signal);
+  }
+
+  async begin(release: Release, { signal }: Run): Promise<void> {
+    const at = coordinatesOf(release);
+    const suffixes = release.files.map((file) => suffixOf(file, release, at));
+    const twice = suffixes.find((suffix, index) => suffixes.indexOf(suffix) !== index);
+    if (twice !== undefined || suffixes.includes(SIDECAR_SUFFIX)) {
+      throw new Refused(
+        "name-invalid",
+        `Two files of ${release.name.repository} come to be ${at.artifact}-${at.version}${twice ?? SIDECAR_SUFFIX}: give each a classifier of its own.`,
+      );
+    }
+    await sidecarStands(this.#client, pathOf(at, SIDECAR_SUFFIX), release, signal);
+  }
+
+  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+    const at = coordinatesOf(release);
+    await this.#put(pathOf(at, suffixOf(file, release, at)), release.source(file), release, signal, true);
+  }
+
+  async finish(release: Release, { signal, clock }: Run): Promise<void> {
+    const at = coordinatesOf(release);
+    for (const file of release.files) {
+      await this.#ensureChecksums(pathOf(at, suffixOf(file, release, at)), release.source(file), release, signal);
+    }
+    if (!release.files.some(isPom))
+      await this.#ensureFile(pathOf(at, ".pom"), await pomOf(release, at), release, signal);
+    const sidecar = pathOf(at, SIDECAR_SUFFIX);
+    // The first that was written stays.
+    if (!(await sidecarStands(this.#client, sidecar, release, signal))) {
+      await this.#ensureFile(sidecar, Buffer.from(sidecarOf(release)), release, signal);
+    }
+    await this.#list(at, release, new Date(clock.now()), signal);
+  }
+
+  locate(version: Version): { url: string; pull: string } {
+    const at = coordinatesOf(version);
+    const { url } = this.#client;
+    const suffixes = version.files.map((file) => suffixOf(file, version, at));
+    const main = suffixes.find((suffix) => /^\.\w+$/.test(suffix) && suffix !== ".pom") ?? ".pom";
+    const packaging = main === ".jar" ? "" : `:${main.slice(1)}`;
+    return {
+      url: below(url, pathOf(at, main)).href,
+      pull: `mvn dependency:get -Dtransitive=false -DremoteRepositories=${url.href} -Dartifact=${at.group}:${at.artifact}:${at.version}${packaging}`,
+    };
+  }
+
+  async #ensureFile(path: string, bytes: Buffer, release: Release, signal: AbortSignal): Promise<void> {
+    const standing = await this.#read(path, release, signal);
+    if (standing === null) await this.#put(path, bodyOf(bytes), release, signal, true);
+    await this.#ensureChecksums(path, bodyOf(standing ?? bytes), release, signal);
+  }
+
+  async #ensureChecksums(path: string, body: Body, release: Release, signal: AbortSignal): Promise<void> {
+    if ((await standingAt(this.#client, `${path}.sha1`, release.name.repository, signal)) !== null) return;
+    await this.#putChecksums(path, body, release, signal);
+  }
+
+  async #putChecksums(path: string, body: Body, release: Release, signal: AbortSignal): Promise<void> {
+    const hashes = await hashesOf(body, CHECKSUMS);
+    for (const [index, name] of CHECKSUMS.entries()) {
+      await this.#put(`${path}.${name}`, bodyOf(hashes[index]?.toString("hex") ?? ""), release, signal, false);
+    }
+  }
+
+  /** Two deliveries may write it at once, and the later would drop the earlier's version: each looks whether its own is in. */
+  async #list(at: Coordinates, release: Release, now: Date, signal: AbortSignal): Promise<void> {
+    const path = `${artifactFolder(at)}/maven-metadata.xml`;
+    let mayPut = this.#alwaysPutMetadata;
+    for (let turn = 0; turn < 4; turn++) {
+      const xml = await this.#read(path, release, signal);
+      const stands = xml !== null && isUpToDate(xml, at);
+      if (stands && !mayPut) {
+        const [sha1] = await hashesOf(bodyOf(xml), ["sha1"]);
+        const told = await this.#read(`${path}.sha1`, release, signal);
+        if (told?.trim().split(/\s/)[0] === sha1?.toString("hex")) return;
+        await this.#putChecksums(path, bodyOf(xml), release, signal);
+        return;
+      }
+      mayPut = false;
+      const merged = withVersion(xml ?? "", at, now);
+      await this.#put(path, bodyOf(merged), release, signal, false);
+      await this.#putChecksums(path, bodyOf(merged), release, signal);
+    }
+    // What a registry makes of it by itself is its own affair: the version stands.
+  }
+
+  async #read(path: string, release: Release, signal: AbortSignal): Promise<string | null> {
+    const url = below(this.#client.url, path);
+    const ask = { method: "GET", url, headers: {}, to: `read ${path}`, expect: [200, 404], signal } as const;
+    const { repository } = release.name;
+    const { status, bytes } = await this.#client.read({ ...ask, repository }, METADATA_MAX_BYTES);
+    return status === 200 ? bytes.toString("utf8") : null;
+  }
+
+  #put(path: string, body: Body, { name }: Release, signal: AbortSignal, guard: boolean): Promise<void> {
+    return putFile(this.#client, { path, body, repository: name.repository, guard, signal });
+  }
+}

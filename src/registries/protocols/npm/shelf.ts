@@ -1,0 +1,144 @@
+import { valid } from "semver";
+import { Refused, UserError } from "../../../delivery/errors.ts";
+import type { FrozenFile } from "../../../delivery/types.ts";
+import type { Run } from "../../../run.ts";
+import { hashesOf } from "../files/hashes.ts";
+import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
+import { HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { standingAt } from "../http/standing.ts";
+import { distTagFor } from "./dist-tag.ts";
+import { publicationBody } from "./document.ts";
+import { readNpmPackage } from "./manifest.ts";
+import { noPackument, type Packument, packumentSchema } from "./packument.ts";
+
+const PACKUMENT_MAX_BYTES = 64 * 1024 * 1024;
+
+/** An npm registry: https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md. It takes no metadata besides the package's own. */
+export class NpmShelf implements Shelf {
+  readonly label: string;
+  readonly #client: HttpClient;
+
+  constructor(endpoint: HttpEndpoint) {
+    this.label = endpoint.label;
+    this.#client = new HttpClient(endpoint);
+  }
+
+  /** A token's rights on packages are shown by no registry: only that it is one is. */
+  async check(signal: AbortSignal): Promise<void> {
+    const ask = {
+      method: "GET",
+      url: this.#at("-/whoami"),
+      headers: {},
+      repository: null,
+      to: "log in",
+      signal,
+    } as const;
+    await this.#client.status({ ...ask, expect: [200] });
+  }
+
+  async look(_file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+    const { repository, tag } = demandName(version);
+    const { versions } = await this.#packument(repository, signal);
+    const tarball = versions[tag]?.dist.tarball;
+    if (tarball === undefined) return null;
+    return standingAt(this.#client, this.#tarballUrl(tarball, repository), repository, signal);
+  }
+
+  async begin(release: Release): Promise<void> {
+    demandName(release);
+    const [file, ...others] = release.files;
+    if (file !== undefined && others.length === 0) return;
+    throw new UserError(
+      "npm-package",
+      `${release.name.repository} is to be ${release.files.length} files, and a version of an npm package is one: name it in \`files\`.`,
+    );
+  }
+
+  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+    const { repository: name, tag: version } = release.name;
+    const body = release.source(file);
+    const manifest = await readNpmPackage(body, file.name);
+    const [sha1, sha512] = await hashesOf(body, ["sha1", "sha512"]);
+    if (sha1 === undefined || sha512 === undefined) throw new TypeError("a digest is missing");
+    const { "dist-tags": tags } = await this.#packument(name, signal);
+    const tarball = this.#at(`${name}/-/${name.replace(/^@[^/]+\//, "")}-${version}.tgz`).href;
+    const tag = distTagFor(version, tags);
+    const ask = { repository: name, to: `publish ${name}@${version}`, signal } as const;
+    const status = await this.#client.status({
+      ...ask,
+      method: "PUT",
+      url: this.#at(escaped(name)),
+      headers: { "Content-Type": "application/json" },
+      body: publicationBody({ manifest, name, version, tag, sha1, sha512, tarball, body }),
+      expect: [200, 201, 202, 409],
+    });
+    if (status === 409) throw new Refused("name-taken", `${this.label} says that it has ${name}@${version} already.`);
+  }
+
+  locate(version: Version): { url: string; pull: string } {
+    const { repository, tag } = version.name;
+    return {
+      url: this.#at(`${escaped(repository)}/${tag}`).href,
+      pull: `npm pack ${repository}@${tag} --registry=${this.#at("").href}`,
+    };
+  }
+
+  async #packument(name: string, signal: AbortSignal): Promise<Packument> {
+    const ask = {
+      method: "GET",
+      url: this.#at(escaped(name)),
+      repository: name,
+      to: "read a package",
+      signal,
+    } as const;
+    // Shorter than the whole document, which has every readme: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
+    const headers = {
+      Accept: "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8",
+      "Cache-Control": "no-cache",
+    };
+    const { status, bytes } = await this.#client.read({ ...ask, headers, expect: [200, 404] }, PACKUMENT_MAX_BYTES);
+    if (status === 404) return noPackument;
+    const parsed = packumentSchema.safeParse(asJson(bytes));
+    if (parsed.success) return parsed.data;
+    throw new Refused(
+      "registry-refused",
+      `${this.label} answers with no package document: is the url that of an npm registry?`,
+    );
+  }
+
+  /** The registry's word, which may name another host; behind a proxy it may also name one that only the proxy knows. */
+  #tarballUrl(text: string, name: string): URL {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url && !url.username && (url.protocol === "https:" || url.origin === this.#client.url.origin)) return url;
+    return this.#at(`${name}/-/${text.slice(text.lastIndexOf("/") + 1)}`);
+  }
+
+  #at(path: string): URL {
+    const url = new URL(this.#client.url);
+    url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
+    return url;
+  }
+}
+
+/** The slash of a scoped name is part of the name. */
+function escaped(name: string): string {
+  return name.replace("/", "%2f");
+}
+
+/** https://github.com/npm/validate-npm-package-name: names that can be published. @throws Refused `name-invalid` */
+function demandName({ name }: Version) {
+  const isName = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/.test(name.repository);
+  if (isName && name.repository.length <= 214 && valid(name.tag) === name.tag) return name;
+  throw new Refused(
+    "name-invalid",
+    `${JSON.stringify(`${name.repository}@${name.tag}`.slice(0, 250))} is no name and version of an npm package: lower-case letters, digits, "-", "." and "_", with a @scope/ or without.`,
+  );
+}
+
+function asJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return null;
+  }
+}

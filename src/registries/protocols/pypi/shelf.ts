@@ -1,0 +1,128 @@
+import { Refused } from "../../../delivery/errors.ts";
+import type { FrozenFile } from "../../../delivery/types.ts";
+import type { Run } from "../../../run.ts";
+import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
+import { type Authorize, HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { below } from "../http/paths.ts";
+import { openAt } from "../http/standing.ts";
+import { fieldsOf } from "./distribution.ts";
+import { formOf } from "./form.ts";
+import { INDEX_TYPES, readIndexPage } from "./simple-index.ts";
+
+export interface PypiOptions extends HttpEndpoint {
+  /** Of the simple repository API, where what was uploaded is seen; `url` takes uploads. */
+  index: URL;
+}
+
+const PAGE_MAX_BYTES = 64 * 1024 * 1024;
+const ENVELOPE: [string, string][] = [
+  [":action", "file_upload"],
+  ["protocol_version", "1"],
+];
+
+/** An index of Python packages that twine can upload to: https://docs.pypi.org/api/upload/. It takes no metadata besides a package's own. */
+export class PypiShelf implements Shelf {
+  readonly label: string;
+  readonly #upload: HttpClient;
+  readonly #index: HttpClient;
+
+  constructor(options: PypiOptions) {
+    const { index, url, authorize } = options;
+    this.label = options.label;
+    this.#upload = new HttpClient(options);
+    const isSame = index.origin === url.origin;
+    this.#index = new HttpClient({ ...options, url: index, authorize: isSame ? authorize : onlyWhereAsked(authorize) });
+  }
+
+  /** An upload without its fields: who may not upload is refused before anyone looks at them. */
+  async check(signal: AbortSignal): Promise<void> {
+    await this.#post([...ENVELOPE], null, { repository: null, to: "upload", expect: [200, 400, 422] }, signal);
+    const url = this.#page("deliverd-check");
+    const ask = { method: "GET", url, headers: { Accept: INDEX_TYPES }, repository: null, signal } as const;
+    await this.#index.status({ ...ask, to: "read the index", expect: [200, 404] });
+  }
+
+  async look({ name }: FrozenFile, { name: { repository } }: Version, signal: AbortSignal): Promise<Standing | null> {
+    const url = this.#page(repository);
+    // Right after an upload, what a cache in between remembers is the page before it.
+    const headers = { Accept: INDEX_TYPES, "Cache-Control": "no-cache" };
+    const ask = { method: "GET", url, headers, repository, to: "read the index", signal } as const;
+    const { status, bytes } = await this.#index.read({ ...ask, expect: [200, 404] }, PAGE_MAX_BYTES);
+    if (status === 404) return null;
+    const files = readIndexPage(bytes.toString("utf8"), url);
+    if (files === null) {
+      throw new Refused(
+        "registry-refused",
+        `${this.label}: ${url.href} is no page of a simple index. Correct \`index\`.`,
+      );
+    }
+    const found = files.find((file) => file.name === name);
+    if (found === undefined) return null;
+    return {
+      digest: found.sha256 && `sha256:${found.sha256}`,
+      open: () => openAt(this.#index, this.#safe(found.url), repository, signal),
+    };
+  }
+
+  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+    const body = release.source(file);
+    const fields = [...(await fieldsOf(file.name, body)), ...ENVELOPE];
+    const { repository } = release.name;
+    const about = { repository, to: `upload ${file.name}`, expect: [200, 201, 202, 204, 409] };
+    try {
+      const status = await this.#post(fields, { name: file.name, body }, about, signal);
+      if (status !== 409) return;
+    } catch (error) {
+      // In words alone: Warehouse's 400, and Artifactory's 403.
+      if (!(error instanceof Refused) || !/already exists?\b|overwrite artifact/i.test(error.message)) throw error;
+    }
+    throw new Refused("name-taken", `${this.label} says that it has a ${file.name} already.`);
+  }
+
+  locate({ name, files }: Version): { url: string; pull: string } {
+    const index = this.#index.url.href;
+    const isSource = files.every((file) => !file.name.endsWith(".whl"));
+    const only = isSource ? ` --no-binary ${name.repository}` : "";
+    return {
+      url: this.#page(name.repository).href,
+      pull: `pip download --no-deps${only} --index-url ${index} ${name.repository}==${name.tag}`,
+    };
+  }
+
+  #post(
+    fields: [string, string][],
+    file: Parameters<typeof formOf>[1],
+    about: { repository: string | null; to: string; expect: number[] },
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { body, contentType } = formOf(fields, file);
+    const { url } = this.#upload;
+    return this.#upload.status({
+      ...about,
+      method: "POST",
+      url,
+      headers: { "Content-Type": contentType },
+      body,
+      signal,
+    });
+  }
+
+  #page(project: string): URL {
+    const url = below(this.#index.url, project.replace(/[-_.]+/g, "-").toLowerCase());
+    url.pathname += "/";
+    return url;
+  }
+
+  #safe(url: URL): URL {
+    if ((url.protocol === "https:" || url.protocol === this.#index.url.protocol) && !url.username) return url;
+    throw new Refused(
+      "registry-redirect",
+      `${this.label} has its files at ${url.protocol}//${url.host}, which is not as safe as the index itself.`,
+    );
+  }
+}
+
+/** The login is for uploads: an index elsewhere sees it only where it asks for one. */
+function onlyWhereAsked(authorize: Authorize): Authorize {
+  return async (refused) => (refused === undefined ? null : authorize(refused === "" ? undefined : refused));
+}
