@@ -39,11 +39,25 @@ const login = { username: orNull(text), password: orNull(secret) };
 const ca = orNull(text);
 const aws = { region: text };
 const accountId = text.regex(/^\d{12}$/, { error: "an account number of 12 digits, in quotes" });
+/** What ECR takes as mutability exclusion filters: at most five, two wildcards in each. */
+const movingTags = z
+  .array(text.regex(/^(?=[^*]*(?:\*[^*]*){0,2}$)[A-Za-z0-9._*-]{1,128}$/, { error: "a tag, with * twice at most" }), {
+    error: "a list of tags, such as [latest, main]",
+  })
+  .max(5, { error: "at most 5, as ECR takes them" });
 
 const registryTypes = [
   strict({ type: z.literal("docker-hub"), username: text, password: secret, checkRepository: orNull(text), ...common }),
   strict({ type: z.literal("oci"), url: webUrl, ...login, ca, checkRepository: orNull(text), ...common }),
-  strict({ type: z.literal("ecr"), ...aws, account: accountId, ...common }),
+  strict({
+    type: z.literal("ecr"),
+    ...aws,
+    account: accountId,
+    createRepositories: z.boolean({ error: "true or false" }).default(true),
+    movingTags: movingTags.default(["latest", "main", "master", "develop", "release-*"]),
+    checkRepository: orNull(text),
+    ...common,
+  }),
   strict({
     type: z.literal("artifactory"),
     url: webUrl,
@@ -69,7 +83,14 @@ const registryTypes = [
   strict({ type: z.literal("npm"), url: orNull(webUrl), token: secret, ca, ...common }),
   strict({ type: z.literal("maven"), url: webUrl, ...login, ca, ...common }),
   strict({ type: z.literal("http"), url: webUrl, token: orNull(secret), ...login, ca, ...common }),
-  strict({ type: z.literal("ami"), ...aws, ...common }),
+  strict({
+    type: z.literal("ami"),
+    ...aws,
+    architecture: oneOf("x86_64", "arm64").default("x86_64"),
+    bootMode: orNull(oneOf("uefi", "legacy-bios", "uefi-preferred")),
+    rootDevice: text.regex(/^\/dev\/[a-z0-9]+$/, { error: "a device, such as /dev/xvda" }).default("/dev/xvda"),
+    ...common,
+  }),
 ] as const;
 const TYPE_NAMES = registryTypes.map((one) => one.shape.type.value);
 

@@ -1,5 +1,7 @@
 import { ConfigError } from "../delivery/errors.ts";
+import { type AmiConfig, amiRegistry } from "./ami/index.ts";
 import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
+import { type EcrConfig, ecrRegistry } from "./ecr/index.ts";
 import { type HttpConfig, httpRegistry } from "./http/index.ts";
 import { type MavenConfig, mavenRegistry } from "./maven/index.ts";
 import { type NpmConfig, npmRegistry } from "./npm/index.ts";
@@ -12,11 +14,13 @@ import type { Registry } from "./registry.ts";
 export type RegistryConfig =
   | ({ type: "oci" } & OciConfig)
   | ({ type: "docker-hub" } & DockerHubConfig)
+  | ({ type: "ecr" } & EcrConfig)
+  | ({ type: "ami" } & AmiConfig)
   | ({ type: "npm" } & NpmConfig)
   | ({ type: "pypi" } & PypiConfig)
   | ({ type: "maven" } & MavenConfig)
   | ({ type: "http" } & HttpConfig)
-  | { type: "ecr" | "artifactory" | "codeartifact" | "ami" };
+  | { type: "artifactory" | "codeartifact" };
 
 /**
  * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
@@ -32,6 +36,10 @@ function openRegistry(key: string, config: RegistryConfig, stock: Stock): Regist
       return ociRegistry(key, config, stock);
     case "docker-hub":
       return dockerHubRegistry(key, config, stock);
+    case "ecr":
+      return ecrRegistry(key, config, stock);
+    case "ami":
+      return amiRegistry(key, config, stock);
     case "npm":
       return npmRegistry(key, config, stock);
     case "pypi":
@@ -43,7 +51,7 @@ function openRegistry(key: string, config: RegistryConfig, stock: Stock): Regist
     default:
       throw new ConfigError(
         "registry-type-not-yet",
-        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, npm, pypi, maven and http. Take the entry out.`,
+        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, ecr, npm, pypi, maven, http and ami. Take the entry out.`,
       );
   }
 }

@@ -509,10 +509,10 @@ describe("opening the registries of a configuration", () => {
   });
 
   it("says plainly which type this version does not serve", () => {
-    assert.throws(() => openRegistries({ aws: { type: "ecr" } }, { store }), {
+    assert.throws(() => openRegistries({ aws: { type: "artifactory" } }, { store }), {
       name: "ConfigError",
       code: "registry-type-not-yet",
-      message: /registries\.aws\.type.*"ecr"/,
+      message: /registries\.aws\.type.*"artifactory"/,
     });
   });
 

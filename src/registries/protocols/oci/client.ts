@@ -10,6 +10,7 @@ import {
   maxManifestBytes,
   readManifest,
 } from "../../../store/manifest.ts";
+import type { Authorize } from "../http/client.ts";
 import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { type Answer, type Body, discard, type Order, openTransport, readBytes, type Send } from "../http/transport.ts";
 import { differs, verified } from "../http/verified.ts";
@@ -21,6 +22,8 @@ export interface Endpoint {
   key: string;
   url: URL;
   credentials: Credentials | null;
+  /** Instead of credentials, for a login that does not last. */
+  authorize?: Authorize | undefined;
   /** PEM of a certificate authority to trust instead of the usual ones. */
   ca?: string | undefined;
   clock?: Clock | undefined;
@@ -55,11 +58,11 @@ export class RegistryClient {
   readonly #send: Send;
   readonly #login: Login;
 
-  constructor({ key, url, credentials, ca, clock = systemClock, stall = 60_000 }: Endpoint) {
+  constructor({ key, url, credentials, authorize, ca, clock = systemClock, stall = 60_000 }: Endpoint) {
     this.label = `registry ${key} (${url.host})`;
     this.#url = url;
     this.#send = openTransport({ ca, stall });
-    this.#login = new Login({ registry: this.label, url, credentials, send: this.#send, clock });
+    this.#login = new Login({ registry: this.label, url, credentials, authorize, send: this.#send, clock });
   }
 
   /** Asks for nothing but to be let in. */

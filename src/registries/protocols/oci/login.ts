@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../../../clock.ts";
 import { Refused } from "../../../delivery/errors.ts";
+import type { Authorize } from "../http/client.ts";
 import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { readBytes, type Send } from "../http/transport.ts";
 import { isLoopback } from "./names.ts";
@@ -29,7 +30,7 @@ const tokenAnswer = z.object({
 export class Login {
   readonly #question: Question;
   readonly #origin: string;
-  readonly #basic: string | undefined = undefined;
+  readonly #authorize: Authorize;
   readonly #username: string | undefined = undefined;
   readonly #send: Send;
   readonly #clock: Clock;
@@ -41,16 +42,16 @@ export class Login {
     registry: string;
     url: URL;
     credentials: Credentials | null;
+    /** Instead of credentials. */
+    authorize?: Authorize | undefined;
     send: Send;
     clock: Clock;
   }) {
     this.#question = { registry: options.registry, repository: null, to: "log in" };
     this.#origin = options.url.origin;
-    if (options.credentials) {
-      const { username, password } = options.credentials;
-      this.#username = username;
-      this.#basic = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-    }
+    this.#username = options.credentials?.username;
+    const basic = options.credentials ? basicOf(options.credentials) : null;
+    this.#authorize = options.authorize ?? (async () => basic);
     this.#send = options.send;
     this.#clock = options.clock;
   }
@@ -58,7 +59,7 @@ export class Login {
   /** The `Authorization` to send now; undefined: the registry has not asked for any yet. */
   async current(scope: string): Promise<string | undefined> {
     if (this.#challenge === null) return undefined;
-    if (this.#challenge.scheme === "basic") return this.#basic;
+    if (this.#challenge.scheme === "basic") return (await this.#authorize()) ?? undefined;
     const token = this.#tokens.get(scope);
     return token && token.until > this.#clock.now() ? token.authorization : this.#fetchOnce(scope, this.#challenge);
   }
@@ -73,7 +74,10 @@ export class Login {
       challenges.find(({ scheme }) => scheme === "bearer") ?? challenges.find(({ scheme }) => scheme === "basic");
     if (!challenge) return undefined;
     this.#challenge = challenge;
-    if (challenge.scheme === "basic") return used === this.#basic ? undefined : this.#basic;
+    if (challenge.scheme === "basic") {
+      const fresh = await this.#authorize(used ?? "");
+      return fresh === used ? undefined : (fresh ?? undefined);
+    }
     const token = this.#tokens.get(scope);
     // Another request was refused for the same token, and has already replaced it.
     if (token && token.authorization !== used) return token.authorization;
@@ -94,8 +98,9 @@ export class Login {
     const url = this.#tokenUrl(scope, challenge);
     // Shared by all who wait for this token, so no single one of them may abort it.
     const signal = AbortSignal.timeout(60_000);
-    const headers = this.#basic === undefined ? {} : { Authorization: this.#basic };
     try {
+      const login = await this.#authorize();
+      const headers = login === null ? {} : { Authorization: login };
       const answer = await this.#send({ method: "GET", url, headers, signal });
       if (answer.status !== 200) throw await unexpectedAnswer(this.#question, answer);
       const bytes = await readBytes(answer, 1024 * 1024);
@@ -129,6 +134,10 @@ export class Login {
     for (const each of scope.split(" ")) if (each) url.searchParams.append("scope", each);
     return url;
   }
+}
+
+function basicOf({ username, password }: Credentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
 /** The challenges of a `WWW-Authenticate` header (RFC 9110, 11.6.1). */

@@ -1,0 +1,98 @@
+import type { ECRClient } from "@aws-sdk/client-ecr";
+import type { Clock } from "../../clock.ts";
+import { Refused, TransientError } from "../../delivery/errors.ts";
+import type { Run } from "../../run.ts";
+import { ask, isAnswer } from "../protocols/aws/ask.ts";
+import { clientSettings, lazily } from "../protocols/aws/sdk.ts";
+import { TokenKeeper } from "../protocols/aws/token.ts";
+
+/** `registries.<key>` of type `ecr`. */
+export interface EcrConfig {
+  region: string;
+  /** The account whose registry it is. */
+  account: string;
+  createRepositories: boolean;
+  /** Wildcards of the tags that may move in repositories that are made; all others are immutable. */
+  movingTags: readonly string[];
+  checkRepository: string | null;
+}
+
+interface Login {
+  /** As `Authorization` has it. */
+  header: string;
+  endpoint: URL;
+}
+
+/** What of ECR is no OCI distribution. @see https://docs.aws.amazon.com/AmazonECR/latest/APIReference/ */
+export class EcrApi {
+  readonly #label: string;
+  readonly #config: EcrConfig;
+  readonly #clock: Clock;
+  readonly #sdk: () => Promise<{ sdk: typeof import("@aws-sdk/client-ecr"); client: ECRClient }>;
+  readonly #logins: TokenKeeper<Login>;
+
+  constructor(key: string, config: EcrConfig, clock: Clock) {
+    this.#label = `registry ${key} (ECR of ${config.account} in ${config.region})`;
+    this.#config = config;
+    this.#clock = clock;
+    this.#sdk = lazily(async () => {
+      const sdk = await import("@aws-sdk/client-ecr");
+      return { sdk, client: new sdk.ECRClient(clientSettings(config.region)) };
+    });
+    this.#logins = new TokenKeeper(() => this.#login(), clock);
+  }
+
+  /** Where the registry is. */
+  async endpoint(): Promise<URL> {
+    return (await this.#logins.current()).endpoint;
+  }
+
+  /** @param refused a header that the registry did not take */
+  async authorization(refused?: string): Promise<string> {
+    return (await this.#logins.current(({ header }) => header === refused)).header;
+  }
+
+  /** One that another made meanwhile is as good. */
+  async createRepository(repositoryName: string, run: Run): Promise<void> {
+    const { sdk, client } = await this.#sdk();
+    const { account, movingTags } = this.#config;
+    const filters = movingTags.map((filter) => ({ filterType: "WILDCARD" as const, filter }));
+    const order = new sdk.CreateRepositoryCommand({
+      registryId: account,
+      repositoryName,
+      imageScanningConfiguration: { scanOnPush: true },
+      ...(filters.length === 0
+        ? { imageTagMutability: "IMMUTABLE" }
+        : { imageTagMutability: "IMMUTABLE_WITH_EXCLUSION", imageTagMutabilityExclusionFilters: filters }),
+    });
+    const question = { registry: this.#label, right: "ecr:CreateRepository", signal: run.signal };
+    try {
+      await ask(question, () => client.send(order, { abortSignal: run.signal }));
+      run.log.line(`${this.#label}: made the repository ${repositoryName}`);
+    } catch (error) {
+      if (isAnswer(error, "RepositoryAlreadyExistsException")) return;
+      if (!(error instanceof Refused)) throw error;
+      throw new Refused(
+        error.code,
+        `${error.message} The repository ${repositoryName} does not exist: create it there, or let deliverd do it.`,
+        { cause: error },
+      );
+    }
+  }
+
+  async #login(): Promise<{ value: Login; until: number }> {
+    const { sdk, client } = await this.#sdk();
+    // Shared by all who wait for it, so no single one of them may abort it.
+    const signal = AbortSignal.timeout(60_000);
+    const question = { registry: this.#label, right: "ecr:GetAuthorizationToken", signal };
+    const order = new sdk.GetAuthorizationTokenCommand({ registryIds: [this.#config.account] });
+    const { authorizationData = [] } = await ask(question, () => client.send(order, { abortSignal: signal }));
+    const { authorizationToken, proxyEndpoint = "", expiresAt } = authorizationData[0] ?? {};
+    if (authorizationToken === undefined || !URL.canParse(proxyEndpoint)) {
+      throw new TransientError("registry-unavailable", `${this.#label} answered without a token or its address.`);
+    }
+    // It is the base64 of `AWS:<password>`, which is what Basic wants.
+    const value = { header: `Basic ${authorizationToken}`, endpoint: new URL(proxyEndpoint) };
+    return { value, until: expiresAt?.getTime() ?? this.#clock.now() };
+  }
+}

@@ -1,0 +1,92 @@
+import { Refused, TransientError } from "../../../delivery/errors.ts";
+
+/** Whom we ask for what, for the person who reads the error. */
+export interface Question {
+  /** As in `registry ecr (ECR in eu-west-1)`. */
+  registry: string;
+  /** The right that the call needs, as IAM writes it: `ecr:CreateRepository`. */
+  right: string;
+  signal: AbortSignal;
+}
+
+/** What of the SDK's errors is read here: `ServiceException` of `@smithy/core`, or a failed connection. */
+interface SdkError extends Error {
+  code?: unknown;
+  $metadata?: { httpStatusCode?: number };
+  $retryable?: { throttling?: boolean };
+  $response?: { headers?: Record<string, string> };
+}
+
+const throttled =
+  /Throttl|RequestLimitExceeded|TooManyRequests|SlowDown|ConcurrentLimitExceeded|(?:Pending|Concurrent)SnapshotLimit/;
+const denied =
+  /AccessDenied|Unauthorized|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure|ExpiredToken|InvalidSignature|MissingAuthenticationToken|OptInRequired/;
+
+/**
+ * One call of AWS's SDK, its errors made ours. @throws TransientError `registry-limited`, `registry-unavailable`,
+ * `registry-unreachable`, Refused `registry-denied`, `aws-credentials`, `registry-name-unknown`, `registry-refused`
+ */
+export async function ask<T>(question: Question, call: () => Promise<T>): Promise<T> {
+  try {
+    question.signal.throwIfAborted();
+    return await call();
+  } catch (error) {
+    throw failureOf(question, error);
+  }
+}
+
+/** Whether AWS answered with one of these errors, by the names that its API reference gives. */
+export function isAnswer(error: unknown, ...names: string[]): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error && names.includes(cause.name);
+}
+
+function failureOf({ registry, right, signal }: Question, thrown: unknown): unknown {
+  if (signal.aborted) return signal.reason;
+  if (thrown instanceof Refused || thrown instanceof TransientError || !(thrown instanceof Error)) return thrown;
+  const error: SdkError = thrown;
+  const status = error.$metadata?.httpStatusCode;
+  // The SDK's errors carry request and response: what is kept is their name alone.
+  const cause = Object.assign(new Error(error.name), { name: error.name });
+  const told = `${registry}: ${right} failed${status === undefined ? "" : ` with ${status}`}: ${error.name}: ${plain(error.message)}`;
+  if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
+    return new Refused(
+      "aws-credentials",
+      `${told}. Give deliverd credentials where AWS's SDK looks: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a web identity, or the role of its container or machine.`,
+      { cause },
+    );
+  }
+  if (status === 429 || throttled.test(error.name) || error.$retryable?.throttling) {
+    return new TransientError("registry-limited", told, { cause, retryAfter: retryAfterOf(error) });
+  }
+  if (status === undefined) {
+    // Not an answer, and of the SDK's or the runtime's making: a connection that failed has a code.
+    if (error.code === undefined && !/Timeout|Network|ECONN|EPIPE|socket/i.test(`${error.name} ${error.message}`)) {
+      return thrown;
+    }
+    return new TransientError("registry-unreachable", told, { cause });
+  }
+  if (status >= 500 || status === 408) return new TransientError("registry-unavailable", told, { cause });
+  if (status === 401 || status === 403 || denied.test(error.name)) {
+    return new Refused(
+      "registry-denied",
+      `${told}. Check the credentials that AWS's SDK finds, and that their IAM policy allows ${right} there.`,
+      { cause },
+    );
+  }
+  if (status === 404 || /NotFound/.test(error.name)) return new Refused("registry-name-unknown", `${told}.`, { cause });
+  return new Refused("registry-refused", told, { cause });
+}
+
+function retryAfterOf({ $response }: SdkError): number | null {
+  const text = $response?.headers?.["retry-after"];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : null;
+}
+
+/** Another's words go into logs and pages: one short line, no control characters. */
+function plain(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
+    .trim()
+    .slice(0, 300);
+}

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { inspect } from "node:util";
+import { type EcrConfig, ecrRegistry } from "../../../../src/registries/ecr/index.ts";
+import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
+import type { Door } from "../../../support/aws/door.ts";
+import { account } from "../../../support/aws/ecr.ts";
+import { type House, metadata, named, openHouse } from "../../../support/aws/house.ts";
+import { useAws } from "../../../support/aws/index.ts";
+import { Fault } from "../../../support/aws/write.ts";
+import { freezeImage } from "../../../support/image-content.ts";
+import { startRegistry, type TestRegistry } from "../../../support/registry.ts";
+import { testRun } from "../../../support/run.ts";
+import { skopeo } from "../skopeo.ts";
+
+const config: EcrConfig = {
+  region: "eu-west-1",
+  account,
+  createRepositories: true,
+  movingTags: ["latest", "release-*"],
+  checkRepository: null,
+};
+
+describe("ECR (against a stand-in after AWS's own model, with a real registry behind it)", () => {
+  let behind: TestRegistry;
+  let house: House;
+  let door: Door;
+  let registry: Registry;
+  before(async () => {
+    behind = await startRegistry();
+  });
+  after(() => behind.stop());
+  beforeEach(async () => {
+    house = await openHouse();
+    door = await house.aws.ecr.open(behind.url);
+    registry = open();
+  });
+  afterEach(async () => {
+    await door.stop();
+    await house.remove();
+  });
+
+  const open = (more: Partial<EcrConfig> = {}) => ecrRegistry("ecr", { ...config, ...more }, { store: house.store });
+  const freeze = async (layers = [1000, 2000]): Promise<Stamped> => {
+    const image = await freezeImage(house.store, { layers });
+    return { ...image, kind: "image", metadata };
+  };
+  /** A fresh name: what the real registry holds outlives each test. */
+  let count = 0;
+  const fresh = (tag: string, immutable = true) => named("ecr", `acme/app-${count++}`, tag, immutable);
+
+  it("makes the repository, with immutable tags but for those that move, and scanning", async () => {
+    const name = fresh("1.0.0");
+    const image = await freeze();
+    await registry.upload?.(image, named("ecr", name.repository, image.digest), testRun());
+    const location = await registry.publish(image, name, testRun());
+    assert.deepEqual(house.aws.ecr.repositories.get(name.repository)?.input, {
+      registryId: account,
+      repositoryName: name.repository,
+      imageTagMutability: "IMMUTABLE_WITH_EXCLUSION",
+      imageTagMutabilityExclusionFilters: [
+        { filterType: "WILDCARD", filter: "latest" },
+        { filterType: "WILDCARD", filter: "release-*" },
+      ],
+      imageScanningConfiguration: { scanOnPush: true },
+    });
+    const host = new URL(door.url).host;
+    assert.deepEqual(location, {
+      registry: "ecr",
+      name: `${name.repository}:1.0.0`,
+      digest: image.digest,
+      url: `${door.url}/v2/${name.repository}/manifests/${image.digest}`,
+      pull: `docker pull ${host}/${name.repository}@${image.digest}`,
+    });
+    assert.equal(house.aws.count("GetAuthorizationToken"), 1);
+  });
+
+  it("publishes what an independent client reads back with the token of the API", async () => {
+    const name = fresh("1.0.0");
+    const image = await freeze();
+    await registry.publish(image, name, testRun());
+    const [password = ""] = house.aws.ecr.tokens.all;
+    const server = { ...behind, url: door.url, host: new URL(door.url).host, username: "AWS", password };
+    assert.equal(await skopeo.digest(server, `${name.repository}:1.0.0`), image.digest);
+    const copied = await skopeo.copy(server, `${name.repository}@${image.digest}`);
+    const { blobs } = await house.store.contentOf(image.digest);
+    assert.deepEqual(copied.sort(), blobs.map(({ digest }) => digest.slice(7)).sort());
+  });
+
+  it("brings an image back into a store that has lost it", async () => {
+    const image = await freeze();
+    const location = await registry.publish(image, fresh("1.0.0"), testRun());
+    for (const { digest } of await house.store.list()) await house.store.remove(digest);
+    assert.equal(await registry.restore(location, testRun(), image), true);
+    assert.ok((await house.store.contentOf(image.digest)).blobs.length > 0);
+    const sink = new PassThrough();
+    sink.resume();
+    await registry.pull(location, sink, testRun(), image);
+  });
+
+  it("finds nothing in a repository that is not there", async () => {
+    assert.equal(await registry.find(fresh("1.0.0"), testRun(), await freeze()), null);
+  });
+
+  it("moves the tags that may move; of others it says what to allow", async () => {
+    const [first, second] = [await freeze(), await freeze()];
+    const moving = fresh("latest", false);
+    await registry.publish(first, moving, testRun());
+    await registry.publish(second, moving, testRun());
+    assert.deepEqual(await registry.find(moving, testRun(), second), { digest: second.digest });
+
+    const other = { ...moving, tag: "trunk" };
+    await registry.publish(first, other, testRun());
+    await assert.rejects(registry.publish(second, other, testRun()), {
+      name: "Refused",
+      code: "ecr-tag-immutable",
+      message: /keeps trunk from being moved: .*registries\.ecr\.movingTags/,
+    });
+    const fixed = { ...moving, tag: "1.0.0", immutable: true };
+    await registry.publish(first, fixed, testRun());
+    await assert.rejects(registry.publish(second, fixed, testRun()), { name: "Refused", code: "name-taken" });
+  });
+
+  it("makes every tag immutable where none may move", async () => {
+    const name = fresh("1.0.0");
+    await open({ movingTags: [] }).publish(await freeze(), name, testRun());
+    const made = house.aws.ecr.repositories.get(name.repository)?.input;
+    assert.equal(made?.imageTagMutability, "IMMUTABLE");
+  });
+
+  it("takes a repository that another made meanwhile", async () => {
+    const name = fresh("1.0.0");
+    house.aws.fault = ({ operation, input }) => {
+      if (operation !== "CreateRepository") return undefined;
+      house.aws.fault = () => undefined;
+      house.aws.ecr.answer("CreateRepository", input);
+      return undefined;
+    };
+    await registry.publish(await freeze(), name, testRun());
+    assert.equal(house.aws.seen.at(-1)?.answered, "RepositoryAlreadyExistsException");
+  });
+
+  it("makes no repository where it is not to, or may not", async () => {
+    const image = await freeze();
+    await assert.rejects(open({ createRepositories: false }).publish(image, fresh("1"), testRun()), {
+      name: "Refused",
+      code: "registry-name-unknown",
+    });
+    house.aws.fault = ({ operation }) =>
+      operation === "CreateRepository" ? new Fault(400, "AccessDeniedException", "not authorized") : undefined;
+    await assert.rejects(registry.publish(image, fresh("1"), testRun()), {
+      name: "Refused",
+      code: "registry-denied",
+      message: /IAM policy allows ecr:CreateRepository .* does not exist: create it there/,
+    });
+  });
+
+  it("asks for a new token in mid-push, where the old one has ended", async () => {
+    const image = await freeze([1000, 2000, 3000]);
+    const name = fresh("1.0.0");
+    let blobs = 0;
+    house.aws.ecr.atDoor = ({ method }) => {
+      if (method === "PUT" && ++blobs === 2) house.aws.ecr.tokens.endAll();
+      return false;
+    };
+    await registry.publish(image, name, testRun());
+    assert.ok(door.passed.some(({ status, method }) => status === 401 && method === "PUT"));
+    assert.equal(house.aws.count("GetAuthorizationToken"), 2);
+    assert.deepEqual(await registry.find(name, testRun(), image), { digest: image.digest });
+  });
+
+  it("asks for a new token shortly before the old one ends, and not sooner", async () => {
+    const image = await freeze();
+    await registry.publish(image, fresh("1"), testRun());
+    await registry.publish(image, fresh("1"), testRun());
+    assert.equal(house.aws.count("GetAuthorizationToken"), 1);
+    house.aws.ecr.tokens.life = 0.01;
+    const short = open();
+    await short.publish(image, fresh("1"), testRun());
+    assert.ok(house.aws.count("GetAuthorizationToken") > 2);
+  });
+
+  it("gives up where no token is taken, and says which rights are needed", async () => {
+    house.aws.ecr.atDoor = () => {
+      house.aws.ecr.tokens.endAll();
+      return false;
+    };
+    await assert.rejects(registry.publish(await freeze(), fresh("1"), testRun()), {
+      name: "Refused",
+      code: "registry-denied",
+      message: /ecr:PutImage/,
+    });
+  });
+
+  it("checks by a login alone, or where it may try", async () => {
+    await registry.check();
+    assert.deepEqual(
+      door.passed.map(({ method, path }) => `${method} ${path}`),
+      ["GET /v2/", "GET /v2/"],
+    );
+    await assert.rejects(open({ checkRepository: "acme/nowhere" }).check(), {
+      name: "ConfigError",
+      code: "registry-name-unknown",
+    });
+    assert.equal(house.aws.ecr.repositories.size, 0);
+  });
+
+  it("keeps secrets out of what it says, with a wrong secret and with none", async () => {
+    for (const [secret, code] of [
+      ["canary-wrong-secret", "registry-denied"],
+      ["", "aws-credentials"],
+    ] as const) {
+      const restore = useAws(house.aws, secret);
+      try {
+        await assert.rejects(open().check(), (error: Error & { code: string }) => {
+          assert.deepEqual([error.name, error.code], ["ConfigError", code]);
+          assert.doesNotMatch(inspect(error, { depth: 10, showHidden: true }), /canary/);
+          return true;
+        });
+      } finally {
+        restore();
+      }
+    }
+  });
+
+  it("says what passes: AWS's limits, and its failures", async () => {
+    const image = await freeze();
+    for (const [fault, code] of [
+      [new Fault(400, "ThrottlingException"), "registry-limited"],
+      [new Fault(429, "TooManyRequestsException"), "registry-limited"],
+      [new Fault(500, "ServerException"), "registry-unavailable"],
+    ] as const) {
+      house.aws.fault = () => fault;
+      await assert.rejects(open().publish(image, fresh("1"), testRun()), { name: "TransientError", code });
+    }
+    house.aws.fault = () => undefined;
+    house.aws.ecr.atDoor = (_request, response) => {
+      response.writeHead(429, { "Retry-After": "7" }).end();
+      return true;
+    };
+    await assert.rejects(registry.publish(image, fresh("1"), testRun()), {
+      name: "TransientError",
+      code: "registry-limited",
+      retryAfter: 7000,
+    });
+  });
+});

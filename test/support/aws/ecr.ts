@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Door, startDoor } from "./door.ts";
+import type { Struct } from "./model.ts";
+import { Tokens } from "./tokens.ts";
+import { Fault } from "./write.ts";
+
+export const account = "123456789012";
+
+interface Repository {
+  mutability: string;
+  filters: { filterType: string; filter: string }[];
+  input: Struct;
+  tags: Set<string>;
+}
+
+/** Elastic Container Registry: repositories and tokens are its own, what is in them is kept by a real registry behind it. */
+export class Ecr {
+  readonly repositories = new Map<string, Repository>();
+  readonly tokens = new Tokens();
+  /** For what comes by at the door, before AWS looks at it: true where it was answered. */
+  atDoor: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
+  #door: Door | undefined;
+
+  /** @param target the real registry, without a login */
+  async open(target: string): Promise<Door> {
+    this.#door = await startDoor({ target, authorization: null, before: (...both) => this.#refuses(...both) });
+    return this.#door;
+  }
+
+  answer(operation: string, input: Struct): Struct {
+    if (operation === "GetAuthorizationToken") return this.#token(input);
+    if (operation === "CreateRepository") return this.#create(input);
+    throw new Fault(400, "InvalidAction", `the stand-in of ECR knows no ${operation}`);
+  }
+
+  #token({ registryIds = [account] }: Struct): Struct {
+    const { token, expires } = this.tokens.issue();
+    if (this.#door === undefined || String(registryIds) !== account) throw new Fault(400, "InvalidParameterException");
+    const authorizationToken = Buffer.from(`AWS:${token}`).toString("base64");
+    return { authorizationData: [{ authorizationToken, expiresAt: expires, proxyEndpoint: this.#door.url }] };
+  }
+
+  #create(input: Struct): Struct {
+    const name = String(input.repositoryName);
+    // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+    if (!/^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) || name.length < 2) {
+      throw new Fault(400, "InvalidParameterException", "repositoryName");
+    }
+    if (input.registryId !== account) throw new Fault(400, "InvalidParameterException", "registryId");
+    if (this.repositories.has(name)) throw new Fault(400, "RepositoryAlreadyExistsException", `${name} exists`);
+    const mutability = String(input.imageTagMutability ?? "MUTABLE");
+    const filters = (input.imageTagMutabilityExclusionFilters ?? []) as Repository["filters"];
+    const takesFilters = mutability.endsWith("_WITH_EXCLUSION");
+    const known = ["MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION"];
+    if (!known.includes(mutability) || takesFilters !== filters.length > 0 || filters.length > 5) {
+      throw new Fault(400, "InvalidParameterException", "imageTagMutability");
+    }
+    if (filters.some(({ filterType, filter }) => filterType !== "WILDCARD" || !/^[\w.*-]{1,128}$/.test(filter))) {
+      throw new Fault(400, "InvalidParameterException", "imageTagMutabilityExclusionFilters");
+    }
+    this.repositories.set(name, { mutability, filters, input, tags: new Set() });
+    return { repository: { repositoryName: name, imageTagMutability: mutability, registryId: account } };
+  }
+
+  #refuses(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.atDoor(request, response)) return true;
+    const refuse = (status: number, code: string, message: string) => {
+      const challenge = { "WWW-Authenticate": 'Basic realm="https://ecr.example/",service="ecr.amazonaws.com"' };
+      response.writeHead(status, { "Content-Type": "application/json", ...(status === 401 && challenge) });
+      response.end(JSON.stringify({ errors: [{ code, message }] }));
+      return true;
+    };
+    if (!this.tokens.admits(request.headers.authorization, "AWS")) {
+      return refuse(401, "DENIED", "Your authorization token has expired. Reauthenticate and try again.");
+    }
+    const path = (request.url ?? "").split("?")[0] ?? "";
+    if (path === "/v2/") return false;
+    const [, name = "", kind, reference = ""] = /^\/v2\/(.+)\/(blobs|manifests)\/(.+)$/.exec(path) ?? [];
+    const repository = this.repositories.get(name);
+    if (repository === undefined) return refuse(404, "NAME_UNKNOWN", `The repository ${name} does not exist`);
+    if (request.method !== "PUT" || kind !== "manifests" || reference.startsWith("sha256:")) return false;
+    if (repository.tags.has(reference) && !isMutable(repository, reference)) {
+      return refuse(400, "TAG_INVALID", `The image tag '${reference}' already exists in the '${name}' repository.`);
+    }
+    repository.tags.add(reference);
+    return false;
+  }
+}
+
+function isMutable({ mutability, filters }: Repository, tag: string): boolean {
+  const hit = filters.some(({ filter }) =>
+    new RegExp(`^${filter.replace(/[.]/g, "\\.").replace(/\*/g, ".*")}$`).test(tag),
+  );
+  return mutability.startsWith("IMMUTABLE") ? hit : !hit;
+}
