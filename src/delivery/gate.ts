@@ -1,9 +1,15 @@
 import { nameMatches } from "./glob.ts";
 import type { Check, CiState, Gate, Verdict } from "./types.ts";
 
+/** A check that a host requires, by its exact name; `appId`: of that app alone, null: of whomever. */
+export interface HostRequired {
+  name: string;
+  appId: number | null;
+}
+
 export interface JudgeOptions {
-  /** The checks the host requires on that branch, by their exact names. Null: it does not tell. */
-  hostRequired: string[] | null;
+  /** What the host requires on that branch. Null: it does not tell. */
+  hostRequired: HostRequired[] | null;
   /** ms since the epoch, on the clock that stamped the checks where that is known. */
   now: number;
 }
@@ -28,10 +34,8 @@ export function judge(
     retryAt,
   });
   if (gate.ci === "none") return answer("green", "no CI asked for");
-  if (gate.required.length > 0) return answer(...judgeRequired(counted, gate.required, nameMatches));
-  if (options.hostRequired !== null && options.hostRequired.length > 0) {
-    return answer(...judgeRequired(counted, options.hostRequired, (wanted, name) => wanted === name));
-  }
+  const required = gate.required.length > 0 ? gate.required.map(byGlob) : (options.hostRequired ?? []).map(byHost);
+  if (required.length > 0) return answer(...judgeRequired(counted, required));
   return answer(...judgeAll(counted, gate, options.now));
 }
 
@@ -63,14 +67,24 @@ function newestOfEach(checks: Check[]): Check[] {
 
 type Judgement = [verdict: Verdict, because: string, retryAt?: number];
 
-function judgeRequired(
-  checks: Check[],
-  required: string[],
-  matches: (wanted: string, name: string) => boolean,
-): Judgement {
+interface Required {
+  name: string;
+  isMetBy(check: Check): boolean;
+}
+
+function byGlob(glob: string): Required {
+  return { name: glob, isMetBy: ({ name }) => nameMatches(glob, name) };
+}
+
+function byHost({ name, appId }: HostRequired): Required {
+  const isBy = (check: Check) => appId === null || check.appId === undefined || check.appId === appId;
+  return { name, isMetBy: (check) => check.name === name && isBy(check) };
+}
+
+function judgeRequired(checks: Check[], required: Required[]): Judgement {
   // A suite is a container of checks under its app's name: no one requires it by name.
   const named = checks.filter((check) => check.source !== "check-suite");
-  const found = required.map((wanted) => ({ wanted, checks: named.filter((check) => matches(wanted, check.name)) }));
+  const found = required.map(({ name, isMetBy }) => ({ wanted: name, checks: named.filter(isMetBy) }));
   const matched = [...new Set(found.flatMap((entry) => entry.checks))];
   const unfinished = unlessAllPassed(matched);
   const missing = found.filter((entry) => entry.checks.length === 0).map((entry) => entry.wanted);

@@ -34,6 +34,8 @@ export interface Check {
   state: CheckState;
   /** The slug of the app that reported it, for check runs and suites. */
   app: string | null;
+  /** The same app by its number; null: no app at all. Left out: an app that the host does not name, as for a bot's status. */
+  appId?: number | null;
   /** What the host calls its state, as in `cancelled` or `error`. */
   detail: string;
   /** When it last changed, in ms since the epoch. */

@@ -31,7 +31,13 @@ export async function readChecks(api: GitHubApi, { repo, sha }: CommitRef): Prom
 
 const time = z.string().transform(Date.parse).pipe(z.number());
 
-const status = z.object({ id: z.number(), context: z.string(), state: z.string(), updated_at: time });
+const status = z.object({
+  id: z.number(),
+  context: z.string(),
+  state: z.string(),
+  updated_at: time,
+  creator: z.object({ type: z.string() }).nullish(),
+});
 
 /** The newest status of each context; ours left out. Pure. */
 export function fromStatuses(items: unknown[]): Check[] {
@@ -48,6 +54,8 @@ export function fromStatuses(items: unknown[]): Check[] {
       source: "status",
       state: stateOf(item.state),
       app: null,
+      // An app's status is its bot's: GitHub does not say which app that is.
+      ...(item.creator?.type === "Bot" ? {} : { appId: null }),
       detail: item.state,
       at: item.updated_at,
     }));
@@ -59,9 +67,9 @@ function isNewer(a: { id: number; updated_at: number }, b: { id: number; updated
 }
 
 const app = z
-  .object({ slug: z.string() })
+  .object({ id: z.number().nullish(), slug: z.string() })
   .nullish()
-  .transform((value) => value?.slug ?? null);
+  .transform((value) => ({ app: value?.slug ?? null, appId: value?.id ?? null }));
 
 const checkRun = z.object({
   id: z.number(),
@@ -82,7 +90,7 @@ const checkRun = z.object({
 export function fromCheckRuns(items: unknown[]): Check[] {
   const newest = new Map<string, z.output<typeof checkRun>>();
   for (const run of readAnswer("a check run", checkRun, items)) {
-    const key = JSON.stringify([run.app, run.check_suite?.id, run.name]);
+    const key = JSON.stringify([run.app.app, run.check_suite?.id, run.name]);
     const before = newest.get(key);
     if (before === undefined || run.id > before.id) newest.set(key, run);
   }
@@ -102,7 +110,7 @@ const BADNESS: Record<CheckState, number> = { passed: 0, pending: 1, failed: 2 }
 function fromCheckRun(run: z.output<typeof checkRun>): Check {
   const detail = run.status === "completed" ? (run.conclusion ?? "") : run.status;
   const at = run.completed_at ?? run.started_at ?? 0;
-  return { name: run.name, source: "check-run", state: stateOf(detail), app: run.app, detail, at };
+  return { name: run.name, source: "check-run", state: stateOf(detail), ...run.app, detail, at };
 }
 
 const checkSuite = z.object({
@@ -120,10 +128,10 @@ export function fromCheckSuites(items: unknown[]): Check[] {
   return readAnswer("a check suite", checkSuite, items)
     .filter((suite) => suite.status !== "completed" && suite.latest_check_runs_count > 0)
     .map((suite) => ({
-      name: suite.app ?? "check suite",
+      name: suite.app.app ?? "check suite",
       source: "check-suite",
       state: "pending",
-      app: suite.app,
+      ...suite.app,
       detail: suite.status ?? "queued",
       at: suite.updated_at ?? 0,
     }));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { HostRequired } from "../../delivery/gate.ts";
 import type { CommitRef } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { isOwnContext } from "./own-context.ts";
@@ -7,7 +8,7 @@ import { together } from "./together.ts";
 
 const requiredChecks = z.object({
   contexts: z.array(z.string()).nullish(),
-  checks: z.array(z.object({ context: z.string() })).nullish(),
+  checks: z.array(z.object({ context: z.string(), app_id: z.number().nullish() })).nullish(),
 });
 const branchShape = z.object({
   protected: z.boolean().nullish(),
@@ -15,21 +16,27 @@ const branchShape = z.object({
 });
 const ruleShape = z.object({ type: z.string() });
 const checksRule = z.object({
-  parameters: z.object({ required_status_checks: z.array(z.object({ context: z.string() })) }),
+  parameters: z.object({
+    required_status_checks: z.array(z.object({ context: z.string(), integration_id: z.number().nullish() })),
+  }),
 });
 
 /** The checks that GitHub requires on that branch; null where it requires none or does not tell. */
-export async function readRequired(api: GitHubApi, { repo }: CommitRef, branch: string): Promise<string[] | null> {
+export async function readRequired(
+  api: GitHubApi,
+  { repo }: CommitRef,
+  branch: string,
+): Promise<HostRequired[] | null> {
   const at = { owner: repo.owner, repo: repo.name, branch };
   const [byProtection, byRules] = await together([requiredByProtection(api, at), requiredByRules(api, at)]);
   // Where a rule asks for our own success before a merge, waiting for it would be waiting for ourselves.
-  const names = new Set([...byProtection, ...byRules].filter((name) => !isOwnContext(name)));
-  return names.size === 0 ? null : [...names];
+  const required = [...byProtection, ...byRules].filter(({ name }) => !isOwnContext(name));
+  return required.length === 0 ? null : required;
 }
 
 type BranchRef = { owner: string; repo: string; branch: string };
 
-async function requiredByProtection(api: GitHubApi, at: BranchRef): Promise<string[]> {
+async function requiredByProtection(api: GitHubApi, at: BranchRef): Promise<HostRequired[]> {
   const [told] = readAnswer("a branch", branchShape, [
     await unlessDeclined(api.get("GET /repos/{owner}/{repo}/branches/{branch}", at), {}),
   ]);
@@ -40,18 +47,24 @@ async function requiredByProtection(api: GitHubApi, at: BranchRef): Promise<stri
   return contextsOf(asked);
 }
 
-async function requiredByRules(api: GitHubApi, at: BranchRef): Promise<string[]> {
+async function requiredByRules(api: GitHubApi, at: BranchRef): Promise<HostRequired[]> {
   const rules = await unlessDeclined(api.list("GET /repos/{owner}/{repo}/rules/branches/{branch}", at), []);
   const wanted = rules.filter(
     (rule) => readAnswer("a branch rule", ruleShape, [rule])[0]?.type === "required_status_checks",
   );
   return readAnswer("a rule of required status checks", checksRule, wanted).flatMap((rule) =>
-    rule.parameters.required_status_checks.map((check) => check.context),
+    rule.parameters.required_status_checks.map((check) => requiredOf(check.context, check.integration_id)),
   );
 }
 
-function contextsOf(required: z.output<typeof requiredChecks> | null | undefined): string[] {
-  return [...(required?.contexts ?? []), ...(required?.checks ?? []).map((check) => check.context)];
+function contextsOf(required: z.output<typeof requiredChecks> | null | undefined): HostRequired[] {
+  const checks = (required?.checks ?? []).map((check) => requiredOf(check.context, check.app_id));
+  return [...(required?.contexts ?? []).map((name) => requiredOf(name, null)), ...checks];
+}
+
+/** -1 is GitHub's word for any app. */
+function requiredOf(name: string, appId: number | null | undefined): HostRequired {
+  return { name, appId: appId == null || appId < 0 ? null : appId };
 }
 
 /** A token without the right to see protection, a plan without rules, a branch that is gone: the host does not tell. */

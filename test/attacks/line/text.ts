@@ -36,6 +36,7 @@ export function hostileText(world: () => World): void {
     await until("it has ended", async () => (await world().delivery(repo, sha)).state === "delivered");
     assert.match(await world().log(repo, sha), /first <script>[\s\S]*last line/);
     await assertPlain(repo, sha);
+    await assertPlainInTerminal(repo, sha);
     // Each record of the daemon's log is one line of JSON.
     for (const line of world().deliverd.output().trim().split("\n")) assert.doesNotThrow(() => JSON.parse(line), line);
   });
@@ -59,6 +60,7 @@ export function hostileText(world: () => World): void {
       await world().status(repo, sha, null, "failure");
       await assertPlain(repo, sha);
     }
+    await assertPlainInTerminal(repo, shas.at(-1) ?? "");
   });
 
   async function assertPlain(repo: SampleRepo, sha: string): Promise<void> {
@@ -93,6 +95,13 @@ export function hostileText(world: () => World): void {
       [...stream.matchAll(/^event: (.*)$/gm)].map(([, name]) => name).filter((name) => name !== "log"),
       ["state", "end"],
     );
+    for (const status of said(world(), repo, sha)) assert.doesNotMatch(status, /\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u);
+    assert.ok((await whyOf(world(), repo, sha)).events.length > 0);
+  }
+
+  async function assertPlainInTerminal(repo: SampleRepo, sha: string): Promise<void> {
+    const { deliverd } = world();
+    const { id } = await world().delivery(repo, sha);
     const env = { ...process.env, DELIVERD_SERVER: deliverd.url, DELIVERD_TOKEN: deliverd.adminToken };
     const calls = [
       ["why", `acme/${repo.name}@${sha}`],
@@ -107,7 +116,5 @@ export function hostileText(world: () => World): void {
         assert.doesNotMatch(stdout + stderr, STEERS, args.join(" "));
       }),
     );
-    for (const status of said(world(), repo, sha)) assert.doesNotMatch(status, /\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u);
-    assert.ok((await whyOf(world(), repo, sha)).events.length > 0);
   }
 }

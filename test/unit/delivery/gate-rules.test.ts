@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { judge } from "../../../src/delivery/gate.ts";
+import { type HostRequired, judge } from "../../../src/delivery/gate.ts";
 import { nameMatches } from "../../../src/delivery/glob.ts";
 import type { Check, Gate } from "../../../src/delivery/types.ts";
 
@@ -12,6 +12,7 @@ const check: fc.Arbitrary<Check> = fc.record({
   source: fc.constantFrom("status", "check-run", "check-suite"),
   state: fc.constantFrom("passed", "failed", "pending"),
   app: fc.constantFrom(null, "actions", "other", "stranger"),
+  appId: fc.constantFrom(null, 1, 2),
   detail: fc.constant(""),
   at: fc.integer({ min: NOW - 20_000, max: NOW }),
 });
@@ -24,8 +25,13 @@ const gate = fc.record({
   settle: fc.constantFrom(0, 5_000),
   timeout: fc.constant(60_000),
 });
-const hostRequired = fc.option(fc.subarray(["test", "deploy"]));
-const verdict = (list: Check[], rule: Gate, host: string[] | null = null) =>
+const hostRequired = fc.option(
+  fc.subarray([
+    { name: "test", appId: null },
+    { name: "deploy", appId: 1 },
+  ]),
+);
+const verdict = (list: Check[], rule: Gate, host: HostRequired[] | null = null) =>
   judge(list, rule, { hostRequired: host, now: NOW }).verdict;
 
 describe("whatever is reported, the gate", () => {
@@ -35,7 +41,8 @@ describe("whatever is reported, the gate", () => {
         const state = judge(list, rule, { hostRequired: host, now: NOW });
         if (state.verdict !== "green") return;
         const named = state.checks.filter(({ source }) => source !== "check-suite");
-        const wanted = rule.required.length > 0 ? rule.required : (host ?? []);
+        const byHost = (host ?? []).map(({ name }) => name);
+        const wanted = rule.required.length > 0 ? rule.required : byHost;
         for (const one of wanted) {
           const matched = named.filter(({ name }) =>
             rule.required.length > 0 ? nameMatches(one, name) : one === name,

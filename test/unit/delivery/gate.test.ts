@@ -22,7 +22,8 @@ const check = (name: string, state: Check["state"] = "passed", given: Partial<Ch
   ...given,
 });
 const ask = (checks: Check[], given: Partial<Gate> = {}, hostRequired: string[] | null = null, now = NOW) => {
-  const { verdict, because, retryAt } = judge(checks, gate(given), { hostRequired, now });
+  const host = hostRequired?.map((name) => ({ name, appId: null })) ?? null;
+  const { verdict, because, retryAt } = judge(checks, gate(given), { hostRequired: host, now });
   return { verdict, because, retryAt };
 };
 
@@ -104,6 +105,16 @@ describe("the gate", () => {
     it("demands what the host requires, by exact names", () => {
       assert.equal(ask([check("e2e"), check("docs", "failed")], {}, ["e2e"]).verdict, "green");
       assert.equal(ask([check("e2e / a")], {}, ["e2e*"]).because, "waiting for check e2e*");
+    });
+
+    it("demands it of that app which the host names, where it names one", () => {
+      const by = (...checks: Check[]) =>
+        judge(checks, gate(), { hostRequired: [{ name: "e2e", appId: 7 }], now: NOW }).because;
+      assert.equal(by(check("e2e", "passed", { appId: 7 })), "required check e2e passed");
+      const status = { source: "status", app: null } as const;
+      for (const forged of [{ appId: 8 }, { appId: null }, { ...status, appId: null }])
+        assert.equal(by(check("e2e", "passed", forged)), "waiting for check e2e");
+      assert.equal(by(check("e2e", "passed", status)), "required check e2e passed");
     });
 
     for (const host of [null, []]) {

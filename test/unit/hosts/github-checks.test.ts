@@ -30,6 +30,7 @@ describe("GitHub's commit statuses", () => {
         source: "status",
         state: "passed",
         app: null,
+        appId: null,
         detail: "success",
         at: Date.parse("2012-07-20T01:19:13Z"),
       },
@@ -61,6 +62,11 @@ describe("GitHub's commit statuses", () => {
     }
   });
 
+  it("are of no app where a person or a token set them, and of some app where a bot did", () => {
+    const by = (type: string) => fromStatuses([{ ...status(1, "ci", "success"), creator: { type } }])[0]?.appId;
+    assert.deepEqual([by("User"), by("Bot")], [null, undefined]);
+  });
+
   it("leave out what deliverd itself has reported", () => {
     assert.deepEqual(fromStatuses([status(1, "deliverd", "failure"), status(2, "Deliverd/api", "pending")]), []);
     assert.equal(fromStatuses([status(1, "deliverdly", "success")]).length, 1);
@@ -81,6 +87,7 @@ describe("GitHub's check runs", () => {
         source: "check-run",
         state: "passed",
         app: "octoapp",
+        appId: 1,
         detail: "neutral",
         at: Date.parse("2018-05-04T01:14:52Z"),
       },
@@ -165,6 +172,7 @@ describe("GitHub's check suites", () => {
         source: "check-suite",
         state: "pending",
         app: "github-actions",
+        appId: null,
         detail: "in_progress",
         at: Date.parse(TIME),
       },

@@ -126,6 +126,17 @@ describe("GitHub as a host", () => {
       github.protectBranch(sample.repo, branch, { required: ["test", "absent"], via });
       assert.equal(await verdict({}, { branch }), "pending");
     });
+
+    it(`takes a check that ${via} demands of one app from no other, nor from a status of its name`, async () => {
+      const branch = `of-an-app/${via}`;
+      await sample.git("push", "--quiet", sample.repo.directory, `HEAD:refs/heads/${branch}`);
+      github.protectBranch(sample.repo, branch, { required: ["test"], appId: 15368, via });
+      check("test", { app: { id: 666, slug: "somebodys-app" } });
+      github.setStatus(sample.repo, commit.sha, { context: "test", state: "success" });
+      assert.equal(await verdict({}, { branch }), "pending");
+      check("test");
+      assert.equal(await verdict({}, { branch }), "green");
+    });
   }
 
   it("counts every check where GitHub does not tell, has no such branch, or none is concerned", async () => {
