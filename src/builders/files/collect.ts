@@ -10,7 +10,7 @@ import type { ArtifactPlan, FrozenFile } from "../../delivery/types.ts";
 import type { Run } from "../../run.ts";
 import type { Store } from "../../store/store.ts";
 import { WORKSPACE } from "./caches.ts";
-import { chooseOutputs, demandNames } from "./outputs.ts";
+import { badOutput, chooseOutputs, demandNames } from "./outputs.ts";
 
 export interface OutputLimits {
   /** Of all files together. */
@@ -32,7 +32,12 @@ export async function collect(
   run: Run,
 ): Promise<FrozenFile[]> {
   const chosen = chooseOutputs(artifact, await leftIn(container, run.signal));
-  const stats = await statAll(container, artifact.name, chosen, limits, run.signal);
+  if (chosen.length > limits.maxFiles)
+    throw new UserError(
+      "too-many-outputs",
+      `artifacts.${artifact.name}.files matches more than ${limits.maxFiles} files. Narrow the globs, or pack the files into an archive.`,
+    );
+  const stats = await statAll(container, artifact.name, chosen, limits.maxBytes, run.signal);
   const files: FrozenFile[] = [];
   for (const { path, source, size } of stats) {
     const name = posix.basename(path);
@@ -65,7 +70,7 @@ async function statAll(
   container: Dockerode.Container,
   artifact: string,
   paths: readonly string[],
-  { maxBytes, maxFiles }: OutputLimits,
+  maxBytes: number,
   signal: AbortSignal,
 ): Promise<Output[]> {
   const outputs: Output[] = [];
@@ -75,18 +80,13 @@ async function statAll(
     if (output === null) continue;
     outputs.push(output);
     bytes += output.size;
-    if (outputs.length > maxFiles)
-      throw new UserError(
-        "too-many-outputs",
-        `artifacts.${artifact}.files matches more than ${maxFiles} files. Narrow the globs, or pack the files into an archive.`,
-      );
     if (bytes > maxBytes)
       throw new UserError(
         "outputs-too-large",
         `artifacts.${artifact}.files: with ${path} (${output.size} bytes) the files come to ${bytes} bytes, where ${maxBytes} are allowed.`,
       );
   }
-  if (outputs.length === 0) throw badOutput(paths[0] ?? "", "is a folder. Name the files in it, as in folder/**");
+  if (outputs.length === 0) throw badOutput(paths[0] ?? "", "is a folder with nothing in it");
   const names = outputs.map((output) => output.path);
   demandNames(artifact, names);
   return outputs;
@@ -121,7 +121,8 @@ async function stat(container: Dockerode.Container, path: string, signal: AbortS
     const header = String(answer.headers["x-docker-container-path-stat"]);
     return statSchema.parse(JSON.parse(Buffer.from(header, "base64").toString()));
   } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === 404) return null;
+    // 500: links in a circle; of a HEAD the engine says no more.
+    if ([404, 500].includes((error as { statusCode?: number }).statusCode ?? 0)) return null;
     throw error;
   }
 }
@@ -156,8 +157,4 @@ async function fetchFile(
   if (written === null || written.size !== size)
     throw new TransientError("output-cut", `The engine sent less of ${path} than its ${size} bytes.`);
   return written;
-}
-
-function badOutput(path: string, why: string): UserError {
-  return new UserError("bad-output", `${path} ${why}. An artifact is made of regular files in the workspace.`);
 }

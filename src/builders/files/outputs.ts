@@ -4,9 +4,10 @@ import { globMatches } from "../../delivery/glob.ts";
 import type { ArtifactPlan } from "../../delivery/types.ts";
 
 /**
- * Which of the paths that a build left in its workspace its globs ask for, each once, sorted.
+ * Which of the paths that a build left in its workspace its globs ask for, each once, sorted. Folders with something in
+ * them are left out.
  * @param left relative to the workspace: files and folders alike
- * @throws UserError `nothing-matches`, which tells what is there instead
+ * @throws UserError `nothing-matches`, which tells what is there instead, `bad-output`
  */
 export function chooseOutputs(
   { name, files }: Pick<ArtifactPlan, "name" | "files">,
@@ -19,7 +20,23 @@ export function chooseOutputs(
     if (matches.length === 0) throw nothingMatches(name, glob, own, left);
     for (const path of matches) chosen.add(path);
   }
-  return [...chosen].sort();
+  const folders = foldersOf(left);
+  const [first = "", ...others] = [...chosen].sort();
+  const paths = [first, ...others].filter((path) => !folders.has(path));
+  if (paths.length === 0) throw badOutput(first, `is a folder. Name the files in it, as in ${first}/**`);
+  return paths;
+}
+
+function foldersOf(paths: readonly string[]): Set<string> {
+  const folders = new Set<string>();
+  for (const path of paths)
+    for (let above = posix.dirname(path); above !== "." && !folders.has(above); above = posix.dirname(above))
+      folders.add(above);
+  return folders;
+}
+
+export function badOutput(path: string, why: string): UserError {
+  return new UserError("bad-output", `${path} ${why}. An artifact is made of regular files in the workspace.`);
 }
 
 const MOST_SHOWN = 20;
