@@ -27,9 +27,10 @@ export async function readFromTarball(
   wanted: (path: string) => boolean,
 ): Promise<string | null> {
   const extract = tar.extract();
-  const found = new AbortController();
-  const flow = pipeline(store.open(digest), createGunzip(), capped(), extract, { signal: found.signal });
-  const search = async () => {
+  const flow = pipeline(store.open(digest), createGunzip(), capped(), extract);
+  // Ends the search as well where it breaks; and is broken by it where the rest is of no interest.
+  flow.catch(() => {});
+  try {
     let entries = 0;
     for await (const entry of extract) {
       if (++entries > mostEntries) throw new Unreadable("it has too many entries");
@@ -38,17 +39,8 @@ export async function readFromTarball(
       entry.resume();
     }
     return null;
-  };
-  try {
-    const searching = search();
-    // Whichever breaks first says why; once found, the rest of the archive is of no interest.
-    const ended = Promise.all([flow, searching]).then(([, text]) => text);
-    return await Promise.race([searching.then((text) => (text === null ? ended : text)), ended]);
   } catch (error) {
     throw asUnreadable(error);
-  } finally {
-    found.abort();
-    await flow.catch(() => {});
   }
 }
 
