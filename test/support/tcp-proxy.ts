@@ -13,7 +13,7 @@ export interface Fault {
   cutAfter?: number;
   /** Nothing more passes after so many bytes of the request's body, and the connection stays. */
   stallAfter?: number;
-  /** The server behind does its work, and the connection is cut instead of its answer. */
+  /** The server behind does its work, and the connection is cut instead of its answer; a refusal is passed on. */
   loseAnswer?: boolean;
   /** ms before anything happens. */
   delay?: number;
@@ -82,7 +82,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
     behind.on("error", () => response.destroy());
     behind.on("response", (answer) => {
       seen.status = answer.statusCode ?? 0;
-      if (fault.loseAnswer) {
+      if (fault.loseAnswer && seen.status < 400) {
         cut();
         return;
       }

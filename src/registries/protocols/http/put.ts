@@ -22,26 +22,33 @@ export async function putFile(client: HttpClient, put: Put): Promise<void> {
   const ask = { method: "PUT", url, headers, body, repository, to: `send ${path}`, signal } as const;
   let status = await client.status({ ...ask, expect: [200, 201, 202, 204, 409, 412] });
   // WebDAV (RFC 4918, 9.7.1): a folder above it is missing.
-  if (status === 409 && (await makeFolders(client, put))) {
-    status = await client.status({ ...ask, expect: [200, 201, 202, 204, 412] });
+  if (status === 409) {
+    const missing = await makeFolders(client, put);
+    status = await client.status({ ...ask, expect: [200, 201, 202, 204, 409, 412] });
+    if (status === 409 && missing !== null) {
+      throw new Refused(
+        "registry-refused",
+        `${client.label} takes no file under ${missing}, and does not let us make that folder.`,
+      );
+    }
   }
   if (status !== 409 && status !== 412) return;
   throw new Refused("name-taken", `${client.label} says that ${path} is there already (${status}).`);
 }
 
-/** @returns whether all of them stand */
-async function makeFolders(client: HttpClient, { path, repository, signal }: Put): Promise<boolean> {
+/** @returns the first that cannot be made; null: all stand */
+async function makeFolders(client: HttpClient, { path, repository, signal }: Put): Promise<string | null> {
   const folders = path.split("/").slice(0, -1);
-  for (const depth of folders.keys()) {
-    const url = below(client.url, ...folders.slice(0, depth + 1));
-    url.pathname += "/";
-    // 405: it stands already.
+  for (const depth of [0, ...folders.map((_, index) => index + 1)]) {
+    const url = below(client.url, ...folders.slice(0, depth));
+    url.pathname = `${url.pathname.replace(/\/+$/, "")}/`;
     const expect = [200, 201, 204, 301, 400, 403, 404, 405, 409, 501];
     const to = "make a folder";
     const status = await client.status({ method: "MKCOL", url, headers: {}, repository, to, expect, signal });
-    if (![200, 201, 204, 301, 405].includes(status)) return false;
+    // 405: it stands already.
+    if (![200, 201, 204, 301, 405].includes(status)) return url.pathname;
   }
-  return true;
+  return null;
 }
 
 /**

@@ -9,3 +9,6 @@ export const packumentSchema = z.object({
 export type Packument = z.output<typeof packumentSchema>;
 
 export const noPackument: Packument = { "dist-tags": {}, versions: {} };
+
+/** Of `/-/whoami`; some registries answer 200 to a token that nobody has. */
+export const whoamiSchema = z.object({ username: z.string().min(1) });

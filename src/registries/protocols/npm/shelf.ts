@@ -9,7 +9,7 @@ import { standingAt } from "../http/standing.ts";
 import { distTagFor } from "./dist-tag.ts";
 import { publicationBody } from "./document.ts";
 import { readNpmPackage } from "./manifest.ts";
-import { noPackument, type Packument, packumentSchema } from "./packument.ts";
+import { noPackument, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
 
 const PACKUMENT_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -23,17 +23,15 @@ export class NpmShelf implements Shelf {
     this.#client = new HttpClient(endpoint);
   }
 
-  /** A token's rights on packages are shown by no registry: only that it is one is. */
+  /** A token's rights on packages are shown by no registry: only whose it is. */
   async check(signal: AbortSignal): Promise<void> {
-    const ask = {
-      method: "GET",
-      url: this.#at("-/whoami"),
-      headers: {},
-      repository: null,
-      to: "log in",
-      signal,
-    } as const;
-    await this.#client.status({ ...ask, expect: [200] });
+    const ask = { method: "GET", url: this.#at("-/whoami"), headers: {}, repository: null, signal } as const;
+    const { bytes } = await this.#client.read({ ...ask, to: "log in", expect: [200] }, PACKUMENT_MAX_BYTES);
+    if (whoamiSchema.safeParse(asJson(bytes)).success) return;
+    throw new Refused(
+      "registry-denied",
+      `${this.label} answers the request to log in with nobody's name. Check username and password (or the token) of this registry.`,
+    );
   }
 
   async look(_file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {

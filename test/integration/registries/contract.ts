@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { extract } from "tar-stream";
+import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
+import type { ArtifactKind, ArtifactName, Location } from "../../../src/delivery/types.ts";
+import { openRegistries, type RegistryConfig } from "../../../src/registries/index.ts";
+import { FileRegistry } from "../../../src/registries/protocols/files/registry.ts";
+import type { Shelf } from "../../../src/registries/protocols/files/shelf.ts";
+import type { Authorize } from "../../../src/registries/protocols/http/client.ts";
+import type { Registry, Stamped } from "../../../src/registries/registry.ts";
+import { digestOf } from "../../../src/store/digest.ts";
+import { Store } from "../../../src/store/store.ts";
+import { type FilesByName, freeze } from "../../support/packages.ts";
+import { tempDir } from "../../support/process.ts";
+import { testRun } from "../../support/run.ts";
+import { type FaultyProxy, type Passed, startProxy } from "../../support/tcp-proxy.ts";
+
+/** A server with all that the contract has to know of its type. */
+export interface Place {
+  kind: ArtifactKind;
+  /** Where the server listens; a proxy may stand before it. */
+  origin: string;
+  /** An entry of `registries` for the server behind `origin`. @param secret its password or token; left out: the right one */
+  config(origin: string, secret?: string): RegistryConfig;
+  shelf(origin: string, authorize: Authorize): Shelf;
+  /** The `Authorization` header that the server takes. */
+  authorization: string;
+  /** Passwords and tokens, in whatever form: never to be seen in an error. */
+  secrets: string[];
+  name(version: string): { repository: string; tag: string };
+  /** What a build makes of a version, one file or several. @param salt other bytes under the same names */
+  files(version: string, salt: string): Promise<FilesByName>;
+  /** Whether a request that passed sends one of those files, not something beside it. */
+  sends(request: Passed, file: string): boolean;
+  /** Fetches the same files with the ecosystem's own client. */
+  readBack(location: Location, files: string[]): Promise<FilesByName>;
+  holds(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** What every registry of files does, whatever its type; each version of the tests is its own, so none knows of another. */
+export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
+  describe(title, () => {
+    let place: Place;
+    let proxy: FaultyProxy;
+    let dir: { path: string; remove(): Promise<void> };
+    let store: Store;
+    const told: string[] = [];
+
+    before(async function () {
+      this.timeout(60_000);
+      place = await start();
+      proxy = await startProxy(place.origin);
+      dir = await tempDir();
+      store = new Store(dir.path);
+    });
+    beforeEach(() => {
+      proxy.fault = () => undefined;
+      proxy.passed.length = 0;
+    });
+    after(async () => {
+      await proxy?.stop();
+      await place?.stop();
+      await dir?.remove();
+    });
+
+    const configured = (secret?: string, origin = proxy.url): Registry => {
+      const opened = openRegistries({ files: place.config(origin, secret) }, { store }).get("files");
+      assert.ok(opened);
+      return opened;
+    };
+    const named = (version: string): ArtifactName => ({ registry: "files", ...place.name(version), immutable: true });
+    const frozen = async (version: string, salt = ""): Promise<Stamped> =>
+      freeze(store, await place.files(version, salt), place.kind);
+    const sent = (content: Stamped) =>
+      proxy.passed.filter((request) => content.files?.some(({ name }) => place.sends(request, name))).length;
+    /** The error, whose text is kept: no secret may be in any. */
+    const failure = async (work: Promise<unknown>) => {
+      const error = await work.then(
+        () => assert.fail("it was to fail"),
+        (reason: unknown) => reason,
+      );
+      assert.ok(error instanceof Error);
+      told.push(`${error.stack} ${JSON.stringify(error)} ${error.cause instanceof Error ? error.cause.stack : ""}`);
+      return error;
+    };
+
+    it("checks its login, and leaves nothing behind", async () => {
+      const before = await place.holds();
+      await configured().check();
+      assert.deepEqual(await place.holds(), before);
+    });
+
+    it("says at the check that a login is wrong, or that nobody is there", async () => {
+      const denied = await failure(configured("wr0ng-canary").check());
+      assert.ok(denied instanceof ConfigError);
+      assert.equal(denied.code, "registry-denied");
+      assert.match(denied.message, /^registries\.files: .*Check username and password/);
+      const nobody = await failure(configured(undefined, "http://127.0.0.1:1").check());
+      assert.ok(nobody instanceof TransientError);
+      assert.equal(nobody.code, "registry-unreachable");
+    });
+
+    it("publishes what the ecosystem's own client reads back, byte for byte, once", async function () {
+      this.timeout(60_000);
+      const [content, name, run] = [await frozen("1.0.0"), named("1.0.0"), testRun()];
+      const registry = configured();
+      assert.equal(await registry.find(name, run, content), null);
+      const location = await registry.publish(content, name, run);
+      assert.equal(location.digest, content.digest);
+      assert.equal(location.name, `${name.repository}:${name.tag}`);
+      assert.deepEqual(await registry.find(name, run, content), { digest: content.digest });
+
+      const files = await place.files("1.0.0", "");
+      const back = await place.readBack(location, Object.keys(files));
+      assert.deepEqual(digests(back), digests(files));
+
+      const before = await place.holds();
+      proxy.passed.length = 0;
+      assert.deepEqual(await registry.publish(content, name, run), location);
+      assert.equal(proxy.passed.filter(({ method }) => method !== "GET" && method !== "HEAD").length, 0);
+      assert.deepEqual(await place.holds(), before);
+    });
+
+    it("never puts other bytes under a name that is taken", async () => {
+      const [content, other, name] = [await frozen("1.1.0"), await frozen("1.1.0", "other"), named("1.1.0")];
+      const registry = configured();
+      await registry.publish(content, name, testRun());
+      const before = await place.holds();
+      const taken = await failure(registry.publish(other, name, testRun()));
+      assert.ok(taken instanceof Refused);
+      assert.equal(taken.code, "name-taken");
+      assert.notEqual((await registry.find(name, testRun(), other))?.digest, other.digest);
+      assert.deepEqual(await registry.find(name, testRun(), content), { digest: content.digest });
+      assert.deepEqual(await place.holds(), before);
+    });
+
+    it("brings a version back into an empty store, and streams it, verified", async () => {
+      const [content, name, run] = [await frozen("1.2.0"), named("1.2.0"), testRun()];
+      const registry = configured();
+      const location = await registry.publish(content, name, run);
+      const files = await place.files("1.2.0", "");
+      assert.deepEqual(digests(await pulled(registry, location, content)), digests(files));
+
+      for (const { digest } of [content, ...(content.files ?? [])]) await store.remove(digest);
+      assert.equal(await registry.restore(location, run, content), true);
+      for (const { digest } of [content, ...(content.files ?? [])]) assert.ok(await store.has(digest));
+
+      const nothing = { ...location, name: `${name.repository}:${named("9.9.9").tag}` };
+      for (const { digest } of content.files ?? []) await store.remove(digest);
+      assert.equal(await registry.restore(nothing, run, content), false);
+      const gone = await failure(registry.pull(nothing, new PassThrough().resume(), run, content));
+      assert.ok(gone instanceof Refused);
+      assert.equal(gone.code, "content-gone");
+    });
+
+    it("goes on after an upload that was cut, and sends nothing twice", async () => {
+      const [content, name] = [await frozen("1.3.0"), named("1.3.0")];
+      const registry = configured();
+      const files = content.files ?? [];
+      const last = files.at(-1)?.name ?? "";
+      proxy.fault = (request) => (place.sends(request, last) ? { cutAfter: 10 } : undefined);
+      const cut = await failure(registry.publish(content, name, testRun()));
+      assert.ok(cut instanceof TransientError);
+      assert.notEqual((await registry.find(name, testRun(), content))?.digest, content.digest);
+      proxy.fault = () => undefined;
+      proxy.passed.length = 0;
+      await registry.publish(content, name, testRun());
+      assert.deepEqual(await registry.find(name, testRun(), content), { digest: content.digest });
+      assert.equal(sent(content), 1);
+    });
+
+    it("asks once for a fresh token when one is refused, in the midst of it too", async () => {
+      const [content, name] = [await frozen("1.4.0"), named("1.4.0")];
+      let given = 0;
+      const authorize: Authorize = async (refused) => {
+        if (refused !== undefined) given++;
+        return given > 0 ? place.authorization : "Bearer expired-canary";
+      };
+      const registry = new FileRegistry("files", place.shelf(proxy.url, authorize), { store });
+      proxy.fault = ({ headers }) => (headers.authorization === "Bearer expired-canary" ? { status: 401 } : undefined);
+      await registry.publish(content, name, testRun());
+      assert.equal(given, 1);
+      const hopeless = place.shelf(proxy.url, async () => "Bearer expired-canary");
+      const denied = await failure(
+        new FileRegistry("files", hopeless, { store }).publish(await frozen("1.4.1"), named("1.4.1"), testRun()),
+      );
+      assert.ok(denied instanceof Refused);
+      assert.equal(denied.code, "registry-denied");
+    });
+
+    it("waits as long as a busy registry asks", async () => {
+      const [content, name] = [await frozen("1.5.0"), named("1.5.0")];
+      const registry = configured();
+      for (const [status, code] of [
+        [503, "registry-unavailable"],
+        [429, "registry-limited"],
+      ] as const) {
+        proxy.fault = ({ method }) =>
+          method === "GET" || method === "HEAD" ? undefined : { status, headers: { "Retry-After": "7" } };
+        const busy = await failure(registry.publish(content, name, testRun()));
+        assert.ok(busy instanceof TransientError);
+        assert.equal(busy.code, code);
+        assert.equal(busy.retryAfter, 7_000);
+      }
+      proxy.fault = () => undefined;
+      assert.equal((await registry.publish(content, name, testRun())).digest, content.digest);
+    });
+
+    it("looks up what became of a file whose answer was lost, instead of sending it again", async () => {
+      const [content, name] = [await frozen("1.6.0"), named("1.6.0")];
+      proxy.fault = (request) =>
+        content.files?.some(({ name: file }) => place.sends(request, file)) ? { loseAnswer: true } : undefined;
+      await configured().publish(content, name, testRun());
+      const taken = proxy.passed.filter(({ method, status }) => method !== "GET" && method !== "HEAD" && status < 400);
+      for (const { name: file } of content.files ?? []) {
+        assert.equal(taken.filter((request) => place.sends(request, file)).length, 1, file);
+      }
+    });
+
+    it("hands no login to a host that it is sent to", async () => {
+      const elsewhere = await startProxy(place.origin);
+      try {
+        const content = await frozen("1.7.0");
+        proxy.fault = ({ method, url }) =>
+          method === "GET" || method === "HEAD"
+            ? undefined
+            : { status: 307, headers: { Location: `${elsewhere.url}${url}` } };
+        const refused = await failure(configured().publish(content, named("1.7.0"), testRun()));
+        assert.ok(refused instanceof Refused);
+        assert.equal(refused.code, "registry-redirect");
+        assert.deepEqual(elsewhere.passed, []);
+      } finally {
+        await elsewhere.stop();
+      }
+    });
+
+    it("tells no secret in any of these errors", () => {
+      assert.ok(told.length >= 8, "the tests before this one made errors");
+      for (const secret of [...place.secrets, "wr0ng-canary", "expired-canary"]) {
+        assert.deepEqual(
+          told.filter((text) => text.includes(secret)),
+          [],
+        );
+      }
+    });
+  });
+}
+
+function digests(files: FilesByName): [string, string][] {
+  return Object.entries(files)
+    .map(([name, bytes]): [string, string] => [name, digestOf(bytes)])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What the port streams: one file as it is, several as a tar. */
+async function pulled(registry: Registry, location: Location, content: Stamped): Promise<FilesByName> {
+  const sink = new PassThrough();
+  const [bytes] = await Promise.all([buffer(sink), registry.pull(location, sink, testRun(), content)]);
+  const [first, ...others] = content.files ?? [];
+  if (first !== undefined && others.length === 0) return { [first.name]: bytes };
+  const files: FilesByName = {};
+  const tar = extract();
+  tar.end(bytes);
+  for await (const entry of tar) files[entry.header.name] = await buffer(entry);
+  return files;
+}

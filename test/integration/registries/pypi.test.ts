@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { TransientError } from "../../../src/delivery/errors.ts";
+import { basic } from "../../../src/registries/protocols/http/login.ts";
+import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
+import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
+import { Store } from "../../../src/store/store.ts";
+import { type PypiStandIn, startPypi } from "../../support/file-servers/pypi.ts";
+import { TOKEN } from "../../support/file-servers/server.ts";
+import { type FilesByName, freeze, sdist, wheel } from "../../support/packages.ts";
+import { tempDir } from "../../support/process.ts";
+import { testRun } from "../../support/run.ts";
+import { itKeepsFiles, type Place } from "./contract.ts";
+
+const run = promisify(execFile);
+const PROJECT = "acme-hello";
+
+/** pip, with no settings but these. */
+async function download(index: string, version: string, ...options: string[]): Promise<FilesByName> {
+  const dir = await tempDir();
+  try {
+    const env = { PATH: process.env.PATH, HOME: dir.path, PIP_CONFIG_FILE: "/dev/null", PIP_NO_CACHE_DIR: "1" };
+    const args = ["-m", "pip", "download", "--isolated", "--quiet", "--no-deps", "--no-build-isolation", ...options];
+    await run("/usr/bin/python3", [...args, "--index-url", index, "-d", dir.path, `${PROJECT}==${version}`], { env });
+    return filesIn(dir.path);
+  } finally {
+    await dir.remove();
+  }
+}
+
+async function filesIn(directory: string): Promise<FilesByName> {
+  const names = (await readdir(directory)).filter((name) => /\.(?:whl|gz)$/.test(name));
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(directory, name))])),
+  );
+}
+
+function placeOf(server: PypiStandIn): Place {
+  const at = (origin: string, url: string) => url.replace(new URL(server.url).origin, origin);
+  return {
+    kind: "wheel",
+    origin: new URL(server.url).origin,
+    config: (origin, secret = TOKEN) => ({
+      type: "pypi",
+      url: at(origin, server.url),
+      index: at(origin, server.index),
+      token: secret,
+    }),
+    shelf: (origin, authorize) =>
+      new PypiShelf({
+        label: "pypi",
+        url: new URL(at(origin, server.url)),
+        index: new URL(at(origin, server.index)),
+        authorize,
+      }),
+    authorization: basic("__token__", TOKEN),
+    secrets: [TOKEN, basic("__token__", TOKEN).slice("Basic ".length)],
+    name: (version) => ({ repository: PROJECT, tag: version }),
+    files: async (version, salt) => ({
+      [`acme_hello-${version}-py3-none-any.whl`]: await wheel("Acme.Hello", version, salt),
+    }),
+    sends: ({ method }) => method === "POST",
+    readBack: ({ name }) => download(server.index, name.slice(name.lastIndexOf(":") + 1)),
+    holds: server.holds,
+    stop: server.stop,
+  };
+}
+
+itKeepsFiles("an index of Python packages (stand-in for PyPI)", async () => placeOf(await startPypi()));
+
+describe("an upload to an index of Python packages", () => {
+  let server: PypiStandIn;
+  let dir: { path: string; remove(): Promise<void> };
+
+  beforeEach(async () => {
+    server = await startPypi();
+    dir = await tempDir();
+  });
+  afterEach(async () => {
+    await server?.stop();
+    await dir?.remove();
+  });
+
+  const publish = async (files: FilesByName, version: string) => {
+    const store = new Store(join(dir.path, "store"));
+    const registry = pypiRegistry("pypi", { url: server.url, index: server.index, token: TOKEN }, { store });
+    const name = { registry: "pypi", repository: PROJECT, tag: version, immutable: true };
+    return registry.publish(await freeze(store, files, "wheel"), name, testRun());
+  };
+
+  it("says of a wheel and a source distribution what twine says, field by field", async function () {
+    this.timeout(60_000);
+    const dist = join(dir.path, "dist");
+    await mkdir(dist);
+    await writeFile(join(dist, "acme_hello-1.0.0-py3-none-any.whl"), await wheel("Acme.Hello", "1.0.0"));
+    await writeFile(join(dist, "acme_hello-1.0.0.tar.gz"), await sdist("acme_hello", "1.0.0"));
+    const options = ["--non-interactive", "--disable-progress-bar", "--config-file", "/dev/null"];
+    const login = ["--repository-url", server.url, "-u", "__token__", "-p", TOKEN];
+    const files = (await readdir(dist)).map((name) => join(dist, name));
+    await run("/usr/bin/twine", ["upload", ...options, ...login, ...files], {
+      env: { PATH: process.env.PATH, HOME: dir.path },
+    });
+    const byTwine = server.uploads.splice(0);
+    assert.equal(byTwine.length, 2);
+    await publish(await filesIn(dist), "1.0.0");
+    for (const theirs of byTwine) {
+      const ours = server.uploads.find(({ file }) => file === theirs.file);
+      assert.deepEqual(ours?.fields, theirs.fields);
+      assert.deepEqual(ours?.bytes, theirs.bytes);
+    }
+  });
+
+  it("is read back as source too", async function () {
+    this.timeout(60_000);
+    const files = { "acme_hello-1.0.0.tar.gz": await sdist("acme_hello", "1.0.0") };
+    await publish(files, "1.0.0");
+    const [listed] = server.uploads;
+    assert.deepEqual(listed?.bytes, files["acme_hello-1.0.0.tar.gz"]);
+  });
+
+  it("waits for an index that does not show it yet", async () => {
+    const files = { "acme_hello-1.0.0-py3-none-any.whl": await wheel("Acme.Hello", "1.0.0") };
+    server.lag = 3;
+    for (const attempt of ["first", "second"]) {
+      await assert.rejects(publish(files, "1.0.0"), (error) => {
+        assert.ok(error instanceof TransientError, attempt);
+        assert.equal(error.code, "registry-behind");
+        assert.equal(error.retryAfter, 5_000);
+        return true;
+      });
+    }
+    await publish(files, "1.0.0");
+    assert.equal(server.uploads.length, 1);
+  });
+
+  it("of what is no package is the user's error", async () => {
+    await assert.rejects(publish({ "acme_hello-1.0.0.tar.gz": Buffer.from("hello") }, "1.0.0"), {
+      code: "python-package",
+    });
+    assert.deepEqual(server.uploads, []);
+  });
+});
