@@ -62,6 +62,7 @@ const registryTypes = [
     type: z.literal("artifactory"),
     url: webUrl,
     ...login,
+    token: orNull(secret),
     repositories: strict({
       docker: orNull(text),
       maven: orNull(text),

@@ -1,5 +1,6 @@
 import { ConfigError } from "../delivery/errors.ts";
 import { type AmiConfig, amiRegistry } from "./ami/index.ts";
+import { type ArtifactoryConfig, artifactoryRegistry } from "./artifactory/index.ts";
 import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
 import { type EcrConfig, ecrRegistry } from "./ecr/index.ts";
 import { type HttpConfig, httpRegistry } from "./http/index.ts";
@@ -20,7 +21,8 @@ export type RegistryConfig =
   | ({ type: "pypi" } & PypiConfig)
   | ({ type: "maven" } & MavenConfig)
   | ({ type: "http" } & HttpConfig)
-  | { type: "artifactory" | "codeartifact" };
+  | ({ type: "artifactory" } & ArtifactoryConfig)
+  | { type: "codeartifact" };
 
 /**
  * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
@@ -48,10 +50,12 @@ function openRegistry(key: string, config: RegistryConfig, stock: Stock): Regist
       return mavenRegistry(key, config, stock);
     case "http":
       return httpRegistry(key, config, stock);
+    case "artifactory":
+      return artifactoryRegistry(key, config, stock);
     default:
       throw new ConfigError(
         "registry-type-not-yet",
-        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, ecr, npm, pypi, maven, http and ami. Take the entry out.`,
+        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, ecr, npm, pypi, maven, http, artifactory and ami. Take the entry out.`,
       );
   }
 }

@@ -1,0 +1,147 @@
+import { z } from "zod";
+import { Refused } from "../../delivery/errors.ts";
+import type { Digest } from "../../delivery/types.ts";
+import { HttpClient, type HttpEndpoint } from "../protocols/http/client.ts";
+import { below } from "../protocols/http/paths.ts";
+import { bodyOf } from "../protocols/http/transport.ts";
+import { propertiesQuery } from "./properties.ts";
+
+const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
+const JSON_TYPE = "application/json";
+
+/** A file as Artifactory keeps it. */
+export interface StoredFile {
+  /** `<repository>/<path>`. */
+  path: string;
+  sha1: string;
+  md5: string | undefined;
+  sha256: string | undefined;
+}
+
+const fileInfo = z.object({
+  checksums: z.object({ sha1: z.string(), md5: z.string().optional(), sha256: z.string().optional() }).optional(),
+});
+const fileList = z.object({
+  files: z.array(z.object({ uri: z.string(), sha1: z.string().optional(), sha2: z.string().optional() })),
+});
+const found = z.object({ results: z.array(z.object({ uri: z.string() })) });
+
+/** Artifactory's own REST API: https://jfrog.com/help/r/jfrog-rest-apis. Every method throws as HttpClient does. */
+export class ArtifactoryApi {
+  readonly client: HttpClient;
+
+  /** @param endpoint its `url` is that of Artifactory itself, as in `https://acme.jfrog.io/artifactory` */
+  constructor(endpoint: HttpEndpoint) {
+    this.client = new HttpClient(endpoint);
+  }
+
+  get label(): string {
+    return this.client.label;
+  }
+
+  /**
+   * Login and right to deploy, by a deployment of content that nobody has: where it is allowed, the answer is that its
+   * bytes are wanted, and nothing was stored. @throws Refused `registry-name-unknown`, `registry-denied`
+   */
+  async tryDeploy(repository: string, signal: AbortSignal): Promise<void> {
+    const ask = { repository, signal } as const;
+    await this.client.status({
+      ...ask,
+      method: "GET",
+      url: below(this.client.url, "api/storage", repository),
+      headers: { Accept: JSON_TYPE },
+      to: "read the repository",
+      expect: [200],
+    });
+    const nobodys = { "X-Checksum-Sha1": "0".repeat(40), "X-Checksum-Sha256": "0".repeat(64) };
+    await this.client.status({
+      ...ask,
+      method: "PUT",
+      url: below(this.client.url, repository, "deliverd-check"),
+      headers: { "X-Checksum-Deploy": "true", ...nobodys },
+      to: "deploy a file",
+      expect: [404],
+    });
+  }
+
+  /** "File Info"; null: there is no such file. @param path `<repository>/<path>` */
+  async file(path: string, signal: AbortSignal): Promise<StoredFile | null> {
+    const url = below(this.client.url, "api/storage", path);
+    const answer = await this.#json(url, `read about ${path}`, fileInfo, signal, [200, 404]);
+    const checksums = answer?.checksums;
+    return checksums === undefined ? null : { path, ...{ md5: undefined, sha256: undefined }, ...checksums };
+  }
+
+  /** "File List": what lies right in a folder; empty: there is no such folder. @param path `<repository>/<path>` */
+  async folder(path: string, signal: AbortSignal): Promise<StoredFile[]> {
+    const url = below(this.client.url, "api/storage", path);
+    url.search = "list&deep=0&listFolders=0";
+    const list = await this.#json(url, `list ${path}`, fileList, signal, [200, 404]);
+    return (list?.files ?? []).flatMap(({ uri, sha1, sha2: sha256 }) =>
+      sha1 === undefined ? [] : [{ path: `${path}${uri}`, sha1, sha256, md5: undefined }],
+    );
+  }
+
+  /** "Checksum Search": where in a repository these bytes lie, whatever its layout. */
+  async holders(repository: string, digest: Digest, signal: AbortSignal): Promise<StoredFile[]> {
+    const url = below(this.client.url, "api/search/checksum");
+    url.search = new URLSearchParams({ sha256: digest.slice("sha256:".length), repos: repository }).toString();
+    const answer = await this.#json(url, "search by checksum", found, signal, [200]);
+    const prefix = below(this.client.url, "api/storage").pathname;
+    const paths = (answer?.results ?? []).flatMap(({ uri }) => {
+      const { pathname } = new URL(uri, this.client.url);
+      // Behind a proxy it may call itself by another address: what counts is what comes after it.
+      const at = pathname.indexOf("/api/storage/");
+      return at < 0
+        ? []
+        : [decodeURIComponent(pathname.slice(at + prefix.length - prefix.indexOf("/api/storage") + 1))];
+    });
+    const files = await Promise.all(paths.map((path) => this.file(path, signal)));
+    return files.filter((file) => file !== null);
+  }
+
+  /** "Set Item Properties"; of a folder, for all that is in it. @param path `<repository>/<path>` */
+  async setProperties(path: string, properties: Record<string, string>, signal: AbortSignal): Promise<void> {
+    const url = below(this.client.url, "api/storage", path);
+    url.search = `properties=${propertiesQuery(properties)}&recursive=1`;
+    const ask = { method: "PUT", url, headers: {}, repository: path, to: "set its properties", signal } as const;
+    await this.client.status({ ...ask, expect: [200, 204] });
+  }
+
+  /** "Build Info": as it stands there; null: there is none. */
+  async build(name: string, number: string, signal: AbortSignal): Promise<unknown> {
+    const url = below(this.client.url, "api/build");
+    url.pathname += `/${encodeURIComponent(name)}/${encodeURIComponent(number)}`;
+    const answer = await this.#json(url, `read build ${name} ${number}`, z.looseObject({}), signal, [200, 404]);
+    return answer?.buildInfo ?? null;
+  }
+
+  /** "Build Upload". */
+  async putBuild(build: object, signal: AbortSignal): Promise<void> {
+    await this.client.status({
+      method: "PUT",
+      url: below(this.client.url, "api/build"),
+      headers: { "Content-Type": JSON_TYPE },
+      body: bodyOf(JSON.stringify(build)),
+      repository: null,
+      to: "publish build-info",
+      expect: [200, 201, 204],
+      signal,
+    });
+  }
+
+  async #json<T>(url: URL, to: string, shape: z.ZodType<T>, signal: AbortSignal, expect: number[]): Promise<T | null> {
+    const ask = { method: "GET", url, headers: { Accept: JSON_TYPE }, repository: null, to, expect, signal } as const;
+    const { status, bytes } = await this.client.read(ask, ANSWER_MAX_BYTES);
+    if (status === 404) return null;
+    try {
+      return shape.parse(JSON.parse(bytes.toString("utf8")));
+    } catch (error) {
+      throw new Refused(
+        "registry-refused",
+        `${this.label} did not answer the request to ${to} as Artifactory does: its url ends in /artifactory mostly.`,
+        { cause: error },
+      );
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { Writable } from "node:stream";
+import type { Frozen } from "../../builders/builder.ts";
+import type { ArtifactName, Location } from "../../delivery/types.ts";
+import type { Run } from "../../run.ts";
+import { ImageRegistry, type ImageRegistryOptions, type Stock } from "../protocols/oci/image-registry.ts";
+import type { Found, Registry, Stamped } from "../registry.ts";
+import type { ArtifactoryApi } from "./api.ts";
+import { stamp } from "./stamped.ts";
+
+/** A docker repository by the repository path method: an image is `<host>/<docker repository>/<name>`. */
+export class DockerRepository implements Registry {
+  readonly #images: ImageRegistry;
+  readonly #api: ArtifactoryApi;
+  readonly #repository: string;
+
+  /** @param repository its key in Artifactory */
+  constructor(options: ImageRegistryOptions, stock: Stock, api: ArtifactoryApi, repository: string) {
+    const { store, holderOf } = stock;
+    this.#images = new ImageRegistry(options, {
+      store,
+      // The ledger knows names as pipelines write them.
+      holderOf: async (registry, digest) => {
+        const holder = (await holderOf?.(registry, digest)) ?? null;
+        return holder === null ? null : `${repository}/${holder}`;
+      },
+    });
+    this.#api = api;
+    this.#repository = repository;
+  }
+
+  check(): Promise<void> {
+    return this.#images.check();
+  }
+
+  find(name: ArtifactName, run: Run): Promise<Found | null> {
+    return this.#images.find(this.#inside(name), run);
+  }
+
+  upload(content: Frozen, name: ArtifactName, run: Run): Promise<void> {
+    return this.#images.upload(content, this.#inside(name), run);
+  }
+
+  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+    const location = await this.#images.publish(content, this.#inside(name), run);
+    // A tag is a folder there: its manifest, and whatever that lists.
+    const folder = `${this.#repository}/${name.repository}/${name.tag}`;
+    if (name.immutable) {
+      await stamp(this.#api, content, name, await this.#api.folder(folder, run.signal), run.signal, folder);
+    }
+    return { ...location, name: `${name.repository}:${name.tag}` };
+  }
+
+  restore(location: Location, run: Run): Promise<boolean> {
+    return this.#images.restore(this.#at(location), run);
+  }
+
+  pull(location: Location, into: Writable, run: Run): Promise<void> {
+    return this.#images.pull(this.#at(location), into, run);
+  }
+
+  #inside(name: ArtifactName): ArtifactName {
+    return { ...name, repository: `${this.#repository}/${name.repository}` };
+  }
+
+  #at(location: Location): Location {
+    return { ...location, name: `${this.#repository}/${location.name}` };
+  }
+}

@@ -1,0 +1,90 @@
+import { TransientError } from "../../delivery/errors.ts";
+import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
+import type { Run } from "../../run.ts";
+import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
+import type { Stamped } from "../registry.ts";
+import type { ArtifactoryApi, StoredFile } from "./api.ts";
+import { addToBuild, buildFacts, moduleOf } from "./build-info.ts";
+import { propertiesOf } from "./properties.ts";
+
+/** ms after which Artifactory is asked again for what it took and does not show yet. */
+const SOON = 5_000;
+
+/**
+ * Says of files that stand where they come from: properties on each, and their module in the build of their commit. Each
+ * time, so that what was cut off between publishing and this is made good. @param folder sets the properties on all that is in it
+ */
+export async function stamp(
+  api: ArtifactoryApi,
+  content: Stamped,
+  name: ArtifactName,
+  files: StoredFile[],
+  signal: AbortSignal,
+  folder?: string,
+): Promise<void> {
+  const facts = buildFacts(content.metadata);
+  if (facts === null) return;
+  const properties = propertiesOf(content.metadata, facts);
+  const items = folder === undefined ? files.map(({ path }) => path) : [folder];
+  for (const item of items) await api.setProperties(item, properties, signal);
+  const id = `${name.repository}:${content.kind === "jar" || content.kind === "wheel" ? name.tag : facts.number}`;
+  await addToBuild(api, facts, moduleOf(content.kind, id, files), signal);
+}
+
+/** A shelf of one of Artifactory's package repositories: its clients' protocol, and Artifactory's own facts besides. */
+export class StampedShelf implements Shelf {
+  readonly label: string;
+  readonly #shelf: Shelf;
+  readonly #api: ArtifactoryApi;
+  readonly #repository: string;
+
+  /** @param repository its key in Artifactory */
+  constructor(shelf: Shelf, api: ArtifactoryApi, repository: string) {
+    this.label = shelf.label;
+    this.#shelf = shelf;
+    this.#api = api;
+    this.#repository = repository;
+  }
+
+  check(signal: AbortSignal): Promise<void> {
+    return this.#api.tryDeploy(this.#repository, signal);
+  }
+
+  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+    return this.#shelf.look(file, version, signal);
+  }
+
+  async begin(release: Release, run: Run): Promise<void> {
+    await this.#shelf.begin?.(release, run);
+  }
+
+  put(file: FrozenFile, release: Release, run: Run): Promise<void> {
+    return this.#shelf.put(file, release, run);
+  }
+
+  async finish(release: Release, run: Run): Promise<void> {
+    await this.#shelf.finish?.(release, run);
+    const files = await Promise.all(release.files.map((file) => this.#stored(file, release.name, run.signal)));
+    await stamp(this.#api, release.content, release.name, files, run.signal);
+  }
+
+  locate(version: Version): { url: string; pull: string } {
+    return this.#shelf.locate(version);
+  }
+
+  /** Where a package repository keeps a file is its own affair: found by what is in it. Every layout has the version in its paths. */
+  async #stored(
+    { name, digest }: FrozenFile,
+    { repository, tag }: ArtifactName,
+    signal: AbortSignal,
+  ): Promise<StoredFile> {
+    const found = await this.#api.holders(this.#repository, digest, signal);
+    const stored = found.find(({ path }) => path.includes(tag));
+    if (stored !== undefined) return stored;
+    throw new TransientError(
+      "registry-behind",
+      `${this.label}: ${repository} ${tag} has ${name}, as it says itself, but ${this.#repository} does not show it yet.`,
+      { retryAfter: SOON },
+    );
+  }
+}
