@@ -1,6 +1,6 @@
-import { ConfigError } from "../delivery/errors.ts";
 import { type AmiConfig, amiRegistry } from "./ami/index.ts";
 import { type ArtifactoryConfig, artifactoryRegistry } from "./artifactory/index.ts";
+import { type CodeArtifactConfig, codeArtifactRegistry } from "./codeartifact/index.ts";
 import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
 import { type EcrConfig, ecrRegistry } from "./ecr/index.ts";
 import { type HttpConfig, httpRegistry } from "./http/index.ts";
@@ -11,22 +11,22 @@ import type { Stock } from "./protocols/oci/image-registry.ts";
 import { type PypiConfig, pypiRegistry } from "./pypi/index.ts";
 import type { Registry } from "./registry.ts";
 
-/** One entry of `registries`. A type that is known but not served yet has only its name here. */
+/** One entry of `registries`. */
 export type RegistryConfig =
   | ({ type: "oci" } & OciConfig)
   | ({ type: "docker-hub" } & DockerHubConfig)
   | ({ type: "ecr" } & EcrConfig)
+  | ({ type: "codeartifact" } & CodeArtifactConfig)
   | ({ type: "ami" } & AmiConfig)
   | ({ type: "npm" } & NpmConfig)
   | ({ type: "pypi" } & PypiConfig)
   | ({ type: "maven" } & MavenConfig)
   | ({ type: "http" } & HttpConfig)
-  | ({ type: "artifactory" } & ArtifactoryConfig)
-  | { type: "codeartifact" };
+  | ({ type: "artifactory" } & ArtifactoryConfig);
 
 /**
  * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
- * @throws ConfigError `registry-type-not-yet`, `registry-url`, `registry-credentials`
+ * @throws ConfigError `registry-url`, `registry-credentials`
  */
 export function openRegistries(configs: Record<string, RegistryConfig>, stock: Stock): Map<string, Registry> {
   return new Map(Object.entries(configs).map(([key, config]) => [key, openRegistry(key, config, stock)]));
@@ -40,6 +40,8 @@ function openRegistry(key: string, config: RegistryConfig, stock: Stock): Regist
       return dockerHubRegistry(key, config, stock);
     case "ecr":
       return ecrRegistry(key, config, stock);
+    case "codeartifact":
+      return codeArtifactRegistry(key, config, stock);
     case "ami":
       return amiRegistry(key, config, stock);
     case "npm":
@@ -52,10 +54,5 @@ function openRegistry(key: string, config: RegistryConfig, stock: Stock): Regist
       return httpRegistry(key, config, stock);
     case "artifactory":
       return artifactoryRegistry(key, config, stock);
-    default:
-      throw new ConfigError(
-        "registry-type-not-yet",
-        `registries.${key}.type: this version of deliverd does not serve "${config.type}" yet; it serves oci, docker-hub, ecr, npm, pypi, maven, http, artifactory and ami. Take the entry out.`,
-      );
   }
 }

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../../builders/builder.ts";
-import { systemClock } from "../../clock.ts";
+import { type Clock, systemClock } from "../../clock.ts";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
 import type { Run } from "../../run.ts";
@@ -24,10 +24,10 @@ class EcrRegistry implements Registry {
   readonly #api: EcrApi;
   readonly #images: () => Promise<ImageRegistry>;
 
-  constructor(key: string, config: EcrConfig, stock: Stock) {
+  constructor(key: string, config: EcrConfig, stock: Stock, clock: Clock) {
     this.#key = key;
     this.#config = config;
-    this.#api = new EcrApi(key, config, systemClock);
+    this.#api = new EcrApi(key, config, clock);
     // The address is the API's to say, so there is no registry before the first token.
     this.#images = lazily(async () => {
       const url = await this.#api.endpoint();
@@ -93,6 +93,6 @@ class EcrRegistry implements Registry {
 }
 
 /** Nothing is loaded or asked here. */
-export function ecrRegistry(key: string, config: EcrConfig, stock: Stock): Registry {
-  return new EcrRegistry(key, config, stock);
+export function ecrRegistry(key: string, config: EcrConfig, stock: Stock, clock: Clock = systemClock): Registry {
+  return new EcrRegistry(key, config, stock, clock);
 }

@@ -508,14 +508,6 @@ describe("opening the registries of a configuration", () => {
     await assert.rejects(opened.get("local")?.check() ?? Promise.resolve(), { code: "registry-unreachable" });
   });
 
-  it("says plainly which type this version does not serve", () => {
-    assert.throws(() => openRegistries({ aws: { type: "artifactory" } }, { store }), {
-      name: "ConfigError",
-      code: "registry-type-not-yet",
-      message: /registries\.aws\.type.*"artifactory"/,
-    });
-  });
-
   it("refuses a url with a path, a user or another scheme, and never repeats it", () => {
     for (const url of ["https://host/acme", "https://ci:canary@host", "ftp://host", "host:5000", "https://host?x"]) {
       assert.throws(

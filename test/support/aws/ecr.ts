@@ -1,5 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Door, startDoor } from "./door.ts";
+import { type Door, type Refusal, startDoor, type Visit } from "./door.ts";
 import type { Struct } from "./model.ts";
 import { Tokens } from "./tokens.ts";
 import { Fault } from "./write.ts";
@@ -17,13 +16,13 @@ interface Repository {
 export class Ecr {
   readonly repositories = new Map<string, Repository>();
   readonly tokens = new Tokens();
-  /** For what comes by at the door, before AWS looks at it: true where it was answered. */
-  atDoor: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
+  /** What is done to a visit at the door before AWS looks at it. */
+  atDoor: (visit: Visit) => Refusal | null = () => null;
   #door: Door | undefined;
 
   /** @param target the real registry, without a login */
   async open(target: string): Promise<Door> {
-    this.#door = await startDoor({ target, authorization: null, before: (...both) => this.#refuses(...both) });
+    this.#door = await startDoor({ target, authorization: null, refuse: (visit) => this.#refuse(visit) });
     return this.#door;
   }
 
@@ -62,28 +61,28 @@ export class Ecr {
     return { repository: { repositoryName: name, imageTagMutability: mutability, registryId: account } };
   }
 
-  #refuses(request: IncomingMessage, response: ServerResponse): boolean {
-    if (this.atDoor(request, response)) return true;
-    const refuse = (status: number, code: string, message: string) => {
+  #refuse(visit: Visit): Refusal | null {
+    const planted = this.atDoor(visit);
+    if (planted !== null) return planted;
+    const refusal = (status: number, code: string, message: string): Refusal => {
       const challenge = { "WWW-Authenticate": 'Basic realm="https://ecr.example/",service="ecr.amazonaws.com"' };
-      response.writeHead(status, { "Content-Type": "application/json", ...(status === 401 && challenge) });
-      response.end(JSON.stringify({ errors: [{ code, message }] }));
-      return true;
+      const headers = { "Content-Type": "application/json", ...(status === 401 && challenge) };
+      return { status, headers, body: JSON.stringify({ errors: [{ code, message }] }) };
     };
-    if (!this.tokens.admits(request.headers.authorization, "AWS")) {
-      return refuse(401, "DENIED", "Your authorization token has expired. Reauthenticate and try again.");
+    if (!this.tokens.admits(visit.headers.authorization, "AWS")) {
+      return refusal(401, "DENIED", "Your authorization token has expired. Reauthenticate and try again.");
     }
-    const path = (request.url ?? "").split("?")[0] ?? "";
-    if (path === "/v2/") return false;
+    const path = visit.path.split("?")[0] ?? "";
+    if (path === "/v2/") return null;
     const [, name = "", kind, reference = ""] = /^\/v2\/(.+)\/(blobs|manifests)\/(.+)$/.exec(path) ?? [];
     const repository = this.repositories.get(name);
-    if (repository === undefined) return refuse(404, "NAME_UNKNOWN", `The repository ${name} does not exist`);
-    if (request.method !== "PUT" || kind !== "manifests" || reference.startsWith("sha256:")) return false;
+    if (repository === undefined) return refusal(404, "NAME_UNKNOWN", `The repository ${name} does not exist`);
+    if (visit.method !== "PUT" || kind !== "manifests" || reference.startsWith("sha256:")) return null;
     if (repository.tags.has(reference) && !isMutable(repository, reference)) {
-      return refuse(400, "TAG_INVALID", `The image tag '${reference}' already exists in the '${name}' repository.`);
+      return refusal(400, "TAG_INVALID", `The image tag '${reference}' already exists in the '${name}' repository.`);
     }
     repository.tags.add(reference);
-    return false;
+    return null;
   }
 }
 

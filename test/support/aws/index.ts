@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { CodeArtifact } from "./codeartifact.ts";
 import { Ebs } from "./ebs.ts";
 import { Ec2 } from "./ec2.ts";
 import { Ecr } from "./ecr.ts";
@@ -24,6 +25,7 @@ export interface Seen {
 export class Aws {
   readonly seen: Seen[] = [];
   readonly ecr = new Ecr();
+  readonly codeartifact = new CodeArtifact();
   readonly ebs = new Ebs();
   readonly ec2 = new Ec2(this.ebs);
   /** What goes wrong with a call before anything is done; replace it at will. */
@@ -41,6 +43,7 @@ export class Aws {
   }
 
   async stop(): Promise<void> {
+    await this.codeartifact.stop();
     const closed = once(this.#server, "close");
     this.#server.close();
     this.#server.closeAllConnections();
@@ -67,6 +70,9 @@ export class Aws {
       seen.operation = call.operation.name;
       seen.input = call.input;
       this.seen.push(seen);
+      // A body of unknown length is none that AWS takes.
+      if (signed.body.length > 0 && headers["content-length"] === undefined)
+        throw new Fault(411, "MissingContentLength");
       const known = scope.accessKeyId === accessKeyId && scope.region === "eu-west-1";
       const mayBeUnsigned = call.operation.authtype === "v4-unsigned-body";
       const wrong = known ? wrongSignature(signed, scope, secretAccessKey, mayBeUnsigned) : "unknown access key";
@@ -82,8 +88,10 @@ export class Aws {
   }
 
   #do(name: ServiceName, { operation, input }: Call): Struct {
-    if (name === "codeartifact") throw new Fault(400, "ValidationException");
-    return { ecr: this.ecr, ebs: this.ebs, ec2: this.ec2 }[name].answer(operation.name, input);
+    return { codeartifact: this.codeartifact, ecr: this.ecr, ebs: this.ebs, ec2: this.ec2 }[name].answer(
+      operation.name,
+      input,
+    );
   }
 
   #read(service: Service, signed: Signed): Call {

@@ -161,7 +161,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     let blobs = 0;
     house.aws.ecr.atDoor = ({ method }) => {
       if (method === "PUT" && ++blobs === 2) house.aws.ecr.tokens.endAll();
-      return false;
+      return null;
     };
     await registry.publish(image, name, testRun());
     assert.ok(door.passed.some(({ status, method }) => status === 401 && method === "PUT"));
@@ -170,20 +170,22 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
   });
 
   it("asks for a new token shortly before the old one ends, and not sooner", async () => {
+    let now = Date.now();
+    const clocked = ecrRegistry("ecr", config, { store: house.store }, { now: () => now });
     const image = await freeze();
-    await registry.publish(image, fresh("1"), testRun());
-    await registry.publish(image, fresh("1"), testRun());
+    await clocked.publish(image, fresh("1"), testRun());
+    now += 11.9 * 3_600_000;
+    await clocked.publish(image, fresh("1"), testRun());
     assert.equal(house.aws.count("GetAuthorizationToken"), 1);
-    house.aws.ecr.tokens.life = 0.01;
-    const short = open();
-    await short.publish(image, fresh("1"), testRun());
-    assert.ok(house.aws.count("GetAuthorizationToken") > 2);
+    now += 0.05 * 3_600_000;
+    await clocked.publish(image, fresh("1"), testRun());
+    assert.equal(house.aws.count("GetAuthorizationToken"), 2);
   });
 
   it("gives up where no token is taken, and says which rights are needed", async () => {
     house.aws.ecr.atDoor = () => {
       house.aws.ecr.tokens.endAll();
-      return false;
+      return null;
     };
     await assert.rejects(registry.publish(await freeze(), fresh("1"), testRun()), {
       name: "Refused",
@@ -234,10 +236,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
       await assert.rejects(open().publish(image, fresh("1"), testRun()), { name: "TransientError", code });
     }
     house.aws.fault = () => undefined;
-    house.aws.ecr.atDoor = (_request, response) => {
-      response.writeHead(429, { "Retry-After": "7" }).end();
-      return true;
-    };
+    house.aws.ecr.atDoor = () => ({ status: 429, headers: { "Retry-After": "7" } });
     await assert.rejects(registry.publish(image, fresh("1"), testRun()), {
       name: "TransientError",
       code: "registry-limited",

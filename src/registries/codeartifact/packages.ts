@@ -1,0 +1,55 @@
+import type { FrozenFile } from "../../delivery/types.ts";
+import type { Shelf, Standing, Version } from "../protocols/files/shelf.ts";
+import type { Authorize } from "../protocols/http/client.ts";
+import { basic } from "../protocols/http/login.ts";
+import { type Coordinates, coordinatesOf, pathOf, suffixOf } from "../protocols/maven/coordinates.ts";
+import { type MavenOptions, MavenShelf } from "../protocols/maven/shelf.ts";
+import { NpmShelf } from "../protocols/npm/shelf.ts";
+import { PypiShelf } from "../protocols/pypi/shelf.ts";
+import type { CodeArtifactApi, PackageVersion } from "./api.ts";
+import { standingOf } from "./generic.ts";
+
+/** The package managers' own protocols, by CodeArtifact's names of them. */
+export type PackageFormat = "npm" | "pypi" | "maven";
+
+/** A shelf that speaks to the package endpoint of that format, with the API's token. */
+export async function packageShelf(
+  api: CodeArtifactApi,
+  key: string,
+  format: PackageFormat,
+  signal: AbortSignal,
+): Promise<Shelf> {
+  const url = await api.endpoint(format, signal);
+  // Joined to what is below it, so it has to end like a folder.
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/`;
+  const endpoint = { label: `registry ${key} (CodeArtifact, ${url.host})`, url, authorize: authorizeBy(api, format) };
+  if (format === "npm") return new NpmShelf(endpoint);
+  if (format === "pypi") return new PypiShelf({ ...endpoint, index: new URL("simple", url) });
+  return new FinishedMavenShelf(api, { ...endpoint, alwaysPutMetadata: true });
+}
+
+/** https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html: npm takes it as Bearer, the others as a password. */
+function authorizeBy(api: CodeArtifactApi, format: PackageFormat): Authorize {
+  const headerOf = (token: string) => (format === "npm" ? `Bearer ${token}` : basic("aws", token));
+  return async (refused) => headerOf(await api.token((token) => headerOf(token) === refused));
+}
+
+/** A Maven version is unfinished until its `maven-metadata.xml` is put, and is not to be downloaded before: the API shows it. */
+class FinishedMavenShelf extends MavenShelf {
+  readonly #api: CodeArtifactApi;
+
+  constructor(api: CodeArtifactApi, options: MavenOptions) {
+    super(options);
+    this.#api = api;
+  }
+
+  override look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+    const at = coordinatesOf(version);
+    const path = pathOf(at, suffixOf(file, version, at));
+    return standingOf(this.#api, mavenVersion(at), path.slice(path.lastIndexOf("/") + 1), signal);
+  }
+}
+
+export function mavenVersion({ group, artifact, version }: Coordinates): PackageVersion {
+  return { format: "maven", namespace: group, package: artifact, version };
+}
