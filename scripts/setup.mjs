@@ -23,6 +23,10 @@ const servers = {
   "docker-compose": () => onPath("docker-compose"),
   "ca-certificates": () => existsSync("/etc/ssl/certs/ca-certificates.crt"),
   openssl: () => onPath("openssl"),
+  // How Maven and Python order versions, by their own code.
+  "default-jre-headless": () => onPath("java"),
+  "libmaven3-core-java": () => existsSync("/usr/share/java/maven3-artifact.jar"),
+  "python3-packaging": () => existsSync("/usr/lib/python3/dist-packages/packaging"),
 };
 
 const needs = {

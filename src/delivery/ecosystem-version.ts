@@ -81,10 +81,14 @@ export function normalPythonVersion(text: string): string | null {
     pre === undefined ? "" : `${PRE[pre] ?? pre}${plain(preNumber)}`,
     dashPost !== undefined ? `.post${plain(dashPost)}` : post === undefined ? "" : `.post${plain(postNumber)}`,
     dev === undefined ? "" : `.dev${plain(devNumber)}`,
-    local === undefined ? "" : `+${local.replace(/[-_.]/g, ".")}`,
+    local === undefined ? "" : `+${local.split(/[-_.]/).map(localPart).join(".")}`,
   ].join("");
 }
 
 function plain(digits = ""): string {
   return digits.replace(/^0+(?=\d)/, "") || "0";
+}
+
+function localPart(part: string): string {
+  return /^\d+$/.test(part) ? plain(part) : part;
 }
