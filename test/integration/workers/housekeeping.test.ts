@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import type { Piece } from "../../../src/delivery/housekeeping.ts";
+import { Mirrors } from "../../../src/git/mirrors.ts";
+import { openLedger } from "../../../src/ledger/ledger.ts";
+import { silentLog } from "../../../src/log.ts";
+import { Store } from "../../../src/store/store.ts";
+import { keepHouse } from "../../../workers/housekeeping.ts";
+import type { Station } from "../../../workers/station.ts";
+import { tempDir } from "../../support/process.ts";
+
+const DAY = 24 * 60 * 60_000;
+const now = Date.now();
+
+describe("housekeeping", () => {
+  /** Keeps house where these caches stand beside 100 bytes in the store. @returns what went */
+  async function keep(max: number, caches: Piece[], list = async () => caches): Promise<string[]> {
+    const dir = await tempDir();
+    const ledger = await openLedger({ dataDir: dir.path });
+    try {
+      const store = new Store(join(dir.path, "store"));
+      await store.write(Readable.from([Buffer.alloc(100)]), { maxBytes: 100 });
+      const removed: string[] = [];
+      const remove = async (name: string) => removed.push(name) > 0;
+      const mirrors = new Mirrors(join(dir.path, "mirrors"));
+      const clock = { now: () => now };
+      const parts = { config: { disk: { max } }, ledger, store, mirrors, clock, log: silentLog, storeId: "s" };
+      await keepHouse({ ...parts, caches: { list, remove } } as unknown as Station);
+      mirrors.close();
+      return removed;
+    } finally {
+      await ledger.close();
+      await dir.remove();
+    }
+  }
+  const cache = (name: string, bytes: number, age: number): Piece => ({ name, bytes, usedAt: now - age });
+
+  it("counts the caches of builds within the disk's budget, and lets the oldest go first", async () => {
+    const caches = [cache("new", 50, 2 * DAY), cache("old", 50, 5 * DAY), cache("young", 900, 60_000)];
+    assert.deepEqual(await keep(1_100, caches), []);
+    assert.deepEqual(await keep(1_050, caches), ["old"]);
+    assert.deepEqual(await keep(10, caches), ["old", "new"]);
+  });
+
+  it("lets a cache go that was of no use for 30 days, whatever room there is", async () => {
+    assert.deepEqual(await keep(1e9, [cache("a", 1, 31 * DAY), cache("b", 1, 29 * DAY)]), ["a"]);
+  });
+
+  it("goes on without an engine", async () => {
+    assert.deepEqual(await keep(10, [], () => Promise.reject(new Error("no engine"))), []);
+  });
+});
