@@ -27,6 +27,16 @@ const servers = {
   "default-jre-headless": () => onPath("java"),
   "libmaven3-core-java": () => existsSync("/usr/share/java/maven3-artifact.jar"),
   "python3-packaging": () => existsSync("/usr/lib/python3/dist-packages/packaging"),
+  curl: () => onPath("curl"),
+  "nginx-light": () => onPath("nginx"),
+  "apache2-bin": () => onPath("apache2"),
+  twine: () => existsSync("/usr/bin/twine"),
+  "python3-pip": () => existsSync("/usr/bin/pip3"),
+  maven: () => existsSync("/usr/share/maven/lib"),
+  "libmaven-dependency-plugin-java": () =>
+    existsSync("/usr/share/maven-repo/org/apache/maven/plugins/maven-dependency-plugin"),
+  // The plugin needs it, and does not say so.
+  junit4: () => existsSync("/usr/share/maven-repo/junit/junit"),
 };
 
 const needs = {

@@ -147,10 +147,11 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.equal(await registry.restore(location, run, content), true);
       for (const { digest } of [content, ...(content.files ?? [])]) assert.ok(await store.has(digest));
 
-      const nothing = { ...location, name: `${name.repository}:${named("9.9.9").tag}` };
-      for (const { digest } of content.files ?? []) await store.remove(digest);
-      assert.equal(await registry.restore(nothing, run, content), false);
-      const gone = await failure(registry.pull(nothing, new PassThrough().resume(), run, content));
+      const other = await frozen("1.2.1");
+      const nothing = { ...location, name: `${name.repository}:${named("1.2.1").tag}`, digest: other.digest };
+      for (const { digest } of other.files ?? []) await store.remove(digest);
+      assert.equal(await registry.restore(nothing, run, other), false);
+      const gone = await failure(registry.pull(nothing, new PassThrough().resume(), run, other));
       assert.ok(gone instanceof Refused);
       assert.equal(gone.code, "content-gone");
     });

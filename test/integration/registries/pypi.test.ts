@@ -38,6 +38,11 @@ async function filesIn(directory: string): Promise<FilesByName> {
   );
 }
 
+/** By their names, repeated ones in their order; twine sends the empty ones too, which say nothing. */
+function told(fields: [string, string][] = []): [string, string][] {
+  return fields.filter(([, value]) => value !== "").sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
 function placeOf(server: PypiStandIn): Place {
   const at = (origin: string, url: string) => url.replace(new URL(server.url).origin, origin);
   return {
@@ -108,13 +113,12 @@ describe("an upload to an index of Python packages", () => {
     await publish(await filesIn(dist), "1.0.0");
     for (const theirs of byTwine) {
       const ours = server.uploads.find(({ file }) => file === theirs.file);
-      assert.deepEqual(ours?.fields, theirs.fields);
+      assert.deepEqual(told(ours?.fields), told(theirs.fields));
       assert.deepEqual(ours?.bytes, theirs.bytes);
     }
   });
 
-  it("is read back as source too", async function () {
-    this.timeout(60_000);
+  it("may be a source distribution alone", async () => {
     const files = { "acme_hello-1.0.0.tar.gz": await sdist("acme_hello", "1.0.0") };
     await publish(files, "1.0.0");
     const [listed] = server.uploads;
@@ -123,7 +127,7 @@ describe("an upload to an index of Python packages", () => {
 
   it("waits for an index that does not show it yet", async () => {
     const files = { "acme_hello-1.0.0-py3-none-any.whl": await wheel("Acme.Hello", "1.0.0") };
-    server.lag = 3;
+    server.lag = 4;
     for (const attempt of ["first", "second"]) {
       await assert.rejects(publish(files, "1.0.0"), (error) => {
         assert.ok(error instanceof TransientError, attempt);

@@ -1,4 +1,4 @@
-/** Headers of core metadata in the order in which twine sends them: https://packaging.python.org/en/latest/specifications/core-metadata/ */
+/** Headers of core metadata, and what the form calls them: https://packaging.python.org/en/latest/specifications/core-metadata/ */
 const FIELDS: readonly (readonly [field: string, header: string])[] = [
   ["metadata_version", "metadata-version"],
   ["summary", "summary"],

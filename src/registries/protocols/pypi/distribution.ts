@@ -7,7 +7,7 @@ import { type CoreMetadata, readCoreMetadata } from "./core-metadata.ts";
 
 const METADATA_MAX_BYTES = 4 * 1024 * 1024;
 
-/** What a form says of one file, in twine's order; the file itself comes after it. @throws UserError `python-package` */
+/** What a form says of one file; the file itself comes after it. @throws UserError `python-package` */
 export async function fieldsOf(name: string, source: Source): Promise<[string, string][]> {
   const metadata = readCoreMetadata((await metadataIn(name, source))?.toString("utf8") ?? "");
   if (metadata === null) {
@@ -16,14 +16,15 @@ export async function fieldsOf(name: string, source: Source): Promise<[string, s
       `${name} is neither a wheel nor a source distribution with its metadata inside: make it with \`python -m build\`.`,
     );
   }
-  return [...about(name, metadata), ...metadata.fields, ["comment", ""], ...(await digestsOf(source))];
+  return [...about(name, metadata), ...metadata.fields, ...(await digestsOf(source))];
 }
 
 function about(file: string, { name, version }: CoreMetadata): [string, string][] {
   // https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
   const python = file.endsWith(".whl") ? (file.split("-").at(-3) ?? "") : "";
   return [
-    ["name", name],
+    // As setuptools and twine spell what a metadata file may spell otherwise.
+    ["name", name.replace(/[^A-Za-z0-9.]+/g, "-")],
     ["version", version],
     ["filetype", file.endsWith(".whl") ? "bdist_wheel" : "sdist"],
     ["pyversion", python],
