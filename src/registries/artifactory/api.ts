@@ -24,6 +24,7 @@ const fileInfo = z.object({
 const fileList = z.object({
   files: z.array(z.object({ uri: z.string(), sha1: z.string().optional(), sha2: z.string().optional() })),
 });
+const itemProperties = z.object({ properties: z.record(z.string(), z.array(z.string())) });
 const found = z.object({ results: z.array(z.object({ uri: z.string() })) });
 
 /** Artifactory's own REST API: https://jfrog.com/help/r/jfrog-rest-apis. Every method throws as HttpClient does. */
@@ -87,17 +88,21 @@ export class ArtifactoryApi {
     const url = below(this.client.url, "api/search/checksum");
     url.search = new URLSearchParams({ sha256: digest.slice("sha256:".length), repos: repository }).toString();
     const answer = await this.#json(url, "search by checksum", found, signal, [200]);
-    const prefix = below(this.client.url, "api/storage").pathname;
     const paths = (answer?.results ?? []).flatMap(({ uri }) => {
-      const { pathname } = new URL(uri, this.client.url);
       // Behind a proxy it may call itself by another address: what counts is what comes after it.
-      const at = pathname.indexOf("/api/storage/");
-      return at < 0
-        ? []
-        : [decodeURIComponent(pathname.slice(at + prefix.length - prefix.indexOf("/api/storage") + 1))];
+      const [, path] = /\/api\/storage\/(.+)$/.exec(new URL(uri, this.client.url).pathname) ?? [];
+      return path === undefined ? [] : [decodeURIComponent(path)];
     });
     const files = await Promise.all(paths.map((path) => this.file(path, signal)));
     return files.filter((file) => file !== null);
+  }
+
+  /** "Item Properties". @param path `<repository>/<path>` */
+  async properties(path: string, signal: AbortSignal): Promise<Record<string, string[]>> {
+    const url = below(this.client.url, "api/storage", path);
+    url.search = "properties";
+    const answer = await this.#json(url, `read the properties of ${path}`, itemProperties, signal, [200, 404]);
+    return answer?.properties ?? {};
   }
 
   /** "Set Item Properties"; of a folder, for all that is in it. @param path `<repository>/<path>` */

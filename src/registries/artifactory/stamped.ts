@@ -25,8 +25,12 @@ export async function stamp(
   const facts = buildFacts(content.metadata);
   if (facts === null) return;
   const properties = propertiesOf(content.metadata, facts);
-  const items = folder === undefined ? files.map(({ path }) => path) : [folder];
-  for (const item of items) await api.setProperties(item, properties, signal);
+  const items = folder === undefined ? files.map(({ path }) => [path, path]) : [[folder, files[0]?.path ?? folder]];
+  for (const [item = "", told = item] of items) {
+    const standing = await api.properties(told, signal);
+    const isTold = Object.entries(properties).every(([key, value]) => standing[key]?.join() === value);
+    if (!isTold) await api.setProperties(item, properties, signal);
+  }
   const id = `${name.repository}:${content.kind === "jar" || content.kind === "wheel" ? name.tag : facts.number}`;
   await addToBuild(api, facts, moduleOf(content.kind, id, files), signal);
 }

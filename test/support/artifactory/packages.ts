@@ -33,9 +33,11 @@ export async function passOn(
   const [, docker] = /^\/v2\/([^/]+)\//.exec(url) ?? [];
   if (url === "/v2/" || (docker !== undefined && self.storage.types.get(docker) === "docker")) {
     demandRight(self, method);
-    await relay(request, response, `${backend(self, "docker")}${url}`, {});
     const [, name, tag] = /^\/v2\/(.+)\/manifests\/([^:]+)$/.exec(url) ?? [];
-    if (method === "PUT" && response.statusCode === 201 && name && tag) await keepImage(self, name, tag);
+    const keep = async (status: number) => {
+      if (method === "PUT" && status === 201 && name && tag) await keepImage(self, name, tag);
+    };
+    await relay(request, response, `${backend(self, "docker")}${url}`, {}, { keep });
     return true;
   }
   const [, type, repository = "", rest = ""] = /^\/artifactory\/api\/(npm|pypi)\/([^/]+)(\/.*)?$/.exec(url) ?? [];
@@ -57,20 +59,41 @@ function backend({ backends }: ArtifactoryStandIn, type: "docker" | "npm" | "pyp
   return url;
 }
 
+/** Its own layout keeps the scope in a tarball's name too, and its documents name tarballs so. */
 async function npm(
   self: ArtifactoryStandIn,
   request: IncomingMessage,
   response: ServerResponse,
   repository: string,
   path: string,
-) {
-  const body = request.method === "PUT" ? await buffer(request) : undefined;
-  const headers = { authorization: `Bearer ${self.backends.npmToken}` };
-  await relay(request, response, `${backend(self, "npm")}${path}`, headers, body);
-  if (body === undefined || response.statusCode !== 201) return;
+): Promise<void> {
+  const { method, headers } = request;
+  const kept = self.storage.files.get(`${repository}${decodeURIComponent(path)}`);
+  if (kept !== undefined && (method === "GET" || method === "HEAD")) {
+    response.writeHead(200, { "content-length": kept.bytes.length }).end(kept.bytes);
+    return;
+  }
+  const body = method === "PUT" ? await buffer(request) : undefined;
+  const { authorization: _login, host, ...own } = headers;
+  const answer = await fetch(`${backend(self, "npm")}${path}`, {
+    method: method ?? "GET",
+    headers: {
+      accept: own.accept ?? "*/*",
+      "content-type": "application/json",
+      authorization: `Bearer ${self.backends.npmToken}`,
+    },
+    ...(body !== undefined && { body }),
+  });
+  const document = (await answer.json()) as {
+    versions?: Record<string, { name: string; version: string; dist: { tarball: string } }>;
+  };
+  for (const { name, version, dist } of Object.values(document.versions ?? {})) {
+    dist.tarball = `http://${host}/artifactory/api/npm/${repository}/${name}/-/${name}-${version}.tgz`;
+  }
+  response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(document));
+  if (body === undefined || answer.status !== 201) return;
   const { name, _attachments: attachments } = JSON.parse(body.toString());
   for (const [file, { data }] of Object.entries<{ data: string }>(attachments)) {
-    // Its own layout keeps the scope in the file's name too.
     self.storage.keep(`${repository}/${name}/-/${file}`, Buffer.from(data, "base64"));
   }
 }
@@ -81,17 +104,17 @@ async function pypi(
   response: ServerResponse,
   repository: string,
   path: string,
-) {
+): Promise<void> {
   const body = request.method === "POST" ? await buffer(request) : undefined;
-  const to = body === undefined ? path : "/legacy/";
-  await relay(
-    request,
-    response,
-    `${backend(self, "pypi")}${to}`,
-    { authorization: self.backends.pypiLogin ?? "" },
-    body,
-  );
-  if (body === undefined || response.statusCode !== 200) return;
+  const url = `${backend(self, "pypi")}${body === undefined ? path : "/legacy/"}`;
+  const keep = async (status: number) => {
+    if (body !== undefined && status === 200) keepUpload(self, repository, body);
+  };
+  await relay(request, response, url, { authorization: self.backends.pypiLogin ?? "" }, { body, keep });
+}
+
+/** Its own layout: project, version, file. */
+function keepUpload(self: ArtifactoryStandIn, repository: string, body: Buffer): void {
   const form = body.toString("latin1");
   const field = (name: string) => new RegExp(`name="${name}"\\r\\n\\r\\n([^\\r]*)\\r\\n`).exec(form)?.[1] ?? "";
   const [head, file] = /name="content"; filename="([^"]+)"\r\n(?:[^\r]+\r\n)*\r\n/.exec(form) ?? [];
@@ -116,21 +139,24 @@ async function keepImage(self: ArtifactoryStandIn, name: string, tag: string): P
   }
 }
 
-/** The caller's login ends here: what stands behind has its own. */
+/** The caller's login ends here: what stands behind has its own. What is kept is kept before the caller knows. */
 function relay(
   request: IncomingMessage,
   response: ServerResponse,
   url: string,
   headers: Record<string, string>,
-  body?: Buffer,
+  { body, keep }: { body?: Buffer | undefined; keep(status: number): Promise<void> },
 ): Promise<void> {
   const { authorization: _login, ...own } = request.headers;
   return new Promise((resolve, reject) => {
     const on = httpRequest(url, { method: request.method, headers: { ...own, ...headers } }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+      const status = answer.statusCode ?? 502;
       answer.once("error", reject);
       response.once("close", resolve);
+      keep(status).then(() => {
+        response.writeHead(status, answer.statusMessage, answer.headers);
+        answer.pipe(response);
+      }, reject);
     });
     on.once("error", reject);
     if (body === undefined) request.pipe(on);
