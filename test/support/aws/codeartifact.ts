@@ -21,10 +21,14 @@ export class CodeArtifact {
   readonly #doors = new Map<string, Door>();
 
   /** @param format as in `npm` @param behind the real server, and what it wants as Authorization */
-  async open(format: string, behind: { url: string; authorization: string }): Promise<Door> {
+  async open(
+    format: string,
+    behind: { url: string; authorization: string; inside?: (path: string) => string },
+  ): Promise<Door> {
     const door = await startDoor({
       target: behind.url,
       authorization: behind.authorization,
+      ...(behind.inside && { inside: behind.inside }),
       prefix: `/${format}/main/`,
       refuse: (visit) => this.#refuse(format, visit),
     });

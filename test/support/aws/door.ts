@@ -27,14 +27,16 @@ export interface Door {
  * @param order.refuse what is not let through, and how it is told
  * @param order.authorization what the server behind wants instead of AWS's token; null: nothing
  * @param order.prefix the path at the door that stands for the root behind it
+ * @param order.inside what a path below the prefix is called behind it
  */
 export async function startDoor(order: {
   target: string;
   refuse: (visit: Visit) => Refusal | null;
   authorization: string | null;
   prefix?: string;
+  inside?: (path: string) => string;
 }): Promise<Door> {
-  const { target, refuse, authorization, prefix = "/" } = order;
+  const { target, refuse, authorization, prefix = "/", inside = (same) => same } = order;
   const passed: Door["passed"] = [];
   const server = createServer(async (request, response) => {
     const { method = "", url: path = "", headers } = request;
@@ -49,7 +51,10 @@ export async function startDoor(order: {
     }
     const { authorization: _, expect: __, "transfer-encoding": ___, ...others } = headers;
     const own = authorization === null ? {} : { authorization };
-    const behind = forward(new URL(path.slice(prefix.length - 1), target), { method, headers: { ...others, ...own } });
+    const behind = forward(new URL(inside(path.slice(prefix.length - 1)), target), {
+      method,
+      headers: { ...others, ...own },
+    });
     behind.on("response", async (answer) => {
       seen.status = answer.statusCode ?? 502;
       const bytes = await buffer(answer);

@@ -58,7 +58,9 @@ function canonical({ method, url, headers }: Signed, { signedHeaders }: Scope, p
     .split("/")
     .map((segment) => encode(segment))
     .join("/");
-  const query = [...searchParams].map(([name, value]) => `${encode(name)}=${encode(value)}`).sort();
+  const pairs = [...searchParams].map(([name, value]) => [encode(name), encode(value)] as const);
+  // By the names, not by what is before and after the "=".
+  const query = pairs.sort(([a], [b]) => (a < b ? -1 : 1)).map((pair) => pair.join("="));
   const lines = signedHeaders.map((name) => `${name}:${String(headers[name] ?? "").trim()}\n`);
   return [method, path, query.join("&"), lines.join(""), signedHeaders.join(";"), payload].join("\n");
 }

@@ -1,7 +1,11 @@
+/** The SDK writes its warnings to the console, between our own lines; what goes wrong is told by the errors. */
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
 /** What every client of AWS's SDK is made with. Credentials, `AWS_ENDPOINT_URL_…` and `AWS_MAX_ATTEMPTS` are the SDK's own affair. */
 export function clientSettings(region: string) {
   return {
     region,
+    logger: silent,
     // ms; without them a connection that went dead is waited for without end.
     requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
   };
