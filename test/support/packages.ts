@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -37,6 +38,8 @@ export function npmPackage(name: string, version: string, salt = ""): Promise<Bu
     "package/package.json": JSON.stringify(manifest, null, 2),
     "package/index.js": `console.log("hello ${salt}");\n`,
     "package/README.md": "# Hello\n",
+    // More than one chunk of a stream, however it is packed.
+    "package/data.txt": noise(`${name}@${version} ${salt}`),
   });
 }
 
@@ -53,6 +56,13 @@ export function wheel(name: string, version: string, salt = ""): Promise<Buffer>
 
 export function sdist(name: string, version: string): Promise<Buffer> {
   return tarball({ [`${name}-${version}/PKG-INFO`]: coreMetadata(name, version) });
+}
+
+/** 200 kB that do not get smaller, the same for the same seed. */
+function noise(seed: string): string {
+  const parts = [seed];
+  for (let n = 0; n < 6_000; n++) parts.push(createHash("sha256").update(`${seed} ${n}`).digest("base64"));
+  return parts.join("");
 }
 
 /** The same files always give the same bytes. */

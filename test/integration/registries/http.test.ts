@@ -1,10 +1,26 @@
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFile, utimes, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
+import { httpRegistry } from "../../../src/registries/http/index.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { HttpShelf } from "../../../src/registries/protocols/http/shelf.ts";
+import type { Stamped } from "../../../src/registries/registry.ts";
+import { freezeFiles } from "../../../src/store/files.ts";
+import { Store } from "../../../src/store/store.ts";
 import { startApache } from "../../support/file-servers/apache.ts";
 import { startNginx } from "../../support/file-servers/nginx.ts";
 import { type FileServer, LOGIN, TOKEN } from "../../support/file-servers/server.ts";
+import { memoryOf } from "../../support/memory.ts";
+import { freeze } from "../../support/packages.ts";
+import { tempDir } from "../../support/process.ts";
+import { testRun } from "../../support/run.ts";
+import { startProxy } from "../../support/tcp-proxy.ts";
 import { itKeepsFiles, type Place } from "./contract.ts";
 
 const run = promisify(execFile);
@@ -24,6 +40,7 @@ function placeOf(
     secrets: [LOGIN.password, TOKEN, basic(LOGIN.username, LOGIN.password).slice("Basic ".length)],
     name: (version) => ({ repository: "acme/tools/cli", tag: version }),
     files: async (version, salt) => ({
+      "an empty file (1)": Buffer.alloc(0),
       "cli-linux": Buffer.from(`${version} ${salt}`.repeat(10_000)),
       "cli mac+arm": Buffer.from(`mac ${version} ${salt}`),
     }),
@@ -52,6 +69,124 @@ const withToken = {
   authorization: `Bearer ${TOKEN}`,
   config: (secret = TOKEN) => ({ token: secret }),
 };
+
+describe("an HTTP store", () => {
+  let server: FileServer;
+  let dir: { path: string; remove(): Promise<void> };
+  before(async () => {
+    server = await startNginx("bearer");
+    dir = await tempDir();
+  });
+  after(async () => {
+    await server?.stop();
+    await dir?.remove();
+  });
+
+  const open = (url = server.url) => {
+    const store = new Store(join(dir.path, "store"));
+    return { store, registry: httpRegistry("files", { url, token: TOKEN }, { store }) };
+  };
+  const named = (tag: string, repository = "acme/big") => ({ registry: "files", repository, tag, immutable: true });
+
+  it("takes a file of any size, of which never more than a few MB are in memory", async function () {
+    this.timeout(60_000);
+    const { store, registry } = open();
+    const bytes = 128 * 1024 * 1024;
+    const chunk = randomBytes(1024 * 1024);
+    const { digest, size } = await store.write(Readable.from(Array(128).fill(chunk)), { maxBytes: bytes });
+    const file = { name: "big.bin", digest, size };
+    const frozen = await freezeFiles(store, [file]);
+    const content: Stamped = { ...frozen, kind: "file", metadata: {} };
+    const grown = await memoryOf(async () => {
+      const location = await registry.publish(content, named("1.0.0"), testRun());
+      await registry.pull(location, new Writable({ write: (_chunk, _encoding, done) => done() }), testRun(), content);
+    });
+    assert.ok(grown < 64, `grew by ${grown} MB`);
+  });
+
+  it("reads no byte again of what it knows not to have changed", async () => {
+    const proxy = await startProxy(server.url);
+    try {
+      const { store, registry } = open(proxy.url);
+      const content = await freeze(store, { "a.txt": Buffer.from("a") }, "file");
+      await registry.publish(content, named("2.0.0"), testRun());
+      proxy.passed.length = 0;
+      assert.deepEqual(await registry.find(named("2.0.0"), testRun(), content), { digest: content.digest });
+      assert.deepEqual(
+        proxy.passed.map(({ method }) => method),
+        ["HEAD"],
+      );
+      await utimes(join(server.directory, "acme/big/2.0.0/a.txt"), new Date(0), new Date(0));
+      await writeFile(join(server.directory, "acme/big/2.0.0/a.txt"), "b");
+      assert.notEqual((await registry.find(named("2.0.0"), testRun(), content))?.digest, content.digest);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  it("keeps the facts of the release beside the files, and refuses what would mix with them", async () => {
+    const { store, registry } = open();
+    const content = await freeze(store, { "a.txt": Buffer.from("a") }, "file");
+    await registry.publish(content, named("3.0.0"), testRun());
+    const beside = JSON.parse(await readFile(join(server.directory, "acme/big/3.0.0/deliverd.json"), "utf8"));
+    assert.equal(beside.digest, content.digest);
+    assert.deepEqual(beside.metadata, content.metadata);
+    const other = await freeze(store, { "b.txt": Buffer.from("b") }, "file");
+    await assert.rejects(registry.publish(other, named("3.0.0"), testRun()), { code: "name-taken" });
+    assert.deepEqual(
+      (await server.holds()).filter((path) => path.startsWith("acme/big/3.0.0/")),
+      ["acme/big/3.0.0/a.txt", "acme/big/3.0.0/deliverd.json"],
+    );
+    const ours = await freeze(store, { "deliverd.json": Buffer.from("{}") }, "file");
+    await assert.rejects(registry.publish(ours, named("3.0.1"), testRun()), { code: "name-invalid" });
+  });
+
+  it("never leaves its own folder, whatever a name says", async () => {
+    const { store, registry } = open(`${server.url}/inner`);
+    const content = await freeze(store, { "a.txt": Buffer.from("a") }, "file");
+    for (const repository of ["../outer", "a/../../outer", "a//b", "a/.", "a\\..\\b"]) {
+      await assert.rejects(registry.publish(content, named("4.0.0", repository), testRun()), { code: "name-invalid" });
+    }
+    const { url } = await registry.publish(content, named("4.0.0", "a/%2e%2e/%2e%2e/outer"), testRun());
+    assert.ok(new URL(url).pathname.startsWith("/inner/a/%252e%252e/"));
+  });
+
+  it("damaged meanwhile leaves nothing behind where it is pulled", async () => {
+    const { store, registry } = open();
+    const content = await freeze(store, { "a.txt": Buffer.from("good") }, "file");
+    const location = await registry.publish(content, named("5.0.0"), testRun());
+    await writeFile(join(server.directory, "acme/big/5.0.0/a.txt"), "evil");
+    const sink = new PassThrough();
+    await assert.rejects(registry.pull(location, sink.resume(), testRun(), content), { code: "content-differs" });
+    assert.ok(sink.destroyed);
+    await store.remove(content.digest);
+    await assert.rejects(registry.restore(location, testRun(), content), { code: "content-differs" });
+    assert.equal(await store.has(content.digest), false);
+  });
+
+  it("that takes no PUT, or whose login is half given, is told at the start", async () => {
+    const plain = createServer((_request, response) => response.writeHead(405).end());
+    plain.listen(0, "127.0.0.1");
+    await once(plain, "listening");
+    try {
+      const address = plain.address();
+      const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+      await assert.rejects(open(url).registry.check(), { name: "ConfigError", code: "registry-refused" });
+    } finally {
+      plain.close();
+      plain.closeAllConnections();
+    }
+    const { store } = open();
+    for (const login of [{ username: "ci" }, { password: "p" }, { ...LOGIN, token: "t" }]) {
+      assert.throws(() => httpRegistry("files", { url: server.url, ...login }, { store }), {
+        code: "registry-credentials",
+      });
+    }
+    for (const url of ["files.example.com", "ftp://example.com", "http://a:b@example.com", "http://example.com/?a=b"]) {
+      assert.throws(() => httpRegistry("files", { url }, { store }), { code: "registry-url" });
+    }
+  });
+});
 
 itKeepsFiles("an HTTP store (nginx, Bearer)", async () => placeOf(await startNginx("bearer"), withToken));
 itKeepsFiles("an HTTP store (Apache, Basic)", async () => placeOf(await startApache(), withPassword));

@@ -40,6 +40,7 @@ export async function startApache(): Promise<FileServer> {
   const server = await startServer("/usr/sbin/apache2", ["-X", "-f", config], () => fetch(url));
   return {
     url,
+    directory: data,
     holds: () => filesBelow(data),
     async stop() {
       await server.stop();

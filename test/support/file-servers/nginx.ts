@@ -32,6 +32,7 @@ export async function startNginx(login: "basic" | "bearer"): Promise<FileServer>
   const server = await startServer("/usr/sbin/nginx", ["-c", config, "-p", dir.path, "-e", "stderr"], () => fetch(url));
   return {
     url,
+    directory: data,
     holds: () => filesBelow(data),
     async stop() {
       await server.stop();

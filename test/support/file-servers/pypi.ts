@@ -34,6 +34,7 @@ export async function startPypi(): Promise<PypiStandIn> {
   const standIn: PypiStandIn = {
     url: `${url}/legacy/`,
     index: `${url}/simple/`,
+    directory: "",
     uploads: [],
     lag: 0,
     holds: async () => standIn.uploads.map(({ file }) => file).sort(),

@@ -8,6 +8,8 @@ const run = promisify(execFile);
 /** A real server that keeps files, with a directory and a process of its own. */
 export interface FileServer {
   url: string;
+  /** Where it keeps them; empty: in memory. */
+  directory: string;
   /** Every file it holds, by path. */
   holds(): Promise<string[]>;
   stop(): Promise<void>;

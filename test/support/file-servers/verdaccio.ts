@@ -39,6 +39,7 @@ export async function startVerdaccio(): Promise<FileServer & { token: string }> 
   return {
     url,
     token,
+    directory: storage,
     holds: () => filesBelow(storage),
     async stop() {
       await server.stop();

@@ -16,6 +16,7 @@ import type { Release, Shelf, Version } from "./shelf.ts";
 import { sourceOf } from "./source.ts";
 
 const FILES_AT_ONCE = 3;
+const READ_MAX = 10_000;
 /** ms after which a registry is asked again for what it took and does not show yet. */
 const SOON = 5_000;
 
@@ -24,6 +25,8 @@ export class FileRegistry implements Registry {
   readonly #key: string;
   readonly #shelf: Shelf;
   readonly #store: Store;
+  /** Digests of what was read before: names are looked at every hour, and their bytes may be large. */
+  readonly #read = new Map<string, Digest>();
 
   /** @param key under `registries` */
   constructor(key: string, shelf: Shelf, { store }: { store: Store }) {
@@ -94,7 +97,16 @@ export class FileRegistry implements Registry {
   /** Of the bytes that stand there, whatever their registry says of them; null: nothing. */
   async #digestAt(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Digest | null> {
     const standing = await this.#shelf.look(file, version, signal);
-    return standing && (standing.digest ?? (await readStanding(this.#shelf, standing, version, signal)));
+    if (standing === null) return null;
+    if (standing.digest !== null) return standing.digest;
+    const { repository, tag } = version.name;
+    const key = standing.mark ? JSON.stringify([repository, tag, file.name, standing.mark]) : null;
+    const known = key && this.#read.get(key);
+    if (known) return known;
+    const digest = await readStanding(this.#shelf, standing, version, signal);
+    if (this.#read.size >= READ_MAX) this.#read.clear();
+    if (key) this.#read.set(key, digest);
+    return digest;
   }
 
   /** Sends one file and reads it back. An answer that is lost, or says no, is looked up: another worker may have been quicker. */

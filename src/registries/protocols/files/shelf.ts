@@ -29,6 +29,8 @@ export interface Source extends Body {
 export interface Standing {
   /** Where the registry computed it from the bytes that it has now; null: the bytes have to be read. */
   digest: Digest | null;
+  /** What the registry changes whenever it changes the bytes, as a strong ETag: bytes that were read once need not be read again. */
+  mark?: string | null;
   /** @throws TransientError, Refused */
   open(): Promise<Readable>;
 }

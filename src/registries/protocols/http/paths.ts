@@ -7,8 +7,13 @@ import { Refused } from "../../../delivery/errors.ts";
 export function below(url: URL, ...paths: string[]): URL {
   const segments = paths.flatMap((path) => path.split("/")).map(demandSegment);
   const result = new URL(url);
-  result.pathname = [url.pathname.replace(/\/+$/, ""), ...segments.map(encodeURIComponent)].join("/");
+  result.pathname = [url.pathname.replace(/\/+$/, ""), ...segments.map(encodeSegment)].join("/");
   return result;
+}
+
+/** What a shell would take for its own goes too: such a URL becomes part of a command that people copy. */
+function encodeSegment(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function demandSegment(text: string): string {

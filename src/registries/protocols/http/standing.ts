@@ -26,7 +26,12 @@ export async function standingAt(
   const answer = await client.ask({ ...ask, method: "HEAD", expect: [200, 404, 410] });
   discard(answer);
   if (answer.status !== 200) return null;
-  return { digest: digestIn(answer.headers), open: () => openAt(client, url, repository, signal) };
+  const { etag, "content-length": length } = answer.headers;
+  return {
+    digest: digestIn(answer.headers),
+    mark: etag?.startsWith('"') ? `${etag} ${length}` : null,
+    open: () => openAt(client, url, repository, signal),
+  };
 }
 
 /** The bytes that a GET gives. @throws as HttpClient, and Refused `content-gone` */

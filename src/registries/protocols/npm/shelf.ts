@@ -62,15 +62,21 @@ export class NpmShelf implements Shelf {
     const tarball = this.#at(`${name}/-/${name.replace(/^@[^/]+\//, "")}-${version}.tgz`).href;
     const tag = distTagFor(version, tags);
     const ask = { repository: name, to: `publish ${name}@${version}`, signal } as const;
-    const status = await this.#client.status({
-      ...ask,
-      method: "PUT",
-      url: this.#at(escaped(name)),
-      headers: { "Content-Type": "application/json" },
-      body: publicationBody({ manifest, name, version, tag, sha1, sha512, tarball, body }),
-      expect: [200, 201, 202, 409],
-    });
-    if (status === 409) throw new Refused("name-taken", `${this.label} says that it has ${name}@${version} already.`);
+    try {
+      const status = await this.#client.status({
+        ...ask,
+        method: "PUT",
+        url: this.#at(escaped(name)),
+        headers: { "Content-Type": "application/json" },
+        body: publicationBody({ manifest, name, version, tag, sha1, sha512, tarball, body }),
+        expect: [200, 201, 202, 409],
+      });
+      if (status !== 409) return;
+    } catch (error) {
+      // The public registry says it with a 403, in words.
+      if (!(error instanceof Refused) || !/cannot publish over/i.test(error.message)) throw error;
+    }
+    throw new Refused("name-taken", `${this.label} says that it has ${name}@${version} already.`);
   }
 
   locate(version: Version): { url: string; pull: string } {
