@@ -112,7 +112,7 @@ function repositoryOf({ name }: Location): string {
 }
 
 /** By what is known of a content wherever it is asked for: its files, what they say of themselves, and its name. */
-export function keptAs(repository: string, { files, package: identity }: Frozen): Kept {
+function keptAs(repository: string, { files, package: identity }: Frozen): Kept {
   if (files === undefined) return "docker";
   if (repository.includes(":")) return "maven";
   if (identity === undefined) return "generic";

@@ -168,21 +168,20 @@ itKeepsFiles("Artifactory, a Maven repository (stand-in)", async () => {
   });
 });
 
+/** With the plugins that Debian has; a checksum that is wrong or missing ends it. */
 async function mavenGet(art: ArtifactoryStandIn, { name }: Location, files: string[]): Promise<FilesByName> {
+  const debian = "<id>central</id><url>file:///usr/share/maven-repo</url>";
   const settings = (home: string) => `<settings><localRepository>${home}/m2</localRepository>
-<servers><server><id>r</id><username>${art.username}</username><password>${art.password}</password></server></servers>
-<profiles><profile><id>debian</id>
-<repositories><repository><id>central</id><url>file:///usr/share/maven-repo</url></repository></repositories>
-<pluginRepositories><pluginRepository><id>central</id><url>file:///usr/share/maven-repo</url></pluginRepository></pluginRepositories>
-</profile></profiles><activeProfiles><activeProfile>debian</activeProfile></activeProfiles></settings>`;
-  const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0";
+    <servers><server><id>r</id><username>${art.username}</username><password>${art.password}</password></server></servers>
+    <profiles><profile><id>all</id>
+      <repositories><repository>${debian}</repository><repository><id>r</id><url>${art.url}/${REPOSITORY}</url>
+        <releases><checksumPolicy>fail</checksumPolicy></releases></repository></repositories>
+      <pluginRepositories><pluginRepository>${debian}</pluginRepository></pluginRepositories>
+    </profile></profiles><activeProfiles><activeProfile>all</activeProfile></activeProfiles></settings>`;
+  const get = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0:get";
   const mvn = async (cwd: string) => {
     await writeFile(join(cwd, "s.xml"), settings(cwd));
-    const common = ["-B", "-q", "-s", "s.xml"];
-    // Debian's own repository has no checksums, which -C would mind.
-    await run("mvn", [...common, `${plugin}:help`], { cwd });
-    const from = `-DremoteRepositories=r::default::${art.url}/${REPOSITORY}`;
-    await run("mvn", ["-C", ...common, `${plugin}:get`, `-Dartifact=${name}`, from, "-Dtransitive=false"], { cwd });
+    await run("mvn", ["-B", "-q", "-s", "s.xml", get, `-Dartifact=${name}`, "-Dtransitive=false"], { cwd });
     const [group = "", artifact = "", version = ""] = name.split(":");
     const jarFile = join(cwd, "m2", ...group.split("."), artifact, version, `${artifact}-${version}.jar`);
     await writeFile(join(cwd, "got.jar"), await readFile(jarFile));

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
-import type { ArtifactKind, ArtifactName, Location } from "../../../src/delivery/types.ts";
+import type { ArtifactKind, ArtifactName, Location, PackageIdentity } from "../../../src/delivery/types.ts";
 import { openRegistries, type RegistryConfig } from "../../../src/registries/index.ts";
 import { FileRegistry } from "../../../src/registries/protocols/files/registry.ts";
 import type { Shelf } from "../../../src/registries/protocols/files/shelf.ts";
@@ -31,6 +31,8 @@ export interface Place {
   name(version: string): { repository: string; tag: string };
   /** What a build makes of a version, one file or several. @param salt other bytes under the same names */
   files(version: string, salt: string): Promise<FilesByName>;
+  /** What the files say of themselves, where the registry goes by it. */
+  identity?(version: string): PackageIdentity;
   /** Whether a request that passed sends one of those files, not something beside it. */
   sends(request: Passed, file: string): boolean;
   /** Fetches the same files with the ecosystem's own client. */
@@ -71,8 +73,10 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       return opened;
     };
     const named = (version: string): ArtifactName => ({ registry: "files", ...place.name(version), immutable: true });
-    const frozen = async (version: string, salt = ""): Promise<Stamped> =>
-      freeze(store, await place.files(version, salt), place.kind);
+    const frozen = async (version: string, salt = ""): Promise<Stamped> => ({
+      ...(await freeze(store, await place.files(version, salt), place.kind)),
+      ...(place.identity && { package: place.identity(version) }),
+    });
     const sent = (content: Stamped) =>
       proxy.passed.filter((request) => content.files?.some(({ name }) => place.sends(request, name))).length;
     /** The error, whose text is kept: no secret may be in any. */
