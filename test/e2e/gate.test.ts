@@ -64,6 +64,21 @@ describe("The gate", function () {
     await world.status(repo, sha, "protected", "success");
   });
 
+  it("fails a commit whose CI never speaks once its time is over, and releases it when it speaks after all", async () => {
+    const ci = { required: ["late"], timeout: "1s" };
+    const repo = await world.repo("silent", { ".deliverd.yml": pipeline([image("silent")], { ci }) });
+    const sha = await repo.head();
+    await repo.push();
+    await until("its time is over", async () => {
+      await ask("acme/silent", sha);
+      return world.github.lastStatus(repo.repo, sha, "deliverd/silent")?.state === "failure";
+    });
+    const { state, because } = await world.delivery(repo, sha);
+    assert.deepEqual([state, because], ["failed", "CI did not come to an end in time: waiting for check late"]);
+    await world.github.green(repo.repo, sha, { check: "late" });
+    await world.status(repo, sha, "silent", "success");
+  });
+
   it("adds what the server requires, and `ci: none` cannot undo it", async () => {
     const repo = await world.repo("bounded", { ".deliverd.yml": pipeline([image("bounded")], { ci: "none" }) });
     const sha = await repo.head();

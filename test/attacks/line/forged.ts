@@ -28,7 +28,7 @@ export function forgedGreen(world: () => World): void {
 
   it("on a fork's commit, which the host shows by its id: never delivered, nor said anything on", async () => {
     const repo = await world().repo("forkable", { ".deliverd.yml": pipeline([image("forkable")]) });
-    await world().release(repo);
+    await repo.push();
     const sha = await repo.plantForkCommit({
       "greeting.txt": "Not ours\n",
       ".deliverd.yml": pipeline([image("forkable")], { ci: "none", on: { branches: ["**"] } }),
@@ -68,7 +68,8 @@ export function forgedGreen(world: () => World): void {
   it("on a commit that is gone from its branch before its first name stands: superseded, and nothing named", async () => {
     const files = { ".deliverd.yml": pipeline([image("vanishing")]), Dockerfile: slowDockerfile(4) };
     const repo = await world().repo("vanishing", { ".deliverd.yml": files[".deliverd.yml"] });
-    const kept = await world().release(repo);
+    const kept = await repo.head();
+    await repo.push();
     const gone = await repo.commit(files);
     await repo.push();
     await world().github.green(repo.repo, gone);

@@ -58,10 +58,14 @@ export function hostileRefs(world: () => World): void {
     await world().status(repo, sha, "refs", "success");
     // One with a control character is no ref for us, though git takes it.
     const wanted = names.filter((name) => !/\p{Cc}/u.test(name)).map(asTag);
-    await until("every branch has its name in the registry", async () => {
-      const tags = new Set(await world().tags("acme/refs"));
-      return wanted.every((name) => tags.has(name));
-    });
+    await until(
+      "every branch has its name in the registry",
+      async () => {
+        const tags = new Set(await world().tags("acme/refs"));
+        return wanted.every((name) => tags.has(name));
+      },
+      60_000,
+    );
     const releases = await world().releases(repo, sha);
     assert.equal(releases.length, 1);
     for (const tag of await world().tags("acme/refs"))

@@ -32,7 +32,7 @@ export async function lookedAt(world: World, sha: string, work: () => Promise<un
       .filter((line) => line.includes('"evaluated"') && line.includes(sha)).length;
   const before = evaluations();
   await work();
-  await until("the commit was looked at again", () => evaluations() > before);
+  await until("the commit was looked at again", () => evaluations() > before, 60_000);
 }
 
 /** What deliverd itself said on a commit, oldest first. */

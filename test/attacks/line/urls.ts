@@ -12,8 +12,9 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-const NOTHING =
-  'HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{"errors":[{"code":"NAME_UNKNOWN","message":"not here"}]}';
+/** Whoever has a login to give would give it now. */
+const ASKING =
+  'HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm="here"\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}';
 
 export async function startListener(): Promise<Listener> {
   const heard: string[] = [];
@@ -22,7 +23,7 @@ export async function startListener(): Promise<Listener> {
     socket.on("error", () => {});
     socket.on("data", (bytes) => {
       heard[at] += bytes.toString("latin1");
-      socket.end(NOTHING);
+      socket.end(ASKING);
     });
   });
   server.listen(0, "127.0.0.1");
