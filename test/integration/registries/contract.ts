@@ -235,10 +235,29 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
         const refused = await failure(configured().publish(content, named("1.7.0"), testRun()));
         assert.ok(refused instanceof Refused);
         assert.equal(refused.code, "registry-redirect");
-        assert.deepEqual(elsewhere.passed, []);
+        assert.equal(elsewhere.passed.length, 0);
+
+        proxy.fault = ({ url }) => ({ status: 302, headers: { Location: `${elsewhere.url}${url}` } });
+        await configured()
+          .find(named("1.7.0"), testRun(), content)
+          .catch(() => {});
+        assert.ok(elsewhere.passed.length > 0);
+        assert.ok(elsewhere.passed.every(({ headers }) => headers.authorization === undefined));
       } finally {
         await elsewhere.stop();
       }
+    });
+
+    it("stops where it is told to, and says why it was", async () => {
+      const why = new Error("cancelled");
+      const stop = new AbortController();
+      const content = await frozen("1.8.0");
+      proxy.fault = (request) => {
+        if (content.files?.some(({ name }) => place.sends(request, name))) stop.abort(why);
+        return undefined;
+      };
+      const stopped = await failure(configured().publish(content, named("1.8.0"), testRun(stop.signal)));
+      assert.equal(stopped, why);
     });
 
     it("tells no secret in any of these errors", () => {

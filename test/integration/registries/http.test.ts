@@ -116,8 +116,8 @@ describe("an HTTP store", () => {
         proxy.passed.map(({ method }) => method),
         ["HEAD"],
       );
-      await utimes(join(server.directory, "acme/big/2.0.0/a.txt"), new Date(0), new Date(0));
       await writeFile(join(server.directory, "acme/big/2.0.0/a.txt"), "b");
+      await utimes(join(server.directory, "acme/big/2.0.0/a.txt"), new Date(0), new Date(0));
       assert.notEqual((await registry.find(named("2.0.0"), testRun(), content))?.digest, content.digest);
     } finally {
       await proxy.stop();
