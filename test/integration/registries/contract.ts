@@ -35,6 +35,8 @@ export interface Place {
   identity?(version: string): PackageIdentity;
   /** Whether a request that passed sends one of those files, not something beside it. */
   sends(request: Passed, file: string): boolean;
+  /** Whether the server itself keeps what it has from being overwritten. */
+  guards: boolean;
   /** Fetches the same files with the ecosystem's own client. */
   readBack(location: Location, files: string[]): Promise<FilesByName>;
   holds(): Promise<string[]>;
@@ -136,6 +138,24 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.ok(taken instanceof Refused);
       assert.equal(taken.code, "name-taken");
       assert.notEqual((await registry.find(name, testRun(), other))?.digest, other.digest);
+      assert.deepEqual(await registry.find(name, testRun(), content), { digest: content.digest });
+      assert.deepEqual(await place.holds(), before);
+    });
+
+    it("leaves other bytes alone that come while it publishes, where the server holds to that", async () => {
+      const [content, other, name] = [await frozen("1.1.1"), await frozen("1.1.1", "other"), named("1.1.1")];
+      const registry = configured();
+      await registry.publish(content, name, testRun());
+      if (!place.guards) return;
+      const before = await place.holds();
+      let looking = true;
+      proxy.fault = ({ method }) => {
+        looking &&= method === "GET" || method === "HEAD";
+        return looking ? { status: 404 } : undefined;
+      };
+      const taken = await failure(registry.publish(other, name, testRun()));
+      assert.ok(taken instanceof Refused);
+      assert.equal(taken.code, "name-taken");
       assert.deepEqual(await registry.find(name, testRun(), content), { digest: content.digest });
       assert.deepEqual(await place.holds(), before);
     });

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFile, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
 import { httpRegistry } from "../../../src/registries/http/index.ts";
@@ -53,6 +53,7 @@ function placeOf(
       });
       return Object.fromEntries(await Promise.all(read));
     },
+    guards: login === withPassword,
     holds: server.holds,
     stop: server.stop,
   };
@@ -139,6 +140,21 @@ describe("an HTTP store", () => {
     );
     const ours = await freeze(store, { "deliverd.json": Buffer.from("{}") }, "file");
     await assert.rejects(registry.publish(ours, named("3.0.1"), testRun()), { code: "name-invalid" });
+  });
+
+  it("never overwrites what somebody else put there", async () => {
+    const { store, registry } = open();
+    const theirs = join(server.directory, "acme/big/3.1.0/b.txt");
+    await mkdir(dirname(theirs), { recursive: true });
+    await writeFile(theirs, "theirs");
+    const files = { "a.txt": Buffer.from("a"), "b.txt": Buffer.from("b") };
+    const content = await freeze(store, files, "file");
+    await assert.rejects(registry.publish(content, named("3.1.0"), testRun()), { code: "name-taken" });
+    assert.equal(await readFile(theirs, "utf8"), "theirs");
+    assert.deepEqual(
+      (await server.holds()).filter((path) => path.startsWith("acme/big/3.1.0/")),
+      ["acme/big/3.1.0/b.txt"],
+    );
   });
 
   it("never leaves its own folder, whatever a name says", async () => {

@@ -44,6 +44,7 @@ function placeOf(server: Verdaccio, name: string): Place {
         await dir.remove();
       }
     },
+    guards: true,
     holds: server.holds,
     stop: async () => {},
   };

@@ -69,6 +69,7 @@ function placeOf(server: PypiStandIn): Place {
     }),
     sends: ({ method }) => method === "POST",
     readBack: ({ name }) => download(server.index, name.slice(name.lastIndexOf(":") + 1)),
+    guards: true,
     holds: server.holds,
     stop: server.stop,
   };
