@@ -125,6 +125,20 @@ describe("an HTTP store", () => {
     }
   });
 
+  it("needs no HEAD where a server knows none", async () => {
+    const proxy = await startProxy(server.url);
+    try {
+      proxy.fault = ({ method }) => (method === "HEAD" ? { status: 405 } : undefined);
+      const { store, registry } = open(proxy.url);
+      const content = await freeze(store, { "a.txt": Buffer.alloc(1_000_000) }, "file");
+      assert.equal(await registry.find(named("2.1.0"), testRun(), content), null);
+      await registry.publish(content, named("2.1.0"), testRun());
+      assert.deepEqual(await registry.find(named("2.1.0"), testRun(), content), { digest: content.digest });
+    } finally {
+      await proxy.stop();
+    }
+  });
+
   it("keeps the facts of the release beside the files, and refuses what would mix with them", async () => {
     const { store, registry } = open();
     const content = await freeze(store, { "a.txt": Buffer.from("a") }, "file");

@@ -120,6 +120,21 @@ describe("what a Maven repository holds of what we published", () => {
     assert.deepEqual(versions, ["1.2.4-alpha.5.gab12cd4", "1.2.4", "1.2.5", "1.10.0-alpha.3.gab12cd3"]);
   });
 
+  it("lists every version, of those too that came at the same time", async () => {
+    const store = new Store(join(dir.path, "store"));
+    const registry = mavenRegistry("maven", { url: server.url, ...LOGIN }, { store });
+    const versions = ["1.0", "1.1", "1.2", "1.3"];
+    const publishing = versions.map(async (tag) => {
+      const content = await freeze(store, { "same.jar": Buffer.from(tag) }, "jar");
+      const name = { registry: "maven", repository: "org.example:same", tag, immutable: true };
+      await registry.publish(content, name, testRun());
+    });
+    await Promise.all(publishing);
+    const xml = (await read("org/example/same/maven-metadata.xml")) ?? "";
+    const listed = [...xml.matchAll(/<version>([^<]*)</g)].map(([, version]) => version);
+    assert.deepEqual(listed, versions);
+  });
+
   it("has classifiers, checksums, metadata beside it, and the POM from inside the jar, untouched", async () => {
     const inside = pom("org.example", "inside", "2.0.0");
     const main = await jar({ "META-INF/maven/org.example/inside/pom.xml": inside });

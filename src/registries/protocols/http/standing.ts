@@ -23,8 +23,13 @@ export async function standingAt(
 ): Promise<Standing | null> {
   const url = typeof path === "string" ? below(client.url, path) : path;
   const ask = { url, headers: HEADERS, repository, to: `read ${url.pathname}`, signal };
-  const answer = await client.ask({ ...ask, method: "HEAD", expect: [200, 404, 410] });
+  let answer = await client.ask({ ...ask, method: "HEAD", expect: [200, 404, 405, 410, 501] });
   discard(answer);
+  if (answer.status === 405 || answer.status === 501) {
+    // It knows no HEAD: the beginning of the bytes tells the same.
+    answer = await client.ask({ ...ask, method: "GET", expect: [200, 404, 410] });
+    answer.stream.destroy();
+  }
   if (answer.status !== 200) return null;
   const { etag, "content-length": length } = answer.headers;
   return {

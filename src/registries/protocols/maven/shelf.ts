@@ -30,6 +30,8 @@ export class MavenShelf implements Shelf {
   readonly label: string;
   readonly #client: HttpClient;
   readonly #alwaysPutMetadata: boolean;
+  /** One list of versions at a time: two that are merged at once drop each other's. */
+  #lists: Promise<void> = Promise.resolve();
 
   constructor(options: MavenOptions) {
     this.label = options.label;
@@ -76,7 +78,9 @@ export class MavenShelf implements Shelf {
     if (!(await sidecarStands(this.#client, sidecar, release, signal))) {
       await this.#ensureFile(sidecar, Buffer.from(sidecarOf(release)), release, signal);
     }
-    await this.#list(at, release, new Date(clock.now()), signal);
+    const list = () => this.#list(at, release, new Date(clock.now()), signal);
+    this.#lists = this.#lists.then(list, list);
+    await this.#lists;
   }
 
   locate(version: Version): { url: string; pull: string } {
@@ -109,7 +113,7 @@ export class MavenShelf implements Shelf {
     }
   }
 
-  /** Two deliveries may write it at once, and the later would drop the earlier's version: each looks whether its own is in. */
+  /** Another process may write it at the same time, and drop our version: we look whether it is in. */
   async #list(at: Coordinates, release: Release, now: Date, signal: AbortSignal): Promise<void> {
     const path = `${artifactFolder(at)}/maven-metadata.xml`;
     let mayPut = this.#alwaysPutMetadata;
