@@ -16,28 +16,24 @@ export async function mavenGet(
   const dir = await tempDir();
   try {
     const local = join(dir.path, "repository");
-    const debian = (kind: string) => `<${kind}><id>central</id><url>file:///usr/share/maven-repo</url></${kind}>`;
+    const debian = "<id>central</id><url>file:///usr/share/maven-repo</url>";
     const settings = join(dir.path, "settings.xml");
     await writeFile(
       settings,
-      `<settings>
-        <localRepository>${local}</localRepository>
+      `<settings><localRepository>${local}</localRepository>
         <servers><server><id>r</id><username>${login.username}</username><password>${login.password}</password></server></servers>
         <profiles><profile><id>debian</id>
-          <repositories>${debian("repository")}</repositories>
-          <pluginRepositories>${debian("pluginRepository")}</pluginRepositories>
-        </profile></profiles>
-        <activeProfiles><activeProfile>debian</activeProfile></activeProfiles>
-      </settings>`,
+          <repositories><repository>${debian}</repository><repository><id>r</id><url>${repository}</url>
+            <releases><checksumPolicy>fail</checksumPolicy></releases></repository></repositories>
+          <pluginRepositories><pluginRepository>${debian}</pluginRepository></pluginRepositories>
+        </profile></profiles><activeProfiles><activeProfile>debian</activeProfile></activeProfiles></settings>`,
     );
     const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0:get";
-    const options = [`-Dartifact=${artifact}`, `-DremoteRepositories=r::default::${repository}`, "-Dtransitive=false"];
-    // What it says it says in its output alone. Debian's own repository has no checksums, so they cannot be demanded (-C).
-    const told = await run("/usr/bin/mvn", ["-B", "-s", settings, plugin, ...options], {
-      env: { PATH: process.env.PATH, HOME: dir.path },
-    }).catch((error: { stdout: string }) => assert.fail(error.stdout));
-    assert.match(told.stdout, /BUILD SUCCESS/);
-    assert.doesNotMatch(told.stdout, /hecksum.* from r /);
+    const options = ["-B", "-q", "-s", settings, "-Dtransitive=false", `-Dartifact=${artifact}`];
+    // What it says of a failure stands in its output alone.
+    await run("/usr/bin/mvn", [...options, plugin], { env: { PATH: process.env.PATH, HOME: dir.path } }).catch(
+      (error: { stdout: string }) => assert.fail(error.stdout),
+    );
     const [group = "", name = "", version = ""] = artifact.split(":");
     return await readFile(join(local, ...group.split("."), name, version, `${name}-${version}.jar`));
   } finally {

@@ -120,6 +120,7 @@ export function useAws(aws: Aws, secret = secretAccessKey): () => void {
     AWS_EC2_METADATA_DISABLED: "true",
     // The SDK waits between its attempts, which is its own to test.
     AWS_MAX_ATTEMPTS: "1",
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
   };
