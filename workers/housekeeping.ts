@@ -27,6 +27,7 @@ export async function clearLeftovers({ tmp, store }: Pick<Station, "tmp" | "stor
 /** Keeps this host's caches within the disk budget, oldest first, and the ledger without what is too old to matter. */
 export async function keepHouse(station: Station): Promise<void> {
   const { config, ledger, log, clock, store, mirrors } = station;
+  await station.engine.removeLeftovers();
   const young = clock.now() - HOUR;
   const needed = await neededHere(station);
   const caches = await cachesOf(station);
@@ -36,7 +37,7 @@ export async function keepHouse(station: Station): Promise<void> {
   for (const piece of stale) removed.push(piece);
   for (const piece of removed) {
     const { name } = piece;
-    if (caches.includes(piece)) await station.caches.remove(name);
+    if (caches.includes(piece)) await station.engine.caches.remove(name);
     else await (name.startsWith(DIGEST) ? store.remove(name) : mirrors.remove(name));
   }
   const forgotten = await forgetOld(ledger, KEEP);
@@ -61,9 +62,9 @@ async function pieces({ ledger, mirrors, store }: Station): Promise<Piece[]> {
 }
 
 /** Without an engine there is other work to do all the same. */
-async function cachesOf({ caches, log }: Station): Promise<Piece[]> {
+async function cachesOf({ engine, log }: Station): Promise<Piece[]> {
   try {
-    return await caches.list();
+    return await engine.caches.list();
   } catch (error) {
     log.warn("the caches of builds could not be listed", { error });
     return [];

@@ -23,7 +23,8 @@ export interface Station {
   notifiers: Notifier[];
   store: Store;
   builders: { image: Builder<BuildOrder>; files: Builder<FilesOrder> };
-  caches: Caches;
+  /** What builds leave in the engine, for housekeeping. Neither is a reason to connect to it. */
+  engine: { caches: Caches; removeLeftovers(): Promise<void> };
   log: Log;
   mask: Mask;
   clock: Clock;

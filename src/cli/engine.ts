@@ -8,16 +8,23 @@ import type { Parts } from "./parts.ts";
 
 /** The Docker Engine. Its client is a tenth of our memory and of the time to start: it is loaded with the first build. */
 export class LazyEngine {
-  readonly #open: () => Promise<Dockerode>;
+  readonly #parts: Parts;
+  readonly #address: Parameters<typeof engineAddress>[0];
   #opened: Promise<Dockerode> | null = null;
 
   constructor(parts: Parts, address: Parameters<typeof engineAddress>[0]) {
-    this.#open = () => openEngine(parts, address);
+    this.#parts = parts;
+    this.#address = address;
   }
 
   client(): Promise<Dockerode> {
     this.#opened ??= this.#open();
     return this.#opened;
+  }
+
+  /** Of workers that died and that no one starts again as well. */
+  async removeLeftovers(): Promise<void> {
+    if (this.#opened !== null) await removeLeftoversOf(this.#parts, await this.#opened);
   }
 
   /** As long as nothing was built there are none: housekeeping alone is no reason to load the client. */
@@ -26,23 +33,25 @@ export class LazyEngine {
     remove: async (name) => (await this.#caches()).remove(name),
   };
 
+  async #open(): Promise<Dockerode> {
+    const { connectEngine } = await import("../builders/engine.ts");
+    const docker = connectEngine(this.#address);
+    await removeLeftoversOf(this.#parts, docker);
+    return docker;
+  }
+
   async #caches(): Promise<Caches> {
     const [{ cachesIn }, docker] = await Promise.all([import("../builders/files/caches.ts"), this.client()]);
     return cachesIn(docker);
   }
 }
 
-async function openEngine({ ledger, log }: Parts, address: Parameters<typeof engineAddress>[0]): Promise<Dockerode> {
-  const [{ connectEngine }, { removeLeftovers }] = await Promise.all([
-    import("../builders/engine.ts"),
-    import("../builders/engine/leftovers.ts"),
-  ]);
-  const docker = connectEngine(address);
+async function removeLeftoversOf({ ledger, log }: Parts, docker: Dockerode): Promise<void> {
+  const { removeLeftovers } = await import("../builders/engine/leftovers.ts");
   await removeLeftovers(docker, (build) => isDead(ledger, build)).then(
     (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
     (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
   );
-  return docker;
 }
 
 /** Is this build, by its id, one of ours of which the delivery has gone on under another lease, or under none? */

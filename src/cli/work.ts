@@ -51,7 +51,7 @@ export async function work(parts: Parts): Promise<Workers> {
         return filesBuilder({ ...common, docker: await engine.client(), store });
       }),
     },
-    caches: engine.caches,
+    engine,
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
     ahead: parts.metrics.counter(

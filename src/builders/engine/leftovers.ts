@@ -25,14 +25,23 @@ export async function removeLeftovers(
     const build = Labels[BUILD_LABEL] ?? "";
     // An image that the label came with is not enough.
     if (!Names.includes(`/${containerName(build)}`) || !(await isDead(build))) continue;
-    await docker.getContainer(Id).remove({ force: true, v: true });
+    await unlessGone(docker.getContainer(Id).remove({ force: true, v: true }));
     removed.push(containerName(build));
   }
   for (const name of (await docker.listImages()).flatMap((image) => image.RepoTags ?? [])) {
     const build = TEMPORARY.exec(name)?.[1];
     if (build === undefined || !(await isDead(build))) continue;
-    await docker.getImage(name).remove({ noprune: true });
+    await unlessGone(docker.getImage(name).remove({ noprune: true }));
     removed.push(name);
   }
   return removed;
+}
+
+/** 409: somebody else is just removing it. */
+async function unlessGone(removal: Promise<unknown>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+  }
 }

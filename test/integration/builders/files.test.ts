@@ -78,7 +78,7 @@ describe("the builder of files", function () {
 
   it("has no network where the pipeline wants none, or the engine has none to give, and says so", async () => {
     const run = ["ls /sys/class/net > out"];
-    const without = await build({ run, build: { network: false } });
+    const without = await buildFiles(yard, { run, build: { network: false } }, testRun(), { network: "host" });
     assert.equal(without.texts.out, "lo\n");
     assert.doesNotMatch(without.log, /bridge/);
     const bridgeless = await build({ run });

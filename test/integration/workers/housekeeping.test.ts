@@ -26,7 +26,8 @@ describe("housekeeping", () => {
       const mirrors = new Mirrors(join(dir.path, "mirrors"));
       const clock = { now: () => now };
       const parts = { config: { disk: { max } }, ledger, store, mirrors, clock, log: silentLog, storeId: "s" };
-      await keepHouse({ ...parts, caches: { list, remove } } as unknown as Station);
+      const engine = { caches: { list, remove }, removeLeftovers: async () => {} };
+      await keepHouse({ ...parts, engine } as unknown as Station);
       mirrors.close();
       return removed;
     } finally {

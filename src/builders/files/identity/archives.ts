@@ -71,8 +71,6 @@ export async function readFromZip(
     for await (const entry of zip.eachEntry()) {
       if (!wanted(entry.fileName)) continue;
       if (texts.size === 100) throw new Unreadable("it holds the metadata of more than 100 packages");
-      if (entry.uncompressedSize > largestEntry) throw tooLarge(entry.fileName);
-      // yauzl lets no entry be larger than it says.
       texts.set(entry.fileName, await textOf(await zip.openReadStreamPromise(entry), entry.fileName));
     }
     return texts;
