@@ -5,7 +5,7 @@ import type { Run } from "../../run.ts";
 import { ImageRegistry, type ImageRegistryOptions, type Stock } from "../protocols/oci/image-registry.ts";
 import type { Found, Registry, Stamped } from "../registry.ts";
 import type { ArtifactoryApi } from "./api.ts";
-import { stamp } from "./stamped.ts";
+import { notShown, stamp } from "./stamped.ts";
 
 /** A docker repository by the repository path method: an image is `<host>/<docker repository>/<name>`. */
 export class DockerRepository implements Registry {
@@ -45,7 +45,9 @@ export class DockerRepository implements Registry {
     // A tag is a folder there: its manifest, and whatever that lists.
     const folder = `${this.#repository}/${name.repository}/${name.tag}`;
     if (name.immutable) {
-      await stamp(this.#api, content, name, await this.#api.folder(folder, run.signal), run.signal, folder);
+      const files = await this.#api.folder(folder, run.signal);
+      if (files.length === 0) throw notShown(this.#api, name, this.#repository);
+      await stamp(this.#api, content, name, files, run.signal, folder);
     }
     return { ...location, name: `${name.repository}:${name.tag}` };
   }

@@ -77,18 +77,23 @@ export class StampedShelf implements Shelf {
   }
 
   /** Where a package repository keeps a file is its own affair: found by what is in it. Every layout has the version in its paths. */
-  async #stored(
-    { name, digest }: FrozenFile,
-    { repository, tag }: ArtifactName,
-    signal: AbortSignal,
-  ): Promise<StoredFile> {
+  async #stored({ digest }: FrozenFile, { repository, tag }: ArtifactName, signal: AbortSignal): Promise<StoredFile> {
     const found = await this.#api.holders(this.#repository, digest, signal);
     const stored = found.find(({ path }) => path.includes(tag));
     if (stored !== undefined) return stored;
-    throw new TransientError(
-      "registry-behind",
-      `${this.label}: ${repository} ${tag} has ${name}, as it says itself, but ${this.#repository} does not show it yet.`,
-      { retryAfter: SOON },
-    );
+    throw notShown(this.#api, { repository, tag }, this.#repository);
   }
+}
+
+/** What Artifactory took, as its package endpoint says itself, and does not show by its own REST API yet. */
+export function notShown(
+  { label }: ArtifactoryApi,
+  { repository, tag }: Pick<ArtifactName, "repository" | "tag">,
+  key: string,
+): TransientError {
+  return new TransientError(
+    "registry-behind",
+    `${label}: ${repository} ${tag} was published, but the files of ${key} do not show it yet.`,
+    { retryAfter: SOON },
+  );
 }

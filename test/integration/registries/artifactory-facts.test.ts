@@ -83,6 +83,7 @@ describe("what Artifactory is told of a release (stand-in)", function () {
     metadata: METADATA,
     ...more,
   });
+  const failure = (work: Promise<unknown>) => work.catch((reason: unknown) => reason);
   const sentBytes = () => art.requests.filter((each) => /^PUT \/artifactory\/files\//.test(each)).length;
 
   it("comes with a generic file in the very request that stores it, properly encoded", async () => {
@@ -90,7 +91,6 @@ describe("what Artifactory is told of a release (stand-in)", function () {
       "tool.bin": Buffer.from("a tool"),
       "with space; and=.txt": Buffer.from("x"),
     });
-    art.rights.annotate = true;
     const location = await open().publish(content, named("acme/api/tool", "1.2.0"), testRun());
     assert.deepEqual([...art.storage.properties.keys()].sort(), [
       "files/acme/api/tool/1.2.0/tool.bin",
@@ -195,6 +195,27 @@ describe("what Artifactory is told of a release (stand-in)", function () {
     assert.equal(art.builds.get("acme/api", "1.2.0").modules.length, 1);
   });
 
+  it("waits for what Artifactory took and does not show yet", async () => {
+    const content = await frozen("jar", { "library-1.2.0.jar": await jar({}) });
+    const image = { ...(await freezeImage(store)), kind: "image" as const, metadata: METADATA };
+    for (const [each, name, path] of [
+      [content, named("org.example:library", "1.2.0"), /\/api\/search\/checksum/],
+      [image, named("acme/slow", "1.2.0"), /\/api\/storage\/images\/acme\/slow\/1\.2\.0\?list/],
+    ] as const) {
+      art.fail.push({
+        fits: path,
+        status: path.source.includes("search") ? 200 : 404,
+        body: '{"results":[]}',
+        times: 1,
+      });
+      const behind = await failure(open().publish(each, name, testRun()));
+      assert.ok(behind instanceof TransientError);
+      assert.deepEqual([behind.code, behind.retryAfter], ["registry-behind", 5_000]);
+      await open().publish(each, name, testRun());
+    }
+    assert.equal(art.builds.get("acme/api", "1.2.0").modules.length, 2);
+  });
+
   it("leaves to others what they put into the build", async () => {
     const content = await frozen("file", { tool: Buffer.from("a tool") });
     await open().publish(content, named("acme/api/tool", "1.2.0"), testRun());
@@ -226,15 +247,11 @@ describe("what Artifactory is told of a release (stand-in)", function () {
     await open().publish(one, name, testRun());
     // Another worker was quicker, after we looked.
     art.fail.push({ fits: /^GET .*\/api\/storage\/files\/acme\/api\/tool\/1\.2\.0\/tool$/, status: 404, times: 1 });
-    const taken = await open()
-      .publish(two, name, testRun())
-      .catch((error: unknown) => error);
+    const taken = await failure(open().publish(two, name, testRun()));
     assert.ok(taken instanceof Refused);
     assert.equal(taken.code, "name-taken");
     art.fail.push({ fits: /^PUT .*\/files\/acme\/api\/other/, status: 409, times: 1 });
-    const damaged = await open()
-      .publish(one, named("acme/api/other", "1.2.0"), testRun())
-      .catch((error: unknown) => error);
+    const damaged = await failure(open().publish(one, named("acme/api/other", "1.2.0"), testRun()));
     assert.ok(damaged instanceof TransientError);
     assert.equal(damaged.code, "digest-mismatch");
   });
@@ -266,7 +283,7 @@ describe("what Artifactory is told of a release (stand-in)", function () {
     assert.deepEqual([art.storage.files.size, art.builds.all.size], [0, 0]);
 
     const code = async (registry: Registry) => {
-      const error = await registry.check().catch((reason: unknown) => reason);
+      const error = await failure(registry.check());
       assert.ok(error instanceof ConfigError, String(error));
       assert.equal(error.message.includes(art.password), false);
       return error.code;

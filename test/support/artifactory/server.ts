@@ -26,7 +26,7 @@ export interface ArtifactoryStandIn {
   /** What was refused for being asked wrongly. */
   violations: string[];
   /** Answers the next requests that this fits so, instead of looking at them. */
-  fail: { fits: RegExp; status: number; headers?: Record<string, string>; times: number }[];
+  fail: { fits: RegExp; status: number; headers?: Record<string, string>; body?: string; times: number }[];
   /** What comes for a package endpoint goes on to these. */
   backends: Backends;
   stop(): Promise<void>;
@@ -73,7 +73,7 @@ async function answer(self: ArtifactoryStandIn, request: IncomingMessage, respon
   if (planned !== undefined) {
     planned.times--;
     request.resume();
-    response.writeHead(planned.status, planned.headers).end();
+    response.writeHead(planned.status, planned.headers).end(planned.body);
     return;
   }
   demandLogin(self, request, response);
