@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
+import { promisify } from "node:util";
 import type { FrozenFile } from "../../../src/delivery/types.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { BIN } from "../../support/deliverd.ts";
@@ -178,6 +179,18 @@ describe("deliverd pull", function () {
     assert.equal(stuck.code, 1);
     assert.match(stuck.stderr, /was not taken: /);
     assert.deepEqual(await readdir(out), ["large.bin"]);
+  });
+
+  it("shows a terminal how much has come, and takes it away in the end; without one it is silent", async () => {
+    await released(ledger, "seen", "file", frozenFiles([file("seen.bin", "x".repeat(500_000))]));
+    shelved.seen = Buffer.from("x".repeat(500_000));
+    const env = { PATH: process.env.PATH, DELIVERD_SERVER: api.url, DELIVERD_TOKEN: TOKEN };
+    const command = `${process.execPath} ${BIN} pull seen@1.0.0 -o ${out}`;
+    const { stdout } = await promisify(execFile)("script", ["-qec", command, "/dev/null"], { env });
+    assert.match(stdout, /^\r\d\.\d MB of 0\.5 MB, \d+ %/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminal's own
+    assert.match(stdout, /\r\u001b\[K[^\r]*seen\.bin \(sha256:/);
+    assert.equal((await pull("seen")).stderr, "");
   });
 
   it("holds an image to its manifest, blob by blob", async () => {
