@@ -4,6 +4,7 @@ import { failpoint } from "../src/failpoints.ts";
 import type { Report } from "../src/hosts/host.ts";
 import { drop, dueOutbox, markFailed, markSent, type Outgoing } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
+import { storeTime } from "../src/ledger/sql.ts";
 import type { Notice } from "../src/notices/notice.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
@@ -63,5 +64,6 @@ async function sendStatus(station: Station, row: Outgoing): Promise<void> {
 async function sendNotice(station: Station, { target, notice }: OwedNotice): Promise<void> {
   const notifier = station.notifiers.find((each) => each.target === target);
   if (notifier === undefined) throw new Refused("notice-target-gone", `notices: ${target} is no longer configured`);
-  await notifier.send(notice, AbortSignal.timeout(SEND_LIMIT));
+  const at = await storeTime(station.ledger);
+  await notifier.send(notice, AbortSignal.timeout(SEND_LIMIT), at);
 }

@@ -8,6 +8,7 @@ import { findDelivery } from "../src/ledger/deliveries.ts";
 import { headsOf } from "../src/ledger/heads.ts";
 import { ASKED, hintsOf } from "../src/ledger/hints.ts";
 import { kindsOf } from "../src/registries/kinds.ts";
+import { storeTime } from "../src/ledger/sql.ts";
 import type { Station } from "./station.ts";
 
 const PIPELINE_FILE = ".deliverd.yml";
@@ -85,8 +86,10 @@ export async function look(
   }
   const branch = refs.find((ref) => ref.startsWith("refs/heads/"))?.slice("refs/heads/".length) ?? null;
   const ci = await hostOf(station, repo).ciState({ repo, sha }, whole.gate, branch, station.clock.now());
-  const since = (await findDelivery(station.ledger, repo.id, sha))?.createdAt ?? station.clock.now();
-  const timedOut = station.clock.now() - since > whole.gate.timeout;
+  // Both by the store's clock: this process's own may be wrong.
+  const now = await storeTime(station.ledger);
+  const since = (await findDelivery(station.ledger, repo.id, sha))?.createdAt ?? now;
+  const timedOut = now - since > whole.gate.timeout;
   const verdict = decide({ ...facts, ci, timedOut });
   return { verdict, plan: whole, badPlan: null, refs, unknown: false, retryAt: ci.retryAt };
 }

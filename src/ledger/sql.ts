@@ -8,6 +8,11 @@ export function now(db: Db): RawBuilder<number> {
     : sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`;
 }
 
+/** What the store's clock says now, in ms since the epoch. */
+export async function storeTime(db: Db): Promise<number> {
+  return (await db.db.selectNoFrom(now(db).as("at")).executeTakeFirstOrThrow()).at;
+}
+
 /** The store's clock, so many ms from now; null stays null. */
 export function fromNow(db: Db, ms: number | null): RawBuilder<number> | null {
   return ms === null ? null : sql<number>`${now(db)} + ${whole(ms)}`;

@@ -9,6 +9,9 @@ export interface Notice {
 export interface Notifier {
   /** Where it goes, for logs: no secret in it. */
   readonly target: string;
-  /** At least once; the receiver deduplicates by id. @throws TransientError to be sent again, Refused when the receiver will never take it. */
-  send(notice: Notice, signal: AbortSignal): Promise<void>;
+  /**
+   * At least once; the receiver deduplicates by id. @throws TransientError to be sent again, Refused when the receiver will never take it.
+   * @param at when it is sent, in ms since the epoch: by a clock that is surely right, since receivers refuse what is minutes old. Left out: this process's
+   */
+  send(notice: Notice, signal: AbortSignal, at?: number): Promise<void>;
 }

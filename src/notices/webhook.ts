@@ -23,10 +23,10 @@ export function webhookNotifier({ url, secret, timeout = 15_000 }: WebhookNotice
   const target = goal.origin + goal.pathname;
   return {
     target,
-    async send(notice, signal) {
+    async send(notice, signal, at = Date.now()) {
       const response = await post(
         goal,
-        signedRequest(notice, key),
+        signedRequest(notice, key, at),
         AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
       );
       judgeAnswer(response, target);
@@ -66,9 +66,9 @@ function keyOf(secret: string): Buffer {
   return Buffer.from(base64, "base64");
 }
 
-function signedRequest({ id, event }: Notice, key: Buffer | null): RequestInit {
+function signedRequest({ id, event }: Notice, key: Buffer | null, at: number): RequestInit {
   const body = JSON.stringify(event);
-  const timestamp = Math.floor(Date.now() / 1000).toString();
+  const timestamp = Math.floor(at / 1000).toString();
   const signature = key && createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return {
     body,

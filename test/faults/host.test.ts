@@ -5,7 +5,7 @@ import { hold } from "./hold.ts";
 import { begin, quickFiles, settled } from "./support.ts";
 
 describe("The git host", function () {
-  this.timeout(150_000);
+  this.timeout(600_000);
   let world: World;
 
   before(async () => {

@@ -14,7 +14,7 @@ import { begin, builds, quickFiles, settled } from "./support.ts";
 const run = promisify(execFile);
 
 describe("A ledger that cannot commit:", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
 
   describe("PostgreSQL stopped and started", () => {
     let postgres: Postgres;

@@ -22,9 +22,8 @@ export interface SoakResult extends Judgement {
   violations: string[];
   /** Webhooks that nobody took, and that nobody sent again. */
   hooksLost: number;
-  /** From each kill to the next word, and to the next release, that the host is told of (ms): over several lives, where they were short. */
+  /** From a kill to the first word that the host hears after it (ms), of those lives that were not killed before they spoke. */
   resumed: number[];
-  releasedAfter: number[];
   ms: number;
 }
 
@@ -73,9 +72,8 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     }
     if (!isContent(judgement)) say(world.deliverd.output().slice(-20_000));
     const { violations } = world.github;
-    const { hooksLost, resumed, releasedAfter } = load;
-    const ms = Date.now() - begun;
-    return { ...judgement, kills, places, crashes, violations, hooksLost, resumed, releasedAfter, ms };
+    const { hooksLost, resumed } = load;
+    return { ...judgement, kills, places, crashes, violations, hooksLost, resumed, ms: Date.now() - begun };
   } finally {
     await load.end();
     await load.finish(0);
@@ -85,8 +83,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 
 /** As the long run prints it. */
 export function tell(result: SoakResult): string {
-  const { kills, released, green, lost, duplicated, misplaced, crashes, violations, hooksLost, ms } = result;
-  const times = (all: number[]) => `median ${seconds(median(all))}, at most ${seconds(Math.max(...all))}`;
+  const { kills, released, green, lost, duplicated, misplaced, crashes, violations, hooksLost, resumed, ms } = result;
   const places = [...result.places].sort(([, a], [, b]) => b - a).map(([place, count]) => `  ${count} ${place}`);
   return [
     ...["Killed at:", ...places],
@@ -97,8 +94,7 @@ export function tell(result: SoakResult): string {
     `releases made:    ${released}`,
     `lost:             ${lost.length + misplaced.length}`,
     `duplicated:       ${duplicated.length}`,
-    `kill to resume:   ${times(result.resumed)}`,
-    `kill to release:  ${times(result.releasedAfter)}`,
+    `kill to resume:   median ${seconds(median(resumed))}, at most ${seconds(Math.max(...resumed))} (${resumed.length} lives)`,
     `wall-clock:       ${seconds(ms)}, ${seconds(ms / kills)} a kill`,
   ].join("\n");
 }
@@ -156,16 +152,14 @@ async function live(world: World, env: Record<string, string>, clock: number): P
 class Load {
   readonly pushed: Pushed[] = [];
   readonly resumed: number[] = [];
-  readonly releasedAfter: number[] = [];
   hooksLost = 0;
   readonly #world: World;
   readonly #random: () => number;
   #repos: SampleRepo[] = [];
   /** Green commits without success so far. */
   #open: Pushed[] = [];
-  /** When the kills happened after which nothing was said yet, and no release came yet. */
-  #silent: number[] = [];
-  #barren: number[] = [];
+  /** When the kill was after which nothing was said yet. */
+  #killedAt: number | null = null;
   #watching: NodeJS.Timeout | undefined;
   #stopped = false;
   #running: Promise<void> = Promise.resolve();
@@ -195,18 +189,18 @@ class Load {
 
   killed(): void {
     this.#world.github.requests.length = 0;
-    for (const kills of [this.#silent, this.#barren]) kills.push(Date.now());
+    this.#killedAt = Date.now();
   }
 
   /** @returns how many green commits have no success so far */
   look(): number {
-    const before = this.#open.length;
     this.#open = this.#open.filter((one) => !this.#isDone(one));
     const { requests } = this.#world.github;
-    const since = (kills: number[]) => kills.splice(0).map((at) => Date.now() - at);
-    if (requests.some(({ method, status }) => method === "POST" && status === 201))
-      this.resumed.push(...since(this.#silent));
-    if (this.#open.length < before) this.releasedAfter.push(...since(this.#barren));
+    const spoke = requests.some(({ method, status }) => method === "POST" && status === 201);
+    if (spoke && this.#killedAt !== null) {
+      this.resumed.push(Date.now() - this.#killedAt);
+      this.#killedAt = null;
+    }
     // They are of no more use, and there will be thousands.
     requests.length = 0;
     return this.#open.length;

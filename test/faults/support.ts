@@ -26,7 +26,7 @@ export async function begin(world: World, repo: SampleRepo, ci: Pushed["ci"] = "
 export async function settled(
   world: World,
   pushed: Pushed[],
-  { within = 60_000, registries = [world.registry] }: { within?: number; registries?: TestRegistry[] } = {},
+  { within = 120_000, registries = [world.registry] }: { within?: number; registries?: TestRegistry[] } = {},
 ): Promise<void> {
   const witnesses = { github: world.github, sink: world.sink, registries };
   const end = Date.now() + within;

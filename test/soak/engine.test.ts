@@ -7,7 +7,7 @@ import { until } from "../support/process.ts";
 import { image, pipeline, startWorld, type World } from "../support/world.ts";
 
 describe("The Docker Engine", function () {
-  this.timeout(150_000);
+  this.timeout(600_000);
   let engine: OwnEngine;
   let world: World;
 
@@ -79,9 +79,9 @@ describe("The Docker Engine", function () {
     await until("its name is gone", async () => (await temporaryNames()).length === 0);
   });
 
-  it("sends a log of 64 MB: kept to 10 MB, with a note, in bounded memory", async () => {
+  it("sends a log of 1 GB: kept to 10 MB, with a note, in bounded memory", async () => {
     const flood =
-      "busybox yes 0123456789012345678901234567890123456789012345678901234567890123456789 | busybox head -c 64000000";
+      "busybox yes 0123456789012345678901234567890123456789012345678901234567890123456789 | busybox head -c 1000000000";
     const repo = await world.repo("loud", {
       Dockerfile: `FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "sh", "-c", "PATH=/bin; ${flood}"]\n`,
       ".deliverd.yml": pipeline([image("loud")]),
@@ -93,6 +93,25 @@ describe("The Docker Engine", function () {
     assert.match(log, /clipped|the log ends here/);
     const peak = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${world.deliverd.pid()}/status`, "utf8"))?.[1];
     assert.ok(Number(peak) < 512 * 1024, `${peak} kB`);
+  });
+
+  it("is to build on a base whose registry's name does not resolve: tried again, and the name is told", async () => {
+    const repo = await world.repo("nowhere", {
+      Dockerfile: "FROM nowhere.invalid/base:1\nCOPY greeting.txt /\n",
+      ".deliverd.yml": pipeline([image("nowhere")]),
+    });
+    const { sha } = await begin(world, repo);
+    await until(
+      "it says that it will try again",
+      () =>
+        /^trying again in \d+ s: .*nowhere\.invalid/.test(
+          world.github.lastStatus(repo.repo, sha, "deliverd/nowhere")?.description ?? "",
+        ),
+      60_000,
+    );
+    const { id } = await world.delivery(repo, sha);
+    await world.deliverd.fetch(`/api/v1/deliveries/${id}/cancel`, { method: "POST" });
+    await world.status(repo, sha, "nowhere", "error");
   });
 
   it("builds when SIGTERM comes: handed back after the grace, exit code 0, container gone; the next life builds it", async () => {

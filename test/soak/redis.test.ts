@@ -15,7 +15,7 @@ import { startWorld, type World } from "../support/world.ts";
 import { redisGoesAway } from "./redis-outage.ts";
 
 describe("Redis", function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let redis: TestRedis;
   let world: World;
 

@@ -15,7 +15,7 @@ const LAYER = 400_000;
 const DESTINATIONS = ["local", "flaky", "strict"];
 
 describe("Of three registries, one", function () {
-  this.timeout(150_000);
+  this.timeout(600_000);
   let strict: TestRegistry;
   let steady: FaultyProxy;
   let flaky: FaultyProxy;
@@ -36,6 +36,7 @@ describe("Of three registries, one", function () {
           registries: {
             local: { type: "oci", url: steady.url, username, password, default: true },
             flaky: { type: "oci", url: flaky.url },
+            nowhere: { type: "oci", url: "http://nowhere.invalid:5000" },
             strict: { type: "oci", url: tokened.url, username: strict.username, password: strict.password },
           },
         };
@@ -68,6 +69,22 @@ describe("Of three registries, one", function () {
     await until("it says so", () => /^trying again in \d+ s: /.test(said(sha)), 60_000);
     await flaky.accept();
     await stand();
+  });
+
+  it("has a name that does not resolve: tried again, and the name is told", async () => {
+    const lost = await world.repo("lost", quickFiles("lost", ["nowhere"]));
+    const { sha } = await begin(world, lost);
+    await until(
+      "it says so",
+      () =>
+        /^trying again in \d+ s: .*nowhere\.invalid/.test(
+          world.github.lastStatus(lost.repo, sha, "deliverd/lost")?.description ?? "",
+        ),
+      60_000,
+    );
+    const { id } = await world.delivery(lost, sha);
+    await world.deliverd.fetch(`/api/v1/deliveries/${id}/cancel`, { method: "POST" });
+    await world.status(lost, sha, "lost", "error");
   });
 
   it("answers 429 with Retry-After: not asked again before that, then published", async () => {

@@ -19,7 +19,7 @@ const TAKEN_OVER = 90_000;
 const RANDOM = "busybox head -c 16 /dev/urandom > /nonce";
 
 describe("Two workers and one commit, the first stopped (SIGSTOP) past its lease and continued", function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let redis: TestRedis;
   let postgres: Postgres;
   let engine: OwnEngine;
