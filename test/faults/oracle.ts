@@ -113,10 +113,10 @@ async function readShelf(registry: TestRegistry, repository: string): Promise<Sh
   const names: Shelf["names"] = new Map();
   const revisions = new Map<string, string>();
   for (const tag of tags ?? []) {
-    // docker-registry answers 500 where a tag is read at the very moment at which it is written.
+    // docker-registry answers 500 or 404 where a tag is read at the very moment at which it is written.
     const manifest = await until(`${tag} can be read`, async () => {
       const answer = await ask(`manifests/${tag}`);
-      return answer.status === 500 ? null : answer;
+      return answer.status === 500 || answer.status === 404 ? null : answer;
     });
     if (!manifest.ok) throw new Error(`${repository}:${tag}: ${manifest.status}`);
     const digest = manifest.headers.get("docker-content-digest") ?? "";
