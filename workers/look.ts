@@ -7,8 +7,8 @@ import type { Mirror } from "../src/git/mirror.ts";
 import { findDelivery } from "../src/ledger/deliveries.ts";
 import { headsOf } from "../src/ledger/heads.ts";
 import { ASKED, hintsOf } from "../src/ledger/hints.ts";
-import { kindsOf } from "../src/registries/kinds.ts";
 import { storeTime } from "../src/ledger/sql.ts";
+import { kindsOf } from "../src/registries/kinds.ts";
 import type { Station } from "./station.ts";
 
 const PIPELINE_FILE = ".deliverd.yml";

@@ -36,6 +36,7 @@ function placeOf(
 ): Place {
   return {
     ...own,
+    guards: true,
     origin: `http://${art.host}`,
     config: (origin, secret = art.password) => ({
       type: "artifactory",

@@ -67,7 +67,7 @@ export async function startStation(): Promise<TestStation> {
     hosts: new Map([["github", host as Host]]),
     registries: new Map(Object.entries(registries)),
     builders: { image: none, files: packer(store, built) },
-    caches: { list: async () => [], remove: async () => false },
+    engine: { caches: { list: async () => [], remove: async () => false }, removeLeftovers: async () => {} },
     mask: createMask([]),
     drift: createMetrics().counter("drift", "Drift."),
     ahead: createMetrics().counter("ahead", "Ahead."),
