@@ -29,8 +29,8 @@ export class LazyEngine {
 
   /** As long as nothing was built there are none: housekeeping alone is no reason to load the client. */
   readonly caches: Caches = {
-    list: async () => (this.#opened === null ? [] : (await this.#caches()).list()),
-    remove: async (name) => (await this.#caches()).remove(name),
+    list: async () => (this.#opened === null ? [] : inTime((await this.#caches()).list())),
+    remove: async (name) => inTime((await this.#caches()).remove(name)),
   };
 
   async #open(): Promise<Dockerode> {
@@ -48,10 +48,25 @@ export class LazyEngine {
 
 async function removeLeftoversOf({ ledger, log }: Parts, docker: Dockerode): Promise<void> {
   const { removeLeftovers } = await import("../builders/engine/leftovers.ts");
-  await removeLeftovers(docker, (build) => isDead(ledger, build)).then(
+  await inTime(removeLeftovers(docker, (build) => isDead(ledger, build))).then(
     (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
     (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
   );
+}
+
+const PATIENCE = 60_000;
+
+/** An engine that hangs must hold up neither housekeeping, for which a stop waits, nor the first build. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the engine does not answer")), PATIENCE);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Is this build, by its id, one of ours of which the delivery has gone on under another lease, or under none? */

@@ -57,7 +57,7 @@ export async function execute(
     const { StatusCode: exitCode } = await container.wait({ abortSignal: run.signal });
     if (exitCode === 0) return;
     if (await stoppedWith(watch, exitCode)) throw engineGone();
-    throw readFailure({ message: "", step: step.name, exitCode, tail: step.tail }, null, order.limits);
+    throw readFailure({ message: "", step: step.name || null, exitCode, tail: step.tail }, null, order.limits);
   } finally {
     run.signal.removeEventListener("abort", stop);
     connection.destroy();

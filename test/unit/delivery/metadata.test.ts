@@ -34,6 +34,12 @@ describe("what a delivery tells its build", () => {
       CI: "true",
     });
   });
+
+  it("leaves out the spelling of an ecosystem that has none for the version", () => {
+    const { DELIVERD_VERSION, ...others } = buildEnvironment({ ...facts, version: "1.2.3-SNAPSHOT" });
+    assert.equal(DELIVERD_VERSION, "1.2.3-SNAPSHOT");
+    assert.ok(!("DELIVERD_VERSION_MAVEN" in others) && !("DELIVERD_VERSION_PEP440" in others));
+  });
 });
 
 describe("a Dockerfile declares an argument", () => {
