@@ -1,5 +1,6 @@
 import { Refused } from "../../../delivery/errors.ts";
 import type { HttpClient } from "./client.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { below } from "./paths.ts";
 import { type Body, bodyOf } from "./transport.ts";
 
@@ -23,7 +24,7 @@ export async function putFile(client: HttpClient, put: Put): Promise<void> {
   let status = await client.status({ ...ask, expect: [200, 201, 202, 204, 409, 412] });
   // WebDAV (RFC 4918, 9.7.1): a folder above it is missing.
   if (status === 409) {
-    const missing = await makeFolders(client, put);
+    const missing = await inTurn(client, () => makeFolders(client, put));
     status = await client.status({ ...ask, expect: [200, 201, 202, 204, 409, 412] });
     if (status === 409 && missing !== null) {
       throw new Refused(
@@ -35,6 +36,15 @@ export async function putFile(client: HttpClient, put: Put): Promise<void> {
   if (status !== 409 && status !== 412) return;
   throw new Refused("name-taken", `${client.label} says that ${path} is there already (${status}).`);
 }
+
+/** Two that make the same folders get into each other's way: a server tells the later anything but that they stand. */
+function inTurn<T>(client: HttpClient, work: () => Promise<T>): Promise<T> {
+  const turn = turns.get(client) ?? oneAtATime();
+  turns.set(client, turn);
+  return turn(work);
+}
+
+const turns = new WeakMap<HttpClient, ReturnType<typeof oneAtATime>>();
 
 /** @returns the first that cannot be made; null: all stand */
 async function makeFolders(client: HttpClient, { path, repository, signal }: Put): Promise<string | null> {

@@ -5,6 +5,7 @@ import { hashesOf } from "../files/hashes.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { sidecarOf } from "../files/sidecar.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { oneAtATime } from "../http/one-at-a-time.ts";
 import { below } from "../http/paths.ts";
 import { putFile, tryPut } from "../http/put.ts";
 import { sidecarStands } from "../http/sidecar.ts";
@@ -30,8 +31,8 @@ export class MavenShelf implements Shelf {
   readonly label: string;
   readonly #client: HttpClient;
   readonly #alwaysPutMetadata: boolean;
-  /** One list of versions at a time: two that are merged at once drop each other's. */
-  #lists: Promise<void> = Promise.resolve();
+  /** Two lists of versions that are merged at once drop each other's. */
+  readonly #inTurn = oneAtATime();
 
   constructor(options: MavenOptions) {
     this.label = options.label;
@@ -78,9 +79,7 @@ export class MavenShelf implements Shelf {
     if (!(await sidecarStands(this.#client, sidecar, release, signal))) {
       await this.#ensureFile(sidecar, Buffer.from(sidecarOf(release)), release, signal);
     }
-    const list = () => this.#list(at, release, new Date(clock.now()), signal);
-    this.#lists = this.#lists.then(list, list);
-    await this.#lists;
+    await this.#inTurn(() => this.#list(at, release, new Date(clock.now()), signal));
   }
 
   locate(version: Version): { url: string; pull: string } {
