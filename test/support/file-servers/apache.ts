@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort, startServer, tempDir } from "../process.ts";
-import { type FileServer, filesBelow, writePasswords } from "./server.ts";
+import { freePort, tempDir } from "../process.ts";
+import { type FileServer, filesBelow, startIn, writePasswords } from "./server.ts";
 
 const MODULES = ["mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "dav", "dav_fs"];
 
@@ -37,14 +37,11 @@ export async function startApache(): Promise<FileServer> {
      </Directory>`,
   );
   const url = `http://127.0.0.1:${port}`;
-  const server = await startServer("/usr/sbin/apache2", ["-X", "-f", config], () => fetch(url));
+  const server = await startIn(dir, "/usr/sbin/apache2", ["-X", "-f", config], () => fetch(url));
   return {
     url,
     directory: data,
     holds: () => filesBelow(data),
-    async stop() {
-      await server.stop();
-      await dir.remove();
-    },
+    stop: server.stop,
   };
 }

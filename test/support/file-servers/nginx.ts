@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort, startServer, tempDir } from "../process.ts";
-import { type FileServer, filesBelow, TOKEN, writePasswords } from "./server.ts";
+import { freePort, tempDir } from "../process.ts";
+import { type FileServer, filesBelow, startIn, TOKEN, writePasswords } from "./server.ts";
 
 /** Debian's nginx with WebDAV: it makes folders by itself, and overwrites whatever is asked of it. */
 export async function startNginx(login: "basic" | "bearer"): Promise<FileServer> {
@@ -29,14 +29,13 @@ export async function startNginx(login: "basic" | "bearer"): Promise<FileServer>
      }`,
   );
   const url = `http://127.0.0.1:${port}`;
-  const server = await startServer("/usr/sbin/nginx", ["-c", config, "-p", dir.path, "-e", "stderr"], () => fetch(url));
+  const server = await startIn(dir, "/usr/sbin/nginx", ["-c", config, "-p", dir.path, "-e", "stderr"], () =>
+    fetch(url),
+  );
   return {
     url,
     directory: data,
     holds: () => filesBelow(data),
-    async stop() {
-      await server.stop();
-      await dir.remove();
-    },
+    stop: server.stop,
   };
 }

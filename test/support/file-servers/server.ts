@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { startServer } from "../process.ts";
 
 const run = promisify(execFile);
 
@@ -22,6 +23,23 @@ export async function writePasswords(directory: string): Promise<string> {
   const path = join(directory, "htpasswd");
   await run("htpasswd", ["-B", "-C", "4", "-b", "-c", path, LOGIN.username, LOGIN.password]);
   return path;
+}
+
+/** A server that works in a temporary directory; where it does not start, nothing is left of that. */
+export async function startIn(
+  dir: { remove(): Promise<void> },
+  ...[command, args, ready]: Parameters<typeof startServer>
+): Promise<{ stop(): Promise<void> }> {
+  const server = await startServer(command, args, ready).catch(async (error) => {
+    await dir.remove();
+    throw error;
+  });
+  return {
+    async stop() {
+      await server.stop();
+      await dir.remove();
+    },
+  };
 }
 
 export async function filesBelow(directory: string): Promise<string[]> {

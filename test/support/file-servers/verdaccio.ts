@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { freePort, startServer, tempDir } from "../process.ts";
-import { type FileServer, filesBelow, LOGIN } from "./server.ts";
+import { freePort, tempDir } from "../process.ts";
+import { type FileServer, filesBelow, LOGIN, startIn } from "./server.ts";
 
 /** An npm registry that knows no other one. Its token is given to whoever signs up. */
 export async function startVerdaccio(): Promise<FileServer & { token: string }> {
@@ -26,7 +26,7 @@ export async function startVerdaccio(): Promise<FileServer & { token: string }> 
   );
   const root = dirname(createRequire(import.meta.url).resolve("verdaccio/package.json"));
   const args = [join(root, "bin", "verdaccio"), "-c", config, "-l", url];
-  const server = await startServer(process.execPath, args, async () => {
+  const server = await startIn(dir, process.execPath, args, async () => {
     const answer = await fetch(`${url}/-/ping`);
     if (!answer.ok) throw new Error(`ping: ${answer.status}`);
   });
@@ -41,9 +41,6 @@ export async function startVerdaccio(): Promise<FileServer & { token: string }> 
     token,
     directory: storage,
     holds: () => filesBelow(storage),
-    async stop() {
-      await server.stop();
-      await dir.remove();
-    },
+    stop: server.stop,
   };
 }
