@@ -8,6 +8,8 @@ import { generator } from "./random.ts";
 
 export interface SoakOptions {
   kills: number;
+  /** Fewer kills, where they would take longer. Left out: as long as it takes. */
+  minutes?: number;
   seed: number;
   say(line: string): void;
 }
@@ -52,13 +54,14 @@ const PATIENCE = 120_000;
  * witnesses are asked until they are content, or for two minutes.
  */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
-  const { kills, seed, say } = options;
+  const { seed, say } = options;
   const begun = Date.now();
   const world = await startWorld({ config: { workers: { slots: 4 } } });
   const load = new Load(world, generator(seed));
   try {
     await load.begin();
     const { places, crashes } = await killOver(world, load, options);
+    const kills = [...places.values()].reduce((sum, count) => sum + count, 0);
     await load.end();
     await world.deliverd.restart();
     say(`${kills} kills are done, ${load.pushed.length} commits pushed; now it may live`);
@@ -102,13 +105,13 @@ export function tell(result: SoakResult): string {
 async function killOver(
   world: World,
   load: Load,
-  { kills, seed, say }: SoakOptions,
+  { kills, minutes = Number.POSITIVE_INFINITY, seed, say }: SoakOptions,
 ): Promise<Pick<SoakResult, "places" | "crashes">> {
   const begun = Date.now();
   const random = generator(seed + 1);
   const places = new Map<string, number>();
   const crashes: string[] = [];
-  for (let kill = 1; kill <= kills; kill++) {
+  for (let kill = 1; kill <= kills && Date.now() - begun < minutes * 60_000; kill++) {
     const rules = Object.entries(CHANCES).map(([at, chance]) => `${at}.*:p=${chance}:seed=${seed * 100_000 + kill}`);
     const env = { DELIVERD_FAILPOINTS: rules.join(",") };
     // Failpoints alone would never strike in the middle of a build or a push.
