@@ -25,7 +25,7 @@ export async function doctor(configPath: string | undefined, asJson: boolean): P
     ["ledger", () => checkLedger(config)],
     ["redis", () => checkRedis(config)],
     ["engine", () => checkEngine(config)],
-    ...registryChecks(config),
+    ...(await registryChecks(config)),
   ];
   const findings: Finding[] = [];
   for (const [part, check] of checks) {
@@ -73,8 +73,8 @@ async function checkEngine({ docker }: ServerConfig): Promise<string> {
   return `Docker ${facts.version} on ${facts.platform}; builds by ${installation}: ${because}${network}`;
 }
 
-function registryChecks(config: ServerConfig): [string, () => Promise<string>][] {
-  const registries = openRegistries(config.registries, { store: new Store(config.dataDir) });
+async function registryChecks(config: ServerConfig): Promise<[string, () => Promise<string>][]> {
+  const registries = await openRegistries(config.registries, { store: new Store(config.dataDir) });
   return [...registries].map(([key, registry]) => [
     `registry ${key}`,
     async () => {

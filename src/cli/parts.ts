@@ -59,7 +59,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));
     const hosts = openHosts(config.hosts);
-    const registries = openRegistries(config.registries, { store });
+    const registries = await openRegistries(config.registries, { store });
     const metrics = createMetrics();
     return {
       config,

@@ -69,8 +69,8 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       await dir?.remove();
     });
 
-    const configured = (secret?: string, origin = proxy.url): Registry => {
-      const opened = openRegistries({ files: place.config(origin, secret) }, { store }).get("files");
+    const configured = async (secret?: string, origin = proxy.url): Promise<Registry> => {
+      const opened = (await openRegistries({ files: place.config(origin, secret) }, { store })).get("files");
       assert.ok(opened);
       return opened;
     };
@@ -94,16 +94,16 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
 
     it("checks its login, and leaves nothing behind", async () => {
       const before = await place.holds();
-      await configured().check();
+      await (await configured()).check();
       assert.deepEqual(await place.holds(), before);
     });
 
     it("says at the check that a login is wrong, or that nobody is there", async () => {
-      const denied = await failure(configured("wr0ng-canary").check());
+      const denied = await failure((await configured("wr0ng-canary")).check());
       assert.ok(denied instanceof ConfigError);
       assert.equal(denied.code, "registry-denied");
       assert.match(denied.message, /^registries\.files: .*Check username and password/);
-      const nobody = await failure(configured(undefined, "http://127.0.0.1:1").check());
+      const nobody = await failure((await configured(undefined, "http://127.0.0.1:1")).check());
       assert.ok(nobody instanceof TransientError);
       assert.equal(nobody.code, "registry-unreachable");
     });
@@ -111,7 +111,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
     it("publishes what the ecosystem's own client reads back, byte for byte, once", async function () {
       this.timeout(60_000);
       const [content, name, run] = [await frozen("1.0.0"), named("1.0.0"), testRun()];
-      const registry = configured();
+      const registry = await configured();
       assert.equal(await registry.find(name, run, content), null);
       const location = await registry.publish(content, name, run);
       assert.equal(location.digest, content.digest);
@@ -131,7 +131,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
 
     it("never puts other bytes under a name that is taken", async () => {
       const [content, other, name] = [await frozen("1.1.0"), await frozen("1.1.0", "other"), named("1.1.0")];
-      const registry = configured();
+      const registry = await configured();
       await registry.publish(content, name, testRun());
       const before = await place.holds();
       const taken = await failure(registry.publish(other, name, testRun()));
@@ -144,7 +144,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
 
     it("leaves other bytes alone that come while it publishes, where the server holds to that", async () => {
       const [content, other, name] = [await frozen("1.1.1"), await frozen("1.1.1", "other"), named("1.1.1")];
-      const registry = configured();
+      const registry = await configured();
       await registry.publish(content, name, testRun());
       if (!place.guards) return;
       const before = await place.holds();
@@ -162,7 +162,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
 
     it("brings a version back into an empty store, and streams it, verified", async () => {
       const [content, name, run] = [await frozen("1.2.0"), named("1.2.0"), testRun()];
-      const registry = configured();
+      const registry = await configured();
       const location = await registry.publish(content, name, run);
       const files = await place.files("1.2.0", "");
       assert.deepEqual(digests(await pulled(registry, location, content)), digests(files));
@@ -182,7 +182,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
 
     it("goes on after an upload that was cut, and sends nothing twice", async () => {
       const [content, name] = [await frozen("1.3.0"), named("1.3.0")];
-      const registry = configured();
+      const registry = await configured();
       const files = content.files ?? [];
       const last = files.at(-1)?.name ?? "";
       proxy.fault = (request) => (place.sends(request, last) ? { cutAfter: 10 } : undefined);
@@ -217,7 +217,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
 
     it("waits as long as a busy registry asks", async () => {
       const [content, name] = [await frozen("1.5.0"), named("1.5.0")];
-      const registry = configured();
+      const registry = await configured();
       for (const [status, code] of [
         [503, "registry-unavailable"],
         [429, "registry-limited"],
@@ -237,7 +237,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       const [content, name] = [await frozen("1.6.0"), named("1.6.0")];
       proxy.fault = (request) =>
         content.files?.some(({ name: file }) => place.sends(request, file)) ? { loseAnswer: true } : undefined;
-      await configured().publish(content, name, testRun());
+      await (await configured()).publish(content, name, testRun());
       const taken = proxy.passed.filter(({ method, status }) => method !== "GET" && method !== "HEAD" && status < 400);
       for (const { name: file } of content.files ?? []) {
         assert.equal(taken.filter((request) => place.sends(request, file)).length, 1, file);
@@ -252,15 +252,13 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
           method === "GET" || method === "HEAD"
             ? undefined
             : { status: 307, headers: { Location: `${elsewhere.url}${url}` } };
-        const refused = await failure(configured().publish(content, named("1.7.0"), testRun()));
+        const refused = await failure((await configured()).publish(content, named("1.7.0"), testRun()));
         assert.ok(refused instanceof Refused);
         assert.equal(refused.code, "registry-redirect");
         assert.equal(elsewhere.passed.length, 0);
 
         proxy.fault = ({ url }) => ({ status: 302, headers: { Location: `${elsewhere.url}${url}` } });
-        await configured()
-          .find(named("1.7.0"), testRun(), content)
-          .catch(() => {});
+        await (await configured()).find(named("1.7.0"), testRun(), content).catch(() => {});
         assert.ok(elsewhere.passed.length > 0);
         assert.ok(elsewhere.passed.every(({ headers }) => headers.authorization === undefined));
       } finally {
@@ -276,7 +274,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
         if (content.files?.some(({ name }) => place.sends(request, name))) stop.abort(why);
         return undefined;
       };
-      const stopped = await failure(configured().publish(content, named("1.8.0"), testRun(stop.signal)));
+      const stopped = await failure((await configured()).publish(content, named("1.8.0"), testRun(stop.signal)));
       assert.equal(stopped, why);
     });
 

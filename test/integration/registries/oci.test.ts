@@ -482,8 +482,8 @@ describe("a registry whose certificate nobody vouches for", () => {
 describe("opening the registries of a configuration", () => {
   const store = new Store("/nonexistent");
 
-  it("opens every one under its key, asking nobody", () => {
-    const opened = openRegistries(
+  it("opens every one under its key, asking nobody", async () => {
+    const opened = await openRegistries(
       {
         local: { type: "oci", url: "http://127.0.0.1:1" },
         hub: { type: "docker-hub", username: "acme", password: "x" },
@@ -504,26 +504,23 @@ describe("opening the registries of a configuration", () => {
       default: true,
       shared: [],
     };
-    const opened = openRegistries({ local: entry }, { store });
+    const opened = await openRegistries({ local: entry }, { store });
     await assert.rejects(opened.get("local")?.check() ?? Promise.resolve(), { code: "registry-unreachable" });
   });
 
-  it("refuses a url with a path, a user or another scheme, and never repeats it", () => {
+  it("refuses a url with a path, a user or another scheme, and never repeats it", async () => {
     for (const url of ["https://host/acme", "https://ci:canary@host", "ftp://host", "host:5000", "https://host?x"]) {
-      assert.throws(
-        () => openRegistries({ local: { type: "oci", url } }, { store }),
-        (error) => {
-          assert.ok(error instanceof ConfigError);
-          assert.equal(error.code, "registry-url");
-          assert.ok(!error.message.includes("canary"));
-          return true;
-        },
-      );
+      await assert.rejects(openRegistries({ local: { type: "oci", url } }, { store }), (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.equal(error.code, "registry-url");
+        assert.ok(!error.message.includes("canary"));
+        return true;
+      });
     }
   });
 
-  it("refuses half a credential", () => {
-    assert.throws(() => openRegistries({ hub: { type: "docker-hub", username: "acme" } }, { store }), {
+  it("refuses half a credential", async () => {
+    await assert.rejects(openRegistries({ hub: { type: "docker-hub", username: "acme" } }, { store }), {
       code: "registry-credentials",
     });
   });
