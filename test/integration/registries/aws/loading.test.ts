@@ -12,7 +12,7 @@ import { Store } from "./src/store/store.ts";
 const isLoaded = () => Object.keys(createRequire(import.meta.url).cache).some((file) => file.includes("@aws-sdk"));
 const region = "eu-west-1";
 const account = "123456789012";
-const registries = openRegistries({
+const registries = await openRegistries({
   local: { type: "oci", url: "http://127.0.0.1:1" },
   ecr: { type: "ecr", region, account, createRepositories: true, movingTags: [], checkRepository: null },
   ca: { type: "codeartifact", region, domain: "acme", domainOwner: account, repository: "main" },
