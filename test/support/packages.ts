@@ -109,7 +109,7 @@ import io, json, sys, zipfile
 out = io.BytesIO()
 with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
     for name, text in json.load(sys.stdin).items():
-        archive.writestr(zipfile.ZipInfo(name), text)
+        archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
 sys.stdout.buffer.write(out.getvalue())
 `;
 

@@ -5,8 +5,8 @@ import { extract } from "tar-stream";
 import type { Body } from "../http/transport.ts";
 
 /**
- * Entries of a gzipped tar whose names are wanted, by name; an entry larger than `maxBytes` is left out. It is read to its
- * end: of two entries with one name the last counts, as for those who unpack it.
+ * Entries of a gzipped tar whose names are wanted, by name; of one name the first. Builds make these archives, perhaps to do
+ * harm: nothing is unpacked, and what is kept is at most `maxBytes` in all.
  * @throws where it is no such archive
  */
 export async function readTarball(
@@ -20,12 +20,14 @@ export async function readTarball(
   const fail = (error: Error) => tar.destroy(error);
   source.on("error", fail).pipe(gunzip).on("error", fail).pipe(tar);
   const found = new Map<string, Buffer>();
+  let kept = 0;
   try {
     for await (const entry of tar) {
       const { name, type, size = 0 } = entry.header;
-      if (type === "file" && size <= maxBytes && isWanted(name))
+      if (type === "file" && isWanted(name) && !found.has(name) && kept + size <= maxBytes) {
+        kept += size;
         found.set(name, await buffer(entry as unknown as Readable));
-      else entry.resume();
+      } else entry.resume();
     }
   } finally {
     source.destroy();

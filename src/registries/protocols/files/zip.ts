@@ -27,26 +27,29 @@ export async function readZipEntry(
   isWanted: (name: string) => boolean,
   maxBytes: number,
 ): Promise<Buffer | null> {
-  let zip: ZipFile;
   try {
-    zip = await openZip(new SourceReader(source), source.length);
-  } catch {
+    const zip = await openZip(new SourceReader(source), source.length);
+    const entry = await findEntry(zip, isWanted);
+    if (entry === null || entry.uncompressedSize > maxBytes) return null;
+    return await buffer(await openEntry(zip, entry));
+  } catch (error) {
+    // A file that the system cannot read is not one that is no zip.
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
     return null;
   }
-  const entry = await findEntry(zip, isWanted);
-  if (entry === null || entry.uncompressedSize > maxBytes) return null;
-  return buffer(
-    await promisify(
-      zip.openReadStream.bind(zip) as (entry: Entry, done: (error: Error | null, stream: Readable) => void) => void,
-    )(entry),
-  );
+}
+
+function openEntry(zip: ZipFile, entry: Entry): Promise<Readable> {
+  return new Promise((resolve, reject) => {
+    zip.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream)));
+  });
 }
 
 function findEntry(zip: ZipFile, isWanted: (name: string) => boolean): Promise<Entry | null> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     zip.on("entry", (entry: Entry) => (isWanted(entry.fileName) ? resolve(entry) : zip.readEntry()));
     zip.once("end", () => resolve(null));
-    zip.once("error", () => resolve(null));
+    zip.once("error", reject);
     zip.readEntry();
   });
 }

@@ -72,12 +72,13 @@ export class MavenShelf implements Shelf {
     for (const file of release.files) {
       await this.#ensureChecksums(pathOf(at, suffixOf(file, release, at)), release.source(file), release, signal);
     }
-    if (!release.files.some(isPom))
-      await this.#ensureFile(pathOf(at, ".pom"), await pomOf(release, at), release, signal);
+    if (!release.files.some(isPom)) {
+      await this.#ensureFile(pathOf(at, ".pom"), () => pomOf(release, at), release, signal);
+    }
     const sidecar = pathOf(at, SIDECAR_SUFFIX);
     // The first that was written stays.
     if (!(await sidecarStands(this.#client, sidecar, release, signal))) {
-      await this.#ensureFile(sidecar, Buffer.from(sidecarOf(release)), release, signal);
+      await this.#ensureFile(sidecar, async () => Buffer.from(sidecarOf(release)), release, signal);
     }
     await this.#inTurn(() => this.#list(at, release, new Date(clock.now()), signal));
   }
@@ -94,10 +95,12 @@ export class MavenShelf implements Shelf {
     };
   }
 
-  async #ensureFile(path: string, bytes: Buffer, release: Release, signal: AbortSignal): Promise<void> {
+  /** @param make is asked only where nothing stands there */
+  async #ensureFile(path: string, make: () => Promise<Buffer>, release: Release, signal: AbortSignal): Promise<void> {
     const standing = await this.#read(path, release, signal);
+    const bytes = standing ?? (await make());
     if (standing === null) await this.#put(path, bodyOf(bytes), release, signal, true);
-    await this.#ensureChecksums(path, bodyOf(standing ?? bytes), release, signal);
+    await this.#ensureChecksums(path, bodyOf(bytes), release, signal);
   }
 
   async #ensureChecksums(path: string, body: Body, release: Release, signal: AbortSignal): Promise<void> {
@@ -118,28 +121,28 @@ export class MavenShelf implements Shelf {
     let mayPut = this.#alwaysPutMetadata;
     for (let turn = 0; turn < 4; turn++) {
       const xml = await this.#read(path, release, signal);
-      const stands = xml !== null && isUpToDate(xml, at);
+      const stands = xml !== null && isUpToDate(xml.toString(), at);
       if (stands && !mayPut) {
         const [sha1] = await hashesOf(bodyOf(xml), ["sha1"]);
         const told = await this.#read(`${path}.sha1`, release, signal);
-        if (told?.trim().split(/\s/)[0] === sha1?.toString("hex")) return;
+        if (told?.toString().trim().split(/\s/)[0] === sha1?.toString("hex")) return;
         await this.#putChecksums(path, bodyOf(xml), release, signal);
         return;
       }
       mayPut = false;
-      const merged = withVersion(xml ?? "", at, now);
+      const merged = withVersion(xml?.toString() ?? "", at, now);
       await this.#put(path, bodyOf(merged), release, signal, false);
       await this.#putChecksums(path, bodyOf(merged), release, signal);
     }
     // What a registry makes of it by itself is its own affair: the version stands.
   }
 
-  async #read(path: string, release: Release, signal: AbortSignal): Promise<string | null> {
+  async #read(path: string, release: Release, signal: AbortSignal): Promise<Buffer | null> {
     const url = below(this.#client.url, path);
     const ask = { method: "GET", url, headers: {}, to: `read ${path}`, expect: [200, 404], signal } as const;
     const { repository } = release.name;
     const { status, bytes } = await this.#client.read({ ...ask, repository }, METADATA_MAX_BYTES);
-    return status === 200 ? bytes.toString("utf8") : null;
+    return status === 200 ? bytes : null;
   }
 
   #put(path: string, body: Body, { name }: Release, signal: AbortSignal, guard: boolean): Promise<void> {
