@@ -94,7 +94,8 @@ function credentialsFor({ config }: Parts, host: string): { username: string; pa
     ) {
       return { username: registry.username, password: registry.password };
     }
-    if (registry.type === "docker-hub" && host === "docker.io")
+    // One with a URL of its own is not Docker Hub: its login is nobody else's business.
+    if (registry.type === "docker-hub" && registry.url === null && host === "docker.io")
       return { username: registry.username, password: registry.password };
   }
   return null;

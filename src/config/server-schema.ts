@@ -47,7 +47,14 @@ const movingTags = z
   .max(5, { error: "at most 5, as ECR takes them" });
 
 const registryTypes = [
-  strict({ type: z.literal("docker-hub"), username: text, password: secret, checkRepository: orNull(text), ...common }),
+  strict({
+    type: z.literal("docker-hub"),
+    url: orNull(webUrl),
+    username: text,
+    password: secret,
+    checkRepository: orNull(text),
+    ...common,
+  }),
   strict({ type: z.literal("oci"), url: webUrl, ...login, ca, checkRepository: orNull(text), ...common }),
   strict({
     type: z.literal("ecr"),

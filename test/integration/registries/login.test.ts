@@ -51,7 +51,13 @@ describe("logging in to a registry with tokens", () => {
   const answered401 = () => proxy.passed.filter(({ status }) => status === 401).length;
 
   it("asks for one token to read and one to push, however many blobs there are", async () => {
-    await registry.publish(await freezeImage(store, { layers: [1, 2, 3, 4, 5] }), named("acme/tokens"), testRun());
+    const image = await freezeImage(store, { layers: [1, 2, 3, 4, 5] });
+    const { pull } = await registry.publish(image, named("acme/tokens"), testRun());
+    assert.equal(
+      pull,
+      `docker pull ${new URL(proxy.url).host}/acme/tokens@${image.digest}`,
+      "from what stands in for it",
+    );
     assert.deepEqual(tokens.given, [["repository:acme/tokens:pull"], ["repository:acme/tokens:pull,push"]]);
     assert.equal(answered401(), 1, "only the first request came without one");
   });
