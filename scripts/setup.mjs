@@ -39,9 +39,16 @@ const servers = {
   junit4: () => existsSync("/usr/share/maven-repo/junit/junit"),
 };
 
+const demo = ["git", "redis-server", "docker.io", "docker-registry", "busybox-static"];
 const needs = {
   test: Object.keys(servers),
-  demo: ["git", "redis-server", "docker.io", "docker-registry", "busybox-static"],
+  demo,
+  // A server of every kind of registry, and the clients that read back from it.
+  "demo-all": [
+    ...demo,
+    ...["openssl", "apache2-utils", "nginx-light", "skopeo", "curl", "python3-pip"],
+    ...["maven", "libmaven-dependency-plugin-java", "junit4"],
+  ],
 };
 
 /** @throws Error with one line for the person: what is missing and how to get it. */

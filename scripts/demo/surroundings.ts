@@ -2,7 +2,6 @@ import { type Deliverd, startDeliverd } from "../../test/support/deliverd.ts";
 import type { Engine } from "../../test/support/engine.ts";
 import { type GitHubStandIn, startGitHub } from "../../test/support/github.ts";
 import { type NoticeSink, startNoticeSink } from "../../test/support/notice-sink.ts";
-import { startRegistry, type TestRegistry } from "../../test/support/registry.ts";
 import { type SampleRepo, sampleRepo } from "../../test/support/sample-repo.ts";
 import { findEngine } from "./engine.ts";
 import type { Teller } from "./teller.ts";
@@ -10,7 +9,6 @@ import type { Teller } from "./teller.ts";
 /** What stands around a delivery, and the deliverd in its middle. */
 export interface Surroundings {
   engine: Engine;
-  registry: TestRegistry;
   github: GitHubStandIn;
   sink: NoticeSink;
   repo: SampleRepo;
@@ -41,14 +39,22 @@ export function nothingStarted(signal: AbortSignal): Started {
   };
 }
 
-export async function surround(started: Started, tell: Teller): Promise<Surroundings> {
+/** Where it is to deliver to: the entries of the configuration, and what else leads there. */
+export interface Destinations {
+  registries: Record<string, unknown>;
+  env?: Record<string, string>;
+}
+
+export async function surround(
+  started: Started,
+  tell: Teller,
+  open: (engine: Engine) => Promise<Destinations>,
+): Promise<Surroundings> {
   tell.step("Docker Engine");
   const engine = await started.add(findEngine(process.env), (one) => one.stop());
   tell.fact("engine", engine.from);
 
-  tell.step("Registry");
-  const registry = await started.add(startRegistry(), (one) => one.stop());
-  tell.fact("url", registry.url);
+  const { registries, env } = await open(engine);
 
   tell.step("GitHub", "a stand-in: its REST API, its webhooks, and git over HTTP");
   const github = await started.add(startGitHub(), (one) => one.close());
@@ -71,12 +77,12 @@ export async function surround(started: Started, tell: Teller): Promise<Surround
         token: github.token,
       },
     },
-    registries: { local: { type: "oci", url: registry.url, default: true } },
+    registries,
     notices: [{ type: "webhook", url: sink.url, secret: sink.secret }],
     repos: ["acme/hello"],
   };
-  const deliverd = await started.add(startDeliverd({ config }), (one) => one.remove());
+  const deliverd = await started.add(startDeliverd({ config, env }), (one) => one.remove());
   github.sendHooksTo(`${deliverd.url}/webhooks/github`, webhookSecret);
   tell.fact("url", deliverd.url);
-  return { engine, registry, github, sink, repo, deliverd };
+  return { engine, github, sink, repo, deliverd };
 }

@@ -110,10 +110,10 @@ export class Aws {
   }
 }
 
-/** The environment that leads AWS's SDK to the stand-in, as an operator would set it; the returned function puts it back. */
-export function useAws(aws: Aws, secret = secretAccessKey): () => void {
+/** What an operator sets to lead AWS's SDK to the stand-in. */
+export function awsEnvironment(aws: Aws, secret = secretAccessKey): Record<string, string> {
   const services = ["ECR", "CODEARTIFACT", "EC2", "EBS"].map((name) => [`AWS_ENDPOINT_URL_${name}`, aws.url]);
-  const wanted: Record<string, string> = {
+  return {
     ...Object.fromEntries(services),
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secret,
@@ -124,6 +124,11 @@ export function useAws(aws: Aws, secret = secretAccessKey): () => void {
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
   };
+}
+
+/** Puts it into our own environment; the returned function puts back what was there. */
+export function useAws(aws: Aws, secret = secretAccessKey): () => void {
+  const wanted = awsEnvironment(aws, secret);
   const before = Object.keys(wanted).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, wanted);
   return () => {

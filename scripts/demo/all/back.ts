@@ -1,0 +1,105 @@
+import { execFile } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Location, Release } from "../../../src/delivery/types.ts";
+import { BIN, type Deliverd } from "../../../test/support/deliverd.ts";
+import { tempDir } from "../../../test/support/process.ts";
+import type { Teller } from "../teller.ts";
+import { digestOf, digestsIn } from "./clients.ts";
+import type { Client, Place } from "./place.ts";
+
+const run = promisify(execFile);
+
+/** Fetches each release from each of its registries, through deliverd and past it. @throws Error where any of it fails or differs */
+export async function bringBack(
+  releases: Release[],
+  places: Map<string, Place>,
+  deliverd: Deliverd,
+  tell: Teller,
+  signal: AbortSignal,
+): Promise<void> {
+  const dir = await tempDir();
+  let wrong = 0;
+  let right = 0;
+  const attempt = async (client: Client, release: Release, location: Location) => {
+    signal.throwIfAborted();
+    const directory = join(dir.path, release.artifact, location.registry, client.tool.replaceAll(" ", "-"));
+    await mkdir(directory, { recursive: true });
+    const about = `${location.registry.padEnd(6)} ${client.tool.padEnd(13)}`;
+    try {
+      const told = compare(release, await client.fetch({ release, location, directory }));
+      right += 1;
+      tell.fact(release.artifact, `${about} ${told}`);
+    } catch (error) {
+      wrong += 1;
+      tell.fact(release.artifact, `${about} FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  try {
+    for (const release of releases) {
+      tell.step("and back", `${release.artifact} ${release.version} ${release.digest}`);
+      const from = firstOfEach(release.locations);
+      await Promise.all(from.map((location) => attempt(throughDeliverd(deliverd), release, location)));
+      await Promise.all(
+        from.map(async (location) => {
+          const client = places.get(location.registry)?.clients[release.kind];
+          if (client === undefined) throw new Error(`nobody reads ${release.kind} back from ${location.registry}`);
+          await attempt(client, release, location);
+        }),
+      );
+    }
+    signal.throwIfAborted();
+    if (wrong > 0) throw new Error(`${wrong} of ${wrong + right} did not come back as they were released`);
+    tell.step("all came back", `${right} times, each with the digest that was released`);
+  } finally {
+    await dir.remove();
+  }
+}
+
+function firstOfEach(locations: Location[]): Location[] {
+  return locations.filter(({ registry }, index) => locations.findIndex((one) => one.registry === registry) === index);
+}
+
+/** @returns what came back, in words @throws Error where it is not what was released */
+function compare({ digest, files }: Release, got: Record<string, string>): string {
+  const released = files.length === 0 ? { manifest: digest } : byName(files);
+  const names = Object.keys(got);
+  if (names.length === 0) throw new Error("nothing came");
+  for (const name of names) {
+    if (got[name] !== released[name]) throw new Error(`${name} is ${got[name]}, and was released as ${released[name]}`);
+  }
+  const all = Object.keys(released).length;
+  return (
+    names.map((name) => `${name} ${got[name]?.slice(0, 19)}…`).join(", ") +
+    (names.length < all ? ` (${names.length} of ${all} files)` : "")
+  );
+}
+
+function byName(files: Release["files"]): Record<string, string> {
+  return Object.fromEntries(files.map(({ name, digest }) => [name, digest]));
+}
+
+/** The command that a person would give; an image comes as the archive of an OCI layout, which skopeo reads. */
+function throughDeliverd({ url, adminToken }: Deliverd): Client {
+  return {
+    tool: "deliverd pull",
+    async fetch({ release, location, directory }) {
+      const env = { PATH: process.env.PATH, DELIVERD_SERVER: url, DELIVERD_TOKEN: adminToken };
+      const args = [
+        BIN,
+        "pull",
+        `${release.artifact}@${release.version}`,
+        "--from",
+        location.registry,
+        "-o",
+        directory,
+      ];
+      await run(process.execPath, args, { env });
+      if (release.kind !== "image") return digestsIn(directory);
+      const archive = `oci-archive:${join(directory, `${release.artifact}-${release.version}.tar`)}`;
+      const { stdout } = await run("skopeo", ["inspect", "--raw", archive], { encoding: "buffer" });
+      return { manifest: digestOf(stdout) };
+    },
+  };
+}
