@@ -30,6 +30,7 @@ export interface ApiOptions {
 }
 
 const PAGE = 50;
+const PAGE_MAX = 200;
 const STATES: DeliveryState[] = [
   "waiting",
   "queued",
@@ -53,8 +54,9 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     const state = stateOf(text(request, "state"));
     const sha = text(request, "sha");
     const cursor = text(request, "cursor");
+    const limit = limitOf(text(request, "limit"));
     if (repo === null) return send(response, { items: [], next: null });
-    const page = await listDeliveries(ledger, { repoId: repo?.id, sha, state, cursor, limit: PAGE });
+    const page = await listDeliveries(ledger, { repoId: repo?.id, sha, state, cursor, limit });
     send(response, { items: await Promise.all(page.items.map((each) => deliveryView(ledger, each))), next: page.next });
   });
   router.post("/api/v1/deliveries", auth.admin, express.json({ limit: "16kb" }), async (request, response) => {
@@ -103,7 +105,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
       sha: text(request, "sha"),
       ref: branch === undefined ? undefined : `refs/heads/${branch}`,
       cursor: text(request, "cursor"),
-      limit: PAGE,
+      limit: limitOf(text(request, "limit")),
     });
     send(response, {
       items: await Promise.all(page.items.map((each) => describeRelease(ledger, each))),
@@ -155,6 +157,12 @@ function stateOf(value: string | undefined): DeliveryState | undefined {
   const state = STATES.find((each) => each === value);
   if (state === undefined) throw new Problem(400, `state must be one of ${STATES.join(", ")}.`);
   return state;
+}
+
+function limitOf(value: string | undefined): number {
+  if (value === undefined) return PAGE;
+  if (/^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= PAGE_MAX) return Number(value);
+  throw new Problem(400, `limit must be a number from 1 to ${PAGE_MAX}.`);
 }
 
 /** Undefined: none was asked for. Null: there is no such repo. */

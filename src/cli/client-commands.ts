@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { DeliveryView } from "../api/views.ts";
 import type { Why } from "../api/why.ts";
 import { printable } from "../delivery/printable.ts";
@@ -7,6 +7,10 @@ import type { Release } from "../delivery/types.ts";
 import { ask, askJson, type ClientOptions, clientOptions } from "./client.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { safe, table } from "./print.ts";
+import type { PullOrder } from "./pull.ts";
+
+/** As many as the API gives at once. */
+const PAGE_MAX = 200;
 
 interface Common {
   server?: string;
@@ -87,26 +91,39 @@ export function addClientCommands(program: Command): void {
     .option("--artifact <name>", "only of this artifact")
     .option("--sha <sha>", "only of this commit")
     .option("--branch <branch>", "only of this branch")
-    .action(async (own: Common & { repo?: string; artifact?: string; sha?: string; branch?: string }) => {
-      const { repo, artifact, sha, branch } = own;
-      const page = await list<Release>(await connect(own), "/api/v1/releases", { repo, artifact, sha, branch });
-      print(
-        own,
-        page,
-        table(
-          page.items.map((each) => [each.artifact, each.versions.join(", "), each.repo, each.digest, each.releasedAt]),
-        ),
-      );
-    });
+    .option("--limit <n>", "only the newest n; left out: all, back to the first", positive)
+    .action(
+      async (own: Common & { repo?: string; artifact?: string; sha?: string; branch?: string; limit?: number }) => {
+        const { repo, artifact, sha, branch, limit = Number.POSITIVE_INFINITY } = own;
+        const query = { repo, artifact, sha, branch };
+        const page = await listAll<Release>(await connect(own), "/api/v1/releases", query, limit);
+        print(
+          own,
+          page,
+          table(
+            page.items.map((each) => [
+              each.artifact,
+              each.versions.join(", "),
+              each.repo,
+              each.digest,
+              each.releasedAt,
+            ]),
+          ),
+        );
+      },
+    );
   add("pull <release>", "fetch a release (<artifact>@<version|latest>) and verify it")
     .option("-o, --output <dir>", "where to put it", ".")
     .option("--repo <repo>", "which repo's, where several have one")
     .option("--from <registry>", "from which registry; left out: whichever has it")
-    .action(async (release: string, own: Common & { output: string; repo?: string; from?: string }) => {
+    .option("--layout", "an image as the folder of an OCI layout, which --output becomes")
+    .option("--load", "an image into the Docker Engine of this machine (DOCKER_HOST), as <artifact>:<version>")
+    .action(async (release: string, own: Common & Omit<PullOrder, "artifact" | "version">) => {
       const [artifact, version] = splitAt(release, "<artifact>@<version|latest>");
       const { pull } = await import("./pull.ts");
       const pulled = await pull(await connect(own), { ...own, artifact, version });
-      print(own, pulled, `${pulled.files.join("\n")} (${pulled.digest})`);
+      const { loaded, files, digest } = pulled;
+      print(own, pulled, loaded === null ? `${files.join("\n")} (${digest})` : `${loaded.image} (${loaded.id})`);
     });
 }
 
@@ -126,9 +143,36 @@ async function follow(options: ClientOptions, id: string): Promise<void> {
   }
 }
 
+interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+/** Page by page to the oldest, or to the limit; `next` then tells that there are older ones. */
+async function listAll<T>(
+  options: ClientOptions,
+  path: string,
+  query: Record<string, string | undefined>,
+  limit: number,
+): Promise<Page<T>> {
+  const all: Page<T> = { items: [], next: null };
+  do {
+    const left = Math.min(PAGE_MAX, limit - all.items.length);
+    const page = await list<T>(options, path, { ...query, limit: String(left), cursor: all.next ?? undefined });
+    all.items.push(...page.items);
+    all.next = page.next;
+  } while (all.next !== null && all.items.length < limit);
+  return all;
+}
+
 async function list<T>(options: ClientOptions, path: string, query: Record<string, string | undefined>) {
   const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return askJson<{ items: T[]; next: string | null }>(options, `${path}?${new URLSearchParams(given)}`);
+  return askJson<Page<T>>(options, `${path}?${new URLSearchParams(given)}`);
+}
+
+function positive(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number above 0.");
 }
 
 function logPath(id: string): string {

@@ -18,8 +18,13 @@ export async function clientOptions(server: string | undefined, env: NodeJS.Proc
   return { server: url.replace(/\/+$/, ""), token: token === "" ? null : token };
 }
 
-/** Asks the server; anything but a success ends the command with the problem's own words. */
-export async function ask(options: ClientOptions, path: string, init: RequestInit = {}): Promise<Response> {
+/** Asks the server; anything but a success, or a status that is `expected`, ends the command with the problem's own words. */
+export async function ask(
+  options: ClientOptions,
+  path: string,
+  init: RequestInit = {},
+  expected: number[] = [],
+): Promise<Response> {
   const headers = new Headers(init.headers);
   if (options.token !== null) headers.set("authorization", `Bearer ${options.token}`);
   let response: Response;
@@ -32,7 +37,7 @@ export async function ask(options: ClientOptions, path: string, init: RequestIni
       `${options.server} does not answer: ${cause}. Name the server with --server or DELIVERD_SERVER.`,
     );
   }
-  if (response.ok) return response;
+  if (response.ok || expected.includes(response.status)) return response;
   const problem = (await response.json().catch(() => ({}))) as { detail?: string };
   const detail = problem.detail ?? `the server answered ${response.status}`;
   if (response.status === 401) throw new Failure(EXIT.usage, `${detail} Set DELIVERD_TOKEN.`);

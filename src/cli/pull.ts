@@ -1,16 +1,15 @@
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { lstat, mkdir, mkdtemp, rename, rm, rmdir } from "node:fs/promises";
+import { lstat, mkdir, readFile, rename, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { extract } from "tar-stream";
+import { Readable } from "node:stream";
 import type { Release } from "../delivery/types.ts";
-import { digestOfFiles } from "../store/files.ts";
-import { ask, askJson, type ClientOptions } from "./client.ts";
+import { askJson, type ClientOptions } from "./client.ts";
+import { Download, type Source } from "./download.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { verifiedLayout } from "./layout.ts";
+import { type Image, layoutFiles, readLayout } from "./layout.ts";
+import type { Engine, Loaded } from "./load.ts";
+import { type Partial, takePartial } from "./partial.ts";
 import { progress } from "./progress.ts";
+import { demandName, type Received, receiveFiles } from "./receive.ts";
 
 export interface PullOrder {
   artifact: string;
@@ -20,49 +19,87 @@ export interface PullOrder {
   repo?: string | undefined;
   /** The key of the registry to take it from; left out: whichever has it. */
   from?: string | undefined;
+  /** An image as the folder of an OCI layout. */
+  layout?: boolean | undefined;
+  /** An image into the Docker Engine of this machine, and no file. */
+  load?: boolean | undefined;
 }
 
 export interface Pulled {
-  /** The file; the folder, where there are several. */
-  file: string;
-  files: string[];
-  digest: string;
+  artifact: string;
   version: string;
+  repo: string;
+  digest: string;
+  /** The file; the folder, where there are several or a layout; null, where the engine has it. */
+  file: string | null;
+  files: string[];
+  /** What each of the files is; the tar of an image has the image's digest. */
+  contents: { file: string; digest: string }[];
+  loaded: Loaded | null;
+  /** Bytes that an earlier pull had left. */
+  resumedAt: number;
 }
-
-/** How often a broken transfer goes on where it broke off. */
-const RESUMES = 5;
 
 /**
  * Fetches a release through the server and holds it to the release's digest. Nothing has its name before all of it is
- * proven, and where it is not, nothing is left behind. @throws Failure
+ * proven. Where its bytes are wrong nothing is left behind; where they broke off, they are kept to be gone on with.
+ * @throws Failure
  */
 export async function pull(options: ClientOptions, order: PullOrder): Promise<Pulled> {
+  if (order.layout && order.load) throw new Failure(EXIT.usage, "--layout and --load exclude each other");
   const query = order.repo === undefined ? "" : `?${new URLSearchParams({ repo: order.repo })}`;
   const release = await askJson<Release>(options, `${pathOf(order.artifact, order.version)}${query}`);
+  if ((order.layout || order.load) && release.kind !== "image") {
+    throw new Failure(EXIT.usage, `--layout and --load are for images: ${release.artifact} is ${release.kind}`);
+  }
+  const engine = order.load ? await (await import("./load.ts")).localEngine() : null;
   const from = order.from === undefined ? {} : { registry: order.from };
-  const content = `${pathOf(order.artifact, release.version)}/content?${new URLSearchParams({ repo: release.repo, ...from })}`;
-  const first = await ask(options, content);
+  const path = `${pathOf(order.artifact, release.version)}/content?${new URLSearchParams({ repo: release.repo, ...from })}`;
+  if (!/^sha256:[0-9a-f]{64}$/.test(release.digest)) throw failure(release, "the server's digest is none");
+  const partial = await takePartial(order.output, order.artifact, release.digest);
+  const source: Source = { options, path, digest: release.digest };
+  const taken = await attempt(order, release, source, partial, engine);
+  if (!("wrong" in taken)) return taken;
+  // What was left by an earlier pull may be what is wrong.
+  const anew = partial.size === 0 ? taken : await attempt(order, release, source, { ...partial, size: 0 }, engine);
+  if (!("wrong" in anew)) return anew;
+  throw failure(release, anew.wrong);
+}
+
+async function attempt(
+  order: PullOrder,
+  release: Release,
+  source: Source,
+  partial: Partial,
+  engine: Engine | null,
+): Promise<Pulled | { wrong: unknown }> {
+  const download = await Download.begin(source, partial);
   const made = await mkdir(order.output, { recursive: true });
-  // Beside the place, so that a rename is all that is left to do.
-  const dir = await mkdtemp(join(order.output, ".deliverd-pull-"));
-  let done = false;
   const bar = progress(release.files.length === 1 ? (release.files[0]?.size ?? null) : null);
+  let proven = false;
+  let done = false;
+  // A content that was taken whole and that only the engine did not want is as good as one that broke off.
+  const keep = () => download.brokenBy !== null || (proven && engine !== null);
   try {
-    const bytes = bytesOf(options, content, first, bar.add);
-    const names = await receive(release, Readable.from(bytes), dir);
-    const files = names.map((name) => join(order.output, name));
-    for (const file of files) await demandNoFolder(file);
-    for (const name of names) await rename(join(dir, name), join(order.output, name));
+    await partial.make();
+    const content = Readable.from(download.bytes(bar), { objectMode: false });
+    const received = await receive(order, release, content, partial);
+    proven = true;
+    bar.end();
+    const placed = await place(order, release, received, partial, engine);
     done = true;
-    const [file = "", ...others] = files;
-    return { file: others.length === 0 ? file : order.output, files, digest: release.digest, version: release.version };
+    const { artifact, version, repo, digest } = release;
+    return { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
   } catch (error) {
-    const because = error instanceof Error ? error.message : String(error);
-    throw new Failure(EXIT.failed, `the content of ${release.artifact} ${release.version} was not taken: ${because}`);
+    if (!proven && download.brokenBy === null) return { wrong: error };
+    throw failure(
+      release,
+      download.brokenBy ?? error,
+      keep() ? ". What came is kept: the same command goes on from there" : "",
+    );
   } finally {
     bar.end();
-    await rm(dir, { recursive: true, force: true });
+    await partial.leave(!done && keep());
     if (!done && made !== undefined) await rmdir(order.output).catch(() => {});
   }
 }
@@ -71,92 +108,76 @@ function pathOf(artifact: string, version: string): string {
   return `/api/v1/releases/${encodeURIComponent(artifact)}/${encodeURIComponent(version)}`;
 }
 
-/** The whole content; a transfer that breaks off goes on where it was, as long as the server still has the same. */
-async function* bytesOf(
-  options: ClientOptions,
-  path: string,
-  first: Response,
-  tell: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let seen = 0;
-  let response = first;
-  const etag = first.headers.get("etag") ?? "";
-  for (let left = RESUMES; ; left--) {
-    const before = seen;
-    try {
-      for await (const chunk of response.body ?? []) {
-        seen += chunk.length;
-        tell(chunk.length);
-        yield chunk;
-      }
-      return;
-    } catch (error) {
-      if (left === 0 || (seen === before && left < RESUMES)) throw causeOf(error);
+function failure({ artifact, version }: Release, error: unknown, more = ""): Failure {
+  const because = error instanceof Error ? error.message : String(error);
+  return new Failure(EXIT.failed, `the content of ${artifact} ${version} was not taken: ${because}${more}`);
+}
+
+/** All that was proven of a content: files, or an image. */
+type Proven = { files: Received[] } | { image: Image };
+
+async function receive(order: PullOrder, release: Release, content: Readable, partial: Partial): Promise<Proven> {
+  if (release.files.length === 0) {
+    return { image: await readLayout(content, release.digest, order.layout ? partial.stage : undefined) };
+  }
+  for (const { name } of release.files) demandName(name);
+  await mkdir(partial.stage);
+  return { files: await receiveFiles(release, content, partial.stage) };
+}
+
+type Placed = Pick<Pulled, "file" | "files" | "contents" | "loaded">;
+
+/** Gives what is proven its names. */
+async function place(
+  order: PullOrder,
+  release: Release,
+  proven: Proven,
+  partial: Partial,
+  engine: Engine | null,
+): Promise<Placed> {
+  const { output } = order;
+  if ("image" in proven) {
+    const { image } = proven;
+    if (engine !== null) {
+      const { load } = await import("./load.ts");
+      const tag = release.version.replace(/[^A-Za-z0-9_.-]/g, "-").slice(0, 128);
+      const loaded = await load(engine, partial.file, image, `${order.artifact}:${tag}`);
+      return { file: null, files: [], contents: [], loaded };
     }
-    response = await ask(options, path, { headers: { range: `bytes=${seen}-`, "if-range": etag } });
-    if (seen > 0 && response.status !== 206) throw new Error("it broke off, and the server now has another content");
+    if (order.layout) return placeLayout(output, release, image, partial);
   }
+  const files =
+    "files" in proven
+      ? proven.files
+      : [{ name: demandName(`${release.artifact}-${release.version}.tar`), digest: release.digest }];
+  const contents = files.map(({ name, digest }) => ({ file: join(output, name), digest }));
+  for (const { file } of contents) await demandNoFolder(file);
+  const [first, ...others] = files;
+  if (first === undefined) throw new Error("the release has no files");
+  if (others.length === 0) await rename(partial.file, join(output, first.name));
+  else for (const { name } of files) await rename(join(partial.stage, name), join(output, name));
+  const file = others.length === 0 ? join(output, first.name) : output;
+  return { file, files: contents.map((each) => each.file), contents, loaded: null };
 }
 
-/** fetch hides what happened behind "terminated". */
-function causeOf(error: unknown): unknown {
-  return error instanceof Error && error.cause instanceof Error
-    ? new Error(`it broke off: ${error.cause.message}`)
-    : error;
-}
-
-/** Writes what comes into the folder. @returns the names of the files, all of them as the release has them @throws where they differ */
-async function receive(release: Release, content: Readable, dir: string): Promise<string[]> {
-  const [file, ...others] = release.files;
-  if (file === undefined) {
-    const name = `${release.artifact}-${release.version}.tar`;
-    const layout = verifiedLayout(release.digest);
-    await pipeline(content, layout, createWriteStream(join(dir, demandName(name)), { flags: "wx" }));
-    return [name];
+/** The index comes last: a reader finds what it names. */
+async function placeLayout(output: string, release: Release, image: Image, partial: Partial): Promise<Placed> {
+  const index = join(output, "index.json");
+  const before = await readFile(index, "utf8").catch(() => null);
+  if (before !== null && !before.includes(image.digest)) {
+    throw new Error(`${output} is the layout of something else; name a folder of its own with -o`);
   }
-  const got = others.length === 0 ? [await write(content, dir, file.name)] : await unpack(content, dir, release);
-  const digest = digestOfFiles(got);
-  if (digest !== release.digest) throw new Error(`it is ${digest}, and the release is ${release.digest}`);
-  return got.map(({ name }) => name);
-}
-
-/** Takes the files that the release names out of a tar, and nothing else: no folder, no link, no file twice. */
-async function unpack(content: Readable, dir: string, release: Release): Promise<{ name: string; digest: string }[]> {
-  const got: { name: string; digest: string }[] = [];
-  const archive = extract();
-  const reading = pipeline(content, archive);
-  // Told of below, where it is waited for.
-  reading.catch(() => {});
-  for await (const entry of archive) {
-    const { name, type } = entry.header;
-    if (type !== "file" || !release.files.some((file) => file.name === name)) {
-      throw new Error(
-        `the server sent ${JSON.stringify(name.slice(0, 200))} (${type}), which the release does not have`,
-      );
-    }
-    got.push(await write(entry as unknown as Readable, dir, name));
+  const folder = join(output, "blobs", "sha256");
+  await mkdir(folder, { recursive: true });
+  for (const digest of image.blobs) {
+    const hex = digest.slice("sha256:".length);
+    await rename(join(partial.stage, hex), join(folder, hex));
   }
-  await reading;
-  return got;
-}
-
-/** @throws EEXIST for a name that came before */
-async function write(content: Readable, dir: string, name: string): Promise<{ name: string; digest: string }> {
-  const hash = createHash("sha256");
-  const tap = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  await pipeline(content, tap, createWriteStream(join(dir, demandName(name)), { flags: "wx" }));
-  return { name, digest: `sha256:${hash.digest("hex")}` };
-}
-
-/** Names come from a build: none may lead out of the folder, whoever checked it before. */
-function demandName(name: string): string {
-  if (name !== "" && name !== "." && name !== ".." && !/[/\\\0]/.test(name)) return name;
-  throw new Error(`${JSON.stringify(name.slice(0, 200))} is no name for a file`);
+  for (const [name, text] of layoutFiles(image, { "org.opencontainers.image.ref.name": release.version })) {
+    await writeFile(join(partial.stage, name), text);
+    await rename(join(partial.stage, name), join(output, name));
+  }
+  return { file: output, files: [output], contents: [{ file: output, digest: release.digest }], loaded: null };
 }
 
 async function demandNoFolder(path: string): Promise<void> {
