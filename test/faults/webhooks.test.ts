@@ -27,7 +27,7 @@ describe("Webhooks lost (30 %), the rest tripled, all shuffled:", function () {
     const repos = await Promise.all(["north", "south", "west"].map((name) => world.repo(name, quickFiles(name))));
     const pushed: Pushed[] = [];
     world.github.webhooksOff = true;
-    for (let number = 0; number < 24; number++) {
+    for (let number = 0; number < 15; number++) {
       const repo = repos[number % repos.length];
       assert.ok(repo);
       if (number >= repos.length) await repo.commit({ "greeting.txt": `Number ${number}\n` });
