@@ -36,7 +36,7 @@ export interface Place {
   /** Whether a request that passed sends one of those files, not something beside it. */
   sends(request: Passed, file: string): boolean;
   /** Whether the server itself keeps what it has from being overwritten. */
-  guards: boolean;
+  guards?: boolean;
   /** Fetches the same files with the ecosystem's own client. */
   readBack(location: Location, files: string[]): Promise<FilesByName>;
   holds(): Promise<string[]>;
