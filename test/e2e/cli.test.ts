@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { parse, stringify } from "yaml";
 import { BIN } from "../support/deliverd.ts";
 import { freePort, startServer, tempDir, until } from "../support/process.ts";
 import type { SampleRepo } from "../support/sample-repo.ts";
@@ -93,6 +94,7 @@ describe("The command line", function () {
     assert.deepEqual(await only("--repo", "acme/api", "--artifact", "api", "--sha", sha, "--branch", "main"), [digest]);
     assert.deepEqual(await only("--branch", "other"), []);
     assert.deepEqual(await only("--artifact", "other"), []);
+    assert.equal((await cli("releases", "--limit", "none")).code, 2);
   });
 
   it("logs: prints a log, follows one to its end, and ends with 3 where there is none", async () => {
@@ -160,6 +162,63 @@ describe("The command line", function () {
     assert.equal((await cli("pull", "api@9.9.9", "-o", dir.path)).code, 3);
     assert.equal((await cli("pull", "nothing@latest", "-o", dir.path)).code, 3);
     assert.equal((await cli("pull", "api")).code, 2);
+  });
+
+  it("pull --layout: makes the folder an OCI layout that skopeo reads, and touches no other's", async () => {
+    const to = join(dir.path, "as-layout");
+    const pulled = json<{ file: string; digest: string }>(
+      await cli("pull", `api@${version}`, "-o", to, "--layout", "--json"),
+    );
+    assert.deepEqual([pulled.file, pulled.digest], [to, digest]);
+    assert.deepEqual((await readdir(to)).sort(), ["blobs", "index.json", "oci-layout"]);
+    const read = await run("skopeo", ["inspect", "--format", "{{.Digest}}", `oci:${to}`]);
+    assert.equal(read.stdout.trim(), digest);
+    assert.equal((await cli("pull", `api@${version}`, "-o", to, "--layout")).code, 0);
+
+    const other = join(dir.path, "other-layout");
+    await run("sh", ["-c", `mkdir ${other} && echo '{"manifests":[]}' > ${other}/index.json`]);
+    const refused = await cli("pull", `api@${version}`, "-o", other, "--layout");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /is the layout of something else; name a folder of its own with -o/);
+    assert.deepEqual(await readdir(other), ["index.json"]);
+    assert.equal((await cli("pull", `api@${version}`, "-o", other, "--layout", "--load")).code, 2);
+  });
+
+  it("pull --load: hands the image to the engine, which then has that very image and runs it", async () => {
+    const to = join(dir.path, "loaded");
+    const env = { DELIVERD_SERVER: world.deliverd.url, DELIVERD_TOKEN: world.deliverd.adminToken };
+    const load = (socket: string) =>
+      call(["pull", `api@${version}`, "-o", to, "--load", "--json"], { ...env, DOCKER_HOST: `unix://${socket}` });
+    const silent = await load(join(dir.path, "no-engine"));
+    assert.equal(silent.code, 1);
+    assert.match(silent.stderr, /^the Docker Engine does not answer: .*Start it, or name it in DOCKER_HOST\.$/m);
+    await assert.rejects(readdir(to), /ENOENT/);
+
+    const { docker, socket } = world.engine;
+    const { loaded, files } = json<{ loaded: { image: string; id: string }; files: string[] }>(await load(socket));
+    const image = docker.getImage(`api:${version}`);
+    try {
+      const { host, username, password } = world.registry;
+      const login = ["--creds", `${username}:${password}`, "--tls-verify=false"];
+      const { stdout } = await run("skopeo", ["inspect", "--raw", ...login, `docker://${host}/acme/api@${digest}`]);
+      const config = JSON.parse(stdout).config.digest;
+      assert.deepEqual([loaded, files], [{ image: `api:${version}`, id: config }, []]);
+      assert.equal((await image.inspect()).Id, config);
+      assert.deepEqual(await readdir(to), []);
+      const container = await docker.createContainer({
+        Image: loaded.image,
+        Cmd: ["/bin/busybox", "true"],
+        NetworkDisabled: true,
+      });
+      try {
+        await container.start();
+        assert.equal((await container.wait()).StatusCode, 0);
+      } finally {
+        await container.remove({ force: true });
+      }
+    } finally {
+      await image.remove({ force: true });
+    }
   });
 
   it("the content behind it can be asked for in ranges", async () => {
@@ -253,8 +312,81 @@ describe("The command line", function () {
       assert.match(ended.stdout, /^ok {4}registry local: /m);
       assert.match(ended.stdout, /^ok {4}engine: Docker /m);
     }
-    const found = json<{ part: string; ok: boolean }[]>(await call(["doctor", "--json", "--config", configFile], {}));
+    const found = json<{ part: string; ok: boolean; text: string }[]>(
+      await call(["doctor", "--json", "--config", configFile], {}),
+    );
     assert.ok(found.every(({ ok }) => ok));
+    assert.deepEqual(
+      found.map(({ part }) => part),
+      [
+        ...["data directory", "disk", "ledger", "redis", "engine", "intake", "host github"],
+        ...["registry local", "registry second"],
+      ],
+    );
+    const textOf = (part: string) => found.find((each) => each.part === part)?.text ?? "";
+    assert.match(textOf("disk"), /^\d+\.\d GB are free$/);
+    assert.match(textOf("intake"), /^the engine reaches 127\.0\.0\.1:\d+$/);
+    assert.equal(textOf("host github"), "takes the token; it shows acme/*");
+  });
+
+  it("doctor: ends with 1, and says of each part that fails what to do", async () => {
+    const { configFile } = world.deliverd;
+    const config = parse(await readFile(configFile, "utf8"));
+    const blocked = join(dir.path, "blocked");
+    await writeFile(blocked, "a file");
+    const broken = {
+      ...config,
+      dataDir: join(blocked, "data"),
+      redisUrl: "redis://:redis-canary@127.0.0.1:1",
+      docker: { socket: join(dir.path, "no-engine") },
+      hosts: { github: { ...config.hosts.github, token: "ghs_wrong" } },
+      registries: {
+        local: { ...config.registries.local, password: "wrong-canary" },
+        gone: { type: "oci", url: "http://127.0.0.1:1" },
+      },
+    };
+    const diagnose = async (name: string, what: unknown) => {
+      const file = join(dir.path, `${name}.yml`);
+      await writeFile(file, stringify(what));
+      const ended = await call(["doctor", "--config", file], {});
+      const failed = [...ended.stdout.matchAll(/^FAIL {2}([^:]+): (.+)$/gm)].map(([, part = "", text = ""]) => [
+        part,
+        text,
+      ]);
+      return { ...ended, failed: new Map(failed as [string, string][]) };
+    };
+    const all = await diagnose("broken", broken);
+    assert.deepEqual([all.code, all.stderr], [1, "9 of 9 checks failed\n"], all.stdout);
+    for (const [part, said] of [
+      ["data directory", /ENOTDIR.* set dataDir to one\.$/],
+      ["disk", /Make room on the disk/],
+      ["ledger", /dataDir must be a directory that this user may write$/],
+      ["redis", /ECONNREFUSED.*Check redisUrl/],
+      ["engine", /ENOENT.*Start Docker, or set docker\.socket/],
+      ["intake", /the engine, which has to reach it, does not answer.*Set docker\.intake\.advertise/],
+      ["host github", /does not take the token.* Set hosts\.github\.token/],
+      ["registry local", /registries\.local/],
+      ["registry gone", /Check that it runs and can be reached/],
+    ] as const) {
+      assert.match(all.failed.get(part) ?? "", said, all.stdout);
+    }
+    assert.doesNotMatch(all.stdout, /canary|ghs_wrong/);
+
+    const unreachable = { listen: "127.0.0.1:0", advertise: "127.0.0.1:1" };
+    const elsewhere = await diagnose("elsewhere", {
+      ...config,
+      docker: { ...config.docker, intake: unreachable },
+      repos: ["acme/*", "acme/nothing", "nobody/*"],
+    });
+    assert.deepEqual([...elsewhere.failed.keys()], ["intake", "host github"], elsewhere.stdout);
+    assert.match(
+      elsewhere.failed.get("intake") ?? "",
+      /^the engine cannot reach 127\.0\.0\.1:1: .*docker\.intake\.advertise/,
+    );
+    assert.match(
+      elsewhere.failed.get("host github") ?? "",
+      /^it shows no repo of acme\/nothing, nobody\/\*\. Let the token/,
+    );
   });
 
   it("ends with 2 for a configuration that is not there or not right, and names file, line and key", async () => {

@@ -13,6 +13,8 @@ export interface Fault {
   cutAfter?: number;
   /** Nothing more passes after so many bytes of the request's body, and the connection stays. */
   stallAfter?: number;
+  /** The same of the answer's body. */
+  stallAnswerAfter?: number;
   /** The server behind does its work, and the connection is cut instead of its answer; a refusal is passed on. */
   loseAnswer?: boolean;
   /** ms before anything happens. */
@@ -34,6 +36,8 @@ export interface Passed {
   bytes: number;
   /** Of the answer; 0: none yet. */
   status: number;
+  /** Bytes of the answer's body that were passed on. */
+  answered: number;
 }
 
 export interface FaultyProxy {
@@ -48,12 +52,23 @@ export interface FaultyProxy {
   stop(): Promise<void>;
 }
 
+function passing(seen: Passed, end = Number.POSITIVE_INFINITY): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const part = chunk.subarray(0, end - seen.answered);
+      seen.answered += part.length;
+      this.push(part);
+      if (part.length === chunk.length) done();
+    },
+  });
+}
+
 /** Stands before a plain-HTTP server and does to it what networks and busy servers do. @param target URL of that server */
 export async function startProxy(target: string): Promise<FaultyProxy> {
   const passed: Passed[] = [];
   const server = createServer(async (request, response) => {
     const { method = "", url = "", headers } = request;
-    const seen: Passed = { method, url, headers, bytes: 0, status: 0 };
+    const seen: Passed = { method, url, headers, bytes: 0, status: 0, answered: 0 };
     passed.push(seen);
     const fault = proxy.fault(seen) ?? {};
     if (fault.delay !== undefined) await delay(fault.delay);
@@ -88,7 +103,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
       }
       for (const name of fault.hide ?? []) delete answer.headers[name];
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+      answer.pipe(passing(seen, fault.stallAnswerAfter)).pipe(response);
     });
     request.pipe(count).pipe(behind);
   });

@@ -70,7 +70,10 @@ describe("deliverd pull", function () {
 
     const named = await pull("tool", "--from", "files", "--json");
     const files = [join(out, "tool.bin")];
-    assert.deepEqual(JSON.parse(named.stdout), { file: files[0], files, digest: tool.digest, version: "1.0.0" });
+    assert.deepEqual(JSON.parse(named.stdout), {
+      ...{ artifact: "tool", version: "1.0.0", repo: "github/acme/api", digest: tool.digest },
+      ...{ file: files[0], files, contents: [{ file: files[0], digest: tool.digest }], loaded: null, resumedAt: 0 },
+    });
     const elsewhere = await pull("tool", "--from", "empty");
     assert.deepEqual([elsewhere.code, elsewhere.stderr], [1, "nothing called tool\n"]);
   });
@@ -85,7 +88,12 @@ describe("deliverd pull", function () {
     ]);
     const { code, stdout } = await pull("library", "--json");
     assert.equal(code, 0);
-    assert.deepEqual(JSON.parse(stdout).file, out);
+    const { file: where, contents } = JSON.parse(stdout);
+    assert.equal(where, out);
+    assert.deepEqual(
+      contents.toSorted((a: { file: string }, b: { file: string }) => (a.file < b.file ? -1 : 1)),
+      files.map(({ name, digest }) => ({ file: join(out, name), digest })),
+    );
     assert.deepEqual((await readdir(out)).sort(), ["a.jar", "a.pom"]);
     assert.equal(await readFile(join(out, "a.pom"), "utf8"), "<project/>");
   });
@@ -164,7 +172,7 @@ describe("deliverd pull", function () {
     assert.equal(await readFile(join(out, "target"), "utf8"), "kept");
   });
 
-  it("goes on where a transfer broke off, and gives up on one that brings nothing more", async () => {
+  it("goes on where a transfer broke off, and gives up on one that brings nothing more, keeping what came", async () => {
     const text = "x".repeat(3_000_000);
     await released(ledger, "large", "file", frozenFiles([file("large.bin", text)]));
     let asked = 0;
@@ -177,8 +185,8 @@ describe("deliverd pull", function () {
     shelved.stuck = (into) => send(into, Buffer.from(text), 1_000_000);
     const stuck = await pull("stuck");
     assert.equal(stuck.code, 1);
-    assert.match(stuck.stderr, /was not taken: /);
-    assert.deepEqual(await readdir(out), ["large.bin"]);
+    assert.match(stuck.stderr, /was not taken: .*the same command goes on from there/);
+    assert.deepEqual(await readdir(out), [".deliverd-pull", "large.bin"]);
   });
 
   it("shows a terminal how much has come, and takes it away in the end; without one it is silent", async () => {
