@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Writable } from "node:stream";
+import { Transform, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
 import { systemClock } from "../clock.ts";
@@ -61,23 +61,27 @@ function attachmentOf(release: Release): { name: string; type: string } {
   return { name: `${release.artifact}-${release.version}.tar`, type: "application/x-tar" };
 }
 
-/** A range needs the length of the whole, which only the whole tells: it passes through a file. */
 async function sendRange(sources: Sources, content: Asked, asked: string, response: Response): Promise<void> {
+  const [file, ...others] = frozenOf(content.release).files ?? [];
+  if (file === undefined || others.length > 0) return sendRangeOfTar(sources, content, asked, response);
+  const range = demandRange(asked, file.size, response);
+  const part = slice(range, () => promise(range, file.size, response));
+  // No length is told: so the answer ends only once all of the file, range or not, has proven to be what it should be.
+  await Promise.all([pullFromAny(sources, content, part), pipeline(part, response, { signal: content.signal })]);
+}
+
+/** A range of a tar needs its length, which only the whole tells: it passes through a file. */
+async function sendRangeOfTar(sources: Sources, content: Asked, asked: string, response: Response): Promise<void> {
   const { signal } = content;
   const dir = await mkdtemp(join(tmpdir(), "deliverd-content-"));
   try {
     const file = join(dir, "content");
     await pullFromAny(sources, content, createWriteStream(file, { mode: 0o600 }));
     const { size } = await stat(file);
-    const range = rangeOf(asked, size);
-    if (range === null) {
-      response.set("content-range", `bytes */${size}`);
-      throw new Problem(416, `The content has ${size} bytes.`);
-    }
+    const range = demandRange(asked, size, response);
     const { start, end } = range;
-    response
-      .status(206)
-      .set({ "content-range": `bytes ${start}-${end}/${size}`, "content-length": String(end - start + 1) });
+    promise(range, size, response);
+    response.set("content-length", String(end - start + 1));
     await pipeline(createReadStream(file, { start, end }), response, { signal });
   } finally {
     await rm(dir, { recursive: true, force: true });
@@ -115,8 +119,40 @@ async function pullFromAny(sources: Sources, { release, from, signal }: Asked, i
   throw failure;
 }
 
-/** @returns first and last byte; null: not satisfiable, or not one range */
-function rangeOf(header: string, size: number): { start: number; end: number } | null {
+interface Range {
+  /** First and last byte. */
+  start: number;
+  end: number;
+}
+
+function promise({ start, end }: Range, size: number, response: Response): void {
+  response.status(206).set("content-range", `bytes ${start}-${end}/${size}`);
+}
+
+/** Lets these bytes through. @param begin is called before the first of them */
+function slice({ start, end }: Range, begin: () => void): Transform {
+  let at = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const part = chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
+      if (at <= start && part.length > 0) begin();
+      at += chunk.length;
+      if (part.length > 0) this.push(part);
+      done();
+    },
+  });
+}
+
+/** @throws Problem 416: not satisfiable, or not one range */
+function demandRange(asked: string, size: number, response: Response): Range {
+  const range = rangeOf(asked, size);
+  if (range !== null) return range;
+  response.set("content-range", `bytes */${size}`);
+  throw new Problem(416, `The content has ${size} bytes.`);
+}
+
+/** Null: not satisfiable, or not one range. */
+function rangeOf(header: string, size: number): Range | null {
   const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(header.trim()) ?? [];
   if (first === "" && last === "") return null;
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);

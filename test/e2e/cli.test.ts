@@ -5,6 +5,8 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
+import { startIntake } from "../../src/store/intake.ts";
+import { Store } from "../../src/store/store.ts";
 import { BIN } from "../support/deliverd.ts";
 import { freePort, startServer, tempDir, until } from "../support/process.ts";
 import type { SampleRepo } from "../support/sample-repo.ts";
@@ -387,6 +389,28 @@ describe("The command line", function () {
       elsewhere.failed.get("host github") ?? "",
       /^it shows no repo of acme\/nothing, nobody\/\*\. Let the token/,
     );
+  });
+
+  it("doctor: takes the intake of a deliverd that runs for what it is, and anything else there for what it is not", async () => {
+    const config = parse(await readFile(world.deliverd.configFile, "utf8"));
+    const running = await startIntake({ store: new Store(join(dir.path, "store")), listen: "127.0.0.1:0" });
+    try {
+      for (const [listen, ok, said] of [
+        [running.host, true, new RegExp(`^the engine reaches ${running.host}$`)],
+        [world.second.host, false, /cannot listen on .*Name a free host:port/],
+      ] as const) {
+        const file = join(dir.path, "intake.yml");
+        await writeFile(file, stringify({ ...config, docker: { ...config.docker, intake: { listen } } }));
+        const { stdout } = await call(["doctor", "--json", "--config", file], {});
+        const found = (JSON.parse(stdout) as { part: string; ok: boolean; text: string }[]).find(
+          ({ part }) => part === "intake",
+        );
+        assert.equal(found?.ok, ok, found?.text);
+        assert.match(found?.text ?? "", said);
+      }
+    } finally {
+      await running.stop();
+    }
   });
 
   it("ends with 2 for a configuration that is not there or not right, and names file, line and key", async () => {

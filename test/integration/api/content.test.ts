@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { TransientError } from "../../../src/delivery/errors.ts";
 import type { FrozenFile } from "../../../src/delivery/types.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { withRepo } from "../../support/ledgers.ts";
@@ -110,6 +111,32 @@ describe("the content of files in the API", () => {
     const other = await content("digits", { range: "bytes=10-14", "if-range": '"sha256:other"' });
     assert.deepEqual([other.status, other.text], [200, text]);
     assert.equal((await content("digits", { range: "bytes=10000-" })).status, 416);
+
+    one.digits = async (into) => {
+      for (let at = 0; at < text.length; at += 7) into.write(text.slice(at, at + 7));
+      into.end();
+    };
+    for (const [range, from, to] of [
+      ["bytes=0-", 0, 10_000],
+      ["bytes=0-0", 0, 1],
+      ["bytes=6-7", 6, 8],
+      ["bytes=9993-", 9_993, 10_000],
+    ] as const) {
+      assert.equal((await content("digits", { range })).text, text.slice(from, to), range);
+    }
+  });
+
+  it("of which a range was asked is not ended as if it were right where the rest of it is not", async () => {
+    await released(ledger, "digits", "file", frozenFiles([file("digits", "0123456789")]), ["one"]);
+    one.digits = async (into) => {
+      into.write("0123456780");
+      await new Promise((resolve) => setImmediate(resolve));
+      into.destroy(new Error("it has another digest"));
+      throw new Error("it has another digest");
+    };
+    await assert.rejects(content("digits", { range: "bytes=0-4" }), /aborted|socket hang up/);
+    one.digits = new TransientError("registry-unreachable", "it is away");
+    assert.equal((await content("digits", { range: "bytes=0-4" })).status, 502);
   });
 
   it("comes from the next registry that has it, or from the one that is named", async () => {
