@@ -45,6 +45,38 @@ describe("The demo", function () {
     }
   });
 
+  it("delivers every kind of artifact into a registry of every type with --all, and fetches each back", async function () {
+    this.timeout(400_000);
+    const engine = await startEngine();
+    try {
+      const before = await imagesOf(engine);
+      const { code, output } = await start({ DOCKER_HOST: `unix://${engine.socket}` }, ["--all"]).ended();
+      assert.equal(code, 0, output);
+      const told = [...output.matchAll(/\(([a-z-]+)\) +(real|stand-in) /g)].map(
+        ([, type, which]) => `${type} ${which}`,
+      );
+      assert.deepEqual(told.sort(), [
+        "ami stand-in",
+        "artifactory stand-in",
+        "codeartifact stand-in",
+        "docker-hub stand-in",
+        "ecr stand-in",
+        "http real",
+        "maven real",
+        "npm real",
+        "oci real",
+        "pypi stand-in",
+      ]);
+      const kinds = [...output.matchAll(/release +\S+ \(([a-z]+)\) .*sha256:[0-9a-f]{64}/g)].map(([, kind]) => kind);
+      assert.deepEqual(kinds, ["image", "npm", "wheel", "jar", "file", "ami"]);
+      assert.match(output, /all came back +40 times, each with the digest that was released/);
+      assert.deepEqual(await imagesOf(engine), before);
+      await leftNothing();
+    } finally {
+      await engine.stop();
+    }
+  });
+
   it("ends all that it started on Ctrl-C, which a terminal sends to all of them at once", async () => {
     const demo = start({ DOCKER_HOST: nowhere });
     await demo.printed("git push");
@@ -159,7 +191,7 @@ async function imagesOf({ docker }: Engine): Promise<string[]> {
   const images = await docker.listImages();
   return images
     .flatMap((image) => [...(image.RepoTags ?? []), ...(image.RepoDigests ?? [])])
-    .filter((name) => name.includes("hello"))
+    .filter((name) => /hello|demo-shell/.test(name))
     .sort();
 }
 

@@ -7,6 +7,9 @@ import { type Aws, awsEnvironment } from "../../../test/support/aws/index.ts";
 import { digestsIn } from "./clients.ts";
 import type { Client } from "./place.ts";
 
+// It says of itself that it is old, which is of no interest to who sees the demo.
+process.env.AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE = "1";
+
 /** SDK v2, which shares no line with the one that deliverd uses. */
 function settings(aws: Aws) {
   const { AWS_ACCESS_KEY_ID: accessKeyId = "", AWS_SECRET_ACCESS_KEY: secretAccessKey = "" } = awsEnvironment(aws);

@@ -22,31 +22,30 @@ export async function bringBack(
   const dir = await tempDir();
   let wrong = 0;
   let right = 0;
-  const attempt = async (client: Client, release: Release, location: Location) => {
-    signal.throwIfAborted();
-    const directory = join(dir.path, release.artifact, location.registry, client.tool.replaceAll(" ", "-"));
-    await mkdir(directory, { recursive: true });
-    const about = `${location.registry.padEnd(6)} ${client.tool.padEnd(13)}`;
+  const attempt = async (client: Client | undefined, release: Release, location: Location) => {
+    const { key = location.registry, isReal = false } = places.get(location.registry) ?? {};
+    const about = `${key.padEnd(6)} ${(isReal ? "real" : "stand-in").padEnd(9)} ${(client?.tool ?? "").padEnd(13)}`;
     try {
+      if (client === undefined) throw new Error(`nobody reads ${release.kind} back from here`);
+      const directory = join(dir.path, release.artifact, key, client.tool.replaceAll(" ", "-"));
+      await mkdir(directory, { recursive: true });
       const told = compare(release, await client.fetch({ release, location, directory }));
       right += 1;
       tell.fact(release.artifact, `${about} ${told}`);
     } catch (error) {
       wrong += 1;
-      tell.fact(release.artifact, `${about} FAILED: ${error instanceof Error ? error.message : String(error)}`);
+      tell.fact(release.artifact, `${about} FAILED`);
+      tell.quote(reasonOf(error));
     }
   };
   try {
     for (const release of releases) {
+      signal.throwIfAborted();
       tell.step("and back", `${release.artifact} ${release.version} ${release.digest}`);
       const from = firstOfEach(release.locations);
       await Promise.all(from.map((location) => attempt(throughDeliverd(deliverd), release, location)));
       await Promise.all(
-        from.map(async (location) => {
-          const client = places.get(location.registry)?.clients[release.kind];
-          if (client === undefined) throw new Error(`nobody reads ${release.kind} back from ${location.registry}`);
-          await attempt(client, release, location);
-        }),
+        from.map((location) => attempt(places.get(location.registry)?.clients[release.kind], release, location)),
       );
     }
     signal.throwIfAborted();
@@ -55,6 +54,12 @@ export async function bringBack(
   } finally {
     await dir.remove();
   }
+}
+
+/** Where a program failed, what it said: some of them say it on their standard output. */
+function reasonOf(error: unknown): string {
+  const { message, stdout = "" } = error as { message: string; stdout?: string | Buffer };
+  return `${message}\n${stdout}`.trim();
 }
 
 function firstOfEach(locations: Location[]): Location[] {

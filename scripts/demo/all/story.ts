@@ -29,7 +29,7 @@ export async function begin(started: Started, tell: Teller): Promise<Scene> {
     const opened = await openPlaces(started.add, aws);
     for (const [type, place] of opened) {
       places.set(place.key, place);
-      tell.fact(`${place.key} (${type})`, `${place.isReal ? "real:    " : "stand-in:"} ${place.is}`);
+      tell.fact(`${place.key} (${type})`, `${(place.isReal ? "real" : "stand-in").padEnd(9)} ${place.is}`);
     }
     const entries = [...opened].map(([type, { key, config }]) => [key, { type, ...config }]);
     return { registries: Object.fromEntries(entries), env: awsEnvironment(aws) };
