@@ -14,8 +14,8 @@ export interface NpmConfig {
 }
 
 /** Any registry that npm can publish to. @throws ConfigError `registry-url`, `registry-credentials` */
-export function npmRegistry(key: string, config: NpmConfig, stock: { store: Store }): FileRegistry {
-  const url = readBaseUrl(key, "url", config.url ?? "https://registry.npmjs.org");
+export async function npmRegistry(key: string, config: NpmConfig, stock: { store: Store }): Promise<FileRegistry> {
+  const url = readBaseUrl(key, "url", config.url ?? (await publicRegistry()));
   const shelf = new NpmShelf({
     label: labelOf(key, url),
     url,
@@ -23,4 +23,10 @@ export function npmRegistry(key: string, config: NpmConfig, stock: { store: Stor
     ca: config.ca ?? undefined,
   });
   return new FileRegistry(key, shelf, stock);
+}
+
+/** npm's own default, whatever this machine's npm is configured to use. */
+async function publicRegistry(): Promise<string> {
+  const { default: npmFetch } = await import("npm-registry-fetch");
+  return npmFetch.pickRegistry("npm", {});
 }

@@ -69,7 +69,7 @@ describe("an npm registry (verdaccio)", () => {
   const publish = async (name: string, version: string) => {
     const store = new Store(join(dir.path, "store"));
     const content = await freeze(store, { "p.tgz": await npmPackage(name, version) }, "npm");
-    const registry = npmRegistry("npm", { url: server.url, token: server.token }, { store });
+    const registry = await npmRegistry("npm", { url: server.url, token: server.token }, { store });
     await registry.publish(content, { registry: "npm", repository: name, tag: version, immutable: true }, testRun());
   };
 
