@@ -400,8 +400,12 @@ describe("The command line", function () {
         [world.second.host, false, /cannot listen on .*Name a free host:port/],
       ] as const) {
         const file = join(dir.path, "intake.yml");
-        await writeFile(file, stringify({ ...config, docker: { ...config.docker, intake: { listen } } }));
-        const { stdout } = await call(["doctor", "--json", "--config", file], {});
+        await writeFile(
+          file,
+          stringify({ ...config, docker: { ...config.docker, intake: { listen, advertise: listen } } }),
+        );
+        const { stdout, stderr } = await call(["doctor", "--json", "--config", file], {});
+        assert.ok(stdout !== "", stderr);
         const found = (JSON.parse(stdout) as { part: string; ok: boolean; text: string }[]).find(
           ({ part }) => part === "intake",
         );
