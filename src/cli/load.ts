@@ -68,8 +68,8 @@ export async function load({ docker, platform }: Engine, file: string, image: Im
   return { image: name, id };
 }
 
-/** Of an index, the one image that this engine can run. */
-function imageFor(platform: string, image: Image): [digest: string, manifest: Manifest] {
+/** Of an index, the one image that an engine can run. @throws where there is none */
+export function imageFor(platform: string, image: Image): [digest: string, manifest: Manifest] {
   const own = image.manifests.get(image.digest);
   const children = own?.manifests ?? [];
   const fitting = children.find((each) => `${each.platform?.os}/${each.platform?.architecture}` === platform);

@@ -83,7 +83,7 @@ async function attempt(
   try {
     await partial.make();
     const content = Readable.from(download.bytes(bar), { objectMode: false });
-    const received = await receive(order, release, content, partial);
+    const received = await receive(order, release, content, partial, engine);
     proven = true;
     bar.end();
     const placed = await place(order, release, received, partial, engine);
@@ -116,9 +116,17 @@ function failure({ artifact, version }: Release, error: unknown, more = ""): Fai
 /** All that was proven of a content: files, or an image. */
 type Proven = { files: Received[] } | { image: Image };
 
-async function receive(order: PullOrder, release: Release, content: Readable, partial: Partial): Promise<Proven> {
+async function receive(
+  order: PullOrder,
+  release: Release,
+  content: Readable,
+  partial: Partial,
+  engine: Engine | null,
+): Promise<Proven> {
   if (release.files.length === 0) {
-    return { image: await readLayout(content, release.digest, order.layout ? partial.stage : undefined) };
+    const image = await readLayout(content, release.digest, order.layout ? partial.stage : undefined);
+    if (engine !== null) (await import("./load.ts")).imageFor(engine.platform, image);
+    return { image };
   }
   for (const { name } of release.files) demandName(name);
   await mkdir(partial.stage);
