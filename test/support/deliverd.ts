@@ -72,7 +72,11 @@ export async function startDeliverd(options: DeliverdOptions): Promise<Deliverd>
       },
       { env: { PATH: process.env.PATH, ...options.env, ...more } },
     );
-  let life: Server | null = await launch();
+  let life: Server | null = await launch().catch(async (error) => {
+    await endRedis(dataDir);
+    await dir.remove();
+    throw error;
+  });
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${adminToken}`, ...init.headers } });
   const deliverd: Deliverd = {

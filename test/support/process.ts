@@ -18,10 +18,26 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+export interface TempDir {
+  path: string;
+  remove(): Promise<void>;
+}
+
 /** A directory that is gone after use. Kept short: unix socket paths end at 108 bytes. */
-export async function tempDir(): Promise<{ path: string; remove(): Promise<void> }> {
+export async function tempDir(): Promise<TempDir> {
   const path = await mkdtemp(join(tmpdir(), "dd-"));
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
+}
+
+/** For what is started with a directory of its own, and takes it along when it stops; where it does not start, it is gone at once. */
+export async function startInTempDir<T>(start: (dir: TempDir) => Promise<T>): Promise<T> {
+  const dir = await tempDir();
+  try {
+    return await start(dir);
+  } catch (error) {
+    await dir.remove();
+    throw error;
+  }
 }
 
 /** Asks again until the answer is neither false, null nor undefined, or the time is over. The last error becomes the cause. */

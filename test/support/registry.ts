@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freePort, startServer, tempDir } from "./process.ts";
+import { freePort, startInTempDir, startServer, type TempDir } from "./process.ts";
 import { startTokenServer, type TokenServer } from "./token-server.ts";
 
 const run = promisify(execFile);
@@ -36,9 +36,12 @@ const username = "ci";
 const password = "s3cret-canary-registry";
 
 /** @param options.auth default: none */
-export async function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
+export function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
+  return startInTempDir((dir) => serve(dir, options));
+}
+
+async function serve(dir: TempDir, options: RegistryOptions): Promise<TestRegistry> {
   const { auth = "none", tls = false } = options;
-  const dir = await tempDir();
   const host = `127.0.0.1:${await freePort()}`;
   const certificate = tls || auth === "token" ? await makeCertificate(dir.path) : null;
   const issued = { service: "registry", issuer: "test issuer" };
@@ -66,7 +69,6 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   await writeFile(file, JSON.stringify(config));
   const server = await startServer("docker-registry", ["serve", file], () => answers(host)).catch(async (error) => {
     await tokens?.stop();
-    await dir.remove();
     throw error;
   });
   return {

@@ -161,7 +161,12 @@ export async function sampleRepo(github: GitHubStandIn, wanted: NewRepo & { file
   const { files, ...repo } = wanted;
   const directory = await mkdtemp(join(tmpdir(), "dd-sample-"));
   const sample = new SampleRepo(github, await github.createRepo(repo), directory);
-  await sample.git("init", "--quiet", "--template=", `--initial-branch=${sample.repo.defaultBranch}`);
-  await sample.commit(files ?? (await greetingFiles()), "Begin");
-  return sample;
+  try {
+    await sample.git("init", "--quiet", "--template=", `--initial-branch=${sample.repo.defaultBranch}`);
+    await sample.commit(files ?? (await greetingFiles()), "Begin");
+    return sample;
+  } catch (error) {
+    await sample.remove();
+    throw error;
+  }
 }

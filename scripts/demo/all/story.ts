@@ -22,8 +22,10 @@ export const title = "deliverd: artifacts of every kind into a registry of every
 
 export async function begin(started: Started, tell: Teller): Promise<Scene> {
   const places = new Map<string, Place>();
-  const around = await surround(started, tell, async ({ docker }) => {
-    await started.add(importShell(docker, SHELL), () => docker.getImage(SHELL).remove({ force: true }));
+  const around = await surround(started, tell, async ({ docker, pid }) => {
+    // An engine of our own takes it along, and may have ended by then.
+    const forget = async () => pid === null && docker.getImage(SHELL).remove({ force: true });
+    await started.add(importShell(docker, SHELL), forget);
     tell.step("Registries", "one of every type");
     const aws = await started.add(new Aws().start(), (one) => one.stop());
     const opened = await openPlaces(started.add, aws);

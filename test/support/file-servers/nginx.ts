@@ -1,11 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort, tempDir } from "../process.ts";
+import { freePort, startInTempDir, type TempDir } from "../process.ts";
 import { type FileServer, filesBelow, startIn, TOKEN, writePasswords } from "./server.ts";
 
 /** Debian's nginx with WebDAV: it makes folders by itself, and overwrites whatever is asked of it. */
-export async function startNginx(login: "basic" | "bearer"): Promise<FileServer> {
-  const dir = await tempDir();
+export function startNginx(login: "basic" | "bearer"): Promise<FileServer> {
+  return startInTempDir((dir) => serve(dir, login));
+}
+
+async function serve(dir: TempDir, login: "basic" | "bearer"): Promise<FileServer> {
   const data = join(dir.path, "data");
   await mkdir(data);
   const port = await freePort();

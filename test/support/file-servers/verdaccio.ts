@@ -1,12 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { freePort, tempDir } from "../process.ts";
+import { freePort, startInTempDir, type TempDir } from "../process.ts";
 import { type FileServer, filesBelow, LOGIN, startIn } from "./server.ts";
 
 /** An npm registry that knows no other one. Its token is given to whoever signs up. */
-export async function startVerdaccio(): Promise<FileServer & { token: string }> {
-  const dir = await tempDir();
+export function startVerdaccio(): Promise<FileServer & { token: string }> {
+  return startInTempDir(serve);
+}
+
+async function serve(dir: TempDir): Promise<FileServer & { token: string }> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const storage = join(dir.path, "storage");
   const config = join(dir.path, "config.yaml");
