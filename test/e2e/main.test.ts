@@ -87,8 +87,8 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
         assert.deepEqual(
           { ...customData, locations: null },
           {
-            ...{ repo: "github/acme/api", sha, ref: "refs/heads/main", artifact: "api", digest },
-            ...{ versions: [version], deliveryId: delivery.id, locations: null },
+            ...{ repo: "github/acme/api", sha, ref: "refs/heads/main", artifact: "api", kind: "image", digest },
+            ...{ versions: [version], deliveryId: delivery.id, files: [], locations: null },
           },
         );
       });
@@ -113,7 +113,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
         const { id, releasedAt, locations, committedAt, ...facts } = release;
         assert.deepEqual(facts, {
           ...{ artifact: "api", kind: "image", version, versions: [version], repo: "github/acme/api", sha },
-          ...{ ref: "refs/heads/main", digest, deliveryId: delivery.id },
+          ...{ ref: "refs/heads/main", digest, deliveryId: delivery.id, files: [], package: null },
         });
         assert.equal(new Date(committedAt).toISOString(), committedAt);
         assert.equal(new Date(releasedAt).toISOString(), releasedAt);
