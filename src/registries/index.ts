@@ -1,14 +1,14 @@
-import type { AmiConfig } from "./ami/index.ts";
-import type { ArtifactoryConfig } from "./artifactory/index.ts";
-import type { CodeArtifactConfig } from "./codeartifact/index.ts";
-import type { DockerHubConfig } from "./docker-hub/index.ts";
-import type { EcrConfig } from "./ecr/index.ts";
-import type { HttpConfig } from "./http/index.ts";
-import type { MavenConfig } from "./maven/index.ts";
-import type { NpmConfig } from "./npm/index.ts";
-import type { OciConfig } from "./oci/index.ts";
+import { type AmiConfig, amiRegistry } from "./ami/index.ts";
+import { type ArtifactoryConfig, artifactoryRegistry } from "./artifactory/index.ts";
+import { type CodeArtifactConfig, codeArtifactRegistry } from "./codeartifact/index.ts";
+import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
+import { type EcrConfig, ecrRegistry } from "./ecr/index.ts";
+import { type HttpConfig, httpRegistry } from "./http/index.ts";
+import { type MavenConfig, mavenRegistry } from "./maven/index.ts";
+import { type NpmConfig, npmRegistry } from "./npm/index.ts";
+import { type OciConfig, ociRegistry } from "./oci/index.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
-import type { PypiConfig } from "./pypi/index.ts";
+import { type PypiConfig, pypiRegistry } from "./pypi/index.ts";
 import type { Registry } from "./registry.ts";
 
 /** One entry of `registries`. */
@@ -25,8 +25,7 @@ export type RegistryConfig =
   | ({ type: "artifactory" } & ArtifactoryConfig);
 
 /**
- * All registries by their key: the only place that knows every type, and loads those alone that the configuration names.
- * Nothing is asked over the network here.
+ * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
  * @throws ConfigError `registry-url`, `registry-credentials`
  */
 export async function openRegistries(
@@ -41,24 +40,24 @@ export async function openRegistries(
 async function openRegistry(key: string, config: RegistryConfig, stock: Stock): Promise<Registry> {
   switch (config.type) {
     case "oci":
-      return (await import("./oci/index.ts")).ociRegistry(key, config, stock);
+      return ociRegistry(key, config, stock);
     case "docker-hub":
-      return (await import("./docker-hub/index.ts")).dockerHubRegistry(key, config, stock);
+      return dockerHubRegistry(key, config, stock);
     case "ecr":
-      return (await import("./ecr/index.ts")).ecrRegistry(key, config, stock);
+      return ecrRegistry(key, config, stock);
     case "codeartifact":
-      return (await import("./codeartifact/index.ts")).codeArtifactRegistry(key, config, stock);
+      return codeArtifactRegistry(key, config, stock);
     case "ami":
-      return (await import("./ami/index.ts")).amiRegistry(key, config, stock);
+      return amiRegistry(key, config, stock);
     case "npm":
-      return (await import("./npm/index.ts")).npmRegistry(key, config, stock);
+      return npmRegistry(key, config, stock);
     case "pypi":
-      return (await import("./pypi/index.ts")).pypiRegistry(key, config, stock);
+      return pypiRegistry(key, config, stock);
     case "maven":
-      return (await import("./maven/index.ts")).mavenRegistry(key, config, stock);
+      return mavenRegistry(key, config, stock);
     case "http":
-      return (await import("./http/index.ts")).httpRegistry(key, config, stock);
+      return httpRegistry(key, config, stock);
     case "artifactory":
-      return (await import("./artifactory/index.ts")).artifactoryRegistry(key, config, stock);
+      return artifactoryRegistry(key, config, stock);
   }
 }
