@@ -195,7 +195,7 @@ describe("deliverd pull", function () {
     const env = { PATH: process.env.PATH, DELIVERD_SERVER: api.url, DELIVERD_TOKEN: TOKEN };
     const command = `${process.execPath} ${BIN} pull seen@1.0.0 -o ${out}`;
     const { stdout } = await promisify(execFile)("script", ["-qec", command, "/dev/null"], { env });
-    assert.match(stdout, /^\r\d\.\d MB of 0\.5 MB, \d+ %/);
+    assert.match(stdout, /^\r\[#*-*\] +\d+ % +\d\.\d MB of 0\.5 MB/);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminal's own
     assert.match(stdout, /\r\u001b\[K[^\r]*seen\.bin \(sha256:/);
     assert.equal((await pull("seen")).stderr, "");
