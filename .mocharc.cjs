@@ -2,7 +2,7 @@ module.exports = {
   extension: ["ts"],
   "node-option": ["import=tsx"],
   recursive: true,
-  timeout: 30_000,
+  timeout: 60_000,
   forbidOnly: Boolean(process.env.CI),
   forbidPending: Boolean(process.env.CI),
   // A test that leaves a socket or a timer behind must not pass unseen: see scripts/reporter.cjs.

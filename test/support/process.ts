@@ -44,7 +44,7 @@ export async function startInTempDir<T>(start: (dir: TempDir) => Promise<T>): Pr
 export async function until<T>(
   what: string,
   ask: () => Promise<T | false | null | undefined> | T | false | null | undefined,
-  timeout = 20_000,
+  timeout = 40_000,
 ): Promise<T> {
   const end = Date.now() + timeout;
   let cause: unknown;
