@@ -71,10 +71,10 @@ describe("logging in to a registry with tokens", () => {
   });
 
   it("logs in again once where a token ends in the middle of a push, sooner than it was said to", async () => {
-    tokens.rules = { life: 1, told: 300, actions: ["pull", "push"] };
+    tokens.rules = { life: 3, told: 300, actions: ["pull", "push"] };
     let slow = 0;
     proxy.fault = ({ method, url }) =>
-      method === "PUT" && url.includes("/uploads/") && slow++ === 0 ? { delay: 2500 } : undefined;
+      method === "PUT" && url.includes("/uploads/") && slow++ === 0 ? { delay: 4500 } : undefined;
     const image = await freezeImage(store, { layers: [3_000_000] });
     const location = await registry.publish(image, named("acme/expired"), testRun());
     assert.equal(location.digest, image.digest);
