@@ -119,6 +119,8 @@ async function killOver(
     const died = await live(world, env, clock);
     if (died !== null) crashes.push(died);
     load.killed();
+    // Each life reads anew what is under way: hours of starts in minutes, for which the host's hourly limit is not made.
+    world.github.rateLimit.used = 0;
     const place = /^failpoint (\S+)$/m.exec(world.deliverd.lastOutput())?.[1] ?? "elsewhere";
     places.set(place, (places.get(place) ?? 0) + 1);
     if (kill % TALK_EVERY === 0)
