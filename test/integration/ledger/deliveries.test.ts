@@ -81,12 +81,11 @@ describe("Deliveries", () => {
       const ledger = await withRepo(await open());
       const shas = Array.from({ length: 7 }, (_, i) => String(i).repeat(40));
       for (const sha of shas) await ensure(ledger, sha);
-      // Several of one millisecond, so that the id must decide.
-      await ledger.db
-        .updateTable("deliveries")
-        .set({ createdAt: 1_000 })
-        .where("sha", "in", shas.slice(0, 4))
-        .execute();
+      // Several of one millisecond, so that the id must decide; the others each of one of its own.
+      for (const [i, sha] of shas.entries()) {
+        const createdAt = 1_000 + Math.max(0, i - 3);
+        await ledger.db.updateTable("deliveries").set({ createdAt }).where("sha", "=", sha).execute();
+      }
       const seen: string[] = [];
       let cursor: string | null = null;
       do {
