@@ -88,11 +88,9 @@ function claimOf(template: string): Rendering["claim"] {
   return variables.has("major") || variables.has("minor") || template.endsWith(":latest") ? "version" : "any";
 }
 
-/** Every way the facts can fill a template: once for each version, git tag and branch that have a part in it. */
-function* combinations(template: string, claim: Rendering["claim"], facts: NameFacts): Generator<Values> {
-  const variables = variablesOf(template);
-  const versioned = claim === "version" || variables.has("version") || variables.has("major") || variables.has("minor");
-  const fixed: Values = {
+/** What a template says of a commit and its artifact, whatever version, git tag or branch the name is for. */
+export function fixedValues(facts: NameFacts): Values {
+  return {
     sha: facts.sha,
     shortSha: facts.sha.slice(0, 7),
     owner: facts.owner,
@@ -100,6 +98,13 @@ function* combinations(template: string, claim: Rendering["claim"], facts: NameF
     artifact: facts.artifact,
     date: facts.committedAt.toISOString().slice(0, 10),
   };
+}
+
+/** Every way the facts can fill a template: once for each version, git tag and branch that have a part in it. */
+function* combinations(template: string, claim: Rendering["claim"], facts: NameFacts): Generator<Values> {
+  const variables = variablesOf(template);
+  const versioned = claim === "version" || variables.has("version") || variables.has("major") || variables.has("minor");
+  const fixed = fixedValues(facts);
   for (const version of versioned ? facts.versions : [null]) {
     for (const tag of variables.has("tag") ? facts.tags : [null]) {
       for (const branch of variables.has("branch") ? facts.branches : [null]) {

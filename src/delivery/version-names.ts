@@ -1,6 +1,6 @@
 import { ecosystemVersion } from "./ecosystem-version.ts";
 import { UserError } from "./errors.ts";
-import type { NameFacts } from "./names.ts";
+import { fixedValues, type NameFacts } from "./names.ts";
 import { render, variablesOf } from "./template.ts";
 import type { ArtifactKind, ArtifactName, Destination, PackageIdentity } from "./types.ts";
 
@@ -77,14 +77,6 @@ export function checkAs({ as }: Destination): void {
 }
 
 function rendered(template: string, facts: NameFacts & { version: string }): string {
-  const values = {
-    version: facts.version,
-    sha: facts.sha,
-    shortSha: facts.sha.slice(0, 7),
-    owner: facts.owner,
-    repo: facts.repo,
-    artifact: facts.artifact,
-    date: facts.committedAt.toISOString().slice(0, 10),
-  };
+  const values = { ...fixedValues(facts), version: facts.version };
   return (render(template, values) ?? "").replace(/^\/+|\/+$/g, "");
 }

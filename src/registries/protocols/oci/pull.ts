@@ -1,9 +1,10 @@
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Pack, pack } from "tar-stream";
+import type { Pack } from "tar-stream";
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 import type { Descriptor, Manifest } from "../../../store/manifest.ts";
+import { writeTar } from "../write-tar.ts";
 import type { RegistryClient } from "./client.ts";
 
 /**
@@ -20,19 +21,11 @@ export async function pullLayout(
   const root = await client.getManifest(repository, image.digest, signal);
   if (!root)
     throw new Refused("content-gone", `${client.label}, repository ${repository} no longer has ${image.digest}.`);
-  const tar = pack();
-  const written = pipeline(tar, into, { signal });
-  try {
+  await writeTar(into, signal, async (tar) => {
     await addFile(tar, "oci-layout", Buffer.from(JSON.stringify({ imageLayoutVersion: "1.0.0" })));
     await addFile(tar, "index.json", Buffer.from(JSON.stringify(indexOf(root, image.tag))));
     await addManifest(client, repository, root, tar, new Set(), signal);
-    tar.finalize();
-  } catch (error) {
-    tar.destroy(error as Error);
-    await written.catch(() => {});
-    throw error;
-  }
-  await written;
+  });
 }
 
 /** What an index lists comes before it; blobs that images share come once. */
