@@ -2,17 +2,16 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { inspect } from "node:util";
 import type { Location } from "../../../../src/delivery/types.ts";
 import { type AmiConfig, amiRegistry } from "../../../../src/registries/ami/index.ts";
 import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
 import { Store } from "../../../../src/store/store.ts";
 import { blockSize } from "../../../support/aws/ebs.ts";
 import { freeze, type House, metadata, named, openHouse } from "../../../support/aws/house.ts";
-import { secretAccessKey, useAws } from "../../../support/aws/index.ts";
 import { Fault } from "../../../support/aws/write.ts";
 import { tempDir } from "../../../support/process.ts";
 import { testRun } from "../../../support/run.ts";
+import { demandSilence } from "./secrets.ts";
 
 const config: AmiConfig = {
   region: "eu-west-1",
@@ -269,23 +268,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
   });
 
   it("keeps secrets out of what it says, with a wrong secret and with none", async () => {
-    for (const [secret, code] of [
-      ["canary-wrong-secret", "registry-denied"],
-      ["", "aws-credentials"],
-    ] as const) {
-      const restore = useAws(house.aws, secret);
-      try {
-        await assert.rejects(open().check(), (error: Error & { code: string }) => {
-          assert.equal(error.name, "ConfigError");
-          assert.equal(error.code, code);
-          assert.doesNotMatch(inspect(error, { depth: 10, showHidden: true }), /canary/);
-          return true;
-        });
-      } finally {
-        restore();
-      }
-    }
-    assert.match(secretAccessKey, /canary/);
+    await demandSilence(house.aws, open);
   });
 
   it("tells what passes: limits, failures of AWS, a connection that cannot be made", async () => {

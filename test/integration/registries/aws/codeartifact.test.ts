@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { inspect } from "node:util";
 import CodeArtifactOfV2 from "aws-sdk/clients/codeartifact.js";
 import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/index.ts";
 import type { Registry } from "../../../../src/registries/registry.ts";
 import { account } from "../../../support/aws/ecr.ts";
 import { freeze, type House, metadata, named, openHouse } from "../../../support/aws/house.ts";
-import { useAws } from "../../../support/aws/index.ts";
 import { Fault } from "../../../support/aws/write.ts";
 import { testRun } from "../../../support/run.ts";
+import { demandSilence } from "./secrets.ts";
 
 const config: CodeArtifactConfig = { region: "eu-west-1", domain: "acme", domainOwner: account, repository: "main" };
 
@@ -151,20 +150,6 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
   });
 
   it("keeps secrets out of what it says, with a wrong secret and with none", async () => {
-    for (const [secret, code] of [
-      ["canary-wrong-secret", "registry-denied"],
-      ["", "aws-credentials"],
-    ] as const) {
-      const restore = useAws(house.aws, secret);
-      try {
-        await assert.rejects(open().check(), (error: Error & { code: string }) => {
-          assert.deepEqual([error.name, error.code], ["ConfigError", code]);
-          assert.doesNotMatch(inspect(error, { depth: 10, showHidden: true }), /canary/);
-          return true;
-        });
-      } finally {
-        restore();
-      }
-    }
+    await demandSilence(house.aws, open);
   });
 });
