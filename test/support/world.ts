@@ -177,10 +177,13 @@ export async function startWorld(
         }),
       async inspect(repository, tag) {
         const login = ["--creds", `${registry.username}:${registry.password}`, "--tls-verify=false"];
-        const { stdout } = await run("skopeo", [
-          ...["inspect", "--config", ...login],
-          `docker://${registry.host}/${repository}:${tag}`,
-        ]);
+        const command = ["inspect", "--config", ...login, `docker://${registry.host}/${repository}:${tag}`];
+        const { stdout } = await onceWritten(() =>
+          run("skopeo", command).catch((error: Error) => {
+            if (/HTTP status: 500/.test(error.message)) return null;
+            throw error;
+          }),
+        );
         return JSON.parse(stdout);
       },
       async status(repo, sha, artifact, state, timeout = 40_000) {
@@ -214,11 +217,17 @@ export async function startWorld(
   }
 }
 
+/** docker-registry answers 500 where a manifest is read at the very moment at which it is given one more tag. */
+function onceWritten<T>(ask: () => Promise<T | null>): Promise<T> {
+  return until("the registry shows what it has", ask);
+}
+
 async function digestOf(registry: TestRegistry, repository: string, tag: string): Promise<string | null> {
   const accept = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
-  const answer = await fetch(`${registry.url}/v2/${repository}/manifests/${tag}`, {
-    method: "HEAD",
-    headers: { accept, ...authorization(registry) },
+  const url = `${registry.url}/v2/${repository}/manifests/${tag}`;
+  const answer = await onceWritten(async () => {
+    const answer = await fetch(url, { method: "HEAD", headers: { accept, ...authorization(registry) } });
+    return answer.status === 500 ? null : answer;
   });
   return answer.ok ? answer.headers.get("docker-content-digest") : null;
 }
