@@ -25,13 +25,21 @@ const JUST_NOW = 5_000;
 /** What runs in this process, so that a shutdown can end it. */
 export type Running = Set<Lease>;
 
-/** Hands the work what it runs with, and clears up behind it. `flush`: the log is to be whole before an end is written that its readers go by. */
+/** What the work on a delivery is handed. */
+export interface Tools {
+  run: Run;
+  log: Log;
+  /** Keeps all that was said so far: who follows the log stops at the delivery's end. */
+  flush(): Promise<void>;
+}
+
+/** Hands the work what it runs with, and clears up behind it. */
 export async function underLease(
   station: Station,
   id: string,
   lease: Lease,
   running: Running,
-  work: (run: Run, log: Log, flush: () => Promise<void>) => Promise<void>,
+  work: (tools: Tools) => Promise<void>,
 ): Promise<void> {
   running.add(lease);
   const log = station.log.with({ delivery: id });
@@ -44,7 +52,8 @@ export async function underLease(
   await mkdir(station.tmp, { recursive: true });
   const tmp = await mkdtemp(join(station.tmp, `${id}-`));
   try {
-    await work({ log: runLog, signal: lease.signal, tmp, clock: station.clock }, log, () => runLog.flush());
+    const run: Run = { log: runLog, signal: lease.signal, tmp, clock: station.clock };
+    await work({ run, log, flush: () => runLog.flush() });
   } finally {
     lease.stop();
     running.delete(lease);

@@ -5,9 +5,7 @@ import { failpoint } from "../src/failpoints.ts";
 import { artifactsOf } from "../src/ledger/artifacts.ts";
 import { getDelivery, setState } from "../src/ledger/deliveries.ts";
 import { failuresInARow } from "../src/ledger/leases.ts";
-import type { Log } from "../src/log.ts";
-import type { Run } from "../src/run.ts";
-import { begin, type End, end, type Running, underLease } from "./attempt.ts";
+import { begin, type End, end, type Running, type Tools, underLease } from "./attempt.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
 import { prepare, type Work } from "./prepare.ts";
 import { tellSaved } from "./prepare-ahead.ts";
@@ -27,8 +25,7 @@ export async function deliver(station: Station, id: string, running: Running): P
   const lease = await takeLease(station.ledger, id, station.owner);
   if (lease === null) return;
   failpoint("deliver.claimed");
-  await underLease(station, id, lease, running, async (run, log, flush) => {
-    const tools: Tools = { run, log, flush };
+  await underLease(station, id, lease, running, async (tools) => {
     try {
       await attempt(station, id, lease, tools);
     } catch (error) {
@@ -37,24 +34,17 @@ export async function deliver(station: Station, id: string, running: Running): P
   });
 }
 
-interface Tools {
-  run: Run;
-  log: Log;
-  /** Keeps all that was said so far: who follows the log stops at the delivery's end. */
-  flush(): Promise<void>;
-}
-
 async function attempt(station: Station, id: string, lease: Lease, { run, log, flush }: Tools): Promise<void> {
   const work = await begin(station, id, lease, run);
   log.info("preparing", { repo: fullName(work), sha: work.commit.sha, fence: lease.fence });
   await enter(station, work, "building", "building");
-  await tellSaved(station, id, run);
   const prepared = await prepare(station, work, run);
   await enter(station, work, "publishing", `publishing to ${destinations(work)}`);
   await release(station, work, prepared, run);
   const versions = [...new Set(prepared.flatMap((each) => ("since" in each ? [] : each.versions)))];
   const because =
     versions.length === 0 ? "nothing changed that this pipeline releases" : `released ${versions.join(", ")}`;
+  await tellSaved(station, id, run);
   run.log.line(because);
   await flush();
   await end(station, work.delivery, lease, { state: "delivered", because, outcome: "done" });

@@ -22,7 +22,7 @@ export async function prepareAhead(station: Station, id: string, ahead: Running)
   if (await isTold(station, id)) return;
   const lease = await takeLease(station.ledger, id, station.owner, claimAhead);
   if (lease === null) return;
-  await underLease(station, id, lease, ahead, async (run, log) => {
+  await underLease(station, id, lease, ahead, async ({ run, log }) => {
     const began = station.clock.now();
     try {
       await prepare(station, await begin(station, id, lease, run), run, { claims: false });
@@ -81,6 +81,9 @@ export async function tellWasted(station: Station, id: string): Promise<void> {
 }
 
 async function secondsAhead(station: Station, id: string): Promise<number> {
-  const prepared = (await attemptsOf(station.ledger, id)).filter(({ outcome }) => outcome === "prepared");
+  const attempts = await attemptsOf(station.ledger, id);
+  // Told once: a delivered commit comes back for every name that it gains.
+  if (attempts.some(({ outcome }) => outcome === "done")) return 0;
+  const prepared = attempts.filter(({ outcome }) => outcome === "prepared");
   return prepared.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? startedAt) - startedAt, 0) / 1000;
 }

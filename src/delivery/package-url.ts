@@ -1,4 +1,5 @@
 import { PackageURL } from "packageurl-js";
+import { normalPythonName } from "./python-name.ts";
 import type { Location, PackageIdentity, Release } from "./types.ts";
 
 /**
@@ -29,13 +30,9 @@ function coordinatesOf({ kind, repo, artifact, version }: Release, identity: Pac
     }
     if (kind === "jar") return { type: "maven", namespace: first, name: second ?? first, version };
     // One project has many spellings; the type asks for this one.
-    if (kind === "wheel") return { type: "pypi", namespace: undefined, name: normalized(name), version };
+    if (kind === "wheel") return { type: "pypi", namespace: undefined, name: normalPythonName(name), version };
   }
   return { type: "generic", namespace: repo.split("/").slice(1).join("/"), name: artifact, version };
-}
-
-function normalized(name: string): string {
-  return name.replace(/[-_.]+/g, "-").toLowerCase();
 }
 
 /** Only of one file is there one checksum. */

@@ -1,6 +1,7 @@
 import { ecosystemVersion } from "./ecosystem-version.ts";
 import { UserError } from "./errors.ts";
 import { fixedValues, type NameFacts } from "./names.ts";
+import { normalPythonName } from "./python-name.ts";
 import { render, variablesOf } from "./template.ts";
 import type { ArtifactKind, ArtifactName, Destination, PackageIdentity } from "./types.ts";
 
@@ -57,9 +58,9 @@ function repositoryOf(
   );
 }
 
-/** PyPI knows one project under many spellings: https://packaging.python.org/en/latest/specifications/name-normalization/ */
+/** PyPI knows one project under many spellings. */
 function spelled(kind: ArtifactKind, name: string): string {
-  return kind === "wheel" ? name.replace(/[-_.]+/g, "-").toLowerCase() : name;
+  return kind === "wheel" ? normalPythonName(name) : name;
 }
 
 /** Nothing in these names depends on a branch or a git tag: a version has one name, whatever pointed to its commit. */

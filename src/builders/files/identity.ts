@@ -1,6 +1,7 @@
 import { normalPythonVersion } from "../../delivery/ecosystem-version.ts";
 import { UserError } from "../../delivery/errors.ts";
 import { jarFiles } from "../../delivery/package-files.ts";
+import { normalPythonName } from "../../delivery/python-name.ts";
 import type { ArtifactPlan, FrozenFile, PackageIdentity } from "../../delivery/types.ts";
 import type { Store } from "../../store/store.ts";
 import { Unreadable } from "./identity/archives.ts";
@@ -70,9 +71,9 @@ async function identifyPython(store: Store, about: About, files: readonly Frozen
 }
 
 function isSame(one: PackageIdentity, other: PackageIdentity): boolean {
-  const project = (name: string) => name.replace(/[-_.]+/g, "-").toLowerCase();
   return (
-    project(one.name) === project(other.name) && normalPythonVersion(one.version) === normalPythonVersion(other.version)
+    normalPythonName(one.name) === normalPythonName(other.name) &&
+    normalPythonVersion(one.version) === normalPythonVersion(other.version)
   );
 }
 

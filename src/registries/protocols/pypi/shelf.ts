@@ -1,4 +1,5 @@
 import { Refused } from "../../../delivery/errors.ts";
+import { normalPythonName } from "../../../delivery/python-name.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
 import type { Run } from "../../../run.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
@@ -108,7 +109,7 @@ export class PypiShelf implements Shelf {
   }
 
   #page(project: string): URL {
-    const url = below(this.#index.url, project.replace(/[-_.]+/g, "-").toLowerCase());
+    const url = below(this.#index.url, normalPythonName(project));
     url.pathname += "/";
     return url;
   }
