@@ -68,7 +68,7 @@ export async function begin(station: Station, id: string, lease: Lease, run: Run
   const known = delivery === null ? null : await getRepo(station.ledger, delivery.repoId);
   if (delivery === null || known === null) throw new Error(`delivery ${id} is in no repo`);
   run.log.line(`— attempt ${delivery.attempts}, ${new Date(station.clock.now()).toISOString()}`);
-  const { repo, mirror } = await syncMirror(station, known, run.signal, JUST_NOW);
+  const { repo, mirror } = await syncMirror(station, known, run.signal, { age: JUST_NOW });
   const found = await look(station, repo, mirror, delivery.sha, { askCi: false });
   if (found.badPlan !== null) throw found.badPlan;
   if (found.plan === null || found.verdict.action === "superseded" || found.verdict.action === "ignore") {

@@ -27,7 +27,9 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
   const seen = await lastHintId(station.ledger);
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
-  const { repo, mirror, refs } = await syncMirror(station, known, AbortSignal.timeout(SYNC_LIMIT));
+  const { repo, mirror, refs } = await syncMirror(station, known, AbortSignal.timeout(SYNC_LIMIT), {
+    expected: job.sha,
+  });
   const target = { sha: job.sha ?? undefined, ref: job.sha === null ? (job.ref ?? undefined) : undefined };
   const sha = job.sha ?? (job.ref === null ? null : (refs.get(job.ref) ?? null));
   if (sha === null) {

@@ -14,18 +14,24 @@ export interface Synced {
 
 /**
  * Brings the repo's mirror to what the host has now, or had less than `age` ms ago (left out: now).
+ * @param expected a commit that the host has told of
  * @throws TransientError, Refused as Mirror.sync does.
  */
-export async function syncMirror(station: Station, known: SeenRepo, signal: AbortSignal, age = 0): Promise<Synced> {
+export async function syncMirror(
+  station: Station,
+  known: SeenRepo,
+  signal: AbortSignal,
+  { age = 0, expected = null }: { age?: number; expected?: Sha | null } = {},
+): Promise<Synced> {
   const mirror = station.mirrors.open(known.id);
   // The host's API names the default branch in every hint; a mirror's HEAD serves where none has come yet.
   const named = { ...known, defaultBranch: known.defaultBranch ?? "main" };
   const branch = (await confirmIdentity(station, named)) ?? known.defaultBranch;
   const source = await hostOf(station, named).cloneSource(named);
   try {
-    const synced = mirror.latest(age) ?? (await mirror.sync(source, signal));
+    const synced = mirror.latest(age) ?? (await mirror.sync(source, signal, expected));
     const defaultBranch = branch ?? synced.defaultBranch ?? "main";
-    return { repo: { ...known, defaultBranch }, mirror, refs: synced.shas };
+    return { repo: { ...known, defaultBranch }, mirror, refs: synced.commits };
   } catch (error) {
     if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
     const renamed = await newName(station, named);

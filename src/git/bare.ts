@@ -5,9 +5,12 @@ import { type GitCall, git } from "./git.ts";
 /** The kind of object ids that a repository has. */
 export type Format = "sha1" | "sha256";
 
-/** Makes the bare repository at `path` unless it stands. It appears complete or not at all, whenever the process dies. */
-export async function makeBare(path: string, format: Format, call: Omit<GitCall, "gitDir">): Promise<void> {
-  if (await exists(path)) return;
+/**
+ * Makes the bare repository at `path` unless it stands. It appears complete or not at all, whenever the process dies.
+ * @returns whether it stood
+ */
+export async function makeBare(path: string, format: Format, call: Omit<GitCall, "gitDir">): Promise<boolean> {
+  if (await exists(path)) return true;
   await mkdir(dirname(path), { recursive: true });
   const draft = await mkdtemp(`${path}.new-`);
   try {
@@ -24,6 +27,7 @@ export async function makeBare(path: string, format: Format, call: Omit<GitCall,
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+  return false;
 }
 
 /** Removes what a killed git left: its locks stop every later one. Only to be called while no git writes to the repository. */

@@ -73,7 +73,8 @@ const OUTPUT_KEPT = 64 * 1024 * 1024;
 
 /** Runs git to its end. @throws GitFailed, TransientError("git-timeout"), the signal's reason. */
 export async function git(args: string[], call: GitCall): Promise<{ exitCode: number; stdout: Buffer }> {
-  const { stdout, ended } = startGit(args, call);
+  const { child, stdout, ended } = startGit(args, call);
+  child.stdin.end(call.stdin ?? "");
   const [bytes, exitCode] = await Promise.all([collect(stdout), ended]);
   return { exitCode, stdout: bytes };
 }
@@ -99,10 +100,16 @@ export async function gitText(args: string[], call: GitCall): Promise<string> {
  * part can never pass for the whole. Destroying the stream ends git.
  */
 export function streamGit(args: string[], call: GitCall): Readable {
-  return startGit(args, call).stdout;
+  const { child, stdout } = startGit(args, call);
+  child.stdin.end(call.stdin ?? "");
+  return stdout;
 }
 
-function startGit(args: string[], call: GitCall): { stdout: Readable; ended: Promise<number> } {
+/**
+ * Starts git; its stdin is the caller's to end. `stop` ends it for a reason, which is then what the stream breaks with.
+ * @param isLimited whether the time limit is that of the whole process
+ */
+export function startGit(args: string[], call: GitCall, isLimited = true) {
   for (const signal of call.signals) signal.throwIfAborted();
   const verb = args[0] ?? "";
   const child = spawn("git", args, {
@@ -112,10 +119,7 @@ function startGit(args: string[], call: GitCall): { stdout: Readable; ended: Pro
     cwd: "/",
   });
   const stop = stopper(child);
-  const limit = setTimeout(
-    () => stop(new TransientError("git-timeout", `git ${verb} was ended after ${call.timeLimit / 1000} s.`)),
-    call.timeLimit,
-  );
+  const limit = isLimited ? setTimeout(() => stop(tooLate(verb, call)), call.timeLimit) : undefined;
   const abort = (event: Event) => stop((event.target as AbortSignal).reason);
   for (const signal of call.signals) signal.addEventListener("abort", abort, { once: true });
 
@@ -146,8 +150,11 @@ function startGit(args: string[], call: GitCall): { stdout: Readable; ended: Pro
   child.stdout.pipe(stdout);
   // git may end before it has read all; its exit code tells what that means.
   child.stdin.on("error", () => {});
-  child.stdin.end(call.stdin ?? "");
-  return { stdout, ended };
+  return { child, stdout, ended, stop };
+}
+
+export function tooLate(verb: string, { timeLimit }: GitCall): TransientError {
+  return new TransientError("git-timeout", `git ${verb} was ended after ${timeLimit / 1000} s.`);
 }
 
 interface Stop {

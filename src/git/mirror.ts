@@ -4,14 +4,18 @@ import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers, removeLocks } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
+import { type MirrorCommit, parseCommit } from "./commit.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
+import { Objects } from "./objects.ts";
 import { Recent } from "./recent.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, listRefs, type Refs } from "./sync.ts";
-import { parseTree, type TreeEntry } from "./tree.ts";
+import { entriesOf, parseTree, type TreeEntry } from "./tree.ts";
 import { noteUse } from "./usage.ts";
+
+export type { MirrorCommit } from "./commit.ts";
 
 const TAGS = "refs/tags/";
 /** Commits, and pipeline files and Dockerfiles of commits: each look at a commit asks for the same ones. */
@@ -24,14 +28,9 @@ export interface MirrorOptions {
   readLimit?: number;
 }
 
-/** A commit as its object tells it. */
-export interface MirrorCommit {
-  sha: Sha;
-  committedAt: Date;
-  message: string;
-  /** `Name <address>`. */
-  author: string;
-  parents: Sha[];
+interface Ask {
+  source: CloneSource;
+  expected: Sha | null;
 }
 
 /**
@@ -42,27 +41,32 @@ export class Mirror {
   readonly path: string;
   readonly #closing: AbortSignal;
   readonly #readLimit: number;
-  readonly #syncs: Coalescer<CloneSource, Refs>;
+  readonly #syncs: Coalescer<Ask, Refs>;
   /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
   #repaired: Promise<void> | null = null;
   /** What the last sync found: nobody but a sync moves refs here. Null while one runs, and where it failed. */
   #latest: { refs: Refs; at: number } | null = null;
 
-  /** What a sha says can never change: each of these would be a git process. */
+  readonly #objects: Objects;
+  /** What a sha says can never change. */
   readonly #commits = new Recent<MirrorCommit>(KEPT);
   readonly #texts = new Recent<string | null>(KEPT);
 
   constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
     this.path = path;
     this.#closing = closing;
+    this.#objects = new Objects(() => this.#call());
     this.#readLimit = options.readLimit ?? 60_000;
     const fetchLimit = options.fetchLimit ?? 30 * 60_000;
     this.#syncs = new Coalescer(
-      async (source, signal) => {
+      async ({ source, expected }, signal) => {
+        await this.#prepare();
+        const known = this.#latest?.refs ?? null;
         this.#latest = null;
         const at = performance.now();
-        await this.#prepare();
-        const refs = await fetchInto(path, source, { signals: [signal, closing], timeLimit: fetchLimit });
+        const hasNews = expected !== null && !(await this.has(expected));
+        const call = { signals: [signal, closing], timeLimit: fetchLimit };
+        const refs = await fetchInto(path, source, call, known, hasNews);
         this.#latest = { refs, at };
         return refs;
       },
@@ -75,11 +79,12 @@ export class Mirror {
 
   /**
    * Brings branches, tags and the default branch to what the host has. Calls made while a fetch runs share the next one.
+   * @param expected a commit that the host has told of
    * @throws TransientError("git-host-unreachable" | "git-host-error" | "git-host-limited" | "git-timeout"),
    * Refused("git-access-denied" | "git-redirected"), UserError("bad-clone-url"), the signal's reason.
    */
-  sync(source: CloneSource, signal: AbortSignal): Promise<Refs> {
-    return this.#syncs.call(source, signal);
+  sync(source: CloneSource, signal: AbortSignal, expected: Sha | null = null): Promise<Refs> {
+    return this.#syncs.call({ source, expected }, signal);
   }
 
   /** What the last sync found, if it began less than `age` ms ago; else null. */
@@ -97,7 +102,7 @@ export class Mirror {
 
   /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */
   async refs(): Promise<Map<string, Sha>> {
-    return this.#latest?.refs.shas ?? (await readRefs(await this.#call())).commits;
+    return this.#latest?.refs.commits ?? (await readRefs(await this.#call())).commits;
   }
 
   /** The full refs whose history holds the commit. Empty where it is gone, or was never there. */
@@ -111,7 +116,7 @@ export class Mirror {
 
   /** Whether the mirror holds the commit. One that a force-push removed is held for a while yet: `refsContaining` tells. */
   async has(sha: Sha): Promise<boolean> {
-    return this.#holds(["cat-file", "-e", "--end-of-options", `${checkSha(sha)}^{commit}`], [0, 1, 128]);
+    return (await this.#objects.head(`${checkSha(sha)}^{commit}`)) !== null;
   }
 
   /** @throws UserError("commit-gone"). */
@@ -120,17 +125,10 @@ export class Mirror {
   }
 
   async #readCommit(sha: Sha): Promise<MirrorCommit> {
-    const format = "--format=%H%x00%ct%x00%P%x00%an <%ae>%x00%B";
-    const asStored = ["--no-show-signature", "--no-mailmap", "--no-notes"];
-    const text = await this.#text(["log", "-1", ...asStored, format, "--end-of-options", checkSha(sha)]).catch(
-      (error: unknown) => this.#unlessGone(sha, error),
-    );
-    if (text === null) throw gone(sha);
-    const [id = "", time = "", parents = "", author = "", message = ""] = text.split("\0");
+    const found = await this.#objects.read(checkSha(sha));
     // An annotated tag has an id too, and leads to a commit of another.
-    if (id !== sha) throw gone(sha);
-    const committedAt = new Date(Number(time) * 1000);
-    return { sha, committedAt, message: message.trimEnd(), author, parents: parents.split(" ").filter(Boolean) };
+    if (found?.type !== "commit") throw gone(sha);
+    return parseCommit(sha, found.bytes);
   }
 
   /**
@@ -151,20 +149,24 @@ export class Mirror {
         "file-too-large",
         `${path} at ${sha} has ${entry.size} bytes, where ${maxBytes} are allowed.`,
       );
-    return this.#text(["cat-file", "blob", "--end-of-options", entry.object]);
+    return (await this.#objects.read(entry.object))?.bytes.toString("utf8") ?? null;
   }
 
   /** What stands under a path, symbolic links on the way not followed; null: nothing. The root is a directory. */
   async entry(sha: Sha, path: string): Promise<TreeEntry | null> {
     const plain = checkPath(path);
-    if (plain === "") return { kind: "directory", size: 0, object: checkSha(sha) };
-    const call = await this.#call();
-    for await (const [found, entry] of parseTree(
-      streamGit(["ls-tree", "-z", "-l", "--full-tree", checkSha(sha), "--", plain], call),
-    )) {
-      if (found === plain) return entry;
+    const root = { kind: "directory", size: 0, object: checkSha(sha) } as const;
+    if (plain === "") return root;
+    let found: Omit<TreeEntry, "size"> | undefined = { ...root, object: `${sha}^{tree}` };
+    for (const name of plain.split("/")) {
+      if (found?.kind !== "directory") return null;
+      const tree = await this.#objects.read(found.object);
+      if (tree === null) throw gone(sha);
+      found = entriesOf(tree.bytes, sha.length / 2).get(name);
     }
-    return null;
+    if (found === undefined) return null;
+    const holdsBytes = found.kind === "regular file" || found.kind === "symbolic link";
+    return { ...found, size: holdsBytes ? ((await this.#objects.head(found.object))?.size ?? 0) : 0 };
   }
 
   /** The whole tree, every directory before what it holds. */
@@ -189,7 +191,8 @@ export class Mirror {
 
   /** Short names of the tags on that commit or one before it. */
   async tagsReachable(sha: Sha): Promise<string[]> {
-    if (!(await this.has(sha))) return [];
+    const names = [...(await this.refs()).keys()];
+    if (!names.some((ref) => ref.startsWith(TAGS)) || !(await this.has(sha))) return [];
     const refs = linesOf(await this.#text(["for-each-ref", `--merged=${sha}`, "--format=%(refname)", "refs/tags"]));
     return refs.map((ref) => ref.slice(TAGS.length));
   }
@@ -203,8 +206,7 @@ export class Mirror {
   /** Those among the shas that the ref's history holds, no commit before one that descends from it, else the newer first. */
   async newestFirst(ref: string, among: Set<Sha>): Promise<Sha[]> {
     const found: Sha[] = [];
-    if (among.size === 0 || !(await this.#holds(["show-ref", "--verify", "--quiet", "--", checkRef(ref)], [0, 1])))
-      return found;
+    if (among.size === 0 || !(await this.refs()).has(checkRef(ref))) return found;
     const call = await this.#call();
     for await (const sha of partsOf(streamGit(["rev-list", "--date-order", "--end-of-options", ref], call), "\n")) {
       if (among.has(sha)) found.push(sha);
@@ -276,7 +278,8 @@ export class Mirror {
   async #prepare(): Promise<void> {
     this.#repaired ??= removeLeftovers(this.path);
     await this.#repaired;
-    await makeBare(this.path, "sha1", { signals: [this.#closing], timeLimit: this.#readLimit });
+    const stood = await makeBare(this.path, "sha1", { signals: [this.#closing], timeLimit: this.#readLimit });
+    if (!stood) this.#latest = null;
   }
 
   /** An untidy mirror is slower, not wrong: where this fails, the next fetch brings it about again. */

@@ -6,12 +6,10 @@ import { hostFailure } from "./failure.ts";
 import { type GitCall, GitFailed, git, gitText } from "./git.ts";
 import { linesOf } from "./lines.ts";
 import { checkAuthorization, checkUrl, isRef } from "./names.ts";
-import { readRefs } from "./refs.ts";
+import { type LocalRefs, readRefs } from "./refs.ts";
 
 /** What a sync came to. */
-export interface Refs {
-  /** Branches and tags by full ref, annotated tags as the commit they lead to. */
-  shas: Map<string, Sha>;
+export interface Refs extends LocalRefs {
   /** Short name of the branch that the host's HEAD names; null where the host does not say (an empty repo). */
   defaultBranch: string | null;
   /** Whether anything was fetched. */
@@ -37,38 +35,63 @@ export async function listRefs(source: CloneSource, call: Omit<GitCall, "gitDir"
   return there.raw;
 }
 
-/** Brings the bare repository at `path` to what the source has; one that is broken is made anew. For one caller at a time. */
-export async function fetchInto(path: string, source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Refs> {
+/**
+ * Brings the bare repository at `path` to what the source has; one that is broken is made anew. For one caller at a time.
+ * @param known what the sync before found; null: nobody knows
+ * @param hasNews whether the source surely has more than that: then it is not asked for its refs first
+ */
+export async function fetchInto(
+  path: string,
+  source: CloneSource,
+  call: Omit<GitCall, "gitDir">,
+  known: Refs | null = null,
+  hasNews = false,
+): Promise<Refs> {
   checkUrl(source.url);
   try {
-    return await bringUp(path, source, call);
+    return known !== null && hasNews
+      ? await fetchNews(path, source, call, known)
+      : await bringUp(path, source, call, known);
   } catch (error) {
     if (!isCorrupt(error)) throw error;
     await rm(path, { recursive: true, force: true });
     await makeBare(path, "sha1", call);
-    return bringUp(path, source, call);
+    return bringUp(path, source, call, null);
   }
 }
 
-async function bringUp(path: string, source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Refs> {
+async function bringUp(
+  path: string,
+  source: CloneSource,
+  call: Omit<GitCall, "gitDir">,
+  known: Refs | null,
+): Promise<Refs> {
   const local: GitCall = { ...call, gitDir: path };
-  const remote: GitCall = { ...call, config: credentials(source) };
-  const there = await toldOfHost(source, () => listRemote(source.url, remote));
+  const there = await toldOfHost(source, () => listRemote(source.url, { ...call, config: credentials(source) }));
   if ([...there.raw.values()].some((sha) => sha.length === 64)) await makeSha256(path, local);
 
-  const before = await readRefs(local);
-  // The host's HEAD is told by ls-remote alone, so it is asked first; what it tells saves most fetches.
-  const moved = !same(there.raw, before.objects);
-  if (moved) {
-    try {
-      await toldOfHost(source, () => fetchAll(source.url, { ...remote, gitDir: path }));
-    } catch (error) {
-      await removeLeftovers(path);
-      throw error;
-    }
+  const { defaultBranch } = there;
+  // What the host lists saves most fetches.
+  const before = known ?? { ...(await readRefs(local)), defaultBranch, moved: false };
+  if (same(there.raw, before.objects)) return { ...before, defaultBranch, moved: false };
+  return fetchNews(path, source, call, { ...before, defaultBranch });
+}
+
+/** The default branch stays what it was: git tells it only where it lists refs. */
+async function fetchNews(
+  path: string,
+  source: CloneSource,
+  call: Omit<GitCall, "gitDir">,
+  { defaultBranch }: Refs,
+): Promise<Refs> {
+  const remote: GitCall = { ...call, gitDir: path, config: credentials(source) };
+  try {
+    await toldOfHost(source, () => fetchAll(source.url, remote));
+  } catch (error) {
+    await removeLeftovers(path);
+    throw error;
   }
-  const { commits } = moved ? await readRefs(local) : before;
-  return { shas: commits, defaultBranch: there.defaultBranch, moved };
+  return { ...(await readRefs({ ...call, gitDir: path })), defaultBranch, moved: true };
 }
 
 /** Does what talks to the host, and turns its failure into the host's. */

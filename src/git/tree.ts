@@ -34,6 +34,21 @@ export async function* parseTree(stream: Readable): AsyncGenerator<[path: string
   }
 }
 
+/** Reads a tree object: `<mode> <name>\0<id>` after each other, the modes without leading zeros. Sizes are not in it. */
+export function entriesOf(tree: Buffer, idBytes: number): Map<string, Omit<TreeEntry, "size">> {
+  const entries = new Map<string, Omit<TreeEntry, "size">>();
+  for (let at = 0; at < tree.length; ) {
+    const space = tree.indexOf(" ", at);
+    const end = tree.indexOf(0, space);
+    if (space < 0 || end < 0) break;
+    const mode = tree.toString("latin1", at, space).padStart(6, "0");
+    const object = tree.toString("hex", end + 1, end + 1 + idBytes);
+    entries.set(tree.toString("utf8", space + 1, end), { kind: KINDS[mode] ?? "regular file", object });
+    at = end + 1 + idBytes;
+  }
+  return entries;
+}
+
 /** Names that lead out of a tree, or into a repository's inside. */
 const BAD_NAME = /(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
 

@@ -115,9 +115,9 @@ describe("Attacks by way of git", () => {
     for (const name of ["--upload-pack=touch", "-u", "$(id)", "`id`", ";id", "|id"])
       await repo.git(["update-ref", `refs/heads/x/${name}`, sha]);
     await repo.push();
-    const { shas } = await mirror.sync(repo.source, never);
-    assert.equal(shas.size, 7);
-    for (const ref of shas.keys()) assert.deepEqual(await mirror.newestFirst(ref, new Set([sha])), [sha]);
+    const { commits } = await mirror.sync(repo.source, never);
+    assert.equal(commits.size, 7);
+    for (const ref of commits.keys()) assert.deepEqual(await mirror.newestFirst(ref, new Set([sha])), [sha]);
     assert.equal(await mirror.readFile(sha, ":(glob)*", 100), "literal");
     for (const name of Object.keys(files)) assert.ok((await drain(sha)).includes(name));
   });

@@ -35,9 +35,9 @@ describe("A mirror that syncs", () => {
       await repo.git(["tag", "tree", "HEAD^{tree}"]);
       await repo.push();
       const refs = await sync();
-      assert.deepEqual(refs.shas, await mirror.refs());
+      assert.deepEqual(refs.commits, await mirror.refs());
       assert.deepEqual(
-        [...refs.shas].sort(),
+        [...refs.commits].sort(),
         ["refs/heads/main", "refs/heads/release/1.x", "refs/tags/light", "refs/tags/nested", "refs/tags/v1.0.0"].map(
           (ref) => [ref, sha],
         ),
@@ -46,7 +46,7 @@ describe("A mirror that syncs", () => {
     });
 
     it("says null for the default branch of an empty repo", async () => {
-      assert.deepEqual(await sync(), { shas: new Map(), defaultBranch: null, moved: false });
+      assert.deepEqual(await sync(), { commits: new Map(), objects: new Map(), defaultBranch: null, moved: false });
     });
 
     it("follows the host when its default branch changes", async () => {
@@ -65,7 +65,7 @@ describe("A mirror that syncs", () => {
       await sync();
       await repo.git(["branch", "-m", "topic", "topic/one"]);
       await repo.push();
-      assert.deepEqual([...(await sync()).shas.keys()], ["refs/heads/main", "refs/heads/topic/one"]);
+      assert.deepEqual([...(await sync()).commits.keys()], ["refs/heads/main", "refs/heads/topic/one"]);
     });
 
     it("never fetches pull requests", async () => {
@@ -87,11 +87,35 @@ describe("A mirror that syncs", () => {
       assert.equal(world.server.fetches(), fetches);
     });
 
+    it("fetches at once what the host has told of, and asks for nothing more where that is there already", async () => {
+      await repo.commit({ a: "1" });
+      const told = async (sha: string) => {
+        const before = world.server.requests.length;
+        const refs = await mirror.sync(repo.source, never, sha);
+        const kinds = world.server.requests.slice(before).map((request) => request.kind);
+        return { refs, kinds };
+      };
+      await sync();
+      await repo.git(["tag", "gone-soon"]);
+      await repo.push();
+      const sha = await repo.commit({ a: "2" });
+      await repo.git(["tag", "--delete", "gone-soon"]);
+      const first = await told(sha);
+      assert.deepEqual(first.kinds, ["refs", "refs", "fetch"]);
+      assert.equal(first.refs.commits.get("refs/heads/main"), sha);
+      assert.equal(first.refs.defaultBranch, "main");
+      const second = await told(sha);
+      assert.deepEqual(second.kinds, ["refs", "refs"]);
+      assert.deepEqual(second.refs, { ...first.refs, moved: false });
+      const unknown = await told("0".repeat(40));
+      assert.deepEqual(unknown.refs.commits, first.refs.commits);
+    });
+
     it("leaves out refs that git takes and no other place does, and is not made to fetch by them each time", async () => {
       const sha = await repo.commit({ a: "1" });
       await repo.git(["update-ref", "refs/heads/\u009b31m", sha]);
       await repo.git(["push", "--quiet", repo.bare, "refs/heads/*:refs/heads/*"]);
-      assert.deepEqual([...(await sync()).shas.keys()], ["refs/heads/main"]);
+      assert.deepEqual([...(await sync()).commits.keys()], ["refs/heads/main"]);
       assert.deepEqual(await mirror.refsContaining(sha), ["refs/heads/main"]);
       assert.equal((await sync()).moved, false);
     });
@@ -115,8 +139,8 @@ describe("A mirror that syncs", () => {
       await until("the older sync asks for objects", () => posts === 3);
       const second = await repo.commit({ a: "2" });
       const younger = await sync();
-      assert.notEqual((await older).shas.get("refs/heads/main"), second);
-      assert.equal(younger.shas.get("refs/heads/main"), second);
+      assert.notEqual((await older).commits.get("refs/heads/main"), second);
+      assert.equal(younger.commits.get("refs/heads/main"), second);
     });
 
     it("reads a SHA-256 repository", async () => {
@@ -126,7 +150,7 @@ describe("A mirror that syncs", () => {
       await repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
       const sha = await repo.commit({ a: "1" });
       assert.equal(sha.length, 64);
-      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      assert.equal((await sync()).commits.get("refs/heads/main"), sha);
       assert.equal(await mirror.readFile(sha, "a", 10), "1");
     });
   });
@@ -141,7 +165,7 @@ describe("A mirror that syncs", () => {
       await writeFile(draft, "");
       const sha = await repo.commit({ a: "2" });
       mirror = world.reopen().open(`github:${count}`);
-      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      assert.equal((await sync()).commits.get("refs/heads/main"), sha);
       const names = await readdir(mirror.path, { recursive: true });
       assert.deepEqual(
         left.filter((name) => names.includes(name)),
@@ -161,7 +185,7 @@ describe("A mirror that syncs", () => {
         if (/^..\/[0-9a-f]{38}$/.test(file)) await truncate(join(folder, file), 0);
       }
       const sha = await repo.commit({ a: "2" });
-      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      assert.equal((await sync()).commits.get("refs/heads/main"), sha);
       assert.equal(await mirror.readFile(sha, "a", 10), "2");
     });
 
@@ -230,7 +254,7 @@ describe("A mirror that syncs", () => {
       world.proxy.fault = ({ method }) => (method === "POST" ? { loseAnswer: true } : undefined);
       await assert.rejects(sync(), TransientError);
       world.proxy.fault = () => undefined;
-      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      assert.equal((await sync()).commits.get("refs/heads/main"), sha);
     });
 
     it("gives up at its time limit, and is as before", async () => {
@@ -240,7 +264,7 @@ describe("A mirror that syncs", () => {
       await assert.rejects(sync(), fails(TransientError, "git-timeout", /0\.3 s/));
       world.proxy.fault = () => undefined;
       mirror = world.reopen().open(`github:${count}`);
-      assert.equal((await sync()).shas.get("refs/heads/main"), sha);
+      assert.equal((await sync()).commits.get("refs/heads/main"), sha);
     });
 
     it("ends git and its helpers when the last caller gives up", async () => {
