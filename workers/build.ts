@@ -6,8 +6,9 @@ import { matchRepo } from "../src/delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands } from "../src/delivery/types.ts";
 import { openContext } from "../src/git/context.ts";
 import { setArtifactState } from "../src/ledger/artifacts.ts";
+import type { Stamped } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
-import { readDockerfile, type Work } from "./prepare.ts";
+import { type Prepared, readDockerfile, type Work } from "./prepare.ts";
 import type { Station } from "./station.ts";
 
 /** A build's id: the delivery's, the fence of its lease, the artifact's name. */
@@ -63,11 +64,7 @@ export async function build(
 }
 
 /** What a release tells of itself wherever it goes. @param version its first */
-export function factsOfBuild(
-  station: Station,
-  work: Pick<Work, "delivery" | "repo" | "commit" | "refs">,
-  version: string,
-) {
+function factsOfBuild(station: Station, work: Pick<Work, "delivery" | "repo" | "commit" | "refs">, version: string) {
   const { delivery, repo, commit } = work;
   return {
     repo,
@@ -78,6 +75,12 @@ export function factsOfBuild(
     cloneUrl: station.config.hosts[repo.host]?.cloneUrl ?? "",
     deliveryId: delivery.id,
   };
+}
+
+/** Content as registries take it, with what a release tells of itself. */
+export function stamped(station: Station, work: Work, { artifact, content, versions }: Prepared): Stamped {
+  const metadata = releaseMetadata(factsOfBuild(station, work, versions[0] ?? ""));
+  return { ...content, kind: artifact.kind, metadata };
 }
 
 /** The plan was refused unless the server grants every one of them. */

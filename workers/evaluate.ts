@@ -7,14 +7,16 @@ import { type Delivery, ensureDelivery, findDelivery, setState } from "../src/le
 import { lastHintId, markHintsDone } from "../src/ledger/hints.ts";
 import { oweNames } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
+import { storeTime } from "../src/ledger/sql.ts";
 import type { Jobs } from "../src/queue/queues.ts";
+import { syncAndAsk } from "./foresee.ts";
+import { noteGreen } from "./green.ts";
 import { type Look, look } from "./look.ts";
 import { owesNames } from "./owed.ts";
 import { tellWasted } from "./prepare-ahead.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 import { supersedeOlder } from "./supersede.ts";
-import { syncMirror } from "./sync.ts";
 import { noteTurnedRed } from "./turned-red.ts";
 
 /**
@@ -27,9 +29,11 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
   const seen = await lastHintId(station.ledger);
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
-  const { repo, mirror, refs } = await syncMirror(station, known, AbortSignal.timeout(SYNC_LIMIT), {
-    expected: job.sha,
-  });
+  const began = await storeTime(station.ledger);
+  const before = job.sha === null ? null : await findDelivery(station.ledger, known.id, job.sha);
+  const foreseen = before?.state === "waiting" ? before : null;
+  const limit = AbortSignal.timeout(SYNC_LIMIT);
+  const { repo, mirror, refs, ci } = await syncAndAsk(station, known, job.sha, foreseen, limit);
   const target = { sha: job.sha ?? undefined, ref: job.sha === null ? (job.ref ?? undefined) : undefined };
   const sha = job.sha ?? (job.ref === null ? null : (refs.get(job.ref) ?? null));
   if (sha === null) {
@@ -37,7 +41,8 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
     return;
   }
   failpoint("evaluate.synced");
-  const found = await look(station, repo, mirror, sha);
+  const found = await look(station, repo, mirror, sha, { foreseen: ci });
+  if (found.verdict.action === "deliver") noteGreen(station, repo.id, sha, began);
   const next = await write(station, repo, mirror, sha, found);
   failpoint("evaluate.written");
   await markHintsDone(station.ledger, repo.id, target, seen, found.verdict.because);

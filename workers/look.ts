@@ -1,14 +1,16 @@
+import { isDeepStrictEqual } from "node:util";
 import { parsePipeline } from "../src/config/pipeline.ts";
 import { decide, type Facts, needsCi, type Verdict } from "../src/delivery/decide.ts";
 import { Refused, UserError } from "../src/delivery/errors.ts";
 import { matchRepo, planOf, watches } from "../src/delivery/plan.ts";
-import type { Plan, Repo, RepoBounds, Sha } from "../src/delivery/types.ts";
+import type { Gate, Plan, Repo, RepoBounds, Sha } from "../src/delivery/types.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { findDelivery } from "../src/ledger/deliveries.ts";
 import { headsOf } from "../src/ledger/heads.ts";
 import { ASKED, hintsOf } from "../src/ledger/hints.ts";
 import { storeTime } from "../src/ledger/sql.ts";
 import { kindsOf } from "../src/registries/kinds.ts";
+import { branchOf, type Foreseen } from "./foresee.ts";
 import type { Station } from "./station.ts";
 
 const PIPELINE_FILE = ".deliverd.yml";
@@ -35,7 +37,8 @@ const UNWATCHED = { watched: false, because: "" };
 
 /**
  * Reads everything that the decision on a commit rests on and decides. Writes nothing. The mirror must have been synced
- * for this look. Without `askCi` nothing is asked of the host, and a commit that hangs on its CI waits.
+ * for this look. Without `askCi` nothing is asked of the host, and a commit that hangs on its CI waits; `foreseen` is what
+ * was asked of it beside the sync.
  * @throws TransientError when the host does not answer: nothing is concluded from that.
  */
 export async function look(
@@ -43,7 +46,7 @@ export async function look(
   repo: Repo,
   mirror: Mirror,
   sha: Sha,
-  { askCi = true }: { askCi?: boolean } = {},
+  { askCi = true, foreseen = null }: { askCi?: boolean; foreseen?: Foreseen | null } = {},
 ): Promise<Look> {
   const bounds = matchRepo(station.config.repos, repo);
   if (bounds === null) return nothing("ignore", `${repo.owner}/${repo.name} is in no entry of repos`);
@@ -51,7 +54,10 @@ export async function look(
   if (heldBy.length === 0)
     return { ...nothing("superseded", "no branch or tag of the repo holds this commit"), unknown: true };
 
-  const { plan, error } = await readPlan(station, repo, mirror, sha, bounds);
+  const [{ plan, error }, hints] = await Promise.all([
+    readPlan(station, repo, mirror, sha, bounds),
+    hintsOf(station.ledger, repo.id, sha),
+  ]);
   if (error !== null) {
     const allowed = heldBy.some((ref) => watches(ANY_REF, bounds, ref).watched);
     return { ...nothing("ignore", error.message), badPlan: allowed ? error : null, refs: heldBy };
@@ -59,7 +65,6 @@ export async function look(
   const whole = "ignored" in plan ? null : plan;
   const asked = heldBy.map((ref) => ({ ref, ...(whole === null ? UNWATCHED : watches(whole.on, bounds, ref)) }));
   const watched = asked.filter((each) => each.watched).map((each) => each.ref);
-  const hints = await hintsOf(station.ledger, repo.id, sha);
   const facts: Omit<Facts, "ci" | "timedOut"> = {
     heldBy,
     watched,
@@ -84,14 +89,27 @@ export async function look(
       retryAt: null,
     };
   }
-  const branch = refs.find((ref) => ref.startsWith("refs/heads/"))?.slice("refs/heads/".length) ?? null;
-  const ci = await hostOf(station, repo).ciState({ repo, sha }, whole.gate, branch, station.clock.now());
+  const branch = branchOf(refs.find((ref) => ref.startsWith("refs/heads/")) ?? null);
+  const ci = await ciOf(station, repo, sha, { gate: whole.gate, branch }, foreseen);
   // Both by the store's clock: this process's own may be wrong.
   const now = await storeTime(station.ledger);
   const since = (await findDelivery(station.ledger, repo.id, sha))?.createdAt ?? now;
   const timedOut = now - since > whole.gate.timeout;
   const verdict = decide({ ...facts, ci, timedOut });
   return { verdict, plan: whole, badPlan: null, refs, unknown: false, retryAt: ci.retryAt };
+}
+
+async function ciOf(
+  station: Station,
+  repo: Repo,
+  sha: Sha,
+  question: { gate: Gate; branch: string | null },
+  foreseen: Foreseen | null,
+) {
+  if (foreseen === null || !isDeepStrictEqual({ gate: foreseen.gate, branch: foreseen.branch }, question))
+    return hostOf(station, repo).ciState({ repo, sha }, question.gate, question.branch, station.clock.now());
+  if (foreseen.answer.status === "rejected") throw foreseen.answer.reason;
+  return foreseen.answer.value;
 }
 
 export function hostOf(station: Station, repo: Repo) {

@@ -7,6 +7,7 @@ import { begin, end, type Running, underLease } from "./attempt.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
 import { prepare } from "./prepare.ts";
 import type { Station } from "./station.ts";
+import { uploadAhead } from "./upload.ts";
 
 /** What was let go for work whose light is green comes back after so long (ms). */
 const LATER = 5_000;
@@ -25,7 +26,8 @@ export async function prepareAhead(station: Station, id: string, ahead: Running)
   await underLease(station, id, lease, ahead, async ({ run, log }) => {
     const began = station.clock.now();
     try {
-      await prepare(station, await begin(station, id, lease, run), run, { claims: false });
+      const work = await begin(station, id, lease, run);
+      await uploadAhead(station, work, await prepare(station, work, run, { claims: false }), run);
       await finishAttempt(station.ledger, id, lease.fence, { outcome: "prepared" });
       log.info("prepared ahead, while CI runs", { ms: station.clock.now() - began });
     } catch (error) {

@@ -36,6 +36,8 @@ export interface Prepared extends Share {
   artifact: ArtifactPlan;
   content: Frozen;
   bases: BaseImage[];
+  /** Whether this attempt built it. */
+  isNew: boolean;
 }
 
 /** Which of a commit's versions a content bears. */
@@ -112,7 +114,7 @@ async function prepareArtifact(
   const known = await frozenBefore(station, work, artifact, share.variant, released);
   if (known !== null && (await isWhole(station, known, work, { artifact, ...share }, run))) {
     run.log.line(`${artifact.name}: ${known.digest} is frozen already`);
-    return { artifact, content: known, bases: [], ...share };
+    return { artifact, content: known, bases: [], isNew: false, ...share };
   }
   if (known !== null) await forget(station, work, artifact.name, known);
   const { bases, ...content } = await build(station, work, artifact, share.versions[0] ?? "", run);
@@ -124,7 +126,7 @@ async function prepareArtifact(
   });
   failpoint("prepare.frozen");
   run.log.line(`${artifact.name}: frozen as ${content.digest}`);
-  return { artifact, content, bases, ...share };
+  return { artifact, content, bases, isNew: true, ...share };
 }
 
 /** A package says its version in its own bytes; an image only where its Dockerfile asks for it. */

@@ -1,22 +1,22 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
 import { matchesAny } from "../src/delivery/glob.ts";
-import { releaseMetadata } from "../src/delivery/metadata.ts";
-import { movingNames } from "../src/delivery/names.ts";
 import type { Destination } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { pinDigest, setArtifactState } from "../src/ledger/artifacts.ts";
 import { locationsOf, noteLocation, ownName } from "../src/ledger/names.ts";
-import type { Registry, Stamped } from "../src/registries/registry.ts";
+import type { Registry } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
-import { factsOfBuild } from "./build.ts";
+import { stamped } from "./build.ts";
+import { syncAndAsk } from "./foresee.ts";
+import { wasJustGreen } from "./green.ts";
 import { demandLease } from "./lease.ts";
 import { look } from "./look.ts";
-import { factsOf, isSame, namesFor } from "./naming.ts";
+import { isSame, namesFor } from "./naming.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
 import { putBack } from "./put-back.ts";
 import { record, recordUnchanged } from "./record.ts";
 import type { Station } from "./station.ts";
-import { syncMirror } from "./sync.ts";
+import { repositoriesOf, uploadAhead } from "./upload.ts";
 
 /** Thrown when the light went out, or the commit went away, while the delivery was prepared. */
 export class NoLongerGreen extends Error {
@@ -36,7 +36,7 @@ export async function release(
   prepared: (Prepared | Unchanged)[],
   run: Run,
 ): Promise<void> {
-  await demandGreen(station, work, run);
+  await uploadUntilGreen(station, work, prepared, run);
   failpoint("release.gate-read");
   for (const each of prepared) {
     if ("since" in each) await recordUnchanged(station, work, each);
@@ -59,9 +59,32 @@ export async function release(
   throwWorst(failures);
 }
 
-async function demandGreen(station: Station, work: Work, run: Run): Promise<void> {
-  const { repo, mirror } = await syncMirror(station, work.repo, run.signal);
-  const { verdict } = await look(station, repo, mirror, work.commit.sha);
+/** Reads the light, and sends content meanwhile: no longer than it may still turn out to be green. */
+async function uploadUntilGreen(
+  station: Station,
+  work: Work,
+  prepared: (Prepared | Unchanged)[],
+  run: Run,
+): Promise<void> {
+  const isNew = prepared.some((each) => !("since" in each) && each.isNew);
+  const out = new AbortController();
+  const upload = uploadAhead(station, work, prepared, { ...run, signal: AbortSignal.any([run.signal, out.signal]) });
+  try {
+    await demandGreen(station, work, isNew, run);
+  } catch (error) {
+    out.abort(error);
+    throw error;
+  } finally {
+    await upload;
+  }
+}
+
+async function demandGreen(station: Station, work: Work, isNew: boolean, run: Run): Promise<void> {
+  const { delivery, commit, plan, refs } = work;
+  if (!isNew && (await wasJustGreen(station, delivery, work.fence))) return;
+  const foreseen = { plan, ref: refs[0] ?? null };
+  const { repo, mirror, ci } = await syncAndAsk(station, work.repo, commit.sha, foreseen, run.signal);
+  const { verdict } = await look(station, repo, mirror, commit.sha, { foreseen: ci });
   if (verdict.action === "deliver") return;
   const state = verdict.action === "superseded" ? "superseded" : verdict.action === "ignore" ? "ignored" : "waiting";
   throw new NoLongerGreen(state, verdict.because, verdict.bad !== undefined);
@@ -93,8 +116,7 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
   const names = namesFor(station, work, each, each.content, to);
   const content = stamped(station, work, each);
   const standing = await locationsOf(station.ledger, work.delivery.id);
-  const moving = each.artifact.kind === "image" ? movingNames(to, factsOf(work, each)) : [];
-  for (const repository of new Set([...names, ...moving].map((name) => name.repository))) {
+  for (const repository of repositoriesOf(station, work, each, to)) {
     await own(station, work, to.to, repository);
     const any = { registry: to.to, repository, tag: each.content.digest, immutable: true };
     await registry.upload?.(content, any, run);
@@ -128,11 +150,6 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
       );
     }
   }
-}
-
-function stamped(station: Station, work: Work, { artifact, content, versions }: Prepared): Stamped {
-  const metadata = releaseMetadata(factsOfBuild(station, work, versions[0] ?? ""));
-  return { ...content, kind: artifact.kind, metadata };
 }
 
 async function own(station: Station, work: Work, registry: string, repository: string): Promise<void> {

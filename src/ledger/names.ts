@@ -23,13 +23,19 @@ export async function ownName(
     .values({ registry, repository, repoId, at: now(ledger) })
     .onConflict((conflict) => conflict.columns(["registry", "repository"]).doNothing())
     .execute();
+  const owner = (await ownerOf(ledger, registry, repository)) ?? "";
+  return owner === repoId ? { ok: true } : { ok: false, belongsTo: owner };
+}
+
+/** Null: nobody has published there. */
+export async function ownerOf(ledger: Db, registry: string, repository: string): Promise<RepoId | null> {
   const owner = await ledger.db
     .selectFrom("nameOwners")
     .select("repoId")
     .where("registry", "=", registry)
     .where("repository", "=", repository)
-    .executeTakeFirstOrThrow();
-  return owner.repoId === repoId ? { ok: true } : { ok: false, belongsTo: owner.repoId };
+    .executeTakeFirst();
+  return owner?.repoId ?? null;
 }
 
 /**

@@ -64,12 +64,14 @@ export class ImageRegistry implements Registry {
 
   async upload(content: Frozen, name: ArtifactName, run: Run): Promise<void> {
     const { repository } = name;
+    const sent = `${repository}@${content.digest}`;
+    if (this.#sent.has(sent)) return;
     // One question instead of one for each blob: a repository that has the manifest has what it lists.
     if ((await this.#client.headManifest(repository, content.digest, run.signal)) === null) {
       await this.#push(await this.#stock.store.contentOf(content.digest), repository, run);
     }
     if (this.#sent.size >= SENT_MAX) this.#sent.clear();
-    this.#sent.add(`${repository}@${content.digest}`);
+    this.#sent.add(sent);
   }
 
   async publish(content: Frozen, name: ArtifactName, run: Run): Promise<Location> {
@@ -78,7 +80,7 @@ export class ImageRegistry implements Registry {
     const found = await this.find(name, run);
     if (found?.digest !== digest) {
       if (found && name.immutable) throw this.#taken(name, found.digest, digest);
-      if (!this.#sent.has(`${repository}@${digest}`)) await this.upload(content, name, run);
+      await this.upload(content, name, run);
       await this.#putName(await this.#stock.store.contentOf(digest), name, run);
       const now = await this.#client.headManifest(repository, tag, run.signal);
       if (now !== digest) {

@@ -1,0 +1,45 @@
+import { movingNames } from "../src/delivery/names.ts";
+import type { Destination } from "../src/delivery/types.ts";
+import { ownerOf } from "../src/ledger/names.ts";
+import type { Run } from "../src/run.ts";
+import { stamped } from "./build.ts";
+import { factsOf, namesFor } from "./naming.ts";
+import type { Prepared, Unchanged, Work } from "./prepare.ts";
+import type { Station } from "./station.ts";
+
+/** The repositories of one destination in which a content will have a name. */
+export function repositoriesOf(station: Station, work: Work, each: Prepared, to: Destination): string[] {
+  const moving = each.artifact.kind === "image" ? movingNames(to, factsOf(work, each)) : [];
+  return [...new Set([...namesFor(station, work, each, each.content, to), ...moving].map((name) => name.repository))];
+}
+
+/**
+ * Sends images before anyone says that they may have names: where nothing has a name, nothing can be seen. Only to
+ * repositories in which this repo has published before, since a first name there claims them. What fails here is sent
+ * again where the names are put, and fails there.
+ */
+export async function uploadAhead(
+  station: Station,
+  work: Work,
+  prepared: (Prepared | Unchanged)[],
+  run: Run,
+): Promise<void> {
+  const uploads = prepared.flatMap((each) =>
+    "since" in each || each.artifact.kind !== "image"
+      ? []
+      : each.artifact.publish.flatMap((to) =>
+          repositoriesOf(station, work, each, to).map(async (repository) => {
+            if ((await ownerOf(station.ledger, to.to, repository)) !== work.repo.id) return;
+            const any = { registry: to.to, repository, tag: each.content.digest, immutable: true };
+            await station.registries.get(to.to)?.upload?.(stamped(station, work, each), any, run);
+          }),
+        ),
+  );
+  for (const end of await Promise.allSettled(uploads)) {
+    if (end.status === "rejected" && !run.signal.aborted)
+      station.log.info("content could not be sent ahead of its names", {
+        delivery: work.delivery.id,
+        error: end.reason,
+      });
+  }
+}
