@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { fileURLToPath } from "node:url";
@@ -20,7 +21,7 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-/** @param script in bench/peers, plain JavaScript, so that no compiler stands in its way */
+/** @param script in bench/peers, plain JavaScript, so that no compiler stands in its way; what uses parts of ours is built */
 export async function startPeer(script: string, env: Record<string, string> = {}): Promise<Peer> {
   const port = await freePort();
   const server: Server = await startServer(process.execPath, [pathOf(script)], () => answers(port, "/"), {
@@ -30,7 +31,8 @@ export async function startPeer(script: string, env: Record<string, string> = {}
 }
 
 export function pathOf(script: string): string {
-  return fileURLToPath(new URL(`peers/${script}`, import.meta.url));
+  const built = fileURLToPath(new URL(`../dist/bench/peers/${script.replace(/mjs$/, "js")}`, import.meta.url));
+  return existsSync(built) ? built : fileURLToPath(new URL(`peers/${script}`, import.meta.url));
 }
 
 /** What Probot needs to start as an app. Warnings only: a line a request would be counted against it. */

@@ -16,7 +16,7 @@ const lanes = [
 
 async function main() {
   setUp("test");
-  node("node_modules/typescript/bin/tsc", ["-p", "tsconfig.build.json"]);
+  node("scripts/build.mjs", []);
   const scratch = mkdtempSync(join(tmpdir(), "dd-test-"));
   const only = process.argv.slice(2);
   try {

@@ -1,9 +1,9 @@
 // node:http and one HMAC before deliverd's own inbox and ledger: what is left is the price of Express and of reading a hint.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
-import { addHints } from "../../dist/src/ledger/hints.js";
-import { openLedger } from "../../dist/src/ledger/ledger.js";
-import { createInbox } from "../../dist/src/receiver/inbox.js";
+import { addHints } from "../../src/ledger/hints.ts";
+import { openLedger } from "../../src/ledger/ledger.ts";
+import { createInbox } from "../../src/receiver/inbox.ts";
 
 const { PORT, WEBHOOK_SECRET, DATA_DIR } = process.env;
 const ledger = await openLedger({ dataDir: DATA_DIR });

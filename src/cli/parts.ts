@@ -52,9 +52,12 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const log = createLog({ mask });
     if (token.file !== null) log.info("the admin token is in a file", { file: token.file });
 
+    const opening = openRedis(config, log, closing);
+    // Whatever becomes of the ledger, what has begun to start can then be stopped.
+    closing.push(() => opening.catch(() => {}));
     const ledger = await openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined });
     closing.push(() => ledger.close());
-    const redis = await openRedis(config, log, closing);
+    const redis = await opening;
     const queues = openQueues(redis, log);
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { pipelineSchema } from "./pipeline-schema.ts";
 import { serverSchema } from "./server-schema.ts";
 

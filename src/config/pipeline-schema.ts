@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { DEFAULT_GATE, DEFAULT_TAGS } from "../delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands, Gate } from "../delivery/types.ts";
 import { apps, duration, formBy, globs, orNull, size, strict, text } from "./scalars.ts";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { quoted } from "./scalars.ts";
 import type { Path, Problem, YamlFile } from "./yaml.ts";
 

@@ -1,5 +1,5 @@
 import { type Dialect, PostgresDialect, type PostgresPoolClient } from "kysely";
-import pg from "pg";
+import type { CustomTypesConfig, Pool, PoolClient } from "pg";
 import { ConfigError, TransientError } from "../delivery/errors.ts";
 import { checked } from "./binding.ts";
 
@@ -8,6 +8,25 @@ const INT8 = 20;
 /** @param enter runs before a connection is taken; throws where a transaction's own handle should have been used. */
 export function postgresDialect(databaseUrl: string, enter: () => void): Dialect {
   const place = placeOf(databaseUrl);
+  const opening = openPool(databaseUrl);
+  return new PostgresDialect({
+    pool: {
+      connect: async () => {
+        enter();
+        try {
+          return guarded(await (await opening).connect(), place);
+        } catch (error) {
+          throw unavailable(error, place);
+        }
+      },
+      end: async () => (await opening).end(),
+    },
+  });
+}
+
+/** The driver is loaded here: most installations have no PostgreSQL. */
+async function openPool(databaseUrl: string): Promise<Pool> {
+  const { default: pg } = await import("pg");
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     application_name: "deliverd",
@@ -20,27 +39,15 @@ export function postgresDialect(databaseUrl: string, enter: () => void): Dialect
     // bigint as a number: times, sizes and counts stay below 2^53.
     types: {
       getTypeParser: ((oid: number, format?: "text") =>
-        oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+        oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as CustomTypesConfig["getTypeParser"],
     },
   });
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on("error", () => {});
-  return new PostgresDialect({
-    pool: {
-      connect: async () => {
-        enter();
-        try {
-          return guarded(await pool.connect(), place);
-        } catch (error) {
-          throw unavailable(error, place);
-        }
-      },
-      end: () => pool.end(),
-    },
-  });
+  return pool;
 }
 
-function guarded(client: pg.PoolClient, place: string): PostgresPoolClient {
+function guarded(client: PoolClient, place: string): PostgresPoolClient {
   // A checked-out connection that breaks says so in its query; the event alone would end the process.
   const ignore = () => {};
   client.on("error", ignore);

@@ -93,7 +93,7 @@ async function ready(child: ChildProcess, socket: string): Promise<void> {
   child.once("error", (error) => {
     failure = error;
   });
-  for (const end = Date.now() + 20_000; Date.now() < end; await delay(20)) {
+  for (const end = Date.now() + 20_000; Date.now() < end; await delay(5)) {
     if (failure !== undefined || !isAlive(child)) break;
     if (await answers(socket)) return;
   }

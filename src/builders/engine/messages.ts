@@ -1,5 +1,5 @@
 import protobuf from "protobufjs";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What an engine says while it builds, pulls or pushes, one JSON object a line. */
 export interface EngineMessage {

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type Dockerode from "dockerode";
 import tar from "tar-stream";
-import { z } from "zod";
+import * as z from "zod";
 import { TransientError, UserError } from "../../delivery/errors.ts";
 import type { ArtifactPlan, FrozenFile } from "../../delivery/types.ts";
 import type { Run } from "../../run.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { Check, CheckState, CommitRef } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Webhooks } from "@octokit/webhooks";
-import { z } from "zod";
+import * as z from "zod";
 import { BadSignature, type Hint, Malformed, type RawWebhook, type Reading } from "../host.ts";
 import { isOwnContext } from "./own-context.ts";
 import { firstIssue, label, refName, repository, sha } from "./payload.ts";

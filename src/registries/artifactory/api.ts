@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Refused } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
 import { HttpClient, type HttpEndpoint } from "../protocols/http/client.ts";

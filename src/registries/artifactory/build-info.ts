@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { TransientError } from "../../delivery/errors.ts";
 import type { ArtifactKind } from "../../delivery/types.ts";
 import type { ArtifactoryApi, StoredFile } from "./api.ts";

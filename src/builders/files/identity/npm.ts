@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FrozenFile, PackageIdentity } from "../../../delivery/types.ts";
 import type { Store } from "../../../store/store.ts";
 import { readFromTarball, Unreadable } from "./archives.ts";

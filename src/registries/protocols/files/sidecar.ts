@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Digest } from "../../../delivery/types.ts";
 import type { Release } from "./shelf.ts";
 

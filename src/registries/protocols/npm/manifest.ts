@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../../delivery/errors.ts";
 import { readTarball } from "../files/tarball.ts";
 import type { Body } from "../http/transport.ts";

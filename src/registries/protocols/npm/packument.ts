@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What we read of a package's document: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md */
 export const packumentSchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One file that a project's page of an index lists. */
 export interface Listed {

@@ -1,0 +1,30 @@
+// Builds `dist/`: the command line as one file a start, and beside it what it loads when that is first used.
+// Arguments are further entries, as the peers of the bench that use parts of ours.
+import { rm } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+await rm(`${root}/dist`, { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: ["src/cli/index.ts", ...process.argv.slice(2)],
+  outbase: ".",
+  outdir: "dist",
+  chunkNames: "chunks/[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  sourcemap: "linked",
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // libsql is a native library; dockerode reads files beside its own; pg would like another driver that nobody has.
+  external: ["libsql", "dockerode", "pg-native"],
+  // What CommonJS packages call.
+  banner: {
+    js: 'import { createRequire as createRequireOf } from "node:module"; const require = createRequireOf(import.meta.url);',
+  },
+  logLevel: "warning",
+});
