@@ -5,7 +5,7 @@ import type { ArtifactName, Destination, Plan, Repo, RepoBounds } from "../src/d
 import { highestVersionTag, versionTag } from "../src/delivery/version.ts";
 import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
-import { getDelivery } from "../src/ledger/deliveries.ts";
+import { getDeliveries } from "../src/ledger/deliveries.ts";
 import { frozenOf } from "../src/ledger/frozen.ts";
 import { locationOf, noteLocation, type ReleasedLocation } from "../src/ledger/names.ts";
 import { markSent, owedNames } from "../src/ledger/outbox.ts";
@@ -20,6 +20,8 @@ import { syncMirror } from "./sync.ts";
 import { findChanged } from "./verify.ts";
 
 const LIMIT = 10 * 60_000;
+/** Refs that moved meanwhile bring about a look of their own (ms). */
+const JUST_NOW = 5_000;
 /** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
 const ROUNDS = 5;
 
@@ -36,7 +38,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
   const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
   let changed = job.verify ? await findChanged(station, job, run) : [];
   for (let round = 0; round < ROUNDS; round++) {
-    const { repo, mirror, refs } = await syncMirror(station, known, signal);
+    const { repo, mirror, refs } = await syncMirror(station, known, signal, { age: round === 0 ? 0 : JUST_NOW });
     const releases = await releasesOf(station, repo, job.artifact);
     const wanted = await wantedNames(station, repo, mirror, refs, releases, job.artifact);
     let wrote = false;
@@ -68,8 +70,10 @@ async function wantedNames(
   const candidates: { candidate: Candidate; release: Release; destinations: Destination[] }[] = [];
   const bounds = matchRepo(station.config.repos, repo);
   const order = await placesOnBranches(mirror, refs, releases);
+  const ids = [...new Set(releases.map((release) => release.deliveryId))];
+  const plans = new Map((await getDeliveries(station.ledger, ids)).map(({ id, plan }) => [id, plan]));
   for (const release of releases) {
-    const plan = (await getDelivery(station.ledger, release.deliveryId))?.plan ?? null;
+    const plan = plans.get(release.deliveryId) ?? null;
     if (plan === null) continue;
     const candidate = await candidateOf(bounds, repo, refs, release, plan, order);
     candidates.push({ candidate, release, destinations: destinationsOf(plan, artifact) });
