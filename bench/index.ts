@@ -6,6 +6,7 @@ import { ingest } from "./ingest.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
 import { sweep } from "./sweep.ts";
+import { upload } from "./upload.ts";
 
 /** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
 const measures: Record<string, Measure> = {
@@ -15,6 +16,7 @@ const measures: Record<string, Measure> = {
   "start-up": startUp,
   idle,
   sweep,
+  upload,
 };
 
 const { values, positionals } = parseArgs({
