@@ -6,6 +6,7 @@ import { ingest } from "./ingest.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
 import { sweep } from "./sweep.ts";
+import { threeRegistries } from "./three-registries.ts";
 import { upload } from "./upload.ts";
 
 /** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
@@ -17,6 +18,7 @@ const measures: Record<string, Measure> = {
   idle,
   sweep,
   upload,
+  "three-registries": threeRegistries,
 };
 
 const { values, positionals } = parseArgs({
