@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { HookDelivery } from "../test/support/github.ts";
 import type { TestRegistry } from "../test/support/registry.ts";
 import type { SampleRepo } from "../test/support/sample-repo.ts";
@@ -16,17 +17,17 @@ export async function tell(world: World, hook: HookDelivery): Promise<void> {
   if (status !== 202) throw new Error(`the webhook was answered ${status}: ${body}`);
 }
 
-/** Asks every 10 ms, the same way for everyone. @returns the digest */
+/** Waits for a name. @param every ms between two questions, of which each takes a little from whoever works @returns the digest */
 export async function readable(
   world: World,
   repository: string,
   tag: string,
-  from: TestRegistry = world.second,
+  { from = world.second, every = 10, within = 120_000 }: { from?: TestRegistry; every?: number; within?: number } = {},
 ): Promise<string> {
-  for (const end = performance.now() + 120_000; performance.now() < end; ) {
+  for (const end = performance.now() + within; performance.now() < end; ) {
     const digest = await world.digest(repository, tag, from);
     if (digest !== null) return digest;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await delay(every);
   }
   throw new Error(`${repository}:${tag} did not come\n${world.deliverd.output().slice(-4_000)}`);
 }

@@ -3,6 +3,7 @@ import type { Measure } from "./bench.ts";
 import { commitToRegistryLarge, commitToRegistrySmall } from "./commit-to-registry.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
+import { manyRepos } from "./many-repos.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
 import { sweep } from "./sweep.ts";
@@ -19,6 +20,7 @@ const measures: Record<string, Measure> = {
   sweep,
   upload,
   "three-registries": threeRegistries,
+  "many-repos": manyRepos,
 };
 
 const { values, positionals } = parseArgs({

@@ -71,7 +71,7 @@ async function deliver(world: World, repo: SampleRepo, to: TestRegistry[]): Prom
   await tell(world, green);
   await Promise.all(
     to.map(async (registry) => {
-      const digest = await readable(world, repository, `sha-${sha.slice(0, 7)}`, registry);
+      const digest = await readable(world, repository, `sha-${sha.slice(0, 7)}`, { from: registry });
       await until(
         "the branch's name has moved",
         async () => (await world.digest(repository, "main", registry)) === digest,
