@@ -3,6 +3,7 @@ import { until } from "../test/support/process.ts";
 import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
 import { startWorld, type World } from "../test/support/world.ts";
 import { alternate, type Bench, type Measure, withOpened } from "./bench.ts";
+import { readable, secondsSince, tell, turnGreen } from "./green.ts";
 import { changeOne, fillLarge, fillSmall } from "./repos.ts";
 import { type Row, toRow } from "./row.ts";
 import { type Builder, type Script, startScript } from "./script.ts";
@@ -110,13 +111,10 @@ async function byDeliverd(world: World, repo: SampleRepo, { ahead = false } = {}
       return delivery?.state === "waiting" && delivery.artifacts[0]?.state === "frozen";
     });
   }
-  const hooks = await world.github.green(repo.repo, sha);
-  const green = hooks.find((hook) => hook.event === "check_run");
-  if (green === undefined) throw new Error("GitHub told of no check run");
+  const green = await turnGreen(world, repo, sha);
 
   const begin = performance.now();
-  const { status, body } = await world.github.redeliver(green);
-  if (status !== 202) throw new Error(`the webhook was answered ${status}: ${body}`);
+  await tell(world, green);
   const tag = `sha-${sha.slice(0, 7)}`;
   const digest = await readable(world, `acme/${repo.name}`, tag);
   const seconds = secondsSince(begin);
@@ -125,7 +123,7 @@ async function byDeliverd(world: World, repo: SampleRepo, { ahead = false } = {}
   await world.status(repo, sha, repo.name, "success");
   await until(
     "the branch's name has moved",
-    async () => (await digestOf(world, `acme/${repo.name}`, "main")) === digest,
+    async () => (await world.digest(`acme/${repo.name}`, "main", world.second)) === digest,
   );
   return seconds;
 }
@@ -138,22 +136,4 @@ async function byScript(world: World, script: Script, repo: SampleRepo, builder:
   await script.run(builder, sha);
   await readable(world, script.repository, sha);
   return secondsSince(begin);
-}
-
-function secondsSince(begin: number): number {
-  return Number(((performance.now() - begin) / 1000).toFixed(3));
-}
-
-/** Asks every 10 ms, the same way for both. */
-async function readable(world: World, repository: string, tag: string): Promise<string> {
-  for (const end = performance.now() + 120_000; performance.now() < end; ) {
-    const digest = await digestOf(world, repository, tag);
-    if (digest !== null) return digest;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`${repository}:${tag} did not come\n${world.deliverd.output().slice(-4_000)}`);
-}
-
-function digestOf(world: World, repository: string, tag: string): Promise<string | null> {
-  return world.digest(repository, tag, world.second);
 }

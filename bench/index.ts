@@ -3,9 +3,12 @@ import type { Measure } from "./bench.ts";
 import { commitToRegistryLarge, commitToRegistrySmall } from "./commit-to-registry.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
+import { manyRepos } from "./many-repos.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
 import { sweep } from "./sweep.ts";
+import { threeRegistries } from "./three-registries.ts";
+import { upload } from "./upload.ts";
 
 /** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
 const measures: Record<string, Measure> = {
@@ -15,6 +18,9 @@ const measures: Record<string, Measure> = {
   "start-up": startUp,
   idle,
   sweep,
+  upload,
+  "three-registries": threeRegistries,
+  "many-repos": manyRepos,
 };
 
 const { values, positionals } = parseArgs({

@@ -34,12 +34,7 @@ export async function startScript(world: World, repo: SampleRepo): Promise<Scrip
       const work = join(dir.path, `${count++}`);
       await run("sh", ["-c", text], {
         env: {
-          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-          HOME: dir.path,
-          DOCKER_HOST: `unix://${world.engine.socket}`,
-          DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0",
-          GIT_TERMINAL_PROMPT: "0",
-          AUTHORIZATION: `Authorization: Basic ${Buffer.from(`x-access-token:${world.github.token}`).toString("base64")}`,
+          ...environmentOf(world, dir.path, builder),
           URL: `${world.github.cloneUrl}/${repository}.git`,
           IMAGE: `${world.second.host}/${repository}:${tag}`,
           WORK: work,
@@ -47,5 +42,17 @@ export async function startScript(world: World, repo: SampleRepo): Promise<Scrip
       });
     },
     remove: () => dir.remove(),
+  };
+}
+
+/** What every script of a peer needs to reach what deliverd reaches. */
+export function environmentOf(world: World, home: string, builder: Builder): Record<string, string> {
+  return {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: home,
+    DOCKER_HOST: `unix://${world.engine.socket}`,
+    DOCKER_BUILDKIT: builder === "buildkit" ? "1" : "0",
+    GIT_TERMINAL_PROMPT: "0",
+    AUTHORIZATION: `Authorization: Basic ${Buffer.from(`x-access-token:${world.github.token}`).toString("base64")}`,
   };
 }

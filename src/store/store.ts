@@ -18,6 +18,9 @@ export interface Content {
   size: number;
 }
 
+/** Bytes: in the 64 kB that are Node's own choice, sending a large layer costs a third more processor time. */
+const READ_AT_ONCE = 256 * 1024;
+
 /** Frozen content by digest, in `<root>/blobs/sha256/<hex>`. What has a name there is whole. */
 export class Store {
   readonly #blobs: string;
@@ -44,7 +47,7 @@ export class Store {
 
   /** A stream of the content, or of its bytes from `start` to `end`, both included. It fails with ENOENT where the store does not have it. */
   open(digest: Digest, range: { start?: number; end?: number } = {}): Readable {
-    return createReadStream(this.#path(digest), range);
+    return createReadStream(this.#path(digest), { ...range, highWaterMark: READ_AT_ONCE });
   }
 
   /** @throws UserError `content-too-large`, TransientError `digest-mismatch`, `disk-full`; nothing is left behind then */

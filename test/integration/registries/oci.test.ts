@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readdir, readlink } from "node:fs/promises";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import type { Frozen } from "../../../src/builders/builder.ts";
 import type { RegistryConfig } from "../../../src/config/server.ts";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
-import type { ArtifactName, Location } from "../../../src/delivery/types.ts";
+import type { ArtifactName, Digest, Location } from "../../../src/delivery/types.ts";
 import { openRegistries } from "../../../src/registries/index.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
@@ -15,7 +16,7 @@ import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage, freezeIndex, freezeLarge } from "../../support/image-content.ts";
 import { memoryOf } from "../../support/memory.ts";
-import { tempDir } from "../../support/process.ts";
+import { tempDir, until } from "../../support/process.ts";
 import { startRegistry, type TestRegistry } from "../../support/registry.ts";
 import { testRun } from "../../support/run.ts";
 import { type FaultyProxy, startProxy } from "../../support/tcp-proxy.ts";
@@ -78,6 +79,17 @@ async function sameAsStore(store: Store, image: Frozen, files: Map<string, Buffe
   assert.equal(files.size, manifests.length + blobs.length + 2);
   const index = JSON.parse(String(files.get("index.json")));
   assert.equal(index.manifests[0].digest, image.digest);
+}
+
+async function largestOf(store: Store, image: Frozen): Promise<Digest> {
+  const { blobs } = await store.contentOf(image.digest);
+  return blobs.reduce((most, blob) => (blob.size > most.size ? blob : most)).digest;
+}
+
+/** Paths of what this process has open. */
+async function openFiles(): Promise<string[]> {
+  const found = await readdir("/proc/self/fd");
+  return Promise.all(found.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
 }
 
 for (const { title, options } of servers) {
@@ -251,6 +263,28 @@ describe("publishing through a network that can be watched and broken", () => {
     await registry.publish(image, named("acme/cut", "1"), testRun());
     assert.equal(sent().length, 2, "the large blob and the manifest");
     assert.equal(await skopeo.digest(house.server, "acme/cut:1"), image.digest);
+  });
+
+  it("leaves no file of the store open where it was cut off", async () => {
+    const image = await freezeImage(house.store, { layers: [3_000_000] });
+    proxy.fault = ({ headers }) => (Number(headers["content-length"]) > 1_000_000 ? { cutAfter: 500_000 } : undefined);
+    await assert.rejects(registry.publish(image, named("acme/closed", "1"), testRun()), TransientError);
+    const layer = await largestOf(house.store, image);
+    await until(
+      "the layer is closed",
+      async () => !(await openFiles()).some((path) => path !== "" && path.endsWith(layer.slice("sha256:".length))),
+    );
+  });
+
+  it("says that content is gone where it goes between a look and its sending", async () => {
+    const image = await freezeImage(house.store, { layers: [2_000_000] });
+    const layer = await largestOf(house.store, image);
+    proxy.fault = ({ method }) => (method === "POST" ? { after: house.store.remove(layer) } : undefined);
+    await assert.rejects(registry.publish(image, named("acme/gone-meanwhile", "1"), testRun()), (error) => {
+      assert.ok(error instanceof TransientError);
+      assert.equal(error.code, "content-gone");
+      return true;
+    });
   });
 
   it("mends a connection that is cut once by itself", async () => {

@@ -1,9 +1,9 @@
-import { Transform } from "node:stream";
 import { TransientError } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 import type { Run } from "../../../run.ts";
 import type { Descriptor } from "../../../store/manifest.ts";
 import type { Content, Store } from "../../../store/store.ts";
+import { megabytes, progressOf } from "../progress.ts";
 import type { RegistryClient } from "./client.ts";
 
 export interface Push {
@@ -45,7 +45,7 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
   const { digest, size } = blob;
   const short = `${digest.slice(0, "sha256:".length + 12)}…`;
   const progress = progressOf(`${label}: pushing ${short}`, size, run);
-  const body = { length: size, open: () => store.open(digest).pipe(progress()) };
+  const body = { length: size, open: () => progress(store.open(digest)) };
   for (let attempt = 1; ; attempt++) {
     if (await client.hasBlob(repository, digest, run.signal))
       return run.log.line(`${label}: ${short} is there already`);
@@ -60,26 +60,4 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
       run.log.line(`${label}: ${short} was cut off, once more from the start`);
     }
   }
-}
-
-/** Counts what passes, and tells it at most once a second. */
-function progressOf(what: string, size: number, run: Run): () => Transform {
-  let told = run.clock.now();
-  return () => {
-    let sent = 0;
-    return new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        sent += chunk.length;
-        if (run.clock.now() - told >= 1000) {
-          told = run.clock.now();
-          run.log.line(`${what} ${megabytes(sent)} of ${megabytes(size)} MB`);
-        }
-        done(null, chunk);
-      },
-    });
-  };
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1_000_000).toFixed(1);
 }

@@ -1,0 +1,16 @@
+// One frozen image to one name by deliverd's own adapter, in a process that does nothing else. Prints the seconds that it took.
+import { systemClock } from "../../dist/src/clock.js";
+import { ociRegistry } from "../../dist/src/registries/oci/index.js";
+import { Store } from "../../dist/src/store/store.js";
+
+const { STORE, REGISTRY_URL, REPOSITORY, TAG, FROZEN } = process.env;
+const content = JSON.parse(FROZEN);
+const registry = ociRegistry("local", { url: REGISTRY_URL }, { store: new Store(STORE) });
+const name = { repository: REPOSITORY, tag: TAG, immutable: true };
+const log = { write() {}, line() {} };
+const run = { log, signal: new AbortController().signal, tmp: STORE, clock: systemClock };
+
+const begin = performance.now();
+await registry.upload(content, name, run);
+await registry.publish(content, name, run);
+process.stdout.write(`${(performance.now() - begin) / 1000}\n`);
