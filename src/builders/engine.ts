@@ -27,8 +27,21 @@ export function connectEngine(options: { socket?: string | undefined; env: NodeJ
   return new Dockerode({ socketPath: address.socket, host: undefined, port: undefined, protocol: "http" });
 }
 
-/** @throws what the connection throws where no engine answers */
+/** An engine may be changed for another at any time, but hardly between two builds (ms). */
+const FRESH = 10_000;
+const told = new WeakMap<Dockerode, { at: number; facts: Promise<EngineFacts> }>();
+
+/** As the engine has told them just now. @throws what the connection throws where no engine answers */
 export async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
+  const last = told.get(docker);
+  if (last !== undefined && performance.now() - last.at < FRESH) return last.facts;
+  const facts = askFacts(docker);
+  told.set(docker, { at: performance.now(), facts });
+  facts.catch(() => told.delete(docker));
+  return facts;
+}
+
+async function askFacts(docker: Dockerode): Promise<EngineFacts> {
   const [version, info, networks] = await Promise.all([docker.version(), docker.info(), docker.listNetworks()]);
   return {
     version: version.Version,

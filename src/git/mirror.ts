@@ -51,6 +51,8 @@ export class Mirror {
   /** What a sha says can never change. */
   readonly #commits = new Recent<MirrorCommit>(KEPT);
   readonly #texts = new Recent<string | null>(KEPT);
+  /** The same for as long as no ref moves. */
+  #holders = new Recent<string[]>(KEPT);
 
   constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
     this.path = path;
@@ -67,6 +69,7 @@ export class Mirror {
         const hasNews = expected !== null && !(await this.has(expected));
         const call = { signals: [signal, closing], timeLimit: fetchLimit };
         const refs = await fetchInto(path, source, call, known, hasNews);
+        if (refs.moved || known === null) this.#holders = new Recent(KEPT);
         this.#latest = { refs, at };
         return refs;
       },
@@ -106,7 +109,11 @@ export class Mirror {
   }
 
   /** The full refs whose history holds the commit. Empty where it is gone, or was never there. */
-  async refsContaining(sha: Sha): Promise<string[]> {
+  refsContaining(sha: Sha): Promise<string[]> {
+    return this.#holders.get(sha, () => this.#refsContaining(sha));
+  }
+
+  async #refsContaining(sha: Sha): Promise<string[]> {
     const contains = `--contains=${checkSha(sha)}`;
     const text = await this.#text(["for-each-ref", contains, "--format=%(refname)", "refs/heads", "refs/tags"]).catch(
       (error: unknown) => this.#unlessGone(sha, error),
@@ -279,7 +286,9 @@ export class Mirror {
     this.#repaired ??= removeLeftovers(this.path);
     await this.#repaired;
     const stood = await makeBare(this.path, "sha1", { signals: [this.#closing], timeLimit: this.#readLimit });
-    if (!stood) this.#latest = null;
+    if (stood) return;
+    this.#latest = null;
+    this.#holders = new Recent(KEPT);
   }
 
   /** An untidy mirror is slower, not wrong: where this fails, the next fetch brings it about again. */
