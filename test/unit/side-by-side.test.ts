@@ -39,44 +39,58 @@ describe("work side by side", () => {
 
   it("ends the others where one fails for good, and waits until they have ended", async () => {
     let isOver = false;
+    const begun: string[] = [];
     const wrong = new UserError("build-failed", "exit 1");
-    const work = sideBySide(["slow", "wrong", "never begun"], run, async (item, own) => {
-      assert.notEqual(item, "never begun");
+    const work = sideBySide(["slow", "wrong", "the last"], run, async (item, own) => {
+      begun.push(item);
       if (item === "slow") return { end: endless(own.signal, () => (isOver = true)) };
       throw wrong;
     });
     await assert.rejects(work, wrong);
     assert.equal(isOver, true);
+    assert.deepEqual(begun, ["slow", "wrong"]);
   });
 
-  it("lets the others go on where what fails may pass, begins no more, and tells that before what will not pass", async () => {
+  it("lets the others go on where what fails may pass, but begins no more", async () => {
     const down = new TransientError("engine-gone", "no answer");
+    const begun: string[] = [];
     const ended: string[] = [];
-    const work = sideBySide(["down", "slow", "wrong", "never begun"], run, async (item) => {
-      assert.notEqual(item, "never begun");
+    const work = sideBySide(["down", "slow", "third"], run, async (item) => {
+      begun.push(item);
       if (item === "down") return { end: later().then(() => Promise.reject(down)) };
-      if (item === "slow")
-        return {
-          end: later()
-            .then(later)
-            .then(() => ended.push(item)),
-        };
-      await later();
-      await later();
-      throw new UserError("build-failed", "exit 1");
+      await later().then(later);
+      return { end: later().then(() => ended.push(item)) };
     });
     await assert.rejects(work, down);
-    assert.deepEqual(ended, ["slow"]);
+    assert.deepEqual([begun, ended], [["down", "slow"], ["slow"]]);
+  });
+
+  it("tells of what may pass before what will not", async () => {
+    const down = new TransientError("engine-gone", "no answer");
+    const wrong = new UserError("build-failed", "exit 1");
+    const work = sideBySide(["down", "wrong"], run, async (item) => {
+      return {
+        end:
+          item === "down"
+            ? later().then(() => Promise.reject(down))
+            : later()
+                .then(later)
+                .then(() => Promise.reject(wrong)),
+      };
+    });
+    await assert.rejects(work, down);
   });
 
   it("ends with the run, whatever that ends as, and begins nothing more", async () => {
     const reason = new Error("cancelled by a person");
-    const work = sideBySide(["slow", "waits for room", "never begun"], run, async (item, own) => {
-      assert.notEqual(item, "never begun");
+    const begun: string[] = [];
+    const work = sideBySide(["slow", "waits for room", "the last"], run, async (item, own) => {
+      begun.push(item);
       if (item === "slow") return { end: endless(own.signal, () => {}) };
       setImmediate(() => stop.abort(reason));
       return endless(own.signal, () => {});
     });
     await assert.rejects(work, reason);
+    assert.deepEqual(begun, ["slow", "waits for room"]);
   });
 });

@@ -68,6 +68,34 @@ describe("The delivery that is next, as the ledger says", () => {
       assert.equal(await take(), second);
     });
 
+    it("goes to one of many workers, and all are delivered by them together", async () => {
+      const all: string[] = [];
+      for (let time = 0; time < 12; time++) all.push(await delivery(time % 3 === 0 ? "quiet" : "busy"));
+      const delivered: string[] = [];
+      const work = async (worker: Ledger, owner: string) => {
+        for (let id = await nextDue(worker); id !== null; id = await nextDue(worker)) {
+          const claimed = await claim(worker, id, owner, TTL);
+          if (claimed === null) continue;
+          delivered.push(id);
+          const { fence } = claimed;
+          assert.ok(await setState(worker, id, { from: ["queued"], to: "delivered", because: "", fence }));
+          await finishAttempt(worker, id, fence, { outcome: "done" });
+        }
+      };
+      const workers = [ledger, await open(), await open(), await open()];
+      await Promise.all(workers.map((worker, at) => work(worker, `w${at}`)));
+      assert.deepEqual(delivered.sort(), all.sort());
+    });
+
+    it("is one that was to be tried again, once its time has come", async () => {
+      const id = await delivery("busy");
+      const { fence } = (await claim(ledger, id, "w1", TTL)) ?? { fence: 0 };
+      await finishAttempt(ledger, id, fence, { outcome: "retry", retryIn: TTL });
+      assert.equal(await take(), null);
+      await ledger.db.updateTable("deliveries").set({ retryAt: 1 }).execute();
+      assert.equal(await take(), id);
+    });
+
     it("is again a delivery whose worker died, once its lease has run out", async () => {
       const id = await delivery("busy");
       assert.equal(await take(), id);

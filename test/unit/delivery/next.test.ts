@@ -56,7 +56,7 @@ const events = fc.array(
     fc.constant("take" as const),
     fc.record({ ends: fc.nat() }),
   ),
-  { maxLength: 80 },
+  { minLength: 40, maxLength: 120 },
 );
 
 describe("the next delivery", () => {
