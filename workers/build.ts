@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Built } from "../src/builders/builder.ts";
+import type { BuildLimits, Built } from "../src/builders/builder.ts";
 import { ecosystemVersion } from "../src/delivery/ecosystem-version.ts";
 import { buildEnvironment, releaseMetadata } from "../src/delivery/metadata.ts";
 import { matchRepo } from "../src/delivery/plan.ts";
@@ -11,7 +11,7 @@ import type { Run } from "../src/run.ts";
 import { type Prepared, readDockerfile, type Work } from "./prepare.ts";
 import type { Station } from "./station.ts";
 
-/** A build's id: the delivery's, the fence of its lease, the artifact's name. */
+/** A build's id: the delivery's, the fence of its lease, the artifact's place and name. */
 export const BUILD_ID = /^([a-z0-9]+)-(\d+)-/;
 const CONTEXT_MAX_BYTES = 4 * 1024 ** 3;
 const CONTEXT_MAX_ENTRIES = 500_000;
@@ -29,10 +29,9 @@ export async function build(
   const facts = factsOfBuild(station, work, version);
   // One that its ecosystem cannot write must not come to light at the upload.
   ecosystemVersion(artifact.kind, version, facts.committedAt);
-  const { memory, cpus } = station.config.docker.limits;
-  const limits = { memoryBytes: memory, cpus, time: station.config.docker.buildTimeout };
-  // As BUILD_ID reads it.
-  const id = `${delivery.id}-${fence}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;
+  const limits = limitsOf(station, artifact);
+  // As BUILD_ID reads it. The place tells two apart whose names differ in a sign only.
+  const id = `${delivery.id}-${fence}-${work.plan.artifacts.indexOf(artifact)}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;
   const own = { ...run, tmp: join(run.tmp, artifact.name) };
   const open = (paths: { contextDir: string; dockerfile: string | null }) =>
     openContext(mirror, commit.sha, { ...paths, maxBytes: CONTEXT_MAX_BYTES, maxEntries: CONTEXT_MAX_ENTRIES }, own);
@@ -44,7 +43,7 @@ export async function build(
         openTree: () => open({ contextDir: ".", dockerfile: null }),
         environment: buildEnvironment(facts),
         secrets: secretsOf(station, work, artifact.build),
-        limits: narrowed(limits, artifact.build.limits),
+        limits,
       },
       own,
     );
@@ -90,15 +89,12 @@ function secretsOf(station: Station, { repo }: Work, { secrets }: BuildCommands)
 }
 
 /** A pipeline may ask for less than the server allows, never for more. */
-function narrowed<T extends { memoryBytes: number | null; cpus: number | null; time: number }>(
-  server: T,
-  own: BuildCommands["limits"],
-): T {
-  const least = (a: number | null, b: number | null) => (a === null || b === null ? (a ?? b) : Math.min(a, b));
+export function limitsOf({ config }: Pick<Station, "config">, { build }: Pick<ArtifactPlan, "build">): BuildLimits {
+  const { limits, buildTimeout } = config.docker;
+  const least = (a: number | null, b: number | null = null) => (a === null || b === null ? (a ?? b) : Math.min(a, b));
   return {
-    ...server,
-    memoryBytes: least(server.memoryBytes, own.memoryBytes),
-    cpus: least(server.cpus, own.cpus),
-    time: least(server.time, own.time) ?? server.time,
+    memoryBytes: least(limits.memory, build?.limits.memoryBytes),
+    cpus: least(limits.cpus, build?.limits.cpus),
+    time: least(buildTimeout, build?.limits.time) ?? buildTimeout,
   };
 }

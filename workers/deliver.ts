@@ -4,7 +4,7 @@ import { backOff } from "../src/delivery/retry.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { artifactsOf } from "../src/ledger/artifacts.ts";
 import { getDelivery, setState } from "../src/ledger/deliveries.ts";
-import { failuresInARow } from "../src/ledger/leases.ts";
+import { failuresInARow, nextDue } from "../src/ledger/leases.ts";
 import { begin, type End, end, type Running, type Tools, underLease } from "./attempt.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
 import { prepare, type Work } from "./prepare.ts";
@@ -18,12 +18,13 @@ const BUG = "internal";
 const BUG_ATTEMPTS = 5;
 
 /**
- * One attempt at a delivery: takes the lease, prepares, releases, and writes down how it ended. What an earlier attempt
- * recorded is not done again. Returns when the attempt is over, whatever came of it.
+ * One attempt at the delivery whose turn it is: takes the lease, prepares, releases, and writes down how it ended. What an
+ * earlier attempt recorded is not done again. Returns when the attempt is over, whatever came of it, or where none is due.
  */
-export async function deliver(station: Station, id: string, running: Running): Promise<void> {
-  const lease = await takeLease(station.ledger, id, station.owner);
-  if (lease === null) return;
+export async function deliverNext(station: Station, running: Running): Promise<void> {
+  const taken = await takeNext(station);
+  if (taken === null) return;
+  const { id, lease } = taken;
   failpoint("deliver.claimed");
   await underLease(station, id, lease, running, async (tools) => {
     try {
@@ -32,6 +33,16 @@ export async function deliver(station: Station, id: string, running: Running): P
       await settle(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
+}
+
+/** Whoever loses a delivery to another asks again: that other's is out of the way now. */
+async function takeNext(station: Station): Promise<{ id: string; lease: Lease } | null> {
+  for (;;) {
+    const id = await nextDue(station.ledger);
+    if (id === null) return null;
+    const lease = await takeLease(station.ledger, id, station.owner);
+    if (lease !== null) return { id, lease };
+  }
 }
 
 async function attempt(station: Station, id: string, lease: Lease, { run, log, flush }: Tools): Promise<void> {

@@ -4,12 +4,12 @@ import type { RedisAddress } from "../src/queue/connection.ts";
 import { type Consumer, consume, type Jobs } from "../src/queue/queues.ts";
 import { announce } from "./announce.ts";
 import type { Running } from "./attempt.ts";
-import { deliver } from "./deliver.ts";
+import { deliverNext } from "./deliver.ts";
 import { evaluate } from "./evaluate.ts";
 import { isDiskNearlyFull, keepHouse } from "./housekeeping.ts";
 import { ShuttingDown } from "./lease.ts";
 import { reconcileNames } from "./names.ts";
-import { MadeRoom, prepareAhead } from "./prepare-ahead.ts";
+import { prepareAhead } from "./prepare-ahead.ts";
 import type { Station } from "./station.ts";
 import { sweep } from "./sweep.ts";
 import { queueVerification } from "./verify.ts";
@@ -19,8 +19,6 @@ const SWEEP_EVERY = 10_000;
 const WATCH_EVERY = 15_000;
 /** A job that failed and did not come back for so long is nobody's any more. */
 const FORGET_AFTER = 60 * 60_000;
-/** Preparing ahead asks again for a place of which none was free. */
-const PREPARE_LATER = 5_000;
 const HOUSE_EVERY = 10 * 60_000;
 const VERIFY_EVERY = 60_000;
 const EVALUATIONS = 8;
@@ -48,23 +46,18 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       redis,
       "deliver",
       station.config.workers.slots,
-      async ({ delivery }) => {
-        if (!(await hasRoom(station))) return;
-        // One that is prepared ahead takes what is left of the machine, and not even that of the last green one.
-        if (running.size + 1 >= station.config.workers.slots)
-          stopAll(ahead, new MadeRoom("a green commit needs the machine"));
-        await deliver(station, delivery, running);
+      // A job says that there is work; which comes next, the ledger says.
+      async () => {
+        if (await hasRoom(station)) await deliverNext(station, running);
       },
       log,
     ),
     consume(
       redis,
       "prepare",
-      1,
-      async (job) => {
-        if (running.size >= station.config.workers.slots)
-          await station.queues.add("prepare", job, { delay: PREPARE_LATER });
-        else if (await hasRoom(station)) await prepareAhead(station, job.delivery, ahead);
+      station.config.workers.slots,
+      async ({ delivery }) => {
+        if (await hasRoom(station)) await prepareAhead(station, delivery, ahead);
       },
       log,
     ),

@@ -4,16 +4,18 @@ import { getDelivery } from "../src/ledger/deliveries.ts";
 import { attemptsOf, claimAhead, finishAttempt } from "../src/ledger/leases.ts";
 import type { Run } from "../src/run.ts";
 import { begin, end, type Running, underLease } from "./attempt.ts";
+import { limitsOf } from "./build.ts";
+import { Capacity } from "./capacity.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
 import { prepare } from "./prepare.ts";
 import type { Station } from "./station.ts";
 import { uploadAhead } from "./upload.ts";
 
-/** What was let go for work whose light is green comes back after so long (ms). */
+/** What found no room, or made room for work whose light is green, comes back after so long (ms). */
 const LATER = 5_000;
 
 /** Work whose light is green needs the machine. */
-export class MadeRoom extends Error {}
+class MadeRoom extends Error {}
 
 /**
  * Does the first half of a delivery whose CI still runs, so that a green light costs only the second. It names nothing,
@@ -21,22 +23,53 @@ export class MadeRoom extends Error {}
  */
 export async function prepareAhead(station: Station, id: string, ahead: Running): Promise<void> {
   if (await isTold(station, id)) return;
-  const lease = await takeLease(station.ledger, id, station.owner, claimAhead);
-  if (lease === null) return;
+  const weight = await heaviest(station, id);
+  const needed = new AbortController();
+  const giveBack = station.capacity.takeSpare(weight, () => needed.abort());
+  if (giveBack === null) {
+    await station.queues.add("prepare", { delivery: id }, { delay: LATER });
+    return;
+  }
+  try {
+    const lease = await takeLease(station.ledger, id, station.owner, claimAhead);
+    if (lease === null) return;
+    const makeRoom = () => lease.abort(new MadeRoom("a green commit needs the machine"));
+    if (needed.signal.aborted) makeRoom();
+    else needed.signal.addEventListener("abort", makeRoom);
+    await firstHalf(station, id, lease, ahead, new Capacity(weight));
+  } finally {
+    giveBack();
+  }
+  // Its light may have turned green meanwhile: its job found it under this lease, and went.
+  if ((await getDelivery(station.ledger, id))?.state === "queued")
+    await station.queues.add("deliver", { delivery: id });
+}
+
+/** @param capacity what was spared for it */
+async function firstHalf(
+  station: Station,
+  id: string,
+  lease: Lease,
+  ahead: Running,
+  capacity: Capacity,
+): Promise<void> {
   await underLease(station, id, lease, ahead, async ({ run, log }) => {
     const began = station.clock.now();
     try {
       const work = await begin(station, id, lease, run);
-      await uploadAhead(station, work, await prepare(station, work, run, { claims: false }), run);
+      await uploadAhead(station, work, await prepare(station, work, run, { claims: false, capacity }), run);
       await finishAttempt(station.ledger, id, lease.fence, { outcome: "prepared" });
       log.info("prepared ahead, while CI runs", { ms: station.clock.now() - began });
     } catch (error) {
       await letGo(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
-  // Its light may have turned green meanwhile: its job found it under this lease, and went.
-  if ((await getDelivery(station.ledger, id))?.state === "queued")
-    await station.queues.add("deliver", { delivery: id });
+}
+
+/** The weight of its heaviest build, as its plan was known when it began to wait. */
+async function heaviest({ config, ledger, capacity }: Station, id: string): Promise<number> {
+  const artifacts = (await getDelivery(ledger, id))?.plan?.artifacts ?? [];
+  return Math.max(1, ...artifacts.map((artifact) => capacity.weightOf(limitsOf({ config }, artifact).cpus)));
 }
 
 /** It was tried before, whatever came of it, or there is nothing left to do. */

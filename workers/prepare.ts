@@ -11,8 +11,11 @@ import { frozenOf } from "../src/ledger/frozen.ts";
 import { locationsOfRelease } from "../src/ledger/names.ts";
 import { listReleases, type Release } from "../src/ledger/releases.ts";
 import type { Run } from "../src/run.ts";
-import { build } from "./build.ts";
+import { build, limitsOf } from "./build.ts";
+import type { Capacity, GiveBack } from "./capacity.ts";
 import { namesFor } from "./naming.ts";
+import { labelled } from "./run-log.ts";
+import { type Begun, sideBySide } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
 import { claimVersions, versionsOfCommit } from "./versions.ts";
 
@@ -61,12 +64,13 @@ export interface Unchanged {
 /**
  * The first half of a delivery: needs no green light and names nothing.
  * @param claims whether the commit's versions become its own, as they do once its light is green
+ * @param capacity what its builds take their room from
  */
 export async function prepare(
   station: Station,
   work: Work,
   run: Run,
-  { claims = true }: { claims?: boolean } = {},
+  { claims = true, capacity = station.capacity }: { claims?: boolean; capacity?: Capacity } = {},
 ): Promise<(Prepared | Unchanged)[]> {
   const { mirror, delivery, repo } = work;
   const versions = claims
@@ -76,16 +80,9 @@ export async function prepare(
   await saveArtifacts(station.ledger, work.delivery.id, work.plan.artifacts);
   failpoint("prepare.versioned");
   run.log.line(`Version ${versions.join(", ")} of ${work.repo.owner}/${work.repo.name} at ${work.commit.sha}`);
-  const prepared: (Prepared | Unchanged)[] = [];
-  for (const artifact of work.plan.artifacts) {
-    run.signal.throwIfAborted();
-    const since = await unchangedSince(station, work, artifact);
-    if (since === null) prepared.push(await prepareArtifact(station, work, artifact, versions, run));
-    else {
-      run.log.line(`${artifact.name}: nothing under ${artifact.paths.join(", ")} changed since ${since}`);
-      prepared.push({ artifact, since });
-    }
-  }
+  const prepared = await sideBySide(work.plan.artifacts, run, (artifact, own) =>
+    readyOrBegun(station, work, artifact, versions, own, capacity),
+  );
   demandNames(station, work, prepared);
   return prepared;
 }
@@ -98,14 +95,21 @@ function demandNames(station: Station, work: Work, prepared: (Prepared | Unchang
   }
 }
 
-async function prepareArtifact(
+/** What became of an artifact that needs no build, or the build of one that does, which has its room by now. */
+async function readyOrBegun(
   station: Station,
   work: Work,
   artifact: ArtifactPlan,
   versions: string[],
   run: Run,
-): Promise<Prepared> {
+  capacity: Capacity,
+): Promise<Begun<Prepared | Unchanged>> {
   const { mirror, commit } = work;
+  const since = await unchangedSince(station, work, artifact);
+  if (since !== null) {
+    run.log.line(`${artifact.name}: nothing under ${artifact.paths.join(", ")} changed since ${since}`);
+    return { end: Promise.resolve({ artifact, since }) };
+  }
   const paths = { contextDir: artifact.context, dockerfile: artifact.dockerfile };
   if (artifact.kind === "image") await checkTree(mirror, commit.sha, paths);
   const released = await releasesOf(station, work, artifact.name);
@@ -114,10 +118,29 @@ async function prepareArtifact(
   const known = await frozenBefore(station, work, artifact, share.variant, released);
   if (known !== null && (await isWhole(station, known, work, { artifact, ...share }, run))) {
     run.log.line(`${artifact.name}: ${known.digest} is frozen already`);
-    return { artifact, content: known, bases: [], isNew: false, ...share };
+    return { end: Promise.resolve({ artifact, content: known, bases: [], isNew: false, ...share }) };
   }
   if (known !== null) await forget(station, work, artifact.name, known);
-  const { bases, ...content } = await build(station, work, artifact, share.versions[0] ?? "", run);
+  const giveBack = await roomFor(station, artifact, run, capacity);
+  return { end: buildAndFreeze(station, work, artifact, share, run).finally(giveBack) };
+}
+
+async function roomFor(station: Station, artifact: ArtifactPlan, run: Run, capacity: Capacity): Promise<GiveBack> {
+  const weight = capacity.weightOf(limitsOf(station, artifact).cpus);
+  if (!capacity.fits(weight))
+    run.log.line(`${artifact.name}: waits until other builds leave it ${weight} of ${capacity.slots} slots`);
+  return capacity.take(weight, run.signal);
+}
+
+async function buildAndFreeze(
+  station: Station,
+  work: Work,
+  artifact: ArtifactPlan,
+  share: Share,
+  run: Run,
+): Promise<Prepared> {
+  const log = work.plan.artifacts.length > 1 ? labelled(run.log, artifact.name) : run.log;
+  const { bases, ...content } = await build(station, work, artifact, share.versions[0] ?? "", { ...run, log });
   failpoint("prepare.built");
   await noteFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, {
     ...content,

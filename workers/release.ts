@@ -15,6 +15,7 @@ import { isSame, namesFor } from "./naming.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
 import { putBack } from "./put-back.ts";
 import { record, recordUnchanged } from "./record.ts";
+import { throwWorst } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
 import { repositoriesOf, uploadAhead } from "./upload.ts";
 
@@ -43,20 +44,17 @@ export async function release(
     else await pin(station, work, each);
   }
   failpoint("release.pinned");
-  const failures: unknown[] = [];
-  for (const each of prepared) {
-    if ("since" in each) continue;
-    try {
+  const ended = await Promise.allSettled(
+    prepared.map(async (each) => {
+      if ("since" in each) return;
       await publishEverywhere(station, work, each, run);
       failpoint("release.noted");
       await record(station, work, each);
       failpoint("release.recorded");
-    } catch (error) {
-      failures.push(error);
-    }
-  }
+    }),
+  );
   run.signal.throwIfAborted();
-  throwWorst(failures);
+  throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
 }
 
 /** Reads the light, and sends content meanwhile: no longer than it may still turn out to be green. */
@@ -170,10 +168,4 @@ export function registryOf(station: Station, key: string): Registry {
   if (registry === undefined)
     throw new Refused("registry-unknown", `registries.${key} is not configured on this server`);
   return registry;
-}
-
-/** What will pass is tried again before what will not is shown: a destination that is down must not hide behind one that refuses. */
-function throwWorst(failures: unknown[]): void {
-  const worst = failures.find((error) => error instanceof TransientError) ?? failures[0];
-  if (worst !== undefined) throw worst;
 }

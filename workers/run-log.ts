@@ -24,7 +24,6 @@ export function createRunLog(options: {
   written?: number;
   onLost?(error: unknown): void;
 }): FlushedLog {
-  let partial = "";
   let pending = "";
   let written = options.written ?? 0;
   let timer: NodeJS.Timeout | undefined;
@@ -47,25 +46,53 @@ export function createRunLog(options: {
       writing = writing.then(() => options.append(text)).catch((error: unknown) => options.onLost?.(error));
     return writing;
   };
+  const lines = new Lines(keep);
   return {
-    line(text) {
-      if (partial !== "") this.write("\n");
-      for (const line of text.split("\n")) keep(line);
-    },
-    write(text) {
-      const lines = (partial + text).split(/\r?\n/);
-      partial = (lines.pop() ?? "").slice(-16_384);
-      for (const line of lines) keep(line);
-    },
+    line: (text) => lines.line(text),
+    write: (text) => lines.write(text),
     async flush() {
-      if (partial !== "") this.write("\n");
+      lines.end();
       await drain();
     },
   };
 }
 
+/** The part of a log that tells of one of several works side by side: each line begins with its name. */
+export function labelled(log: RunLog, label: string): RunLog {
+  return new Lines((line) => log.line(`${label} | ${visible(line)}`));
+}
+
+/** Cuts into lines what is said. */
+class Lines implements RunLog {
+  readonly #keep: (line: string) => void;
+  #partial = "";
+
+  constructor(keep: (line: string) => void) {
+    this.#keep = keep;
+  }
+
+  line(text: string): void {
+    this.end();
+    for (const line of text.split("\n")) this.#keep(line);
+  }
+
+  write(text: string): void {
+    const lines = (this.#partial + text).split(/\r?\n/);
+    this.#partial = (lines.pop() ?? "").slice(-16_384);
+    for (const line of lines) this.#keep(line);
+  }
+
+  /** What is said next begins a line. */
+  end(): void {
+    if (this.#partial !== "") this.write("\n");
+  }
+}
+
+/** A progress bar overwrites its line: only what was last on it is worth keeping. */
+function visible(line: string): string {
+  return line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
+}
+
 function clean(line: string): string {
-  // A progress bar overwrites its line: only what was last on it is worth keeping.
-  const visible = line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
-  return printable(stripVTControlCharacters(visible).replace(/\p{Cc}/gu, (char) => (char === "\t" ? char : "")));
+  return printable(stripVTControlCharacters(visible(line)).replace(/\p{Cc}/gu, (char) => (char === "\t" ? char : "")));
 }

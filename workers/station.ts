@@ -11,6 +11,7 @@ import type { Notifier } from "../src/notices/notice.ts";
 import type { Queues } from "../src/queue/queues.ts";
 import type { Registry } from "../src/registries/registry.ts";
 import type { Store } from "../src/store/store.ts";
+import type { Capacity } from "./capacity.ts";
 
 /** What every worker is handed. */
 export interface Station {
@@ -23,6 +24,8 @@ export interface Station {
   notifiers: Notifier[];
   store: Store;
   builders: { image: Builder<BuildOrder>; files: Builder<FilesOrder> };
+  /** Bounds what is built at once in this process. */
+  capacity: Capacity;
   /** What builds leave in the engine, for housekeeping. Neither is a reason to connect to it. */
   engine: { caches: Caches; removeLeftovers(): Promise<void> };
   log: Log;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { Capacity } from "../../workers/capacity.ts";
 import { clearLeftovers } from "../../workers/housekeeping.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
@@ -51,6 +52,7 @@ export async function work(parts: Parts): Promise<Workers> {
         return filesBuilder({ ...common, docker: await engine.client(), store });
       }),
     },
+    capacity: new Capacity(config.workers.slots),
     engine,
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),

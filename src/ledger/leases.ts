@@ -1,4 +1,6 @@
 import { type ExpressionBuilder, type Selectable, type StringReference, sql } from "kysely";
+import { nextOf, type Turn } from "../delivery/next.ts";
+import type { RepoId } from "../delivery/types.ts";
 import { ACTIVE, type Delivery, endOf, fromRow } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema.ts";
@@ -46,10 +48,16 @@ function take(
       }))
       .where("id", "=", id)
       .where(when(tx))
-      .returning(["fence", "attempts"])
+      .returning(["repoId", "fence", "attempts"])
       .executeTakeFirst();
     if (row === undefined) return null;
     await endOpenAttempts(tx, [id]);
+    if (counts > 0)
+      await tx.db
+        .updateTable("repos")
+        .set({ servedAt: now(tx) })
+        .where("id", "=", row.repoId)
+        .execute();
     const attempt = { deliveryId: id, fence: row.fence, owner, startedAt: now(tx) };
     await tx.db.insertInto("attempts").values(attempt).execute();
     return { fence: row.fence, attempt: row.attempts };
@@ -134,6 +142,25 @@ export async function orphans(ledger: Db, limit = 1_000): Promise<Delivery[]> {
   return rows.map(fromRow);
 }
 
+/** The delivery to take next, as `nextOf` orders them; null: none is due. What another takes meanwhile, `claim` refuses. */
+export async function nextDue(ledger: Db): Promise<string | null> {
+  const rows = await ledger.db
+    .selectFrom("deliveries")
+    .innerJoin("repos", "repos.id", "deliveries.repoId")
+    .select(["deliveries.id", "repoId", "ref", "deliveries.createdAt", "servedAt"])
+    .select([
+      sql<number>`case when ${isFree(ledger)} then 1 else 0 end`.as("isFree"),
+      sql<number>`case when lease_until > ${now(ledger)} then 1 else 0 end`.as("isHeld"),
+    ])
+    .where(isActive())
+    .execute();
+  const turns = new Map<RepoId, Turn>();
+  for (const { repoId, servedAt, isHeld } of rows)
+    turns.set(repoId, { servedAt, running: (turns.get(repoId)?.running ?? 0) + isHeld });
+  const due = rows.filter((row) => row.isFree === 1);
+  return nextOf(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 })?.id ?? null;
+}
+
 /** In their order. */
 export function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
   return ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence").execute();
@@ -162,8 +189,11 @@ export async function holdFence(tx: Tx, id: string, fence: number): Promise<bool
 }
 
 function due(ledger: Db) {
-  const states = sql.join(ACTIVE.map((state) => sql.lit(state)));
-  return sql<boolean>`state in (${states}) and ${isFree(ledger)}`;
+  return sql<boolean>`${isActive()} and ${isFree(ledger)}`;
+}
+
+function isActive() {
+  return sql<boolean>`state in (${sql.join(ACTIVE.map((state) => sql.lit(state)))})`;
 }
 
 function waits(ledger: Db) {

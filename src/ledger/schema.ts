@@ -34,6 +34,8 @@ interface ReposTable {
   /** When a hint last named it: the sweep looks at active repos more often. */
   activeAt: number;
   createdAt: number;
+  /** When a worker last took one of its deliveries; 0: never. */
+  servedAt: Generated<number>;
 }
 
 /** Every name a repo ever had, so that old ones stay aliases. A name belongs to the repo that bore it last. */

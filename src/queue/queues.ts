@@ -7,7 +7,7 @@ import { hastyConnection, patientConnection, type RedisAddress } from "./connect
 export interface Jobs {
   /** Look at this commit, or at what this ref points to. */
   evaluate: { repo: RepoId; sha: Sha | null; ref: string | null };
-  /** Go on with this delivery. */
+  /** There is this delivery to go on with: whoever takes the job goes on with the one that the ledger says is next. */
   deliver: { delivery: string };
   /** Do the first half of this delivery while its CI still runs. */
   prepare: { delivery: string };
@@ -25,7 +25,8 @@ const ADD_DEADLINE = 3_000;
 
 export interface Queues {
   /**
-   * Queues a job; one of the same key that waits already is enough, one that runs is followed by exactly one more.
+   * Queues a job; one of the same key that waits already is enough, one that runs is followed by exactly one more. A
+   * `deliver` that runs may work on anything: one of its key goes beside it.
    * False when Redis did not take it: the sweep finds what is owed in the ledger.
    */
   add<N extends QueueName>(name: N, data: Jobs[N], options?: { delay?: number }): Promise<boolean>;
@@ -82,6 +83,8 @@ export function consume<N extends QueueName>(
   const worker = new Worker(
     name,
     async (job) => {
+      // What it works on is the ledger's choice: a delivery that falls due meanwhile must not wait for the end of another.
+      if (name === "deliver") void job.removeDeduplicationKey().catch(() => {});
       await work(job.data as Jobs[N]);
     },
     {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createMask } from "../../src/mask.ts";
-import { createRunLog, type FlushedLog } from "../../workers/run-log.ts";
+import { createRunLog, type FlushedLog, labelled } from "../../workers/run-log.ts";
 import { until } from "../support/process.ts";
 
 const CAP = 10 * 1024 * 1024;
@@ -31,6 +31,22 @@ describe("a delivery's log", () => {
     log.line("then this");
     await log.flush();
     assert.equal(kept.join(""), "halfway\nthen this\n");
+  });
+
+  it("names in each line of one of several works side by side whose it is, and mixes no two pieces", async () => {
+    const log = open();
+    const [api, web] = [labelled(log, "api"), labelled(log, "web")];
+    api.write("one\ntw");
+    web.write("10%\r90%\nhalf");
+    log.line("both go on");
+    api.write("o canary-");
+    web.line("three\nfour");
+    api.write("secret\n");
+    await log.flush();
+    assert.equal(
+      kept.join(""),
+      "api | one\nweb | 90%\nboth go on\nweb | half\nweb | three\nweb | four\napi | two [secret]\n",
+    );
   });
 
   it("hides a secret that arrives bit by bit, however it is cut", async () => {

@@ -15,6 +15,7 @@ import type { Queues } from "../../../src/queue/queues.ts";
 import type { Registry, Stamped } from "../../../src/registries/registry.ts";
 import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
+import { Capacity } from "../../../workers/capacity.ts";
 import type { Station } from "../../../workers/station.ts";
 import { withRepo } from "../../support/ledgers.ts";
 import { startWorld, type WorkTree } from "../git/fixture.ts";
@@ -68,6 +69,7 @@ export async function startStation(): Promise<TestStation> {
     registries: new Map(Object.entries(registries)),
     builders: { image: none, files: packer(store, built) },
     engine: { caches: { list: async () => [], remove: async () => false }, removeLeftovers: async () => {} },
+    capacity: new Capacity(config.workers.slots),
     mask: createMask([]),
     drift: createMetrics().counter("drift", "Drift."),
     ahead: createMetrics().counter("ahead", "Ahead."),

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { sql } from "kysely";
+import type { DeliveryState } from "../../../src/delivery/types.ts";
+import { ensureDelivery, requestCancel, setState } from "../../../src/ledger/deliveries.ts";
+import { claim, claimAhead, finishAttempt, nextDue } from "../../../src/ledger/leases.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { noteRepos } from "../../../src/ledger/repos.ts";
+import { acmeApi, eachLedger } from "../../support/ledgers.ts";
+
+const TTL = 60_000;
+
+describe("The delivery that is next, as the ledger says", () => {
+  eachLedger((name, open) => {
+    let ledger: Ledger;
+    let count: number;
+
+    beforeEach(async () => {
+      ledger = await open();
+      count = 0;
+      const repos = ["busy", "quiet"].map((repo) => ({ ...acmeApi, id: `github:${repo}`, name: repo }));
+      await ledger.transaction((tx) => noteRepos(tx, repos));
+    });
+
+    /** Each is younger than the one before. */
+    async function delivery(repo: "busy" | "quiet", state: DeliveryState = "queued", ref = "refs/heads/main") {
+      const sha = String(++count).padStart(40, "0");
+      const facts = { ref, state, because: "", message: "", author: "", committedAt: null };
+      const { id } = await ensureDelivery(ledger, `github:${repo}`, sha, facts);
+      await ledger.db.updateTable("deliveries").set({ createdAt: count }).where("id", "=", id).execute();
+      return id;
+    }
+    /** Takes what is next, as a worker does. */
+    async function take(): Promise<string | null> {
+      const id = await nextDue(ledger);
+      if (id !== null) assert.ok(await claim(ledger, id, "w1", TTL), "what is next can be claimed");
+      return id;
+    }
+
+    it("is none where none is due", async () => {
+      for (const state of ["waiting", "delivered", "failed", "ignored"] as const) await delivery("busy", state);
+      const later = await delivery("busy");
+      const { fence } = (await claim(ledger, later, "w1", TTL)) ?? { fence: 0 };
+      assert.equal(await nextDue(ledger), null, "another has it");
+      await finishAttempt(ledger, later, fence, { outcome: "retry", retryIn: TTL });
+      assert.equal(await nextDue(ledger), null, "it is to be tried again later");
+      const ended = await delivery("busy");
+      await requestCancel(ledger, ended);
+      assert.equal(await nextDue(ledger), null, "it was cancelled");
+    });
+
+    it("is of the repo that has nothing under way, however much another has waiting", async () => {
+      const busy: string[] = [];
+      for (let time = 0; time < 5; time++) busy.push(await delivery("busy"));
+      assert.equal(await take(), busy[4], "far behind: the newest first");
+      const quiet = await delivery("quiet");
+      assert.equal(await take(), quiet);
+      assert.equal(await take(), busy[3]);
+    });
+
+    it("is of the repo whose turn is longest ago where as much is under way, and preparing ahead is no turn", async () => {
+      const [first, second, third] = [await delivery("busy"), await delivery("busy"), await delivery("quiet")];
+      const ahead = await delivery("quiet", "waiting");
+      await claimAhead(ledger, ahead, "w1", TTL);
+      assert.equal(await take(), first);
+      await setState(ledger, first, { from: ["queued"], to: "delivered", because: "" });
+      assert.equal(await take(), third);
+      await setState(ledger, third, { from: ["queued"], to: "delivered", because: "" });
+      assert.equal(await take(), second);
+    });
+
+    it("goes to one of many workers, and all are delivered by them together", async () => {
+      const all: string[] = [];
+      for (let time = 0; time < 12; time++) all.push(await delivery(time % 3 === 0 ? "quiet" : "busy"));
+      const delivered: string[] = [];
+      const work = async (worker: Ledger, owner: string) => {
+        for (let id = await nextDue(worker); id !== null; id = await nextDue(worker)) {
+          const claimed = await claim(worker, id, owner, TTL);
+          if (claimed === null) continue;
+          delivered.push(id);
+          const { fence } = claimed;
+          assert.ok(await setState(worker, id, { from: ["queued"], to: "delivered", because: "", fence }));
+          await finishAttempt(worker, id, fence, { outcome: "done" });
+        }
+      };
+      const workers = [ledger, await open(), await open(), await open()];
+      await Promise.all(workers.map((worker, at) => work(worker, `w${at}`)));
+      assert.deepEqual(delivered.sort(), all.sort());
+    });
+
+    it("is one that was to be tried again, once its time has come", async () => {
+      const id = await delivery("busy");
+      const { fence } = (await claim(ledger, id, "w1", TTL)) ?? { fence: 0 };
+      await finishAttempt(ledger, id, fence, { outcome: "retry", retryIn: TTL });
+      assert.equal(await take(), null);
+      await ledger.db.updateTable("deliveries").set({ retryAt: 1 }).execute();
+      assert.equal(await take(), id);
+    });
+
+    it("is again a delivery whose worker died, once its lease has run out", async () => {
+      const id = await delivery("busy");
+      assert.equal(await take(), id);
+      assert.equal(await take(), null);
+      await ledger.db.updateTable("deliveries").set({ leaseUntil: 1 }).execute();
+      assert.equal(await take(), id);
+    });
+
+    it("is found over the deliveries that are not at their end alone", async () => {
+      await delivery("busy");
+      const many = Array.from({ length: 20_000 }, (_, at) => at);
+      for (let from = 0; from < many.length; from += 1_000) {
+        const rows = many.slice(from, from + 1_000).map((at) => {
+          const ended = { state: "delivered" as const, because: "", message: "", author: "", ref: "refs/heads/main" };
+          return { ...ended, id: `old-${at}`, repoId: "github:busy", sha: `old-${at}`, createdAt: at, updatedAt: at };
+        });
+        await ledger.db.insertInto("deliveries").values(rows).execute();
+      }
+      await sql`analyze`.execute(ledger.db);
+      const plan = await explained(ledger, name);
+      assert.match(plan, /deliveries_(active|by_state)/);
+      assert.doesNotMatch(plan, name === "SQLite" ? /SCAN deliveries/ : /Seq Scan on deliveries/);
+    });
+  });
+});
+
+/** How the database goes about it, in its own words. */
+async function explained(ledger: Ledger, name: string): Promise<string> {
+  const asked: string[] = [];
+  const db = ledger.db.withPlugin({
+    transformQuery: ({ node }) => {
+      asked.push(ledger.db.getExecutor().compileQuery(node, { queryId: "explained" }).sql);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  });
+  await nextDue({ ...ledger, db });
+  const { rows } = await sql
+    .raw(`${name === "SQLite" ? "explain query plan" : "explain"} ${asked[0]}`)
+    .execute(ledger.db);
+  return JSON.stringify(rows);
+}

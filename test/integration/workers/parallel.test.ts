@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { stringify } from "yaml";
+import type { Builder, FilesOrder } from "../../../src/builders/builder.ts";
+import { findDelivery, getDelivery, requestCancel } from "../../../src/ledger/deliveries.ts";
+import { attemptsOf, nextDue } from "../../../src/ledger/leases.ts";
+import { readLog } from "../../../src/ledger/logs.ts";
+import type { Run } from "../../../src/run.ts";
+import { deliverNext } from "../../../workers/deliver.ts";
+import { evaluate } from "../../../workers/evaluate.ts";
+import { prepareAhead } from "../../../workers/prepare-ahead.ts";
+import { REPO } from "../../support/ledgers.ts";
+import { until } from "../../support/process.ts";
+import { startStation, type TestStation } from "./station.ts";
+
+const forever = new AbortController().signal;
+
+/** Artifacts of plain files, whose builds may use so many CPUs. */
+function pipeline(cpus: Record<string, number>): string {
+  const artifacts = Object.entries(cpus).map(([name, cpus]) => {
+    const build = { image: "scratch", run: ["true"], cpus };
+    return { name, kind: "file", build, files: "*", publish: [{ to: "files" }] };
+  });
+  return stringify({ version: 1, ci: "none", artifacts });
+}
+
+describe("A worker of two slots", function () {
+  this.timeout(60_000);
+  let at: TestStation;
+  let id: string;
+  /** The builds under way now. */
+  let inside: Set<string>;
+
+  beforeEach(async () => {
+    at = await startStation();
+    inside = new Set();
+  });
+  afterEach(() => at.close());
+
+  /** A commit whose delivery is queued. */
+  async function queued(cpus: Record<string, number>): Promise<void> {
+    const sha = await at.repo.commit({ ".deliverd.yml": pipeline(cpus) });
+    await evaluate(at.station, { repo: REPO, sha, ref: null });
+    id = (await findDelivery(at.station.ledger, REPO, sha))?.id ?? "";
+  }
+
+  /** What each build does before it is built as ever. */
+  function builds(doing: (name: string, run: Run) => Promise<void>): void {
+    const { files } = at.station.builders;
+    const watched: Builder<FilesOrder> = {
+      async build(order, run) {
+        inside.add(order.artifact.name);
+        try {
+          run.log.line("begun");
+          await doing(order.artifact.name, run);
+          return await files.build(order, run);
+        } finally {
+          inside.delete(order.artifact.name);
+        }
+      },
+    };
+    at.station.builders.files = watched;
+  }
+  const endless = ({ signal }: Run) =>
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const log = async () => (await readLog(at.station.ledger, id)).map(({ text }) => text).join("");
+
+  it("builds two artifacts of one commit side by side, and one that takes both slots alone", async () => {
+    const beside: Record<string, string[]> = {};
+    builds(async (name) => {
+      if (name !== "heavy") await until("the other is there", () => inside.size === 2);
+      beside[name] = [...inside].filter((other) => other !== name);
+    });
+    await queued({ left: 1, right: 1, heavy: 7 });
+    await deliverNext(at.station, new Set());
+    assert.equal((await getDelivery(at.station.ledger, id))?.state, "delivered");
+    assert.deepEqual(beside.heavy, []);
+    assert.ok(beside.left?.includes("right") || beside.right?.includes("left"));
+    const lines = (await log()).split("\n");
+    for (const name of ["left", "right", "heavy"]) assert.ok(lines.includes(`${name} | begun`));
+    assert.ok(lines.includes("heavy: waits until other builds leave it 2 of 2 slots"));
+    assert.ok(at.station.capacity.fits(2), "all of it is given back");
+  });
+
+  it("keeps the lease of a delivery that waits for room, and ends it when a person cancels it", async () => {
+    const giveBack = await at.station.capacity.take(2, forever);
+    await queued({ tool: 1 });
+    const over = deliverNext(at.station, new Set());
+    await until("it waits", () => !at.station.capacity.fits(0));
+    assert.equal(await nextDue(at.station.ledger), null);
+    assert.equal(await requestCancel(at.station.ledger, id), "requested");
+    await over;
+    assert.equal((await getDelivery(at.station.ledger, id))?.state, "cancelled");
+    giveBack();
+    assert.ok(at.station.capacity.fits(2));
+    assert.deepEqual(at.built, []);
+  });
+
+  it("stops what is prepared ahead as soon as green work needs its slots, and takes it up again later", async () => {
+    let mayEnd = false;
+    builds((_name, run) => (mayEnd ? Promise.resolve() : endless(run)));
+    await queued({ tool: 1 });
+    await at.station.ledger.db.updateTable("deliveries").set({ state: "waiting" }).execute();
+    const over = prepareAhead(at.station, id, new Set());
+    await until("it builds", () => inside.size === 1);
+    const giveBack = await at.station.capacity.take(1, forever);
+    assert.equal(inside.size, 1, "there is room for both");
+    const other = await at.station.capacity.take(1, forever);
+    await over;
+    assert.equal((await attemptsOf(at.station.ledger, id)).at(-1)?.outcome, "handed-back");
+
+    await prepareAhead(at.station, id, new Set());
+    assert.equal((await attemptsOf(at.station.ledger, id)).length, 1, "there is no room to try");
+    giveBack();
+    mayEnd = true;
+    await prepareAhead(at.station, id, new Set());
+    assert.equal((await attemptsOf(at.station.ledger, id)).at(-1)?.outcome, "prepared");
+    other();
+    assert.ok(at.station.capacity.fits(2));
+  });
+});
