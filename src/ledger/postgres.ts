@@ -30,6 +30,8 @@ async function openPool(databaseUrl: string): Promise<Pool> {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     application_name: "deliverd",
+    // Compiling a query that reads a handful of rows takes longer than running it.
+    options: "-c jit=off",
     max: 10,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
