@@ -3,9 +3,12 @@ import type { Measure } from "./bench.ts";
 import { commitToRegistryLarge, commitToRegistrySmall } from "./commit-to-registry.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
+import { ledgerSizePostgres, ledgerSizeSqlite } from "./ledger-size.ts";
+import { redisOutage } from "./redis-outage.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
 import { sweep } from "./sweep.ts";
+import { webhookToBuild } from "./webhook-to-build.ts";
 
 /** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
 const measures: Record<string, Measure> = {
@@ -14,7 +17,11 @@ const measures: Record<string, Measure> = {
   "commit-to-registry-large": commitToRegistryLarge,
   "start-up": startUp,
   idle,
+  "ledger-size-sqlite": ledgerSizeSqlite,
+  "ledger-size-postgres": ledgerSizePostgres,
   sweep,
+  "redis-outage": redisOutage,
+  "webhook-to-build": webhookToBuild,
 };
 
 const { values, positionals } = parseArgs({
