@@ -3,12 +3,15 @@ import type { Measure } from "./bench.ts";
 import { commitToRegistryLarge, commitToRegistrySmall } from "./commit-to-registry.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
+import { ledgerSizePostgres, ledgerSizeSqlite } from "./ledger-size.ts";
 import { manyRepos } from "./many-repos.ts";
+import { redisOutage } from "./redis-outage.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
 import { sweep } from "./sweep.ts";
 import { threeRegistries } from "./three-registries.ts";
 import { upload } from "./upload.ts";
+import { webhookToBuild } from "./webhook-to-build.ts";
 
 /** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
 const measures: Record<string, Measure> = {
@@ -17,10 +20,14 @@ const measures: Record<string, Measure> = {
   "commit-to-registry-large": commitToRegistryLarge,
   "start-up": startUp,
   idle,
+  "ledger-size-sqlite": ledgerSizeSqlite,
+  "ledger-size-postgres": ledgerSizePostgres,
   sweep,
   upload,
   "three-registries": threeRegistries,
   "many-repos": manyRepos,
+  "redis-outage": redisOutage,
+  "webhook-to-build": webhookToBuild,
 };
 
 const { values, positionals } = parseArgs({

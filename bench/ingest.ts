@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import Database from "libsql";
@@ -6,7 +6,7 @@ import { startDeliverd } from "../test/support/deliverd.ts";
 import { tempDir } from "../test/support/process.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
-import { load } from "./load.ts";
+import { load, webhook } from "./load.ts";
 import { type Row, toRow } from "./row.ts";
 import { daemonEnvironment, probotEnvironment, SECRET, startPeer } from "./servers.ts";
 
@@ -107,18 +107,7 @@ function pushes(path: string, count: number): Buffer[] {
     const body = Buffer.from(
       JSON.stringify({ ...example, after: sha, head_commit: { ...example.head_commit, id: sha } }),
     );
-    const head = [
-      `POST ${path} HTTP/1.1`,
-      "Host: 127.0.0.1",
-      "Accept: */*",
-      "User-Agent: GitHub-Hookshot/5a9f8d1",
-      "Content-Type: application/json",
-      `X-GitHub-Delivery: ${randomUUID()}`,
-      "X-GitHub-Event: push",
-      `X-Hub-Signature-256: sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`,
-      `Content-Length: ${body.length}`,
-    ];
-    return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
+    return webhook(path, { event: "push", id: randomUUID(), secret: SECRET, body });
   });
 }
 

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
@@ -33,6 +34,25 @@ export async function load(port: number, requests: Buffer[], connections: number
   for (const socket of sockets) socket.destroy();
   times.sort((a, b) => a - b);
   return { perSecond: times.length / seconds, p99: times[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN };
+}
+
+/** A webhook as GitHub sends it, signed and written out. */
+export function webhook(
+  path: string,
+  { event, id, secret, body }: { event: string; id: string; secret: string; body: Buffer },
+): Buffer {
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    "Host: 127.0.0.1",
+    "Accept: */*",
+    "User-Agent: GitHub-Hookshot/5a9f8d1",
+    "Content-Type: application/json",
+    `X-GitHub-Delivery: ${id}`,
+    `X-GitHub-Event: ${event}`,
+    `X-Hub-Signature-256: sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
+    `Content-Length: ${body.length}`,
+  ];
+  return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
 }
 
 async function open(port: number): Promise<Socket> {

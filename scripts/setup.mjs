@@ -39,10 +39,17 @@ const servers = {
   junit4: () => existsSync("/usr/share/maven-repo/junit/junit"),
 };
 
+/** What only a row of the bench is measured beside: no test needs it. */
+const peers = {
+  buildbot: () => onPath("buildbot"),
+  "buildbot-worker": () => onPath("buildbot-worker"),
+};
+
 const demo = ["git", "redis-server", "docker.io", "docker-registry", "busybox-static"];
 const needs = {
   test: Object.keys(servers),
   demo,
+  "webhook-to-build": Object.keys(peers),
   // A server of every kind of registry, and the clients that read back from it.
   "demo-all": [
     ...demo,
@@ -57,7 +64,7 @@ export function setUp(caller = "test") {
   if (!packages) throw new Error(`nothing is known of "${caller}": ${Object.keys(needs).join(", ")}`);
   checkNode();
   if (!npmPackagesStand()) run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"]);
-  const missing = packages.filter((name) => !servers[name]());
+  const missing = packages.filter((name) => !{ ...servers, ...peers }[name]());
   if (missing.length > 0) install(missing);
 }
 

@@ -1,11 +1,12 @@
 import { settleCancelled } from "../src/ledger/deliveries.ts";
-import { undoneHints } from "../src/ledger/hints.ts";
+import { undoneTargets } from "../src/ledger/hints.ts";
 import { orphans } from "../src/ledger/leases.ts";
 import { owedNames } from "../src/ledger/outbox.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 
-const HINTS_AT_ONCE = 1_000;
+/** Commits and refs, not hints: a burst about one commit must not keep the others waiting for the next rounds. */
+const TARGETS_AT_ONCE = 1_000;
 /** A younger hint is most likely in the queue, or under evaluation, unless this process has only begun. */
 const HINT_AGE = 5_000;
 
@@ -16,8 +17,8 @@ const HINT_AGE = 5_000;
  */
 export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void> {
   const { ledger, queues } = station;
-  for (const hint of await undoneHints(ledger, HINTS_AT_ONCE, hintAge)) {
-    await queues.add("evaluate", { repo: hint.repoId, sha: hint.sha, ref: hint.sha === null ? hint.ref : null });
+  for (const { repoId, sha, ref } of await undoneTargets(ledger, TARGETS_AT_ONCE, hintAge)) {
+    await queues.add("evaluate", { repo: repoId, sha, ref });
   }
   for (const ended of await settleCancelled(ledger)) {
     const subject = { repoId: ended.repoId, sha: ended.sha, deliveryId: ended.id };

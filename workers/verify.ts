@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { recordDecision } from "../src/ledger/decisions.ts";
 import { holdDuty } from "../src/ledger/duties.ts";
 import { locationOf, type ReleasedLocation, recentLocations } from "../src/ledger/names.ts";
+import { recentArtifacts } from "../src/ledger/releases.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import type { Run } from "../src/run.ts";
 import { registryOf } from "./release.ts";
@@ -15,11 +16,9 @@ const RECENT = 7 * 24 * HOUR;
 export async function queueVerification({ ledger, queues }: Station): Promise<void> {
   // A turn that nobody can renew: it ends after an hour, over all processes and their restarts.
   if (!(await holdDuty(ledger, "verify", randomUUID(), HOUR))) return;
-  const due = new Map<string, Jobs["names"]>();
-  for (const { repoId: repo, artifact } of await recentLocations(ledger, RECENT)) {
-    due.set(JSON.stringify([repo, artifact]), { repo, artifact, verify: true });
+  for (const { repoId: repo, artifact } of await recentArtifacts(ledger, RECENT)) {
+    await queues.add("names", { repo, artifact, verify: true });
   }
-  for (const job of due.values()) await queues.add("names", job);
 }
 
 /**

@@ -4,9 +4,10 @@ import type { Ledger } from "../ledger/ledger.ts";
 import {
   findRelease,
   getRelease,
+  newestCommitted,
   type Release,
-  type VersionOfArtifact,
-  versionsOfArtifact,
+  reposWithArtifact,
+  taggedVersions,
 } from "../ledger/releases.ts";
 
 /**
@@ -20,18 +21,18 @@ export async function releaseNamed(
   repoId?: RepoId,
 ): Promise<Release[]> {
   if (version !== "latest") return findRelease(ledger, artifact, version.replace(/^v(?=\d)/, ""), repoId);
-  const all = await versionsOfArtifact(ledger, artifact, repoId);
-  const repos = [...new Set(all.map((each) => each.repoId))];
-  const ids = repos.map((repo) => latest(all.filter((each) => each.repoId === repo)));
-  const releases = await Promise.all(ids.map((id) => getRelease(ledger, id)));
-  return releases.filter((release) => release !== null);
+  const repos = repoId === undefined ? await reposWithArtifact(ledger, artifact) : [repoId];
+  const releases: Release[] = [];
+  for (const repo of repos) {
+    const id = await latest(ledger, repo, artifact);
+    const release = id === null ? null : await getRelease(ledger, id);
+    if (release !== null) releases.push(release);
+  }
+  return releases;
 }
 
-function latest(versions: VersionOfArtifact[]): string {
-  const stable = versions.filter((each) => each.tagged && isStable(each.version));
-  const best =
-    stable.length > 0
-      ? stable.toSorted((a, b) => compareVersions(b.version, a.version))[0]
-      : versions.toSorted((a, b) => b.committedAt - a.committedAt)[0];
-  return best?.releaseId ?? "";
+async function latest(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
+  const stable = (await taggedVersions(ledger, repoId, artifact)).filter((each) => isStable(each.version));
+  const [highest] = stable.sort((a, b) => compareVersions(b.version, a.version));
+  return highest?.releaseId ?? newestCommitted(ledger, repoId, artifact);
 }

@@ -64,14 +64,23 @@ async function writeInOrder(tx: Tx): Promise<void> {
   if (tx.dialect === "postgres") await sql`select pg_advisory_xact_lock(${sql.lit(HINTS_LOCK)})`.execute(tx.db);
 }
 
-/** Oldest first. @param minAge only those received at least so many ms ago */
-export function undoneHints(ledger: Db, limit: number, minAge = 0): Promise<StoredHint[]> {
+/** What undone hints name, each once however many name it: the commit, or the ref where a hint names no commit. */
+export interface UndoneTarget {
+  repoId: RepoId;
+  sha: Sha | null;
+  ref: string | null;
+}
+
+/** The one that has waited longest first. @param minAge only of hints received at least so many ms ago */
+export function undoneTargets(ledger: Db, limit: number, minAge = 0): Promise<UndoneTarget[]> {
+  const ref = sql<string | null>`case when sha is null then ref end`;
   return ledger.db
     .selectFrom("hints")
-    .selectAll()
+    .select(["repoId", "sha", ref.as("ref")])
     .where("doneAt", "is", null)
     .where((eb) => eb("receivedAt", "<=", eb(now(ledger), "-", minAge)))
-    .orderBy("id")
+    .groupBy(["repoId", "sha", ref])
+    .orderBy((eb) => eb.fn.min("id"))
     .limit(limit)
     .execute();
 }

@@ -120,6 +120,8 @@ export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]
     const rows = await tx.db
       .updateTable("deliveries")
       .set({ leaseOwner: null, leaseUntil: null, updatedAt: now(tx) })
+      // Few are leased at any time, and the index holds only those.
+      .where("leaseOwner", "is not", null)
       .where((eb) => startsWith(eb, "leaseOwner", ownerPrefix))
       .returning("id")
       .execute();

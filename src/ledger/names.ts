@@ -102,25 +102,27 @@ export async function locationsOfRelease(
 /** A name together with the commit whose release stands under it, and its content. */
 export type ReleasedLocation = StoredLocation & { sha: Sha; content: Frozen };
 
-/** The names of every release of the last `age` ms; `only` one artifact's, where it is given. */
+/** The names of every release of an artifact of the last `age` ms. */
 export async function recentLocations(
   ledger: Db,
   age: number,
-  only?: { repo: RepoId; artifact: string },
+  { repo, artifact }: { repo: RepoId; artifact: string },
 ): Promise<ReleasedLocation[]> {
-  let query = ledger.db
+  const rows = await ledger.db
     .selectFrom("locations as l")
     .innerJoin("releases as r", (join) =>
       join.onRef("r.repoId", "=", "l.repoId").onRef("r.artifact", "=", "l.artifact").onRef("r.digest", "=", "l.digest"),
     )
     .selectAll("l")
     .select(["r.sha", "r.mediaType", "r.size", "r.parts"])
+    .where("r.repoId", "=", repo)
+    .where("r.artifact", "=", artifact)
     .where((eb) => eb("r.releasedAt", ">=", eb(now(ledger), "-", age)))
     .orderBy("l.registry")
     .orderBy("l.repository")
-    .orderBy("l.tag");
-  if (only !== undefined) query = query.where("l.repoId", "=", only.repo).where("l.artifact", "=", only.artifact);
-  return (await query.execute()).map(({ sha, mediaType, size, parts, ...row }) => {
+    .orderBy("l.tag")
+    .execute();
+  return rows.map(({ sha, mediaType, size, parts, ...row }) => {
     return { ...fromRow(row), sha, content: frozenOf({ digest: row.digest, mediaType, size, parts }) };
   });
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { Frozen } from "../builders/builder.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
-import type { ArtifactKind, Digest, RepoId, Sha } from "../delivery/types.ts";
+import type { ArtifactKind, RepoId, Sha } from "../delivery/types.ts";
 import { columnsOf } from "./frozen.ts";
 import { holdFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
@@ -128,6 +128,9 @@ export interface ReleaseFilter {
   limit: number;
 }
 
+/** Beyond so many repos a ref is common, and among the newest releases some are soon found. */
+const FEW_REPOS = 20;
+
 /** Newest first. */
 export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<Page<Release>> {
   let query = ledger.db
@@ -141,6 +144,9 @@ export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<P
   if (filter.sha !== undefined) query = query.where("sha", "=", filter.sha);
   const { ref } = filter;
   if (ref !== undefined) {
+    const repos = filter.repoId === undefined ? await someReposWith(ledger, ref) : [filter.repoId];
+    if (repos.length === 0) return { items: [], next: null };
+    if (repos.length <= FEW_REPOS) query = query.where("repoId", "in", repos);
     query = query.where((eb) => {
       const ofCommit = (table: "heads" | "hints") =>
         eb
@@ -163,6 +169,27 @@ export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<P
   return { items: await withVersions(ledger, page.items), next: page.next };
 }
 
+/** Repos that have such a ref, or had it; one more than a few where there are many. */
+async function someReposWith(ledger: Db, ref: string): Promise<RepoId[]> {
+  const rows = await ledger.db
+    .selectFrom("repos")
+    .select("id")
+    .where((eb) => {
+      const knows = (table: "heads" | "hints" | "releases") =>
+        eb.exists(
+          eb
+            .selectFrom(table)
+            .select(`${table}.ref`)
+            .whereRef(`${table}.repoId`, "=", "repos.id")
+            .where(`${table}.ref`, "=", ref),
+        );
+      return eb.or([knows("heads"), knows("hints"), knows("releases")]);
+    })
+    .limit(FEW_REPOS + 1)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
 /** The releases of that artifact name that bear this version: more than one where several repos have one. */
 export async function findRelease(ledger: Db, artifact: string, version: string, repoId?: RepoId): Promise<Release[]> {
   let query = ledger.db
@@ -176,29 +203,64 @@ export async function findRelease(ledger: Db, artifact: string, version: string,
   return withVersions(ledger, await query.execute());
 }
 
-/** One version of an artifact and the release that bears it. */
-export interface VersionOfArtifact {
-  repoId: RepoId;
-  version: string;
-  tagged: boolean;
-  releaseId: string;
-  sha: Sha;
-  ref: string | null;
-  digest: Digest;
-  deliveryId: string;
-  committedAt: number;
+/** The artifacts that released something in the last `age` ms. */
+export function recentArtifacts(ledger: Db, age: number): Promise<{ repoId: RepoId; artifact: string }[]> {
+  return ledger.db
+    .selectFrom("releases")
+    .select(["repoId", "artifact"])
+    .distinct()
+    .where((eb) => eb("releasedAt", ">=", eb(now(ledger), "-", age)))
+    .execute();
 }
 
-/** Every version of an artifact: what `latest` and the moving names are reckoned from. In no order that means anything. */
-export async function versionsOfArtifact(ledger: Db, artifact: string, repoId?: RepoId): Promise<VersionOfArtifact[]> {
-  let query = ledger.db
-    .selectFrom("releaseVersions as v")
-    .innerJoin("releases as r", "r.id", "v.releaseId")
-    .select(["v.repoId", "v.version", "v.tagged", "v.releaseId"])
-    .select(["r.sha", "r.ref", "r.digest", "r.deliveryId", "r.committedAt"])
-    .where("v.artifact", "=", artifact);
-  if (repoId !== undefined) query = query.where("v.repoId", "=", repoId);
-  return (await query.execute()).map((row) => ({ ...row, tagged: row.tagged === 1 }));
+/** The repos that have released an artifact of this name. */
+export async function reposWithArtifact(ledger: Db, artifact: string): Promise<RepoId[]> {
+  const rows = await ledger.db
+    .selectFrom("repos")
+    .select("id")
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom("releaseVersions as v")
+          .select("v.version")
+          .whereRef("v.repoId", "=", "repos.id")
+          .where("v.artifact", "=", artifact),
+      ),
+    )
+    .orderBy("id")
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** The versions that a tag gave to an artifact, each with the release that bears it. In no order that means anything. */
+export function taggedVersions(
+  ledger: Db,
+  repoId: RepoId,
+  artifact: string,
+): Promise<{ version: string; releaseId: string }[]> {
+  return (
+    ledger.db
+      .selectFrom("releaseVersions")
+      .select(["version", "releaseId"])
+      .where("repoId", "=", repoId)
+      .where("artifact", "=", artifact)
+      // Written out, the index of tagged ones is seen to hold them.
+      .where("tagged", "=", sql.lit(1))
+      .execute()
+  );
+}
+
+/** The release of an artifact whose commit is the newest; null: there is none. */
+export async function newestCommitted(ledger: Db, repoId: RepoId, artifact: string): Promise<string | null> {
+  const row = await ledger.db
+    .selectFrom("releases")
+    .select("id")
+    .where("repoId", "=", repoId)
+    .where("artifact", "=", artifact)
+    .orderBy("committedAt", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id ?? null;
 }
 
 async function withVersions(ledger: Db, rows: Row[]): Promise<Release[]> {

@@ -3,6 +3,7 @@ import * as tables from "./0001-tables.ts";
 import * as sweep from "./0002-sweep.ts";
 import * as files from "./0003-files.ts";
 import * as order from "./0004-order.ts";
+import * as lookups from "./0005-lookups.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   "0002-sweep": sweep,
   "0003-files": files,
   "0004-order": order,
+  "0005-lookups": lookups,
 };

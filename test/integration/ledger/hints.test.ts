@@ -7,8 +7,8 @@ import {
   lastHintId,
   markHintsDone,
   type NewHint,
-  undoneHints,
   undoneHintsOf,
+  undoneTargets,
 } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { findRepo, getRepo, listRepos, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
@@ -28,7 +28,7 @@ describe("The inbox", () => {
       );
       assert.equal(await lastHintId(ledger), more[0]);
       assert.deepEqual(
-        (await undoneHints(ledger, 10)).map(({ id, sha, event, doneAt }) => ({ id, sha, event, doneAt })),
+        (await undone(ledger)).map(({ id, sha, event, doneAt }) => ({ id, sha, event, doneAt })),
         [
           { id: ids[0], sha: SHA, event: "push", doneAt: null },
           { id: ids[1], sha: OTHER_SHA, event: "push", doneAt: null },
@@ -96,15 +96,34 @@ describe("The inbox", () => {
       );
     });
 
+    it("names each commit once, however many hints tell of it, and a ref only where no commit is named", async () => {
+      const ledger = await open();
+      const [byRef, byNothing] = [
+        { ...push, sha: null },
+        { ...push, sha: null, ref: null },
+      ];
+      const tag = { ...push, ref: "refs/tags/v1" };
+      await addHints(ledger, [{ ...push, sha: OTHER_SHA }, push, tag, byRef, byRef, byNothing, push]);
+      const target = { repoId: REPO, sha: null, ref: null };
+      const all = [
+        { ...target, sha: OTHER_SHA },
+        { ...target, sha: SHA },
+        { ...target, ref: "refs/heads/main" },
+        target,
+      ];
+      assert.deepEqual(await undoneTargets(ledger, 10), all);
+      assert.deepEqual(await undoneTargets(ledger, 2), all.slice(0, 2));
+    });
+
     it("tells old hints from fresh ones by the store's clock", async () => {
       const ledger = await open();
       await addHints(ledger, [push]);
-      assert.equal((await undoneHints(ledger, 10, 60_000)).length, 0);
+      assert.equal((await undoneTargets(ledger, 10, 60_000)).length, 0);
       await ledger.db
         .updateTable("hints")
         .set({ receivedAt: Date.now() - 120_000 })
         .execute();
-      assert.equal((await undoneHints(ledger, 10, 60_000)).length, 1);
+      assert.equal((await undoneTargets(ledger, 10, 60_000)).length, 1);
     });
 
     it("shows no id before all smaller ones: else an evaluation that read the greater would swallow the smaller", async () => {
@@ -175,8 +194,12 @@ describe("Repos", () => {
   });
 });
 
+function undone(ledger: Ledger) {
+  return ledger.db.selectFrom("hints").selectAll().where("doneAt", "is", null).orderBy("id").execute();
+}
+
 async function undoneIds(ledger: Ledger) {
-  return (await undoneHints(ledger, 100)).map((hint) => hint.id);
+  return (await undone(ledger)).map((hint) => hint.id);
 }
 
 function gate() {

@@ -13,7 +13,8 @@ import {
   type NewRelease,
   recordRelease,
   releasesOfDelivery,
-  versionsOfArtifact,
+  reposWithArtifact,
+  taggedVersions,
 } from "../../../src/ledger/releases.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";
 import { claimVersion, versionsOf } from "../../../src/ledger/versions.ts";
@@ -162,11 +163,9 @@ describe("A release", () => {
       assert.deepEqual(await ids("1.0.1"), [mine.id, theirs.id]);
       assert.deepEqual(await ids("1.0.1", "github:2"), [theirs.id]);
       assert.deepEqual(await ids("9.9.9"), []);
-      const versions = await versionsOfArtifact(ledger, "api", REPO);
-      assert.deepEqual(versions.map(({ version, tagged, sha }) => [version, tagged, sha]).sort(), [
-        ["1.0.1", true, SHA],
-        ["1.0.1-1.gaaaaaaa", false, SHA],
-      ]);
+      assert.deepEqual(await taggedVersions(ledger, REPO, "api"), [{ version: "1.0.1", releaseId: mine.id }]);
+      assert.deepEqual(await reposWithArtifact(ledger, "api"), [REPO, "github:2"]);
+      assert.deepEqual(await reposWithArtifact(ledger, "web"), []);
     });
 
     it("is found by a second branch too, which is known to have pointed to its commit", async () => {
