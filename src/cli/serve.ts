@@ -25,6 +25,7 @@ export async function serve(parts: Parts): Promise<Listening> {
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
   const accepts = remembered((host, owner, name) => matchRepo(config.repos, { host, owner, name }) !== null);
   const evaluations = createWaker(queues, "evaluate", { busy: () => inbox.pending() > 0 });
+  metrics.gauge("deliverd_evaluations_waiting", "Evaluations not handed to Redis yet.", () => evaluations.waiting());
   const onHints = (hints: NewHint[]) => {
     for (const hint of hints) evaluations.wake(jobOf(hint));
   };

@@ -2,10 +2,12 @@ import type { Migration } from "kysely";
 import * as tables from "./0001-tables.ts";
 import * as sweep from "./0002-sweep.ts";
 import * as files from "./0003-files.ts";
+import * as hints from "./0004-hints.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
   "0001-tables": tables,
   "0002-sweep": sweep,
   "0003-files": files,
+  "0004-hints": hints,
 };
