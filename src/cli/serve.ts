@@ -8,6 +8,7 @@ import { getDelivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
 import { ASKED, addHints, countUndoneHints, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
+import { createWaker } from "../queue/waker.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
 import { type HealthCheck, healthRoute } from "../receiver/health.ts";
 import { createInbox } from "../receiver/inbox.ts";
@@ -22,10 +23,11 @@ export async function serve(parts: Parts): Promise<Listening> {
   const inbox = createInbox((hints) => keep(ledger, hints));
   metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
-  const accepts = (host: string, owner: string, name: string) =>
-    matchRepo(config.repos, { host, owner, name }) !== null;
+  const accepts = remembered((host, owner, name) => matchRepo(config.repos, { host, owner, name }) !== null);
+  const evaluations = createWaker(queues, "evaluate", { busy: () => inbox.pending() > 0 });
+  metrics.gauge("deliverd_evaluations_waiting", "Evaluations not handed to Redis yet.", () => evaluations.waiting());
   const onHints = (hints: NewHint[]) => {
-    for (const hint of hints) void queues.add("evaluate", jobOf(hint));
+    for (const hint of hints) evaluations.wake(jobOf(hint));
   };
   const auth = createAuth({
     adminToken: parts.adminToken,
@@ -111,13 +113,22 @@ function jobOf({ repo, sha, ref }: NewHint) {
   return { repo: repo.id, sha, ref: sha === null ? ref : null };
 }
 
+type Accepts = (host: string, owner: string, name: string) => boolean;
+
+/** Asks once a repo, and not for each of its webhooks: `repos` may have many globs. */
+function remembered(accepts: Accepts, most = 10_000): Accepts {
+  const known = new Map<string, boolean>();
+  return (host, owner, name) => {
+    const key = `${host}/${owner}/${name}`;
+    const answer = known.get(key) ?? accepts(host, owner, name);
+    if (known.size >= most) known.clear();
+    known.set(key, answer);
+    return answer;
+  };
+}
+
 /** A person's request as a hint. The repo may be new to the ledger: then the host is asked who it is. */
-async function ask(
-  { ledger, hosts }: Parts,
-  accepts: (host: string, owner: string, name: string) => boolean,
-  name: string,
-  sha: string,
-): Promise<NewHint[]> {
+async function ask({ ledger, hosts }: Parts, accepts: Accepts, name: string, sha: string): Promise<NewHint[]> {
   const known = await findRepo(ledger, name);
   if (known.length > 1) throw new Problem(409, `Several hosts have a repo ${name}: write <host>/<owner>/<name>.`);
   const repo = known[0] ?? (await repoAtHosts(hosts, name));
@@ -140,11 +151,7 @@ async function ask(
   return [hint];
 }
 
-function isWanted(
-  { hosts }: Parts,
-  accepts: (host: string, owner: string, name: string) => boolean,
-  name: string,
-): boolean {
+function isWanted({ hosts }: Parts, accepts: Accepts, name: string): boolean {
   const [repo = "", owner = "", key] = name.split("/").reverse();
   return (key === undefined ? [...hosts.keys()] : [key]).some((host) => accepts(host, owner, repo));
 }

@@ -2,7 +2,8 @@ import type { CiState, CommitRef, Gate, Repo, Sha } from "../delivery/types.ts";
 
 /** A webhook request as it came: the raw bytes are what was signed. */
 export interface RawWebhook {
-  headers: Record<string, string | undefined>;
+  /** By their names in small letters; several of one name as one text or as a list. */
+  headers: Record<string, string | string[] | undefined>;
   body: Buffer;
 }
 

@@ -1,6 +1,7 @@
 import { type JobsOptions, Queue, Worker } from "bullmq";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../log.ts";
+import { within } from "../within.ts";
 import { hastyConnection, patientConnection, type RedisAddress } from "./connection.ts";
 
 /** What travels through each queue: only keys. What they mean stands in the ledger. */
@@ -22,6 +23,7 @@ const QUEUES: QueueName[] = ["evaluate", "deliver", "prepare", "names", "announc
 const PREFIX = "deliverd";
 /** `add` waits for so long at most: a Redis that hangs must not hold a worker. */
 const ADD_DEADLINE = 3_000;
+const NO_ANSWER = "no answer from Redis";
 
 export interface Queues {
   /**
@@ -41,7 +43,11 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
   return {
     async add(name, data, options = {}) {
       try {
-        await within(ADD_DEADLINE, queueOf(queues, name).add(name, data, jobOptions(name, data, options.delay ?? 0)));
+        await within(
+          ADD_DEADLINE,
+          queueOf(queues, name).add(name, data, jobOptions(name, data, options.delay ?? 0)),
+          NO_ANSWER,
+        );
         return true;
       } catch (error) {
         log.warn("Redis did not take a job; the sweep will queue it from the ledger", { queue: name, error });
@@ -49,7 +55,7 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
       }
     },
     async ping() {
-      return within(ADD_DEADLINE, redis.ping()).then(
+      return within(ADD_DEADLINE, redis.ping(), NO_ANSWER).then(
         () => true,
         () => false,
       );
@@ -112,8 +118,13 @@ export function consume<N extends QueueName>(
   };
 }
 
+/** Jobs of one key in one queue ask for the same. */
+export function jobKey(data: Jobs[QueueName]): string {
+  return Object.values(data).join("|");
+}
+
 function jobOptions(name: QueueName, data: Jobs[QueueName], delay: number): JobsOptions {
-  const key = Object.values(data).join("|");
+  const key = jobKey(data);
   // A delayed look must not swallow one that is due now: it has a key of its own.
   const id = delay > 0 ? `later|${name}|${key}` : `${name}|${key}`;
   return { delay, removeOnComplete: true, removeOnFail: true, deduplication: { id, keepLastIfActive: true } };
@@ -123,16 +134,4 @@ function queueOf(queues: Map<QueueName, Queue>, name: QueueName): Queue {
   const queue = queues.get(name);
   if (queue === undefined) throw new Error(`no queue ${name}`);
   return queue;
-}
-
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer from Redis within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

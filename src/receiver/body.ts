@@ -83,7 +83,7 @@ function collect(request: IncomingMessage, slowBody: number, admit: (size: numbe
 /** Bytes that come in pieces, in one buffer that grows: joined at the end, each would be there twice. */
 class Gathered {
   size = 0;
-  #buffer = Buffer.alloc(0);
+  #buffer: Buffer = Buffer.alloc(0);
   readonly #announced: number;
 
   /** @param announced bytes that the sender says will come; taken at its word only once more than a little has */
@@ -92,6 +92,12 @@ class Gathered {
   }
 
   add(chunk: Buffer): void {
+    // Most bodies come whole, in one piece: that one is then all there is.
+    if (chunk.length === this.#announced) {
+      this.#buffer = chunk;
+      this.size = chunk.length;
+      return;
+    }
     const size = this.size + chunk.length;
     if (size > this.#buffer.length) {
       const larger = Buffer.allocUnsafeSlow(

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { type RequestHandler, type Response, Router } from "express";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { within } from "../within.ts";
 
 /** One thing that readiness rests on. */
 export interface HealthCheck {
@@ -50,7 +50,7 @@ async function readinessOf({ checks, log, patience = 2_000 }: HealthOptions): Pr
   await Promise.all(
     checks.map(async (check) => {
       try {
-        await within(check.check(), patience);
+        await within(patience, check.check());
       } catch (error) {
         unwell.push(check);
         log.warn(`Readiness: ${check.name} is not well`, { error });
@@ -60,17 +60,4 @@ async function readinessOf({ checks, log, patience = 2_000 }: HealthOptions): Pr
   const degraded = unwell.map(({ name }) => name).sort();
   if (unwell.some(({ vital }) => vital)) return { status: "unavailable", degraded };
   return { status: degraded.length > 0 ? "degraded" : "ready", degraded };
-}
-
-async function within(work: Promise<unknown>, patience: number): Promise<void> {
-  const done = new AbortController();
-  const late = delay(patience, undefined, { signal: done.signal }).then(() => {
-    throw new Error(`no answer within ${patience} ms`);
-  });
-  late.catch(() => {});
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    done.abort();
-  }
 }

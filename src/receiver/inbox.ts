@@ -1,9 +1,10 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { NewHint } from "../ledger/hints.ts";
 
 /** A hint as the inbox is given it, with the repo by its id. */
 export type StoredHint = NewHint;
 
-/** Thrown by add: the ledger is so far behind that one more would only cost memory. */
+/** Thrown by add: the ledger is so far behind that one more would only cost memory, and its sender time. */
 export class InboxFull extends Error {}
 
 export interface Inbox {
@@ -13,8 +14,16 @@ export interface Inbox {
   pending(): number;
 }
 
+export interface InboxLimits {
+  /** Hints that may wait for the ledger. */
+  most?: number;
+  /** ms that the oldest may have waited when another is taken: a ledger that stands still for half of what GitHub waits has not much hope to give. */
+  oldest?: number;
+}
+
 interface Entry {
   hints: StoredHint[];
+  since: number;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -23,18 +32,29 @@ interface Entry {
  * Group commit: requests that arrive together share one transaction, and while one runs the next gathers. So a burst
  * costs a few commits instead of one each.
  */
-export function createInbox(commit: (hints: StoredHint[]) => Promise<unknown>, maxPending = 10_000): Inbox {
+export function createInbox(
+  commit: (hints: StoredHint[]) => Promise<unknown>,
+  { most = 10_000, oldest = 5_000 }: InboxLimits = {},
+): Inbox {
   let gathering: Entry[] = [];
+  let committing: Entry[] = [];
   let pending = 0;
   let running = false;
 
   async function run(): Promise<void> {
     while (gathering.length > 0) {
-      const batch = gathering;
+      await gathered();
+      committing = gathering;
       gathering = [];
-      await commitBatch(batch);
+      await commitBatch(committing);
+      committing = [];
     }
     running = false;
+  }
+
+  /** As long as each turn of the event loop brings more, one more turn costs less than one more commit. */
+  async function gathered(): Promise<void> {
+    for (let before = 0; before < gathering.length; await nextTurn()) before = gathering.length;
   }
 
   async function commitBatch(batch: Entry[]): Promise<void> {
@@ -49,17 +69,23 @@ export function createInbox(commit: (hints: StoredHint[]) => Promise<unknown>, m
     }
   }
 
+  function demandRoom(more: number): void {
+    const [first] = committing.length > 0 ? committing : gathering;
+    const waited = first === undefined ? 0 : performance.now() - first.since;
+    if (pending + more > most || waited > oldest)
+      throw new InboxFull(`${pending} hints wait for the ledger, the first for ${Math.round(waited)} ms`);
+  }
+
   return {
     pending: () => pending,
-    add(hints) {
-      if (pending + hints.length > maxPending)
-        return Promise.reject(new InboxFull(`${pending} hints wait for the ledger`));
+    async add(hints) {
+      demandRoom(hints.length);
       pending += hints.length;
-      return new Promise((resolve, reject) => {
-        gathering.push({ hints, resolve, reject });
+      await new Promise<void>((resolve, reject) => {
+        gathering.push({ hints, since: performance.now(), resolve, reject });
         if (running) return;
         running = true;
-        setImmediate(() => void run());
+        void run();
       });
     },
   };

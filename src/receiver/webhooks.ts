@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { type Request, type RequestHandler, type Response, Router } from "express";
+import type { Request, RequestHandler, Response } from "express";
 import { BadSignature, type Hint, type Host, Malformed, type Reading } from "../hosts/host.ts";
 import type { Log } from "../log.ts";
+import { within } from "../within.ts";
 import { Aborted, type BodyReader, bodyReader, discardRest } from "./body.ts";
 import { type Inbox, InboxFull, type StoredHint } from "./inbox.ts";
 import { Problem, sendProblem } from "./problem.ts";
@@ -34,12 +34,14 @@ export type Answer = { status: "accepted" | "ignored"; because: string };
 export function webhookRoute(options: WebhookOptions): RequestHandler {
   const { maxBody = 25 * 1024 * 1024, slowBody = 30_000 } = options;
   const readBody = bodyReader({ maxBody, slowBody });
-  const router = Router({ caseSensitive: true });
-  router.all("/webhooks/:host", async (request, response) => {
-    const key = request.params.host;
+  const keep = keeper(options);
+  // A plain handler, and plain answers: Express's routes and `response.json` would cost more than all the rest of the way.
+  return async (request, response, next) => {
+    const key = hostKey(request.path);
+    if (key === null) return next();
     try {
-      const answer = await receive(options, readBody, key, request);
-      response.status(202).set("content-type", "application/json; charset=utf-8").end(JSON.stringify(answer));
+      const answer = JSON.stringify(await receive(options, { readBody, keep }, key, request));
+      response.writeHead(202, { ...JSON_TYPE, "content-length": Buffer.byteLength(answer) }).end(answer);
     } catch (error) {
       if (error instanceof Aborted) return;
       refuse(options, key, response, error);
@@ -47,19 +49,41 @@ export function webhookRoute(options: WebhookOptions): RequestHandler {
     } finally {
       if (response.headersSent) options.onAnswer?.(options.hosts.has(key) ? key : "unknown", response.statusCode);
     }
-  });
-  return router;
+  };
 }
 
-async function receive(options: WebhookOptions, readBody: BodyReader, key: string, request: Request): Promise<Answer> {
+const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
+
+/** The last part of /webhooks/<host>, a slash after it or not; null for other paths. @throws Problem 400. */
+function hostKey(path: string): string | null {
+  const [, part] = /^\/webhooks\/([^/]+)\/?$/.exec(path) ?? [];
+  if (part === undefined) return null;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Problem(400, "The request cannot be understood.");
+  }
+}
+
+interface Steps {
+  readBody: BodyReader;
+  keep(hints: StoredHint[]): Promise<void>;
+}
+
+async function receive(
+  options: WebhookOptions,
+  { readBody, keep }: Steps,
+  key: string,
+  request: Request,
+): Promise<Answer> {
   const host = options.hosts.get(key);
   if (host === undefined) throw new Problem(404, "No host of this name is configured.");
   checkRequest(request);
   const body = await readBody(request);
-  const reading = await host.readHints({ headers: singleHeaders(request), body });
+  const reading = await host.readHints({ headers: request.headers, body });
   const hints = wanted(options, key, reading);
   if ("ignored" in hints) return { status: "ignored", because: hints.ignored };
-  await keep(options, hints);
+  await keep(hints);
   tell(options, hints);
   return { status: "accepted", because: hints.map((hint) => `${hint.event} is in the inbox`).join(", ") };
 }
@@ -75,12 +99,6 @@ function checkRequest(request: Request): void {
   }
 }
 
-function singleHeaders(request: Request): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value]),
-  );
-}
-
 function wanted(options: WebhookOptions, host: string, reading: Reading): StoredHint[] | { ignored: string } {
   if ("ignored" in reading) return reading;
   const accepted = reading.hints.filter(({ repo }) => options.accepts(host, repo.owner, repo.name));
@@ -94,21 +112,28 @@ function stored(host: string, { repo, event, deliveryId, ref, sha }: Hint): Stor
   return { repo: { id: `${host}:${hostId}`, host, owner, name, defaultBranch }, event, deliveryId, ref, sha };
 }
 
-/** @throws Problem 503 unless the hints are committed. A commit that ends after that harms nothing: hints may repeat. */
-async function keep({ inbox, log, patience = 9_000 }: WebhookOptions, hints: StoredHint[]): Promise<void> {
-  const done = new AbortController();
-  const late = delay(patience, "late" as const, { signal: done.signal });
-  late.catch(() => {});
-  try {
-    const outcome = await Promise.race([inbox.add(hints), late]);
-    if (outcome === "late") throw new Error(`not committed within ${patience} ms`);
-  } catch (error) {
-    log.error("A webhook could not be kept: the ledger does not take it", { error });
-    const detail = error instanceof InboxFull ? "Too much waits for the ledger." : "The ledger cannot keep this now.";
-    throw new Problem(503, `${detail} Send it again.`, { "retry-after": "30" });
-  } finally {
-    done.abort();
-  }
+/** ms between two lines of the log that say the same of every webhook of a flood. */
+const SAID = 10_000;
+
+/**
+ * Keeps hints, or throws Problem 503 where they are not committed in time. A commit that ends after that harms nothing:
+ * hints may repeat.
+ */
+function keeper({ inbox, log, patience = 9_000 }: WebhookOptions): (hints: StoredHint[]) => Promise<void> {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return async (hints) => {
+    try {
+      await within(patience, inbox.add(hints), "not committed");
+    } catch (error) {
+      const isFull = error instanceof InboxFull;
+      if (!isFull || performance.now() - saidAt > SAID) {
+        log.error("A webhook could not be kept: the ledger does not take it", { error });
+        if (isFull) saidAt = performance.now();
+      }
+      const detail = isFull ? "Too much waits for the ledger." : "The ledger cannot keep this now.";
+      throw new Problem(503, `${detail} Send it again.`, { "retry-after": "30" });
+    }
+  };
 }
 
 function tell({ onHints, log }: WebhookOptions, hints: StoredHint[]): void {

@@ -20,8 +20,8 @@ export function hintReader(webhookSecret: string): (request: RawWebhook) => Prom
   const webhooks = new Webhooks({ secret: webhookSecret });
   return async (request) => {
     const text = await verified(webhooks, webhookSecret, request);
-    const event = request.headers["x-github-event"];
-    if (event === undefined || event === "") throw new Malformed("The X-GitHub-Event header is missing.");
+    const event = header(request, "x-github-event");
+    if (event === "") throw new Malformed("The X-GitHub-Event header is missing.");
     const body = parse(text);
     if (event === "ping") return { ignored: "ping" };
     const read = readers.get(event);
@@ -29,17 +29,18 @@ export function hintReader(webhookSecret: string): (request: RawWebhook) => Prom
     const found = readAs(event, read, body);
     if ("ignored" in found) return found;
     const { detail, ...rest } = found;
-    const deliveryId = (request.headers["x-github-delivery"] ?? "").slice(0, 100);
+    const deliveryId = header(request, "x-github-delivery").slice(0, 100);
     return { hints: [{ ...rest, event: detail === undefined ? event : `${event} ${detail}`, deliveryId }] };
   };
 }
 
 /** The body as text, once its signature holds. */
-async function verified(webhooks: Webhooks, secret: string, { headers, body }: RawWebhook): Promise<string> {
-  const signature = headers["x-hub-signature-256"];
-  if (signature === undefined || signature === "") {
+async function verified(webhooks: Webhooks, secret: string, request: RawWebhook): Promise<string> {
+  const { body } = request;
+  const signature = header(request, "x-hub-signature-256");
+  if (signature === "") {
     throw new BadSignature(
-      headers["x-hub-signature"] === undefined
+      header(request, "x-hub-signature") === ""
         ? "The X-Hub-Signature-256 header is missing: set the webhook's secret on GitHub to the one of this host."
         : "Only a SHA-1 signature was sent: deliverd takes X-Hub-Signature-256.",
     );
@@ -48,14 +49,22 @@ async function verified(webhooks: Webhooks, secret: string, { headers, body }: R
   if (body.length === 0 || !isUtf8(body)) {
     throw new BadSignature("The body is empty or not UTF-8: it is not what GitHub has signed.");
   }
-  const mismatch = new BadSignature(
+  // The library copies what it verifies: whoever has no secret must not make us copy 25 MB three times.
+  if (body.length > LARGE && !signs(secret, body, signature)) throw mismatch();
+  const text = body.toString("utf8");
+  if (!(await webhooks.verify(text, signature))) throw mismatch();
+  return text;
+}
+
+function mismatch(): BadSignature {
+  return new BadSignature(
     "The signature does not match the body: compare the webhook's secret on GitHub with the one of this host.",
   );
-  // The library copies what it verifies: whoever has no secret must not make us copy 25 MB three times.
-  if (body.length > LARGE && !signs(secret, body, signature)) throw mismatch;
-  const text = body.toString("utf8");
-  if (!(await webhooks.verify(text, signature))) throw mismatch;
-  return text;
+}
+
+/** Empty where it is missing. */
+function header({ headers }: RawWebhook, name: string): string {
+  return String(headers[name] ?? "");
 }
 
 /** Over the bytes as they came, in constant time. */

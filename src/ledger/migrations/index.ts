@@ -4,6 +4,7 @@ import * as sweep from "./0002-sweep.ts";
 import * as files from "./0003-files.ts";
 import * as order from "./0004-order.ts";
 import * as lookups from "./0005-lookups.ts";
+import * as hints from "./0006-hints.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   "0003-files": files,
   "0004-order": order,
   "0005-lookups": lookups,
+  "0006-hints": hints,
 };

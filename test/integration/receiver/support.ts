@@ -8,7 +8,7 @@ import { silentLog } from "../../../src/log.ts";
 import { createMetrics } from "../../../src/metrics.ts";
 import { createApp, type Listening, listen } from "../../../src/receiver/app.ts";
 import { type HealthCheck, healthRoute } from "../../../src/receiver/health.ts";
-import { createInbox, type StoredHint } from "../../../src/receiver/inbox.ts";
+import { createInbox, type InboxLimits, type StoredHint } from "../../../src/receiver/inbox.ts";
 import { type WebhookOptions, webhookRoute } from "../../../src/receiver/webhooks.ts";
 
 const SECRET = "a secret of the tests";
@@ -61,23 +61,18 @@ export interface TestReceiver extends Listening {
 
 export interface Setup extends Partial<WebhookOptions> {
   commit?: (hints: StoredHint[]) => Promise<void>;
-  maxPending?: number;
+  limits?: InboxLimits;
   checks?: HealthCheck[];
 }
 
 /** The receiver as it is served, with the ledger's commit left to the test. */
-export async function startReceiver({
-  commit,
-  maxPending,
-  checks = [],
-  ...options
-}: Setup = {}): Promise<TestReceiver> {
+export async function startReceiver({ commit, limits, checks = [], ...options }: Setup = {}): Promise<TestReceiver> {
   const commits: StoredHint[][] = [];
   const told: StoredHint[][] = [];
   const inbox = createInbox(async (hints) => {
     commits.push(hints);
     await commit?.(hints);
-  }, maxPending);
+  }, limits);
   const metrics = createMetrics();
   const answers = metrics.counter("deliverd_webhooks_total", "Webhooks by host and answer.");
   metrics.gauge("deliverd_inbox_pending", "Hints that are not committed yet.", () => inbox.pending());

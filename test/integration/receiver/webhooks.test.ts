@@ -379,7 +379,7 @@ describe("POST /webhooks/<host>", () => {
 
     it("answers 503 at once while too many hints wait for the ledger", async () => {
       const commit = deferred();
-      await start({ commit: () => commit.promise, maxPending: 2 });
+      await start({ commit: () => commit.promise, limits: { most: 2 } });
       const waiting = [receiver.sendEvent("push"), receiver.sendEvent("push")];
       await until("two wait", async () => /^deliverd_inbox_pending 2$/m.test(await metrics()));
       assert.equal((await receiver.sendEvent("push")).status, 503);
