@@ -41,6 +41,9 @@ export async function noteListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promi
   }
 }
 
+/** A repo that is active is not noted to be so with every webhook: it would be one more page of each commit (ms). */
+const ACTIVE_FOR = 60_000;
+
 /** Keeps repos with the names they bear now; older names stay aliases until another repo bears them. */
 export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
   // One statement may touch a row only once: the last word counts. The order keeps concurrent writers from a deadlock.
@@ -54,12 +57,26 @@ export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<voi
         }),
       )
       .onConflict((conflict) =>
-        conflict.column("id").doUpdateSet((eb) => ({
-          owner: eb.ref("excluded.owner"),
-          name: eb.ref("excluded.name"),
-          defaultBranch: eb.fn.coalesce("excluded.defaultBranch", "repos.defaultBranch"),
-          activeAt: eb.ref("excluded.activeAt"),
-        })),
+        conflict
+          .column("id")
+          .doUpdateSet((eb) => ({
+            owner: eb.ref("excluded.owner"),
+            name: eb.ref("excluded.name"),
+            defaultBranch: eb.fn.coalesce("excluded.defaultBranch", "repos.defaultBranch"),
+            activeAt: eb.ref("excluded.activeAt"),
+          }))
+          .where((eb) =>
+            eb.or([
+              eb("repos.activeAt", "<", eb("excluded.activeAt", "-", ACTIVE_FOR)),
+              eb("repos.owner", "!=", eb.ref("excluded.owner")),
+              eb("repos.name", "!=", eb.ref("excluded.name")),
+              eb(
+                "repos.defaultBranch",
+                "is distinct from",
+                eb.fn.coalesce("excluded.defaultBranch", "repos.defaultBranch"),
+              ),
+            ]),
+          ),
       )
       .execute();
   }
@@ -74,7 +91,10 @@ export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<voi
       .insertInto("repoNames")
       .values(some)
       .onConflict((conflict) =>
-        conflict.columns(["host", "fullName"]).doUpdateSet((eb) => ({ repoId: eb.ref("excluded.repoId") })),
+        conflict
+          .columns(["host", "fullName"])
+          .doUpdateSet((eb) => ({ repoId: eb.ref("excluded.repoId") }))
+          .where("repoNames.repoId", "!=", (eb) => eb.ref("excluded.repoId")),
       )
       .execute();
   }
