@@ -15,14 +15,13 @@ export async function runDaemon(roles: Role[], configPath: string | undefined): 
   // V8 lets the heap of a busy receiver grow fourfold before it collects: 233 MB under hostile payloads, 180 MB with this.
   setFlagsFromString("--heap-growing-percent=50");
   const config = loadServerConfig({ path: configPath, env: process.env });
-  // Loaded while Redis and the ledger open.
-  const working = roles.includes("worker") ? import("./work.ts") : null;
   const parts = await openParts(config, roles);
   const { log } = parts;
   const asked = stopAsked();
   try {
-    const workers = (await (await working)?.work(parts)) ?? null;
+    // Webhooks are kept while the worker's half still loads.
     const listening = roles.includes("receiver") ? await serve(parts) : await serveHealth(parts);
+    const workers = roles.includes("worker") ? await (await import("./work.ts")).work(parts) : null;
     log.info("ready", { roles });
     const signal = await asked;
     log.info("stopping", { signal, grace: config.grace });

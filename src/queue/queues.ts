@@ -99,6 +99,8 @@ export function consume<N extends QueueName>(
       concurrency,
       lockDuration: 5_000,
       stalledInterval: 5_000,
+      // A job that comes wakes a consumer at once: it need not ask by itself every 5 s.
+      drainDelay: 60,
       maxStalledCount: 1_000_000,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
