@@ -20,6 +20,8 @@ await build({
   sourcemap: "linked",
   minifyWhitespace: true,
   minifySyntax: true,
+  // Node shows the line on which a process died.
+  lineLimit: 200,
   // libsql is a native library; dockerode reads files beside its own; pg would like another driver that nobody has.
   external: ["libsql", "dockerode", "pg-native"],
   // What CommonJS packages call.

@@ -13,6 +13,7 @@ import { startPrivateRedis } from "../queue/redis-server.ts";
 import { openRegistries } from "../registries/index.ts";
 import type { Registry } from "../registries/registry.ts";
 import { Store } from "../store/store.ts";
+import { together } from "../together.ts";
 import { adminToken, holdDataDir, type Role } from "./data-dir.ts";
 
 /** What every process of deliverd is made of, whatever it serves. */
@@ -52,12 +53,13 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const log = createLog({ mask });
     if (token.file !== null) log.info("the admin token is in a file", { file: token.file });
 
-    const opening = openRedis(config, log, closing);
-    // Whatever becomes of the ledger, what has begun to start can then be stopped.
-    closing.push(() => opening.catch(() => {}));
-    const ledger = await openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined });
-    closing.push(() => ledger.close());
-    const redis = await opening;
+    const [ledger, redis] = await together([
+      openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined }).then((one) => {
+        closing.push(() => one.close());
+        return one;
+      }),
+      openRedis(config, log, closing),
+    ]);
     const queues = openQueues(redis, log);
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));

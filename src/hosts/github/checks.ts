@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { Check, CheckState, CommitRef } from "../../delivery/types.ts";
+import { together } from "../../together.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
-import { together } from "./together.ts";
 
 /** All that GitHub reports at exactly that sha, ours left out. @throws TransientError, Refused where the commit is gone. */
 export async function readChecks(api: GitHubApi, { repo, sha }: CommitRef): Promise<Check[]> {

@@ -1,9 +1,9 @@
 import { judge } from "../../delivery/gate.ts";
 import type { CiState, CommitRef, Gate } from "../../delivery/types.ts";
+import { together } from "../../together.ts";
 import type { GitHubApi } from "./api.ts";
 import { readChecks } from "./checks.ts";
 import { readRequired } from "./required.ts";
-import { together } from "./together.ts";
 
 export interface Question {
   commit: CommitRef;

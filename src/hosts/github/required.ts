@@ -1,10 +1,10 @@
 import * as z from "zod";
 import type { HostRequired } from "../../delivery/gate.ts";
 import type { CommitRef } from "../../delivery/types.ts";
+import { together } from "../../together.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
-import { together } from "./together.ts";
 
 const requiredChecks = z.object({
   contexts: z.array(z.string()).nullish(),

@@ -117,7 +117,10 @@ describe("The delivery that is next, as the ledger says", () => {
       await sql`analyze`.execute(ledger.db);
       const plan = await explained(ledger, name);
       assert.match(plan, /deliveries_active/);
-      assert.doesNotMatch(plan, name === "SQLite" ? /SCAN deliveries(?! USING INDEX deliveries_active)/ : /Seq Scan on deliveries/);
+      assert.doesNotMatch(
+        plan,
+        name === "SQLite" ? /SCAN deliveries(?! USING INDEX deliveries_active)/ : /Seq Scan on deliveries/,
+      );
     });
   });
 });
