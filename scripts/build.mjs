@@ -22,8 +22,9 @@ await build({
   minifySyntax: true,
   // Node shows the line on which a process died.
   lineLimit: 200,
-  // libsql is a native library; dockerode reads files beside its own; pg would like another driver that nobody has.
-  external: ["libsql", "dockerode", "pg-native"],
+  // libsql is a native library; dockerode reads files beside its own; pg would like another driver that nobody has. AWS's are
+  // large, needed by few, and CommonJS: bundled, what they export would have no names.
+  external: ["libsql", "dockerode", "pg-native", "@aws-sdk/*"],
   // What CommonJS packages call.
   banner: {
     js: 'import { createRequire as createRequireOf } from "node:module"; const require = createRequireOf(import.meta.url);',

@@ -10,7 +10,7 @@ import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lea
 import { prepare, type Work } from "./prepare.ts";
 import { tellSaved } from "./prepare-ahead.ts";
 import { NoLongerGreen, release } from "./release.ts";
-import { clearBadPlan, queueReports } from "./reports.ts";
+import { clearBadPlan, NOT_FOR_LONG, queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 
 /** The world mends, however long it takes; a fault of our own rarely does. */
@@ -93,7 +93,7 @@ async function enter(station: Station, work: Work, state: "building" | "publishi
     return done;
   });
   if (!moved) throw new LeaseLost("another worker has this delivery now");
-  await station.queues.add("announce", {});
+  await station.queues.add("announce", {}, { delay: NOT_FOR_LONG });
 }
 
 /** What became of an attempt that did not get through. */

@@ -14,7 +14,7 @@ import { noteGreen } from "./green.ts";
 import { type Look, look } from "./look.ts";
 import { owesNames } from "./owed.ts";
 import { tellWasted } from "./prepare-ahead.ts";
-import { queueReports } from "./reports.ts";
+import { NOT_FOR_LONG, queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 import { supersedeOlder } from "./supersede.ts";
 import { noteTurnedRed } from "./turned-red.ts";
@@ -51,7 +51,7 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
   if (next.deliver !== null) await station.queues.add("deliver", { delivery: next.deliver });
   if (next.ahead !== null) await station.queues.add("prepare", { delivery: next.ahead });
   for (const artifact of next.names) await station.queues.add("names", { repo: repo.id, artifact });
-  await station.queues.add("announce", {});
+  await station.queues.add("announce", {}, { delay: next.deliver === null ? 0 : NOT_FOR_LONG });
   if (found.retryAt !== null && found.verdict.action === "wait") {
     const delay = Math.max(0, found.retryAt - station.clock.now());
     await station.queues.add("evaluate", { repo: repo.id, sha, ref: null }, { delay });

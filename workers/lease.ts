@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { TransientError } from "../src/delivery/errors.ts";
 import { claim, type claimAhead, renew } from "../src/ledger/leases.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
@@ -42,6 +43,8 @@ export async function takeLease(
   const claimed = await take(ledger, delivery, owner, TTL);
   if (claimed === null) return null;
   const controller = new AbortController();
+  // Each request of each artifact to each registry listens to it.
+  setMaxListeners(0, controller.signal);
   let renewedAt = Date.now();
   let asking = false;
   const renewOnce = async (): Promise<void> => {

@@ -20,7 +20,7 @@ import { syncMirror } from "./sync.ts";
 import { findChanged } from "./verify.ts";
 
 const LIMIT = 10 * 60_000;
-/** Refs that moved meanwhile bring about a look of their own (ms). */
+/** Refs that moved since bring about a look of their own (ms). */
 const JUST_NOW = 5_000;
 /** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
 const ROUNDS = 5;
@@ -38,7 +38,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
   const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
   let changed = job.verify ? await findChanged(station, job, run) : [];
   for (let round = 0; round < ROUNDS; round++) {
-    const { repo, mirror, refs } = await syncMirror(station, known, signal, { age: round === 0 ? 0 : JUST_NOW });
+    const { repo, mirror, refs } = await syncMirror(station, known, signal, { age: JUST_NOW });
     const releases = await releasesOf(station, repo, job.artifact);
     const wanted = await wantedNames(station, repo, mirror, refs, releases, job.artifact);
     let wrote = false;

@@ -127,8 +127,7 @@ async function readyOrBegun(
 
 async function roomFor(station: Station, artifact: ArtifactPlan, run: Run, capacity: Capacity): Promise<GiveBack> {
   const weight = capacity.weightOf(limitsOf(station, artifact).cpus);
-  if (!capacity.fits(weight))
-    run.log.line(`${artifact.name}: waits until other builds leave it ${weight} of ${capacity.slots} slots`);
+  if (!capacity.fits(weight)) run.log.line(`${artifact.name}: waits until other builds have made room`);
   return capacity.take(weight, run.signal);
 }
 

@@ -15,7 +15,7 @@ import { isSame, namesFor } from "./naming.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
 import { putBack } from "./put-back.ts";
 import { record, recordUnchanged } from "./record.ts";
-import { throwWorst } from "./side-by-side.ts";
+import { anyOf, throwWorst } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
 import { repositoriesOf, uploadAhead } from "./upload.ts";
 
@@ -66,7 +66,7 @@ async function uploadUntilGreen(
 ): Promise<void> {
   const isNew = prepared.some((each) => !("since" in each) && each.isNew);
   const out = new AbortController();
-  const upload = uploadAhead(station, work, prepared, { ...run, signal: AbortSignal.any([run.signal, out.signal]) });
+  const upload = uploadAhead(station, work, prepared, { ...run, signal: anyOf(run.signal, out.signal) });
   try {
     await demandGreen(station, work, isNew, run);
   } catch (error) {

@@ -4,6 +4,9 @@ import type { Tx } from "../src/ledger/ledger.ts";
 import { queueStatus, replaceStatus } from "../src/ledger/outbox.ts";
 import type { Station } from "./station.ts";
 
+/** What is said of a stage waits so long (ms): the next one mostly comes sooner, and its status takes the place of this one's. */
+export const NOT_FOR_LONG = 300;
+
 export interface Subject {
   repoId: RepoId;
   sha: Sha;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { TransientError } from "../src/delivery/errors.ts";
 import type { Run } from "../src/run.ts";
 
@@ -17,7 +18,7 @@ export async function sideBySide<Item, T>(
   begin: (item: Item, run: Run) => Promise<Begun<T>>,
 ): Promise<T[]> {
   const stop = new AbortController();
-  const own = { ...run, signal: AbortSignal.any([run.signal, stop.signal]) };
+  const own = { ...run, signal: anyOf(run.signal, stop.signal) };
   const failures: unknown[] = [];
   const fail = (error: unknown): undefined => {
     // What the end of the others brings about tells nothing.
@@ -38,6 +39,13 @@ export async function sideBySide<Item, T>(
   run.signal.throwIfAborted();
   throwWorst(failures);
   return results as T[];
+}
+
+/** A signal that any number of works may listen to. */
+export function anyOf(...signals: AbortSignal[]): AbortSignal {
+  const any = AbortSignal.any(signals);
+  setMaxListeners(0, any);
+  return any;
 }
 
 /** What will pass is tried again before what will not is shown: a destination that is down must not hide behind one that refuses. */

@@ -5,6 +5,7 @@ import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers, removeLocks } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
 import { type MirrorCommit, parseCommit } from "./commit.ts";
+import { findEntry } from "./entry.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
@@ -12,7 +13,7 @@ import { Objects } from "./objects.ts";
 import { Recent } from "./recent.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, listRefs, type Refs } from "./sync.ts";
-import { entriesOf, parseTree, type TreeEntry } from "./tree.ts";
+import { parseTree, type TreeEntry } from "./tree.ts";
 import { noteUse } from "./usage.ts";
 
 export type { MirrorCommit } from "./commit.ts";
@@ -28,11 +29,6 @@ export interface MirrorOptions {
   readLimit?: number;
 }
 
-interface Ask {
-  source: CloneSource;
-  expected: Sha | null;
-}
-
 /**
  * What we know of one repo: branches and tags, never `refs/pull`, so that a commit of a fork is not among them. Shas and refs are checked
  * before git sees them: what is malformed throws UserError("bad-sha" | "bad-ref" | "bad-path").
@@ -41,7 +37,7 @@ export class Mirror {
   readonly path: string;
   readonly #closing: AbortSignal;
   readonly #readLimit: number;
-  readonly #syncs: Coalescer<Ask, Refs>;
+  readonly #syncs: Coalescer<{ source: CloneSource; expected: Sha | null }, Refs>;
   /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
   #repaired: Promise<void> | null = null;
   /** What the last sync found: nobody but a sync moves refs here. Null while one runs, and where it failed. */
@@ -161,19 +157,9 @@ export class Mirror {
 
   /** What stands under a path, symbolic links on the way not followed; null: nothing. The root is a directory. */
   async entry(sha: Sha, path: string): Promise<TreeEntry | null> {
-    const plain = checkPath(path);
-    const root = { kind: "directory", size: 0, object: checkSha(sha) } as const;
-    if (plain === "") return root;
-    let found: Omit<TreeEntry, "size"> | undefined = { ...root, object: `${sha}^{tree}` };
-    for (const name of plain.split("/")) {
-      if (found?.kind !== "directory") return null;
-      const tree = await this.#objects.read(found.object);
-      if (tree === null) throw gone(sha);
-      found = entriesOf(tree.bytes, sha.length / 2).get(name);
-    }
-    if (found === undefined) return null;
-    const holdsBytes = found.kind === "regular file" || found.kind === "symbolic link";
-    return { ...found, size: holdsBytes ? ((await this.#objects.head(found.object))?.size ?? 0) : 0 };
+    const found = await findEntry(this.#objects, checkSha(sha), checkPath(path));
+    if (found === "no commit") throw gone(sha);
+    return found;
   }
 
   /** The whole tree, every directory before what it holds. */

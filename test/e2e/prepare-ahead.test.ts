@@ -40,6 +40,25 @@ describe("A commit whose CI still runs", () => {
     assert.equal(log.match(/Building with/g)?.length, 1);
   }).timeout(60_000);
 
+  it("has its content sent ahead once the repo is known there, under no name, and is named from there", async () => {
+    const { repo, sha } = await pushed("sent");
+    await world.github.green(repo.repo, sha, { check: "test" });
+    await world.status(repo, sha, "sent", "success");
+    const tags = await world.tags("acme/sent");
+
+    const next = await repo.commit({ "more.txt": "more" });
+    world.github.setCheckRun(repo.repo, next, { name: "test", status: "queued" });
+    await repo.push();
+    await until("its layer is there", async () => /pushed, .* MB/.test(await world.log(repo, next).catch(() => "")));
+    assert.equal((await world.delivery(repo, next)).state, "waiting");
+    assert.deepEqual(await world.tags("acme/sent"), tags);
+
+    await world.github.green(repo.repo, next, { check: "test" });
+    await world.status(repo, next, "sent", "success");
+    const log = await world.log(repo, next);
+    assert.ok(log.lastIndexOf("MB") < log.indexOf("attempt 1"), log);
+  }).timeout(60_000);
+
   it("and turns red names nothing, and a later green releases what was built", async () => {
     const { repo, sha } = await pushed("red");
     await frozen(repo, sha);
