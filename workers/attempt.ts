@@ -17,10 +17,7 @@ import { NoLongerGreen } from "./release.ts";
 import { queueReports } from "./reports.ts";
 import { createRunLog } from "./run-log.ts";
 import type { Station } from "./station.ts";
-import { syncMirror } from "./sync.ts";
-
-/** The evaluation that queued a delivery has mostly just asked the host (ms). Before anything is named, it is asked again. */
-const JUST_NOW = 5_000;
+import { JUST_NOW, syncMirror } from "./sync.ts";
 
 /** What runs in this process, so that a shutdown can end it. */
 export type Running = Set<Lease>;

@@ -16,12 +16,10 @@ import type { Run } from "../src/run.ts";
 import { factsOf, isSame } from "./naming.ts";
 import { registryOf } from "./release.ts";
 import type { Station } from "./station.ts";
-import { syncMirror } from "./sync.ts";
+import { JUST_NOW, syncMirror } from "./sync.ts";
 import { findChanged } from "./verify.ts";
 
 const LIMIT = 10 * 60_000;
-/** Refs that moved since bring about a look of their own (ms). */
-const JUST_NOW = 5_000;
 /** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
 const ROUNDS = 5;
 

@@ -17,7 +17,7 @@ import { putBack } from "./put-back.ts";
 import { record, recordUnchanged } from "./record.ts";
 import { anyOf, throwWorst } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
-import { repositoriesOf, uploadAhead } from "./upload.ts";
+import { repositoriesOf, sendInto, uploadAhead } from "./upload.ts";
 
 /** Thrown when the light went out, or the commit went away, while the delivery was prepared. */
 export class NoLongerGreen extends Error {
@@ -116,8 +116,7 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
   const standing = await locationsOf(station.ledger, work.delivery.id);
   for (const repository of repositoriesOf(station, work, each, to)) {
     await own(station, work, to.to, repository);
-    const any = { registry: to.to, repository, tag: each.content.digest, immutable: true };
-    await registry.upload?.(content, any, run);
+    await sendInto(station, to, repository, content, run);
     failpoint("release.uploaded");
   }
   for (const name of names) {

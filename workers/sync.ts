@@ -6,6 +6,9 @@ import { confirmIdentity } from "./identity.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 
+/** So old (ms) refs may be where an evaluation has mostly just read them, and what moved since brings about a look of its own. */
+export const JUST_NOW = 5_000;
+
 export interface Synced {
   repo: Repo;
   mirror: Mirror;

@@ -1,6 +1,7 @@
 import { movingNames } from "../src/delivery/names.ts";
 import type { Destination } from "../src/delivery/types.ts";
 import { ownerOf } from "../src/ledger/names.ts";
+import type { Stamped } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
 import { stamped } from "./build.ts";
 import { factsOf, namesFor } from "./naming.ts";
@@ -11,6 +12,18 @@ import type { Station } from "./station.ts";
 export function repositoriesOf(station: Station, work: Work, each: Prepared, to: Destination): string[] {
   const moving = each.artifact.kind === "image" ? movingNames(to, factsOf(work, each)) : [];
   return [...new Set([...namesFor(station, work, each, each.content, to), ...moving].map((name) => name.repository))];
+}
+
+/** Sends content to a repository of a destination, under no name: where its registry has no place for that, nothing happens. */
+export async function sendInto(
+  { registries }: Pick<Station, "registries">,
+  { to: registry }: Destination,
+  repository: string,
+  content: Stamped,
+  run: Run,
+): Promise<void> {
+  const nameless = { registry, repository, tag: content.digest, immutable: true };
+  await registries.get(registry)?.upload?.(content, nameless, run);
 }
 
 /**
@@ -30,8 +43,7 @@ export async function uploadAhead(
       : each.artifact.publish.flatMap((to) =>
           repositoriesOf(station, work, each, to).map(async (repository) => {
             if ((await ownerOf(station.ledger, to.to, repository)) !== work.repo.id) return;
-            const any = { registry: to.to, repository, tag: each.content.digest, immutable: true };
-            await station.registries.get(to.to)?.upload?.(stamped(station, work, each), any, run);
+            await sendInto(station, to, repository, stamped(station, work, each), run);
           }),
         ),
   );
