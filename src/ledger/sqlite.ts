@@ -20,6 +20,8 @@ import { Turns } from "./turns.ts";
 const LOCK_DEADLINE = 10_000;
 /** How long queries may follow each other before the event loop gets its turn (ms). */
 const BREATH = 5;
+/** Far more than our code has texts; lists of parameters make more of them. */
+const STATEMENTS_KEPT = 500;
 
 /** @param enter runs before a connection is taken; throws where taking one would wait for ever. */
 export function sqliteDialect(file: string, enter: () => void): Dialect {
@@ -100,6 +102,8 @@ class SqliteDriver implements Driver {
 class SqliteConnection implements DatabaseConnection {
   readonly #database: Database.Database;
   readonly #file: string;
+  /** By their text: to make one costs as much as to run it. */
+  readonly #statements = new Map<string, Database.Statement>();
 
   private constructor(database: Database.Database, file: string) {
     this.#database = database;
@@ -177,11 +181,15 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   #run<R>(sql: string, parameters: unknown[]): QueryResult<R> {
-    const statement = this.#database.prepare(sql);
+    const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
+    // Kept only after it ended well: one that failed may still be open, and is let go of.
+    this.#statements.delete(sql);
     // The type of `reader` is libsql's; the rows' types are Kysely's promise.
-    if (statement.reader) return { rows: statement.all(parameters) as R[] };
-    const { changes } = statement.run(parameters);
-    return { rows: [], numAffectedRows: BigInt(changes) };
+    const rows = statement.reader ? (statement.all(parameters) as R[]) : [];
+    const changed = statement.reader ? {} : { numAffectedRows: BigInt(statement.run(parameters).changes) };
+    if (this.#statements.size >= STATEMENTS_KEPT) this.#statements.clear();
+    this.#statements.set(sql, statement);
+    return { rows, ...changed };
   }
 
   /** Tries again while another connection holds the lock, without blocking the event loop. */

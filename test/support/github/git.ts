@@ -35,12 +35,27 @@ export async function initBare(directory: string, defaultBranch: string): Promis
   await appendFile(join(directory, "config"), "[uploadpack]\n\tallowAnySHA1InWant = true\n\tallowFilter = true\n");
 }
 
+/** By directory and sha: a commit never changes, and GitHub keeps it. Each question would start a process, on the cores of what is tested. */
+const commits = new Map<string, Promise<CommitFacts | null>>();
+
+/** What `git log` tells of one commit, or of the one that a tag object leads to; null where there is none. */
+export async function commitFacts(directory: string, sha: string): Promise<CommitFacts | null> {
+  const key = `${directory} ${sha}`;
+  const asked =
+    commits.get(key) ??
+    commitsOf(directory, ["-1", sha]).then(
+      ([one]) => one ?? null,
+      () => null,
+    );
+  commits.set(key, asked);
+  const found = await asked;
+  if (found === null) commits.delete(key);
+  return found;
+}
+
 /** The commit that a full sha, `heads/x`, `tags/x` or a short branch or tag name stands for. Null where there is none; a tag object's id is no commit. */
 export async function resolveCommit(directory: string, ref: string): Promise<string | null> {
-  if (/^[0-9a-f]{40}$/.test(ref)) {
-    const type = await git(directory, ["cat-file", "-t", ref]).catch(() => null);
-    return type === "commit" ? ref : null;
-  }
+  if (/^[0-9a-f]{40}$/.test(ref)) return (await commitFacts(directory, ref))?.sha === ref ? ref : null;
   const names = /^(heads|tags)\//.test(ref) ? [`refs/${ref}`] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
   for (const name of names) {
     const sha = await revParse(directory, `${name}^{commit}`);

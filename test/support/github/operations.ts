@@ -1,6 +1,6 @@
 import * as bodies from "./bodies.ts";
 import { latestRuns } from "./checks.ts";
-import { type CommitFacts, commitsOf, resolveCommit, revParse } from "./git.ts";
+import { type CommitFacts, commitFacts, resolveCommit, revParse } from "./git.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Method } from "./openapi.ts";
 import type { CommitChecks, Repo, State, Status, StatusState } from "./state.ts";
@@ -216,8 +216,8 @@ async function commitOf(call: Call): Promise<CommitCall> {
 }
 
 export async function factsOf(repo: Repo, sha: string): Promise<CommitFacts> {
-  const [commit] = await commitsOf(repo.directory, ["-1", sha]);
-  if (commit === undefined) throw new Error(`no commit ${sha} in ${repo.owner}/${repo.name}`);
+  const commit = await commitFacts(repo.directory, sha);
+  if (commit === null) throw new Error(`no commit ${sha} in ${repo.owner}/${repo.name}`);
   return commit;
 }
 
