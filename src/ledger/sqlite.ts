@@ -13,8 +13,8 @@ import {
 } from "kysely";
 import Database from "libsql";
 import { ConfigError, TransientError } from "../delivery/errors.ts";
+import { Turns } from "../turns.ts";
 import { checked } from "./binding.ts";
-import { Turns } from "./turns.ts";
 
 /** How long another process may hold the write lock before we give up (ms). */
 const LOCK_DEADLINE = 10_000;
