@@ -4,6 +4,7 @@ import { backOff } from "../src/delivery/retry.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { artifactsOf } from "../src/ledger/artifacts.ts";
 import { getDelivery, setState } from "../src/ledger/deliveries.ts";
+import { isNewsSince, lastHintId } from "../src/ledger/hints.ts";
 import { failuresInARow, nextDue } from "../src/ledger/leases.ts";
 import { begin, type End, end, type Running, type Tools, underLease } from "./attempt.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
@@ -25,6 +26,7 @@ export async function deliverNext(station: Station, running: Running): Promise<v
   const taken = await takeNext(station);
   if (taken === null) return;
   const { id, lease } = taken;
+  const seen = await lastHintId(station.ledger);
   failpoint("deliver.claimed");
   await underLease(station, id, lease, running, async (tools) => {
     try {
@@ -33,6 +35,14 @@ export async function deliverNext(station: Station, running: Running): Promise<v
       await settle(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
+  await lookAgainWhereTold(station, id, seen);
+}
+
+/** What is told of a commit under way waits for the attempt's end: a tag that it did not read, a CI that turned red or green since. */
+async function lookAgainWhereTold(station: Station, id: string, seen: number): Promise<void> {
+  const delivery = await getDelivery(station.ledger, id);
+  if (delivery === null || !(await isNewsSince(station.ledger, delivery.repoId, delivery.sha, seen))) return;
+  await station.queues.add("evaluate", { repo: delivery.repoId, sha: delivery.sha, ref: null });
 }
 
 /** Whoever loses a delivery to another asks again: that other's is out of the way now. */

@@ -3,13 +3,13 @@ import type { DeliveryState, Plan, Repo, Sha } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { recordDecision } from "../src/ledger/decisions.ts";
-import { type Delivery, ensureDelivery, findDelivery, setState } from "../src/ledger/deliveries.ts";
+import { ACTIVE, type Delivery, ensureDelivery, findDelivery, setState } from "../src/ledger/deliveries.ts";
 import { lastHintId, markHintsDone } from "../src/ledger/hints.ts";
 import { oweNames } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
 import { storeTime } from "../src/ledger/sql.ts";
 import type { Jobs } from "../src/queue/queues.ts";
-import { syncAndAsk } from "./foresee.ts";
+import { foresee, syncAndAsk } from "./foresee.ts";
 import { noteGreen } from "./green.ts";
 import { type Look, look } from "./look.ts";
 import { owesNames } from "./owed.ts";
@@ -30,11 +30,21 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
   const began = await storeTime(station.ledger);
+  const target = { sha: job.sha ?? undefined, ref: job.sha === null ? (job.ref ?? undefined) : undefined };
   const before = job.sha === null ? null : await findDelivery(station.ledger, known.id, job.sha);
-  const foreseen = before?.state === "waiting" ? before : null;
+  if (before !== null && isUnderWay(before)) {
+    await markHintsDone(
+      station.ledger,
+      known.id,
+      target,
+      seen,
+      `looked at when its delivery, ${before.state}, has ended`,
+    );
+    return;
+  }
+  const foreseen = job.sha === null ? null : await foresee(station, known, job.sha, before);
   const limit = AbortSignal.timeout(SYNC_LIMIT);
   const { repo, mirror, refs, ci } = await syncAndAsk(station, known, job.sha, foreseen, limit);
-  const target = { sha: job.sha ?? undefined, ref: job.sha === null ? (job.ref ?? undefined) : undefined };
   const sha = job.sha ?? (job.ref === null ? null : (refs.get(job.ref) ?? null));
   if (sha === null) {
     await markHintsDone(station.ledger, repo.id, target, seen, `${shortRef(job.ref ?? "")} is gone`);
@@ -134,6 +144,11 @@ async function lookAgain(station: Station, repo: Repo, mirror: Mirror, delivery:
   const because = "the commit has a new name: publishing it";
   const moved = await setState(ledger, delivery.id, { from: ["delivered"], to: "queued", because });
   return { ...NOTHING, deliver: moved ? delivery.id : null, names };
+}
+
+/** Nothing that a look could find would change it: its attempt reads the light itself, and what is told meanwhile is looked at afterwards. */
+function isUnderWay({ state }: Delivery): boolean {
+  return ACTIVE.some((one) => one === state);
 }
 
 function namesOf(plan: Plan | null): string[] {

@@ -1,4 +1,7 @@
+import { matchRepo, watches } from "../src/delivery/bounds.ts";
 import type { CiState, Gate, Plan, Repo, Sha } from "../src/delivery/types.ts";
+import { type Delivery, listDeliveries } from "../src/ledger/deliveries.ts";
+import { hintsOf } from "../src/ledger/hints.ts";
 import type { SeenRepo } from "../src/ledger/repos.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
@@ -11,23 +14,51 @@ export interface Foreseen {
   answer: PromiseSettledResult<CiState & { because: string; retryAt: number | null }>;
 }
 
+/** What a look will most likely find again. */
+export interface Likely {
+  plan: Plan | null;
+  ref: string | null;
+}
+
 /**
- * Brings the mirror up, and asks the host for the CI state beside it: by the gate that an earlier look found, which at the
- * same commit is nearly always the same again. `look` sees whether it was.
- * @param before what the earlier look found; null: there was none, and nothing is asked
+ * By what an earlier look found at this commit or, of one that is new, at the repo's newest: where no ref that a hint named is watched by that, the
+ * host would be asked for nothing.
+ * @param before the commit's own delivery
+ * @returns null: nothing is foreseen
+ */
+export async function foresee(
+  station: Station,
+  known: SeenRepo,
+  sha: Sha,
+  before: Delivery | null,
+): Promise<Likely | null> {
+  if (before !== null) return before.state === "waiting" ? before : null;
+  const bounds = matchRepo(station.config.repos, known);
+  const [newest] = (await listDeliveries(station.ledger, { repoId: known.id, limit: 1 })).items;
+  const plan = newest?.plan ?? null;
+  if (bounds === null || newest === undefined || plan === null) return null;
+  const told = (await hintsOf(station.ledger, known.id, sha)).flatMap(({ ref }) => ref ?? []);
+  const watched = told.filter((ref) => watches(plan.on, bounds, ref).watched);
+  return told.length > 0 && watched.length === 0 ? null : { plan, ref: watched[0] ?? newest.ref };
+}
+
+/**
+ * Brings the mirror up, and asks the host for the CI state beside it: by the gate that is likely. `look`
+ * sees whether it was that.
+ * @param likely null: nothing is asked
  * @throws as syncMirror does
  */
 export async function syncAndAsk(
   station: Station,
   known: SeenRepo,
   sha: Sha | null,
-  before: { plan: Plan | null; ref: string | null } | null,
+  likely: Likely | null,
   signal: AbortSignal,
 ): Promise<Synced & { ci: Foreseen | null }> {
   // Both to their end: a question that outlives its evaluation would spend of the next one's budget.
   const [synced, ci] = await Promise.allSettled([
     syncMirror(station, known, signal, { expected: sha }),
-    sha === null || !before?.plan ? null : ask(station, known, sha, before.plan.gate, branchOf(before.ref)),
+    sha === null || !likely?.plan ? null : ask(station, known, sha, likely.plan.gate, branchOf(likely.ref)),
   ]);
   if (synced.status === "rejected") throw synced.reason;
   return { ...synced.value, ci: ci.status === "fulfilled" ? ci.value : null };

@@ -152,6 +152,20 @@ export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly str
     .execute();
 }
 
+/** Whether anything was told of the commit after that id: what the sweep found of it without a ref is only that it exists. */
+export async function isNewsSince(ledger: Db, repoId: RepoId, sha: Sha, after: number): Promise<boolean> {
+  const row = await ledger.db
+    .selectFrom("hints")
+    .select("id")
+    .where("repoId", "=", repoId)
+    .where("sha", "=", sha)
+    .where("id", ">", after)
+    .where((eb) => eb.or([eb("event", "<>", SWEPT), eb("ref", "is not", null)]))
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 function answeredBy(eb: ExpressionBuilder<Schema, "hints">, { sha, ref }: HintTarget) {
   const noSha = eb("sha", "is", null);
   if (sha == null && ref == null) return eb.and([noSha, eb("ref", "is", null)]);

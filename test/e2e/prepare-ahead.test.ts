@@ -43,8 +43,10 @@ describe("A commit whose CI still runs", () => {
   it("has its content sent ahead once the repo is known there, under no name, and is named from there", async () => {
     const { repo, sha } = await pushed("sent");
     await world.github.green(repo.repo, sha, { check: "test" });
-    await world.status(repo, sha, "sent", "success");
-    const tags = await world.tags("acme/sent");
+    const tags = await until("the branch's name has come", async () => {
+      const standing = await world.tags("acme/sent");
+      return standing.includes("main") && standing;
+    });
 
     const next = await repo.commit({ "more.txt": "more" });
     world.github.setCheckRun(repo.repo, next, { name: "test", status: "queued" });

@@ -75,6 +75,19 @@ describe("The git host", function () {
     await settled(world, [gone, { repo: repo.repo, sha, ci: "green" }]);
   });
 
+  it("that tells of a version tag in the middle of the build: the commit is given that name too, and built once", async () => {
+    const build = hold("late");
+    const repo = await world.repo("late", build.files);
+    const one = await begin(world, repo);
+    await build.held();
+    await repo.tag("v1.2.0");
+    await repo.push("v1.2.0");
+    await build.release();
+    await until("the version has its name", async () => (await world.tags("acme/late")).includes("1.2.0"));
+    await settled(world, [one]);
+    assert.equal((await world.log(repo, one.sha)).match(/Building with/g)?.length, 1);
+  });
+
   it("that answers 502, then 403 with a rate limit, to every question: nothing is concluded; released when it answers again", async () => {
     const repo = await world.repo("limited", quickFiles("limited"));
     const sha = await repo.head();
