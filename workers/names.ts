@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { matchRepo, watches } from "../src/delivery/bounds.ts";
 import { movingNames } from "../src/delivery/names.ts";
 import { type Candidate, holderOf } from "../src/delivery/reconcile.ts";
@@ -35,9 +36,13 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
   const signal = AbortSignal.timeout(LIMIT);
   const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
   let changed = job.verify ? await findChanged(station, job, run) : [];
+  let before: unknown;
   for (let round = 0; round < ROUNDS; round++) {
     const { repo, mirror, refs } = await syncMirror(station, known, signal, { age: JUST_NOW });
     const releases = await releasesOf(station, repo, job.artifact);
+    const facts = [repo, refs, releases];
+    if (isDeepStrictEqual(facts, before)) break;
+    before = facts;
     const wanted = await wantedNames(station, repo, mirror, refs, releases, job.artifact);
     let wrote = false;
     for (const { name, release } of [...wanted, ...unclaimed(changed, wanted, releases)]) {

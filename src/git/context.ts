@@ -40,6 +40,19 @@ export async function checkTree(mirror: Mirror, sha: Sha, paths: BuildPaths): Pr
  * The stream breaks with TransientError("context-broken"), UserError("context-too-large") or the run's reason to abort.
  */
 export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder, run: Run): Promise<Readable> {
+  // Begun beside the look at the tree, which mostly finds nothing to leave out.
+  const archive = await mirror.archive(sha, order.contextDir, run.signal, ARCHIVE_LIMIT);
+  // Where git breaks off before anybody reads, whoever reads hears of it then.
+  archive.on("error", () => {});
+  try {
+    return await choosing(mirror, sha, order, archive, run);
+  } catch (error) {
+    archive.destroy();
+    throw error;
+  }
+}
+
+async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: Readable, run: Run): Promise<Readable> {
   const tree = await readTree(mirror.tree(sha, run.signal), sha, order.maxEntries);
   demandPaths(tree, sha, order);
   const folder = checkPath(order.contextDir);
@@ -55,7 +68,6 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
   if (!asItIs) demandUtf8(sent, sha);
   run.log.line(`Context: ${sent.size} of ${entries.size} entries, ${(bytes / 1e6).toFixed(1)} MB.`);
 
-  const archive = await mirror.archive(sha, order.contextDir, run.signal, ARCHIVE_LIMIT);
   return guarded(asItIs ? archive : repack(archive, base, sent), sha, order.maxBytes);
 }
 

@@ -21,6 +21,8 @@ export type { MirrorCommit } from "./commit.ts";
 const TAGS = "refs/tags/";
 /** Commits, and pipeline files and Dockerfiles of commits: each look at a commit asks for the same ones. */
 const KEPT = 64;
+/** git itself asks for it from thousands of loose objects or fifty packs on, and a fetch adds a few: not each needs a process that looks. */
+const TIDY_EVERY = 10;
 
 export interface MirrorOptions {
   /** ms for one fetch. */
@@ -43,6 +45,7 @@ export class Mirror {
   /** What the last sync found: nobody but a sync moves refs here. Null while one runs, and where it failed. */
   #latest: { refs: Refs; at: number } | null = null;
 
+  #moves = 0;
   readonly #objects: Objects;
   /** What a sha says can never change. */
   readonly #commits = new Recent<MirrorCommit>(KEPT);
@@ -71,7 +74,7 @@ export class Mirror {
       },
       async ({ moved }) => {
         await noteUse(path);
-        if (moved) await this.#tidy();
+        if (moved && this.#moves++ % TIDY_EVERY === 0) await this.#tidy();
       },
     );
   }
