@@ -1,7 +1,8 @@
 import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
 import { backOff } from "../src/delivery/retry.ts";
 import type { RedisAddress } from "../src/queue/connection.ts";
-import { type Consumer, consume, type Jobs } from "../src/queue/queues.ts";
+import { type Consumer, consume } from "../src/queue/consume.ts";
+import type { Jobs } from "../src/queue/queues.ts";
 import { announce } from "./announce.ts";
 import type { Running } from "./attempt.ts";
 import { deliverNext } from "./deliver.ts";

@@ -1,8 +1,9 @@
-import { type JobsOptions, Queue, Worker } from "bullmq";
+import type { JobsOptions, Queue } from "bullmq";
+import type { Redis } from "ioredis";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../log.ts";
 import { within } from "../within.ts";
-import { hastyConnection, patientConnection, type RedisAddress } from "./connection.ts";
+import { hastyConnection, type RedisAddress } from "./connection.ts";
 
 /** What travels through each queue: only keys. What they mean stands in the ledger. */
 export interface Jobs {
@@ -18,9 +19,8 @@ export interface Jobs {
   announce: Record<string, never>;
 }
 export type QueueName = keyof Jobs;
-const QUEUES: QueueName[] = ["evaluate", "deliver", "prepare", "names", "announce"];
 
-const PREFIX = "deliverd";
+export const PREFIX = "deliverd";
 /** `add` waits for so long at most: a Redis that hangs must not hold a worker. */
 const ADD_DEADLINE = 3_000;
 const NO_ANSWER = "no answer from Redis";
@@ -38,14 +38,18 @@ export interface Queues {
 
 export function openQueues(address: RedisAddress, log: Log): Queues {
   const redis = hastyConnection(address);
-  const queues = new Map(QUEUES.map((name) => [name, new Queue(name, { connection: redis, prefix: PREFIX })]));
-  for (const queue of queues.values()) queue.on("error", () => {});
+  const queues = new Map<QueueName, Promise<Queue>>();
+  const queueOf = (name: QueueName) => {
+    const queue = queues.get(name) ?? openQueue(redis, name);
+    queues.set(name, queue);
+    return queue;
+  };
   return {
     async add(name, data, options = {}) {
       try {
         await within(
           ADD_DEADLINE,
-          queueOf(queues, name).add(name, data, jobOptions(name, data, options.delay ?? 0)),
+          queueOf(name).then((queue) => queue.add(name, data, jobOptions(name, data, options.delay ?? 0))),
           NO_ANSWER,
         );
         return true;
@@ -61,63 +65,18 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
       );
     },
     async close() {
-      await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
+      await Promise.allSettled([...queues.values()].map(async (queue) => (await queue).close()));
       redis.disconnect();
     },
   };
 }
 
-export interface Consumer {
-  /** Takes no more work and waits for what runs. */
-  close(): Promise<void>;
-  /** Lets go at once: what runs is another's from now on. */
-  abandon(): Promise<void>;
-}
-
-/**
- * A failed job is not tried again by the queue: the ledger counts attempts and says when the next is due. The lock is
- * short (5 s), so that a killed worker's jobs come back within two checks, and may be lost any number of times.
- */
-export function consume<N extends QueueName>(
-  address: RedisAddress,
-  name: N,
-  concurrency: number,
-  work: (data: Jobs[N]) => Promise<void>,
-  log: Log,
-): Consumer {
-  const redis = patientConnection(address);
-  const worker = new Worker(
-    name,
-    async (job) => {
-      // What it works on is the ledger's choice: a delivery that falls due meanwhile must not wait for the end of another.
-      if (name === "deliver") void job.removeDeduplicationKey().catch(() => {});
-      await work(job.data as Jobs[N]);
-    },
-    {
-      connection: redis,
-      prefix: PREFIX,
-      concurrency,
-      lockDuration: 5_000,
-      stalledInterval: 5_000,
-      // A job that comes wakes a consumer at once: it need not ask by itself every 5 s.
-      drainDelay: 60,
-      maxStalledCount: 1_000_000,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 0 },
-    },
-  );
-  worker.on("failed", (job, error) => log.error("a job failed", { queue: name, job: job?.data, error }));
-  worker.on("error", () => {});
-  return {
-    async close() {
-      await worker.close();
-      redis.disconnect();
-    },
-    async abandon() {
-      await worker.close(true);
-      redis.disconnect();
-    },
-  };
+/** BullMQ is large, and webhooks are kept while it still loads. */
+async function openQueue(redis: Redis, name: QueueName): Promise<Queue> {
+  const { Queue } = await import("bullmq");
+  const queue = new Queue(name, { connection: redis, prefix: PREFIX });
+  queue.on("error", () => {});
+  return queue;
 }
 
 /** Jobs of one key in one queue ask for the same. */
@@ -130,10 +89,4 @@ function jobOptions(name: QueueName, data: Jobs[QueueName], delay: number): Jobs
   // A delayed look must not swallow one that is due now: it has a key of its own.
   const id = delay > 0 ? `later|${name}|${key}` : `${name}|${key}`;
   return { delay, removeOnComplete: true, removeOnFail: true, deduplication: { id, keepLastIfActive: true } };
-}
-
-function queueOf(queues: Map<QueueName, Queue>, name: QueueName): Queue {
-  const queue = queues.get(name);
-  if (queue === undefined) throw new Error(`no queue ${name}`);
-  return queue;
 }

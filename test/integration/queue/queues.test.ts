@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { silentLog } from "../../../src/log.ts";
 import type { RedisAddress } from "../../../src/queue/connection.ts";
 import { hastyConnection, refuseEviction } from "../../../src/queue/connection.ts";
-import { type Consumer, consume, openQueues, type Queues } from "../../../src/queue/queues.ts";
+import { type Consumer, consume } from "../../../src/queue/consume.ts";
+import { openQueues, type Queues } from "../../../src/queue/queues.ts";
 import { until } from "../../support/process.ts";
 import { startRedis, type TestRedis } from "../../support/redis.ts";
 
