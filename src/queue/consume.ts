@@ -1,7 +1,8 @@
 import { Worker } from "bullmq";
 import type { Log } from "../log.ts";
 import { patientConnection, type RedisAddress } from "./connection.ts";
-import { type Jobs, PREFIX, type QueueName } from "./queues.ts";
+import { PREFIX } from "./queue.ts";
+import type { Jobs, QueueName } from "./queues.ts";
 
 export interface Consumer {
   /** Takes no more work and waits for what runs. */

@@ -1,5 +1,4 @@
 import type { JobsOptions, Queue } from "bullmq";
-import type { Redis } from "ioredis";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../log.ts";
 import { within } from "../within.ts";
@@ -20,7 +19,6 @@ export interface Jobs {
 }
 export type QueueName = keyof Jobs;
 
-export const PREFIX = "deliverd";
 /** `add` waits for so long at most: a Redis that hangs must not hold a worker. */
 const ADD_DEADLINE = 3_000;
 const NO_ANSWER = "no answer from Redis";
@@ -40,7 +38,8 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
   const redis = hastyConnection(address);
   const queues = new Map<QueueName, Promise<Queue>>();
   const queueOf = (name: QueueName) => {
-    const queue = queues.get(name) ?? openQueue(redis, name);
+    // BullMQ is large, and webhooks are kept while it still loads.
+    const queue = queues.get(name) ?? import("./queue.ts").then(({ openQueue }) => openQueue(redis, name));
     queues.set(name, queue);
     return queue;
   };
@@ -69,14 +68,6 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
       redis.disconnect();
     },
   };
-}
-
-/** BullMQ is large, and webhooks are kept while it still loads. */
-async function openQueue(redis: Redis, name: QueueName): Promise<Queue> {
-  const { Queue } = await import("bullmq");
-  const queue = new Queue(name, { connection: redis, prefix: PREFIX });
-  queue.on("error", () => {});
-  return queue;
 }
 
 /** Jobs of one key in one queue ask for the same. */
