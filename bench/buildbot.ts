@@ -17,19 +17,42 @@ export interface Buildbot {
   stop(): Promise<void>;
 }
 
+/** By the full name of a repo, the steps that a push to its main begins: expressions of Python. */
+export type Builds = Record<string, string[]>;
+
 /**
- * A Buildbot of one master on SQLite and one worker, as its packages install it. A push to main begins a build at once
- * (no `treeStableTimer`), and the build is this one command. Debian has the server without its pages (buildbot-www), which it
- * asks for all the same: it is given none. The webhooks' way and the REST API are in the server itself.
+ * Fetches the commit and builds its Dockerfile. `incremental` is the Git step's default and its quickest way: `mode='full'`
+ * also cleans the tree (`clean`, `fresh`), or clones anew (`clobber`; only that can be shallow).
  */
-export async function startBuildbot(command: string[]): Promise<Buildbot> {
+export function gitThenDockerBuild(cloneUrl: string): string[] {
+  return [
+    `steps.Git(repourl='${cloneUrl}', mode='incremental', progress=False, logEnviron=False,
+        config={'http.extraHeader': environ['AUTHORIZATION']})`,
+    ...oneCommand(["docker", "build", "--quiet", "--network", "host", "."]),
+  ];
+}
+
+export function oneCommand(command: string[]): string[] {
+  return [`steps.ShellCommand(command=${JSON.stringify(command)}, logEnviron=False)`];
+}
+
+/**
+ * A Buildbot of one master on SQLite and one worker, as its packages install it. A push begins its build at once (no
+ * `treeStableTimer`). Debian has the server without its pages (buildbot-www), which it asks for all the same: it is given none.
+ * The webhooks' way and the REST API are in the server itself.
+ * @param environment of master and worker, by their home
+ */
+export async function startBuildbot(
+  environment: (home: string) => Record<string, string>,
+  builds: Builds,
+): Promise<Buildbot> {
   await run(process.execPath, [SET_UP, "webhook-to-build"], { maxBuffer: 10_000_000 });
   return startInTempDir(async (dir) => {
     const [pb, www] = [await freePort(), await freePort()];
     const [master, worker] = [join(dir.path, "master"), join(dir.path, "worker")];
-    const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: dir.path };
+    const env = environment(dir.path);
     await run("buildbot", ["create-master", master], { env });
-    await writeFile(join(master, "master.cfg"), configuration({ pb, www, command }));
+    await writeFile(join(master, "master.cfg"), configuration({ pb, www, builds }));
     await run("buildbot-worker", ["create-worker", worker, `127.0.0.1:${pb}`, "worker", "pass"], { env });
     const ask = async (path: string) => {
       const answer = await fetch(`http://127.0.0.1:${www}/api/v2/${path}`);
@@ -62,8 +85,11 @@ export async function startBuildbot(command: string[]): Promise<Buildbot> {
   });
 }
 
-function configuration({ pb, www, command }: { pb: number; www: number; command: string[] }): string {
-  return `from buildbot.plugins import schedulers, steps, util, worker
+function configuration({ pb, www, builds }: { pb: number; www: number; builds: Builds }): string {
+  const ofRepos = Object.entries(builds).map(([repo, steps]) => `    '${repo}': [${steps.join(", ")}],\n`);
+  return `from os import environ
+
+from buildbot.plugins import schedulers, steps, util, worker
 from buildbot.www.service import WWWService
 from twisted.web.resource import Resource
 
@@ -82,13 +108,17 @@ class NoPages:
 
 WWWService.apps = property(lambda self: NoPages(), lambda self, value: None)
 
+BUILDS = {
+${ofRepos.join("")}}
+
 BuildmasterConfig = {
     'workers': [worker.Worker('worker', 'pass')],
     'protocols': {'pb': {'port': 'tcp:${pb}:interface=127.0.0.1'}},
     'schedulers': [schedulers.SingleBranchScheduler(
-        name='main', change_filter=util.ChangeFilter(branch='main'), treeStableTimer=None, builderNames=['build'])],
-    'builders': [util.BuilderConfig(name='build', workernames=['worker'], factory=util.BuildFactory(
-        [steps.ShellCommand(command=${JSON.stringify(command)})]))],
+        name=repo, change_filter=util.ChangeFilter(project=repo, branch='main'), treeStableTimer=None, builderNames=[repo])
+        for repo in BUILDS],
+    'builders': [util.BuilderConfig(name=repo, workernames=['worker'], factory=util.BuildFactory(BUILDS[repo]))
+        for repo in BUILDS],
     'www': {'port': 'tcp:${www}:interface=127.0.0.1', 'plugins': {},
         'change_hook_dialects': {'github': {'secret': '${SECRET}', 'strict': True}}},
     'db': {'db_url': 'sqlite:///state.sqlite'},

@@ -4,7 +4,7 @@ import { until } from "../test/support/process.ts";
 import type { SampleRepo } from "../test/support/sample-repo.ts";
 import { image, pipeline, startWorld, type World } from "../test/support/world.ts";
 import { alternate, type Bench, type Measure, withOpened } from "./bench.ts";
-import { givePast } from "./past.ts";
+import { DELIVERIES, givePast } from "./past.ts";
 import { changeOne, fillSmall } from "./repos.ts";
 import { type Row, toRow } from "./row.ts";
 import { daemonEnvironment } from "./servers.ts";
@@ -60,7 +60,7 @@ async function growOld(bench: Bench, world: World, model: string, databaseUrl: s
   } finally {
     await ledger.close();
   }
-  bench.say(`a million deliveries came into the ledger in ${Math.round((performance.now() - begin) / 1000)} s`);
+  bench.say(`${DELIVERIES} deliveries came into the ledger in ${Math.round((performance.now() - begin) / 1000)} s`);
   await world.deliverd.restart();
 }
 

@@ -2,8 +2,9 @@ import { sql } from "kysely";
 import type { Ledger } from "../src/ledger/ledger.ts";
 
 const REPOS = 2_000;
-const DELIVERIES = 1_000_000;
-const HINTS = 100_000;
+/** How many; fewer for whoever works on this row: `DELIVERD_BENCH_PAST=10000`. */
+export const DELIVERIES = Number(process.env.DELIVERD_BENCH_PAST ?? 1_000_000);
+const HINTS = DELIVERIES / 10;
 const DAY = 24 * 60 * 60_000;
 /** It ends before the week whose names are verified every hour, and lies within the 90 days that explanations are kept. */
 const ENDED = 8 * DAY;
@@ -27,9 +28,14 @@ const RELEASE = "substr(p.digest, 8, 24)";
  * real delivery with all that is known of it, under keys of its own. Of twenty, one was ignored, one failed and one was
  * superseded. The newest still have their hints, a hundred thousand, their logs and notices. The other repos are in no entry of `repos`: the sweep
  * reads them, and asks nobody about them.
- * @param model the id of a delivery that was delivered with one image
+ * @param ledger in use by nobody else meanwhile. @param model the id of a delivery that was delivered with one image
  */
-export async function givePast(ledger: Ledger, model: string): Promise<void> {
+export function givePast(ledger: Ledger, model: string): Promise<void> {
+  // One connection, because its settings are its own.
+  return ledger.db.connection().execute((db) => fill({ ...ledger, db }, model));
+}
+
+async function fill(ledger: Ledger, model: string): Promise<void> {
   const run = (text: string) => sql.raw(text).execute(ledger.db);
   const { rows } = await sql<{ hints: number }>`select count(*) as hints from hints where done_at is not null
     and sha = (select sha from deliveries where id = ${model})`.execute(ledger.db);
@@ -66,28 +72,44 @@ export async function givePast(ledger: Ledger, model: string): Promise<void> {
       select p.repo_id, 'refs/heads/main', p.sha, d.created_at + p.shift from past p, deliveries d where d.id = '${model}'`);
     await run("drop table past");
   });
-  // PostgreSQL does so by itself within minutes; deliverd never does on SQLite.
-  if (ledger.dialect === "postgres") await run("analyze");
+  // PostgreSQL does so by itself within minutes, which would be those that are measured; deliverd never does on SQLite.
+  if (ledger.dialect === "postgres") for (const text of ["vacuum analyze", "checkpoint"]) await run(text);
 }
 
-/** An index that is made at once, when all rows are there, costs a tenth of one that is kept row by row. */
+/**
+ * An index that is made at once, when all rows are there, costs a tenth of one that is kept row by row. So PostgreSQL's keys go
+ * too: those of most tables come in no order, and each foreign key would lock the row it points at. SQLite's cannot go.
+ */
 async function withoutIndexes(ledger: Ledger, work: () => Promise<void>): Promise<void> {
   const run = (text: string) => sql.raw(text).execute(ledger.db);
   const isSqlite = ledger.dialect === "sqlite";
-  const { rows } = await sql<{ name: string; text: string }>`${sql.raw(
-    isSqlite
-      ? "select name, sql as text from sqlite_master where type = 'index' and sql is not null"
-      : `select indexname as name, indexdef as text from pg_indexes where schemaname = 'public'
-          and indexname not in (select conname from pg_constraint)`,
-  )}`.execute(ledger.db);
-  // Of this connection alone: a crash would cost the bench nothing, and keys that are made here need no look.
-  if (isSqlite)
-    for (const pragma of ["synchronous = off", "cache_size = -1000000", "foreign_keys = off"])
-      await run(`pragma ${pragma}`);
-  for (const { name } of rows) await run(`drop index ${name}`);
+  for (const text of isSqlite ? SQLITE_SETTINGS : POSTGRES_SETTINGS) await run(text);
+  const { rows } = await sql<{
+    make: string;
+    drop: string;
+  }>`${sql.raw(isSqlite ? SQLITE_INDEXES : POSTGRES_INDEXES)}`.execute(ledger.db);
+  for (const { drop } of rows.toReversed()) await run(drop);
   await work();
-  for (const { text } of rows) await run(text);
+  for (const { make } of rows) await run(make);
 }
+
+/** Of this connection alone. A crash would cost the bench nothing, and keys that are made here need no look. */
+const SQLITE_SETTINGS = ["synchronous = off", "cache_size = -1000000", "foreign_keys = off"].map(
+  (each) => `pragma ${each}`,
+);
+const SQLITE_INDEXES = `select sql as make, 'drop index ' || name as "drop"
+  from sqlite_master where type = 'index' and sql is not null`;
+
+const POSTGRES_SETTINGS = ["set maintenance_work_mem = '1GB'"];
+/** Foreign keys need the primary keys that they point at: they are the last to be made, and the first to go. */
+const POSTGRES_INDEXES = `select make, "drop" from (
+  select 1 as turn, indexdef as make, format('drop index %I', indexname) as "drop" from pg_indexes
+    where schemaname = 'public' and indexname not in (select conname from pg_constraint)
+  union all
+  select case contype when 'f' then 3 else 2 end,
+    format('alter table %s add constraint %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)),
+    format('alter table %s drop constraint %I', conrelid::regclass, conname)
+    from pg_constraint where connamespace = 'public'::regnamespace and contype in ('p', 'u', 'f')) each order by turn`;
 
 /** The keys of the million, and the repos that they belong to. */
 async function inventKeys(ledger: Ledger, model: string): Promise<void> {

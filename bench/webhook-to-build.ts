@@ -4,26 +4,25 @@ import type { AddressInfo } from "node:net";
 import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
 import { image, pipeline, startWorld, type World } from "../test/support/world.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
-import { type Buildbot, startBuildbot } from "./buildbot.ts";
+import { type Buildbot, gitThenDockerBuild, oneCommand, startBuildbot } from "./buildbot.ts";
 import { changeOne, fillSmall } from "./repos.ts";
 import { type Row, toRow } from "./row.ts";
+import { environmentOf } from "./script.ts";
 import { daemonEnvironment, SECRET } from "./servers.ts";
 
 const NAME = "small";
 
 /**
- * From a webhook to the first command of the build, on daemons that have nothing else to do. The command is the same on both
- * sides: busybox asks a port of this process, and the clock stops when the question is there. For deliverd it is a RUN of the
- * Dockerfile: its time holds the look at CI, the fetch of the commit, handing it to the engine, the COPY before it and the
- * start of a container. Buildbot fetches nothing and starts a process on the worker's own host. Each is told by the one
- * webhook that makes it begin: deliverd by a check run that turned green of a commit it has not heard of, Buildbot by the
- * push; neither waits for anything to settle. When the delivery went to `building`, as the ledger has it, is a row of its own.
+ * From a webhook to the first command of the build, on daemons that have nothing else to do. Both fetch the commit from the same
+ * git server and have the same engine build the same Dockerfile; its first RUN has busybox ask a port of this process, and the
+ * clock stops when the question is there. Each is told by the one webhook that makes it begin: deliverd by a check run that
+ * turned green of a commit it has not heard of, so that its time holds the look at CI; Buildbot by the push. Neither waits for
+ * anything to settle. Two rows stand beside: Buildbot that fetches nothing and starts the command on its worker's own host, and
+ * when the delivery went to `building`, as the ledger has it.
  */
 export function webhookToBuild(bench: Bench): Promise<Row[]> {
   return withOpened(async (open) => {
     const bell = await open(startBell(), (one) => one.close());
-    const command = ["/bin/busybox", "wget", "-q", "-O", "-", bell.url];
-    const buildbot = await open(startBuildbot(command), (one) => one.stop());
     const world = await open(
       startWorld({
         env: daemonEnvironment(),
@@ -32,12 +31,25 @@ export function webhookToBuild(bench: Bench): Promise<Row[]> {
       (one) => one.stop(),
     );
     world.github.webhooksOff = true;
-    const ours = await world.repo(NAME);
-    await fillSmall(ours);
-    const dockerfile = `FROM scratch\nCOPY . /\nRUN ${JSON.stringify(["/busybox", ...command.slice(1)])}\n`;
-    await ours.commit({ Dockerfile: dockerfile, ".deliverd.yml": pipeline([image(NAME)]) }, "Add a pipeline");
-    // One that deliverd does not know: its sweep would find the commits.
-    const theirs = await open(sampleRepo(world.github, { owner: "peer", name: NAME }), (one) => one.remove());
+    const ring = ["wget", "-q", "-O", "-", bell.url];
+    const fill = async (repo: SampleRepo) => {
+      await fillSmall(repo);
+      const dockerfile = `FROM scratch\nCOPY . /\nRUN ${JSON.stringify(["/busybox", ...ring])}\n`;
+      await repo.commit({ Dockerfile: dockerfile, ".deliverd.yml": pipeline([image(NAME)]) }, "Add a pipeline");
+      return repo;
+    };
+    const ours = await fill(await world.repo(NAME));
+    // Ones that deliverd does not know: its sweep would find the commits.
+    const ofPeer = async (name: string) =>
+      fill(await open(sampleRepo(world.github, { owner: "peer", name }), (one) => one.remove()));
+    const [theirs, commandOnly] = [await ofPeer("small"), await ofPeer("command")];
+    const buildbot = await open(
+      startBuildbot((home) => environmentOf(world, home, "buildkit"), {
+        "peer/small": gitThenDockerBuild(`${world.github.cloneUrl}/peer/small.git`),
+        "peer/command": oneCommand(["/bin/busybox", ...ring]),
+      }),
+      (one) => one.stop(),
+    );
     const begun: number[] = [];
     const contenders = {
       deliverd: async () => {
@@ -46,16 +58,24 @@ export function webhookToBuild(bench: Bench): Promise<Row[]> {
         return first;
       },
       Buildbot: () => byBuildbot(world, buildbot, theirs, bell),
+      "Buildbot, one command": () => byBuildbot(world, buildbot, commandOnly, bell),
     };
     bench.say("first builds, so that everything is warm");
     for (const each of Object.values(contenders)) await each();
     begun.length = 0;
     const figures = await alternate(bench, contenders);
-    const beside = "Buildbot, one ShellCommand";
+    const [mine = [], same = []] = [figures.deliverd, figures.Buildbot];
     const goal = { of: "ratio", is: "≤", bound: 0.25 } as const;
+    const named = { row: "webhook-to-build", beside: "Buildbot: git fetch && docker build", unit: "ms", goal };
+    const ofCommand = {
+      row: `${named.row}-command`,
+      beside: "Buildbot, one ShellCommand, nothing fetched",
+      unit: "ms",
+    };
     return [
-      toRow({ row: "webhook-to-build", beside, unit: "ms", goal }, figures.deliverd ?? [], figures.Buildbot ?? []),
-      toRow({ row: "webhook-to-build-building", beside: "–", unit: "ms" }, begun, []),
+      toRow(named, mine, same),
+      toRow(ofCommand, mine, figures["Buildbot, one command"] ?? []),
+      toRow({ row: `${named.row}-building`, beside: "–", unit: "ms" }, begun, []),
     ];
   });
 }
