@@ -4,14 +4,14 @@ import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
 import { startWorld, type World } from "../test/support/world.ts";
 import { alternate, type Bench, type Measure, withOpened } from "./bench.ts";
 import { readable, secondsSince, tell, turnGreen } from "./green.ts";
-import { changeOne, fillLarge, fillSmall } from "./repos.ts";
+import { changeOne, fillLarge, fillSmall, usualDockerfile } from "./repos.ts";
 import { type Row, toRow } from "./row.ts";
 import { type Builder, type Script, startScript } from "./script.ts";
 import { daemonEnvironment } from "./servers.ts";
 
 interface Size {
   name: string;
-  fill(repo: SampleRepo): Promise<void>;
+  fill(repo: SampleRepo, dockerfile: string): Promise<void>;
   goals: Record<Builder | "prepared", number>;
 }
 
@@ -31,7 +31,8 @@ function commitToRegistry(bench: Bench, { name, fill, goals }: Size): Promise<Ro
     const repo = (owner: string) => open(sampleRepo(world.github, { owner, name, files: {} }), (one) => one.remove());
     // The peer's is one that deliverd does not know: its sweep would find the commits and look at them.
     const [ours, theirs] = [await repo("acme"), await repo("peer")];
-    for (const each of [ours, theirs]) await fill(each);
+    const dockerfile = await usualDockerfile(world);
+    for (const each of [ours, theirs]) await fill(each, dockerfile);
     await ours.commit({ ".deliverd.yml": pipeline(name) }, "Add a pipeline");
     const theirScript = await open(startScript(world, theirs), (one) => one.remove());
 
@@ -84,7 +85,9 @@ function commitToRegistry(bench: Bench, { name, fill, goals }: Size): Promise<Ro
 function startOpenWorld(): Promise<World> {
   return startWorld({
     env: daemonEnvironment(),
-    config: ({ second }) => ({
+    config: ({ engine, second }) => ({
+      // The private engine has no bridge, for either side.
+      docker: { socket: engine.socket, network: "host" },
       registries: { local: { type: "oci", url: second.url, default: true } },
       notices: [],
     }),
@@ -106,9 +109,10 @@ async function byDeliverd(world: World, repo: SampleRepo, { ahead = false } = {}
   const [push] = (await repo.push()).slice(-1);
   if (ahead && push !== undefined) {
     await world.github.redeliver(push);
+    const { id } = await until("it is known", () => world.delivery(repo, sha).catch(() => null));
     await until("it is prepared", async () => {
-      const delivery = await world.delivery(repo, sha).catch(() => null);
-      return delivery?.state === "waiting" && delivery.artifacts[0]?.state === "frozen";
+      const lines = world.deliverd.output().split("\n");
+      return lines.some((line) => line.includes("prepared ahead") && line.includes(id));
     });
   }
   const green = await turnGreen(world, repo, sha);

@@ -20,7 +20,7 @@ export interface Script {
 
 const text = `set -e
 git -c "http.extraHeader=$AUTHORIZATION" clone --quiet --depth 1 "$URL" "$WORK"
-docker build --quiet --tag "$IMAGE" "$WORK"
+docker build --quiet --network host --tag "$IMAGE" "$WORK"
 docker push --quiet "$IMAGE"
 `;
 
