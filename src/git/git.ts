@@ -54,18 +54,9 @@ const PINNED: [string, string][] = [
 ];
 
 /** How the machine reaches the network is the administrator's affair; everything else of the environment stays out. */
-const PASSED_ON = [
-  "PATH",
-  "TMPDIR",
-  "http_proxy",
-  "https_proxy",
-  "HTTPS_PROXY",
-  "all_proxy",
-  "ALL_PROXY",
-  "no_proxy",
-  "NO_PROXY",
-];
-const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+export const PROXIES = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const PASSED_ON = ["PATH", "TMPDIR", ...PROXIES, "no_proxy", "NO_PROXY"];
+export const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 const STDERR_KEPT = 8_000;
 /** Some 500,000 refs; a host that sends more is broken or hostile. */

@@ -3,9 +3,11 @@ import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers } from "./bare.ts";
 import { hostFailure } from "./failure.ts";
-import { type GitCall, GitFailed, git, gitText } from "./git.ts";
+import { type GitCall, GitFailed, git, gitText, tooLate } from "./git.ts";
 import { linesOf } from "./lines.ts";
+import type { RemoteRefs } from "./ls-refs.ts";
 import { checkAuthorization, checkUrl, isRef } from "./names.ts";
+import { QuickRefs } from "./quick-refs.ts";
 import { type LocalRefs, readRefs } from "./refs.ts";
 
 /** What a sync came to. */
@@ -14,11 +16,6 @@ export interface Refs extends LocalRefs {
   defaultBranch: string | null;
   /** Whether anything was fetched. */
   moved: boolean;
-}
-
-interface RemoteRefs {
-  raw: Map<string, Sha>;
-  defaultBranch: string | null;
 }
 
 /** Only these: a host also lists pull requests, and with them the commits of forks. */
@@ -31,7 +28,7 @@ const CORRUPT =
 /** Branches and tags by full ref as the host lists them now: annotated tags as the tag object. Needs no mirror. */
 export async function listRefs(source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Map<string, Sha>> {
   checkUrl(source.url);
-  const there = await toldOfHost(source, () => listRemote(source.url, { ...call, config: credentials(source) }));
+  const there = await toldOfHost(source, () => listRemote(source, call));
   return there.raw;
 }
 
@@ -67,7 +64,7 @@ async function bringUp(
   known: Refs | null,
 ): Promise<Refs> {
   const local: GitCall = { ...call, gitDir: path };
-  const there = await toldOfHost(source, () => listRemote(source.url, { ...call, config: credentials(source) }));
+  const there = await toldOfHost(source, () => listRemote(source, call));
   if ([...there.raw.values()].some((sha) => sha.length === 64)) await makeSha256(path, local);
 
   const { defaultBranch } = there;
@@ -114,12 +111,26 @@ function credentials({ url, authorization }: CloneSource): [string, string][] {
     : [[`http.${url}.extraHeader`, `Authorization: ${checkAuthorization(authorization)}`]];
 }
 
-async function listRemote(url: string, call: GitCall): Promise<RemoteRefs> {
+const quick = new QuickRefs();
+
+/** Both ways within the one time limit. */
+async function listRemote(source: CloneSource, call: GitCall): Promise<RemoteRefs> {
+  const config = credentials(source);
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(tooLate("ls-remote", call)), call.timeLimit);
+  const signals = [...call.signals, limit.signal];
+  try {
+    return (await quick.ask(source, signals)) ?? (await lsRemote(source.url, { ...call, signals, config }));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function lsRemote(url: string, call: GitCall): Promise<RemoteRefs> {
   const answer: RemoteRefs = { raw: new Map(), defaultBranch: null };
   const patterns = ["HEAD", "refs/heads/*", "refs/tags/*"];
-  for (const line of linesOf(
-    await gitText(["ls-remote", "--quiet", "--symref", "--end-of-options", url, ...patterns], call),
-  )) {
+  const text = await gitText(["ls-remote", "--quiet", "--symref", "--end-of-options", url, ...patterns], call);
+  for (const line of linesOf(text)) {
     const [value = "", ref = ""] = line.split("\t");
     if (isRef(ref)) answer.raw.set(ref, value);
     else if (ref === "HEAD" && value.startsWith("ref: refs/heads/"))

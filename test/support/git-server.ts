@@ -16,6 +16,8 @@ export type Lookup = { directory: string } | { refuse: 401 | 404 } | { moved: st
 export interface GitServerOptions {
   /** Left out: every repo is open. */
   lookup?: (owner: string, name: string, credentials: Credentials | null) => Lookup;
+  /** Whether it speaks the first version of the protocol alone, as servers before git 2.18 do. */
+  isOld?: boolean;
 }
 
 export interface GitRequest {
@@ -26,6 +28,8 @@ export interface GitRequest {
   status: number;
   /** Whether it came with credentials, never which. */
   credentials: boolean;
+  /** The caller's: requests of one connection have the same. */
+  port: number | undefined;
 }
 
 export interface GitServer {
@@ -47,8 +51,10 @@ export async function startGitServer(root: string, options: GitServerOptions = {
   const running = new Set<ChildProcessWithoutNullStreams>();
   const server = createServer((request, response) => {
     const credentials = credentialsOf(request.headers.authorization);
-    const entry: GitRequest = { repo: "", kind: "refs", status: 0, credentials: credentials !== null };
+    const port = request.socket.remotePort;
+    const entry: GitRequest = { repo: "", kind: "refs", status: 0, credentials: credentials !== null, port };
     requests.push(entry);
+    if (options.isOld) delete request.headers["git-protocol"];
     answer({ request, response, entry, running }, lookup, credentials);
   });
   server.listen(0, "127.0.0.1");

@@ -15,6 +15,8 @@ export interface Fault {
   stallAfter?: number;
   /** The same of the answer's body. */
   stallAnswerAfter?: number;
+  /** The connection is cut after so many bytes of the answer's body. */
+  cutAnswerAfter?: number;
   /** The server behind does its work, and the connection is cut instead of its answer; a refusal is passed on. */
   loseAnswer?: boolean;
   /** ms before anything happens. */
@@ -52,13 +54,14 @@ export interface FaultyProxy {
   stop(): Promise<void>;
 }
 
-function passing(seen: Passed, end = Number.POSITIVE_INFINITY): Transform {
+function passing(seen: Passed, end = Number.POSITIVE_INFINITY, atEnd = () => {}): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       const part = chunk.subarray(0, end - seen.answered);
       seen.answered += part.length;
       this.push(part);
       if (part.length === chunk.length) done();
+      else atEnd();
     },
   });
 }
@@ -103,7 +106,11 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
       }
       for (const name of fault.hide ?? []) delete answer.headers[name];
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(passing(seen, fault.stallAnswerAfter)).pipe(response);
+      const { stallAnswerAfter, cutAnswerAfter } = fault;
+      const end = cutAnswerAfter ?? stallAnswerAfter;
+      // What came before the cut shall have arrived.
+      const atEnd = cutAnswerAfter === undefined ? undefined : () => void setImmediate(cut);
+      answer.pipe(passing(seen, end, atEnd)).pipe(response);
     });
     request.pipe(count).pipe(behind);
   });

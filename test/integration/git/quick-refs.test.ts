@@ -1,0 +1,382 @@
+import assert from "node:assert/strict";
+import { once, setMaxListeners } from "node:events";
+import { appendFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { isRef } from "../../../src/git/names.ts";
+import { QuickRefs } from "../../../src/git/quick-refs.ts";
+import { startGitServer } from "../../support/git-server.ts";
+import { git } from "../../support/github/git.ts";
+import { freePort, until } from "../../support/process.ts";
+import type { Fault, Passed } from "../../support/tcp-proxy.ts";
+import { never, startWorld, type WorkTree, type World } from "./fixture.ts";
+
+const LIST = "application/x-git-upload-pack-result";
+const NETWORK = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
+
+describe("Listing refs without a process", () => {
+  let world: World;
+  let repo: WorkTree;
+  let quick: QuickRefs;
+  let now: number;
+  let count = 0;
+  const environment = { ...process.env };
+
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world.close());
+  beforeEach(async () => {
+    for (const name of [...NETWORK, ...TRUST]) delete process.env[name];
+    count += 1;
+    now = 0;
+    world.proxy.fault = () => undefined;
+    world.proxy.passed.length = 0;
+    repo = await world.repo(`quick${count}`);
+    quick = new QuickRefs({ now: () => now, stall: 3_600_000 });
+  });
+  afterEach(() => {
+    for (const name of [...NETWORK, ...TRUST])
+      if (environment[name] === undefined) delete process.env[name];
+      else process.env[name] = environment[name];
+  });
+
+  const ask = () => quick.ask(repo.source, [never]);
+  const seen = () => world.proxy.passed.map(({ method }) => method).join(" ");
+  const isOurs = ({ headers }: Passed) => headers["user-agent"] === "git/deliverd";
+
+  describe("gives what git ls-remote gives", () => {
+    const sameAsGit = async () => {
+      const refs = await ask();
+      assert.deepEqual(refs, listOf(await git("/", ["ls-remote", "--symref", repo.source.url])));
+      return refs;
+    };
+
+    it("for branches, annotated tags, light tags, and names that look like something else", async () => {
+      const sha = await repo.commit({ a: "1" });
+      const names = ["release/1.x", "HEAD", "@", "ünïcode/名", "a#b%20c&d=e", "refs/heads/x", "\u009b31m", "-x"];
+      for (const name of names) await repo.git(["update-ref", `refs/heads/${name}`, sha]);
+      await repo.git(["tag", "light"]);
+      await repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
+      await repo.git(["tag", "-a", "nested", "-m", "A tag of a tag", "v1.0.0"]);
+      await repo.git(["tag", "tree", "HEAD^{tree}"]);
+      await repo.push();
+      const inBare = (...args: string[]) => repo.git(["--git-dir", repo.bare, ...args]);
+      await inBare("symbolic-ref", "refs/heads/alias", "refs/heads/main");
+      for (const ref of ["refs/pull/1/head", "refs/remotes/x/refs/heads/y"]) await inBare("update-ref", ref, sha);
+      const refs = await sameAsGit();
+      assert.equal(refs?.raw.get("refs/tags/v1.0.0"), await repo.git(["rev-parse", "v1.0.0"]));
+      assert.equal(refs.raw.get("refs/heads/alias"), sha);
+      assert.equal(refs.raw.has("refs/heads/\u009b31m"), false);
+      assert.equal(refs.raw.size, 13);
+      assert.equal(refs.defaultBranch, "main");
+    });
+
+    it("for an empty repo", async () => {
+      assert.deepEqual(await sameAsGit(), { raw: new Map(), defaultBranch: null });
+    });
+
+    it("for a default branch that does not exist yet, one of another name, and none", async () => {
+      const sha = await repo.commit({ a: "1" });
+      const setHead = (...args: string[]) => repo.git(["--git-dir", repo.bare, ...args]);
+      await setHead("symbolic-ref", "HEAD", "refs/heads/unborn");
+      assert.equal((await sameAsGit())?.defaultBranch, null);
+      await repo.git(["branch", "trunk/x"]);
+      await repo.push();
+      await setHead("symbolic-ref", "HEAD", "refs/heads/trunk/x");
+      assert.equal((await sameAsGit())?.defaultBranch, "trunk/x");
+      await setHead("update-ref", "--no-deref", "HEAD", sha);
+      assert.equal((await sameAsGit())?.defaultBranch, null);
+    });
+
+    it("for a SHA-256 repository", async () => {
+      await rm(repo.bare, { recursive: true });
+      await rm(join(repo.path, ".git"), { recursive: true });
+      await repo.git(["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", repo.bare]);
+      await repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+      const sha = await repo.commit({ a: "1" });
+      assert.equal((await sameAsGit())?.raw.get("refs/heads/main"), sha);
+    });
+
+    it("for a list of many refs", async () => {
+      const sha = await repo.commit({ a: "1" });
+      const lines = Array.from({ length: 3_000 }, (_none, at) => `${sha} refs/heads/many/${at}\n`);
+      await git(repo.bare, ["pack-refs", "--all"]);
+      const file = join(repo.bare, "packed-refs");
+      await appendFile(file, lines.sort().join(""));
+      assert.equal((await sameAsGit())?.raw.size, 3_001);
+    });
+  });
+
+  describe("costs no more than it must", () => {
+    it("asks what the server can only at the first look, and again after some minutes", async () => {
+      const sha = await repo.commit({ a: "1" });
+      await ask();
+      assert.equal(seen(), "GET POST");
+      now += 9 * 60_000;
+      const second = await repo.commit({ a: "2" });
+      assert.notEqual(sha, second);
+      assert.equal((await ask())?.raw.get("refs/heads/main"), second);
+      assert.equal(seen(), "GET POST POST");
+      now += 2 * 60_000;
+      await ask();
+      assert.equal(seen(), "GET POST POST GET POST");
+    });
+
+    it("serves a mirror's look at a repo where nothing moved with one request and no git", async () => {
+      await repo.commit({ a: "1" });
+      const mirror = world.mirrors.open(`github:quick-${count}`);
+      await mirror.sync(repo.source, never);
+      world.proxy.passed.length = 0;
+      await mirror.sync(repo.source, never);
+      await mirror.peek(repo.source, never);
+      assert.equal(seen(), "POST POST");
+      assert.ok(world.proxy.passed.every(isOurs));
+    });
+
+    it("keeps its connection", async () => {
+      await repo.commit({ a: "1" });
+      const server = await startGitServer(join(world.path, "host"));
+      try {
+        const source = { ...repo.source, url: `${server.cloneUrl}/acme/quick${count}.git` };
+        for (let look = 0; look < 5; look++) assert.ok(await quick.ask(source, [never]));
+        assert.equal(server.requests.length, 6);
+        assert.equal(new Set(server.requests.map(({ port }) => port)).size, 1);
+      } finally {
+        await server.close();
+      }
+    });
+
+    it("sends the credential as git does, byte for byte", async () => {
+      const source = { ...repo.source, authorization: "Bearer pässwörd" };
+      await quick.ask(source, [never]);
+      await git("/", ["-c", `http.extraHeader=Authorization: ${source.authorization}`, "ls-remote", source.url]);
+      const sent = world.proxy.passed.map(({ headers }) => headers.authorization);
+      assert.equal(sent.length, 4);
+      assert.equal(new Set(sent).size, 1);
+    });
+  });
+
+  describe("leaves to git what is not a whole answer", () => {
+    const lost =
+      (fault: Fault) =>
+      ({ method }: Passed) =>
+        method === "POST" ? fault : undefined;
+    const list = (body: string, type = LIST) => lost({ status: 200, headers: { "content-type": type }, body });
+    const sha = "a".repeat(40);
+    const line = (text: string) => `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
+    const huge = line(`${sha} refs/heads/${"x".repeat(65_000)}\n`).repeat(1_035);
+
+    const cases: [string, (request: Passed) => Fault | undefined][] = [
+      // Such as would do, but for the status.
+      ...[301, 302, 307, 401, 403, 404, 429, 500, 503].flatMap((status): typeof cases => {
+        const headers = { location: "http://127.0.0.1:1/", "content-type": LIST };
+        const [advertised, body] = ["application/x-git-upload-pack-advertisement", "000dversion 2000bls-refs0000"];
+        return [
+          [
+            `${status} at the first request`,
+            () => ({ status, headers: { ...headers, "content-type": advertised }, body }),
+          ],
+          [`${status} at the second`, lost({ status, headers, body: "0000" })],
+        ];
+      }),
+      ["a cut answer", lost({ cutAnswerAfter: 70 })],
+      ["a cut answer to the first request", () => ({ cutAnswerAfter: 70 })],
+      ["an answer that lost its end and was called whole", list(line(`${sha} refs/heads/main\n`))],
+      ["another content type", list("0000", "text/plain")],
+      ["an error in the answer", list(`${line("ERR not today\n")}0000`)],
+      ["a page", () => ({ status: 200, headers: { "content-type": "text/html" }, body: "<html>" })],
+      ["more than 64 MB", list(`${huge}0000`)],
+    ];
+    for (const [what, fault] of cases) {
+      it(`such as ${what}, and tries no more for some minutes`, async () => {
+        await repo.commit({ a: "1" });
+        world.proxy.fault = fault;
+        assert.equal(await ask(), null);
+        const before = world.proxy.passed.length;
+        assert.equal(await ask(), null);
+        assert.equal(world.proxy.passed.length, before);
+        world.proxy.fault = () => undefined;
+        now += 6 * 60_000;
+        assert.notEqual(await ask(), null);
+      });
+    }
+
+    it("such as one to an object format that the repo had before", async () => {
+      await repo.commit({ a: "1" });
+      assert.notEqual(await ask(), null);
+      await rm(repo.bare, { recursive: true });
+      await repo.git(["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", repo.bare]);
+      assert.equal(await ask(), null);
+      now += 6 * 60_000;
+      assert.notEqual(await ask(), null);
+    });
+
+    it("and keeps no connection of which it did not read the answer", async () => {
+      await repo.commit({ a: "1" });
+      const body = "x".repeat(1_000_000);
+      world.proxy.fault = ({ url }) => (url.includes("/none") ? { status: 404, body } : undefined);
+      // More than there are connections to one host.
+      for (let at = 0; at < 20; at++) {
+        const source = { ...repo.source, url: repo.source.url.replace("/quick", `/none${at}-`) };
+        assert.equal(await quick.ask(source, [never]), null);
+      }
+      assert.notEqual(await ask(), null);
+    });
+
+    it("never goes where a redirect leads", async () => {
+      world.proxy.fault = ({ url }) => ({ status: 302, headers: { location: `${world.server.cloneUrl}${url}` } });
+      const before = world.server.requests.length;
+      assert.equal(await ask(), null);
+      assert.equal(world.server.requests.length, before);
+    });
+
+    it("so that a mirror has its refs all the same, and its next look is git's at once", async () => {
+      const head = await repo.commit({ a: "1" });
+      world.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
+      const mirror = world.mirrors.open(`github:quick-${count}`);
+      for (let look = 0; look < 2; look++)
+        assert.equal((await mirror.peek(repo.source, never)).get("refs/heads/main"), head);
+      assert.deepEqual(world.proxy.passed.map(isOurs), [true, false, false, false, false]);
+    });
+
+    it("such as a server that speaks no version 2, and then asks none of its repos", async () => {
+      await repo.commit({ a: "1" });
+      await world.repo(`other${count}`);
+      const server = await startGitServer(join(world.path, "host"), { isOld: true });
+      try {
+        for (const name of [`quick${count}`, `other${count}`]) {
+          const source = { ...repo.source, url: `${server.cloneUrl}/acme/${name}.git` };
+          assert.equal(await quick.ask(source, [never]), null);
+        }
+        assert.equal(server.requests.length, 1);
+      } finally {
+        await server.close();
+      }
+    });
+
+    it("such as a server that holds the line", async () => {
+      await repo.commit({ a: "1" });
+      for (const fault of [{ hang: true }, { stallAnswerAfter: 10 }]) {
+        world.proxy.fault = () => fault;
+        quick = new QuickRefs({ stall: 50 });
+        assert.equal(await ask(), null);
+      }
+    });
+
+    it("holds nothing against a server that closed an idle connection just now", async () => {
+      await repo.commit({ a: "1" });
+      assert.notEqual(await ask(), null);
+      world.proxy.fault = () => ({ loseAnswer: true });
+      assert.equal(await ask(), null);
+      world.proxy.fault = () => undefined;
+      assert.notEqual(await ask(), null);
+      assert.equal(seen(), "GET POST POST POST");
+    });
+
+    it("such as a host that does not listen, and then asks none of its repos", async () => {
+      const port = await freePort();
+      const at = (name: string) => ({ url: `http://127.0.0.1:${port}/acme/${name}.git`, authorization: null });
+      assert.equal(await quick.ask(at("one"), [never]), null);
+      const { connections, close } = await listen(port);
+      try {
+        assert.equal(await quick.ask(at("two"), [never]), null);
+        assert.equal(connections(), 0);
+      } finally {
+        await close();
+      }
+    });
+  });
+
+  describe("leaves to git what only git is set up for", () => {
+    for (const name of NETWORK) {
+      it(`such as ${name}`, async () => {
+        process.env[name] = "http://127.0.0.1:1";
+        assert.equal(await ask(), null);
+        assert.equal(world.proxy.passed.length, 0);
+      });
+    }
+
+    it("such as whom to trust, where that matters", async () => {
+      const { port, connections, close } = await listen(0);
+      const source = { url: `https://127.0.0.1:${port}/acme/api.git`, authorization: null };
+      try {
+        for (const name of TRUST) {
+          process.env[name] = "/nowhere";
+          assert.equal(await quick.ask(source, [never]), null);
+          assert.notEqual(await ask(), null);
+          delete process.env[name];
+        }
+        assert.equal(connections(), 0);
+        assert.equal(await quick.ask(source, [never]), null);
+        assert.equal(connections(), 1);
+      } finally {
+        await close();
+      }
+    });
+  });
+
+  describe("ends at once when it is told to", () => {
+    it("with the signal's reason, also where it still waits for a connection", async () => {
+      world.proxy.fault = () => ({ hang: true });
+      const [first, second] = [new AbortController(), new AbortController()];
+      setMaxListeners(0, first.signal);
+      const hanging = Array.from({ length: 16 }, () => quick.ask(repo.source, [never, first.signal]));
+      const ended = Promise.all(hanging.map((one) => assert.rejects(one, /enough/)));
+      // More than there are connections to one host.
+      const waiting = assert.rejects(quick.ask(repo.source, [never, second.signal]), /me too/);
+      await until("they ask", () => world.proxy.passed.length === 16);
+      second.abort(new Error("me too"));
+      await waiting;
+      first.abort(new Error("enough"));
+      await ended;
+      assert.equal(world.proxy.passed.length, 16);
+      world.proxy.fault = () => undefined;
+      assert.notEqual(await ask(), null);
+    });
+
+    it("in the middle of an answer", async () => {
+      await repo.commit({ a: "1" });
+      world.proxy.fault = ({ method }) => (method === "POST" ? { stallAnswerAfter: 10 } : undefined);
+      const stop = new AbortController();
+      const ended = assert.rejects(quick.ask(repo.source, [stop.signal]), /enough/);
+      await until("the answer has begun", () => world.proxy.passed.at(-1)?.answered === 10);
+      stop.abort(new Error("enough"));
+      await ended;
+    });
+
+    it("before it has begun", async () => {
+      await assert.rejects(quick.ask(repo.source, [AbortSignal.abort(new Error("enough"))]), /enough/);
+      assert.equal(world.proxy.passed.length, 0);
+    });
+  });
+});
+
+/** Takes connections and ends them. */
+async function listen(at: number) {
+  let count = 0;
+  const server = createServer((socket) => {
+    count += 1;
+    socket.destroy();
+  }).listen(at, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  const close = async () => {
+    server.close();
+    await once(server, "close");
+  };
+  return { port: address.port, connections: () => count, close };
+}
+
+/** What `git ls-remote --symref` printed. */
+function listOf(text: string) {
+  const refs = { raw: new Map<string, string>(), defaultBranch: null as string | null };
+  for (const line of text.split("\n")) {
+    const [, target, value = "", ref = ""] = /^(ref: (?:refs\/heads\/)?)?(\S+)\t(\S+)$/.exec(line) ?? [];
+    if (target === undefined && isRef(ref)) refs.raw.set(ref, value);
+    if (target !== undefined && ref === "HEAD") refs.defaultBranch = value;
+  }
+  return refs;
+}
