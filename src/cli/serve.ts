@@ -6,7 +6,7 @@ import { matchRepo } from "../delivery/bounds.ts";
 import { failpoint } from "../failpoints.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
-import { ASKED, addHints, countUndoneHints, type NewHint } from "../ledger/hints.ts";
+import { ASKED, addHints, countUndoneHints, hintKeeper, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
 import { createWaker } from "../queue/waker.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
@@ -20,7 +20,12 @@ import type { Parts } from "./parts.ts";
 /** Serves all HTTP: webhooks, health, API and pages. */
 export async function serve(parts: Parts): Promise<Listening> {
   const { config, ledger, log, metrics, queues } = parts;
-  const inbox = createInbox((hints) => keep(ledger, hints));
+  const keep = hintKeeper(ledger);
+  const inbox = createInbox(async (hints) => {
+    failpoint("receiver.before-commit");
+    await keep(hints);
+    failpoint("receiver.committed");
+  });
   metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
   const accepts = remembered((host, owner, name) => matchRepo(config.repos, { host, owner, name }) !== null);
@@ -100,12 +105,6 @@ function healthChecks({ config, ledger, queues }: Parts): HealthCheck[] {
       },
     },
   ];
-}
-
-async function keep(ledger: Parts["ledger"], hints: NewHint[]): Promise<void> {
-  failpoint("receiver.before-commit");
-  await addHints(ledger, hints);
-  failpoint("receiver.committed");
 }
 
 /** One job for a commit, however many events tell of it; a ref by itself only where no commit is named. */

@@ -1,6 +1,6 @@
 import type { CloneSource } from "../hosts/host.ts";
+import { Lasting } from "../lasting.ts";
 import { PROXIES, TRUST } from "./git.ts";
-import { Lasting } from "./lasting.ts";
 import { lsRefs, NoSuchCommand, type RemoteRefs, readAdvertisement, readRefList, type Server } from "./ls-refs.ts";
 import { exchange, NoAnswer } from "./smart-http.ts";
 

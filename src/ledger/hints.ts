@@ -1,5 +1,6 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
+import { Lasting } from "../lasting.ts";
 import type { Db, Tx } from "./ledger.ts";
 import { noteRepos, type SeenRepo } from "./repos.ts";
 import type { Schema } from "./schema.ts";
@@ -28,17 +29,36 @@ export const ASKED = "asked";
 /** The event of a hint that the sweep left for itself: it found what no webhook told. */
 export const SWEPT = "sweep";
 
+const REPOS_NOTED = 10_000;
+/** ms; that a repo is active is told by the hour. */
+const NOTED_FOR = 60_000;
+
 /** Any number that no other advisory lock of this database uses. */
 const HINTS_LOCK = 7_306_001;
 
 /** Commits them all, with the repos they name, in one transaction. @returns their ids, rising */
 export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[]> {
+  return add(
+    ledger,
+    hints,
+    hints.map((hint) => hint.repo),
+  );
+}
+
+/** As addHints, for a process that takes many: a repo that it has just noted, all else about it the same, is not noted again. */
+export function hintKeeper(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
+  const noted = new Lasting<string>(REPOS_NOTED, NOTED_FOR, () => performance.now());
+  return async (hints) => {
+    const news = hints.flatMap(({ repo }) => (noted.get(repo.id) === JSON.stringify(repo) ? [] : [repo]));
+    await add(ledger, hints, news);
+    for (const repo of news) noted.set(repo.id, JSON.stringify(repo));
+  };
+}
+
+function add(ledger: Db, hints: readonly NewHint[], repos: readonly SeenRepo[]): Promise<number[]> {
   return ledger.transaction(async (tx) => {
     await writeInOrder(tx);
-    await noteRepos(
-      tx,
-      hints.map((hint) => hint.repo),
-    );
+    await noteRepos(tx, repos);
     const ids: number[] = [];
     for (const some of chunks(hints)) {
       const rows = await tx.db

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   addHints,
   countUndoneHints,
+  hintKeeper,
   hintsOf,
   lastHintId,
   markHintsDone,
@@ -53,6 +54,21 @@ describe("The inbox", () => {
       const ledger = await open();
       await assert.rejects(addHints(ledger, [push, { ...push, event: "a\0b" }]), TypeError);
       assert.equal(await lastHintId(ledger), 0);
+    });
+
+    it("notes a repo anew only where something about it is other than it noted last, and nothing where the hint was not kept", async () => {
+      const ledger = await open();
+      const keep = hintKeeper(ledger);
+      await assert.rejects(keep([{ ...push, event: "a\0b" }]), TypeError);
+      await keep([push]);
+      await setDefaultBranch(ledger, REPO, "trunk");
+      await keep([push]);
+      assert.equal((await getRepo(ledger, REPO))?.defaultBranch, "trunk");
+      await keep([{ ...push, repo: { ...acmeApi, name: "renamed" } }]);
+      assert.equal((await getRepo(ledger, REPO))?.name, "renamed");
+      await keep([push]);
+      assert.equal((await getRepo(ledger, REPO))?.name, acmeApi.name);
+      assert.equal(await countUndoneHints(ledger), 4);
     });
 
     it("marks as done only what came before the evaluation began", async () => {

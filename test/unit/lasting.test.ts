@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Lasting } from "../../../src/git/lasting.ts";
+import { Lasting } from "../../src/lasting.ts";
 
 describe("A value that lasts for a while", () => {
   let now = 0;
