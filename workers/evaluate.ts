@@ -55,10 +55,10 @@ export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise
   if (found.verdict.action === "deliver") noteGreen(station, repo.id, sha, began);
   const next = await write(station, repo, mirror, sha, found);
   failpoint("evaluate.written");
+  if (next.deliver !== null) await station.queues.add("deliver", { delivery: next.deliver });
   await markHintsDone(station.ledger, repo.id, target, seen, found.verdict.because);
   station.log.info("evaluated", { repo: `${repo.host}/${repo.owner}/${repo.name}`, sha, ...found.verdict });
 
-  if (next.deliver !== null) await station.queues.add("deliver", { delivery: next.deliver });
   if (next.ahead !== null) await station.queues.add("prepare", { delivery: next.ahead });
   for (const artifact of next.names) await station.queues.add("names", { repo: repo.id, artifact });
   await station.queues.add("announce", {}, { delay: next.deliver === null ? 0 : NOT_FOR_LONG });

@@ -9,6 +9,7 @@ import { Bases, type RegistryAuth } from "./engine/bases.ts";
 import { withinTime } from "./engine/deadline.ts";
 import { readEngineError } from "./engine/errors.ts";
 import { engineFacts, type Installation, watchEngine } from "./engine.ts";
+import { begun } from "./image/context.ts";
 import { freeze, temporaryName } from "./image/freeze.ts";
 import { make } from "./image/make.ts";
 import { planBuild, tellPlan } from "./image/plan.ts";
@@ -35,7 +36,17 @@ export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> 
   };
 }
 
+/** Its context is read while the engine is still asked, and fetches what it builds on. */
 async function buildAndFreeze(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
+  const tree = begun(order.openContext);
+  try {
+    return await buildOn(options, bases, { ...order, openContext: tree.open }, run);
+  } finally {
+    tree.end();
+  }
+}
+
+async function buildOn(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
   const { docker } = options;
   const plan = planBuild(options, await engineFacts(docker), order, run.signal);
   tellPlan(plan, options, run.log);

@@ -1,18 +1,39 @@
+import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
+import { checkPath, checkSha } from "./names.ts";
 import type { Objects } from "./objects.ts";
 import { entriesOf, type TreeEntry } from "./tree.ts";
 
-/** What stands under a plain path of a commit's tree, links on the way not followed; null: nothing. The root is a directory. */
-export async function findEntry(objects: Objects, sha: Sha, path: string): Promise<TreeEntry | null | "no commit"> {
-  if (path === "") return { kind: "directory", size: 0, object: sha };
-  let found: Omit<TreeEntry, "size"> | undefined = { kind: "directory", object: `${sha}^{tree}` };
-  for (const name of path.split("/")) {
+/** What stands under a path, links on the way not followed; null: nothing. The root is a directory. @throws UserError("commit-gone" | "bad-path") */
+export async function readEntry(objects: Objects, sha: Sha, path: string): Promise<TreeEntry | null> {
+  const plain = checkPath(path);
+  if (plain === "") return { kind: "directory", size: 0, object: checkSha(sha) };
+  let found: Omit<TreeEntry, "size"> | undefined = { kind: "directory", object: `${checkSha(sha)}^{tree}` };
+  for (const name of plain.split("/")) {
     if (found?.kind !== "directory") return null;
     const tree = await objects.read(found.object);
-    if (tree === null) return "no commit";
+    if (tree === null) throw gone(sha);
     found = entriesOf(tree.bytes, sha.length / 2).get(name);
   }
   if (found === undefined) return null;
   const holdsBytes = found.kind === "regular file" || found.kind === "symbolic link";
   return { ...found, size: holdsBytes ? ((await objects.head(found.object))?.size ?? 0) : 0 };
+}
+
+/** A regular file's text; null where there is none. @throws UserError("path-not-a-file" | "file-too-large" | "commit-gone") */
+export async function readText(objects: Objects, sha: Sha, path: string, maxBytes: number): Promise<string | null> {
+  const entry = await readEntry(objects, sha, path);
+  if (entry === null) return null;
+  if (entry.kind !== "regular file")
+    throw new UserError("path-not-a-file", `${path} at ${sha} is a ${entry.kind}, where a regular file is needed.`);
+  if (entry.size > maxBytes)
+    throw new UserError("file-too-large", `${path} at ${sha} has ${entry.size} bytes, where ${maxBytes} are allowed.`);
+  return (await objects.read(entry.object))?.bytes.toString("utf8") ?? null;
+}
+
+export function gone(sha: Sha): UserError {
+  return new UserError(
+    "commit-gone",
+    `The commit ${sha} is not in the repository (any more): was it replaced by a forced push?`,
+  );
 }

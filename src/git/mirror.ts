@@ -1,11 +1,10 @@
 import type { Readable } from "node:stream";
-import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers, removeLocks } from "./bare.ts";
 import { Coalescer } from "./coalesce.ts";
 import { type MirrorCommit, parseCommit } from "./commit.ts";
-import { findEntry } from "./entry.ts";
+import { gone, readEntry, readText } from "./entry.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
@@ -65,7 +64,7 @@ export class Mirror {
         const known = this.#latest?.refs ?? null;
         this.#latest = null;
         const at = performance.now();
-        const hasNews = expected !== null && !(await this.has(expected));
+        const hasNews = expected !== null && (await this.#lacks(expected, known));
         const call = { signals: [signal, closing], timeLimit: fetchLimit };
         const refs = await fetchInto(path, source, call, known, hasNews);
         if (refs.moved || known === null) this.#holders = new Recent(KEPT);
@@ -142,27 +141,12 @@ export class Mirror {
    * @throws UserError("path-not-a-file" | "file-too-large"), naming the path.
    */
   readFile(sha: Sha, path: string, maxBytes: number): Promise<string | null> {
-    return this.#texts.get(`${sha} ${maxBytes} ${path}`, () => this.#readFile(sha, path, maxBytes));
-  }
-
-  async #readFile(sha: Sha, path: string, maxBytes: number): Promise<string | null> {
-    const entry = await this.entry(sha, path);
-    if (entry === null) return null;
-    if (entry.kind !== "regular file")
-      throw new UserError("path-not-a-file", `${path} at ${sha} is a ${entry.kind}, where a regular file is needed.`);
-    if (entry.size > maxBytes)
-      throw new UserError(
-        "file-too-large",
-        `${path} at ${sha} has ${entry.size} bytes, where ${maxBytes} are allowed.`,
-      );
-    return (await this.#objects.read(entry.object))?.bytes.toString("utf8") ?? null;
+    return this.#texts.get(`${sha} ${maxBytes} ${path}`, () => readText(this.#objects, sha, path, maxBytes));
   }
 
   /** What stands under a path, symbolic links on the way not followed; null: nothing. The root is a directory. */
-  async entry(sha: Sha, path: string): Promise<TreeEntry | null> {
-    const found = await findEntry(this.#objects, checkSha(sha), checkPath(path));
-    if (found === "no commit") throw gone(sha);
-    return found;
+  entry(sha: Sha, path: string): Promise<TreeEntry | null> {
+    return readEntry(this.#objects, sha, path);
   }
 
   /** The whole tree, every directory before what it holds. */
@@ -270,6 +254,14 @@ export class Mirror {
     };
   }
 
+  /** Whether the mirror most likely lacks a commit: a git that has to be started would take a good part of a fetch to say so. */
+  async #lacks(sha: Sha, known: Refs | null): Promise<boolean> {
+    if (this.#objects.isOpen) return !(await this.has(sha));
+    // It is asked for the commit's files next.
+    this.has(sha).catch(() => {});
+    return known === null || ![...known.commits.values()].includes(sha);
+  }
+
   /** A mirror is a cache, and may be deleted at any time. */
   async #prepare(): Promise<void> {
     this.#repaired ??= removeLeftovers(this.path);
@@ -289,11 +281,4 @@ export class Mirror {
       await removeLocks(this.path).catch(() => {});
     }
   }
-}
-
-function gone(sha: Sha): UserError {
-  return new UserError(
-    "commit-gone",
-    `The commit ${sha} is not in the repository (any more): was it replaced by a forced push?`,
-  );
 }

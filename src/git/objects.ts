@@ -47,6 +47,11 @@ export class Objects {
     });
   }
 
+  /** Whether a git runs that can answer at once. */
+  get isOpen(): boolean {
+    return this.#talk !== null;
+  }
+
   /** Ends git, and with it the question under way. The next one starts it anew. */
   close(): void {
     clearTimeout(this.#idle);

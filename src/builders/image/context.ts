@@ -37,6 +37,29 @@ export async function openContext(order: BuildOrder): Promise<Context> {
   return { stream, dockerfile: inside ?? addedName, broken: broken.signal };
 }
 
+/** A tree that is opened before anybody asks for it: whoever asks first gets that one, others get their own. */
+export function begun(openTree: BuildOrder["openContext"]): { open: BuildOrder["openContext"]; end(): void } {
+  const early = openTree().then(attached);
+  // Where it fails, whoever asks hears of it.
+  early.catch(() => {});
+  let isTaken = false;
+  return {
+    open() {
+      const tree = isTaken ? openTree() : early;
+      isTaken = true;
+      return tree;
+    },
+    end: () => void early.then((tree) => tree.destroy()).catch(() => {}),
+  };
+}
+
+/** Read from the first moment: a process's output that nobody reads is thrown away when the process ends. */
+function attached(tree: Readable): Readable {
+  const stream = new PassThrough();
+  pipeline(tree, stream, () => {});
+  return stream;
+}
+
 async function* withDockerfile(text: string, tree: Readable): AsyncGenerator<Buffer> {
   const pack = tar.pack();
   pack.entry({ name: addedName, mode: 0o644, mtime: new Date(0) }, text);

@@ -18,7 +18,7 @@ export interface Push {
   run: Run;
 }
 
-const blobsAtOnce = 3;
+const blobsAtOnce = 5;
 
 /** A failure of this one upload: the registry as a whole did not ask us to wait. */
 const startsAgain = new Set(["registry-unreachable", "registry-upload-lost"]);
