@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Octokit } from "@octokit/core";
 import { paginateRest } from "@octokit/plugin-paginate-rest";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
+import { CONNECTIONS } from "../../transport.ts";
 import { Turns } from "../../turns.ts";
 import type { Budget } from "../host.ts";
 import { guardedFetch } from "./fetch.ts";
@@ -45,14 +46,12 @@ export interface ApiOptions {
 }
 
 const MAX_PAGES = 100;
-/** GitHub allows 100 to all that use the token: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits */
-const AT_ONCE = 10;
 const FURTHER_ATTEMPTS = 2;
 const GitHub = Octokit.plugin(paginateRest);
 
 export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 500 }: ApiOptions): GitHubApi {
   if (token !== null && !/^[\x21-\x7e]+$/.test(token)) {
-    // fetch would print a header value that it does not take.
+    // It would fail each call, as a header that cannot be sent.
     throw new ConfigError(
       "github-token-invalid",
       `hosts.${key}.token is empty or has spaces, line ends or other characters that no token has: check where it comes from.`,
@@ -66,7 +65,9 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
     log: { debug() {}, info() {}, warn() {}, error() {} },
     request: { fetch: guardedFetch(apiUrl, timeout, meter.read) },
   });
-  const turns = new Turns(AT_ONCE);
+  // Who waits for a connection has not begun: that time is none of an attempt's. GitHub itself allows a token 100 at a time:
+  // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+  const turns = new Turns(CONNECTIONS);
   // octokit's own plugins for this queue each call twice more, which takes longer than GitHub on the same machine: 18 ms for three calls.
   octokit.hook.wrap("request", async (request, options) => {
     for (let attempt = 1; ; attempt++) {

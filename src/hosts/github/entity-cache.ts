@@ -1,6 +1,6 @@
-interface Entity {
+interface Entity<T> {
   etag: string;
-  response(): Response;
+  response(): T;
 }
 
 const MAX_ENTITIES = 300;
@@ -11,11 +11,11 @@ const MAX_LENGTH = 200_000;
  * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
  * The oldest go first; large ones are not kept.
  */
-export function entityCache() {
-  const entities = new Map<string, Entity>();
+export function entityCache<T>() {
+  const entities = new Map<string, Entity<T>>();
   return {
-    find: (url: URL): Entity | undefined => entities.get(url.href),
-    keep(url: URL, { etag, length, response }: { etag: string | null; length: number; response(): Response }): void {
+    find: (url: URL): Entity<T> | undefined => entities.get(url.href),
+    keep(url: URL, { etag, length, response }: { etag: string | null; length: number; response(): T }): void {
       entities.delete(url.href);
       if (etag === null || length > MAX_LENGTH) return;
       entities.set(url.href, { etag, response });

@@ -5,7 +5,7 @@ export function createMeter() {
   let budget: Budget | null = null;
   let ahead = 0;
   return {
-    read(headers: Headers): void {
+    read(headers: ReadonlyMap<string, string>): void {
       const now = Date.now();
       const date = Date.parse(headers.get("date") ?? "");
       // The header has whole seconds: less than two is no difference.

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { Refused } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
+import { bodyOf } from "../../transport.ts";
 import { HttpClient, type HttpEndpoint } from "../protocols/http/client.ts";
 import { below } from "../protocols/http/paths.ts";
-import { bodyOf } from "../protocols/http/transport.ts";
 import { propertiesQuery } from "./properties.ts";
 
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;

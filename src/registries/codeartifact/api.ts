@@ -3,10 +3,10 @@ import type { CodeartifactClient, HashAlgorithm, PackageFormat } from "@aws-sdk/
 import type { Clock } from "../../clock.ts";
 import { TransientError } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
+import type { Body } from "../../transport.ts";
 import { ask, isAnswer, type Question } from "../protocols/aws/ask.ts";
 import { clientSettings, lazily } from "../protocols/aws/sdk.ts";
 import { TokenKeeper } from "../protocols/aws/token.ts";
-import type { Body } from "../protocols/http/transport.ts";
 
 /** `registries.<key>` of type `codeartifact`. */
 export interface CodeArtifactConfig {

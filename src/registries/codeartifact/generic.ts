@@ -2,10 +2,10 @@ import { Refused } from "../../delivery/errors.ts";
 import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
 import type { Run } from "../../run.ts";
 import { digestOf } from "../../store/digest.ts";
+import { bodyOf } from "../../transport.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
 import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
 import { SIDECAR, sidecarOf } from "../protocols/files/sidecar.ts";
-import { bodyOf } from "../protocols/http/transport.ts";
 import type { CodeArtifactApi, PackageVersion } from "./api.ts";
 
 /** Generic packages: files under a namespace, a package and a version, with `deliverd.json` among them. */

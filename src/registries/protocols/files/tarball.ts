@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
-import type { Body } from "../http/transport.ts";
+import type { Body } from "../../../transport.ts";
 
 /**
  * Entries of a gzipped tar whose names are wanted, by name; of one name the first. Builds make these archives, perhaps to do

@@ -1,6 +1,6 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { type Answer, discard, type Order, openTransport, readBytes, type Send } from "../../../transport.ts";
 import { place, unexpectedAnswer, withoutAnswer } from "./failures.ts";
-import { type Answer, discard, type Order, openTransport, readBytes, type Send } from "./transport.ts";
 
 /**
  * Gives the `Authorization` header to send now; null: none.

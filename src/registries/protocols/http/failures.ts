@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
-import { type Answer, readBytes } from "./transport.ts";
+import { type Answer, readBytes } from "../../../transport.ts";
 
 /** Whom we were asking for what, for the person who reads the error. */
 export interface Question {

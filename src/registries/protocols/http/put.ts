@@ -1,8 +1,8 @@
 import { Refused } from "../../../delivery/errors.ts";
+import { type Body, bodyOf } from "../../../transport.ts";
 import type { HttpClient } from "./client.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { below } from "./paths.ts";
-import { type Body, bodyOf } from "./transport.ts";
 
 /** What is put where, below the URL of the client. */
 export interface Put {

@@ -1,6 +1,7 @@
 import { Refused } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
 import type { Run } from "../../../run.ts";
+import { bodyOf } from "../../../transport.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { SIDECAR, sidecarOf } from "../files/sidecar.ts";
 import { HttpClient, type HttpEndpoint } from "./client.ts";
@@ -8,7 +9,6 @@ import { below } from "./paths.ts";
 import { putFile, tryPut } from "./put.ts";
 import { sidecarStands } from "./sidecar.ts";
 import { standingAt } from "./standing.ts";
-import { bodyOf } from "./transport.ts";
 
 /** Files under `<url>/<repository>/<version>/<file>`, put there by PUT, with `deliverd.json` beside them. */
 export class HttpShelf implements Shelf {

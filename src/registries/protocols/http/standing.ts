@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
+import { discard } from "../../../transport.ts";
 import type { Standing } from "../files/shelf.ts";
 import type { HttpClient } from "./client.ts";
 import { below } from "./paths.ts";
-import { discard } from "./transport.ts";
 
 /** What a compressing proxy makes of a file is not the file. */
 const HEADERS = { "Accept-Encoding": "identity" };

@@ -1,6 +1,7 @@
 import { Refused } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
 import type { Run } from "../../../run.ts";
+import { type Body, bodyOf } from "../../../transport.ts";
 import { hashesOf } from "../files/hashes.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { sidecarOf } from "../files/sidecar.ts";
@@ -10,7 +11,6 @@ import { below } from "../http/paths.ts";
 import { putFile, tryPut } from "../http/put.ts";
 import { sidecarStands } from "../http/sidecar.ts";
 import { standingAt } from "../http/standing.ts";
-import { type Body, bodyOf } from "../http/transport.ts";
 import { artifactFolder, type Coordinates, coordinatesOf, isPom, pathOf, suffixOf } from "./coordinates.ts";
 import { isUpToDate, withVersion } from "./metadata.ts";
 import { pomOf } from "./pom.ts";

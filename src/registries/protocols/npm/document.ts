@@ -1,5 +1,5 @@
 import { Readable, Transform, type TransformCallback } from "node:stream";
-import type { Body } from "../http/transport.ts";
+import type { Body } from "../../../transport.ts";
 import type { Manifest } from "./manifest.ts";
 
 export interface Publication {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { UserError } from "../../../delivery/errors.ts";
+import type { Body } from "../../../transport.ts";
 import { readTarball } from "../files/tarball.ts";
-import type { Body } from "../http/transport.ts";
 
 const MANIFEST_MAX_BYTES = 4 * 1024 * 1024;
 const README_MAX_CHARACTERS = 64 * 1024;

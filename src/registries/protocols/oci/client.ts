@@ -10,9 +10,17 @@ import {
   maxManifestBytes,
   readManifest,
 } from "../../../store/manifest.ts";
+import {
+  type Answer,
+  type Body,
+  discard,
+  type Order,
+  openTransport,
+  readBytes,
+  type Send,
+} from "../../../transport.ts";
 import type { Authorize } from "../http/client.ts";
 import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
-import { type Answer, type Body, discard, type Order, openTransport, readBytes, type Send } from "../http/transport.ts";
 import { differs, verified } from "../http/verified.ts";
 import { type Credentials, Login } from "./login.ts";
 import { demandReference, demandRepository } from "./names.ts";

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import type { Clock } from "../../../clock.ts";
 import { Refused } from "../../../delivery/errors.ts";
+import { readBytes, type Send } from "../../../transport.ts";
 import type { Authorize } from "../http/client.ts";
 import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
-import { readBytes, type Send } from "../http/transport.ts";
 import { isLoopback } from "./names.ts";
 
 export interface Credentials {

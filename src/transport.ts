@@ -26,7 +26,8 @@ export interface Answer {
 
 export type Send = (order: Order) => Promise<Answer>;
 
-const maxSockets = 8;
+/** To one host, at a time. */
+export const CONNECTIONS = 8;
 
 /**
  * Opens a pool of connections.
@@ -35,12 +36,16 @@ const maxSockets = 8;
  */
 export function openTransport(options: { ca?: string | undefined; stall: number }): Send {
   const agents = {
-    plain: new http.Agent({ keepAlive: true, maxSockets }),
-    secure: new https.Agent({ keepAlive: true, maxSockets, ...(options.ca === undefined ? {} : { ca: options.ca }) }),
+    plain: new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS }),
+    secure: new https.Agent({
+      keepAlive: true,
+      maxSockets: CONNECTIONS,
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+    }),
   };
   return async (order) => {
     // The other side may close an idle connection at the very moment we use it again: that says nothing about the request.
-    for (let stale = 0; stale < maxSockets; stale++) {
+    for (let stale = 0; stale < CONNECTIONS; stale++) {
       try {
         return await attempt(order, agents, options.stall);
       } catch (error) {
@@ -95,7 +100,7 @@ function attempt(
 }
 
 /** The whole body. @throws where it breaks off, or is larger than `maxBytes` */
-export async function readBytes({ stream }: Answer, maxBytes: number): Promise<Buffer> {
+export async function readBytes({ stream }: { stream: Readable }, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
