@@ -9,7 +9,7 @@ import { cpuSeconds, residentBytes } from "./servers.ts";
 import { daemon, probotStart, startGitHubOfOne } from "./start-up.ts";
 
 const WINDOW = 30;
-const SETTLE = 5_000;
+const SETTLE = 15_000;
 
 /** Memory and processor time of daemons that nobody asks anything, all side by side in the same windows of 30 s. */
 export function idle(bench: Bench): Promise<Row[]> {
@@ -25,7 +25,7 @@ export function idle(bench: Bench): Promise<Row[]> {
       Probot: await started(await probotStart()),
       redis: Number(await readFile(join(dir.path, "all", "redis", "redis.pid"), "utf8")),
     };
-    // What starting up leaves to be done shall not count as idling.
+    // What starting up leaves to be done, V8's own tidying some eight seconds later with it, shall not count as idling.
     await delay(SETTLE);
     const rounds: { rss: Record<string, number>; cpu: Record<string, number> }[] = [];
     for (let round = 0; round < bench.rounds; round++) {

@@ -103,7 +103,8 @@ async function enter(station: Station, work: Work, state: "building" | "publishi
     return done;
   });
   if (!moved) throw new LeaseLost("another worker has this delivery now");
-  await station.queues.add("announce", {}, { delay: NOT_FOR_LONG });
+  // Nobody waits for it: what the next stage or the sweep queues sends it too.
+  void station.queues.add("announce", {}, { delay: NOT_FOR_LONG });
 }
 
 /** What became of an attempt that did not get through. */

@@ -28,19 +28,18 @@ export class Bases {
    */
   async fetch(image: string, platform: string | null, run: Pick<Run, "log" | "signal">): Promise<BaseImage> {
     const reference = parseReference(image);
-    const standing = await this.#inspect(image);
     // A digest never means anything else: what stands is what would come.
-    if (standing && reference.digest) return found(image, reference.digest, run);
+    if (reference.digest && (await this.#inspect(image))) return found(image, reference.digest, run);
     try {
       run.log.line(`Pulling base ${image}.`);
       const digest = await this.#pulls.join(`${image} ${platform}`, run.signal, (signal) =>
         this.#pull(reference, platform, signal),
       );
-      const pulled = await this.#inspect(image);
-      return found(image, digest ?? digestOf(pulled, reference) ?? "", run);
+      return found(image, digest ?? digestOf(await this.#inspect(image), reference) ?? "", run);
     } catch (error) {
-      if (!standing || !(error instanceof PullFailed))
-        throw error instanceof PullFailed ? explain(image, reference, error) : error;
+      if (!(error instanceof PullFailed)) throw error;
+      const standing = await this.#inspect(image);
+      if (standing === null) throw explain(image, reference, error);
       run.log.line(`Base ${image} could not be pulled (${error.message}): using the one that stands in the engine.`);
       return found(image, digestOf(standing, reference) ?? standing.Id, run);
     }
