@@ -4,8 +4,9 @@ import { backOff } from "../src/delivery/retry.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { artifactsOf } from "../src/ledger/artifacts.ts";
 import { getDelivery, setState } from "../src/ledger/deliveries.ts";
-import { isNewsSince, lastHintId } from "../src/ledger/hints.ts";
+import { isNewsSince, lastHintId, type Reading } from "../src/ledger/hints.ts";
 import { failuresInARow, nextDue } from "../src/ledger/leases.ts";
+import { storeTime } from "../src/ledger/sql.ts";
 import { begin, type End, end, type Running, type Tools, underLease } from "./attempt.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
 import { prepare, type Work } from "./prepare.ts";
@@ -13,6 +14,7 @@ import { tellSaved } from "./prepare-ahead.ts";
 import { NoLongerGreen, release } from "./release.ts";
 import { clearBadPlan, NOT_FOR_LONG, queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
+import { JUST_NOW } from "./sync.ts";
 
 /** The world mends, however long it takes; a fault of our own rarely does. */
 const BUG = "internal";
@@ -26,7 +28,7 @@ export async function deliverNext(station: Station, running: Running): Promise<v
   const taken = await takeNext(station);
   if (taken === null) return;
   const { id, lease } = taken;
-  const seen = await lastHintId(station.ledger);
+  const reading = { hint: await lastHintId(station.ledger), refs: (await storeTime(station.ledger)) - JUST_NOW };
   failpoint("deliver.claimed");
   await underLease(station, id, lease, running, async (tools) => {
     try {
@@ -35,13 +37,13 @@ export async function deliverNext(station: Station, running: Running): Promise<v
       await settle(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
-  await lookAgainWhereTold(station, id, seen);
+  await lookAgainWhereTold(station, id, reading);
 }
 
 /** What is told of a commit under way waits for the attempt's end: a tag that it did not read, a CI that turned red or green since. */
-async function lookAgainWhereTold(station: Station, id: string, seen: number): Promise<void> {
+async function lookAgainWhereTold(station: Station, id: string, reading: Reading): Promise<void> {
   const delivery = await getDelivery(station.ledger, id);
-  if (delivery === null || !(await isNewsSince(station.ledger, delivery.repoId, delivery.sha, seen))) return;
+  if (delivery === null || !(await isNewsSince(station.ledger, delivery.repoId, delivery.sha, reading))) return;
   await station.queues.add("evaluate", { repo: delivery.repoId, sha: delivery.sha, ref: null });
 }
 

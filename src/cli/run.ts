@@ -13,7 +13,7 @@ const CLOSING = 1_500;
  */
 export async function runDaemon(roles: Role[], configPath: string | undefined): Promise<void> {
   // V8 lets the heap of a busy receiver grow fourfold before it collects: 233 MB under hostile payloads, 192 MB where it may
-  // double. Half as much again would hold it to 180 MB, and cost one webhook of fifteen.
+  // double. Growing by half would hold it to 180 MB, and cost one webhook of fifteen.
   setFlagsFromString("--heap-growing-percent=100");
   const config = loadServerConfig({ path: configPath, env: process.env });
   const parts = await openParts(config, roles);

@@ -172,15 +172,30 @@ export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly str
     .execute();
 }
 
-/** Whether anything was told of the commit after that id: what the sweep found of it without a ref is only that it exists. */
-export async function isNewsSince(ledger: Db, repoId: RepoId, sha: Sha, after: number): Promise<boolean> {
+/** When somebody began to read what a commit stands in: what the host had told by then is not known to be in it. */
+export interface Reading {
+  /** The newest hint. */
+  hint: number;
+  /** ms since the epoch, by the store's clock: how old the refs that were read may have been. */
+  refs: number;
+}
+
+/**
+ * Whether anything was told of the commit that this reading cannot have seen: any event since, and any ref that came after those that were read.
+ * What the sweep found of it without a ref is only that it exists.
+ */
+export async function isNewsSince(ledger: Db, repoId: RepoId, sha: Sha, { hint, refs }: Reading): Promise<boolean> {
   const row = await ledger.db
     .selectFrom("hints")
     .select("id")
     .where("repoId", "=", repoId)
     .where("sha", "=", sha)
-    .where("id", ">", after)
-    .where((eb) => eb.or([eb("event", "<>", SWEPT), eb("ref", "is not", null)]))
+    .where((eb) =>
+      eb.or([
+        eb.and([eb("id", ">", hint), eb("event", "<>", SWEPT)]),
+        eb.and([eb("receivedAt", ">", refs), eb("ref", "is not", null)]),
+      ]),
+    )
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;

@@ -5,14 +5,18 @@ import {
   countUndoneHints,
   hintKeeper,
   hintsOf,
+  isNewsSince,
   lastHintId,
   markHintsDone,
   type NewHint,
+  type Reading,
+  SWEPT,
   undoneHintsOf,
   undoneTargets,
 } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { findRepo, getRepo, listRepos, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
+import { storeTime } from "../../../src/ledger/sql.ts";
 import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA } from "../../support/ledgers.ts";
 
 const push: NewHint = { repo: acmeApi, event: "push", deliveryId: "d-1", ref: "refs/heads/main", sha: SHA };
@@ -69,6 +73,25 @@ describe("The inbox", () => {
       await keep([push]);
       assert.equal((await getRepo(ledger, REPO))?.name, acmeApi.name);
       assert.equal(await countUndoneHints(ledger), 4);
+    });
+
+    it("tells what a reading cannot have seen: events since, and refs that came while its refs may have been read", async () => {
+      const ledger = await open();
+      const isNews = (reading: Reading) => isNewsSince(ledger, REPO, SHA, reading);
+      await addHints(ledger, [{ ...push, ref: null }]);
+      const now = await storeTime(ledger);
+      const hint = await lastHintId(ledger);
+      assert.equal(await isNews({ hint, refs: now - 60_000 }), false);
+      assert.equal(await isNews({ hint: hint - 1, refs: now }), true);
+      await addHints(ledger, [
+        { ...push, ref: null, event: SWEPT },
+        { ...push, ref: null, sha: OTHER_SHA },
+      ]);
+      assert.equal(await isNews({ hint, refs: now - 60_000 }), false);
+      await addHints(ledger, [{ ...push, event: SWEPT, ref: "refs/tags/v1" }]);
+      const last = await lastHintId(ledger);
+      assert.equal(await isNews({ hint: last, refs: now - 60_000 }), true);
+      assert.equal(await isNews({ hint: last, refs: now + 60_000 }), false);
     });
 
     it("marks as done only what came before the evaluation began", async () => {
