@@ -5,7 +5,7 @@ import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
 import { startWorld, type World } from "../test/support/world.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
 import { readable, secondsSince, tell, turnGreen } from "./green.ts";
-import { changeOne, fillSmall } from "./repos.ts";
+import { changeOne, fillSmall, usualDockerfile } from "./repos.ts";
 import { type Row, toRow } from "./row.ts";
 import { daemonEnvironment } from "./servers.ts";
 
@@ -20,9 +20,10 @@ export function threeRegistries(bench: Bench): Promise<Row[]> {
     const registries: TestRegistry[] = [];
     for (const _ of KEYS) registries.push(await open(startRegistry(), (one) => one.stop()));
     const world = await open(startDelivering(registries), (one) => one.stop());
+    const dockerfile = await usualDockerfile(world);
     const repo = async (name: string, keys: string[]) => {
       const made = await open(sampleRepo(world.github, { owner: "acme", name, files: {} }), (one) => one.remove());
-      await fillSmall(made);
+      await fillSmall(made, dockerfile);
       await made.commit({ ".deliverd.yml": pipeline(name, keys) }, "Add a pipeline");
       return made;
     };
@@ -51,7 +52,15 @@ export function threeRegistries(bench: Bench): Promise<Row[]> {
 
 function startDelivering(registries: TestRegistry[]): Promise<World> {
   const entries = registries.map(({ url }, index) => [KEYS[index], { type: "oci", url, default: index === 0 }]);
-  return startWorld({ env: daemonEnvironment(), config: { registries: Object.fromEntries(entries), notices: [] } });
+  return startWorld({
+    env: daemonEnvironment(),
+    config: ({ engine }) => ({
+      // The private engine has no bridge.
+      docker: { socket: engine.socket, network: "host" },
+      registries: Object.fromEntries(entries),
+      notices: [],
+    }),
+  });
 }
 
 /** The named check alone decides, so that nothing has to settle. */

@@ -16,6 +16,7 @@ import type { Jobs } from "../src/queue/queues.ts";
 import type { Run } from "../src/run.ts";
 import { factsOf, isSame } from "./naming.ts";
 import { registryOf } from "./release.ts";
+import { throwWorst } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
 import { JUST_NOW, syncMirror } from "./sync.ts";
 import { findChanged } from "./verify.ts";
@@ -44,13 +45,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
     if (isDeepStrictEqual(facts, before)) break;
     before = facts;
     const wanted = await wantedNames(station, repo, mirror, refs, releases, job.artifact);
-    let wrote = false;
-    for (const { name, release } of [...wanted, ...unclaimed(changed, wanted, releases)]) {
-      const standing = await locationOf(station.ledger, name);
-      if (standing?.digest === release.digest && !changed.some((each) => isSame(each, name))) continue;
-      await place(station, name, release, run);
-      wrote = true;
-    }
+    const wrote = await placeAll(station, [...wanted, ...unclaimed(changed, wanted, releases)], changed, run);
     changed = [];
     if (!wrote) break;
   }
@@ -150,6 +145,24 @@ async function placesOnBranches(
     if (shas.length > 0) order.set(ref, new Map(shas.map((sha, index) => [sha, index])));
   }
   return order;
+}
+
+/** Registries side by side: one that fails keeps no other from standing. @returns whether anything stood elsewhere */
+async function placeAll(station: Station, all: Wanted[], changed: ReleasedLocation[], run: Run): Promise<boolean> {
+  let wrote = false;
+  const registries = new Set(all.map(({ name }) => name.registry));
+  const ended = await Promise.allSettled(
+    [...registries].map(async (registry) => {
+      for (const { name, release } of all.filter((each) => each.name.registry === registry)) {
+        const standing = await locationOf(station.ledger, name);
+        if (standing?.digest === release.digest && !changed.some((each) => isSame(each, name))) continue;
+        await place(station, name, release, run);
+        wrote = true;
+      }
+    }),
+  );
+  throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
+  return wrote;
 }
 
 async function place(station: Station, name: ArtifactName, release: Release, run: Run): Promise<void> {
