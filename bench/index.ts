@@ -5,6 +5,7 @@ import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
 import { ledgerSizePostgres, ledgerSizeSqlite } from "./ledger-size.ts";
 import { manyRepos } from "./many-repos.ts";
+import { receiverMemory } from "./receiver-memory.ts";
 import { redisOutage } from "./redis-outage.ts";
 import { type Row, table } from "./row.ts";
 import { startUp } from "./start-up.ts";
@@ -16,6 +17,7 @@ import { webhookToBuild } from "./webhook-to-build.ts";
 /** By what `npm run bench -- <row>` takes; each may print several rows that begin with its name. */
 const measures: Record<string, Measure> = {
   ingest,
+  "receiver-memory": receiverMemory,
   "commit-to-registry-small": commitToRegistrySmall,
   "commit-to-registry-large": commitToRegistryLarge,
   "start-up": startUp,

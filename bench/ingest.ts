@@ -10,7 +10,7 @@ import { load, webhook } from "./load.ts";
 import { type Row, toRow } from "./row.ts";
 import { daemonEnvironment, probotEnvironment, SECRET, startPeer } from "./servers.ts";
 
-const CONNECTIONS = 32;
+export const CONNECTIONS = 32;
 const REQUESTS = 6_000;
 const WARM_UP = 2_000;
 
@@ -73,7 +73,7 @@ export function ingest(bench: Bench): Promise<Row[]> {
 }
 
 /** Without a worker: hints gather in the ledger and jobs in Redis, and nothing is evaluated beside the load. */
-function startReceiver(redisUrl: string) {
+export function startReceiver(redisUrl: string) {
   return startDeliverd({
     command: "receiver",
     env: daemonEnvironment(),
@@ -114,7 +114,7 @@ interface PushExample {
 let made = 0;
 
 /** Signed pushes as GitHub sends them, each of a commit of its own: a commit that is waited for already would cost less. */
-function pushes(path: string, count: number): Buffer[] {
+export function pushes(path: string, count: number): Buffer[] {
   const example = examplePush();
   return Array.from({ length: count }, () => {
     const sha = createHash("sha1").update(`${made++}`).digest("hex");

@@ -148,6 +148,24 @@ export async function dueOutbox(ledger: Db, limit: number): Promise<Outgoing[]> 
   return rows.map(fromRow);
 }
 
+/**
+ * Takes what is to be sent now, for so many ms: nobody else is given it meanwhile, and whoever dies with it leaves it due again.
+ * Said anew meanwhile, a status is due at once.
+ */
+export async function takeDue(ledger: Db, limit: number, ms: number): Promise<Outgoing[]> {
+  const due = (await dueOutbox(ledger, limit)).map(({ id }) => id);
+  if (due.length === 0) return [];
+  const rows = await ledger.db
+    .updateTable("outbox")
+    .set({ retryAt: fromNow(ledger, ms) })
+    .where("id", "in", due)
+    .where("state", "=", sql.lit("unsent"))
+    .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))
+    .returningAll()
+    .execute();
+  return rows.map(fromRow);
+}
+
 /** Everything said, or to be said, of a commit. */
 export async function outboxOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<Outgoing[]> {
   const rows = await ledger.db

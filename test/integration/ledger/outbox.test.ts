@@ -10,6 +10,7 @@ import {
   queueNotice,
   queueStatus,
   replaceStatus,
+  takeDue,
 } from "../../../src/ledger/outbox.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 
@@ -48,6 +49,19 @@ describe("The outbox", () => {
       await say(ledger, "success");
       const second = await owed(ledger);
       assert.deepEqual([second.id, second.revision, second.attempts], [first.id, 2, 0]);
+    });
+
+    it("is taken by one alone, until that one's time is over or the status is another", async () => {
+      const ledger = await withRepo(await open());
+      await say(ledger, "pending");
+      await say(ledger, "pending", "deliverd/web");
+      const taken = await Promise.all([1, 2, 3].map(() => takeDue(ledger, 10, 60_000)));
+      assert.equal(taken.flat().length, 2);
+      assert.deepEqual(await takeDue(ledger, 10, 60_000), []);
+      await say(ledger, "success", "deliverd/web");
+      const [again, ...more] = await takeDue(ledger, 10, 0);
+      assert.deepEqual([again?.revision, more.length], [2, 0]);
+      assert.equal((await takeDue(ledger, 10, 60_000)).length, 1);
     });
 
     it("says another word only where one was said before, where it is asked for that", async () => {
