@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Selectable, sql } from "kysely";
+import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { Schema } from "./schema.ts";
@@ -138,9 +138,8 @@ export async function dueOutbox(ledger: Db, limit: number): Promise<Outgoing[]> 
   const rows = await ledger.db
     .selectFrom("outbox")
     .selectAll()
-    .where("state", "=", sql.lit("unsent"))
     .where("kind", "<>", "names")
-    .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))
+    .where(isDue(ledger))
     .orderBy("updatedAt")
     .orderBy("id")
     .limit(limit)
@@ -159,8 +158,7 @@ export async function takeDue(ledger: Db, limit: number, ms: number): Promise<Ou
     .updateTable("outbox")
     .set({ retryAt: fromNow(ledger, ms) })
     .where("id", "in", due)
-    .where("state", "=", sql.lit("unsent"))
-    .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))
+    .where(isDue(ledger))
     .returningAll()
     .execute();
   return rows.map(fromRow);
@@ -216,6 +214,11 @@ export async function drop(ledger: Db, id: string, revision: number, error: stri
     .set((eb) => ({ state: "dropped", attempts: eb("attempts", "+", 1), error }))
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
+}
+
+function isDue(ledger: Db) {
+  return (eb: ExpressionBuilder<Schema, "outbox">) =>
+    eb.and([eb("state", "=", sql.lit("unsent")), eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))])]);
 }
 
 function unsent(ledger: Db, id: string, revision: number) {

@@ -3,6 +3,7 @@ import type { Digest } from "../../../delivery/types.ts";
 import type { Run } from "../../../run.ts";
 import type { Descriptor } from "../../../store/manifest.ts";
 import type { Content, Store } from "../../../store/store.ts";
+import { inTurns } from "../files/in-turns.ts";
 import { megabytes, progressOf } from "../progress.ts";
 import type { RegistryClient } from "./client.ts";
 
@@ -26,16 +27,8 @@ const startsAgain = new Set(["registry-unreachable", "registry-upload-lost"]);
 /** Sends what the registry does not have yet: blobs, and the manifests that an index lists. Nothing gets a name by it. */
 export async function pushContent(push: Push): Promise<void> {
   const { client, content, repository, run } = push;
-  const waiting = [...content.blobs];
-  const failures: unknown[] = [];
-  const work = async () => {
-    // After a failure what is under way is still finished, so that the next try finds it there.
-    for (let blob = waiting.shift(); blob && failures.length === 0; blob = waiting.shift()) {
-      await pushBlob(push, blob).catch((error) => failures.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: blobsAtOnce }, work));
-  if (failures.length > 0) throw failures[0];
+  // After a failure what is under way is still finished, so that the next try finds it there.
+  await inTurns(content.blobs, blobsAtOnce, (blob) => pushBlob(push, blob));
   for (const manifest of content.manifests.slice(0, -1)) {
     await client.putManifest(repository, manifest.digest, manifest, run.signal);
   }
