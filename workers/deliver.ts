@@ -122,7 +122,7 @@ async function settle(
     log.warn("the attempt stopped: its lease was lost", { fence: lease.fence });
     return;
   }
-  const how = outcomeOf(error, (await failuresInARow(station.ledger, id).catch(() => 0)) + 1);
+  const how = outcomeOf(error, await failuresInARow(station.ledger, id).catch(() => []));
   run.log.line(`✗ ${how.because}`);
   log[how.outcome === "failed" ? "warn" : "info"]("the attempt ended", {
     outcome: how.outcome,
@@ -141,8 +141,8 @@ async function settle(
   await station.queues.add("announce", {});
 }
 
-/** @param failures attempts in a row that did not get through, this one with them */
-function outcomeOf(error: unknown, failures: number): End {
+/** @param before codes of the attempts in a row before this one that did not get through */
+function outcomeOf(error: unknown, before: string[]): End {
   if (error instanceof ShuttingDown)
     return { state: "queued", because: "handed back: the worker is stopping", outcome: "handed-back" };
   if (error instanceof Cancelled) return { state: error.state, because: error.message, outcome: "cancelled" };
@@ -151,18 +151,20 @@ function outcomeOf(error: unknown, failures: number): End {
   if (error instanceof UserError || error instanceof Refused) {
     return { state: "failed", because: error.message, outcome: "failed", errorCode: error.code };
   }
-  const code = error instanceof TransientError ? error.code : BUG;
+  const isForeseen = error instanceof TransientError;
+  const errorCode = isForeseen ? error.code : BUG;
   const message = error instanceof Error ? error.message : String(error);
-  if (code === BUG && failures >= BUG_ATTEMPTS) {
-    return { state: "failed", because: `deliverd itself failed: ${message}`, outcome: "failed", errorCode: code };
+  const tried = before.filter((code) => code === errorCode).length + 1;
+  if (tried >= ((isForeseen ? error.tries : BUG_ATTEMPTS) ?? Number.POSITIVE_INFINITY)) {
+    const because = isForeseen ? `given up after ${tried} tries: ${message}` : `deliverd itself failed: ${message}`;
+    return { state: "failed", because, outcome: "failed", errorCode };
   }
-  const asked = error instanceof TransientError ? error.retryAfter : null;
-  const retryIn = backOff(failures, Math.random(), asked);
+  const retryIn = backOff(before.length + 1, Math.random(), isForeseen ? error.retryAfter : null);
   return {
     state: "queued",
     because: `trying again in ${Math.ceil(retryIn / 1000)} s: ${message}`,
     outcome: "retry",
-    errorCode: code,
+    errorCode,
     retryIn,
   };
 }

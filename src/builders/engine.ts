@@ -14,6 +14,8 @@ export interface EngineFacts {
   bridge: boolean;
   /** The classic builder can hold a build to a memory and a CPU limit here. */
   honoursLimits: boolean;
+  /** What a container can be held to at most. */
+  cpus: number;
 }
 
 /** The two builders make different layers from one Dockerfile: an installation keeps to one of them. */
@@ -47,11 +49,16 @@ async function askFacts(docker: Dockerode): Promise<EngineFacts> {
     version: version.Version,
     apiVersion: version.ApiVersion,
     platform: `${version.Os}/${version.Arch}`,
-    // Docker Engine API v1.39 (18.09) is the first with `version=2` outside experimental mode.
-    buildkit: version.Os === "linux" && compareVersions(version.ApiVersion, "1.39") >= 0,
+    // Docker Engine API v1.39 (18.09) is the first with `version=2` outside experimental mode. Podman has no session.
+    buildkit: version.Os === "linux" && compareVersions(version.ApiVersion, "1.39") >= 0 && !isPodman(version),
     bridge: networks.some((network) => network.Driver === "bridge"),
     honoursLimits: version.Os === "linux" && info.MemoryLimit === true && info.CpuCfsQuota === true,
+    cpus: info.NCPU,
   };
+}
+
+function isPodman({ Components }: Dockerode.DockerVersion): boolean {
+  return (Components ?? []).some(({ Name }) => Name === "Podman Engine");
 }
 
 /** Which builder an installation uses, and why: BuildKit, unless limits are set that it would ignore without a word. */
@@ -60,7 +67,10 @@ export function chooseInstallation(
   limits: Pick<BuildLimits, "memoryBytes" | "cpus">,
 ): { installation: Installation; because: string } {
   if (!facts.buildkit) {
-    return { installation: "classic", because: `Docker ${facts.version} has no BuildKit (it needs 18.09 on Linux)` };
+    return {
+      installation: "classic",
+      because: `the engine (${facts.version}) has no BuildKit: it needs Docker 18.09 on Linux`,
+    };
   }
   if (limits.memoryBytes || limits.cpus) {
     return { installation: "classic", because: "BuildKit through Docker's API ignores the memory and CPU limits set" };

@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import type { Builder, Built, FilesOrder } from "./builder.ts";
 import { Bases, type RegistryAuth } from "./engine/bases.ts";
 import { withinTime } from "./engine/deadline.ts";
-import { engineFacts, watchEngine } from "./engine.ts";
+import { type EngineFacts, engineFacts, watchEngine } from "./engine.ts";
 import { WORKSPACE } from "./files/caches.ts";
 import { collect } from "./files/collect.ts";
 import { makeContainer } from "./files/container.ts";
@@ -40,12 +40,13 @@ export function filesBuilder(options: FilesBuilderOptions): Builder<FilesOrder> 
 async function buildAndFreeze(options: FilesBuilderOptions, bases: Bases, order: FilesOrder, run: Run): Promise<Built> {
   const { docker, store } = options;
   const { artifact } = order;
-  const network = await networkOf(options, order, run);
+  const facts = await engineFacts(docker);
+  const network = networkOf(options, facts, order, run);
   const base = await bases.fetch(artifact.build.image, null, run);
   const watch = await watchEngine(docker);
   let container: Dockerode.Container | null = null;
   try {
-    container = await makeContainer(docker, order, network);
+    container = await makeContainer(docker, order, network, facts.cpus);
     run.signal.throwIfAborted();
     await putTree(container, order, run);
     await execute(docker, container, order, watch, run);
@@ -61,10 +62,15 @@ async function buildAndFreeze(options: FilesBuilderOptions, bases: Bases, order:
   }
 }
 
-async function networkOf(options: FilesBuilderOptions, { artifact }: FilesOrder, run: Run): Promise<string | null> {
+function networkOf(
+  options: FilesBuilderOptions,
+  facts: EngineFacts,
+  { artifact }: FilesOrder,
+  run: Run,
+): string | null {
   if (!artifact.build.network) return "none";
   if (options.network !== undefined) return options.network;
-  if ((await engineFacts(options.docker)).bridge) return null;
+  if (facts.bridge) return null;
   run.log.line("The engine has no bridge network: the commands of this build have no network.");
   return "none";
 }

@@ -18,9 +18,16 @@ export class UserError extends DeliverdError {}
 export class TransientError extends DeliverdError {
   /** What the other side asked us to wait, in ms; null where it said nothing. */
   readonly retryAfter: number | null;
-  constructor(code: string, message: string, options?: ErrorOptions & { retryAfter?: number | null }) {
+  /** After so many tries in a row that ended with this code it counts as a failure; null: it is tried for ever. */
+  readonly tries: number | null;
+  constructor(
+    code: string,
+    message: string,
+    options?: ErrorOptions & { retryAfter?: number | null; tries?: number | null },
+  ) {
     super(code, message, options);
     this.retryAfter = options?.retryAfter ?? null;
+    this.tries = options?.tries ?? null;
   }
 }
 

@@ -171,12 +171,14 @@ export function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
   return ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence").execute();
 }
 
-/** How many attempts in a row ended to be tried again. Those that died with their process say nothing of the work. */
-export async function failuresInARow(ledger: Db, id: string): Promise<number> {
-  const outcomes = (await attemptsOf(ledger, id)).flatMap(({ outcome }) =>
-    outcome === null || outcome === "lost" ? [] : [outcome],
-  );
-  return outcomes.length - 1 - outcomes.findLastIndex((outcome) => outcome !== "retry");
+/**
+ * The codes of the last attempts in a row that ended to be tried again, oldest first. Attempts that died with their
+ * process say nothing of the work.
+ */
+export async function failuresInARow(ledger: Db, id: string): Promise<string[]> {
+  const ended = (await attemptsOf(ledger, id)).filter(({ outcome }) => outcome !== null && outcome !== "lost");
+  const last = ended.findLastIndex(({ outcome }) => outcome !== "retry");
+  return ended.slice(last + 1).map(({ errorCode }) => errorCode ?? "");
 }
 
 /**

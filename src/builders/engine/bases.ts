@@ -94,11 +94,23 @@ function found(reference: string, digest: string, run: Pick<Run, "log">): BaseIm
   return { reference, digest };
 }
 
+/**
+ * A registry's own no: the error codes of the OCI distribution specification and how engines spell them. "unknown" and
+ * "not found" alone are also what an engine says of its own broken store.
+ */
+const SAYS_NO = new RegExp(
+  [
+    // Also what an anonymous is told who asks for a name that is not there.
+    "pull access denied|requested access to the resource is denied|^(?:error response from daemon: )?(?:denied|unauthorized)\\b",
+    "unauthorized: |authentication required|no basic auth credentials|authorization failed|401 Unauthorized|403 Forbidden",
+    "manifest unknown|name unknown|repository name not known|manifest for .* not found|repository \\S+ not found",
+    "no matching manifest|no match for platform|invalid reference|/\\S+:\\S+: not found$|reading manifest",
+  ].join("|"),
+  "i",
+);
+
 function explain(image: string, { host }: Reference, { message, withLogin }: PullFailed): UserError | TransientError {
-  // "pull access denied … may require 'docker login'" is also what an anonymous asks for a name that is not there.
-  const saysNo =
-    /not found|unknown|does not exist|no matching manifest|invalid reference|unauthorized|denied|no basic auth/i;
-  if (isUnreachable(message) || !saysNo.test(message)) {
+  if (isUnreachable(message) || !SAYS_NO.test(message)) {
     return new TransientError(
       "base-unreachable",
       `The base image ${image} could not be pulled from ${host}, and does not stand in the engine: ${message}`,

@@ -35,7 +35,10 @@ export function readEngineError(error: unknown): unknown {
   if (answer !== null)
     return (
       imageVanished(answer) ??
-      new TransientError("engine-refused", `The Docker Engine refused a request: ${answer}`, { cause: error })
+      new TransientError("engine-refused", `The Docker Engine refused a request: ${answer}`, {
+        cause: error,
+        tries: 20,
+      })
     );
   if (!(error instanceof Error) || error.name !== "Error") return error;
   const { code = "", syscall } = error as NodeJS.ErrnoException;
@@ -56,7 +59,11 @@ export function isUnreachable(message: string): boolean {
  * last name the image goes, even where the other is just naming it. Null: the message says something else.
  */
 export function imageVanished(message: string): TransientError | null {
-  if (!/failed to get digest sha256:\S+ open .*no such file|No such image|does not exist locally/i.test(message))
+  if (
+    !/failed to get digest sha256:\S+ open .*no such file|No such image|does not exist locally|unable to find image "?sha256:|(?:parent )?snapshot \S+ does not exist/i.test(
+      message,
+    )
+  )
     return null;
   return new TransientError("image-vanished", `The Docker Engine lost the image it had just built: ${tidy(message)}`);
 }

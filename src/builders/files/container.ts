@@ -1,7 +1,10 @@
 import type Dockerode from "dockerode";
 import { UserError } from "../../delivery/errors.ts";
 import type { FilesOrder } from "../builder.ts";
+import { engineAnswer } from "../engine/errors.ts";
+import { engineFailed } from "../engine/failure.ts";
 import { BUILD_LABEL, containerName } from "../engine/leftovers.ts";
+import { cannotStart } from "../engine/whose.ts";
 import { cacheVolumes, makeCaches, WORKSPACE } from "./caches.ts";
 
 /**
@@ -13,11 +16,16 @@ const CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
 /** Threads of a large parallel build fit easily, a fork bomb does not. */
 const MOST_PROCESSES = 4096;
 
-/** Makes the container; it does not run yet. @param network Docker's network mode; null: the engine's own */
+/**
+ * Makes the container; it does not run yet.
+ * @param network Docker's network mode; null: the engine's own
+ * @param cpus how many the engine has: it refuses a limit above them
+ */
 export async function makeContainer(
   docker: Dockerode,
   order: FilesOrder,
   network: string | null,
+  cpus: number,
 ): Promise<Dockerode.Container> {
   const { artifact, environment, limits } = order;
   const volumes = cacheVolumes(order);
@@ -46,7 +54,7 @@ export async function makeContainer(
       PidsLimit: MOST_PROCESSES,
       // Swap counts with it: equal means none.
       ...(limits.memoryBytes ? { Memory: limits.memoryBytes, MemorySwap: limits.memoryBytes } : {}),
-      ...(limits.cpus ? { NanoCpus: Math.round(limits.cpus * 1e9) } : {}),
+      ...(limits.cpus ? { NanoCpus: Math.round(Math.min(limits.cpus, cpus) * 1e9) } : {}),
       ...(network === null ? {} : { NetworkMode: network }),
       Mounts: volumes.map(({ name, path }) => ({ Type: "volume", Source: name, Target: path })),
       // What it prints comes to us alone, however much it is.
@@ -57,15 +65,33 @@ export async function makeContainer(
 }
 
 /** @throws UserError `container-refused` where the engine finds fault with what the pipeline asks for */
-export async function acceptable<T>(image: string, request: () => Promise<T>): Promise<T> {
+async function acceptable<T>(image: string, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    const { statusCode, json } = error as { statusCode?: number; json?: { message?: string } };
-    if (statusCode !== 400) throw error;
-    throw new UserError(
-      "container-refused",
-      `The commands cannot be run in ${image}: ${json?.message ?? "the engine does not say why"}. The image must have a shell at /bin/sh.`,
-    );
+    throw (error as { statusCode?: number }).statusCode === 400 ? containerRefused(image, error) : error;
   }
+}
+
+/**
+ * @throws UserError `container-refused` where the image has no shell, TransientError `engine-failed` where the engine
+ *   could not start a container that it had accepted
+ */
+export async function startable<T>(image: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    const answer = engineAnswer(error);
+    if (answer === null) throw error;
+    throw cannotStart(answer)
+      ? containerRefused(image, error)
+      : engineFailed(`It did not start a container: ${answer}`);
+  }
+}
+
+function containerRefused(image: string, error: unknown): UserError {
+  return new UserError(
+    "container-refused",
+    `The commands cannot be run in ${image}: ${engineAnswer(error)}. The image must have a shell at /bin/sh.`,
+  );
 }

@@ -5,15 +5,15 @@ import type Dockerode from "dockerode";
 import type { Run } from "../../run.ts";
 import type { FilesOrder } from "../builder.ts";
 import { engineGone } from "../engine/errors.ts";
-import { readFailure } from "../engine/failure.ts";
+import { engineFailed, readFailure } from "../engine/failure.ts";
 import { Step } from "../engine/step.ts";
 import { type EngineWatch, stoppedWith } from "../engine.ts";
-import { acceptable } from "./container.ts";
+import { startable } from "./container.ts";
 import { scriptOf } from "./script.ts";
 
 /**
  * Runs the commands, one after the other.
- * @throws UserError `build-failed`, `container-refused`, TransientError `engine-gone`, `disk-full`
+ * @throws UserError `build-failed`, `container-refused`, TransientError `engine-failed`, `engine-gone`, `disk-full`
  */
 export async function execute(
   docker: Dockerode,
@@ -49,14 +49,15 @@ export async function execute(
     const ended = finished(connection, { writable: false });
     await Promise.all([
       ended,
-      acceptable(build.image, () => container.start({ abortSignal: run.signal })).then(() =>
+      startable(build.image, () => container.start({ abortSignal: run.signal })).then(() =>
         connection.write(scriptOf(build, order.secrets, mark)),
       ),
     ]);
     step.end(hear);
-    const { StatusCode: exitCode } = await container.wait({ abortSignal: run.signal });
-    if (exitCode === 0) return;
+    const { StatusCode: exitCode, Error: trouble } = await container.wait({ abortSignal: run.signal });
+    if (exitCode === 0 && !trouble) return;
     if (await stoppedWith(watch, exitCode)) throw engineGone();
+    if (trouble) throw engineFailed(`The commands' container ended: ${trouble.Message}`);
     throw readFailure({ message: "", step: step.name || null, exitCode, tail: step.tail }, null, order.limits);
   } finally {
     run.signal.removeEventListener("abort", stop);

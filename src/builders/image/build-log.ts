@@ -2,6 +2,7 @@ import type { RunLog } from "../../run.ts";
 import type { Failure } from "../engine/failure.ts";
 import type { EngineMessage, Trace, Vertex } from "../engine/messages.ts";
 import { Step } from "../engine/step.ts";
+import { exitCodeIn } from "../engine/whose.ts";
 
 /** Writes what the engine says as readable lines, and remembers how it ended. Its memory does not grow with the output. */
 export class BuildLog {
@@ -33,13 +34,7 @@ export class BuildLog {
     if (this.#error === null) return null;
     const { message, code } = this.#error;
     const { name, tail } = this.#failing ?? { name: this.#classic.name, tail: this.#classic.tail };
-    const exitCode = code ?? Number(/exit code: (\d+)/.exec(message)?.[1] ?? Number.NaN);
-    return {
-      message,
-      step: instructionOf(name),
-      exitCode: Number.isInteger(exitCode) && exitCode > 0 ? exitCode : null,
-      tail,
-    };
+    return { message, step: instructionOf(name), exitCode: code || exitCodeIn(message), tail };
   }
 
   #hearTrace({ vertexes, logs }: Trace): void {

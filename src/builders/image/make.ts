@@ -1,4 +1,5 @@
 import type Dockerode from "dockerode";
+import { TransientError } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run.ts";
 import type { Grant } from "../../store/intake.ts";
 import { engineAnswer, engineGone } from "../engine/errors.ts";
@@ -13,7 +14,7 @@ import { openSession, type Session } from "./session.ts";
 
 /**
  * Has the engine build the image under its temporary name.
- * @throws UserError `build-failed`, TransientError `engine-gone`, `disk-full`, `image-vanished`, and what breaks the context
+ * @throws UserError `build-failed`, TransientError `engine-failed`, `engine-gone`, `disk-full`, `image-vanished`, and what breaks the context
  */
 export async function make(
   docker: Dockerode,
@@ -89,6 +90,8 @@ function limits({ order: { limits } }: Plan): Record<string, number> {
 }
 
 async function sortOut(failure: Failure, plan: Plan, watch: EngineWatch): Promise<Error> {
-  if (failure.exitCode !== null && (await stoppedWith(watch, failure.exitCode))) return engineGone();
-  return readFailure(failure, plan.dockerfile.syntax, plan.order.limits);
+  const error = readFailure(failure, plan.dockerfile.syntax, plan.order.limits);
+  const mayBeItsEnd = failure.exitCode !== null || error instanceof TransientError;
+  if (mayBeItsEnd && (await stoppedWith(watch, failure.exitCode ?? 0))) return engineGone();
+  return error;
 }

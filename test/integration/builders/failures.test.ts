@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { TransientError, UserError } from "../../../src/delivery/errors.ts";
 import { orderOf, shellImage, startYard, type Yard } from "../../support/image-builds.ts";
-import { freePort } from "../../support/process.ts";
+import { freePort, type TempDir, tempDir } from "../../support/process.ts";
 import { startRegistry, type TestRegistry } from "../../support/registry.ts";
 import { testRun } from "../../support/run.ts";
 
@@ -52,7 +54,10 @@ for (const installation of ["buildkit", "classic"] as const) {
     it("says which line of the Dockerfile nobody understands", async () => {
       const error = await failureOf(build(`FROM ${shellImage}\nRUUN true\n`));
       assert.ok(error instanceof UserError, String(error));
-      assert.match(error.message, /^the build failed: dockerfile parse error line 2: unknown instruction: RUUN/);
+      assert.match(
+        error.message,
+        /^the build failed: dockerfile parse error (?:on )?line 2: unknown instruction: RUUN/,
+      );
     });
 
     it("names the base image that no registry knows, and the remedy", async () => {
@@ -130,6 +135,65 @@ for (const installation of ["buildkit", "classic"] as const) {
     });
   });
 }
+
+describe("a step that the engine cannot start", function () {
+  this.timeout(60_000);
+
+  it("is the engine's failure where the network it is to use is not there (classic)", async () => {
+    const yard = await startYard();
+    try {
+      const builder = yard.builder({ installation: "classic", network: "nowhere" });
+      const error = await failureOf(
+        builder.build(orderOf({ Dockerfile: `FROM ${shellImage}\nRUN true\n` }), testRun()),
+      );
+      assert.ok(error instanceof TransientError, String(error));
+      assert.equal(error.code, "engine-failed");
+      assert.match(error.message, /not the build\. build step 'RUN true': network nowhere not found/);
+    } finally {
+      await yard.stop();
+    }
+  });
+
+  describe("because its runtime is broken", () => {
+    let dir: TempDir;
+    let yard: Yard;
+    before(async () => {
+      dir = await tempDir();
+      const words = "runc run failed: unable to start container process: unable to apply cgroup configuration";
+      const script = `#!/bin/sh\ncase "$*" in *create*|*run*) echo "${words}" >&2; exit 1;; esac\nexec /usr/sbin/runc "$@"\n`;
+      await writeFile(join(dir.path, "runc"), script, { mode: 0o755 });
+      yard = await startYard({ own: true, env: { PATH: `${dir.path}:${process.env.PATH}` } });
+    });
+    after(async () => {
+      await yard.stop();
+      await dir.remove();
+    });
+    for (const installation of ["buildkit", "classic"] as const)
+      it(`is the engine's failure, whatever exit code it is given (${installation})`, async () => {
+        const builder = yard.builder({ installation });
+        const error = await failureOf(
+          builder.build(orderOf({ Dockerfile: `FROM ${shellImage}\nRUN true\n` }), testRun()),
+        );
+        assert.ok(error instanceof TransientError, String(error));
+        assert.equal(error.code, "engine-failed");
+        assert.match(error.message, /build step 'RUN true'/);
+      });
+  });
+
+  for (const installation of ["buildkit", "classic"] as const)
+    it(`is the user's where their image has no such command (${installation})`, async () => {
+      const yard = await startYard();
+      try {
+        const builder = yard.builder({ installation });
+        const dockerfile = `FROM ${shellImage}\nRUN ["/bin/nothing"]\n`;
+        const error = await failureOf(builder.build(orderOf({ Dockerfile: dockerfile }), testRun()));
+        assert.ok(error instanceof UserError, String(error));
+        assert.match(error.message, /build step 'RUN \["\/bin\/nothing"\]' .*no such file or directory/s);
+      } finally {
+        await yard.stop();
+      }
+    });
+});
 
 describe("a # syntax= line (buildkit)", function () {
   this.timeout(60_000);

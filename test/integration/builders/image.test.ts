@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { availableParallelism } from "node:os";
 import { engineFacts } from "../../../src/builders/engine.ts";
 import { type Engine, startEngine } from "../../support/engine.ts";
 import { orderOf, readFrozen, shellImage, startYard, treeOf, type Yard } from "../../support/image-builds.ts";
@@ -21,7 +22,13 @@ describe("an engine", function () {
     assert.match(version, /^\d+\.\d+/);
     assert.match(apiVersion, /^\d+\.\d+$/);
     const platform = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
-    assert.deepEqual(facts, { platform, buildkit: true, bridge: false, honoursLimits: true });
+    assert.deepEqual(facts, {
+      platform,
+      buildkit: true,
+      bridge: false,
+      honoursLimits: true,
+      cpus: availableParallelism(),
+    });
   });
 });
 

@@ -137,13 +137,13 @@ describe("A lease", () => {
     it("counts failures in a row, and no attempt that died with its process among them", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const counts: number[] = [await failuresInARow(ledger, id)];
+      const counts: number[] = [(await failuresInARow(ledger, id)).length];
       for (const outcome of ["retry", "lost", "retry", "handed-back", "lost", "retry"] as const) {
         const held = await claim(ledger, id, "w1/1", TTL);
         assert.ok(held);
         if (outcome === "lost") await releaseLeases(ledger, "w1/");
         else await finishAttempt(ledger, id, held.fence, { outcome });
-        counts.push(await failuresInARow(ledger, id));
+        counts.push((await failuresInARow(ledger, id)).length);
       }
       assert.deepEqual(counts, [0, 1, 1, 2, 0, 0, 1]);
     });

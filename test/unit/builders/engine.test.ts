@@ -50,6 +50,7 @@ describe("an installation's builder", () => {
     buildkit: true,
     bridge: true,
     honoursLimits: true,
+    cpus: 2,
   };
   it("is BuildKit, unless limits are set or the engine lacks it", () => {
     const none = { memoryBytes: null, cpus: null };
