@@ -6,6 +6,7 @@ import { drop, markFailed, markSent, type Outgoing, takeDue } from "../src/ledge
 import { getRepo } from "../src/ledger/repos.ts";
 import { storeTime } from "../src/ledger/sql.ts";
 import type { Notice } from "../src/notices/notice.ts";
+import { confirmIdentity } from "./identity.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 
@@ -59,7 +60,13 @@ async function send(station: Station, row: Outgoing): Promise<number | null> {
 async function sendStatus(station: Station, row: Outgoing): Promise<void> {
   const repo = await getRepo(station.ledger, row.repoId);
   if (repo === null) throw new Refused("repo-unknown", `no repo ${row.repoId}`);
-  const known = { ...repo, defaultBranch: repo.defaultBranch ?? "" };
+  const seen = await confirmIdentity(station, repo).catch((error: unknown) => {
+    // What is no longer shown would be asked for to no end.
+    throw error instanceof TransientError && error.code === "repo-not-shown"
+      ? new Refused(error.code, error.message)
+      : error;
+  });
+  const known = { ...repo, ...seen, defaultBranch: seen.defaultBranch ?? "" };
   await hostOf(station, known).report({ repo: known, sha: row.sha }, row.payload as Report);
 }
 

@@ -8,13 +8,16 @@ import { type AttemptEnd, finishAttempt } from "../src/ledger/leases.ts";
 import { appendLog, logBytes } from "../src/ledger/logs.ts";
 import { oweNames } from "../src/ledger/outbox.ts";
 import { getRepo } from "../src/ledger/repos.ts";
+import type { FailedBy } from "../src/ledger/schema.ts";
 import type { Log } from "../src/log.ts";
 import type { Run } from "../src/run.ts";
+import { noteCancelledLate } from "./after-release.ts";
 import type { Lease } from "./lease.ts";
 import { look } from "./look.ts";
 import type { Work } from "./prepare.ts";
 import { NoLongerGreen } from "./release.ts";
 import { queueReports } from "./reports.ts";
+import { workOf } from "./resume.ts";
 import { createRunLog } from "./run-log.ts";
 import type { Station } from "./station.ts";
 import { JUST_NOW, syncMirror } from "./sync.ts";
@@ -65,9 +68,10 @@ export async function begin(station: Station, id: string, lease: Lease, run: Run
   const known = delivery === null ? null : await getRepo(station.ledger, delivery.repoId);
   if (delivery === null || known === null) throw new Error(`delivery ${id} is in no repo`);
   run.log.line(`— attempt ${delivery.attempts}, ${new Date(station.clock.now()).toISOString()}`);
+  if (delivery.naming !== null) return workOf(station, delivery, known, delivery.naming, lease.fence);
   const { repo, mirror } = await syncMirror(station, known, run.signal, { age: JUST_NOW });
-  const found = await look(station, repo, mirror, delivery.sha, { askCi: false });
-  if (found.badPlan !== null) throw found.badPlan;
+  const found = await look(station, repo, mirror, delivery.sha, { needsLight: false });
+  if (found.badPlan !== null) throw new NoLongerGreen("failed", found.badPlan.message, true);
   if (found.plan === null || found.verdict.action === "superseded" || found.verdict.action === "ignore") {
     throw new NoLongerGreen(
       found.verdict.action === "superseded" ? "superseded" : "ignored",
@@ -87,6 +91,9 @@ export interface End {
   errorCode?: string;
   retryIn?: number;
   bad?: boolean;
+  failedBy?: FailedBy;
+  /** To be looked at in so many ms, told of or not. */
+  lookIn?: number;
 }
 
 /** Writes how the attempt ended, in one transaction with what the commit is told. */
@@ -95,7 +102,10 @@ export async function end(station: Station, delivery: Delivery, lease: Lease, ho
     const because = station.mask(how.because);
     const retryIn = how.retryIn ?? null;
     const from: DeliveryState[] = ["waiting", "queued", "building", "publishing"];
-    if (!(await setState(tx, delivery.id, { from, to: how.state, because, fence: lease.fence, retryIn }))) return;
+    const before = await getDelivery(tx, delivery.id);
+    const { state: to, failedBy, lookIn } = how;
+    if (!(await setState(tx, delivery.id, { from, to, because, fence: lease.fence, retryIn, failedBy, lookIn })))
+      return;
     await finishAttempt(tx, delivery.id, lease.fence, {
       outcome: how.outcome,
       errorCode: how.errorCode ?? null,
@@ -106,6 +116,8 @@ export async function end(station: Station, delivery: Delivery, lease: Lease, ho
       for (const { name: artifact } of await artifactsOf(tx, delivery.id)) {
         await oweNames(tx, { repoId: delivery.repoId, sha: delivery.sha, deliveryId: delivery.id, artifact });
       }
+      // One that came before the first name would have ended the attempt.
+      if (before?.cancelRequested) await noteCancelledLate(tx, station, delivery);
       return;
     }
     const artifacts = await artifactsOf(tx, delivery.id);

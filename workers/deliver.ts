@@ -3,8 +3,8 @@ import { oneLine } from "../src/delivery/reports.ts";
 import { backOff } from "../src/delivery/retry.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { artifactsOf } from "../src/ledger/artifacts.ts";
-import { getDelivery, setState } from "../src/ledger/deliveries.ts";
-import { isNewsSince, lastHintId, type Reading } from "../src/ledger/hints.ts";
+import { ACTIVE, getDelivery, setState } from "../src/ledger/deliveries.ts";
+import { hasMovedSince, isNewsSince, lastHintId, markReadDone, type Reading } from "../src/ledger/hints.ts";
 import { failuresInARow, nextDue } from "../src/ledger/leases.ts";
 import { storeTime } from "../src/ledger/sql.ts";
 import { begin, type End, end, type Running, type Tools, underLease } from "./attempt.ts";
@@ -13,6 +13,7 @@ import { prepare, type Work } from "./prepare.ts";
 import { tellSaved } from "./prepare-ahead.ts";
 import { NoLongerGreen, release } from "./release.ts";
 import { clearBadPlan, NOT_FOR_LONG, queueReports } from "./reports.ts";
+import { resume } from "./resume.ts";
 import type { Station } from "./station.ts";
 import { JUST_NOW } from "./sync.ts";
 
@@ -29,22 +30,31 @@ export async function deliverNext(station: Station, running: Running): Promise<v
   if (taken === null) return;
   const { id, lease } = taken;
   const reading = { hint: await lastHintId(station.ledger), refs: (await storeTime(station.ledger)) - JUST_NOW };
+  const isResumed = (await getDelivery(station.ledger, id))?.naming != null;
   failpoint("deliver.claimed");
   await underLease(station, id, lease, running, async (tools) => {
     try {
-      await attempt(station, id, lease, tools);
+      await attempt(station, id, lease, tools, reading);
     } catch (error) {
       await settle(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
-  await lookAgainWhereTold(station, id, reading);
+  await lookAgainWhereTold(station, id, isResumed ? null : reading);
 }
 
-/** What is told of a commit under way waits for the attempt's end: a tag that it did not read, a CI that turned red or green since. */
-async function lookAgainWhereTold(station: Station, id: string, reading: Reading): Promise<void> {
-  const delivery = await getDelivery(station.ledger, id);
-  if (delivery === null || !(await isNewsSince(station.ledger, delivery.repoId, delivery.sha, reading))) return;
-  await station.queues.add("evaluate", { repo: delivery.repoId, sha: delivery.sha, ref: null });
+/**
+ * What is told of a commit under way waits for the attempt's end: a tag that it did not read, a CI that turned red or green since. All of that is owed in
+ * the ledger, so the job is only the quicker way. @param reading null: the attempt went on with what was begun, and read nothing
+ */
+async function lookAgainWhereTold(station: Station, id: string, reading: Reading | null): Promise<void> {
+  const { ledger } = station;
+  const delivery = await getDelivery(ledger, id);
+  if (delivery === null || ACTIVE.some((state) => state === delivery.state)) return;
+  const { repoId, sha, lookAt } = delivery;
+  const isTold = reading === null || (await isNewsSince(ledger, repoId, sha, reading));
+  if (reading !== null) await markReadDone(ledger, delivery, reading);
+  if (!isTold && lookAt === null) return;
+  await station.queues.add("evaluate", { repo: repoId, sha, ref: null });
 }
 
 /** Whoever loses a delivery to another asks again: that other's is out of the way now. */
@@ -57,11 +67,18 @@ async function takeNext(station: Station): Promise<{ id: string; lease: Lease } 
   }
 }
 
-async function attempt(station: Station, id: string, lease: Lease, { run, log, flush }: Tools): Promise<void> {
+async function attempt(
+  station: Station,
+  id: string,
+  lease: Lease,
+  { run, log, flush }: Tools,
+  reading: Reading,
+): Promise<void> {
   const work = await begin(station, id, lease, run);
+  const { naming } = work.delivery;
   log.info("preparing", { repo: fullName(work), sha: work.commit.sha, fence: lease.fence });
-  await enter(station, work, "building", "building");
-  const prepared = await prepare(station, work, run);
+  if (naming === null) await enter(station, work, "building", "building");
+  const prepared = naming === null ? await prepare(station, work, run) : await resume(station, work, naming, run);
   await enter(station, work, "publishing", `publishing to ${destinations(work)}`);
   await release(station, work, prepared, run);
   const versions = [...new Set(prepared.flatMap((each) => ("since" in each ? [] : each.versions)))];
@@ -70,7 +87,10 @@ async function attempt(station: Station, id: string, lease: Lease, { run, log, f
   await tellSaved(station, id, run);
   run.log.line(because);
   await flush();
-  await end(station, work.delivery, lease, { state: "delivered", because, outcome: "done" });
+  // What changed meanwhile kept nothing back, and is told now.
+  const isOwedLook = naming !== null || (await hasMovedSince(station.ledger, work.repo.id, work.refs, reading));
+  const done = { state: "delivered", because, outcome: "done" } as const;
+  await end(station, work.delivery, lease, isOwedLook ? { ...done, lookIn: 0 } : done);
   failpoint("release.delivered");
   log.info("delivered", { repo: fullName(work), sha: work.commit.sha, versions });
   for (const { name } of work.plan.artifacts) await station.queues.add("names", { repo: work.repo.id, artifact: name });
@@ -146,8 +166,14 @@ function outcomeOf(error: unknown, before: string[]): End {
   if (error instanceof ShuttingDown)
     return { state: "queued", because: "handed back: the worker is stopping", outcome: "handed-back" };
   if (error instanceof Cancelled) return { state: error.state, because: error.message, outcome: "cancelled" };
-  if (error instanceof NoLongerGreen)
-    return { state: error.state, because: error.message, outcome: "handed-back", bad: error.bad };
+  if (error instanceof NoLongerGreen) {
+    const { state, message: because, bad } = error;
+    const outcome = state === "failed" ? "failed" : "handed-back";
+    return { state, because, bad, outcome, failedBy: "plan", ...(state === "waiting" && { lookIn: 0 }) };
+  }
+  // Whoever bears its name now is another: nothing of this is built from there.
+  if (error instanceof Refused && error.code === "repo-replaced")
+    return { state: "superseded", because: error.message, outcome: "handed-back" };
   if (error instanceof UserError || error instanceof Refused) {
     return { state: "failed", because: error.message, outcome: "failed", errorCode: error.code };
   }

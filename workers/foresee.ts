@@ -7,17 +7,25 @@ import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 import { type Synced, syncMirror } from "./sync.ts";
 
+export type CiAnswer = CiState & { because: string; retryAt: number | null };
+
+/** What a host is asked about a commit. */
+export interface Question {
+  gate: Gate;
+  /** Short, in their order: every watched branch that holds the commit, since what any of them requires is required. */
+  branches: string[];
+}
+
 /** What the host answered to a question that a look will most likely ask. */
 export interface Foreseen {
-  gate: Gate;
-  branch: string | null;
-  answer: PromiseSettledResult<CiState & { because: string; retryAt: number | null }>;
+  question: Question;
+  answer: PromiseSettledResult<CiAnswer>;
 }
 
 /** What a look will most likely find again. */
 export interface Likely {
   plan: Plan | null;
-  ref: string | null;
+  refs: string[];
 }
 
 /**
@@ -26,20 +34,27 @@ export interface Likely {
  * @param before the commit's own delivery
  * @returns null: nothing is foreseen
  */
-export async function foresee(
+export async function likelyFindings(
   station: Station,
   known: SeenRepo,
   sha: Sha,
   before: Delivery | null,
 ): Promise<Likely | null> {
-  if (before !== null) return before.state === "waiting" ? before : null;
   const bounds = matchRepo(station.config.repos, known);
+  if (bounds === null) return null;
+  if (before !== null) {
+    const { plan, state } = before;
+    if (state !== "waiting" || plan === null) return null;
+    const held = await station.mirrors.open(known.id).refsContaining(sha);
+    return { plan, refs: held.filter((ref) => watches(plan.on, bounds, ref).watched) };
+  }
   const [newest] = (await listDeliveries(station.ledger, { repoId: known.id, limit: 1 })).items;
   const plan = newest?.plan ?? null;
-  if (bounds === null || newest === undefined || plan === null) return null;
+  if (newest === undefined || plan === null) return null;
   const told = (await hintsOf(station.ledger, known.id, sha)).flatMap(({ ref }) => ref ?? []);
-  const watched = told.filter((ref) => watches(plan.on, bounds, ref).watched);
-  return told.length > 0 && watched.length === 0 ? null : { plan, ref: watched[0] ?? newest.ref };
+  const watched = [...new Set(told)].filter((ref) => watches(plan.on, bounds, ref).watched);
+  if (told.length > 0 && watched.length === 0) return null;
+  return { plan, refs: watched.length > 0 || newest.ref === null ? watched : [newest.ref] };
 }
 
 /**
@@ -58,28 +73,28 @@ export async function syncAndAsk(
   // Both to their end: a question that outlives its evaluation would spend of the next one's budget.
   const [synced, ci] = await Promise.allSettled([
     syncMirror(station, known, signal, { expected: sha }),
-    sha === null || !likely?.plan ? null : ask(station, known, sha, likely.plan.gate, branchOf(likely.ref)),
+    sha === null || !likely?.plan
+      ? null
+      : foresee(station, known, sha, { gate: likely.plan.gate, branches: branchesOf(likely.refs) }),
   ]);
   if (synced.status === "rejected") throw synced.reason;
   return { ...synced.value, ci: ci.status === "fulfilled" ? ci.value : null };
 }
 
-/** The branch whose rules count, by the ref that leads. */
-export function branchOf(ref: string | null): string | null {
-  return ref?.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : null;
+/** The short names of those refs that are branches, in an order that does not hang on who told of which first. */
+export function branchesOf(refs: readonly string[]): string[] {
+  const branches = refs.filter((ref) => ref.startsWith("refs/heads/"));
+  return branches.map((ref) => ref.slice("refs/heads/".length)).sort();
 }
 
-async function ask(
-  station: Station,
-  known: SeenRepo,
-  sha: Sha,
-  gate: Gate,
-  branch: string | null,
-): Promise<Foreseen | null> {
-  if (gate.ci === "none") return null;
+/** @throws as Host.ciState does */
+export function askCi(station: Station, repo: Repo, sha: Sha, { gate, branches }: Question): Promise<CiAnswer> {
+  return hostOf(station, repo).ciState({ repo, sha }, gate, branches, station.clock.now());
+}
+
+async function foresee(station: Station, known: SeenRepo, sha: Sha, question: Question): Promise<Foreseen | null> {
+  if (question.gate.ci === "none") return null;
   const repo: Repo = { ...known, defaultBranch: known.defaultBranch ?? "main" };
-  const [answer] = await Promise.allSettled([
-    hostOf(station, repo).ciState({ repo, sha }, gate, branch, station.clock.now()),
-  ]);
-  return { gate, branch, answer };
+  const [answer] = await Promise.allSettled([askCi(station, repo, sha, question)]);
+  return { question, answer };
 }

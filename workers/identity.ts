@@ -1,30 +1,52 @@
-import { Refused } from "../src/delivery/errors.ts";
-import type { Repo, RepoId } from "../src/delivery/types.ts";
-import { setDefaultBranch } from "../src/ledger/repos.ts";
+import { Refused, TransientError } from "../src/delivery/errors.ts";
+import { Lasting } from "../src/lasting.ts";
+import { bearsItsName, noteRepos, type SeenRepo, setDefaultBranch } from "../src/ledger/repos.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 
-/** By station: the name under which each repo was last seen to be itself. */
-const confirmed = new WeakMap<Station, Map<RepoId, string>>();
+const KEPT = 10_000;
+/** How long a host's word holds that a name is a repo's (ms): as long as refs that were read. */
+const CONFIRMED_FOR = 5_000;
+
+/** By the repo's id, the name under which its host has just shown it. */
+export type Identities = Lasting<string>;
+
+export function openIdentities(): Identities {
+  return new Lasting(KEPT, CONFIRMED_FOR, () => performance.now());
+}
 
 /**
- * A name is not a repo: an old webhook, delivered again after a rename, brings back a name that another repo may bear by
- * now. Asked once for each name in a process's life. @returns the default branch, as the host says; null: it did not
- * @throws Refused `repo-replaced`, TransientError.
+ * A name is not a repo: one that is deleted and made anew, or renamed and followed by another, bears it as before, and an old webhook brings an old name
+ * back. So the host is asked whose name it is, at most once in a few seconds for each repo at work; a conditional request, which counts for
+ * nothing where the answer is the same. @returns the repo as its host shows it now
+ * @throws Refused `repo-replaced` · TransientError `repo-not-shown`: what a host does not show is not confirmed · as Host.findRepo does
  */
-export async function confirmIdentity(station: Station, repo: Repo): Promise<string | null> {
-  const names = confirmed.get(station) ?? new Map<RepoId, string>();
-  confirmed.set(station, names);
+export async function confirmIdentity(station: Station, repo: SeenRepo): Promise<SeenRepo> {
+  const { ledger, identities } = station;
   const name = `${repo.owner}/${repo.name}`;
-  if (names.get(repo.id) === name) return null;
-  const found = await hostOf(station, repo).findRepo(repo.owner, repo.name);
-  if (found !== null && `${repo.host}:${found.hostId}` !== repo.id) {
+  // Where another has been seen under the name since, one of the two is of the past.
+  const isOwn = await bearsItsName(ledger, repo);
+  if (isOwn && identities.get(repo.id) === name) return repo;
+  const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
+  const found = await hostOf(station, named).findRepo(repo.owner, repo.name);
+  if (found === null)
+    throw new TransientError(
+      "repo-not-shown",
+      `${repo.host} shows no repo ${name}: it was deleted, or the token may not see it any more. Nothing is done for it until it is shown again.`,
+    );
+  if (`${repo.host}:${found.hostId}` !== repo.id)
     throw new Refused(
       "repo-replaced",
       `${name} is another repo on ${repo.host} now: the next webhook of the one that was meant tells its name`,
     );
-  }
-  names.set(repo.id, name);
-  if (found?.defaultBranch) await setDefaultBranch(station.ledger, repo.id, found.defaultBranch);
-  return found?.defaultBranch ?? null;
+  const seen = {
+    ...{ id: repo.id, host: repo.host, owner: found.owner, name: found.name },
+    defaultBranch: found.defaultBranch ?? repo.defaultBranch,
+  };
+  const isRenamed = seen.owner !== repo.owner || seen.name !== repo.name;
+  if (isRenamed || !isOwn) await ledger.transaction((tx) => noteRepos(tx, [seen]));
+  else if (seen.defaultBranch !== null && seen.defaultBranch !== repo.defaultBranch)
+    await setDefaultBranch(ledger, repo.id, seen.defaultBranch);
+  identities.set(repo.id, `${seen.owner}/${seen.name}`);
+  return seen;
 }

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import { parsePipeline } from "../src/config/pipeline.ts";
 import { decide, type Facts, needsCi, type Verdict } from "../src/delivery/decide.ts";
-import { Refused, UserError } from "../src/delivery/errors.ts";
+import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
 import { matchRepo, planOf, watches } from "../src/delivery/plan.ts";
-import type { Gate, Plan, Repo, RepoBounds, Sha } from "../src/delivery/types.ts";
+import type { Plan, Repo, RepoBounds, Sha } from "../src/delivery/types.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import { findDelivery } from "../src/ledger/deliveries.ts";
 import { headsOf } from "../src/ledger/heads.ts";
 import { ASKED, hintsOf } from "../src/ledger/hints.ts";
 import { storeTime } from "../src/ledger/sql.ts";
 import { kindsOf } from "../src/registries/kinds.ts";
-import { branchOf, type Foreseen } from "./foresee.ts";
+import { askCi, branchesOf, type CiAnswer, type Foreseen, type Question } from "./foresee.ts";
 import type { Station } from "./station.ts";
 
 const PIPELINE_FILE = ".deliverd.yml";
@@ -29,6 +29,8 @@ export interface Look {
   unknown: boolean;
   /** When looking again can tell more by itself (ms since the epoch); null: only when the host says something new. */
   retryAt: number | null;
+  /** Why the host did not tell the CI state of a commit that hangs on it; null: it did, or was not asked. */
+  unanswered: TransientError | null;
 }
 
 /** For a commit whose own rules cannot be read: any ref that the server allows. */
@@ -37,16 +39,17 @@ const UNWATCHED = { watched: false, because: "" };
 
 /**
  * Reads everything that the decision on a commit rests on and decides. Writes nothing. The mirror must have been synced
- * for this look. Without `askCi` nothing is asked of the host, and a commit that hangs on its CI waits; `foreseen` is what
+ * for this look. Without `needsLight` nothing is asked of the host, and a commit that hangs on its CI waits; `foreseen` is what
  * was asked of it beside the sync.
- * @throws TransientError when the host does not answer: nothing is concluded from that.
+ * Where the host does not tell the CI state, nothing is concluded from that: the commit waits for it.
+ * @throws TransientError where even what it waits for cannot be said
  */
 export async function look(
   station: Station,
   repo: Repo,
   mirror: Mirror,
   sha: Sha,
-  { askCi = true, foreseen = null }: { askCi?: boolean; foreseen?: Foreseen | null } = {},
+  { needsLight = true, foreseen = null }: { needsLight?: boolean; foreseen?: Foreseen | null } = {},
 ): Promise<Look> {
   const bounds = matchRepo(station.config.repos, repo);
   if (bounds === null) return nothing("ignore", `${repo.owner}/${repo.name} is in no entry of repos`);
@@ -79,7 +82,7 @@ export async function look(
     hints.map((hint) => hint.ref),
     repo.defaultBranch,
   );
-  if (whole === null || !askCi || !needsCi(facts)) {
+  if (whole === null || !needsLight || !needsCi(facts)) {
     return {
       verdict: decide({ ...facts, ci: null, timedOut: false }),
       plan: whole,
@@ -87,29 +90,41 @@ export async function look(
       refs,
       unknown: false,
       retryAt: null,
+      unanswered: null,
     };
   }
-  const branch = branchOf(refs.find((ref) => ref.startsWith("refs/heads/")) ?? null);
-  const ci = await ciOf(station, repo, sha, { gate: whole.gate, branch }, foreseen);
+  const read = { plan: whole, badPlan: null, refs, unknown: false };
+  const ci = await ciOf(station, repo, sha, { gate: whole.gate, branches: branchesOf(refs) }, foreseen);
+  if (ci instanceof TransientError) {
+    // Without its checks nobody knows whether a commit in the middle of a push is one of ours.
+    if (!facts.wasHead && !facts.asked) throw ci;
+    return { ...read, verdict: { action: "wait", because: ci.message }, retryAt: null, unanswered: ci };
+  }
+  const timedOut = await hasWaitedFor(station, repo, sha, whole.gate.timeout);
+  return { ...read, verdict: decide({ ...facts, ci, timedOut }), retryAt: ci.retryAt, unanswered: null };
+}
+
+/** From when it began to wait: what it was before, as a commit of a branch that nobody watches, is none of the gate's time. */
+async function hasWaitedFor({ ledger }: Station, repo: Repo, sha: Sha, limit: number): Promise<boolean> {
+  const delivery = await findDelivery(ledger, repo.id, sha);
+  const isWaiting = delivery?.state === "waiting" || delivery?.failedBy === "gate";
+  if (delivery === null || delivery.waitingSince === null || !isWaiting) return false;
   // Both by the store's clock: this process's own may be wrong.
-  const now = await storeTime(station.ledger);
-  const since = (await findDelivery(station.ledger, repo.id, sha))?.createdAt ?? now;
-  const timedOut = now - since > whole.gate.timeout;
-  const verdict = decide({ ...facts, ci, timedOut });
-  return { verdict, plan: whole, badPlan: null, refs, unknown: false, retryAt: ci.retryAt };
+  return (await storeTime(ledger)) - delivery.waitingSince > limit;
 }
 
 async function ciOf(
   station: Station,
   repo: Repo,
   sha: Sha,
-  question: { gate: Gate; branch: string | null },
+  question: Question,
   foreseen: Foreseen | null,
-) {
-  if (foreseen === null || !isDeepStrictEqual({ gate: foreseen.gate, branch: foreseen.branch }, question))
-    return hostOf(station, repo).ciState({ repo, sha }, question.gate, question.branch, station.clock.now());
-  if (foreseen.answer.status === "rejected") throw foreseen.answer.reason;
-  return foreseen.answer.value;
+): Promise<CiAnswer | TransientError> {
+  const isForeseen = foreseen !== null && isDeepStrictEqual(foreseen.question, question);
+  const [answer] = isForeseen ? [foreseen.answer] : await Promise.allSettled([askCi(station, repo, sha, question)]);
+  if (answer.status === "fulfilled") return answer.value;
+  if (answer.reason instanceof TransientError) return answer.reason;
+  throw answer.reason;
 }
 
 export function hostOf(station: Station, repo: Repo) {
@@ -155,5 +170,13 @@ function inOrderOfHints(refs: string[], hinted: (string | null)[], defaultBranch
 }
 
 function nothing(action: Verdict["action"], because: string): Look {
-  return { verdict: { action, because }, plan: null, badPlan: null, refs: [], unknown: false, retryAt: null };
+  return {
+    verdict: { action, because },
+    plan: null,
+    badPlan: null,
+    refs: [],
+    unknown: false,
+    retryAt: null,
+    unanswered: null,
+  };
 }

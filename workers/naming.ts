@@ -1,10 +1,11 @@
 import type { Frozen } from "../src/builders/builder.ts";
 import { immutableNames, type NameFacts } from "../src/delivery/names.ts";
+import type { Share } from "../src/delivery/naming.ts";
 import type { ArtifactName, ArtifactPlan, Destination } from "../src/delivery/types.ts";
 import { versionTag } from "../src/delivery/version.ts";
 import { versionNames } from "../src/delivery/version-names.ts";
 import { shelvingOf } from "../src/registries/kinds.ts";
-import type { Share, Work } from "./prepare.ts";
+import type { Work } from "./prepare.ts";
 import type { Station } from "./station.ts";
 
 export type NamedWork = Pick<Work, "repo" | "commit" | "refs" | "tags">;

@@ -1,13 +1,17 @@
-import { oneLine } from "../src/delivery/reports.ts";
+import { UserError } from "../src/delivery/errors.ts";
+import { oneLine, willFail } from "../src/delivery/reports.ts";
 import { artifactsOf } from "../src/ledger/artifacts.ts";
-import { getDelivery } from "../src/ledger/deliveries.ts";
+import { getDelivery, noteBecause } from "../src/ledger/deliveries.ts";
 import { attemptsOf, claimAhead, finishAttempt } from "../src/ledger/leases.ts";
+import { clearAhead } from "../src/ledger/looks.ts";
+import type { AttemptOutcome } from "../src/ledger/schema.ts";
 import type { Run } from "../src/run.ts";
 import { begin, end, type Running, underLease } from "./attempt.ts";
 import { limitsOf } from "./build.ts";
 import { Capacity } from "./capacity.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
 import { prepare } from "./prepare.ts";
+import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 import { uploadAhead } from "./upload.ts";
 
@@ -22,7 +26,7 @@ class MadeRoom extends Error {}
  * claims nothing, and changes nothing of the delivery's state: whatever becomes of it, the delivery goes its own way.
  */
 export async function prepareAhead(station: Station, id: string, ahead: Running): Promise<void> {
-  if (await isTold(station, id)) return;
+  if (await isTold(station, id)) return clearAhead(station.ledger, id);
   const weight = await heaviest(station, id);
   const needed = new AbortController();
   const giveBack = station.capacity.takeSpare(weight, () => needed.abort());
@@ -59,6 +63,7 @@ async function firstHalf(
       const work = await begin(station, id, lease, run);
       await uploadAhead(station, work, await prepare(station, work, run, { claims: false, capacity }), run);
       await finishAttempt(station.ledger, id, lease.fence, { outcome: "prepared" });
+      await clearAhead(station.ledger, id);
       log.info("prepared ahead, while CI runs", { ms: station.clock.now() - began });
     } catch (error) {
       await letGo(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
@@ -72,10 +77,12 @@ async function heaviest({ config, ledger, capacity }: Station, id: string): Prom
   return Math.max(1, ...artifacts.map((artifact) => capacity.weightOf(limitsOf({ config }, artifact).cpus)));
 }
 
+const TOLD: AttemptOutcome[] = ["prepared", "not-prepared", "failed-ahead"];
+
 /** It was tried before, whatever came of it, or there is nothing left to do. */
 async function isTold(station: Station, id: string): Promise<boolean> {
   const attempts = await attemptsOf(station.ledger, id);
-  if (attempts.some(({ outcome }) => outcome === "prepared" || outcome === "not-prepared")) return true;
+  if (attempts.some(({ outcome }) => outcome !== null && TOLD.includes(outcome))) return true;
   const artifacts = await artifactsOf(station.ledger, id);
   return artifacts.length > 0 && artifacts.every(({ digest }) => digest !== null);
 }
@@ -91,11 +98,35 @@ async function letGo(station: Station, id: string, lease: Lease, run: Run, error
   }
   const comesBack = [MadeRoom, ShuttingDown, LeaseLost].some((reason) => error instanceof reason);
   run.log.line(`Preparing ahead stopped: ${message}`);
+  if (error instanceof UserError) return void (await tellItWillFail(station, id, lease, error.code, message));
   await finishAttempt(station.ledger, id, lease.fence, {
     outcome: comesBack ? "handed-back" : "not-prepared",
     message,
   });
+  if (!comesBack) await clearAhead(station.ledger, id);
   if (error instanceof MadeRoom) await station.queues.add("prepare", { delivery: id }, { delay: LATER });
+}
+
+/** The user's own failure: the same bytes would have it again, so the commit says at once what its green light will come to. */
+async function tellItWillFail(
+  station: Station,
+  id: string,
+  lease: Lease,
+  errorCode: string,
+  message: string,
+): Promise<void> {
+  await station.ledger.transaction(async (tx) => {
+    const held = await finishAttempt(tx, id, lease.fence, { outcome: "failed-ahead", errorCode, message });
+    await clearAhead(tx, id);
+    const because = willFail(message);
+    if (!held || !(await noteBecause(tx, id, because))) return;
+    const delivery = await getDelivery(tx, id);
+    if (delivery === null) return;
+    const names = delivery.plan?.artifacts.map((artifact) => artifact.name) ?? [];
+    const subject = { repoId: delivery.repoId, sha: delivery.sha, deliveryId: id };
+    await queueReports(tx, station, subject, names, "waiting", because, true);
+  });
+  await station.queues.add("announce", {});
 }
 
 /** Says in the delivery's log what was done while its CI ran. */

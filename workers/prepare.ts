@@ -1,6 +1,7 @@
 import type { BaseImage, Frozen } from "../src/builders/builder.ts";
 import { Refused } from "../src/delivery/errors.ts";
 import { dockerfileDeclares } from "../src/delivery/metadata.ts";
+import type { Share } from "../src/delivery/naming.ts";
 import type { ArtifactPlan, Plan, Repo, Sha } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { checkTree } from "../src/git/context.ts";
@@ -17,6 +18,7 @@ import { namesFor } from "./naming.ts";
 import { labelled } from "./run-log.ts";
 import { type Begun, sideBySide } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
+import { unchangedSince } from "./unchanged.ts";
 import { claimVersions, versionsOfCommit } from "./versions.ts";
 
 const DOCKERFILE_MAX_BYTES = 1024 * 1024;
@@ -41,18 +43,6 @@ export interface Prepared extends Share {
   bases: BaseImage[];
   /** Whether this attempt built it. */
   isNew: boolean;
-}
-
-/** Which of a commit's versions a content bears. */
-export interface Share {
-  /** All of the commit's, or just one where the bytes hold it. */
-  versions: string[];
-  /** Empty, or the version that the bytes hold. */
-  variant: string;
-  /** The commit's first version. */
-  first: string;
-  /** Names that hold no version belong to the first content. */
-  isFirst: boolean;
 }
 
 /** What became of an artifact that was not built: nothing of it changed. */
@@ -131,7 +121,7 @@ async function roomFor(station: Station, artifact: ArtifactPlan, run: Run, capac
   return capacity.take(weight, run.signal);
 }
 
-async function buildAndFreeze(
+export async function buildAndFreeze(
   station: Station,
   work: Work,
   artifact: ArtifactPlan,
@@ -198,7 +188,7 @@ function shareOf(bytesHoldVersion: boolean, versions: string[], released: Releas
  * Is every byte of it in this host's store? What another host froze, or this one lost, comes back from wherever it was
  * published, noted in the ledger or not: a worker may have died between the two.
  */
-async function isWhole(
+export async function isWhole(
   station: Station,
   content: Frozen,
   work: Work,
@@ -230,22 +220,15 @@ async function isStored(station: Station, content: Frozen): Promise<boolean> {
 }
 
 /** Nobody holds the bytes any more: built again, but only where no name stands for them yet. */
-async function forget(station: Station, { delivery, fence }: Work, artifact: string, content: Frozen): Promise<void> {
+export async function forget(
+  station: Station,
+  { delivery, fence }: Work,
+  artifact: string,
+  content: Frozen,
+): Promise<void> {
   if (await unpin(station.ledger, delivery.id, artifact, fence)) return;
   throw new Refused(
     "content-lost",
     `${artifact} was published as ${content.digest}, and neither this host nor a registry has it any more. A new commit makes a new release.`,
   );
-}
-
-/** The version of the last release that this commit leaves as it is; null: the artifact is concerned. */
-async function unchangedSince(station: Station, work: Work, artifact: ArtifactPlan): Promise<string | null> {
-  if (artifact.paths.length === 0) return null;
-  const { items } = await listReleases(station.ledger, { repoId: work.repo.id, artifact: artifact.name, limit: 50 });
-  for (const release of items) {
-    if (release.sha === work.commit.sha) return null;
-    if (!(await work.mirror.isAncestor(release.sha, work.commit.sha))) continue;
-    return (await work.mirror.changed(release.sha, work.commit.sha, artifact.paths)) ? null : release.version;
-  }
-  return null;
 }

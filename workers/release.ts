@@ -1,15 +1,18 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
 import { matchesAny } from "../src/delivery/glob.ts";
+import type { NamedArtifact, Naming } from "../src/delivery/naming.ts";
 import type { Destination } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { pinDigest, setArtifactState } from "../src/ledger/artifacts.ts";
+import type { Tx } from "../src/ledger/ledger.ts";
 import { locationsOf, noteLocation, ownName } from "../src/ledger/names.ts";
+import { beginNaming } from "../src/ledger/naming.ts";
 import type { Registry } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
 import { stamped } from "./build.ts";
 import { syncAndAsk } from "./foresee.ts";
 import { wasJustGreen } from "./green.ts";
-import { demandLease } from "./lease.ts";
+import { Cancelled, demandLease } from "./lease.ts";
 import { look } from "./look.ts";
 import { isSame, namesFor } from "./naming.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
@@ -21,7 +24,8 @@ import { repositoriesOf, sendInto, uploadAhead } from "./upload.ts";
 
 /** Thrown when the light went out, or the commit went away, while the delivery was prepared. */
 export class NoLongerGreen extends Error {
-  readonly state: "waiting" | "superseded" | "ignored";
+  /** `failed`: its pipeline cannot be followed any more. */
+  readonly state: "waiting" | "superseded" | "ignored" | "failed";
   readonly bad: boolean;
   constructor(state: NoLongerGreen["state"], because: string, bad: boolean) {
     super(because);
@@ -30,20 +34,21 @@ export class NoLongerGreen extends Error {
   }
 }
 
-/** The second half of a delivery: reads the light once more, pins, publishes everywhere, records. Every step can be repeated. */
+/**
+ * The second half of a delivery: reads the light once more, pins, publishes everywhere, records. Every step can be repeated. With the pins it
+ * passes the point of no return: from there on nobody asks the light again, and what is begun is finished.
+ */
 export async function release(
   station: Station,
   work: Work,
   prepared: (Prepared | Unchanged)[],
   run: Run,
 ): Promise<void> {
-  await uploadUntilGreen(station, work, prepared, run);
+  if (work.delivery.naming === null) await uploadUntilGreen(station, work, prepared, run);
   failpoint("release.gate-read");
-  for (const each of prepared) {
-    if ("since" in each) await recordUnchanged(station, work, each);
-    else await pin(station, work, each);
-  }
+  await pinAll(station, work, prepared);
   failpoint("release.pinned");
+  for (const each of prepared) if ("since" in each) await recordUnchanged(station, work, each);
   const ended = await Promise.allSettled(
     prepared.map(async (each) => {
       if ("since" in each) return;
@@ -80,16 +85,37 @@ async function uploadUntilGreen(
 async function demandGreen(station: Station, work: Work, isNew: boolean, run: Run): Promise<void> {
   const { delivery, commit, plan, refs } = work;
   if (!isNew && (await wasJustGreen(station, delivery, work.fence))) return;
-  const foreseen = { plan, ref: refs[0] ?? null };
-  const { repo, mirror, ci } = await syncAndAsk(station, work.repo, commit.sha, foreseen, run.signal);
-  const { verdict } = await look(station, repo, mirror, commit.sha, { foreseen: ci });
+  const { repo, mirror, ci } = await syncAndAsk(station, work.repo, commit.sha, { plan, refs }, run.signal);
+  const { verdict, unanswered } = await look(station, repo, mirror, commit.sha, { foreseen: ci });
+  if (unanswered !== null) throw unanswered;
   if (verdict.action === "deliver") return;
   const state = verdict.action === "superseded" ? "superseded" : verdict.action === "ignore" ? "ignored" : "waiting";
   throw new NoLongerGreen(state, verdict.because, verdict.bad !== undefined);
 }
 
-async function pin(station: Station, work: Work, { artifact, content }: Prepared): Promise<void> {
-  const answer = await pinDigest(station.ledger, work.delivery.id, artifact.name, work.fence, {
+/** All digests and the order to name them, or none of it. */
+async function pinAll(station: Station, work: Work, prepared: (Prepared | Unchanged)[]): Promise<void> {
+  const { delivery, fence } = work;
+  await station.ledger.transaction(async (tx) => {
+    for (const each of prepared) if (!("since" in each)) await pin(tx, station, work, each);
+    if (delivery.naming !== null) return;
+    const answer = await beginNaming(tx, delivery.id, fence, orderOf(work, prepared));
+    if (answer === "stale") throw new TransientError("lease-lost", "another worker has this delivery now");
+    if (answer !== "begun") throw new Cancelled(answer);
+  });
+}
+
+function orderOf({ repo: { owner, name }, plan, refs, tags }: Work, prepared: (Prepared | Unchanged)[]): Naming {
+  const artifacts = prepared.map((each): NamedArtifact => {
+    if ("since" in each) return { name: each.artifact.name, kind: "unchanged", since: each.since };
+    const { versions, variant, first, isFirst } = each;
+    return { name: each.artifact.name, kind: "prepared", versions, variant, first, isFirst };
+  });
+  return { repo: { owner, name }, plan, refs, tags, artifacts };
+}
+
+async function pin(tx: Tx, station: Station, work: Work, { artifact, content }: Prepared): Promise<void> {
+  const answer = await pinDigest(tx, work.delivery.id, artifact.name, work.fence, {
     ...content,
     frozenOn: station.storeId,
   });

@@ -12,6 +12,7 @@ import type { Queues } from "../src/queue/queues.ts";
 import type { Registry } from "../src/registries/registry.ts";
 import type { Store } from "../src/store/store.ts";
 import type { Capacity } from "./capacity.ts";
+import type { Identities } from "./identity.ts";
 
 /** What every worker is handed. */
 export interface Station {
@@ -20,6 +21,7 @@ export interface Station {
   queues: Queues;
   hosts: Map<string, Host>;
   mirrors: Mirrors;
+  identities: Identities;
   registries: Map<string, Registry>;
   notifiers: Notifier[];
   store: Store;

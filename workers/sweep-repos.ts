@@ -5,6 +5,7 @@ import { baselinedEntries, noteBaseline } from "../src/ledger/duties.ts";
 import { allHeads, noteHeads } from "../src/ledger/heads.ts";
 import { addHints, SWEPT } from "../src/ledger/hints.ts";
 import { type KnownRepo, listRepos, noteListedRepos, type SeenRepo } from "../src/ledger/repos.ts";
+import { confirmIdentity } from "./identity.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 import { syncMirror } from "./sync.ts";
@@ -103,10 +104,8 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
 
 /** Every ref with what it points to, as the host says now. */
 async function peek(station: Station, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
-  const source = await hostOf(station, { ...repo, defaultBranch: repo.defaultBranch ?? "" }).cloneSource({
-    ...repo,
-    defaultBranch: "",
-  });
+  const named = { ...repo, ...(await confirmIdentity(station, repo)), defaultBranch: repo.defaultBranch ?? "" };
+  const source = await hostOf(station, named).cloneSource(named);
   const refs = await station.mirrors.open(repo.id).peek(source, AbortSignal.timeout(ASK_LIMIT));
   return [...refs].map(([ref, sha]) => ({ ref, sha }));
 }

@@ -1,12 +1,15 @@
-import { settleCancelled } from "../src/ledger/deliveries.ts";
+import { settleCancelled } from "../src/ledger/cancel.ts";
 import { undoneTargets } from "../src/ledger/hints.ts";
 import { orphans } from "../src/ledger/leases.ts";
+import { dueAhead, dueLooks } from "../src/ledger/looks.ts";
 import { owedNames } from "../src/ledger/outbox.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 
 /** Commits and refs, not hints: a burst about one commit must not keep the others waiting for the next rounds. */
 const TARGETS_AT_ONCE = 1_000;
+/** Each waits for spare room anyway. */
+const AHEAD_AT_ONCE = 100;
 /** A younger hint is most likely in the queue, or under evaluation, unless this process has only begun. */
 const HINT_AGE = 5_000;
 
@@ -20,12 +23,17 @@ export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void>
   for (const { repoId, sha, ref } of await undoneTargets(ledger, TARGETS_AT_ONCE, hintAge)) {
     await queues.add("evaluate", { repo: repoId, sha, ref });
   }
-  for (const ended of await settleCancelled(ledger)) {
-    const subject = { repoId: ended.repoId, sha: ended.sha, deliveryId: ended.id };
-    const names = ended.plan?.artifacts.map((artifact) => artifact.name) ?? [];
-    await ledger.transaction((tx) => queueReports(tx, station, subject, names, ended.state, ended.because));
-  }
+  for (const { repoId, sha } of await dueLooks(ledger, TARGETS_AT_ONCE))
+    await queues.add("evaluate", { repo: repoId, sha, ref: null });
+  await ledger.transaction(async (tx) => {
+    for (const ended of await settleCancelled(tx)) {
+      const subject = { repoId: ended.repoId, sha: ended.sha, deliveryId: ended.id };
+      const names = ended.plan?.artifacts.map((artifact) => artifact.name) ?? [];
+      await queueReports(tx, station, subject, names, ended.state, ended.because);
+    }
+  });
   for (const delivery of await orphans(ledger)) await queues.add("deliver", { delivery: delivery.id });
+  for (const delivery of await dueAhead(ledger, AHEAD_AT_ONCE)) await queues.add("prepare", { delivery });
   for (const { repoId, artifact } of await owedNames(ledger)) await queues.add("names", { repo: repoId, artifact });
   await queues.add("announce", {});
 }

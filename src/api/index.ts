@@ -1,8 +1,10 @@
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import { printable } from "../delivery/printable.ts";
 import type { DeliveryState } from "../delivery/types.ts";
+import { requestCancel } from "../ledger/cancel.ts";
 import { describeRelease } from "../ledger/catalog.ts";
-import { type Delivery, getDelivery, listDeliveries, requestCancel, retry } from "../ledger/deliveries.ts";
+import { recordDecision } from "../ledger/decisions.ts";
+import { type Delivery, getDelivery, listDeliveries, retry } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { getRelease, listReleases } from "../ledger/releases.ts";
 import { findRepo, type KnownRepo } from "../ledger/repos.ts";
@@ -81,9 +83,17 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     } else await sendLogText(ledger, id, response);
   });
   router.post("/api/v1/deliveries/:id/cancel", auth.admin, async (request, response) => {
-    const { id, state } = await demandDelivery(ledger, request);
-    if ((await requestCancel(ledger, id)) === "too-late")
-      throw new Problem(409, `A delivery that is ${state} cannot be cancelled.`);
+    const { id, state, repoId, sha } = await demandDelivery(ledger, request);
+    const answer = await requestCancel(ledger, id);
+    if (answer === "too-late") throw new Problem(409, `A delivery that is ${state} cannot be cancelled.`);
+    if (answer === "naming") {
+      const because = "a person cancelled it while its names were being written: it is finished all the same";
+      await recordDecision(ledger, repoId, sha, { action: "ignore", because });
+      throw new Problem(
+        409,
+        "The names of this delivery are being written: it is finished, so that no name stands without its release. A notice will tell of your request.",
+      );
+    }
     options.wake(id);
     send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
   });

@@ -1,5 +1,5 @@
 import { PUBLISHED } from "../delivery/announcement.ts";
-import type { DeliveryState, RepoId, Sha } from "../delivery/types.ts";
+import type { Action, DeliveryState, RepoId, Sha } from "../delivery/types.ts";
 import { iso, repoName } from "../ledger/catalog.ts";
 import { decisionsOf } from "../ledger/decisions.ts";
 import { findDelivery } from "../ledger/deliveries.ts";
@@ -63,10 +63,16 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
   return {
     repo,
     sha,
-    state: delivery?.state ?? (last === undefined ? "unknown" : "ignored"),
+    state: delivery?.state ?? stateOf(last?.action),
     because: delivery?.because ?? last?.because ?? (await whyNoCommit(ledger, repoId, sha)),
     events: events.sort((a, b) => a.at - b.at).map(({ at, kind, text }) => ({ at: iso(at), kind, text })),
   };
+}
+
+/** Of a commit without a delivery: no look at it has got so far, or it is none of ours. */
+function stateOf(action: Action | "alarm" | undefined): Why["state"] {
+  if (action === undefined) return "unknown";
+  return action === "wait" ? "waiting" : "ignored";
 }
 
 function sent(row: Awaited<ReturnType<typeof outboxOf>>[number]): Event[] {
@@ -83,7 +89,9 @@ function statusOf(payload: unknown): string {
 }
 
 function noticeOf(payload: unknown): string {
-  const { notice } = payload as { notice?: { event?: { type?: string } } };
-  const type = notice?.event?.type ?? PUBLISHED;
-  return type === PUBLISHED ? "ready to deploy" : "CI turned red after the release";
+  const { notice } = payload as { notice?: { event?: { type?: string; id?: string } } };
+  const { type = PUBLISHED, id = "" } = notice?.event ?? {};
+  if (type === PUBLISHED) return "ready to deploy";
+  if (id.startsWith("gone-")) return "the commit was taken away while it was released";
+  return id.startsWith("cancelled-") ? "cancelled too late" : "CI turned red after the release";
 }

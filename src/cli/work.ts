@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { Capacity } from "../../workers/capacity.ts";
 import { clearLeftovers } from "../../workers/housekeeping.ts";
+import { openIdentities } from "../../workers/identity.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
 import type { Builder } from "../builders/builder.ts";
@@ -62,6 +63,7 @@ export async function work(parts: Parts): Promise<Workers> {
     ),
     owner: `${directory}/${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`,
     storeId: directory,
+    identities: openIdentities(),
     tmp: join(config.dataDir, "tmp"),
   };
   const workers = startWorkers(station, parts.redis);

@@ -19,16 +19,19 @@ export function publishedEvent(release: Release, source: string): Record<string,
   return cloudEvent({ ...facts, source, content: {}, customData: factsOf(release) });
 }
 
+/** What may be learnt of a commit when it is too late: its CI turned red, its branch left it, a person cancelled it. */
+export type Afterthought = "ci-red" | "gone" | "cancelled";
+
 /**
- * "The CI of a commit that is released already ended in failure": nothing is taken back, and whoever deployed it may want
- * to know. One a release, however often its CI turns. `time` (ISO 8601): when that was seen.
+ * "The CI of a commit that is released already ended in failure", or what else would have kept it back: nothing is taken back, and whoever
+ * deployed it may want to know. One a release and cause, however often its CI turns. `time` (ISO 8601): when that was seen.
  */
-export function turnedRedEvent(
+export function afterReleaseEvent(
   release: Release,
   source: string,
-  { errors, time }: { errors: string; time: string },
+  { what, errors, time }: { what: Afterthought; errors: string; time: string },
 ): Record<string, unknown> {
-  const facts = { id: `ci-red-${release.id}`, type: CI_ENDED, time, subject: `${release.repo}@${release.sha}` };
+  const facts = { id: `${what}-${release.id}`, type: CI_ENDED, time, subject: `${release.repo}@${release.sha}` };
   return cloudEvent({ ...facts, source, content: { outcome: "failure", errors }, customData: factsOf(release) });
 }
 

@@ -8,7 +8,7 @@ export interface HostRequired {
 }
 
 export interface JudgeOptions {
-  /** What the host requires on that branch. Null: it does not tell. */
+  /** What the host requires on any branch that holds the commit. Null: it does not tell. */
   hostRequired: HostRequired[] | null;
   /** ms since the epoch, on the clock that stamped the checks where that is known. */
   now: number;

@@ -37,6 +37,11 @@ export function statusText(state: DeliveryState, because: string, bad: boolean):
   }
 }
 
+/** What a commit says that waits for its CI, and will fail whatever that comes to. */
+export function willFail(failure: string): string {
+  return `will fail once CI is green: ${failure}`;
+}
+
 export function oneLine(text: string): string {
   const line = printable((text.split("\n", 1)[0] ?? "").trim());
   if (line.length <= DESCRIPTION_MAX) return line;

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { Step } from "../delivery/history.ts";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers, removeLocks } from "./bare.ts";
@@ -9,6 +10,7 @@ import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
 import { Objects } from "./objects.ts";
+import { readPast } from "./past.ts";
 import { Recent } from "./recent.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, listRefs, type Refs } from "./sync.ts";
@@ -22,6 +24,8 @@ const TAGS = "refs/tags/";
 const KEPT = 64;
 /** git itself asks for it from thousands of loose objects or fifty packs on, and a fetch adds a few: not each needs a process that looks. */
 const TIDY_EVERY = 10;
+/** Whose paths nothing touched for so many commits is built once more, and has a release from which to go on. */
+const PAST_READ = 2_000;
 
 export interface MirrorOptions {
   /** ms for one fetch. */
@@ -196,19 +200,12 @@ export class Mirror {
   }
 
   /**
-   * Whether anything under the globs differs between two commits; a glob is git's own (`*` within a folder, `**` across, a folder means all in
-   * it, a leading `!` leaves out). True where a commit is gone: unknown is not unchanged. @throws UserError("bad-glob").
+   * A commit and what came before it, as far as it is read, with what differs under the globs from each parent; a glob is git's own (`*` within a
+   * folder, `**` across, a folder means all in it, a leading `!` leaves out). Empty where the commit is gone. @throws UserError("bad-glob").
    */
-  async changed(fromSha: Sha, toSha: Sha, globs: string[]): Promise<boolean> {
+  async past(sha: Sha, globs: string[]): Promise<Map<Sha, Step>> {
     const paths = globs.map(toPathspec);
-    if (!(await this.has(fromSha)) || !(await this.has(toSha))) return true;
-    // git matches, not our own process: a hostile pattern costs it time, and it has a limit.
-    const call = { ...(await this.#call()), answers: [0, 1], globs: true };
-    const { exitCode } = await git(
-      ["diff-tree", "-r", "--quiet", "--no-renames", "--no-ext-diff", fromSha, toSha, "--", ...paths],
-      call,
-    );
-    return exitCode === 1;
+    return (await this.has(sha)) ? readPast(sha, paths, PAST_READ, await this.#call()) : new Map();
   }
 
   /** Whether `descendant`'s history holds `ancestor`; a commit is its own ancestor. False where one is gone. */

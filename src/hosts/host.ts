@@ -72,15 +72,15 @@ export interface Host {
   /** What is left of the host's limit on API calls, by its last answer; null: it has not said. */
   budget(): Budget | null;
   /**
-   * The CI state at exactly that sha, our own contexts left out, judged by the gate. `branch` (short) lets the host say
-   * which checks it requires there. `retryAt` (ms since the epoch): when to ask again though nothing is reported till then.
+   * The CI state at exactly that sha, our own contexts left out, judged by the gate. `branches` (short) let the host say
+   * which checks it requires: what any of them requires is required. `retryAt` (ms since the epoch): when to ask again though nothing is reported till then.
    * @throws TransientError when the host does not answer or limits us: nothing is concluded from that. Refused when it
    * has no such commit.
    */
   ciState(
     commit: CommitRef,
     gate: Gate,
-    branch: string | null,
+    branches: readonly string[],
     now: number,
   ): Promise<CiState & { because: string; retryAt: number | null }>;
   cloneSource(repo: Repo): Promise<CloneSource>;

@@ -1,14 +1,20 @@
 import { randomInt } from "node:crypto";
-import { type Selectable, sql } from "kysely";
+import { type RawBuilder, type Selectable, sql } from "kysely";
+import type { Naming } from "../delivery/naming.ts";
 import type { DeliveryState, Plan, RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
+import type { FailedBy, Schema } from "./schema.ts";
 import { chunks, fromNow, now, type Page, pageOf, readCursor } from "./sql.ts";
 
 type Row = Selectable<Schema["deliveries"]>;
 
 /** The work on one commit of one repo. Times in ms since the epoch. */
-export type Delivery = Omit<Row, "plan" | "cancelRequested"> & { plan: Plan | null; cancelRequested: boolean };
+export type Delivery = Omit<Row, "plan" | "cancelRequested" | "naming" | "aheadDue" | "insisted"> & {
+  plan: Plan | null;
+  cancelRequested: boolean;
+  isInsisted: boolean;
+  naming: Naming | null;
+};
 
 /** Somebody works on it, or should. */
 export const ACTIVE = ["queued", "building", "publishing"] as const satisfies DeliveryState[];
@@ -20,10 +26,8 @@ export const FINISHED = [
   "superseded",
   "ignored",
 ] as const satisfies DeliveryState[];
-/** How a delivery that was asked to stop is to end, as `cancelRequested` holds it; 0: it was not asked. */
-const END_CODES = { cancelled: 1, superseded: 2 } as const;
-const BY_A_PERSON = "cancelled by a person";
-const BY_A_NEWER = "superseded by a newer commit of its branch";
+/** Off its way: where a delivery never goes whose names are being written. */
+const OFF_THE_WAY = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
 
 export interface NewDelivery {
@@ -47,6 +51,7 @@ export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, field
       sha,
       createdAt: at,
       updatedAt: at,
+      waitingSince: fields.state === "waiting" ? at : null,
       finishedAt: isFinished(fields.state) ? at : null,
     })
     .onConflict((conflict) => conflict.columns(["repoId", "sha"]).doNothing())
@@ -72,18 +77,33 @@ export interface Transition {
   /** As read at this decision; null leaves what is known. */
   plan?: Plan | null | undefined;
   ref?: string | null | undefined;
+  failedBy?: FailedBy | undefined;
+  /** To be looked at in so many ms, told of or not; left out: only when somebody tells of it. */
+  lookIn?: number | null | undefined;
+  /** Whether it may be prepared while it waits. */
+  isAheadDue?: boolean | undefined;
 }
 
-/** Moves a delivery on. @returns false: its state is another, or the fence is stale */
+/**
+ * Moves a delivery on. A request to stop ends with the delivery, and what it began to name with `delivered`.
+ * @returns false: its state is another, the fence is stale, or its names are being written and this would take it off its way
+ */
 export async function setState(ledger: Db, id: string, transition: Transition): Promise<boolean> {
   const { from, to, because, fence, retryIn = null, takeBack = false, plan, ref } = transition;
+  const { failedBy, lookIn = null, isAheadDue = false } = transition;
   const finished = isFinished(to);
   const at = now(ledger);
   let update = ledger.db
     .updateTable("deliveries")
     .set({ state: to, because, updatedAt: at, finishedAt: finished ? at : null, retryAt: fromNow(ledger, retryIn) })
+    .set({ failedBy: to === "failed" ? (failedBy ?? "attempt") : null, aheadDue: isAheadDue ? 1 : 0 })
+    .set({ lookAt: fromNow(ledger, lookIn) })
     .where("id", "=", id)
     .where("state", "in", from);
+  if (to === "waiting") update = update.set({ waitingSince: waitingSince(at) });
+  if (finished) update = update.set({ cancelRequested: 0 });
+  if (to === "delivered") update = update.set({ naming: null, insisted: 0 });
+  if (OFF_THE_WAY.some((state) => state === to)) update = update.where("naming", "is", null);
   if (plan) update = update.set({ plan: JSON.stringify(plan) });
   if (ref) update = update.set((eb) => ({ ref: eb.fn.coalesce("ref", eb.val(ref)) }));
   if (to === "building") update = update.set((eb) => ({ startedAt: eb.fn.coalesce("startedAt", at) }));
@@ -91,6 +111,22 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
   else if (finished || takeBack)
     update = update.set((eb) => ({ fence: eb("fence", "+", 1), leaseOwner: null, leaseUntil: null }));
   const result = await update.executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** The time of a gate runs from when a commit began to wait: neither from when it was first seen, nor anew with each look. */
+function waitingSince(at: RawBuilder<number>) {
+  return sql<number>`case when state = 'waiting' then coalesce(waiting_since, ${at}) else ${at} end`;
+}
+
+/** Says anew what a delivery waits for. @returns false: it does not wait */
+export async function noteBecause(ledger: Db, id: string, because: string): Promise<boolean> {
+  const result = await ledger.db
+    .updateTable("deliveries")
+    .set({ because, updatedAt: now(ledger) })
+    .where("id", "=", id)
+    .where("state", "=", "waiting")
+    .executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }
 
@@ -166,12 +202,14 @@ export async function listUnfinished(ledger: Db, repoId: RepoId): Promise<Delive
   return rows.map(fromRow);
 }
 
-/** Those that wait for their CI, oldest first. */
+/** Those that wait for their CI, also beyond the gate's patience, oldest first. */
 export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .selectAll()
-    .where("state", "=", "waiting")
+    .where((eb) =>
+      eb.or([eb("state", "=", "waiting"), eb.and([eb("state", "=", "failed"), eb("failedBy", "=", "gate")])]),
+    )
     .orderBy("createdAt")
     .orderBy("id")
     .execute();
@@ -200,62 +238,6 @@ export async function countByState(ledger: Db): Promise<Record<DeliveryState, nu
 }
 
 /**
- * Ends a delivery that nobody works on; asks whoever works on it to stop.
- * @param as how it ends: a person cancelled it, or a newer commit superseded it
- * @returns `ended`: it has · `requested`: its worker will end it · `too-late`: it had ended before · `unknown`: no such delivery
- */
-export async function requestCancel(
-  ledger: Db,
-  id: string,
-  because = BY_A_PERSON,
-  as: keyof typeof END_CODES = "cancelled",
-): Promise<"ended" | "requested" | "too-late" | "unknown"> {
-  // Whoever prepares a waiting one ahead loses it: nothing of that has a name.
-  const free = sql<boolean>`(state = 'waiting' or coalesce(lease_until, 0) <= ${now(ledger)})`;
-  // One statement, so that a lease taken or given back meanwhile leaves no third way.
-  const row = await ledger.db
-    .updateTable("deliveries")
-    .set({
-      cancelRequested: END_CODES[as],
-      state: sql`case when ${free} then ${as} else state end`,
-      because: sql`case when ${free} then ${because} else because end`,
-      finishedAt: sql`case when ${free} then ${now(ledger)} else finished_at end`,
-      fence: sql`case when ${free} then fence + 1 else fence end`,
-      leaseOwner: sql`case when ${free} then null else lease_owner end`,
-      leaseUntil: sql`case when ${free} then null else lease_until end`,
-      updatedAt: now(ledger),
-    })
-    .where("id", "=", id)
-    .where("state", "in", ["waiting", ...ACTIVE])
-    .returning("state")
-    .executeTakeFirst();
-  if (row) return row.state === as ? "ended" : "requested";
-  return (await getDelivery(ledger, id)) ? "too-late" : "unknown";
-}
-
-/** Ends what was asked to stop while its worker died. @returns them */
-export async function settleCancelled(ledger: Db): Promise<Delivery[]> {
-  const at = now(ledger);
-  const rows = await ledger.db
-    .updateTable("deliveries")
-    .set((eb) => ({
-      state: sql`case when cancel_requested = ${sql.lit(END_CODES.superseded)} then 'superseded' else 'cancelled' end`,
-      because: sql`case when cancel_requested = ${sql.lit(END_CODES.superseded)} then ${BY_A_NEWER} else ${BY_A_PERSON} end`,
-      finishedAt: at,
-      updatedAt: at,
-      fence: eb("fence", "+", 1),
-      leaseOwner: null,
-      leaseUntil: null,
-    }))
-    .where("cancelRequested", "<>", 0)
-    .where("state", "in", ["waiting", ...ACTIVE])
-    .where((eb) => eb.or([eb("leaseUntil", "is", null), eb("leaseUntil", "<=", at)]))
-    .returningAll()
-    .execute();
-  return rows.map(fromRow);
-}
-
-/**
  * Queues a delivery that ended without a release once more, under its own id.
  * @returns `queued`, `impossible` (in its state), or `unknown`
  */
@@ -266,7 +248,8 @@ export async function retry(
 ): Promise<"queued" | "impossible" | "unknown"> {
   const result = await ledger.db
     .updateTable("deliveries")
-    .set({ state: "queued", because, cancelRequested: 0, finishedAt: null, retryAt: null, updatedAt: now(ledger) })
+    .set({ state: "queued", because, finishedAt: null, failedBy: null, retryAt: null, updatedAt: now(ledger) })
+    .set({ insisted: 1 })
     .where("id", "=", id)
     .where("state", "in", RETRYABLE)
     .executeTakeFirst();
@@ -274,14 +257,14 @@ export async function retry(
   return (await getDelivery(ledger, id)) ? "impossible" : "unknown";
 }
 
-export function fromRow({ plan, cancelRequested, ...row }: Row): Delivery {
-  return { ...row, plan: plan === null ? null : (JSON.parse(plan) as Plan), cancelRequested: cancelRequested !== 0 };
-}
-
-/** How a delivery that was asked to stop is to end; null: it was not asked. */
-export function endOf(cancelRequested: number): keyof typeof END_CODES | null {
-  if (cancelRequested === END_CODES.superseded) return "superseded";
-  return cancelRequested === END_CODES.cancelled ? "cancelled" : null;
+export function fromRow({ plan, cancelRequested, naming, insisted, aheadDue: _aheadDue, ...row }: Row): Delivery {
+  return {
+    ...row,
+    isInsisted: insisted !== 0,
+    plan: plan === null ? null : (JSON.parse(plan) as Plan),
+    cancelRequested: cancelRequested !== 0,
+    naming: naming === null ? null : (JSON.parse(naming) as Naming),
+  };
 }
 
 function isFinished(state: DeliveryState): boolean {

@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import { Lasting } from "../lasting.ts";
+import { ACTIVE } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import { noteRepos, type SeenRepo } from "./repos.ts";
 import type { Schema } from "./schema.ts";
@@ -91,7 +92,10 @@ export interface UndoneTarget {
   ref: string | null;
 }
 
-/** The one that has waited longest first. @param minAge only of hints received at least so many ms ago */
+/**
+ * The one that has waited longest first. What is told of a commit whose delivery is under way waits for its attempt's end, since no look could
+ * change it. @param minAge only of hints received at least so many ms ago
+ */
 export function undoneTargets(ledger: Db, limit: number, minAge = 0): Promise<UndoneTarget[]> {
   const ref = sql<string | null>`case when sha is null then ref end`;
   return ledger.db
@@ -99,6 +103,7 @@ export function undoneTargets(ledger: Db, limit: number, minAge = 0): Promise<Un
     .select(["repoId", "sha", ref.as("ref")])
     .where("doneAt", "is", null)
     .where((eb) => eb("receivedAt", "<=", eb(now(ledger), "-", minAge)))
+    .where((eb) => eb.not(eb.exists(underWay(eb))))
     .groupBy(["repoId", "sha", ref])
     .orderBy((eb) => eb.fn.min("id"))
     .limit(limit)
@@ -184,21 +189,67 @@ export interface Reading {
  * Whether anything was told of the commit that this reading cannot have seen: any event since, and any ref that came after those that were read.
  * What the sweep found of it without a ref is only that it exists.
  */
-export async function isNewsSince(ledger: Db, repoId: RepoId, sha: Sha, { hint, refs }: Reading): Promise<boolean> {
+export async function isNewsSince(ledger: Db, repoId: RepoId, sha: Sha, reading: Reading): Promise<boolean> {
   const row = await ledger.db
     .selectFrom("hints")
     .select("id")
     .where("repoId", "=", repoId)
     .where("sha", "=", sha)
-    .where((eb) =>
-      eb.or([
-        eb.and([eb("id", ">", hint), eb("event", "<>", SWEPT)]),
-        eb.and([eb("receivedAt", ">", refs), eb("ref", "is not", null)]),
-      ]),
-    )
+    .where((eb) => isNews(eb, reading))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** Marks what an attempt has seen of its commit by itself: only news is left for a look. */
+export async function markReadDone(
+  ledger: Db,
+  { repoId, sha }: { repoId: RepoId; sha: Sha },
+  reading: Reading,
+): Promise<void> {
+  await ledger.db
+    .updateTable("hints")
+    .set({ doneAt: now(ledger), because: "read by its delivery" })
+    .where("repoId", "=", repoId)
+    .where("sha", "=", sha)
+    .where("doneAt", "is", null)
+    .where((eb) => eb.not(isNews(eb, reading)))
+    .execute();
+}
+
+/** Whether one of these refs was told of since: it may have left the commit. */
+export async function hasMovedSince(
+  ledger: Db,
+  repoId: RepoId,
+  refs: readonly string[],
+  { hint }: Reading,
+): Promise<boolean> {
+  if (refs.length === 0) return false;
+  const row = await ledger.db
+    .selectFrom("hints")
+    .select("id")
+    .where("repoId", "=", repoId)
+    .where("ref", "in", refs)
+    .where("id", ">", hint)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function isNews(eb: ExpressionBuilder<Schema, "hints">, { hint, refs }: Reading) {
+  return eb.or([
+    eb.and([eb("id", ">", hint), eb("event", "<>", SWEPT)]),
+    eb.and([eb("receivedAt", ">", refs), eb("ref", "is not", null)]),
+  ]);
+}
+
+function underWay(eb: ExpressionBuilder<Schema, "hints">) {
+  return eb
+    .selectFrom("deliveries")
+    .select("deliveries.id")
+    .whereRef("deliveries.repoId", "=", "hints.repoId")
+    .whereRef("deliveries.sha", "=", "hints.sha")
+    .where("deliveries.state", "in", ACTIVE);
 }
 
 function answeredBy(eb: ExpressionBuilder<Schema, "hints">, { sha, ref }: HintTarget) {

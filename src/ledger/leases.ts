@@ -1,7 +1,8 @@
 import { type ExpressionBuilder, type Selectable, type StringReference, sql } from "kysely";
 import { nextOf, type Turn } from "../delivery/next.ts";
 import type { RepoId } from "../delivery/types.ts";
-import { ACTIVE, type Delivery, endOf, fromRow } from "./deliveries.ts";
+import { type EndAs, endOf } from "./cancel.ts";
+import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema.ts";
 import { fromNow, now } from "./sql.ts";
@@ -70,16 +71,16 @@ export async function renew(
   id: string,
   fence: number,
   ttl: number,
-): Promise<{ held: boolean; endAs: "cancelled" | "superseded" | null }> {
+): Promise<{ held: boolean; endAs: EndAs | null }> {
   const row = await ledger.db
     .updateTable("deliveries")
     .set({ leaseUntil: fromNow(ledger, ttl) })
     .where("id", "=", id)
     .where("fence", "=", fence)
     .where("leaseOwner", "is not", null)
-    .returning("cancelRequested")
+    .returning(["cancelRequested", "naming"])
     .executeTakeFirst();
-  return { held: row !== undefined, endAs: endOf(row?.cancelRequested ?? 0) };
+  return { held: row !== undefined, endAs: row === undefined ? null : endOf(row) };
 }
 
 export interface AttemptEnd {
@@ -171,6 +172,12 @@ export function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
   return ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence").execute();
 }
 
+/** What the user's own files failed for while the commit waited, where nothing was tried since; null: they did not. */
+export async function failedAhead(ledger: Db, id: string): Promise<string | null> {
+  const last = (await attemptsOf(ledger, id)).at(-1);
+  return last?.outcome === "failed-ahead" ? (last.message ?? "") : null;
+}
+
 /**
  * The codes of the last attempts in a row that ended to be tried again, oldest first. Attempts that died with their
  * process say nothing of the work.
@@ -209,7 +216,7 @@ function waits(ledger: Db) {
 
 function isFree(ledger: Db) {
   const at = now(ledger);
-  return sql<boolean>`cancel_requested = 0
+  return sql<boolean>`(cancel_requested = 0 or naming is not null)
     and (lease_until is null or lease_until <= ${at}) and (retry_at is null or retry_at <= ${at})`;
 }
 

@@ -104,6 +104,17 @@ export async function getRepo(ledger: Db, id: RepoId): Promise<KnownRepo | null>
   return (await ledger.db.selectFrom("repos").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
 }
 
+/** Whether no other repo has been seen under its name since it was. */
+export async function bearsItsName(ledger: Db, { id, host, owner, name }: SeenRepo): Promise<boolean> {
+  const row = await ledger.db
+    .selectFrom("repoNames")
+    .select("repoId")
+    .where("host", "=", host)
+    .where("fullName", "=", `${owner}/${name}`.toLowerCase())
+    .executeTakeFirst();
+  return row?.repoId === id;
+}
+
 /**
  * @param name `<host>/<owner>/<name>` or `<owner>/<name>`, of now or of former times, in any case
  * @returns more than one where several hosts have a repo of that name

@@ -91,8 +91,23 @@ interface DeliveriesTable {
   leaseUntil: number | null;
   /** Rises with every claim; whoever holds a lower one writes nothing any more. */
   fence: Generated<number>;
+  /** Asks the attempt under way to end, and ends with it. */
   cancelRequested: Generated<number>;
+  /** When it began to wait for its CI, the last time that it did. */
+  waitingSince: number | null;
+  failedBy: FailedBy | null;
+  /** `Naming` as JSON, from before its first name is written until it is delivered. */
+  naming: string | null;
+  /** When it is to be looked at though nobody tells of it; null: only when somebody does. */
+  lookAt: number | null;
+  /** 1 where it may be prepared while its CI runs. */
+  aheadDue: Generated<number>;
+  /** 1 where a person asked for it again: no newer commit supersedes it. */
+  insisted: Generated<number>;
 }
+
+/** What a failure is the end of: of the gate's patience or of a plan, which a later look may decide anew, or of an attempt. */
+export type FailedBy = "gate" | "plan" | "attempt";
 
 export type ArtifactState =
   | "pending"
@@ -122,7 +137,10 @@ interface ArtifactsTable {
   parts: string | null;
 }
 
-/** `prepared`, `not-prepared`: nothing but the first half was tried, while CI ran. */
+/**
+ * `prepared`, `not-prepared`, `failed-ahead`: nothing but the first half was tried, while CI ran. The last is the user's own
+ * failure, which the same bytes would have again.
+ */
 export type AttemptOutcome =
   | "done"
   | "failed"
@@ -131,7 +149,8 @@ export type AttemptOutcome =
   | "handed-back"
   | "lost"
   | "prepared"
-  | "not-prepared";
+  | "not-prepared"
+  | "failed-ahead";
 
 interface AttemptsTable {
   deliveryId: string;

@@ -83,8 +83,8 @@ describe("Attacks by way of git", () => {
         mirror.count(null, evil),
         mirror.newestFirst(evil, new Set([sha])),
         mirror.newestFirst(`refs/heads/${evil}`, new Set([sha])),
-        mirror.changed(evil, sha, ["a"]),
-        mirror.changed(sha, sha, [evil]),
+        mirror.past(evil, ["a"]),
+        mirror.past(sha, [evil]),
         mirror.isAncestor(evil, sha),
         mirror.isAncestor(sha, evil),
         mirror.newCommits([evil], [sha]),
@@ -201,7 +201,7 @@ describe("Attacks by way of git", () => {
     const sha = await repo.git(["rev-parse", "HEAD"]);
     await mirror.sync(repo.source, never);
     assert.match(await drain(sha), /plain\n/);
-    assert.equal(await mirror.changed(sha, sha, ["data"]), false);
+    assert.equal((await mirror.past(sha, ["data"])).get(sha)?.parents[0]?.differs, false);
     await unharmed();
   });
 

@@ -8,8 +8,8 @@ import { readRequired } from "./required.ts";
 export interface Question {
   commit: CommitRef;
   gate: Gate;
-  /** Short; null where no branch is concerned. */
-  branch: string | null;
+  /** Short; none where no branch is concerned. */
+  branches: readonly string[];
   /** ms since the epoch. */
   now: number;
 }
@@ -17,13 +17,13 @@ export interface Question {
 /** What GitHub reports at exactly that sha, judged by the gate. @throws TransientError, Refused where the commit is gone. */
 export async function readCiState(
   api: GitHubApi,
-  { commit, gate, branch, now }: Question,
+  { commit, gate, branches, now }: Question,
 ): Promise<CiState & { because: string; retryAt: number | null }> {
   if (gate.ci === "none") return judge([], gate, { hostRequired: null, now });
-  const asksHost = gate.required.length === 0 && branch !== null;
+  const asksHost = gate.required.length === 0;
   const [checks, hostRequired] = await together([
     readChecks(api, commit),
-    asksHost ? readRequired(api, commit, branch) : null,
+    asksHost ? readRequired(api, commit, branches) : null,
   ]);
   // GitHub stamps its checks by its own clock: ours may be hours off.
   const ahead = api.clockAhead();

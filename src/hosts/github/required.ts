@@ -21,16 +21,20 @@ const checksRule = z.object({
   }),
 });
 
-/** The checks that GitHub requires on that branch; null where it requires none or does not tell. */
+/** The checks that GitHub requires on any of these branches; null where it requires none or does not tell. */
 export async function readRequired(
   api: GitHubApi,
   { repo }: CommitRef,
-  branch: string,
+  branches: readonly string[],
 ): Promise<HostRequired[] | null> {
-  const at = { owner: repo.owner, repo: repo.name, branch };
-  const [byProtection, byRules] = await together([requiredByProtection(api, at), requiredByRules(api, at)]);
+  const found = await together(
+    branches.flatMap((branch) => {
+      const at = { owner: repo.owner, repo: repo.name, branch };
+      return [requiredByProtection(api, at), requiredByRules(api, at)];
+    }),
+  );
   // Where a rule asks for our own success before a merge, waiting for it would be waiting for ourselves.
-  const required = [...byProtection, ...byRules].filter(({ name }) => !isOwnContext(name));
+  const required = found.flat().filter(({ name }) => !isOwnContext(name));
   return required.length === 0 ? null : required;
 }
 

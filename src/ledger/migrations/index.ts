@@ -5,6 +5,7 @@ import * as files from "./0003-files.ts";
 import * as order from "./0004-order.ts";
 import * as lookups from "./0005-lookups.ts";
 import * as hints from "./0006-hints.ts";
+import * as history from "./0011-history.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   "0004-order": order,
   "0005-lookups": lookups,
   "0006-hints": hints,
+  "0011-history": history,
 };

@@ -112,11 +112,11 @@ describe("A mirror that is asked", () => {
     assert.deepEqual(await mirror.newestFirst("refs/heads/none", new Set([one])), []);
   });
 
-  it("knows whether a path changed between two commits", async () => {
+  it("knows whether a path changed between a commit and each of its parents", async () => {
     const from = await repo.commit({ "api/a.ts": "1", "web/b.ts": "1", "web/doc.md": "1" });
     const to = await repo.commit({ "web/b.ts": "2" });
     await sync();
-    const changed = (...globs: string[]) => mirror.changed(from, to, globs);
+    const changed = async (...globs: string[]) => (await mirror.past(to, globs)).get(to)?.parents[0]?.differs;
     assert.deepEqual(
       [
         await changed("web/**"),
@@ -128,7 +128,25 @@ describe("A mirror that is asked", () => {
       [true, false, true, false, true],
     );
     assert.equal(await changed("web/**", "!**/*.ts"), false);
-    assert.equal(await mirror.changed("0".repeat(40), to, ["api/**"]), true);
+    assert.deepEqual(await mirror.past("0".repeat(40), ["api/**"]), new Map());
+    await repo.git(["checkout", "--quiet", "-b", "side", from]);
+    const side = await repo.commit({ "api/a.ts": "2" });
+    await repo.git(["merge", "--quiet", "--no-edit", to]);
+    await repo.push();
+    const merge = await repo.git(["rev-parse", "HEAD"]);
+    await sync();
+    const past = await mirror.past(merge, ["api/**"]);
+    assert.deepEqual(
+      [merge, side, to].map((sha) => past.get(sha)?.parents),
+      [
+        [
+          { sha: side, differs: false },
+          { sha: to, differs: true },
+        ],
+        [{ sha: from, differs: true }],
+        [{ sha: from, differs: false }],
+      ],
+    );
     await assert.rejects(changed("{api,web}/**"), { code: "bad-glob" });
   });
 

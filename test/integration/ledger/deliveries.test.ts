@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
+import { requestCancel, settleCancelled } from "../../../src/ledger/cancel.ts";
 import {
   countByState,
   ensureDelivery,
@@ -7,10 +8,8 @@ import {
   getDelivery,
   listDeliveries,
   noteVersion,
-  requestCancel,
   retry,
   setState,
-  settleCancelled,
   waitingDeliveries,
 } from "../../../src/ledger/deliveries.ts";
 import { claim, finishAttempt, orphans, renew } from "../../../src/ledger/leases.ts";

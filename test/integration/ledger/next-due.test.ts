@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { sql } from "kysely";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
-import { ensureDelivery, requestCancel, setState } from "../../../src/ledger/deliveries.ts";
+import { requestCancel } from "../../../src/ledger/cancel.ts";
+import { ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import { claim, claimAhead, finishAttempt, nextDue } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { stringify } from "yaml";
 import type { Builder, FilesOrder } from "../../../src/builders/builder.ts";
-import { findDelivery, getDelivery, requestCancel } from "../../../src/ledger/deliveries.ts";
+import { requestCancel } from "../../../src/ledger/cancel.ts";
+import { findDelivery, getDelivery } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf, nextDue } from "../../../src/ledger/leases.ts";
 import { readLog } from "../../../src/ledger/logs.ts";
 import type { Run } from "../../../src/run.ts";

@@ -5,7 +5,7 @@ import type { Builder, BuildOrder, FilesOrder } from "../../../src/builders/buil
 import { systemClock } from "../../../src/clock.ts";
 import { loadServerConfig } from "../../../src/config/server.ts";
 import { Refused } from "../../../src/delivery/errors.ts";
-import type { ArtifactName, FrozenFile } from "../../../src/delivery/types.ts";
+import type { ArtifactName, Check, FrozenFile, Verdict } from "../../../src/delivery/types.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/log.ts";
@@ -16,6 +16,7 @@ import type { Registry, Stamped } from "../../../src/registries/registry.ts";
 import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
 import { Capacity } from "../../../workers/capacity.ts";
+import { openIdentities } from "../../../workers/identity.ts";
 import type { Station } from "../../../workers/station.ts";
 import { withRepo } from "../../support/ledgers.ts";
 import { startWorld, type WorkTree } from "../git/fixture.ts";
@@ -32,6 +33,8 @@ export interface TestStation {
   station: Station;
   /** acme/api on its host. */
   repo: WorkTree;
+  /** What its host answers. Replace it at will: left alone, every commit is green. */
+  host: Pick<Host, "findRepo" | "ciState" | "cloneSource">;
   registries: Record<"npm" | "files", Kept>;
   /** Versions that were built, by artifact, in their order. */
   built: string[];
@@ -57,14 +60,25 @@ export async function startStation(): Promise<TestStation> {
   const store = new Store(config.dataDir);
   const registries = { npm: keeper("npm"), files: keeper("files") };
   const built: string[] = [];
-  const host: Partial<Host> = {
+  const host: TestStation["host"] = {
     findRepo: async () => ({ hostId: "1", owner: "acme", name: "api", defaultBranch: "main" }),
     cloneSource: async () => repo.source,
+    ciState: async () => ci("green"),
   };
   const queues: Queues = { add: async () => true, ping: async () => true, close: async () => {} };
   const none: Builder<BuildOrder> = { build: () => Promise.reject(new Error("no image is built here")) };
   const station: Station = {
-    ...{ config, ledger, queues, store, mirrors: world.mirrors, notifiers: [], log: silentLog, clock: systemClock },
+    ...{
+      config,
+      ledger,
+      queues,
+      store,
+      mirrors: world.mirrors,
+      identities: openIdentities(),
+      notifiers: [],
+      log: silentLog,
+      clock: systemClock,
+    },
     hosts: new Map([["github", host as Host]]),
     registries: new Map(Object.entries(registries)),
     builders: { image: none, files: packer(store, built) },
@@ -76,12 +90,19 @@ export async function startStation(): Promise<TestStation> {
     ...{ owner: "tests/1", storeId: "here", tmp: join(world.path, "tmp") },
   };
   return {
-    ...{ station, repo, registries, built },
+    ...{ station, repo, host, registries, built },
     async close() {
       await ledger.close();
       await world.close();
     },
   };
+}
+
+/** What a host says of a commit on which the check `test` ran. */
+export function ci(verdict: Verdict, because = `check test is ${verdict}`): Awaited<ReturnType<Host["ciState"]>> {
+  const state = verdict === "green" ? "passed" : verdict === "red" ? "failed" : "pending";
+  const check: Check = { name: "test", source: "check-run", state, app: null, detail: "", at: 0 };
+  return { verdict, because, checks: [check], retryAt: null };
 }
 
 /** Makes of each artifact what its kind is: a package says its version in its bytes, a plain file says nothing. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import { publishedEvent, turnedRedEvent } from "../../../src/delivery/announcement.ts";
+import { afterReleaseEvent, publishedEvent } from "../../../src/delivery/announcement.ts";
 import type { Release } from "../../../src/delivery/types.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
@@ -81,12 +81,12 @@ const ciEnded = cloudevent("dev.cdevents.pipelinerun.finished.0.3.0", {
   outcome: filled,
   errors: filled,
 });
-const red = { errors: "check test failed", time: "2026-01-02T04:00:00Z" };
+const red = { what: "ci-red" as const, errors: "check test failed", time: "2026-01-02T04:00:00Z" };
 
 describe("the announcement of a release", () => {
   for (const [what, schema, event] of [
     ["", published, publishedEvent(release(), source)],
-    [" of red CI", ciEnded, turnedRedEvent(release(), source, red)],
+    [" of red CI", ciEnded, afterReleaseEvent(release(), source, red)],
   ] as const) {
     it(`is a CDEvent in a CloudEvent, with the attributes that both share the same${what}`, () => {
       const ajv = new Ajv2020();
@@ -102,7 +102,7 @@ describe("the announcement of a release", () => {
 
   it("has another id where it tells of red CI, one a release", () => {
     const later = { ...red, time: "2026-01-03T04:00:00Z" };
-    const ids = [red, later].map((seen) => turnedRedEvent(release(), source, seen).id);
+    const ids = [red, later].map((seen) => afterReleaseEvent(release(), source, seen).id);
     assert.deepEqual(ids, ["ci-red-42", "ci-red-42"]);
     assert.equal(publishedEvent(release(), source).id, "release-42");
   });

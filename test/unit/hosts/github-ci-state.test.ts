@@ -48,7 +48,7 @@ describe("GitHub as a host", () => {
   const ask = (
     wanted: Partial<Gate> = {},
     { branch = "main", wait = 10_000 }: { branch?: string | null; wait?: number } = {},
-  ) => host.ciState(commit, gate(wanted), branch, time + wait);
+  ) => host.ciState(commit, gate(wanted), branch === null ? [] : [branch], time + wait);
   const verdict = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).verdict;
   const check = (name: string, run: object = {}) => github.setCheckRun(sample.repo, commit.sha, { name, ...run });
 
