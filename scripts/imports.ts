@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 const ports = ["src/hosts/host.ts", "src/builders/builder.ts", "src/registries/registry.ts", "src/notices/notice.ts"];
 const adapters = ["src/hosts", "src/builders", "src/registries", "src/notices"];
 /** `src/*` stands for the files right under src: the clock, the log and such. */
-const basics = ["src/delivery", "src/*", "src/config"];
+const basics = ["src/delivery", "src/*", "src/http", "src/config"];
 const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/registries/kinds.ts", "src/notices/index.ts"];
 const middle = [...basics, ...ports, ...lists, "src/builders", "src/store", "src/ledger", "src/queue", "src/git"];
 
@@ -14,6 +14,7 @@ const middle = [...basics, ...ports, ...lists, "src/builders", "src/store", "src
 const rooms: Record<string, string[]> = {
   "src/delivery": [],
   "src/*": ["src/delivery"],
+  "src/http": ["src/delivery", "src/*"],
   "src/config": ["src/delivery", "src/*"],
   "src/store": [...basics, ...ports],
   "src/ledger": [...basics, ...ports],

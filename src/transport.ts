@@ -19,6 +19,8 @@ export interface Body {
 }
 
 export interface Answer {
+  /** What was asked, redirects followed: an address in the answer is relative to this one. */
+  asked: Pick<Order, "url" | "headers">;
   status: number;
   headers: IncomingHttpHeaders;
   stream: IncomingMessage;
@@ -88,7 +90,7 @@ function attempt(
         source.destroy();
         stream.once("close", () => request.destroy());
       }
-      resolve({ status: stream.statusCode ?? 0, headers: stream.headers, stream });
+      resolve({ asked: { url, headers }, status: stream.statusCode ?? 0, headers: stream.headers, stream });
     });
     if (!source) {
       request.end();

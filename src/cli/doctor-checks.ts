@@ -10,6 +10,7 @@ import type { Host } from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
 import { openLedger } from "../ledger/ledger.ts";
 import { silentLog } from "../log.ts";
+import type { LearningMask } from "../mask.ts";
 import { hastyConnection, refuseEviction } from "../queue/connection.ts";
 import { openRegistries } from "../registries/index.ts";
 import { startIntake } from "../store/intake.ts";
@@ -24,9 +25,9 @@ export interface Check {
 }
 
 /** One for each thing that the configuration names. */
-export async function checksOf(config: ServerConfig): Promise<Check[]> {
+export async function checksOf(config: ServerConfig, { learn }: Pick<LearningMask, "learn">): Promise<Check[]> {
   const { dataDir } = config;
-  const registries = await openRegistries(config.registries, { store: storeOf(config) });
+  const registries = await openRegistries(config.registries, { store: storeOf(config), learn });
   return [
     {
       part: "data directory",

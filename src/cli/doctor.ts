@@ -19,7 +19,7 @@ export async function doctor(configPath: string | undefined, asJson: boolean): P
   const config = loadServerConfig({ path: configPath, env: process.env });
   const mask = createMask(secretsOf(config));
   const findings: Finding[] = [];
-  for (const check of await checksOf(config)) {
+  for (const check of await checksOf(config, mask)) {
     const finding = await findingOf(check);
     const { part, ok, text } = { ...finding, text: mask(finding.text) };
     findings.push({ part, ok, text });

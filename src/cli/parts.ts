@@ -64,7 +64,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));
     const hosts = openHosts(config.hosts);
-    const registries = await openRegistries(config.registries, { store });
+    const registries = await openRegistries(config.registries, { store, learn: mask.learn });
     const metrics = createMetrics();
     return {
       config,

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
+import { readRetryAfter } from "../http/retry-after.ts";
 import type { Notice, Notifier } from "./notice.ts";
 
 export interface WebhookNoticeOptions {
@@ -94,15 +95,8 @@ function judgeAnswer({ ok, status, headers }: Response, target: string): void {
     );
   }
   // A 4xx may be a deployer that is being fixed: it must not lose the notice.
-  const retryAfter = waitOf(headers.get("retry-after"));
+  const retryAfter = readRetryAfter(headers.get("retry-after"));
   throw new TransientError("notice-not-taken", `${target} answered ${status}.`, { retryAfter });
-}
-
-/** Seconds or a date (RFC 9110, 10.2.3), in ms. */
-function waitOf(retryAfter: string | null): number | null {
-  if (retryAfter === null) return null;
-  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds * 1000)) : null;
 }
 
 function reasonOf(error: unknown): string {

@@ -69,3 +69,24 @@ describe("a mask", () => {
     );
   });
 });
+
+describe("a mask that learns", () => {
+  const token = "eyJhbGciOi.tok3n-canary_0123456789";
+
+  it("hides what it was told of later, in base64 too, beside what it knew from the start", () => {
+    const mask = createMask(["configured"]);
+    assert.equal(mask(token), token);
+    mask.learn(token);
+    assert.equal(mask(`${token} configured`), "[secret] [secret]");
+    const encoded = Buffer.from(`aws:${token}`).toString("base64");
+    assert.ok(!Buffer.from(mask(encoded).replaceAll("[secret]", ""), "base64").toString().includes("canary"));
+  });
+
+  it("forgets the oldest of more than 500, and learns no word that is short", () => {
+    const mask = createMask([]);
+    for (let number = 0; number <= 500; number++) mask.learn(`token-${1000 + number}`);
+    assert.equal(mask("token-1000 token-1001 token-1500"), "token-1000 [secret] [secret]");
+    mask.learn("error");
+    assert.equal(mask("error"), "error");
+  });
+});

@@ -2,6 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Octokit } from "@octokit/core";
 import { paginateRest } from "@octokit/plugin-paginate-rest";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
+import { remoteText } from "../../http/remote-text.ts";
+import { readRetryAfter } from "../../http/retry-after.ts";
 import { CONNECTIONS } from "../../transport.ts";
 import { Turns } from "../../turns.ts";
 import type { Budget } from "../host.ts";
@@ -127,13 +129,15 @@ function isPassing(error: unknown): boolean {
 }
 
 function translate(error: unknown, { key, apiUrl, route }: { key: string; apiUrl: string; route: string }): Error {
-  const message = error instanceof Error ? error.message : String(error);
+  // octokit's errors carry the whole answer: what is kept of it is one line.
+  const message = remoteText(error instanceof Error ? error.message : String(error));
+  const cause = new Error(message);
   if (!isHttpFailure(error) || error.response === undefined) {
     return new TransientError(
       "github-unavailable",
       `GitHub at ${apiUrl} gave no usable answer to ${route}: ${message}`,
       {
-        cause: error,
+        cause,
       },
     );
   }
@@ -143,7 +147,7 @@ function translate(error: unknown, { key, apiUrl, route }: { key: string; apiUrl
     const retryAfter = waitOf(headers) ?? 60_000;
     const wait = Math.ceil(retryAfter / 1000);
     return new TransientError("github-rate-limited", `GitHub limits us at ${route}, for ${wait} s: ${message}`, {
-      cause: error,
+      cause,
       retryAfter,
     });
   }
@@ -151,12 +155,12 @@ function translate(error: unknown, { key, apiUrl, route }: { key: string; apiUrl
     return new TransientError(
       "github-token-refused",
       `GitHub does not take the token of host '${key}' (${message}): it has expired or was revoked. Set hosts.${key}.token to a valid one.`,
-      { cause: error },
+      { cause },
     );
   }
   if (status >= 500) {
     return new TransientError("github-unavailable", `GitHub at ${apiUrl} answered ${status} to ${route}: ${message}`, {
-      cause: error,
+      cause,
       retryAfter: waitOf(headers),
     });
   }
@@ -176,9 +180,9 @@ function isRateLimit(message: string, headers: Headers): boolean {
 
 /** What an answer asks us to wait, in ms. */
 function waitOf(headers: Headers): number | null {
-  const seconds = Number(headers["retry-after"]);
-  if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
+  const asked = readRetryAfter(headers["retry-after"]);
+  if (asked !== null) return asked;
   const reset = Number(headers["x-ratelimit-reset"]);
   if (String(headers["x-ratelimit-remaining"]) !== "0" || !Number.isFinite(reset)) return null;
-  return Math.max(1_000, reset * 1000 - Date.now() + 1_000);
+  return readRetryAfter(Math.max(1, reset - Date.now() / 1000 + 1));
 }

@@ -15,9 +15,9 @@ export class DockerRepository implements Registry {
 
   /** @param repository its key in Artifactory */
   constructor(options: ImageRegistryOptions, stock: Stock, api: ArtifactoryApi, repository: string) {
-    const { store, holderOf } = stock;
+    const { holderOf } = stock;
     this.#images = new ImageRegistry(options, {
-      store,
+      ...stock,
       // The ledger knows names as pipelines write them.
       holderOf: async (registry, digest) => {
         const holder = (await holderOf?.(registry, digest)) ?? null;
@@ -32,8 +32,8 @@ export class DockerRepository implements Registry {
     return this.#images.check();
   }
 
-  find(name: ArtifactName, run: Run): Promise<Found | null> {
-    return this.#images.find(this.#inside(name), run);
+  find(name: ArtifactName, run: Run, content?: Frozen): Promise<Found | null> {
+    return this.#images.find(this.#inside(name), run, content);
   }
 
   upload(content: Frozen, name: ArtifactName, run: Run): Promise<void> {

@@ -6,7 +6,7 @@ import type { Digest } from "../../delivery/types.ts";
 import type { Body } from "../../transport.ts";
 import { ask, isAnswer, type Question } from "../protocols/aws/ask.ts";
 import { clientSettings, lazily } from "../protocols/aws/sdk.ts";
-import { TokenKeeper } from "../protocols/aws/token.ts";
+import { type Learn, type Token, TokenKeeper } from "../protocols/aws/token.ts";
 
 /** `registries.<key>` of type `codeartifact`. */
 export interface CodeArtifactConfig {
@@ -38,15 +38,13 @@ const TOKEN_LIFE = 3600;
 export class CodeArtifactApi {
   readonly label: string;
   readonly config: CodeArtifactConfig;
-  readonly #clock: Clock;
   readonly #tokens: TokenKeeper<string>;
   readonly #sdk: () => Promise<{ sdk: typeof import("@aws-sdk/client-codeartifact"); client: CodeartifactClient }>;
 
-  constructor(key: string, config: CodeArtifactConfig, clock: Clock) {
+  constructor(key: string, config: CodeArtifactConfig, clock: Clock, learn?: Learn) {
     this.label = `registry ${key} (CodeArtifact ${config.domain}/${config.repository} in ${config.region})`;
     this.config = config;
-    this.#clock = clock;
-    this.#tokens = new TokenKeeper(() => this.#token(), clock);
+    this.#tokens = new TokenKeeper(() => this.#token(), clock, learn);
     this.#sdk = lazily(async () => {
       const sdk = await import("@aws-sdk/client-codeartifact");
       return { sdk, client: new sdk.CodeartifactClient(clientSettings(config.region)) };
@@ -140,7 +138,7 @@ export class CodeArtifactApi {
     return { domain, domainOwner, repository };
   }
 
-  async #token(): Promise<{ value: string; until: number }> {
+  async #token(): Promise<Token<string>> {
     const { sdk, client } = await this.#sdk();
     const { domain, domainOwner } = this.config;
     // Shared by all who wait for it, so no single one of them may abort it.
@@ -149,10 +147,10 @@ export class CodeArtifactApi {
     const question = this.#question("codeartifact:GetAuthorizationToken (with sts:GetServiceBearerToken)", signal);
     const answer = await ask(question, () => client.send(order, { abortSignal: signal }));
     const { authorizationToken: value, expiration } = answer;
-    if (value === undefined) {
+    if (!value) {
       throw new TransientError("registry-unavailable", `${this.label} answered without a token.`);
     }
-    return { value, until: expiration?.getTime() ?? this.#clock.now() };
+    return { value, until: expiration?.getTime() ?? null, secrets: [value] };
   }
 
   #question(right: string, signal: AbortSignal): Question {

@@ -7,6 +7,7 @@ import type { Run } from "../../run.ts";
 import type { Store } from "../../store/store.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import { coordinatesOf } from "../protocols/maven/coordinates.ts";
+import type { Stock } from "../protocols/oci/image-registry.ts";
 import type { Found, Registry, Stamped } from "../registry.ts";
 import { CodeArtifactApi, type CodeArtifactConfig } from "./api.ts";
 import { GenericShelf, genericVersion } from "./generic.ts";
@@ -27,10 +28,10 @@ class CodeArtifactRegistry implements Registry {
   readonly #generic: FileRegistry;
   readonly #packages = new Map<PackageFormat, Promise<FileRegistry>>();
 
-  constructor(key: string, config: CodeArtifactConfig, stock: { store: Store }, clock: Clock) {
+  constructor(key: string, config: CodeArtifactConfig, stock: Pick<Stock, "store" | "learn">, clock: Clock) {
     this.#key = key;
     this.#stock = stock;
-    this.#api = new CodeArtifactApi(key, config, clock);
+    this.#api = new CodeArtifactApi(key, config, clock, stock.learn);
     this.#generic = new FileRegistry(key, new GenericShelf(this.#api), stock);
   }
 
@@ -109,7 +110,7 @@ function repositoryIn({ name }: Location): string {
 export function codeArtifactRegistry(
   key: string,
   config: CodeArtifactConfig,
-  stock: { store: Store },
+  stock: Pick<Stock, "store" | "learn">,
   clock: Clock = systemClock,
 ): Registry {
   return new CodeArtifactRegistry(key, config, stock, clock);

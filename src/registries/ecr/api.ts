@@ -4,7 +4,7 @@ import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { Run } from "../../run.ts";
 import { ask, isAnswer } from "../protocols/aws/ask.ts";
 import { clientSettings, lazily } from "../protocols/aws/sdk.ts";
-import { TokenKeeper } from "../protocols/aws/token.ts";
+import { type Learn, type Token, TokenKeeper } from "../protocols/aws/token.ts";
 
 /** `registries.<key>` of type `ecr`. */
 export interface EcrConfig {
@@ -27,19 +27,17 @@ interface Login {
 export class EcrApi {
   readonly #label: string;
   readonly #config: EcrConfig;
-  readonly #clock: Clock;
   readonly #sdk: () => Promise<{ sdk: typeof import("@aws-sdk/client-ecr"); client: ECRClient }>;
   readonly #logins: TokenKeeper<Login>;
 
-  constructor(key: string, config: EcrConfig, clock: Clock) {
+  constructor(key: string, config: EcrConfig, clock: Clock, learn?: Learn) {
     this.#label = `registry ${key} (ECR of ${config.account} in ${config.region})`;
     this.#config = config;
-    this.#clock = clock;
     this.#sdk = lazily(async () => {
       const sdk = await import("@aws-sdk/client-ecr");
       return { sdk, client: new sdk.ECRClient(clientSettings(config.region)) };
     });
-    this.#logins = new TokenKeeper(() => this.#login(), clock);
+    this.#logins = new TokenKeeper(() => this.#login(), clock, learn);
   }
 
   /** Where the registry is. */
@@ -80,19 +78,33 @@ export class EcrApi {
     }
   }
 
-  async #login(): Promise<{ value: Login; until: number }> {
+  async #login(): Promise<Token<Login>> {
     const { sdk, client } = await this.#sdk();
     // Shared by all who wait for it, so no single one of them may abort it.
     const signal = AbortSignal.timeout(60_000);
     const question = { registry: this.#label, right: "ecr:GetAuthorizationToken", signal };
     const order = new sdk.GetAuthorizationTokenCommand({ registryIds: [this.#config.account] });
     const { authorizationData = [] } = await ask(question, () => client.send(order, { abortSignal: signal }));
-    const { authorizationToken, proxyEndpoint = "", expiresAt } = authorizationData[0] ?? {};
-    if (authorizationToken === undefined || !URL.canParse(proxyEndpoint)) {
-      throw new TransientError("registry-unavailable", `${this.#label} answered without a token or its address.`);
+    const given = authorizationData.find((each) => each.authorizationToken);
+    const { authorizationToken, proxyEndpoint, expiresAt } = given ?? {};
+    if (!authorizationToken) {
+      throw new TransientError("registry-unavailable", `${this.#label} answered without a token.`);
     }
     // It is the base64 of `AWS:<password>`, which is what Basic wants.
-    const value = { header: `Basic ${authorizationToken}`, endpoint: new URL(proxyEndpoint) };
-    return { value, until: expiresAt?.getTime() ?? this.#clock.now() };
+    const password = Buffer.from(authorizationToken, "base64")
+      .toString("utf8")
+      .replace(/^[^:]*:/, "");
+    return {
+      value: { header: `Basic ${authorizationToken}`, endpoint: this.#endpointOf(proxyEndpoint) },
+      until: expiresAt?.getTime() ?? null,
+      secrets: [authorizationToken, password],
+    };
+  }
+
+  /** Where it does not say, its documentation does: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html */
+  #endpointOf(told = ""): URL {
+    if (URL.canParse(told)) return new URL(told);
+    const { account, region } = this.#config;
+    return new URL(`https://${account}.dkr.ecr.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`);
   }
 }

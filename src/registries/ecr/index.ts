@@ -27,7 +27,7 @@ class EcrRegistry implements Registry {
   constructor(key: string, config: EcrConfig, stock: Stock, clock: Clock) {
     this.#key = key;
     this.#config = config;
-    this.#api = new EcrApi(key, config, clock);
+    this.#api = new EcrApi(key, config, clock, stock.learn);
     // The address is the API's to say, so there is no registry before the first token.
     this.#images = lazily(async () => {
       const url = await this.#api.endpoint();
@@ -46,8 +46,8 @@ class EcrRegistry implements Registry {
     }
   }
 
-  async find(name: ArtifactName, run: Run): Promise<Found | null> {
-    return (await this.#images()).find(name, run);
+  async find(name: ArtifactName, run: Run, content?: Frozen): Promise<Found | null> {
+    return (await this.#images()).find(name, run, content);
   }
 
   async upload(content: Frozen, name: ArtifactName, run: Run): Promise<void> {

@@ -128,7 +128,8 @@ describe("an upload to an index of Python packages", () => {
 
   it("waits for an index that does not show it yet", async () => {
     const files = { "acme_hello-1.0.0-py3-none-any.whl": await wheel("Acme.Hello", "1.0.0") };
-    server.lag = 4;
+    // Each attempt looks once before it sends, and five times afterwards.
+    server.lag = 12;
     for (const attempt of ["first", "second"]) {
       await assert.rejects(publish(files, "1.0.0"), (error) => {
         assert.ok(error instanceof TransientError, attempt);

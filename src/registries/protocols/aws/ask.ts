@@ -1,4 +1,6 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { remoteText } from "../../../http/remote-text.ts";
+import { readRetryAfter } from "../../../http/retry-after.ts";
 
 /** Whom we ask for what, for the person who reads the error. */
 export interface Question {
@@ -48,7 +50,8 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
   const status = error.$metadata?.httpStatusCode;
   // The SDK's errors carry request and response: what is kept is their name alone.
   const cause = Object.assign(new Error(error.name), { name: error.name });
-  const told = `${registry}: ${right} failed${status === undefined ? "" : ` with ${status}`}: ${error.name}: ${plain(error.message)}`;
+  const retryAfter = readRetryAfter(error.$response?.headers?.["retry-after"]);
+  const told = `${registry}: ${right} failed${status === undefined ? "" : ` with ${status}`}: ${error.name}: ${remoteText(error.message)}`;
   if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
     return new Refused(
       "aws-credentials",
@@ -57,7 +60,7 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
     );
   }
   if (status === 429 || throttled.test(error.name) || error.$retryable?.throttling) {
-    return new TransientError("registry-limited", told, { cause, retryAfter: retryAfterOf(error) });
+    return new TransientError("registry-limited", told, { cause, retryAfter });
   }
   if (status === undefined) {
     // Not an answer, and of the SDK's or the runtime's making: a connection that failed has a code.
@@ -66,7 +69,9 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
     }
     return new TransientError("registry-unreachable", told, { cause });
   }
-  if (status >= 500 || status === 408) return new TransientError("registry-unavailable", told, { cause });
+  if (status >= 500 || status === 408) {
+    return new TransientError("registry-unavailable", told, { cause, retryAfter });
+  }
   if (status === 401 || status === 403 || denied.test(error.name)) {
     return new Refused(
       "registry-denied",
@@ -76,17 +81,4 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
   }
   if (status === 404 || /NotFound/.test(error.name)) return new Refused("registry-name-unknown", `${told}.`, { cause });
   return new Refused("registry-refused", told, { cause });
-}
-
-function retryAfterOf({ $response }: SdkError): number | null {
-  const text = $response?.headers?.["retry-after"];
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : null;
-}
-
-/** Another's words go into logs and pages: one short line, no control characters. */
-function plain(text: string): string {
-  return text
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
-    .trim()
-    .slice(0, 300);
 }

@@ -2,9 +2,17 @@ import type { Clock } from "../../../clock.ts";
 
 export interface Token<T> {
   value: T;
-  /** ms since the epoch. */
-  until: number;
+  /** ms since the epoch; null: AWS did not say. */
+  until: number | null;
+  /** In every form in which somebody could use it. */
+  secrets: string[];
 }
+
+/** Is told of every secret that is handed out, so that nothing shows it. */
+export type Learn = (secret: string) => void;
+
+/** ms. For a token of which AWS does not say how long it lives: one that ends sooner is refused, and asked for anew. */
+const DEFAULT_LIFE = 15 * 60_000;
 
 /** Nothing is begun with a token that ends so soon (ms, at most a fifth of its life): what it is for must still come to its end. */
 const MARGIN = 5 * 60_000;
@@ -13,12 +21,14 @@ const MARGIN = 5 * 60_000;
 export class TokenKeeper<T> {
   readonly #fetch: () => Promise<Token<T>>;
   readonly #clock: Clock;
-  #token: Token<T> | null = null;
+  readonly #learn: Learn;
+  #token: { value: T; until: number } | null = null;
   #pending: Promise<T> | null = null;
 
-  constructor(fetch: () => Promise<Token<T>>, clock: Clock) {
+  constructor(fetch: () => Promise<Token<T>>, clock: Clock, learn: Learn = () => {}) {
     this.#fetch = fetch;
     this.#clock = clock;
+    this.#learn = learn;
   }
 
   /** @param isRefused says of a token whether it is the one that was not taken: another may have replaced it already */
@@ -32,7 +42,9 @@ export class TokenKeeper<T> {
   }
 
   async #renew(): Promise<T> {
-    const { value, until } = await this.#fetch();
+    const { value, until: end, secrets } = await this.#fetch();
+    for (const secret of secrets) this.#learn(secret);
+    const until = end ?? this.#clock.now() + DEFAULT_LIFE;
     this.#token = { value, until: until - Math.min(MARGIN, (until - this.#clock.now()) / 5) };
     return value;
   }

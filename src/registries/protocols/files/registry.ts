@@ -7,6 +7,8 @@ import { digestOfFiles } from "../../../store/files.ts";
 import type { Store } from "../../../store/store.ts";
 import type { Found, Registry, Stamped } from "../../registry.ts";
 import { place } from "../http/failures.ts";
+import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
+import { untilShown } from "../http/until-shown.ts";
 import { differs } from "../http/verified.ts";
 import { inTurns } from "./in-turns.ts";
 import { pullFiles } from "./pull.ts";
@@ -27,6 +29,9 @@ export class FileRegistry implements Registry {
   readonly #store: Store;
   /** Digests of what was read before: names are looked at every hour, and their bytes may be large. */
   readonly #read = new Map<string, Digest>();
+  readonly #accepted = new Accepted();
+  /** Sent, and the answer was lost: it may have been taken. */
+  readonly #lost = new Accepted();
 
   /** @param key under `registries` */
   constructor(key: string, shelf: Shelf, { store }: { store: Store }) {
@@ -109,31 +114,48 @@ export class FileRegistry implements Registry {
     return digest;
   }
 
-  /** Sends one file and reads it back. An answer that is lost, or says no, is looked up: another worker may have been quicker. */
+  /**
+   * Sends one file and reads it back. What became of it is told by its bytes, whatever the answer was: one that is lost or
+   * says no may be that of a file which is there, ours or another's.
+   */
   async #putFile(file: FrozenFile, release: Release, run: Run): Promise<void> {
     if (!(await this.#store.has(file.digest))) {
       throw new TransientError("content-gone", `The store no longer has ${file.digest}.`);
     }
-    const failure = await this.#shelf.put(file, release, run).then(
-      () => null,
-      (error: unknown) => {
-        const mayStand = error instanceof Refused || (error instanceof TransientError && isLost(error));
-        if (!mayStand || run.signal.aborted) throw error;
-        return error;
-      },
-    );
-    const now = await this.#digestAt(file, release, run.signal);
+    const key = JSON.stringify([release.name.repository, release.name.tag, file.name]);
+    const isNoted = (where: Accepted) => where.has(key, file.digest, run.clock.now());
+    // What was taken a while ago is on its way into the index: sent again it would be refused.
+    const isTaken = isNoted(this.#accepted);
+    const failure = isTaken ? null : await this.#send(file, release, run);
+    if (failure === null && !isTaken) this.#accepted.note(key, file.digest, run.clock.now());
+    if (failure instanceof TransientError) this.#lost.note(key, file.digest, run.clock.now());
+    const mayShow = failure === null || mayStand(failure);
+    const look = () => this.#digestAt(file, release, run.signal);
+    const now = mayShow ? await untilShown(look, (seen) => seen !== null, run.signal) : await look();
     if (now === file.digest) return;
     if (now !== null) {
       if (failure !== null) throw this.#taken(release, file, now);
       throw differs(place({ registry: this.#shelf.label, repository: release.name.repository }), file.digest);
     }
-    if (failure !== null && failure.code !== "name-taken") throw failure;
+    const isBehind = failure instanceof Refused && (claimsToStand(failure) || isNoted(this.#lost));
+    if (failure !== null && !isBehind) throw failure;
     throw new TransientError(
       "registry-behind",
       `${this.#shelf.label}: ${release.name.repository} ${release.name.tag} has ${file.name}, as it says itself, but does not show it yet.`,
       { retryAfter: SOON },
     );
+  }
+
+  /** @returns why it may not have been taken; null: it was */
+  async #send(file: FrozenFile, release: Release, run: Run): Promise<Refused | TransientError | null> {
+    try {
+      await this.#shelf.put(file, release, run);
+      return null;
+    } catch (error) {
+      const mayBeThere = error instanceof Refused || (error instanceof TransientError && isLost(error));
+      if (!mayBeThere || run.signal.aborted) throw error;
+      return error;
+    }
   }
 
   #versionAt({ name }: Location, content: Frozen): Version {

@@ -49,8 +49,8 @@ export interface Shelf {
   /** Called once before any file of the version is looked at: refuses what cannot become a version here. */
   begin?(release: Release, run: Run): Promise<void>;
   /**
-   * Sends one file that was not there a moment ago. What the answer says is looked up afterwards, and so is what a lost or
-   * refused one left. @throws Refused `name-taken` where the registry says that such a file exists
+   * Sends one file that was not there a moment ago. What became of it is looked up afterwards, whatever the answer was.
+   * @throws Refused where the registry says no; `name-taken` where it says by a status of its own that such a file exists
    */
   put(file: FrozenFile, release: Release, run: Run): Promise<void>;
   /** Makes the version whole after its files: metadata beside them. Called each time, so it looks first whether all is well. */

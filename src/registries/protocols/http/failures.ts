@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { remoteText, secretsOfRequest } from "../../../http/remote-text.ts";
+import { readRetryAfter } from "../../../http/retry-after.ts";
 import { type Answer, readBytes } from "../../../transport.ts";
 
 /** Whom we were asking for what, for the person who reads the error. */
@@ -29,34 +31,39 @@ export function withoutAnswer(question: Question, error: unknown, signal: AbortS
   if (untrusted.has(code) || /^(?:ERR_TLS_|ERR_SSL_|CERT_)/.test(code)) {
     return new Refused(
       "registry-tls",
-      `${place(question)}: its TLS certificate is not accepted (${code}: ${plain(message)}). Renew it, or trust its authority with NODE_EXTRA_CA_CERTS, or write the url with the right scheme.`,
+      `${place(question)}: its TLS certificate is not accepted (${code}: ${remoteText(message)}). Renew it, or trust its authority with NODE_EXTRA_CA_CERTS, or write the url with the right scheme.`,
       { cause: error },
     );
   }
   return new TransientError(
     "registry-unreachable",
-    `${place(question)}: no answer to the request to ${question.to} (${plain(message)})`,
+    `${place(question)}: no answer to the request to ${question.to} (${remoteText(message)})`,
     { cause: error },
   );
 }
 
 /** What an answer comes to that is not the one hoped for. */
 export async function unexpectedAnswer(question: Question, answer: Answer): Promise<Refused | TransientError> {
-  const { status, headers } = answer;
+  const { asked, status, headers } = answer;
   // An answer that breaks off still has its status, and that tells most.
-  const said = readErrors(
-    await readBytes(answer, 64 * 1024).catch(() => Buffer.alloc(0)),
-    answer.stream.statusMessage ?? "",
-  );
+  const bytes = await readBytes(answer, 64 * 1024).catch(() => Buffer.alloc(0));
+  const { codes, words } = readErrors(bytes, answer.stream.statusMessage ?? "");
+  const said = { codes, text: remoteText(words, secretsOfRequest(asked.url, asked.headers)) };
+  // What the other side said stands by itself too, without the names around it.
+  const cause = new Error(said.text);
   const told = `${place(question)} answered ${status} to the request to ${question.to}${said.text ? `: ${said.text}` : ""}`;
   if (status === 429 || status === 408 || status >= 500) {
     const code = status === 429 ? "registry-limited" : "registry-unavailable";
-    return new TransientError(code, told, { retryAfter: readRetryAfter(headers["retry-after"]) });
+    return new TransientError(code, told, {
+      cause,
+      retryAfter: readRetryAfter(headers["retry-after"]),
+    });
   }
   if (status === 401 || status === 403) {
     return new Refused(
       "registry-denied",
       `${told}. Check username and password (or the token) of this registry, and that they may push and pull ${question.repository ?? "there"}.`,
+      { cause },
     );
   }
   // The registry forgot an upload or collected a blob meanwhile: beginning again mends it.
@@ -64,48 +71,42 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
     said.codes.some((code) => code.startsWith("BLOB_UPLOAD_") || code === "MANIFEST_BLOB_UNKNOWN") ||
     status === 416
   ) {
-    return new TransientError("registry-upload-lost", told);
+    return new TransientError("registry-upload-lost", told, { cause });
   }
   if (status === 404) {
     return new Refused(
       "registry-name-unknown",
       `${told}. Create ${question.repository ?? "it"} there, or correct the name.`,
+      { cause },
     );
   }
-  return new Refused("registry-refused", told);
+  return new Refused("registry-refused", told, { cause });
 }
 
 export function place({ registry, repository }: Pick<Question, "registry" | "repository">): string {
   return repository === null ? registry : `${registry}, repository ${repository}`;
 }
 
-/** Seconds or a date (RFC 9110, 10.2.3) as ms from now. */
-function readRetryAfter(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isNaN(ms) ? null : Math.max(0, ms);
-}
-
 const errorsOfOci = z.object({
-  errors: z.array(z.object({ code: z.unknown(), status: z.unknown(), message: z.unknown() }).partial()),
+  errors: z.array(z.object({ code: z.unknown(), status: z.unknown(), message: z.unknown() }).partial()).min(1),
 });
-const errorOfNpm = z.object({ error: z.string().optional(), message: z.string().optional() });
+const errorOfNpm = z.object({ error: z.string().nullish().catch(null), message: z.string().nullish().catch(null) });
 
 /**
  * OCI distribution specification 1.1, "Error Codes", and Artifactory's like; npm's `{error}`; an index of Python's tells in
  * the reason phrase. A proxy in between may answer anything else.
  */
-function readErrors(bytes: Buffer, reason: string): { codes: string[]; text: string } {
+function readErrors(bytes: Buffer, reason: string): { codes: string[]; words: string } {
   const text = bytes.toString("utf8");
   const json = parsed(text);
   const oci = errorsOfOci.safeParse(json);
   if (oci.success) {
     const said = oci.data.errors.map(({ code, status, message }) => `${code ?? status ?? ""} ${message ?? ""}`);
-    return { codes: oci.data.errors.map(({ code }) => String(code)), text: plain(said.join("; ")) };
+    return { codes: oci.data.errors.map(({ code }) => String(code)), words: said.join("; ") };
   }
   const npm = errorOfNpm.safeParse(json);
-  const words = npm.success ? (npm.data.error ?? npm.data.message ?? "") : "";
-  return { codes: [], text: plain(words || (/^\s*(?:<|$)/.test(text) ? reason : text)) };
+  const words = npm.success ? npm.data.error || npm.data.message : "";
+  return { codes: [], words: words || (/^\s*(?:<|$)/.test(text) ? reason : text) };
 }
 
 function parsed(text: string): unknown {
@@ -114,12 +115,4 @@ function parsed(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-/** Another's words go into logs and pages: one short line, no control characters. */
-function plain(text: string): string {
-  return text
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")
-    .trim()
-    .slice(0, 300);
 }

@@ -1,8 +1,10 @@
-import { Refused } from "../../../delivery/errors.ts";
+import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { type Body, bodyOf } from "../../../transport.ts";
 import type { HttpClient } from "./client.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { below } from "./paths.ts";
+import { claimsToStand, mayStand } from "./refusals.ts";
+import { untilShown } from "./until-shown.ts";
 
 /** What is put where, below the URL of the client. */
 export interface Put {
@@ -35,6 +37,21 @@ export async function putFile(client: HttpClient, put: Put): Promise<void> {
   }
   if (status !== 409 && status !== 412) return;
   throw new Refused("name-taken", `${client.label} says that ${path} is there already (${status}).`);
+}
+
+/** The same for what is written once: where it is refused, it is looked whether it is there by now. */
+export async function putOnce(client: HttpClient, put: Put, isThere: () => Promise<boolean>): Promise<void> {
+  try {
+    await putFile(client, put);
+  } catch (error) {
+    if (!mayStand(error)) throw error;
+    if (await untilShown(isThere, (there) => there, put.signal)) return;
+    if (!claimsToStand(error)) throw error;
+    throw new TransientError(
+      "registry-behind",
+      `${client.label} has ${put.path}, as it says itself, but does not show it yet.`,
+    );
+  }
 }
 
 /** Two that make the same folders get into each other's way: a server tells the later anything but that they stand. */

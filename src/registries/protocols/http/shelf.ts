@@ -6,7 +6,7 @@ import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { SIDECAR, sidecarOf } from "../files/sidecar.ts";
 import { HttpClient, type HttpEndpoint } from "./client.ts";
 import { below } from "./paths.ts";
-import { putFile, tryPut } from "./put.ts";
+import { putFile, putOnce, tryPut } from "./put.ts";
 import { sidecarStands } from "./sidecar.ts";
 import { standingAt } from "./standing.ts";
 
@@ -46,9 +46,10 @@ export class HttpShelf implements Shelf {
 
   async finish(release: Release, { signal }: Run): Promise<void> {
     const path = pathOf(release, SIDECAR);
-    if (await sidecarStands(this.#client, path, release, signal)) return;
+    const stands = () => sidecarStands(this.#client, path, release, signal);
+    if (await stands()) return;
     const { repository } = release.name;
-    await putFile(this.#client, { path, body: bodyOf(sidecarOf(release)), repository, guard: false, signal });
+    await putOnce(this.#client, { path, body: bodyOf(sidecarOf(release)), repository, guard: false, signal }, stands);
   }
 
   locate(version: Version): { url: string; pull: string } {

@@ -23,10 +23,10 @@ export async function standingAt(
 ): Promise<Standing | null> {
   const url = typeof path === "string" ? below(client.url, path) : path;
   const ask = { url, headers: HEADERS, repository, to: `read ${url.pathname}`, signal };
-  let answer = await client.ask({ ...ask, method: "HEAD", expect: [200, 404, 405, 410, 501] });
+  let answer = await client.ask({ ...ask, method: "HEAD", expect: [200, 204, 400, 403, 404, 405, 410, 501] });
   discard(answer);
-  if (answer.status === 405 || answer.status === 501) {
-    // It knows no HEAD: the beginning of the bytes tells the same.
+  if (![200, 404, 410].includes(answer.status)) {
+    // It knows no HEAD, or the address that it sends us to is signed for a GET alone: the beginning of the bytes tells the same.
     answer = await client.ask({ ...ask, method: "GET", expect: [200, 404, 410] });
     answer.stream.destroy();
   }

@@ -8,7 +8,7 @@ import { sidecarOf } from "../files/sidecar.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { oneAtATime } from "../http/one-at-a-time.ts";
 import { below } from "../http/paths.ts";
-import { putFile, tryPut } from "../http/put.ts";
+import { putFile, putOnce, tryPut } from "../http/put.ts";
 import { sidecarStands } from "../http/sidecar.ts";
 import { standingAt } from "../http/standing.ts";
 import { artifactFolder, type Coordinates, coordinatesOf, isPom, pathOf, suffixOf } from "./coordinates.ts";
@@ -99,20 +99,26 @@ export class MavenShelf implements Shelf {
   async #ensureFile(path: string, make: () => Promise<Buffer>, release: Release, signal: AbortSignal): Promise<void> {
     const standing = await this.#read(path, release, signal);
     const bytes = standing ?? (await make());
-    if (standing === null) await this.#put(path, bodyOf(bytes), release, signal, true);
+    if (standing === null) await this.#putOnce(path, bodyOf(bytes), release, signal, true);
     await this.#ensureChecksums(path, bodyOf(bytes), release, signal);
   }
 
   async #ensureChecksums(path: string, body: Body, release: Release, signal: AbortSignal): Promise<void> {
-    if ((await standingAt(this.#client, `${path}.sha1`, release.name.repository, signal)) !== null) return;
-    await this.#putChecksums(path, body, release, signal);
+    if (await this.#isThere(`${path}.sha1`, release, signal)) return;
+    for (const [name, hex] of await checksumsOf(body)) {
+      await this.#putOnce(`${path}.${name}`, bodyOf(hex), release, signal, false);
+    }
   }
 
+  /** Of a file that may change. */
   async #putChecksums(path: string, body: Body, release: Release, signal: AbortSignal): Promise<void> {
-    const hashes = await hashesOf(body, CHECKSUMS);
-    for (const [index, name] of CHECKSUMS.entries()) {
-      await this.#put(`${path}.${name}`, bodyOf(hashes[index]?.toString("hex") ?? ""), release, signal, false);
+    for (const [name, hex] of await checksumsOf(body)) {
+      await this.#put(`${path}.${name}`, bodyOf(hex), release, signal, false);
     }
+  }
+
+  async #isThere(path: string, { name }: Release, signal: AbortSignal): Promise<boolean> {
+    return (await standingAt(this.#client, path, name.repository, signal)) !== null;
   }
 
   /** Another process may write it at the same time, and drop our version: we look whether it is in. */
@@ -148,4 +154,14 @@ export class MavenShelf implements Shelf {
   #put(path: string, body: Body, { name }: Release, signal: AbortSignal, guard: boolean): Promise<void> {
     return putFile(this.#client, { path, body, repository: name.repository, guard, signal });
   }
+
+  #putOnce(path: string, body: Body, release: Release, signal: AbortSignal, guard: boolean): Promise<void> {
+    const put = { path, body, repository: release.name.repository, guard, signal };
+    return putOnce(this.#client, put, () => this.#isThere(path, release, signal));
+  }
+}
+
+async function checksumsOf(body: Body): Promise<[string, string][]> {
+  const hashes = await hashesOf(body, CHECKSUMS);
+  return CHECKSUMS.map((name, index) => [name, hashes[index]?.toString("hex") ?? ""]);
 }

@@ -61,22 +61,16 @@ export class NpmShelf implements Shelf {
     const { "dist-tags": tags } = await this.#packument(name, signal);
     const tarball = this.#at(`${name}/-/${name.replace(/^@[^/]+\//, "")}-${version}.tgz`).href;
     const tag = distTagFor(version, tags);
-    const ask = { repository: name, to: `publish ${name}@${version}`, signal } as const;
-    try {
-      const status = await this.#client.status({
-        ...ask,
-        method: "PUT",
-        url: this.#at(escaped(name)),
-        headers: { "Content-Type": "application/json" },
-        body: publicationBody({ manifest, name, version, tag, sha1, sha512, tarball, body }),
-        expect: [200, 201, 202, 409],
-      });
-      if (status !== 409) return;
-    } catch (error) {
-      // The public registry says it with a 403, in words.
-      if (!(error instanceof Refused) || !/cannot publish over/i.test(error.message)) throw error;
-    }
-    throw new Refused("name-taken", `${this.label} says that it has ${name}@${version} already.`);
+    await this.#client.status({
+      method: "PUT",
+      url: this.#at(escaped(name)),
+      headers: { "Content-Type": "application/json" },
+      body: publicationBody({ manifest, name, version, tag, sha1, sha512, tarball, body }),
+      repository: name,
+      to: `publish ${name}@${version}`,
+      expect: [200, 201, 202, 204],
+      signal,
+    });
   }
 
   locate(version: Version): { url: string; pull: string } {

@@ -1,5 +1,4 @@
 import { Readable } from "node:stream";
-import { type Clock, systemClock } from "../../../clock.ts";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 import { isDigest } from "../../../store/digest.ts";
@@ -10,48 +9,21 @@ import {
   maxManifestBytes,
   readManifest,
 } from "../../../store/manifest.ts";
-import {
-  type Answer,
-  type Body,
-  discard,
-  type Order,
-  openTransport,
-  readBytes,
-  type Send,
-} from "../../../transport.ts";
-import type { Authorize } from "../http/client.ts";
+import { type Answer, type Body, discard, readBytes } from "../../../transport.ts";
 import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { differs, verified } from "../http/verified.ts";
-import { type Credentials, Login } from "./login.ts";
 import { demandReference, demandRepository } from "./names.ts";
+import { Uploads } from "./uploads.ts";
+import { DONE, type Endpoint, toPull, toPush, Wire } from "./wire.ts";
 
-export interface Endpoint {
-  /** The key under `registries`. */
-  key: string;
-  url: URL;
-  credentials: Credentials | null;
-  /** Instead of credentials, for a login that does not last. */
-  authorize?: Authorize | undefined;
-  /** PEM of a certificate authority to trust instead of the usual ones. */
-  ca?: string | undefined;
-  clock?: Clock | undefined;
-  /** ms without a byte that end a request. */
-  stall?: number | undefined;
-}
+export type { Endpoint } from "./wire.ts";
 
-interface Ask extends Omit<Order, "url" | "headers"> {
-  /** A path of the registry, or where it told us to go. */
-  url: string | URL;
-  headers?: Record<string, string>;
-  repository: string | null;
-  /** For errors, as in `send a blob`. */
-  to: string;
-  scope: string;
-  /** Statuses that are an answer; any other is thrown. */
-  expect: number[];
-  /** Reads bytes that are known by their digest. */
-  isContent?: boolean;
-}
+/** What a look at a name comes to. */
+export type Look =
+  | { kind: "stands"; digest: Digest }
+  | { kind: "nothing" }
+  /** Not "nothing": many registries say so of a repository that is not there, and all of one that we may not read. */
+  | { kind: "denied"; why: Refused };
 
 /**
  * A client of one registry, after OCI distribution specification 1.1. Every method throws TransientError
@@ -60,77 +32,98 @@ interface Ask extends Omit<Order, "url" | "headers"> {
  * `name-invalid`), and the signal's reason when it is aborted.
  */
 export class RegistryClient {
-  /** For errors: `registry hub (registry-1.docker.io)`. */
   readonly label: string;
-  readonly #url: URL;
-  readonly #send: Send;
-  readonly #login: Login;
+  readonly #wire: Wire;
+  readonly #uploads: Uploads;
 
-  constructor({ key, url, credentials, authorize, ca, clock = systemClock, stall = 60_000 }: Endpoint) {
-    this.label = `registry ${key} (${url.host})`;
-    this.#url = url;
-    this.#send = openTransport({ ca, stall });
-    this.#login = new Login({ registry: this.label, url, credentials, authorize, send: this.#send, clock });
+  constructor(endpoint: Endpoint) {
+    this.#wire = new Wire(endpoint);
+    this.#uploads = new Uploads(this.#wire);
+    this.label = this.#wire.label;
   }
 
   /** Asks for nothing but to be let in. */
   async ping(signal: AbortSignal): Promise<void> {
-    const ask = { repository: null, to: "log in", scope: "", expect: [200], signal };
-    discard(await this.#ask({ ...ask, method: "GET", url: "/v2/" }));
+    const ask = { repository: null, to: "log in", scope: "", expect: DONE, signal };
+    const answer = await this.#wire.ask({ ...ask, method: "GET", url: "/v2/" });
+    // Its type says nothing: some answer a bare "true" as text/html.
+    if (!isPage(await readBytes(answer, maxManifestBytes).catch(() => Buffer.alloc(0)))) return;
+    throw new Refused(
+      "registry-refused",
+      `${this.#wire.label} answered the request to log in with a web page: is the url that of a registry?`,
+    );
   }
 
-  /** The digest that stands under a tag or digest; null: nothing. */
-  async headManifest(repository: string, reference: string, signal: AbortSignal): Promise<Digest | null> {
-    const ask = { ...this.#manifest(repository, reference, signal), to: "look up a name", expect: [200, 404] };
-    const answer = await this.#ask({ ...ask, method: "HEAD" });
+  /** What stands under a tag or digest, asked with the rights that a publication has. */
+  async lookUp(repository: string, reference: string, signal: AbortSignal): Promise<Look> {
+    const { url, headers } = this.#manifest(repository, reference, signal);
+    const ask = { ...toPush(repository, signal), url, headers, to: "look up a name" };
+    let answer = await this.#wire.ask({ ...ask, method: "HEAD", expect: [...DONE, 401, 403, 404, 405, 501] });
+    const { status } = answer;
+    if (status === 404) {
+      discard(answer);
+      return { kind: "nothing" };
+    }
+    if (status === 401 || status === 403) {
+      const why = await unexpectedAnswer(this.#wire.question(ask), answer);
+      if (!(why instanceof Refused)) throw why;
+      return { kind: "denied", why };
+    }
     discard(answer);
-    if (answer.status === 404) return null;
-    const digest = answer.headers["docker-content-digest"];
-    if (typeof digest === "string" && isDigest(digest)) return digest;
-    // The header is optional in the specification: then the bytes tell.
-    return (await this.getManifest(repository, reference, signal))?.digest ?? null;
+    const digest = DONE.includes(status) ? answer.headers["docker-content-digest"] : undefined;
+    if (typeof digest === "string" && isDigest(digest)) return { kind: "stands", digest };
+    // The header is optional in the specification, and so was HEAD once: then the bytes tell.
+    answer = await this.#wire.ask({ ...ask, method: "GET", expect: [200, 404] });
+    if (answer.status === 404) {
+      discard(answer);
+      return { kind: "nothing" };
+    }
+    return { kind: "stands", digest: (await this.#readManifest(answer, ask)).digest };
   }
 
   /** Null: nothing stands there. @throws also Refused `manifest-invalid`, `content-differs` */
   async getManifest(repository: string, reference: string, signal: AbortSignal): Promise<Manifest | null> {
     const ask = { ...this.#manifest(repository, reference, signal), to: "read a manifest", expect: [200, 404] };
-    const answer = await this.#ask({ ...ask, method: "GET" });
+    const answer = await this.#wire.ask({ ...ask, method: "GET" });
     if (answer.status === 404) {
       discard(answer);
       return null;
     }
-    const bytes = await readBytes(answer, maxManifestBytes).catch((error) => {
-      throw withoutAnswer(this.#question(ask), error, signal);
-    });
-    const manifest = readManifest(bytes, answer.headers["content-type"]?.split(";")[0]?.trim());
-    if (isDigest(reference) && manifest.digest !== reference) throw differs(place(this.#question(ask)), reference);
+    const manifest = await this.#readManifest(answer, ask);
+    if (isDigest(reference) && manifest.digest !== reference) throw differs(place(this.#wire.question(ask)), reference);
     return manifest;
   }
 
   /** @param reference a tag, or the manifest's own digest */
   async putManifest(repository: string, reference: string, manifest: Manifest, signal: AbortSignal): Promise<void> {
     const { url } = this.#manifest(repository, reference, signal);
-    const answer = await this.#ask({
-      ...this.#push(repository, signal),
+    const answer = await this.#wire.ask({
+      ...toPush(repository, signal),
       method: "PUT",
       url,
       to: `put ${reference}`,
-      expect: [200, 201, 202],
+      expect: DONE,
       headers: { "Content-Type": manifest.mediaType },
       body: { length: manifest.bytes.length, open: () => Readable.from([manifest.bytes]) },
     });
     discard(answer);
   }
 
-  async hasBlob(repository: string, digest: Digest, signal: AbortSignal): Promise<boolean> {
-    const ask = { ...this.#push(repository, signal), to: "look up a blob", expect: [200, 404], isContent: true };
-    const answer = await this.#ask({
-      ...ask,
-      method: "HEAD",
-      url: `/v2/${demandRepository(repository)}/blobs/${digest}`,
-    });
-    discard(answer);
-    return answer.status === 200;
+  /** Whether a repository has a blob, as far as the registry lets itself be asked. */
+  async hasBlob(repository: string, digest: Digest, signal: AbortSignal): Promise<"there" | "missing" | "not-told"> {
+    const url = `/v2/${demandRepository(repository)}/blobs/${digest}`;
+    const ask = { ...toPush(repository, signal), url, to: "look up a blob", isContent: true };
+    const looked = await this.#wire.ask({ ...ask, method: "HEAD", expect: [...DONE, 400, 401, 403, 404, 405, 501] });
+    discard(looked);
+    if (DONE.includes(looked.status)) return "there";
+    if (looked.status === 404) return "missing";
+    // A storage that it sends us to may know no HEAD, nor the registry itself: the first byte tells the same.
+    const headers = { Range: "bytes=0-0" };
+    const expect = [200, 206, 400, 401, 403, 404, 405, 416];
+    const answer = await this.#wire.ask({ ...ask, method: "GET", headers, expect });
+    answer.stream.destroy();
+    if (answer.status === 404) return "missing";
+    return [200, 206, 416].includes(answer.status) ? "there" : "not-told";
   }
 
   /**
@@ -138,142 +131,55 @@ export class RegistryClient {
    * @param mountFrom a repository of this registry that holds it: then it need not be sent
    * @returns `mounted` where no byte had to be sent
    */
-  async putBlob(
+  putBlob(
     repository: string,
     digest: Digest,
     body: Body,
     signal: AbortSignal,
     mountFrom: string | null,
   ): Promise<"sent" | "mounted"> {
-    const upload = await this.#beginUpload(repository, signal, mountFrom === null ? null : { digest, from: mountFrom });
-    if (upload === null) return "mounted";
-    upload.searchParams.set("digest", digest);
-    const headers = { "Content-Type": "application/octet-stream" };
-    const ask = { ...this.#push(repository, signal), to: `send ${digest}`, expect: [201, 202, 204], headers };
-    discard(await this.#ask({ ...ask, method: "PUT", url: upload, body }));
-    return "sent";
+    return this.#uploads.put(repository, digest, body, signal, mountFrom);
   }
 
   /** Begins an upload and cancels it: shows the right to push, and leaves nothing. */
-  async tryPush(repository: string, signal: AbortSignal): Promise<void> {
-    const upload = await this.#beginUpload(repository, signal, null);
-    if (upload === null) return;
-    // Cancelling is optional, and with docker-registry's tokens a right of its own: what cannot be cancelled holds no byte.
-    const push = this.#push(repository, signal);
-    const expect = [200, 202, 204, 401, 403, 404, 405];
-    const ask = { ...push, scope: `${push.scope},delete`, to: "cancel an upload", expect };
-    discard(await this.#ask({ ...ask, method: "DELETE", url: upload }));
+  tryPush(repository: string, signal: AbortSignal): Promise<void> {
+    return this.#uploads.try(repository, signal);
   }
 
   /** A stream that fails at its end unless its bytes are the ones named. @throws also Refused `content-gone` */
   async getBlob(repository: string, blob: Descriptor, signal: AbortSignal): Promise<Readable> {
-    const ask = { ...this.#pull(repository, signal), to: `read ${blob.digest}`, expect: [200, 404], isContent: true };
+    const ask = { ...toPull(repository, signal), to: `read ${blob.digest}`, expect: [200, 404], isContent: true };
     const url = `/v2/${demandRepository(repository)}/blobs/${blob.digest}`;
-    const answer = await this.#ask({ ...ask, method: "GET", url });
+    const answer = await this.#wire.ask({ ...ask, method: "GET", url });
     if (answer.status === 404) {
       discard(answer);
-      throw new Refused("content-gone", `${place(this.#question(ask))} no longer has ${blob.digest}.`);
+      throw new Refused("content-gone", `${place(this.#wire.question(ask))} no longer has ${blob.digest}.`);
     }
-    return verified(answer.stream, blob, place(this.#question(ask)));
+    return verified(answer.stream, blob, place(this.#wire.question(ask)));
   }
 
-  /** Where to send; null: it was mounted. */
-  async #beginUpload(
-    repository: string,
-    signal: AbortSignal,
-    mount: { digest: Digest; from: string } | null,
-  ): Promise<URL | null> {
-    const push = this.#push(repository, signal);
-    const query = mount && `?mount=${mount.digest}&from=${encodeURIComponent(demandRepository(mount.from))}`;
-    const answer = await this.#ask({
-      ...push,
-      scope: mount ? `${push.scope} repository:${mount.from}:pull` : push.scope,
-      method: "POST",
-      url: `/v2/${demandRepository(repository)}/blobs/uploads/${query ?? ""}`,
-      to: "begin an upload",
-      expect: mount ? [201, 202] : [202],
-      headers: { "Content-Length": "0" },
+  /** @throws Refused `manifest-invalid`, TransientError where a proxy or a maintenance answers in its place */
+  async #readManifest(answer: Answer, ask: Omit<Question, "registry"> & { signal: AbortSignal }): Promise<Manifest> {
+    const bytes = await readBytes(answer, maxManifestBytes).catch((error) => {
+      throw withoutAnswer(this.#wire.question(ask), error, ask.signal);
     });
-    discard(answer);
-    if (answer.status === 201) return null;
-    return this.#follow(answer.headers.location, this.#url, push);
-  }
-
-  /** Asks with the login that is known, logs in anew once where that is refused, and goes where reading is redirected to. */
-  async #ask(ask: Ask): Promise<Answer> {
-    let url = new URL(ask.url, this.#url);
-    for (let hops = 0; hops <= 5; hops++) {
-      const answer = await this.#askOnce(ask, url);
-      const isRedirect = [301, 302, 303, 307, 308].includes(answer.status);
-      if (isRedirect && (ask.method === "GET" || ask.method === "HEAD")) {
-        discard(answer);
-        url = this.#follow(answer.headers.location, url, ask);
-        // Content may lie in a storage of another host, and proves itself by its digest; what a name means only its registry says.
-        if (url.origin !== this.#url.origin && ask.isContent !== true) throw this.#elsewhere(url, ask);
-      } else if (ask.expect.includes(answer.status)) {
-        return answer;
-      } else {
-        throw await unexpectedAnswer(this.#question(ask), answer);
-      }
+    if (isPage(bytes)) {
+      throw new TransientError(
+        "registry-unavailable",
+        `${place(this.#wire.question(ask))} answered the request to ${ask.to} with a web page: something in front of it answers in its place.`,
+      );
     }
-    throw new TransientError("registry-unavailable", `${place(this.#question(ask))} redirects without end.`);
-  }
-
-  async #askOnce({ method, headers = {}, body, signal, ...ask }: Ask, url: URL): Promise<Answer> {
-    const attempt = (authorization: string | undefined) =>
-      this.#send({
-        method,
-        url,
-        headers: authorization === undefined ? headers : { ...headers, Authorization: authorization },
-        body,
-        signal,
-      });
-    try {
-      signal.throwIfAborted();
-      // The login is for this very registry: a storage behind it gets its right to read or write in the URL.
-      if (url.origin !== this.#url.origin) return await attempt(undefined);
-      const used = await this.#login.current(ask.scope);
-      const answer = await attempt(used);
-      if (answer.status !== 401) return answer;
-      const better = await this.#login.again(ask.scope, answer.headers["www-authenticate"], used);
-      if (better === undefined) return answer;
-      discard(answer);
-      return await attempt(better);
-    } catch (error) {
-      throw withoutAnswer(this.#question(ask), error, signal);
-    }
-  }
-
-  #follow(location: string | undefined, from: URL, ask: Pick<Ask, "repository">): URL {
-    const url = location !== undefined && URL.canParse(location, from.href) ? new URL(location, from) : null;
-    if (url && (url.protocol === "https:" || url.protocol === from.protocol) && !url.username) return url;
-    throw new Refused(
-      "registry-redirect",
-      `${place({ registry: this.label, ...ask })} sends us to ${url ? `${url.protocol}//${url.host}` : "no valid URL"}, which is not as safe as its own address. Behind a proxy, let that set X-Forwarded-Proto.`,
-    );
-  }
-
-  #elsewhere(url: URL, { repository }: Ask): Refused {
-    return new Refused(
-      "registry-redirect",
-      `${place({ registry: this.label, repository })} sends us to ${url.protocol}//${url.host} for what a name holds, which only itself can say: give its final address as the url.`,
-    );
+    const type = answer.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
+    // What is served as mere bytes or JSON says itself what it is.
+    return readManifest(bytes, manifestTypes.includes(type) ? type : undefined);
   }
 
   #manifest(repository: string, reference: string, signal: AbortSignal) {
     const url = `/v2/${demandRepository(repository)}/manifests/${demandReference(reference)}`;
-    return { ...this.#pull(repository, signal), url, headers: { Accept: manifestTypes.join(", ") } };
+    return { ...toPull(repository, signal), url, headers: { Accept: manifestTypes.join(", ") } };
   }
+}
 
-  #pull(repository: string, signal: AbortSignal) {
-    return { repository, scope: `repository:${demandRepository(repository)}:pull`, signal };
-  }
-
-  #push(repository: string, signal: AbortSignal) {
-    return { repository, scope: `repository:${demandRepository(repository)}:pull,push`, signal };
-  }
-
-  #question({ repository, to }: Omit<Question, "registry">): Question {
-    return { registry: this.label, repository, to };
-  }
+function isPage(bytes: Buffer): boolean {
+  return /^\ufeff?\s*</.test(bytes.toString("utf8", 0, 100));
 }

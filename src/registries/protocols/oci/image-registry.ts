@@ -5,11 +5,14 @@ import type { ArtifactName, Digest, Location } from "../../../delivery/types.ts"
 import type { Run } from "../../../run.ts";
 import type { Content, Store } from "../../../store/store.ts";
 import type { Found, Registry } from "../../registry.ts";
-import { type Endpoint, RegistryClient } from "./client.ts";
+import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
+import { untilShown } from "../http/until-shown.ts";
+import { type Endpoint, type Look, RegistryClient } from "./client.ts";
 import { splitName } from "./names.ts";
 import { pullLayout } from "./pull.ts";
 import { pushContent } from "./push.ts";
 import { restoreContent } from "./restore.ts";
+import { Wholeness } from "./whole.ts";
 
 export interface ImageRegistryOptions extends Endpoint {
   /** What `docker pull` is told before the repository, as in `docker.io`. */
@@ -23,22 +26,23 @@ export interface Stock {
   store: Store;
   /** A repository of that registry that holds the blob by the ledger's knowledge; null: none is known. */
   holderOf?: ((registry: string, digest: Digest) => Promise<string | null>) | undefined;
+  /** Is told of every secret that a registry hands out, so that no log and no answer shows it. */
+  learn?: ((secret: string) => void) | undefined;
 }
-
-const SENT_MAX = 1_000;
 
 /** A registry of container images: what every type that speaks OCI distribution shares. */
 export class ImageRegistry implements Registry {
   readonly #options: ImageRegistryOptions;
   readonly #stock: Stock;
   readonly #client: RegistryClient;
-  /** Contents whose blobs went to a repository a while ago: their names need not ask again. One that was collected since is sent anew. */
-  readonly #sent = new Set<string>();
+  readonly #wholeness: Wholeness;
+  readonly #accepted = new Accepted();
 
   constructor(options: ImageRegistryOptions, stock: Stock) {
     this.#options = options;
     this.#stock = stock;
-    this.#client = new RegistryClient(options);
+    this.#client = new RegistryClient({ learn: stock.learn, ...options });
+    this.#wholeness = new Wholeness(this.#client);
   }
 
   async check(): Promise<void> {
@@ -57,38 +61,38 @@ export class ImageRegistry implements Registry {
     }
   }
 
-  async find(name: ArtifactName, run: Run): Promise<Found | null> {
-    const digest = await this.#client.headManifest(name.repository, name.tag, run.signal);
-    return digest === null ? null : { digest };
+  /** An image of which a part is gone is not there: nobody can run it. */
+  async find(name: ArtifactName, run: Run, content?: Pick<Frozen, "digest">): Promise<Found | null> {
+    const { repository, tag } = name;
+    const look = await this.#client.lookUp(repository, tag, run.signal);
+    if (look.kind === "stands") {
+      const { digest } = look;
+      // Another content is what it is: nothing is concluded from its parts.
+      const isOurs = content === undefined || digest === content.digest;
+      return isOurs && !(await this.#wholeness.isWhole(repository, digest, run)) ? null : { digest };
+    }
+    if (look.kind === "nothing") return null;
+    // Whoever may push there and not look is told so of a repository that does not exist yet.
+    await this.#client.tryPush(repository, run.signal).catch((error: unknown) => {
+      throw error instanceof Refused ? look.why : error;
+    });
+    return null;
   }
 
-  async upload(content: Frozen, name: ArtifactName, run: Run): Promise<void> {
-    const { repository } = name;
-    const sent = `${repository}@${content.digest}`;
-    if (this.#sent.has(sent)) return;
-    // One question instead of one for each blob: a repository that has the manifest has what it lists.
-    if ((await this.#client.headManifest(repository, content.digest, run.signal)) === null) {
-      await this.#push(await this.#stock.store.contentOf(content.digest), repository, run);
-    }
-    if (this.#sent.size >= SENT_MAX) this.#sent.clear();
-    this.#sent.add(sent);
+  async upload(content: Frozen, { repository }: Pick<ArtifactName, "repository">, run: Run): Promise<void> {
+    if (this.#wholeness.isKnown(repository, content.digest, run)) return;
+    await this.#push(await this.#stock.store.contentOf(content.digest), repository, run);
+    this.#wholeness.note(repository, content.digest, run);
   }
 
   async publish(content: Frozen, name: ArtifactName, run: Run): Promise<Location> {
     const { digest } = content;
     const { repository, tag } = name;
-    const found = await this.find(name, run);
-    if (found?.digest !== digest) {
-      if (found && name.immutable) throw this.#taken(name, found.digest, digest);
+    const found = await this.#lookBefore(content, name, run);
+    if (found !== null && found !== digest && name.immutable) throw this.#taken(name, found, digest);
+    if (found !== digest || !(await this.#wholeness.isWhole(repository, digest, run))) {
       await this.upload(content, name, run);
-      await this.#putName(await this.#stock.store.contentOf(digest), name, run);
-      const now = await this.#client.headManifest(repository, tag, run.signal);
-      if (now !== digest) {
-        throw new TransientError(
-          "read-back-differs",
-          `${this.#client.label}: ${repository}:${tag} was put on ${digest}, but read back it is ${now ?? "nothing"}.`,
-        );
-      }
+      await this.#putName(content, name, run);
       run.log.line(`${this.#label(repository)}: ${tag} is ${digest}`);
     }
     const { key, pullHost, url } = this.#options;
@@ -111,27 +115,71 @@ export class ImageRegistry implements Registry {
     await pullLayout(this.#client, repository, { digest: location.digest, tag }, into, run.signal);
   }
 
-  async #putName(content: Content, { repository, tag }: ArtifactName, run: Run): Promise<void> {
-    const manifest = content.manifests.at(-1);
-    if (!manifest) throw new TypeError("a content without a manifest");
+  /** What stands under the name, seen for certain: nothing is written over by one who was not let look. */
+  async #lookBefore(content: Frozen, { repository, tag }: ArtifactName, run: Run): Promise<Digest | null> {
+    let look = await this.#client.lookUp(repository, tag, run.signal);
+    if (look.kind === "denied") {
+      // A repository that was not there is there once it holds something, and that needs no name.
+      await this.upload(content, { repository }, run);
+      const { manifests } = await this.#stock.store.contentOf(content.digest);
+      await this.#client.putManifest(repository, content.digest, topOf(manifests), run.signal);
+      look = await this.#client.lookUp(repository, tag, run.signal);
+    }
+    if (look.kind === "denied") throw look.why;
+    return look.kind === "stands" ? look.digest : null;
+  }
+
+  async #putName({ digest }: Frozen, name: ArtifactName, run: Run): Promise<void> {
+    const { repository, tag } = name;
+    const key = `${repository}:${tag}`;
+    const content = await this.#stock.store.contentOf(digest);
+    const failure = await this.#putManifest(content, name, run).then(
+      () => null,
+      (error: unknown) => {
+        if (mayStand(error)) return error;
+        // An answer that was lost may have been a yes.
+        if (error instanceof TransientError) this.#accepted.note(key, digest, run.clock.now());
+        throw error;
+      },
+    );
+    if (failure === null) this.#accepted.note(key, digest, run.clock.now());
+    const stands = (look: Look) => look.kind === "stands" && look.digest === digest;
+    const now = await untilShown(
+      () => this.#client.lookUp(repository, tag, run.signal),
+      (look) => stands(look) || (failure !== null && look.kind === "stands"),
+      run.signal,
+    );
+    if (stands(now)) return;
+    if (now.kind === "denied") throw failure ?? now.why;
+    if (now.kind === "stands" && failure !== null && name.immutable) throw this.#taken(name, now.digest, digest);
+    const isOwn = this.#accepted.has(key, digest, run.clock.now());
+    if (failure !== null && !isOwn && (now.kind === "stands" || !claimsToStand(failure))) throw failure;
+    throw new TransientError(
+      "read-back-differs",
+      `${this.#client.label}: ${key} was put on ${digest}, but read back it is ${now.kind === "stands" ? now.digest : "nothing"}.`,
+    );
+  }
+
+  async #putManifest(content: Content, { repository, tag }: ArtifactName, run: Run): Promise<void> {
+    const manifest = topOf(content.manifests);
     try {
       await this.#client.putManifest(repository, tag, manifest, run.signal);
     } catch (error) {
-      // The registry collected blobs while it kept the manifest that listed them.
+      // It lacks a blob that it seemed to have, or to have mounted.
       if (!(error instanceof TransientError && error.code === "registry-upload-lost")) throw error;
-      await this.#push(content, repository, run);
+      await this.#push(content, repository, run, false);
       await this.#client.putManifest(repository, tag, manifest, run.signal);
     }
   }
 
-  #push(content: Content, repository: string, run: Run): Promise<void> {
+  #push(content: Content, repository: string, run: Run, mayMount = true): Promise<void> {
     const { store, holderOf } = this.#stock;
     return pushContent({
       client: this.#client,
       store,
       content,
       repository,
-      holderOf: async (digest) => (await holderOf?.(this.#options.key, digest)) ?? null,
+      holderOf: async (digest) => (mayMount && (await holderOf?.(this.#options.key, digest))) || null,
       label: this.#label(repository),
       run,
     });
@@ -147,4 +195,10 @@ export class ImageRegistry implements Registry {
       `${this.#client.label}: ${repository}:${tag} holds ${found} already, and may not be changed to ${ours}. Deliver under another version, or find out who wrote it.`,
     );
   }
+}
+
+function topOf(manifests: Content["manifests"]): Content["manifests"][number] {
+  const manifest = manifests.at(-1);
+  if (manifest) return manifest;
+  throw new TypeError("a content without a manifest");
 }

@@ -1,59 +1,48 @@
-import * as z from "zod";
 import type { Clock } from "../../../clock.ts";
 import { Refused } from "../../../delivery/errors.ts";
-import { readBytes, type Send } from "../../../transport.ts";
+import { type Challenge, readChallenges } from "../../../http/challenges.ts";
+import { type Answer, bodyOf, discard, readBytes, type Send } from "../../../transport.ts";
 import type { Authorize } from "../http/client.ts";
 import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { basic } from "../http/login.ts";
 import { isLoopback } from "./names.ts";
+import { readToken, type Token } from "./token.ts";
 
 export interface Credentials {
   username: string;
   password: string;
 }
 
-export interface Challenge {
-  /** Lower case. */
-  scheme: string;
-  params: Record<string, string>;
+export interface LoginOptions {
+  /** For errors. */
+  registry: string;
+  url: URL;
+  credentials: Credentials | null;
+  /** Instead of credentials. */
+  authorize?: Authorize | undefined;
+  /** Is told of every token, so that nothing shows it. */
+  learn?: ((secret: string) => void) | undefined;
+  send: Send;
+  clock: Clock;
 }
-
-/** Distribution's token specification: a token without `expires_in` lives so long (s). */
-const defaultLife = 60;
-
-const tokenAnswer = z.object({
-  token: z.string().min(1).optional(),
-  access_token: z.string().min(1).optional(),
-  expires_in: z.number().positive().optional(),
-});
 
 /** How one registry wants to be asked: with nothing, Basic, or Bearer tokens (Distribution's token authentication specification). */
 export class Login {
+  readonly #options: LoginOptions;
   readonly #question: Question;
-  readonly #origin: string;
   readonly #authorize: Authorize;
-  readonly #username: string | undefined = undefined;
-  readonly #send: Send;
-  readonly #clock: Clock;
   readonly #tokens = new Map<string, { authorization: string; until: number }>();
   readonly #pending = new Map<string, Promise<string>>();
   #challenge: Challenge | null = null;
+  /** A token server that knows no GET is not asked by it again. */
+  #byPost = false;
 
-  constructor(options: {
-    registry: string;
-    url: URL;
-    credentials: Credentials | null;
-    /** Instead of credentials. */
-    authorize?: Authorize | undefined;
-    send: Send;
-    clock: Clock;
-  }) {
-    this.#question = { registry: options.registry, repository: null, to: "log in" };
-    this.#origin = options.url.origin;
-    this.#username = options.credentials?.username;
-    const basic = options.credentials ? basicOf(options.credentials) : null;
-    this.#authorize = options.authorize ?? (async () => basic);
-    this.#send = options.send;
-    this.#clock = options.clock;
+  constructor(options: LoginOptions) {
+    const { registry, credentials, authorize } = options;
+    this.#options = options;
+    this.#question = { registry, repository: null, to: "log in" };
+    const login = credentials && basic(credentials.username, credentials.password);
+    this.#authorize = authorize ?? (async () => login);
   }
 
   /** The `Authorization` to send now; undefined: the registry has not asked for any yet. */
@@ -61,7 +50,8 @@ export class Login {
     if (this.#challenge === null) return undefined;
     if (this.#challenge.scheme === "basic") return (await this.#authorize()) ?? undefined;
     const token = this.#tokens.get(scope);
-    return token && token.until > this.#clock.now() ? token.authorization : this.#fetchOnce(scope, this.#challenge);
+    const isFresh = token !== undefined && token.until > this.#options.clock.now();
+    return isFresh ? token.authorization : this.#fetchOnce(scope, [], this.#challenge);
   }
 
   /**
@@ -69,10 +59,10 @@ export class Login {
    * @throws Refused `registry-denied`, `registry-realm`, TransientError
    */
   async again(scope: string, header: string | undefined, used: string | undefined): Promise<string | undefined> {
-    const challenges = readChallenges(header ?? "");
-    const challenge =
-      challenges.find(({ scheme }) => scheme === "bearer") ?? challenges.find(({ scheme }) => scheme === "basic");
-    if (!challenge) return undefined;
+    // A server that does not say how it wants to be asked wants what all know.
+    const unsaid: Challenge | undefined = used === undefined ? { scheme: "basic", params: {} } : undefined;
+    const challenge = choose(readChallenges(header ?? "")) ?? unsaid;
+    if (challenge === undefined) return undefined;
     this.#challenge = challenge;
     if (challenge.scheme === "basic") {
       const fresh = await this.#authorize(used ?? "");
@@ -81,74 +71,91 @@ export class Login {
     const token = this.#tokens.get(scope);
     // Another request was refused for the same token, and has already replaced it.
     if (token && token.authorization !== used) return token.authorization;
-    return this.#fetchOnce(scope, challenge);
+    return this.#fetchOnce(scope, missingIn(scope, challenge.params.scope ?? ""), challenge);
   }
 
-  async #fetchOnce(scope: string, challenge: Challenge): Promise<string> {
-    const pending = this.#pending.get(scope) ?? this.#fetch(scope, challenge);
-    this.#pending.set(scope, pending);
+  async #fetchOnce(scope: string, more: string[], challenge: Challenge): Promise<string> {
+    const key = [scope, ...more].join(" ");
+    const pending = this.#pending.get(key) ?? this.#fetch(scope, more, challenge);
+    this.#pending.set(key, pending);
     try {
       return await pending;
     } finally {
-      this.#pending.delete(scope);
+      this.#pending.delete(key);
     }
   }
 
-  async #fetch(scope: string, challenge: Challenge): Promise<string> {
-    const url = this.#tokenUrl(scope, challenge);
+  async #fetch(scope: string, more: string[], challenge: Challenge): Promise<string> {
+    const url = this.#realmOf(challenge);
+    const scopes = [...scope.split(" "), ...more].filter((each) => each !== "");
+    const { clock, learn } = this.#options;
     // Shared by all who wait for this token, so no single one of them may abort it.
     const signal = AbortSignal.timeout(60_000);
     try {
-      const login = await this.#authorize();
-      const headers = login === null ? {} : { Authorization: login };
-      const answer = await this.#send({ method: "GET", url, headers, signal });
-      if (answer.status !== 200) throw await unexpectedAnswer(this.#question, answer);
-      const bytes = await readBytes(answer, 1024 * 1024);
-      const { token, access_token, expires_in = defaultLife } = tokenAnswer.parse(JSON.parse(bytes.toString("utf8")));
-      const value = token ?? access_token;
-      if (value === undefined || /[^\x21-\x7e]/.test(value)) throw new Error("it names no token");
-      const life = expires_in * 1000;
-      const authorization = `Bearer ${value}`;
-      this.#tokens.set(scope, { authorization, until: this.#clock.now() + life - Math.min(10_000, life / 5) });
+      const token = await this.#read(await this.#askFor(url, challenge.params.service ?? "", scopes, signal));
+      for (const secret of token.secrets) learn?.(secret);
+      const authorization = `Bearer ${token.value}`;
+      this.#tokens.set(scope, { authorization, until: clock.now() + token.life - Math.min(10_000, token.life / 5) });
       return authorization;
     } catch (error) {
-      if (error instanceof SyntaxError || error instanceof z.ZodError) {
-        throw withoutAnswer(this.#question, new Error(`${url.host} did not answer with a token`), signal);
-      }
       throw withoutAnswer(this.#question, error, signal);
     }
   }
 
-  /** The realm is the registry's word, and our password goes there: never in the clear to another host. */
-  #tokenUrl(scope: string, { params }: Challenge): URL {
-    const url = URL.canParse(params.realm ?? "") ? new URL(params.realm ?? "") : null;
-    const isSafe = url !== null && (url.origin === this.#origin || url.protocol === "https:" || isLoopback(url));
-    if (!isSafe || url.username || !/^https?:$/.test(url.protocol)) {
-      throw new Refused(
-        "registry-realm",
-        `${this.#question.registry} wants the login sent to ${url ? `${url.protocol}//${url.host}` : "no valid URL"}, where it would not be safe: the realm must be https, or the registry itself.`,
-      );
+  async #read(answer: Answer): Promise<Token> {
+    if (answer.status < 200 || answer.status > 299) throw await unexpectedAnswer(this.#question, answer);
+    const token = readToken((await readBytes(answer, 1024 * 1024)).toString("utf8"));
+    if (token !== null) return token;
+    throw new Error(`${answer.asked.url.host} did not answer with a token`);
+  }
+
+  /** By GET, as every client asks; where the server knows only OAuth 2.0, by the form of that. */
+  async #askFor(realm: URL, service: string, scopes: string[], signal: AbortSignal): Promise<Answer> {
+    const { send, credentials } = this.#options;
+    if (!this.#byPost || credentials === null) {
+      const url = new URL(realm);
+      if (service !== "") url.searchParams.set("service", service);
+      if (credentials !== null) url.searchParams.set("account", credentials.username);
+      for (const scope of scopes) url.searchParams.append("scope", scope);
+      const login = await this.#authorize();
+      const headers = login === null ? {} : { Authorization: login };
+      const answer = await send({ method: "GET", url, headers, signal });
+      if (![404, 405, 501].includes(answer.status) || credentials === null) return answer;
+      discard(answer);
     }
-    if (params.service !== undefined) url.searchParams.set("service", params.service);
-    if (this.#username !== undefined) url.searchParams.set("account", this.#username);
-    for (const each of scope.split(" ")) if (each) url.searchParams.append("scope", each);
-    return url;
+    const form = new URLSearchParams({ grant_type: "password", ...credentials, client_id: "deliverd" });
+    if (service !== "") form.set("service", service);
+    if (scopes.length > 0) form.set("scope", scopes.join(" "));
+    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+    const answer = await send({ method: "POST", url: realm, headers, body: bodyOf(form.toString()), signal });
+    this.#byPost = answer.status === 200;
+    return answer;
+  }
+
+  /** The realm is the registry's word, and our password goes there: never in the clear to another host. */
+  #realmOf({ params: { realm = "" } }: Challenge): URL {
+    const { registry, url: own } = this.#options;
+    const base = realm.startsWith("/") ? own.href : undefined;
+    const url = URL.canParse(realm, base) ? new URL(realm, base) : null;
+    const isSafe = url !== null && (url.origin === own.origin || url.protocol === "https:" || isLoopback(url));
+    if (isSafe && !url.username && /^https?:$/.test(url.protocol)) return url;
+    throw new Refused(
+      "registry-realm",
+      `${registry} wants the login sent to ${url ? `${url.protocol}//${url.host}` : "no valid URL"}, where it would not be safe: the realm must be https, or the registry itself.`,
+    );
   }
 }
 
-function basicOf({ username, password }: Credentials): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+/** Tokens are what a registry that offers them prefers; a Bearer challenge that does not say where they come from is none. */
+function choose(challenges: Challenge[]): Challenge | undefined {
+  const bearers = challenges.filter(({ scheme }) => scheme === "bearer");
+  const basics = challenges.filter(({ scheme }) => scheme === "basic");
+  return bearers.find(({ params }) => params.realm) ?? basics[0] ?? bearers[0];
 }
 
-/** The challenges of a `WWW-Authenticate` header (RFC 9110, 11.6.1). */
-export function readChallenges(header: string): Challenge[] {
-  const challenges: Challenge[] = [];
-  const part = /([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|([\w-]+)/g;
-  for (const [, name, quoted, bare, scheme] of header.matchAll(part)) {
-    if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase(), params: {} });
-    const current = challenges.at(-1);
-    if (name !== undefined && current)
-      current.params[name.toLowerCase()] = bare ?? quoted?.replace(/\\(.)/g, "$1") ?? "";
-  }
-  return challenges;
+/** What a challenge wants of other resources than we do: a registry may keep its repositories under other names. */
+function missingIn(scope: string, wanted: string): string[] {
+  const resourceOf = (each: string) => each.split(":").slice(0, -1).join(":");
+  const own = new Set(scope.split(" ").map(resourceOf));
+  return wanted.split(" ").filter((each) => each !== "" && (!each.includes(":") || !own.has(resourceOf(each))));
 }

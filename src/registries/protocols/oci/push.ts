@@ -4,6 +4,7 @@ import type { Run } from "../../../run.ts";
 import type { Descriptor } from "../../../store/manifest.ts";
 import type { Content, Store } from "../../../store/store.ts";
 import { inTurns } from "../files/in-turns.ts";
+import { mayStand } from "../http/refusals.ts";
 import { megabytes, progressOf } from "../progress.ts";
 import type { RegistryClient } from "./client.ts";
 
@@ -12,7 +13,7 @@ export interface Push {
   store: Store;
   content: Content;
   repository: string;
-  /** A repository of the same registry that holds the blob; null: none is known. */
+  /** A repository of the same registry that holds the blob; null: none is known, or it is not to be relied on. */
   holderOf: (digest: Digest) => Promise<string | null>;
   /** Begins each line of the log. */
   label: string;
@@ -30,7 +31,8 @@ export async function pushContent(push: Push): Promise<void> {
   // After a failure what is under way is still finished, so that the next try finds it there.
   await inTurns(content.blobs, blobsAtOnce, (blob) => pushBlob(push, blob));
   for (const manifest of content.manifests.slice(0, -1)) {
-    await client.putManifest(repository, manifest.digest, manifest, run.signal);
+    const { kind } = await client.lookUp(repository, manifest.digest, run.signal);
+    if (kind !== "stands") await client.putManifest(repository, manifest.digest, manifest, run.signal);
   }
 }
 
@@ -40,7 +42,7 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
   const progress = progressOf(`${label}: pushing ${short}`, size, run);
   const body = { length: size, open: () => progress(store.open(digest)) };
   for (let attempt = 1; ; attempt++) {
-    if (await client.hasBlob(repository, digest, run.signal))
+    if ((await client.hasBlob(repository, digest, run.signal)) === "there")
       return run.log.line(`${label}: ${short} is there already`);
     if (!(await store.has(digest))) throw new TransientError("content-gone", `The store no longer has ${digest}.`);
     try {
@@ -49,6 +51,8 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
         `${label}: ${short} ${how === "sent" ? `pushed, ${megabytes(size)} MB` : "is there already, in another repository"}`,
       );
     } catch (error) {
+      // Refused as one that is there already, perhaps: that shows at the next look.
+      if (mayStand(error) && (await client.hasBlob(repository, digest, run.signal)) === "there") continue;
       if (!(error instanceof TransientError) || !startsAgain.has(error.code) || attempt === 2) throw error;
       run.log.line(`${label}: ${short} was cut off, once more from the start`);
     }

@@ -5,7 +5,7 @@ import type { Run } from "../../../run.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { type Authorize, HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { below } from "../http/paths.ts";
-import { openAt } from "../http/standing.ts";
+import { standingAt } from "../http/standing.ts";
 import { fieldsOf } from "./distribution.ts";
 import { formOf } from "./form.ts";
 import { INDEX_TYPES, readIndexPage } from "./simple-index.ts";
@@ -59,25 +59,22 @@ export class PypiShelf implements Shelf {
     }
     const found = files.find((file) => file.name === name);
     if (found === undefined) return null;
-    return {
-      digest: found.sha256 && `sha256:${found.sha256}`,
-      open: () => openAt(this.#index, this.#safe(found.url), repository, signal),
-    };
+    // A page may list what its storage has lost.
+    return standingAt(
+      this.#index,
+      this.#safe(found.url),
+      repository,
+      signal,
+      () => found.sha256 && `sha256:${found.sha256}`,
+    );
   }
 
   async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
     const body = release.source(file);
     const fields = [...(await fieldsOf(file.name, body)), ...ENVELOPE];
     const { repository } = release.name;
-    const about = { repository, to: `upload ${file.name}`, expect: [200, 201, 202, 204, 409] };
-    try {
-      const status = await this.#post(fields, { name: file.name, body }, about, signal);
-      if (status !== 409) return;
-    } catch (error) {
-      // In words alone: Warehouse's 400, and Artifactory's 403.
-      if (!(error instanceof Refused) || !/already exists?\b|overwrite artifact/i.test(error.message)) throw error;
-    }
-    throw new Refused("name-taken", `${this.label} says that it has a ${file.name} already.`);
+    const about = { repository, to: `upload ${file.name}`, expect: [200, 201, 202, 204] };
+    await this.#post(fields, { name: file.name, body }, about, signal);
   }
 
   locate({ name, files }: Version): { url: string; pull: string } {

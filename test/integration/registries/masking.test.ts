@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import type { ArtifactName } from "../../../src/delivery/types.ts";
+import { createMask } from "../../../src/mask.ts";
+import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { HttpClient } from "../../../src/registries/protocols/http/client.ts";
+import { basic } from "../../../src/registries/protocols/http/login.ts";
+import { Store } from "../../../src/store/store.ts";
+import { type CrookedRegistry, LOGIN, startCrookedRegistry } from "../../support/crooked-registry.ts";
+import { freezeImage } from "../../support/image-content.ts";
+import { tempDir } from "../../support/process.ts";
+import { testRun } from "../../support/run.ts";
+
+const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/** All that a log would write of an error. */
+function told(error: unknown): string {
+  assert.ok(error instanceof Error);
+  return `${error.stack} ${JSON.stringify(error)} ${error.cause instanceof Error ? error.cause.stack : ""}`;
+}
+
+describe("what a registry hands out", () => {
+  let dir: Awaited<ReturnType<typeof tempDir>>;
+  let store: Store;
+  let server: CrookedRegistry;
+  before(async () => {
+    dir = await tempDir();
+    store = new Store(dir.path);
+  });
+  beforeEach(async () => {
+    server = await startCrookedRegistry({ auth: true });
+  });
+  afterEach(() => server.stop());
+  after(() => dir.remove());
+
+  it("is masked from then on, wherever it comes to be written: tokens, and those to get others with", async () => {
+    const mask = createMask([]);
+    const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store, learn: mask.learn });
+    const given: string[] = [];
+    server.quirk = (asked, act) => {
+      const honest = act();
+      if (asked.path !== "/token" || honest.status !== 200) return honest;
+      const { token } = JSON.parse(String(honest.body)) as { token: string };
+      given.push(token);
+      return {
+        status: 200,
+        body: JSON.stringify({ token, refresh_token: "refresh-canary-1", id_token: "id-canary-22" }),
+      };
+    };
+    await registry.publish(await freezeImage(store), NAME, testRun());
+    assert.ok(given.length > 0);
+    for (const secret of [...given, "refresh-canary-1", "id-canary-22"]) {
+      assert.equal(mask(`a line with ${secret} in it`), "a line with [secret] in it");
+      assert.ok(!mask(base64(`user:${secret}`)).includes(base64(secret).slice(4, 16)));
+    }
+  });
+
+  const echoes: Record<string, (authorization: string) => string> = {
+    "in plain words": (authorization) => `you sent Authorization: ${authorization}`,
+    "as JSON of OCI": (authorization) => JSON.stringify({ errors: [{ code: "DENIED", message: authorization }] }),
+    "as JSON of npm": (authorization) => JSON.stringify({ error: `token ${authorization.split(" ")[1]} is no good` }),
+    "in base64": (authorization) => `debug: ${base64(`x${authorization.split(" ")[1]}`)}`,
+    "broken into lines": (authorization) => authorization.replace(/(.{16})/g, "$1\r\n"),
+    "behind 290 other characters": (authorization) => `${"-".repeat(290)}${authorization}`,
+    "URL-encoded": (authorization) => `?h=${encodeURIComponent(authorization)}`,
+  };
+  for (const [how, say] of Object.entries(echoes)) {
+    it(`never comes back into an error that sends it back ${how}`, async () => {
+      for (const status of [400, 401, 403, 404, 422, 429, 500, 503]) {
+        const shown: string[] = [];
+        const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store });
+        server.quirk = (asked, act) => {
+          const { authorization = "" } = asked.headers;
+          if (asked.path === "/token" || authorization === "" || asked.method === "HEAD") return act();
+          shown.push(authorization.split(" ")[1] ?? "");
+          return { status, body: say(authorization) };
+        };
+        const failure = await registry.publish(await freezeImage(store), NAME, testRun()).catch(told);
+        assert.equal(typeof failure, "string");
+        assert.ok(shown.length > 0);
+        const flat = String(failure).replace(/\s+/g, "");
+        for (const secret of shown) {
+          for (const form of [secret, base64(secret).slice(4, 40), encodeURIComponent(secret), secret.slice(0, 24)]) {
+            assert.ok(!flat.includes(form), `${status}: ${failure}`);
+          }
+        }
+      }
+    });
+  }
+
+  it("never comes into an error by the password of the login", async () => {
+    const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store });
+    server.quirk = (asked, act) => {
+      if (asked.path !== "/token") return act();
+      return { status: 403, body: `<<${asked.headers.authorization}>> ${LOGIN.password} ${base64(LOGIN.password)}` };
+    };
+    const failure = await registry.find(NAME, testRun(), undefined).catch(told);
+    assert.ok(!/canary|Y2FuYXJ5|W5hcnkt|FuYXJ5/.test(String(failure)), String(failure));
+  });
+
+  it("never shows the signature of an address that it sends us to, nor a login in one", async () => {
+    const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store });
+    const image = await freezeImage(store);
+    const location = await registry.publish(image, NAME, testRun());
+    for (const address of [
+      "/storage?X-Amz-Signature=sig-canary-1&X-Amz-Security-Token=sts-canary-2",
+      "http://ci:pw-canary-3@127.0.0.1:1/storage",
+      "http://[broken-canary-4/?sig=5",
+    ]) {
+      server.quirk = (asked, act) => {
+        if (asked.path === "/storage")
+          return { status: 403, body: `<Error>${asked.target} ${asked.query}</Error>.${asked.target}` };
+        const isBlob = asked.method === "GET" && asked.path.includes("/blobs/");
+        return isBlob ? { status: 307, headers: { Location: address } } : act();
+      };
+      const failure = await registry.pull(location, new PassThrough().resume(), testRun()).catch(told);
+      assert.ok(!/canary/.test(String(failure)), String(failure));
+    }
+  });
+
+  it("is masked in what a registry of files answers too", async () => {
+    const login = basic("ci", "s3cret-canary-9");
+    const client = new HttpClient({ label: "files", url: new URL(server.url), authorize: async () => login });
+    server.quirk = ({ headers }) => ({
+      status: 500,
+      body: `{"message":"${headers.authorization} ci:s3cret-canary-9"}`,
+    });
+    const ask = { method: "GET", url: new URL(`${server.url}/x`), headers: {}, repository: null, to: "read" } as const;
+    const { signal } = new AbortController();
+    const failure = await client.ask({ ...ask, expect: [200], signal }).catch(told);
+    assert.ok(!/canary|Y2k6/.test(String(failure)), String(failure));
+    assert.match(String(failure), /answered 500 to the request to read: Basic \[secret\] \[secret\]/);
+  });
+});
