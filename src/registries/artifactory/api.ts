@@ -3,6 +3,7 @@ import { Refused } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
 import { bodyOf } from "../../transport.ts";
 import { HttpClient, type HttpEndpoint } from "../protocols/http/client.ts";
+import { isPage, pageInstead } from "../protocols/http/failures.ts";
 import { below } from "../protocols/http/paths.ts";
 import { propertiesQuery } from "./properties.ts";
 
@@ -13,19 +14,23 @@ const JSON_TYPE = "application/json";
 export interface StoredFile {
   /** `<repository>/<path>`. */
   path: string;
-  sha1: string;
+  /** Each undefined where it does not say. */
+  sha1: string | undefined;
   md5: string | undefined;
   sha256: string | undefined;
 }
 
+/** What is empty, or of another type, says nothing. */
+const said = z.string().min(1).optional().catch(undefined);
 const fileInfo = z.object({
-  checksums: z.object({ sha1: z.string(), md5: z.string().optional(), sha256: z.string().optional() }).optional(),
+  checksums: z.object({ sha1: said, md5: said, sha256: said }).nullish(),
+  children: z.unknown().optional(),
 });
 const fileList = z.object({
-  files: z.array(z.object({ uri: z.string(), sha1: z.string().optional(), sha2: z.string().optional() })),
+  files: z.array(z.object({ uri: z.string(), sha1: said, sha2: said, folder: z.unknown().optional() })).nullish(),
 });
-const itemProperties = z.object({ properties: z.record(z.string(), z.array(z.string())) });
-const found = z.object({ results: z.array(z.object({ uri: z.string() })) });
+const itemProperties = z.object({ properties: z.record(z.string(), z.array(z.string())).nullish() });
+const found = z.object({ results: z.array(z.object({ uri: z.string() })).nullish() });
 
 /** Artifactory's own REST API: https://jfrog.com/help/r/jfrog-rest-apis. Every method throws as HttpClient does. */
 export class ArtifactoryApi {
@@ -69,8 +74,10 @@ export class ArtifactoryApi {
   async file(path: string, signal: AbortSignal): Promise<StoredFile | null> {
     const url = below(this.client.url, "api/storage", path);
     const answer = await this.#json(url, `read about ${path}`, fileInfo, signal, [200, 404]);
-    const checksums = answer?.checksums;
-    return checksums === undefined ? null : { path, ...{ md5: undefined, sha256: undefined }, ...checksums };
+    // What has children is a folder.
+    if (answer === null || answer.children !== undefined) return null;
+    const { sha1, md5, sha256 } = answer.checksums ?? {};
+    return { path, sha1, md5, sha256 };
   }
 
   /** "File List": what lies right in a folder; empty: there is no such folder. @param path `<repository>/<path>` */
@@ -78,8 +85,8 @@ export class ArtifactoryApi {
     const url = below(this.client.url, "api/storage", path);
     url.search = "list&deep=0&listFolders=0";
     const list = await this.#json(url, `list ${path}`, fileList, signal, [200, 404]);
-    return (list?.files ?? []).flatMap(({ uri, sha1, sha2: sha256 }) =>
-      sha1 === undefined ? [] : [{ path: `${path}${uri}`, sha1, sha256, md5: undefined }],
+    return (list?.files ?? []).flatMap(({ uri, sha1, sha2: sha256, folder }) =>
+      folder === true ? [] : [{ path: `${path}${uri}`, sha1, sha256, md5: undefined }],
     );
   }
 
@@ -139,6 +146,7 @@ export class ArtifactoryApi {
     const ask = { method: "GET", url, headers: { Accept: JSON_TYPE }, repository: null, to, expect, signal } as const;
     const { status, bytes } = await this.client.read(ask, ANSWER_MAX_BYTES);
     if (status === 404) return null;
+    if (isPage(bytes)) throw pageInstead({ registry: this.label, repository: null, to });
     try {
       return shape.parse(JSON.parse(bytes.toString("utf8")));
     } catch (error) {

@@ -15,9 +15,9 @@ export interface BuildFacts {
   source: string;
 }
 
-const artifactShape = z.looseObject({ name: z.string(), path: z.string().optional(), sha1: z.string().optional() });
-const moduleShape = z.looseObject({ id: z.string(), artifacts: z.array(artifactShape).optional() });
-const buildShape = z.looseObject({ modules: z.array(moduleShape).optional() });
+const artifactShape = z.looseObject({ name: z.string(), path: z.string().nullish(), sha1: z.string().nullish() });
+const moduleShape = z.looseObject({ id: z.string(), artifacts: z.array(artifactShape).nullish() });
+const buildShape = z.looseObject({ modules: z.array(moduleShape).nullish() });
 
 type Module = z.output<typeof moduleShape>;
 type Artifact = z.output<typeof artifactShape>;
@@ -96,9 +96,9 @@ function newBuild({ name, number, started, revision, source }: BuildFacts) {
   };
 }
 
-function holds(modules: Module[], { id, artifacts = [] }: Module): boolean {
+function holds(modules: Module[], { id, artifacts }: Module): boolean {
   const own = modules.find((module) => module.id === id)?.artifacts ?? [];
-  return artifacts.every(({ path, sha1 }) => own.some((each) => each.path === path && each.sha1 === sha1));
+  return (artifacts ?? []).every(({ path, sha1 }) => own.some((each) => each.path === path && each.sha1 === sha1));
 }
 
 /** One more name of the same content adds its paths. */

@@ -216,6 +216,30 @@ describe("what Artifactory is told of a release (stand-in)", function () {
     assert.equal(art.builds.get("acme/api", "1.2.0").modules.length, 2);
   });
 
+  for (const [what, body] of [
+    ["no checksums", "{}"],
+    ["checksums: null", '{"checksums":null}'],
+    ["empty checksums", '{"checksums":{"sha1":"","md5":null,"sha256":""}}'],
+    ["a SHA-1 alone", '{"checksums":{"sha1":"0123"}}'],
+  ] as const) {
+    it(`reads the bytes themselves where Artifactory tells ${what} of a file`, async () => {
+      const content = await frozen("file", { tool: Buffer.from("a tool without checksums") });
+      const name = named("acme/api/unsaid", `1.2.0-${what.length}`);
+      await open().publish(content, name, testRun());
+      art.fail.push({ fits: /\/api\/storage\/.*\/tool$/, status: 200, body, times: 2 });
+      assert.deepEqual(await open().find(name, testRun(), content), { digest: content.digest });
+      await open().publish(content, name, testRun());
+    });
+  }
+
+  it("is asked again where a page comes in its place", async () => {
+    const content = await frozen("file", { tool: Buffer.from("a tool behind a page") });
+    art.fail.push({ fits: /\/api\/storage\//, status: 200, body: "<!DOCTYPE html><html></html>", times: 1 });
+    const behind = await failure(open().publish(content, named("acme/api/page", "1.2.0"), testRun()));
+    assert.ok(behind instanceof TransientError);
+    assert.equal(behind.code, "registry-unavailable");
+  });
+
   it("leaves to others what they put into the build", async () => {
     const content = await frozen("file", { tool: Buffer.from("a tool") });
     await open().publish(content, named("acme/api/tool", "1.2.0"), testRun());

@@ -4,13 +4,15 @@ import { randomBytes } from "node:crypto";
 export class Tokens {
   /** Seconds that a new token lives. */
   life = 12 * 3600;
+  /** Whether an answer says when a token ends: AWS's model requires it of none. */
+  tellsEnd = true;
   readonly #valid = new Map<string, number>();
 
-  issue(): { token: string; expires: number } {
+  issue(): { token: string; expires: number | undefined } {
     const token = `canary-aws-token-${randomBytes(12).toString("hex")}`;
     const expires = Date.now() / 1000 + this.life;
     this.#valid.set(token, expires);
-    return { token, expires };
+    return { token, expires: this.tellsEnd ? expires : undefined };
   }
 
   isValid(token: string): boolean {

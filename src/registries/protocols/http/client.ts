@@ -1,4 +1,5 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { readLocation } from "../../../http/location.ts";
 import { type Answer, discard, type Order, openTransport, readBytes, type Send } from "../../../transport.ts";
 import { place, unexpectedAnswer, withoutAnswer } from "./failures.ts";
 
@@ -105,11 +106,10 @@ export class HttpClient {
   }
 
   #follow(location: string | undefined, from: URL, ask: Ask): URL {
-    const url = location !== undefined && URL.canParse(location, from.href) ? new URL(location, from) : null;
+    const goal = readLocation(location, from);
     const isRead = ask.method === "GET" || ask.method === "HEAD";
-    const isSafe = url && (url.protocol === "https:" || url.protocol === from.protocol) && !url.username;
-    if (isRead && isSafe) return url;
-    const where = url ? `${url.protocol}//${url.host}` : "no valid URL";
+    if (isRead && goal.kind === "safe") return goal.url;
+    const where = goal.kind === "safe" ? `${goal.url.protocol}//${goal.url.host}` : goal.shown;
     throw new Refused(
       "registry-redirect",
       isRead

@@ -83,6 +83,19 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
   return new Refused("registry-refused", told, { cause });
 }
 
+/** Whether an answer is a page for a person, where data were asked for. Its type is no evidence: some call JSON text/html. */
+export function isPage(bytes: Buffer): boolean {
+  return /^\ufeff?\s*</.test(bytes.toString("utf8", 0, 100));
+}
+
+/** A sign-in page, a maintenance or a proxy: what a registry would say is not known. */
+export function pageInstead(question: Question): TransientError {
+  return new TransientError(
+    "registry-unavailable",
+    `${place(question)} answered the request to ${question.to} with a web page: something in front of it answers in its place.`,
+  );
+}
+
 export function place({ registry, repository }: Pick<Question, "registry" | "repository">): string {
   return repository === null ? registry : `${registry}, repository ${repository}`;
 }

@@ -5,6 +5,7 @@ import type { Run } from "../../../run.ts";
 import { hashesOf } from "../files/hashes.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { isPage, pageInstead } from "../http/failures.ts";
 import { standingAt } from "../http/standing.ts";
 import { distTagFor } from "./dist-tag.ts";
 import { publicationBody } from "./document.ts";
@@ -96,6 +97,7 @@ export class NpmShelf implements Shelf {
     };
     const { status, bytes } = await this.#client.read({ ...ask, headers, expect: [200, 404] }, PACKUMENT_MAX_BYTES);
     if (status === 404) return noPackument;
+    if (isPage(bytes)) throw pageInstead({ registry: this.label, repository: name, to: "read a package" });
     const parsed = packumentSchema.safeParse(asJson(bytes));
     if (parsed.success) return parsed.data;
     throw new Refused(

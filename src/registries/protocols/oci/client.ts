@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 import { isDigest } from "../../../store/digest.ts";
 import {
@@ -10,7 +10,7 @@ import {
   readManifest,
 } from "../../../store/manifest.ts";
 import { type Answer, type Body, discard, readBytes } from "../../../transport.ts";
-import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { isPage, pageInstead, place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { differs, verified } from "../http/verified.ts";
 import { demandReference, demandRepository } from "./names.ts";
 import { Uploads } from "./uploads.ts";
@@ -163,12 +163,7 @@ export class RegistryClient {
     const bytes = await readBytes(answer, maxManifestBytes).catch((error) => {
       throw withoutAnswer(this.#wire.question(ask), error, ask.signal);
     });
-    if (isPage(bytes)) {
-      throw new TransientError(
-        "registry-unavailable",
-        `${place(this.#wire.question(ask))} answered the request to ${ask.to} with a web page: something in front of it answers in its place.`,
-      );
-    }
+    if (isPage(bytes)) throw pageInstead(this.#wire.question(ask));
     const type = answer.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
     // What is served as mere bytes or JSON says itself what it is.
     return readManifest(bytes, manifestTypes.includes(type) ? type : undefined);
@@ -178,8 +173,4 @@ export class RegistryClient {
     const url = `/v2/${demandRepository(repository)}/manifests/${demandReference(reference)}`;
     return { ...toPull(repository, signal), url, headers: { Accept: manifestTypes.join(", ") } };
   }
-}
-
-function isPage(bytes: Buffer): boolean {
-  return /^\ufeff?\s*</.test(bytes.toString("utf8", 0, 100));
 }

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../../../clock.ts";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { readLocation } from "../../../http/location.ts";
 import { type Answer, discard, type Order, openTransport, type Send } from "../../../transport.ts";
 import type { Authorize } from "../http/client.ts";
 import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
@@ -100,13 +101,11 @@ export class Wire {
   }
 
   follow(location: string | undefined, from: URL, ask: Pick<Ask, "repository">): URL {
-    const url = location && URL.canParse(location, from.href) ? new URL(location, from) : null;
-    // A registry that does not know of the TLS before it means itself all the same.
-    if (url?.protocol === "http:" && from.protocol === "https:" && url.host === from.host) url.protocol = from.protocol;
-    if (url && (url.protocol === "https:" || url.protocol === from.protocol) && !url.username) return url;
+    const goal = readLocation(location, from);
+    if (goal.kind === "safe") return goal.url;
     throw new Refused(
       "registry-redirect",
-      `${place({ registry: this.label, ...ask })} sends us to ${url ? `${url.protocol}//${url.host}` : "no valid URL"}, which is not as safe as its own address. Behind a proxy, let that set X-Forwarded-Proto.`,
+      `${place({ registry: this.label, ...ask })} sends us to ${goal.shown}, which is not as safe as its own address. Behind a proxy, let that set X-Forwarded-Proto.`,
     );
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
+import { createMask } from "../../../../src/mask.ts";
 import { type EcrConfig, ecrRegistry } from "../../../../src/registries/ecr/index.ts";
 import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
 import type { Door } from "../../../support/aws/door.ts";
@@ -179,6 +180,18 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     now += 0.05 * 3_600_000;
     await clocked.publish(image, fresh("1"), testRun());
     assert.equal(house.aws.count("GetAuthorizationToken"), 2);
+  });
+
+  it("keeps a token of which AWS does not say when it ends, and hides it in every form", async () => {
+    const mask = createMask([]);
+    const learning = ecrRegistry("ecr", config, { store: house.store, learn: mask.learn });
+    house.aws.ecr.tokens.tellsEnd = false;
+    const image = await freeze();
+    for (const tag of ["1", "2"]) await learning.publish(image, { ...fresh(tag) }, testRun());
+    assert.equal(house.aws.count("GetAuthorizationToken"), 1);
+    const [token = ""] = house.aws.ecr.tokens.all;
+    const basic = Buffer.from(`AWS:${token}`).toString("base64");
+    assert.equal(mask(`${token} ${basic}`), "[secret] [secret]");
   });
 
   it("gives up where no token is taken, and says which rights are needed", async () => {
