@@ -4,7 +4,7 @@ import { ecosystemVersion } from "../src/delivery/ecosystem-version.ts";
 import { buildEnvironment, releaseMetadata } from "../src/delivery/metadata.ts";
 import { matchRepo } from "../src/delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands } from "../src/delivery/types.ts";
-import { openContext } from "../src/git/context.ts";
+import { leavesOutDockerfile, openContext } from "../src/git/context.ts";
 import { setArtifactState } from "../src/ledger/artifacts.ts";
 import type { Stamped } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
@@ -48,11 +48,13 @@ export async function build(
       own,
     );
   }
+  const paths = { contextDir: artifact.context, dockerfile: artifact.dockerfile };
   return station.builders.image.build(
     {
       id,
       artifact,
-      openContext: () => open({ contextDir: artifact.context, dockerfile: artifact.dockerfile }),
+      openContext: () => open(paths),
+      dockerfileApart: await leavesOutDockerfile(mirror, commit.sha, paths),
       dockerfile: await readDockerfile(mirror, commit.sha, artifact),
       args: { ...artifact.args, ...buildEnvironment(facts) },
       labels: releaseMetadata(facts),

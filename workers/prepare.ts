@@ -1,6 +1,6 @@
 import type { BaseImage, Frozen } from "../src/builders/builder.ts";
 import { Refused } from "../src/delivery/errors.ts";
-import { dockerfileDeclares } from "../src/delivery/metadata.ts";
+import { imageHoldsVersion } from "../src/delivery/metadata.ts";
 import type { Share } from "../src/delivery/naming.ts";
 import type { ArtifactPlan, Plan, Repo, Sha } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
@@ -144,7 +144,7 @@ export async function buildAndFreeze(
 /** A package says its version in its own bytes; an image only where its Dockerfile asks for it. */
 export async function holdsVersion(mirror: Mirror, sha: Sha, artifact: ArtifactPlan): Promise<boolean> {
   if (artifact.kind !== "image") return ["npm", "wheel", "jar"].includes(artifact.kind);
-  return dockerfileDeclares(await readDockerfile(mirror, sha, artifact), "DELIVERD_VERSION");
+  return imageHoldsVersion(await readDockerfile(mirror, sha, artifact), artifact.args);
 }
 
 export async function readDockerfile(mirror: Mirror, sha: Sha, { dockerfile }: ArtifactPlan): Promise<string> {

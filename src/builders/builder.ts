@@ -23,6 +23,8 @@ export interface BuildOrder {
   artifact: ArtifactPlan;
   /** The commit's tree as a tar stream, made anew at every call. `.dockerignore` is already applied. */
   openContext(): Promise<Readable>;
+  /** The Dockerfile is no part of the context: it lies outside, or `.dockerignore` leaves it out. */
+  dockerfileApart: boolean;
   /** The Dockerfile's text at that commit. */
   dockerfile: string;
   /** DELIVERD_VERSION, DELIVERD_SHA, … and the pipeline's args. */

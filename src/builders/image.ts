@@ -50,7 +50,7 @@ async function buildOn(options: ImageBuilderOptions, bases: Bases, order: BuildO
   const { docker } = options;
   const plan = planBuild(options, await engineFacts(docker), order, run.signal);
   tellPlan(plan, options, run.log);
-  const fetched = await Promise.all(plan.dockerfile.images.map((image) => bases.fetch(image, plan.platform, run)));
+  const fetched = await Promise.all(plan.bases.map(({ reference, platform }) => bases.fetch(reference, platform, run)));
   const grant = options.intake.grant(order.id, { maxBytes: options.maxBytes ?? 20 * 2 ** 30 });
   const watch = await watchEngine(docker);
   try {

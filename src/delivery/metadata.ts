@@ -1,7 +1,6 @@
+import { argsInImage } from "./dockerfile/index.ts";
 import { mavenVersion, pythonVersion } from "./ecosystem-version.ts";
 import type { Repo, Sha } from "./types.ts";
-
-export { dockerfileDeclares } from "./dockerfile.ts";
 
 /** The facts of a delivery that enter what it builds. */
 export interface BuildFacts {
@@ -28,6 +27,22 @@ export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; delivery
     "org.opencontainers.image.ref.name": shortRef(facts.ref),
     "dev.deliverd.delivery": facts.deliveryId,
   };
+}
+
+/** Those of a build's arguments that say its version. */
+const VERSION_ARGUMENTS = ["DELIVERD_VERSION", "DELIVERD_VERSION_MAVEN", "DELIVERD_VERSION_PEP440"];
+
+/** Those that say something of the commit: no value of theirs is known before the build. */
+const OWN_ARGUMENTS = [...VERSION_ARGUMENTS, "DELIVERD_SHA", "DELIVERD_REF", "DELIVERD_REPO", "SOURCE_DATE_EPOCH"];
+
+/**
+ * Whether the version may enter the bytes of an image: its Dockerfile declares it where it is used.
+ * @param args the pipeline's own
+ */
+export function imageHoldsVersion(dockerfile: string, args: Record<string, string>): boolean {
+  const unknown = Object.fromEntries(OWN_ARGUMENTS.map((name) => [name, null]));
+  const used = argsInImage(dockerfile, { ...args, ...unknown });
+  return VERSION_ARGUMENTS.some((name) => used.has(name));
 }
 
 /** The environment of every build; for an image, its build arguments. */

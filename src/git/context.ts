@@ -32,9 +32,34 @@ export async function checkTree(mirror: Mirror, sha: Sha, paths: BuildPaths): Pr
   demandPaths(entries, sha, paths);
 }
 
+/** Whether the Dockerfile lies outside of the context, or is left out of it. @throws UserError("dockerignore-pattern") */
+export async function leavesOutDockerfile(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<boolean> {
+  const base = baseOf(paths.contextDir);
+  const dockerfile = checkPath(paths.dockerfile ?? ".");
+  if (!dockerfile.startsWith(base)) return true;
+  for (const file of ignoreFiles(dockerfile, base)) {
+    const text = await mirror.readFile(sha, file, IGNORE_FILE_MAX);
+    if (text === null) continue;
+    const ignore = new Dockerignore(text, file);
+    const inside = dockerfile.slice(base.length);
+    return upTo(inside).reduce((_, path) => ignore.ignores(path, path !== inside), false);
+  }
+  return false;
+}
+
+/** The first one that is there holds: BuildKit looks beside the Dockerfile first. */
+function ignoreFiles(dockerfile: string, base: string): [beside: string, ofContext: string] {
+  return [`${dockerfile}.dockerignore`, `${base}.dockerignore`];
+}
+
+function baseOf(contextDir: string): string {
+  const folder = checkPath(contextDir);
+  return folder === "" ? "" : `${folder}/`;
+}
+
 /**
- * The commit's tree under the context as a tar stream, `.dockerignore` applied (`<Dockerfile>.dockerignore` goes before it, as in BuildKit);
- * the Dockerfile and the ignore file are always in it. Nothing is written to disk. The stream breaks where anything goes wrong: one that
+ * The commit's tree under the context as a tar stream, `.dockerignore` applied (`<Dockerfile>.dockerignore` goes before it, as in BuildKit):
+ * what an image may hold, and the Dockerfile only where it is part of that. Nothing is written to disk. The stream breaks where anything goes wrong: one that
  * ends is whole. A submodule is an empty folder, a symbolic link stays one.
  * @throws what checkTree throws, and UserError("context-too-large" | "context-too-many-entries" | "context-bad-name" | "dockerignore-pattern").
  * The stream breaks with TransientError("context-broken"), UserError("context-too-large") or the run's reason to abort.
@@ -55,8 +80,7 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
 async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: Readable, run: Run): Promise<Readable> {
   const tree = await readTree(mirror.tree(sha, run.signal), sha, order.maxEntries);
   demandPaths(tree, sha, order);
-  const folder = checkPath(order.contextDir);
-  const base = folder === "" ? "" : `${folder}/`;
+  const base = baseOf(order.contextDir);
   const entries = new Map([...tree].filter(([path]) => path.startsWith(base)));
   const dockerfile = order.dockerfile === null ? null : checkPath(order.dockerfile);
   const sent = await choose(mirror, sha, { tree, entries, base, dockerfile }, run.signal);
@@ -79,11 +103,11 @@ interface Choice {
   dockerfile: string | null;
 }
 
-/** The paths that are sent: what is not ignored, what the build needs by name, and the folders above either. */
+/** The paths that are sent: what is not ignored, and the folders above it. */
 async function choose(mirror: Mirror, sha: Sha, choice: Choice, signal: AbortSignal): Promise<Set<string>> {
   const { tree, entries, base, dockerfile } = choice;
   if (dockerfile === null) return new Set(entries.keys());
-  const ignoreFile = [`${dockerfile}.dockerignore`, `${base}.dockerignore`].find((path) => tree.has(path));
+  const ignoreFile = ignoreFiles(dockerfile, base).find((path) => tree.has(path));
   if (ignoreFile === undefined) return new Set(entries.keys());
   const text = await mirror.readFile(sha, ignoreFile, IGNORE_FILE_MAX);
   const ignore = new Dockerignore(text ?? "", ignoreFile);
@@ -92,8 +116,7 @@ async function choose(mirror: Mirror, sha: Sha, choice: Choice, signal: AbortSig
   const pause = pauses(signal);
   for (const [path, entry] of entries) {
     await pause();
-    const ignored = ignore.ignores(path.slice(base.length), entry.kind === "directory");
-    if (!ignored || path === dockerfile || path === ignoreFile)
+    if (!ignore.ignores(path.slice(base.length), entry.kind === "directory"))
       for (const one of upTo(path)) if (one.startsWith(base)) sent.add(one);
   }
   return sent;

@@ -41,7 +41,8 @@ function readLine(line: string, where: string): Rule[] {
   if (text === "" || line.startsWith("#")) return [];
   const exception = text.startsWith("!");
   const written = exception ? text.slice(1).trim() : text;
-  if (written === "") throw new UserError("dockerignore-pattern", `${where}: a "!" must be followed by a pattern.`);
+  if (exception && /^\/*$/.test(written))
+    throw new UserError("dockerignore-pattern", `${where}: a "!" must be followed by a pattern.`);
   const pattern = posix
     .normalize(written)
     .replace(/(.)\/$/, "$1")

@@ -37,7 +37,8 @@ function stepsOf(chars: string[]): Step[] {
       steps.push({ is: "one", accepts: (one) => one !== "/" });
       at += 1;
     } else if (char === "[") {
-      const [step, next] = readClass(chars, at + 1);
+      // Docker looks at the form of classes up to the first star alone.
+      const [step, next] = readClass(chars, at + 1, !chars.slice(0, at).includes("*"));
       steps.push(step);
       at = next;
     } else {
@@ -61,11 +62,13 @@ function doubleStar(chars: string[], at: number): Step[] {
 }
 
 /** A class as in filepath.Match: `[abc]`, `[a-z]`, `[^a-z]`; `at` stands behind the bracket. */
-function readClass(chars: string[], start: number): [Step, next: number] {
+function readClass(chars: string[], start: number, isStrict: boolean): [Step, next: number] {
   const negated = chars[start] === "^";
   let at = negated ? start + 1 : start;
   const ranges: [string, string][] = [];
   const take = (): string => {
+    const isBare = chars[at] === "-" || chars[at] === "]";
+    if (isStrict && isBare) throw new SyntaxError(`a ${chars[at]} in a [ ] needs a \\ before it`);
     if (chars[at] === "\\") at += 1;
     const char = chars[at];
     if (char === undefined) throw new SyntaxError("a [ must be closed by a ]");
@@ -74,7 +77,7 @@ function readClass(chars: string[], start: number): [Step, next: number] {
   };
   do {
     const low = take();
-    const isRange = chars[at] === "-" && chars[at + 1] !== "]";
+    const isRange = chars[at] === "-" && (isStrict || chars[at + 1] !== "]");
     if (isRange) at += 1;
     ranges.push([low, isRange ? take() : low]);
   } while (chars[at] !== "]");

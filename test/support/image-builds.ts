@@ -82,6 +82,7 @@ export function orderOf(files: Record<string, string>, more: Partial<BuildOrder>
       publish: [],
     },
     openContext: async () => treeOf(files),
+    dockerfileApart: false,
     dockerfile: files.Dockerfile ?? "",
     args: {},
     // Never without: the classic builder's last step, the one that goes with the temporary name, is then the labels'.

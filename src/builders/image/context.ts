@@ -1,19 +1,19 @@
+import { once } from "node:events";
 import { posix } from "node:path";
-import { PassThrough, pipeline, Readable } from "node:stream";
+import { PassThrough, pipeline, type Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline as streamed } from "node:stream/promises";
 import tar from "tar-stream";
 import type { BuildOrder } from "../builder.ts";
+import { type BuildFiles, DOCKERFILE } from "./file-sync.ts";
 
-/** Where the engine finds the Dockerfile in the context. */
+/** Its place where a Dockerfile is added to a context that it is no part of. */
 const addedName = ".deliverd.dockerfile";
 
-/** The Dockerfile's path in the context; null: it lies outside of it and is added under a name of its own. */
-function pathInContext({ context, dockerfile }: BuildOrder["artifact"]): string | null {
-  const path = posix.relative(posix.join("/", context), posix.join("/", dockerfile));
-  return path.startsWith("../") ? null : path;
-}
-
 export interface Context {
-  stream: Readable;
+  /** Null: BuildKit fetches its files over the session. */
+  stream: Readable | null;
+  files: BuildFiles | null;
   /** Where in it the Dockerfile lies. */
   dockerfile: string;
   /** Aborted, with the reason, when the tree could not be read to its end: possibly before anybody listens to the stream. */
@@ -25,16 +25,66 @@ export interface Context {
  * request is made loses its beginning (seen: 28 of 120 builds with "the Dockerfile cannot be empty").
  */
 export async function openContext(order: BuildOrder): Promise<Context> {
-  const inside = pathInContext(order.artifact);
+  const { context, dockerfile } = order.artifact;
+  const path = posix.relative(posix.join("/", context), posix.join("/", dockerfile));
+  const isInside = !path.startsWith("../");
+  const place = isInside ? path : addedName;
   const tree = await order.openContext();
   const stream = new PassThrough();
   const broken = new AbortController();
   const ended = (error?: Error | null) => {
     if (error) broken.abort(error);
   };
-  if (inside === null) pipeline(Readable.from(withDockerfile(order.dockerfile, tree)), stream, ended);
+  if (order.dockerfileApart) pipeline(withDockerfile(tree, order.dockerfile, place, isInside), stream, ended);
   else pipeline(tree, stream, ended);
-  return { stream, dockerfile: inside ?? addedName, broken: broken.signal };
+  return { stream, files: null, dockerfile: place, broken: broken.signal };
+}
+
+/** BuildKit takes no Dockerfile beside a tar: where it may not be in the context, both are handed over by the session. */
+export function sessionContext(order: BuildOrder): Context {
+  const broken = new AbortController();
+  const openContext = async () => {
+    try {
+      const tree = await order.openContext();
+      return tree.on("error", (error) => broken.abort(error));
+    } catch (error) {
+      broken.abort(error);
+      throw error;
+    }
+  };
+  const files = { dockerfile: order.dockerfile, openContext };
+  return { stream: null, files, dockerfile: DOCKERFILE, broken: broken.signal };
+}
+
+/**
+ * For the classic builder, which takes the Dockerfile out of the context again where `.dockerignore` names it: the way of `docker build`
+ * itself. A Dockerfile from outside has a name of its own in it, which a `.dockerignore` that stays in the image then has in its last line.
+ */
+function withDockerfile(tree: Readable, text: string, place: string, isInside: boolean): Readable {
+  const pack = tar.pack();
+  const extract = tar.extract();
+  const copy = async () => {
+    let ignoreFile: string | null = null;
+    for await (const entry of extract) {
+      if (entry.header.name === ".dockerignore" && entry.header.type === "file") {
+        ignoreFile = (await buffer(entry)).toString("latin1");
+        continue;
+      }
+      const target = pack.entry(entry.header);
+      for await (const chunk of entry) if (!target.write(chunk)) await once(target, "drain");
+      target.end(null);
+    }
+    const plain = { mode: 0o644, mtime: new Date(0) };
+    pack.entry({ ...plain, name: place }, text);
+    const names = ignoreFile === null ? `.dockerignore\n${place}\n` : `${ignoreFile}\n${place}\n`;
+    const isNamed = isInside && ignoreFile !== null;
+    pack.entry({ ...plain, name: ".dockerignore" }, Buffer.from(isNamed ? (ignoreFile ?? "") : names, "latin1"));
+    pack.finalize();
+  };
+  const out = new PassThrough();
+  pack.on("error", (error) => out.destroy(error));
+  Promise.all([streamed(tree, extract), copy()]).catch((error) => out.destroy(error));
+  return pack.pipe(out);
 }
 
 /** A tree that is opened before anybody asks for it: whoever asks first gets that one, others get their own. */
@@ -58,16 +108,4 @@ function attached(tree: Readable): Readable {
   const stream = new PassThrough();
   pipeline(tree, stream, () => {});
   return stream;
-}
-
-async function* withDockerfile(text: string, tree: Readable): AsyncGenerator<Buffer> {
-  const pack = tar.pack();
-  pack.entry({ name: addedName, mode: 0o644, mtime: new Date(0) }, text);
-  pack.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of pack) chunks.push(Buffer.from(chunk as Uint8Array));
-  const archive = Buffer.concat(chunks);
-  // Without the two empty blocks that end an archive: the tree follows.
-  yield archive.subarray(0, archive.length - 1024);
-  yield* tree;
 }

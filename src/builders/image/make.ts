@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type Dockerode from "dockerode";
 import { TransientError } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run.ts";
@@ -7,7 +8,7 @@ import { type Failure, readFailure } from "../engine/failure.ts";
 import { readMessages } from "../engine/messages.ts";
 import { type EngineWatch, stoppedWith } from "../engine.ts";
 import { BuildLog } from "./build-log.ts";
-import { openContext } from "./context.ts";
+import { type Context, openContext, sessionContext } from "./context.ts";
 import { temporaryName } from "./freeze.ts";
 import type { Plan } from "./plan.ts";
 import { openSession, type Session } from "./session.ts";
@@ -32,16 +33,18 @@ export async function make(
 }
 
 async function send(docker: Dockerode, plan: Plan, grant: Grant, log: BuildLog): Promise<void> {
-  const context = await openContext(plan.order);
+  const { installation, order } = plan;
+  const bySession = installation === "buildkit" && order.dockerfileApart;
+  const context = bySession ? sessionContext(order) : await openContext(order);
   let session: Session | null = null;
   try {
-    if (plan.installation === "buildkit") session = await openSession(docker);
+    if (installation === "buildkit") session = await openSession(docker, context.files);
     // `_query` is docker-modem's: with `version` among the options, dockerode would open a session of its own.
     const options = {
       abortSignal: AbortSignal.any([plan.signal, context.broken]),
-      _query: query(plan, grant, context.dockerfile, session?.id),
+      _query: query(plan, grant, context, session?.id),
     };
-    const answer = await docker.buildImage(context.stream, options);
+    const answer = await docker.buildImage(context.stream ?? Readable.from([]), options);
     for await (const message of readMessages(answer)) log.hear(message);
   } catch (error) {
     // A context that broke breaks the request too, and says more.
@@ -51,17 +54,18 @@ async function send(docker: Dockerode, plan: Plan, grant: Grant, log: BuildLog):
     // What the engine sees at once, such as an unknown instruction, comes before any progress.
     throw readFailure({ message, step: null, exitCode: null, tail: [] }, plan.dockerfile.syntax, plan.order.limits);
   } finally {
-    context.stream.destroy();
+    context.stream?.destroy();
     session?.close();
   }
 }
 
-function query(plan: Plan, grant: Grant, dockerfile: string, session: string | undefined): Record<string, unknown> {
+function query(plan: Plan, grant: Grant, context: Context, session: string | undefined): Record<string, unknown> {
   const { order } = plan;
   const { name, tag } = temporaryName(grant);
   return {
     t: `${name}:${tag}`,
-    dockerfile,
+    dockerfile: context.dockerfile,
+    ...(context.files === null ? {} : { remote: "client-session" }),
     buildargs: declaredArgs(plan),
     labels: order.labels,
     rm: true,

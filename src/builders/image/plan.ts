@@ -1,8 +1,8 @@
+import { type Base, type DockerfileFacts, readDockerfile } from "../../delivery/dockerfile/index.ts";
 import { UserError } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run.ts";
 import type { BuildOrder } from "../builder.ts";
 import { chooseInstallation, type EngineFacts, type Installation } from "../engine.ts";
-import { type DockerfileFacts, readDockerfile } from "./dockerfile.ts";
 
 /** Everything a build is made with, once it is known. */
 export interface Plan {
@@ -10,6 +10,8 @@ export interface Plan {
   facts: EngineFacts;
   installation: Installation;
   dockerfile: DockerfileFacts;
+  /** What is pulled before the build, with its platform; null: the engine's own. */
+  bases: Base[];
   /** Null: the engine's own. */
   platform: string | null;
   network: string | null;
@@ -22,7 +24,7 @@ export interface PlanOptions {
   installation?: Installation | undefined;
 }
 
-/** @throws UserError `several-platforms` */
+/** @throws UserError `several-platforms`, `dockerfile-invalid` */
 export function planBuild(options: PlanOptions, facts: EngineFacts, order: BuildOrder, signal: AbortSignal): Plan {
   const [platform = facts.platform, ...others] = order.artifact.platforms;
   if (others.length > 0) {
@@ -32,17 +34,22 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
     );
   }
   const installation = options.installation ?? chooseInstallation(facts, order.limits).installation;
+  // Named only where it differs: older engines take it in experimental mode alone.
+  const named = (wanted: string) => (wanted === facts.platform ? null : wanted);
+  const dockerfile = readDockerfile(order.dockerfile, {
+    file: order.artifact.dockerfile,
+    args: order.args,
+    platform,
+    buildPlatform: facts.platform,
+    everyStage: installation === "classic",
+  });
   return {
     order,
     facts,
     installation,
-    dockerfile: readDockerfile(order.dockerfile, {
-      args: order.args,
-      platform,
-      everyStage: installation === "classic",
-    }),
-    // Named only where it differs: older engines take it in experimental mode alone.
-    platform: platform === facts.platform ? null : platform,
+    dockerfile,
+    bases: dockerfile.images.map((base) => ({ ...base, platform: named(base.platform ?? platform) })),
+    platform: named(platform),
     network: options.network ?? (facts.bridge ? null : "none"),
     signal,
   };

@@ -106,6 +106,7 @@ for (const installation of ["buildkit", "classic"] as const) {
           artifact: { ...plain.artifact, dockerfile: "docker/api.Dockerfile", context: "./api/" },
           dockerfile: outside,
           openContext: async () => treeOf({ "main.txt": "the text of main" }),
+          dockerfileApart: true,
         },
         run,
       );

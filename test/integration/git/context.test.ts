@@ -6,8 +6,9 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import tar from "tar-stream";
 import { UserError } from "../../../src/delivery/errors.ts";
-import { type ContextOrder, checkTree, openContext } from "../../../src/git/context.ts";
+import { type ContextOrder, checkTree, leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
+import type { BuildPaths } from "../../../src/git/tree.ts";
 import { until } from "../../support/process.ts";
 import { testRun } from "../../support/run.ts";
 import { type Content, checkout, never, startWorld, type WorkTree, type World } from "./fixture.ts";
@@ -94,9 +95,20 @@ describe("A build context", () => {
   });
 
   describe("applies .dockerignore", () => {
-    it("and always sends it and the Dockerfile", async () => {
-      const sha = await commit({ ".dockerignore": "*\n", a: "1", "b/c": "1" });
-      assert.deepEqual(await names(sha), [".dockerignore", "Dockerfile"]);
+    it("to itself and the Dockerfile too, and says where the Dockerfile is left out", async () => {
+      const sha = await commit({ ".dockerignore": "*\n!b\n", a: "1", "b/c": "1", "b/api": "FROM scratch\n" });
+      assert.deepEqual(await names(sha), ["b", "b/api", "b/c"]);
+      const apart = (paths: Partial<BuildPaths>) => leavesOutDockerfile(mirror, sha, { ...ROOT, ...paths });
+      assert.equal(await apart({}), true);
+      assert.equal(await apart({ dockerfile: "b/api" }), false);
+      assert.equal(await apart({ contextDir: "b", dockerfile: "b/api" }), false);
+      assert.equal(await apart({ contextDir: "b" }), true);
+    });
+
+    it("with stars below a folder that is left out, as newer versions of Docker do", async () => {
+      const files = { "src/deep/a.md": "1", "src/deep/b": "1", "c.md": "1" };
+      const sha = await commit({ ".dockerignore": "**\n!src/**/*.md\n", ...files });
+      assert.deepEqual(await names(sha), ["src", "src/deep", "src/deep/a.md"]);
     });
 
     it("with the folders above an exception, and folders left empty", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buildEnvironment, dockerfileDeclares, releaseMetadata } from "../../../src/delivery/metadata.ts";
+import { buildEnvironment, imageHoldsVersion, releaseMetadata } from "../../../src/delivery/metadata.ts";
 
 const facts = {
   repo: { host: "github", owner: "acme", name: "api" },
@@ -42,8 +42,8 @@ describe("what a delivery tells its build", () => {
   });
 });
 
-describe("a Dockerfile declares an argument", () => {
-  for (const [text, declares] of [
+describe("an image holds its version", () => {
+  const cases: [text: string, holds: boolean, args?: Record<string, string>][] = [
     ["FROM x\nARG DELIVERD_VERSION", true],
     ["FROM x\r\n  arg DELIVERD_VERSION=dev\r\n", true],
     ["ARG A=1 DELIVERD_VERSION\nFROM x", true],
@@ -53,9 +53,40 @@ describe("a Dockerfile declares an argument", () => {
     ["FROM x\nRUN echo ARG DELIVERD_VERSION", false],
     ["FROM x\nENV DELIVERD_VERSION=1", false],
     ["", false],
-  ] as const) {
-    it(`${declares ? "with" : "not with"} ${JSON.stringify(text)}`, () => {
-      assert.equal(dockerfileDeclares(text, "DELIVERD_VERSION"), declares);
+    // No continuation: the escape is the backslash.
+    ["FROM x\nRUN echo `date`\nARG DELIVERD_VERSION", true],
+    ["# escape=`\nFROM x\nRUN dir C:\\\nARG DELIVERD_VERSION", true],
+    ["# escape=`\nFROM x\nRUN dir `\nARG DELIVERD_VERSION", false],
+    ["FROM x\nRUN echo a\\\\\nARG DELIVERD_VERSION", true],
+    ["FROM x\nARG deliverd_version", false],
+    ["FROM x\nARG DELIVERD_VERSION_MAVEN", true],
+    ["FROM x\nARG DELIVERD_VERSION_PEP440=0", true],
+    ['FROM x\nARG A="two words" DELIVERD_VERSION', true],
+    ["FROM x\nARG A='DELIVERD_VERSION '", false],
+    ["FROM x\nCOPY <<f <<-'g h' /\nARG DELIVERD_VERSION\nf\nARG DELIVERD_VERSION\n\tg h\n", false],
+    ["FROM x\nRUN x <<f\nf\nARG DELIVERD_VERSION", true],
+    ["FROM x\nUSER <<f\nARG DELIVERD_VERSION", true],
+    // Only the stages that the last one needs are in the image.
+    ["FROM x AS test\nARG DELIVERD_VERSION\nFROM y", false],
+    ["FROM x AS test\nARG DELIVERD_VERSION\nFROM y\nCOPY --from=test /a /", true],
+    ["FROM x AS test\nARG DELIVERD_VERSION\nFROM y\nRUN --mount=type=bind,from=test,target=/t cp /t/a /", true],
+    ["FROM x AS a\nARG DELIVERD_VERSION\nFROM a AS b\nFROM y\nCOPY --from=1 /a /", true],
+    // An ONBUILD is for the stages that stand on its own.
+    ["FROM x\nONBUILD ARG DELIVERD_VERSION", false],
+    ["FROM x AS a\nONBUILD ARG DELIVERD_VERSION\nFROM a", true],
+    ["FROM x AS a\nONBUILD ARG DELIVERD_VERSION\nFROM y\nCOPY --from=a / /", false],
+    // The pipeline's own arguments choose the stage.
+    ["ARG V=a\nFROM x AS a\nARG DELIVERD_VERSION\nFROM x AS b\nFROM $V", true],
+    ["ARG V=a\nFROM x AS a\nARG DELIVERD_VERSION\nFROM x AS b\nFROM $V", false, { V: "b" }],
+    // What is not known before the build may be any of them.
+    ["FROM x AS linux-\nARG DELIVERD_VERSION_PEP440\nFROM $TARGETOS-$TARGETVARIANT", true],
+    // Another frontend has another grammar.
+    ["# syntax=acme/other\nIMAGE x\n  arg DELIVERD_VERSION", true],
+    ["# syntax=acme/other\nIMAGE x\n  set DELIVERD_VERSION", false],
+  ];
+  for (const [text, holds, args = {}] of cases) {
+    it(`${holds ? "with" : "not with"} ${JSON.stringify(text)}${args.V ? ` and ${JSON.stringify(args)}` : ""}`, () => {
+      assert.equal(imageHoldsVersion(text, args), holds);
     });
   }
 });

@@ -1,0 +1,208 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import protobuf from "protobufjs";
+import tar from "tar-stream";
+
+/** What BuildKit fetches from whoever asked for the build: a Dockerfile that is no part of the context, and the context. */
+export interface BuildFiles {
+  dockerfile: string;
+  /** A tar; each call opens another one, of the same bytes. */
+  openContext(): Promise<Readable>;
+}
+
+/** The Dockerfile's name in the folder that is made up for it. */
+export const DOCKERFILE = "Dockerfile";
+
+export const FILE_SYNC = "/moby.filesync.v1.FileSync/DiffCopy";
+
+// tonistiigi/fsutil, types/wire.proto and stat.proto, as BuildKit's session/filesync carries them.
+const { root } = protobuf.parse(
+  `
+  syntax = "proto3";
+  message Packet { int32 type = 1; Stat stat = 2; uint32 ID = 3; bytes data = 4; }
+  message Stat {
+    string path = 1; uint32 mode = 2; uint32 uid = 3; uint32 gid = 4; int64 size = 5; int64 modTime = 6; string linkname = 7;
+  }
+`,
+  { keepCase: true },
+);
+const packet = root.lookupType("Packet");
+const Type = { stat: 0, request: 1, data: 2, end: 3 } as const;
+interface Packet {
+  type: number;
+  ID: number;
+}
+
+interface Entry {
+  path: string;
+  /** Of Go's os.FileMode. */
+  mode: number;
+  size: number;
+  /** Nanoseconds since the epoch. */
+  modTime: number;
+  linkname: string;
+}
+
+const GO_DIRECTORY = 0x8000_0000;
+const GO_SYMLINK = 0x0800_0000;
+/** Below gRPC's 4 MB a message. */
+const CHUNK = 1024 * 1024;
+
+/**
+ * Answers BuildKit when it fetches a folder: it is told of every entry in order, asks for the files it wants, and says when it has them.
+ * All of the context is sent: what `.dockerignore` leaves out is not in it.
+ */
+export async function serveFiles(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  files: BuildFiles,
+): Promise<void> {
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+  const wanted = new Wanted();
+  const asking = hearRequests(stream, wanted);
+  try {
+    if (headers["dir-name"] === "dockerfile") await sendText(stream, wanted, files.dockerfile);
+    // BuildKit looks for an ignore file of its own by this: ours is applied already.
+    else if (headers["include-patterns"] === ".dockerignore") await sendEntries(stream, []);
+    else await sendTree(stream, wanted, files);
+    await asking;
+    await send(stream, { type: Type.end });
+    stream.end();
+  } catch (error) {
+    stream.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** The files that BuildKit has asked for. */
+class Wanted {
+  readonly #ids = new Set<number>();
+  #isOver = false;
+  #wake: () => void = () => {};
+
+  add(id: number): void {
+    this.#ids.add(id);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#wake();
+  }
+
+  /** Resolves once the file is asked for, or will never be. */
+  async has(id: number): Promise<boolean> {
+    while (!this.#ids.delete(id)) {
+      if (this.#isOver) return false;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return true;
+  }
+}
+
+/** Until BuildKit says that it has all. Not by `for await`: that would end the stream's other half as well. */
+function hearRequests(stream: ServerHttp2Stream, wanted: Wanted): Promise<void> {
+  let open = Buffer.alloc(0);
+  return new Promise((resolve) => {
+    const over = () => {
+      wanted.end();
+      resolve();
+    };
+    stream.once("close", over);
+    stream.on("data", (chunk: Buffer) => {
+      open = Buffer.concat([open, chunk]);
+      while (open.length >= 5 && open.length >= 5 + open.readUInt32BE(1)) {
+        const end = 5 + open.readUInt32BE(1);
+        const { type, ID } = packet.decode(open.subarray(5, end)) as unknown as Packet;
+        open = open.subarray(end);
+        if (type === Type.end) over();
+        else if (type === Type.request) wanted.add(ID);
+      }
+    });
+  });
+}
+
+async function sendText(stream: ServerHttp2Stream, wanted: Wanted, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
+  await sendEntries(stream, [{ path: DOCKERFILE, mode: 0o644, size: bytes.length, modTime: 0, linkname: "" }]);
+  if (await wanted.has(0)) await sendContent(stream, 0, [bytes]);
+}
+
+/** Twice through the tar: its entries first, then what the files hold. Nothing is kept. */
+async function sendTree(stream: ServerHttp2Stream, wanted: Wanted, { openContext }: BuildFiles): Promise<void> {
+  const entries: Entry[] = [];
+  await eachEntry(await openContext(), async (header) => {
+    entries.push(entryOf(header));
+  });
+  entries.sort((one, other) => comparePaths(one.path, other.path));
+  await sendEntries(stream, entries);
+  const ids = new Map(entries.map(({ path }, id) => [path, id]));
+  await eachEntry(await openContext(), async (header, content) => {
+    const id = ids.get(pathOf(header));
+    if (header.type === "file" && id !== undefined && (await wanted.has(id))) await sendContent(stream, id, content);
+  });
+}
+
+async function eachEntry(
+  archive: Readable,
+  use: (header: tar.Header, content: AsyncIterable<Buffer>) => Promise<void>,
+): Promise<void> {
+  const extract = tar.extract();
+  const read = async () => {
+    for await (const entry of extract) {
+      await use(entry.header, entry as unknown as AsyncIterable<Buffer>);
+      entry.resume();
+    }
+  };
+  await Promise.all([pipeline(archive, extract), read()]);
+}
+
+function pathOf({ name }: tar.Header): string {
+  return name.replace(/\/+$/, "");
+}
+
+function entryOf(header: tar.Header): Entry {
+  const mode = (header.mode ?? 0) & 0o777;
+  const type = header.type === "directory" ? GO_DIRECTORY : header.type === "symlink" ? GO_SYMLINK : 0;
+  return {
+    path: pathOf(header),
+    mode: type + (type === GO_SYMLINK ? 0o777 : mode),
+    size: type === 0 ? (header.size ?? 0) : 0,
+    modTime: (header.mtime?.getTime() ?? 0) * 1e6,
+    linkname: header.linkname ?? "",
+  };
+}
+
+/** Byte by byte, a slash before all else: every folder stands before what is in it. */
+function comparePaths(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one.replaceAll("/", "\0")), Buffer.from(other.replaceAll("/", "\0")));
+}
+
+async function sendEntries(stream: ServerHttp2Stream, entries: Entry[]): Promise<void> {
+  for (const stat of entries) await send(stream, { type: Type.stat, stat });
+  await send(stream, { type: Type.stat });
+}
+
+async function sendContent(
+  stream: ServerHttp2Stream,
+  ID: number,
+  content: AsyncIterable<Buffer> | Iterable<Buffer>,
+): Promise<void> {
+  for await (const chunk of content)
+    for (let at = 0; at < chunk.length; at += CHUNK)
+      await send(stream, { type: Type.data, ID, data: chunk.subarray(at, at + CHUNK) });
+  await send(stream, { type: Type.data, ID });
+}
+
+function send(stream: ServerHttp2Stream, content: object): Promise<void> {
+  const bytes = packet.encode(packet.fromObject(content)).finish();
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(bytes.length, 1);
+  if (stream.destroyed) return Promise.reject(new Error("BuildKit left before it had the context"));
+  return new Promise((resolve, reject) => {
+    stream.write(Buffer.concat([head, bytes]), (error) => (error ? reject(error) : resolve()));
+  });
+}

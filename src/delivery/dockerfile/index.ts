@@ -1,0 +1,187 @@
+import { UserError } from "../errors.ts";
+import { syntaxOf } from "./directives.ts";
+import { parseDockerfile, type Script } from "./parse.ts";
+import { platformVariables } from "./platform.ts";
+import { isReference } from "./reference.ts";
+import { argNames, readStages, type Source, type Stage } from "./stages.ts";
+import { DockerfileError, located } from "./text.ts";
+
+/** An image that a build stands on or takes files from. */
+export interface Base {
+  /** As it is pulled. */
+  reference: string;
+  /** As in `linux/arm64`; null: the build's own. */
+  platform: string | null;
+}
+
+/** What a Dockerfile says of the build to come. */
+export interface DockerfileFacts {
+  /** Each once, in order: bases and the images that COPY and RUN take files from. */
+  images: Base[];
+  /** Names that any ARG declares. */
+  args: Set<string>;
+  /** Those whose value may enter the image: of the lines above the first FROM, and of the stages that the last one needs. */
+  usedArgs: Set<string>;
+  /** The image of a `# syntax=` line, which BuildKit fetches by itself to read the file. */
+  syntax: string | null;
+}
+
+export interface DockerfileOptions {
+  /** The file's path, for errors. */
+  file: string;
+  /** Build arguments; null: one whose value is not known yet. */
+  args: Record<string, string | null>;
+  /** As in `linux/amd64`: what `$TARGETPLATFORM` and its like come to. Null: not known. */
+  platform: string | null;
+  /** The engine's own, for `$BUILDPLATFORM` and its like. */
+  buildPlatform: string | null;
+  /** The classic builder builds every stage; BuildKit only those that the last one needs. */
+  everyStage: boolean;
+}
+
+/**
+ * Reads a Dockerfile as BuildKit does. What hangs on something that only the engine knows is left to the engine.
+ * @throws UserError `dockerfile-invalid` where BuildKit refuses the file, naming line and instruction
+ */
+export function readDockerfile(text: string, options: DockerfileOptions): DockerfileFacts {
+  const syntax = syntaxOf(text);
+  try {
+    return { ...factsOf(parseDockerfile(text), options), syntax };
+  } catch (error) {
+    if (!(error instanceof DockerfileError)) throw error;
+    // Another reader may have another grammar.
+    if (isForeign(syntax)) return { images: [], args: allNamed(text), usedArgs: allNamed(text), syntax };
+    const place =
+      error.line === 0 ? "" : `, line ${error.line}${error.keyword === "" ? "" : ` (${error.keyword.slice(0, 40)})`}`;
+    throw new UserError("dockerfile-invalid", `${options.file}${place}: ${error.message}.`);
+  }
+}
+
+/**
+ * The build arguments whose value may enter the image. Never fails: where the file cannot be read, every name in a line that looks like
+ * an ARG counts. That costs a build; the other error would give an image the wrong version.
+ */
+export function argsInImage(text: string, args: Record<string, string | null>): Set<string> {
+  try {
+    return readDockerfile(text, { file: "", args, platform: null, buildPlatform: null, everyStage: false }).usedArgs;
+  } catch (error) {
+    if (error instanceof UserError) return allNamed(text);
+    throw error;
+  }
+}
+
+/** BuildKit's own frontend, from wherever it is pulled, has the grammar that is known here. */
+function isForeign(syntax: string | null): boolean {
+  return syntax !== null && !/(?:^|\/)docker\/dockerfile(?:-upstream)?(?:[:@]|$)/.test(syntax);
+}
+
+function allNamed(text: string): Set<string> {
+  const lines = text.match(/^[ \t]*(?:ONBUILD[ \t]+)?ARG[ \t].*$/gim) ?? [];
+  return new Set(lines.flatMap((line) => line.match(/\w+/g)?.slice(1) ?? []));
+}
+
+function factsOf(script: Script, options: DockerfileOptions): Omit<DockerfileFacts, "syntax"> {
+  const args = new Set(
+    script.instructions.flatMap(({ trigger, ...own }) => {
+      const each = trigger ?? { ...own, trigger };
+      return each.keyword === "ARG" ? argNames(each) : [];
+    }),
+  );
+  // The engine is given those alone that are declared.
+  const given = new Map(Object.entries(options.args).filter(([name]) => args.has(name)));
+  const last = script.instructions.findLast(({ keyword }) => keyword === "FROM");
+  const predefined: [string, string | null][] = [
+    ...platformVariables("BUILD", options.buildPlatform),
+    ...platformVariables("TARGET", options.platform),
+    ["TARGETSTAGE", last?.args[2]?.toLowerCase() ?? "default"],
+  ];
+  const values = new Map(
+    predefined.map(([name, value]) => [name, given.has(name) ? (given.get(name) ?? null) : value]),
+  );
+  const { stages, globals } = readStages(script, given, values);
+  const walk = walkStages(stages, options.everyStage ? stages.map((_, index) => index) : [stages.length - 1]);
+  return { args, images: walk.images, usedArgs: walk.isSure ? new Set([...globals, ...walk.args]) : args };
+}
+
+interface Walk {
+  images: Base[];
+  args: Set<string>;
+  /** No stage stands on what only the engine knows. */
+  isSure: boolean;
+}
+
+/** From the wanted stages to all that they need, bases first. @throws DockerfileError */
+function walkStages(stages: Stage[], wanted: number[]): Walk {
+  const { bases, byName } = findBases(stages);
+  const images = new Map<string, Base>();
+  const args = new Set<string>();
+  let isSure = true;
+  const seen = new Set<number>();
+  const triggered = new Set<number>();
+  const waiting: (number | Base)[] = [...wanted].reverse();
+
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (typeof next !== "number") {
+      if (!images.has(next.reference)) images.set(next.reference, next);
+      continue;
+    }
+    const index = next;
+    const stage = stages[index];
+    if (stage === undefined || seen.has(index)) continue;
+    seen.add(index);
+    const base = bases[index];
+    const needs: (number | Base)[] = [];
+    if (stage.base === null) isSure = false;
+    else if (base !== undefined) needs.push(base);
+    else if (stage.base !== "scratch") needs.push({ reference: stage.base, platform: stage.platform });
+    // Those of one stage bring the same to every stage upon it.
+    const triggers = base === undefined || triggered.has(base) ? undefined : stages[base]?.triggers;
+    if (base !== undefined) triggered.add(base);
+    for (const name of [...stage.args, ...(triggers?.args ?? [])]) args.add(name);
+    for (const source of [...(triggers?.sources ?? []), ...stage.sources]) {
+      const from = comesFrom(source, byName);
+      if (typeof from !== "number") {
+        if (from.reference !== "scratch") needs.push(from);
+      } else if (from >= stages.length) {
+        // Beyond the last stage, BuildKit counts the images on, in an order of its own.
+        isSure = false;
+      } else if (from < 0 || from >= index) throw unfinished(source);
+      else needs.push(from);
+    }
+    for (const need of needs.reverse()) waiting.push(need);
+  }
+  return { images: [...images.values()], args, isSure };
+}
+
+/** For each stage, the one that it stands on; and the last stage of each name. @throws DockerfileError */
+function findBases(stages: Stage[]): { bases: (number | undefined)[]; byName: Map<string, number> } {
+  const byName = new Map<string, number>();
+  const bases = stages.map(({ base, name, line }, index) => {
+    const found = base === null ? undefined : (byName.get(base) ?? byName.get(base.toLowerCase()));
+    if (name !== null) byName.set(name, index);
+    if (found === undefined && base !== null) located({ line, keyword: "FROM" }, () => demandReference(base));
+    return found;
+  });
+  return { bases, byName };
+}
+
+/** A stage's number, or an image. @throws DockerfileError */
+function comesFrom(source: Source, byName: Map<string, number>): number | Base {
+  if (source.byNumber && /^[-+]?\d+$/.test(source.name)) return Number(source.name);
+  const stage = byName.get(source.name.toLowerCase());
+  if (stage === undefined) located(source, () => demandReference(source.name));
+  return stage ?? { reference: source.name, platform: null };
+}
+
+function unfinished({ name, line, keyword }: Source): DockerfileError {
+  return new DockerfileError(
+    `the stage ${name.slice(0, 100)} is not finished where files are taken from it`,
+    line,
+    keyword,
+  );
+}
+
+function demandReference(text: string): void {
+  if (text !== "scratch" && !isReference(text))
+    throw new DockerfileError(`${JSON.stringify(text.slice(0, 200))} is neither a stage nor the name of an image`);
+}

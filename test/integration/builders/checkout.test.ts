@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
+import tar from "tar-stream";
+import type { Installation } from "../../../src/builders/engine.ts";
+import { leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
+import type { Mirror } from "../../../src/git/mirror.ts";
+import { orderOf, startYard, type Yard } from "../../support/image-builds.ts";
+import { testRun } from "../../support/run.ts";
+import { type Content, checkout, never, startWorld, type WorkTree, type World } from "../git/fixture.ts";
+
+interface Tree {
+  title: string;
+  files: Record<string, Content>;
+  /** Both from the tree's own folder. */
+  context?: string;
+  dockerfile?: string;
+  /** Built by the classic builder as well, which has a way of its own to leave the Dockerfile out. */
+  classic?: true;
+}
+
+const COPY = "FROM scratch\nCOPY . /\n";
+const some: Record<string, Content> = {
+  a: "a\n",
+  "b.md": "b\n",
+  "src/a": "x\n",
+  "src/b.md": "x\n",
+  "src/deep/er/c.md": "x\n",
+  "src/deep/er/a": "x\n",
+  "logs/x.log": "x\n",
+};
+const ignoring = (text: string, title: string, more: Partial<Tree> = {}): Tree => ({
+  title,
+  ...more,
+  files: { Dockerfile: COPY, ...some, ".dockerignore": text, ...more.files },
+});
+
+const trees: Tree[] = [
+  { title: "without an ignore file", files: { Dockerfile: COPY, ...some } },
+  ignoring("Dockerfile\n.dockerignore\n", "that names Dockerfile and itself", { classic: true }),
+  ignoring("Dockerfile\n", "that names the Dockerfile alone", { classic: true }),
+  ignoring(".dockerignore\n", "that names itself alone", { classic: true }),
+  ignoring("*\n!src\n", "that names all but a folder", { classic: true }),
+  ignoring("**\n!src/deep\n!src/b.md\n", "that names all but some"),
+  ignoring(".*\nDocker*\n", "that names both by patterns", { classic: true }),
+  ignoring("*\n!src\n!Dockerfile\n", "that takes the Dockerfile in again"),
+  ignoring("src\n!src/deep\n", "with an exception below a folder"),
+  ignoring("!a\na\n", "whose last line decides"),
+  ignoring("**/*.md\n", "with stars for folders"),
+  ignoring("src/**/c.md\nsrc/**\n!src/a\n", "with stars in the middle and at the end"),
+  ignoring("logs/\nsrc/deep/\n", "with slashes at the end"),
+  ignoring("/a\n/src/a\n", "with slashes at the start"),
+  ignoring("./a\nsrc/../b.md\nsrc/./deep/er/../er/a\n", "with dots in its paths"),
+  ignoring(".\n!b.md\n", "that names the dot"),
+  ignoring("../a\n..\n", "that leads out"),
+  ignoring("# a\n  # b.md\n\n   \n#src\n a \n", "with comments and blanks"),
+  ignoring("\uFEFFa\r\nb.md\r\n!a\r\n", "with a byte order mark and CRLF"),
+  ignoring("[a-c]\nsrc/[^b]\n", "with classes"),
+  ignoring("\\!x\n\\[y]\nsrc/\\*\n", "with escapes", {
+    files: { "!x": "x\n", "[y]": "x\n", "src/*": "x\n", y: "x\n" },
+  }),
+  ignoring("?\nsrc/*/*/?\n", "with question marks"),
+  ignoring("**/er\n", "that names a folder anywhere"),
+  ignoring("a b\nünï/*\n-x\n", "with names of blanks, of other letters and of dashes", {
+    files: { "a b": "x\n", "ünï/日本": "x\n", ünïk: "x\n", "-x": "x\n", "-y": "x\n" },
+  }),
+  ignoring("b.md\n", "that gives way to the one beside the Dockerfile", {
+    dockerfile: "docker/api",
+    files: { "docker/api": COPY, "docker/api.dockerignore": "a\ndocker\n" },
+  }),
+  ignoring("b.md\n", "beside a Dockerfile in a folder", { dockerfile: "docker/api", files: { "docker/api": COPY } }),
+  ignoring("docker\n", "that names the Dockerfile's folder", {
+    dockerfile: "docker/api",
+    files: { "docker/api": COPY },
+  }),
+  ignoring("x\n", "with a Dockerfile that is called otherwise", {
+    dockerfile: "Containerfile",
+    files: { Containerfile: COPY },
+  }),
+  {
+    title: "with a context below the Dockerfile",
+    classic: true,
+    files: { Dockerfile: COPY, "app/a": "x\n", "app/b/c": "x\n", ".dockerignore": "*\n" },
+    context: "app",
+  },
+  {
+    title: "with a context beside the Dockerfile, and an ignore file of its own that names itself",
+    classic: true,
+    files: { "docker/Dockerfile": COPY, "app/a": "x\n", "app/b/c": "x\n", "app/.dockerignore": "b\n.dockerignore\n" },
+    context: "app",
+    dockerfile: "docker/Dockerfile",
+  },
+  {
+    title: "with a context beside the Dockerfile, and a Dockerfile of its own",
+    classic: true,
+    files: { "docker/Dockerfile": COPY, "app/Dockerfile": "no\n", "app/a": "x\n" },
+    context: "app",
+    dockerfile: "docker/Dockerfile",
+  },
+  {
+    title: "with a context beside the Dockerfile, whose ignore file stands there",
+    files: {
+      "docker/Dockerfile": COPY,
+      "docker/Dockerfile.dockerignore": "b\n",
+      "app/.dockerignore": "a\n",
+      "app/a": "x\n",
+      "app/b/c": "x\n",
+    },
+    context: "app",
+    dockerfile: "docker/Dockerfile",
+  },
+  {
+    title: "with links, modes and attributes of git",
+    classic: true,
+    files: {
+      Dockerfile: COPY,
+      ".dockerignore": "Dockerfile\n.dockerignore\nlinked\n",
+      "run.sh": { run: "#!/bin/sh\n" },
+      "to file": { link: "run.sh" },
+      "to nowhere": { link: "../../nowhere" },
+      "to root": { link: "/etc/passwd" },
+      linked: { link: "src" },
+      "src/a": "x\n",
+      ".gitattributes":
+        "hidden export-ignore\nsubst export-subst\n*.bat text eol=crlf\n*.big filter=lfs diff=lfs -text\n",
+      hidden: "x\n",
+      subst: "$Format:%H$\n",
+      "win.bat": "a\nb\n",
+      "x.big": `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 5\n`,
+      ".gitignore": "built\n",
+      empty: "",
+      "git/.gitkeep": "",
+    },
+  },
+  {
+    title: "with a name of many letters and a large file",
+    classic: true,
+    files: {
+      Dockerfile: COPY,
+      ".dockerignore": "Dockerfile\n",
+      [`${"long/".repeat(30)}${"n".repeat(120)}`]: "x\n",
+      large: Buffer.alloc(3_000_000, "0123456789"),
+      "a-b": "x\n",
+      "a/b": "x\n",
+      "a.b": "x\n",
+    },
+  },
+];
+
+describe("An image holds what `docker build` of a checkout puts into it", () => {
+  let world: World;
+  let yard: Yard;
+  let repo: WorkTree;
+  let mirror: Mirror;
+  let sha: string;
+  let folder: string;
+
+  before(async function () {
+    this.timeout(60_000);
+    [world, yard] = await Promise.all([startWorld(), startYard()]);
+    repo = await world.repo("trees");
+    mirror = world.mirrors.open("github:1");
+    const placed = trees.flatMap(({ files }, index) =>
+      Object.entries(files).map(([path, content]): [string, Content] => [`t${index}/${path}`, content]),
+    );
+    await repo.commit(Object.fromEntries(placed));
+    // A submodule is an empty folder in a checkout.
+    const link = `160000,${"1".repeat(40)},t${trees.length - 2}/sub`;
+    await repo.git(["update-index", "--add", "--cacheinfo", link]);
+    await repo.git(["commit", "--quiet", "-m", "Submodule"]);
+    await repo.push();
+    sha = await repo.git(["rev-parse", "HEAD"]);
+    await mirror.sync(repo.source, never);
+    folder = join(world.path, "checkout");
+    await checkout(repo, sha, folder);
+    await rm(join(folder, ".git"), { recursive: true });
+  });
+  after(async () => {
+    await yard?.stop();
+    await world?.close();
+  });
+
+  for (const installation of ["buildkit", "classic"] as const) {
+    for (const [index, tree] of trees.entries()) {
+      if (installation === "classic" && tree.classic !== true) continue;
+      it(`${tree.title}, by ${installation}`, async function () {
+        this.timeout(60_000);
+        const [own, theirs] = await Promise.all([ours(index, installation), dockers(index, installation)]);
+        assert.deepEqual(own, theirs);
+        assert.ok(own.size > 0);
+      });
+    }
+  }
+
+  /** Both from the root. */
+  const pathsOf = (index: number) => {
+    const { context = ".", dockerfile = "Dockerfile" } = trees[index] ?? {};
+    return { contextDir: posix.join(`t${index}`, context), dockerfile: posix.join(`t${index}`, dockerfile) };
+  };
+
+  async function ours(index: number, installation: Installation): Promise<Held> {
+    const paths = pathsOf(index);
+    const plain = orderOf({ Dockerfile: COPY });
+    const run = testRun();
+    const frozen = await yard.builder({ installation }).build(
+      {
+        ...plain,
+        artifact: { ...plain.artifact, context: paths.contextDir, dockerfile: paths.dockerfile },
+        openContext: () => openContext(mirror, sha, { ...paths, maxBytes: 1e9, maxEntries: 1e5 }, run),
+        dockerfileApart: await leavesOutDockerfile(mirror, sha, paths),
+      },
+      run,
+    );
+    const [, ...layers] = (await yard.store.manifest(frozen.digest)).blobs;
+    const archives = layers.map(async ({ digest }) => gunzipSync(await buffer(yard.store.open(digest))));
+    return heldBy(await Promise.all(archives));
+  }
+
+  async function dockers(index: number, installation: Installation): Promise<Held> {
+    const paths = pathsOf(index);
+    const tag = `checkout:${installation}-${index}`;
+    const context = ["build", "-q", "-t", tag, "-f", join(folder, paths.dockerfile), join(folder, paths.contextDir)];
+    // The client of the engine's own version: another may build by a plug-in.
+    await promisify(execFile)("/usr/bin/docker", ["-H", `unix://${yard.engine.socket}`, ...context], {
+      env: { PATH: process.env.PATH, HOME: folder, DOCKER_BUILDKIT: installation === "buildkit" ? "1" : "0" },
+    });
+    const saved = new Map<string, Buffer>();
+    const image = yard.engine.docker.getImage(tag);
+    await eachEntry(await buffer(await image.get()), (name, _, content) => saved.set(name, content));
+    await image.remove({ force: true });
+    const [manifest] = JSON.parse(String(saved.get("manifest.json"))) as { Layers: string[] }[];
+    return heldBy((manifest?.Layers ?? []).map((name) => saved.get(name) ?? Buffer.alloc(0)));
+  }
+});
+
+/** What stands at each path: kind, mode, owner, and content or target. */
+type Held = Map<string, string>;
+
+async function heldBy(layers: Buffer[]): Promise<Held> {
+  const held: Held = new Map();
+  for (const layer of layers) {
+    await eachEntry(layer, (name, header, content) => {
+      const owner = `${header.type} ${(header.mode ?? 0).toString(8)} ${header.uid}:${header.gid}`;
+      // The name that docker's own client makes up for a Dockerfile outside of the context is another each time.
+      const text = content.toString("latin1").replace(/^\.dockerfile\.[0-9a-f]+$/m, ".deliverd.dockerfile");
+      held.set(name.replace(/\/$/, ""), `${owner} ${header.linkname ?? ""} ${text}`);
+    });
+  }
+  return new Map([...held].sort());
+}
+
+async function eachEntry(
+  archive: Buffer,
+  use: (name: string, header: tar.Header, content: Buffer) => void,
+): Promise<void> {
+  const extract = Readable.from([archive]).pipe(tar.extract());
+  for await (const entry of extract) use(entry.header.name, entry.header, await buffer(entry));
+}
