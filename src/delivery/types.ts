@@ -25,7 +25,8 @@ export interface CommitRef {
   sha: Sha;
 }
 
-export type CheckState = "passed" | "failed" | "pending";
+/** `unknown`: the host's word for it is none that we know, so it is neither a pass nor a failure. */
+export type CheckState = "passed" | "failed" | "pending" | "unknown";
 
 /** One CI result at exactly one sha: the newest of its re-runs. */
 export interface Check {
@@ -34,7 +35,7 @@ export interface Check {
   state: CheckState;
   /** The slug of the app that reported it, for check runs and suites. */
   app: string | null;
-  /** The same app by its number; null: no app at all. Left out: an app that the host does not name, as for a bot's status. */
+  /** The same app by its number, also where a status is its bot's; null: no app at all. Left out: an app that the host does not name. */
   appId?: number | null;
   /** What the host calls its state, as in `cancelled` or `error`. */
   detail: string;
