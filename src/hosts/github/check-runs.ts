@@ -36,8 +36,9 @@ export function readRuns(items: unknown[]): Run[] {
  * One check for each app and name. In one suite the newest run counts: the others are what was run before. Of several
  * suites the worst counts, since GitHub does not say which workflow a run is of and no job may hide another workflow's
  * failure; a run that was cut short is no verdict and gives way to one that stands for it. Pure.
+ * @param toCome the apps of which further runs are to come: what stands for a run may be among them
  */
-export function checksOfRuns(runs: Run[], suites: Suite[]): Check[] {
+export function checksOfRuns(runs: Run[], suites: Suite[], toCome: ReadonlySet<string | null> = new Set()): Check[] {
   const newest = new Map<string, Run>();
   for (const run of runs) {
     const key = JSON.stringify([run.app, run.suite, run.name]);
@@ -46,22 +47,27 @@ export function checksOfRuns(runs: Run[], suites: Suite[]): Check[] {
   }
   const all = [...newest.values()];
   const places = placesOf(all, suites);
-  return worstOfEach(all.filter((run) => !all.some((other) => standsFor(other, run, places))).map(checkOf));
+  const counted = all.filter((run) => !isCutShort(run.word) || !isStoodFor(run, all, places));
+  return worstOfEach(counted.map((run) => checkOf(run, isCutShort(run.word) && toCome.has(run.app))));
 }
 
-/** By suite: the branch it was made for, whether it has ended, and the names of its runs. */
-type Places = ReadonlyMap<number | null, { branch: string | null; hasEnded: boolean; names: Set<string> }>;
+interface Place {
+  /** The branch that the suite was made for. */
+  branch: string | null;
+  hasEnded: boolean;
+  /** Of its runs. */
+  names: Set<string>;
+}
+
+/** By the id of the suite. */
+type Places = ReadonlyMap<number | null, Place>;
 
 function placesOf(runs: Run[], suites: Suite[]): Places {
   const known = new Map(suites.map((suite) => [suite.id, suite]));
-  const places = new Map<number | null, { branch: string | null; hasEnded: boolean; names: Set<string> }>();
+  const places = new Map<number | null, Place>();
   for (const { suite: id, name } of runs) {
-    const suite = id === null ? undefined : known.get(id);
-    const place = places.get(id) ?? {
-      branch: suite?.branch ?? null,
-      hasEnded: suite?.hasEnded ?? true,
-      names: new Set(),
-    };
+    const { branch = null, hasEnded = true } = (id === null ? undefined : known.get(id)) ?? {};
+    const place = places.get(id) ?? { branch, hasEnded, names: new Set<string>() };
     places.set(id, place);
     place.names.add(name);
   }
@@ -69,20 +75,33 @@ function placesOf(runs: Run[], suites: Suite[]): Places {
 }
 
 /**
- * Whether `other` is the run of the same job for another push or event: made for another branch, or begun only after
- * `run` had been cut short, as a `concurrency` group does it. Two workflows that run side by side are neither. A
+ * Whether there is a run of the same job for another push or event that `run`, which was cut short, gives way to. It began
+ * after `run` had ended, as a `concurrency` group does it; or it was made for another branch, where the job ran in no
+ * fewer suites, so that no workflow of the first branch is missing. Two workflows that run side by side are neither. A
  * workflow has the same jobs each time: where the other suite lacks one of them, it is another workflow.
  */
-function standsFor(other: Run, run: Run, places: Places): boolean {
-  if (!isCutShort(run.word) || isCutShort(other.word)) return false;
-  if (other.app !== run.app || other.name !== run.name || other.suite === run.suite) return false;
-  const [there, here] = [places.get(other.suite), places.get(run.suite)];
-  if (there === undefined || here === undefined) return false;
-  const isElsewhere = there.branch !== null && here.branch !== null && there.branch !== here.branch;
-  const isAfterwards = other.startedAt !== null && run.endedAt !== null && other.startedAt >= run.endedAt;
-  return (isElsewhere || isAfterwards) && (!there.hasEnded || [...here.names].every((name) => there.names.has(name)));
+function isStoodFor(run: Run, all: Run[], places: Places): boolean {
+  const here = places.get(run.suite);
+  const sameJob = all.filter((other) => other.app === run.app && other.name === run.name);
+  const branchOf = (other: Run) => places.get(other.suite)?.branch ?? null;
+  const onBranch = (branch: string | null) => sameJob.filter((other) => branchOf(other) === branch);
+  return sameJob.filter(isVerdict).some((other) => {
+    const there = places.get(other.suite);
+    if (here === undefined || there === undefined || other.suite === run.suite) return false;
+    const isAfterwards = other.startedAt !== null && run.endedAt !== null && other.startedAt >= run.endedAt;
+    const isElsewhere = there.branch !== null && here.branch !== null && there.branch !== here.branch;
+    const isWhole = () => onBranch(there.branch).filter(isVerdict).length >= onBranch(here.branch).length;
+    const hasItsJobs = !there.hasEnded || [...here.names].every((name) => there.names.has(name));
+    return hasItsJobs && (isAfterwards || (isElsewhere && isWhole()));
+  });
 }
 
-function checkOf({ name, app, appId, word, startedAt, endedAt }: Run): Check {
-  return { name, source: "check-run", state: stateOf(word), app, appId, detail: word, at: endedAt ?? startedAt ?? 0 };
+/** It has come, or may come, to a verdict on the commit. */
+function isVerdict({ word }: Run): boolean {
+  return !isCutShort(word) && word !== "skipped";
+}
+
+function checkOf({ name, app, appId, word, startedAt, endedAt }: Run, isUndecided: boolean): Check {
+  const state = isUndecided ? "pending" : stateOf(word);
+  return { name, source: "check-run", state, app, appId, detail: word, at: endedAt ?? startedAt ?? 0 };
 }

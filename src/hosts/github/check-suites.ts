@@ -53,7 +53,9 @@ export function checksOfSuites(suites: Suite[], withRuns: ReadonlySet<number | n
   const speaking = suites.filter((suite) =>
     withRuns.has(suite.id) ? speaksBesideRuns(suite, view) : speaksAlone(suite, suites, view),
   );
-  return worstOfEach(speaking.map(checkOf));
+  // What stands for a suite that was cut short may be to come.
+  const toCome = new Set(speaking.flatMap(({ app, hasEnded }) => (hasEnded ? [] : [app])));
+  return worstOfEach(speaking.filter((suite) => !(isCutShort(suite.word) && toCome.has(suite.app))).map(checkOf));
 }
 
 /**
@@ -86,14 +88,17 @@ function isIdle(suite: Suite, apps: string[] | null): boolean {
 
 /**
  * A suite that was cancelled before it had a job has no name to be found again by. What was pushed to another branch
- * stands for it if that push had at least as many suites: then no workflow of the first is missing there.
+ * stands for it if as many suites of that push came to a verdict: then no workflow of the first is missing there.
  */
 function standsFor(other: Suite, suite: Suite, suites: Suite[]): boolean {
-  if (!isCutShort(suite.word) || isCutShort(other.word) || other.app !== suite.app) return false;
+  if (!isCutShort(suite.word) || !hasVerdict(other) || other.app !== suite.app) return false;
   const isElsewhere = other.branch !== null && suite.branch !== null && other.branch !== suite.branch;
-  const countOn = (branch: string | null) =>
-    suites.filter((each) => each.app === suite.app && each.branch === branch).length;
-  return isElsewhere && countOn(other.branch) >= countOn(suite.branch);
+  const on = (branch: string | null) => suites.filter((each) => each.app === suite.app && each.branch === branch);
+  return isElsewhere && on(other.branch).filter(hasVerdict).length >= on(suite.branch).length;
+}
+
+function hasVerdict({ hasEnded, word }: Suite): boolean {
+  return hasEnded && !isCutShort(word) && word !== "skipped";
 }
 
 function checkOf({ app, appId, word, at }: Suite): Check {

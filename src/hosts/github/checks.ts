@@ -41,6 +41,7 @@ export function checksOf({ statuses, runs, suites }: Reported, view: SuiteView):
   const appIds = new Map(
     [...suites, ...runs].flatMap(({ app, appId }) => (app === null || appId === null ? [] : [[app, appId] as const])),
   );
-  const withRuns = new Set(runs.map((run) => run.suite));
-  return [...fromStatuses(statuses, appIds), ...checksOfRuns(runs, suites), ...checksOfSuites(suites, withRuns, view)];
+  const bySuites = checksOfSuites(suites, new Set(runs.map((run) => run.suite)), view);
+  const toCome = new Set(bySuites.flatMap(({ app, state }) => (state === "pending" ? [app] : [])));
+  return [...fromStatuses(statuses, appIds), ...checksOfRuns(runs, suites, toCome), ...bySuites];
 }

@@ -185,6 +185,29 @@ const tables: Record<string, Row[]> = {
       /cancelled/,
     ],
     [
+      "that was cancelled so on both branches, beside another workflow that passed on both",
+      {
+        runs: [run("docs", "success", inSuite(2)), run("docs", "success", inSuite(4))],
+        suites: [
+          suite(1, "cancelled", 0),
+          suite(2, "success", 1),
+          suite(3, "cancelled", 0, release),
+          suite(4, "success", 1, release),
+        ],
+      },
+      "red",
+      /suite of github-actions \(cancelled\) failed/,
+    ],
+    [
+      "that was cancelled so, while the workflow that came later is queued",
+      {
+        runs: [run("docs", "success", inSuite(3))],
+        suites: [suite(1, "cancelled", 0), suite(3, "success", 1), suite(2, "queued", 0, release)],
+      },
+      "pending",
+      /suite of github-actions \(queued\)/,
+    ],
+    [
       "hidden behind a newer one of its app that is only queued",
       {
         runs: [lint],
@@ -273,6 +296,30 @@ const tables: Record<string, Row[]> = {
       /waiting for check/,
     ],
     [
+      "because of the second branch, whose workflow waits for its turn and has no run yet",
+      { runs: [run("test", "cancelled")], suites: [suite(1, "cancelled", 1), suite(2, "pending", 0, release)] },
+      "pending",
+      /suite of github-actions \(pending\) and test/,
+    ],
+    [
+      "beside another workflow's failure, while a third has no run yet",
+      {
+        runs: [run("test", "cancelled"), run("test", "failure", inSuite(2))],
+        suites: [suite(1, "cancelled", 1), suite(2, "failure", 1), suite(3, "queued", 0)],
+      },
+      "red",
+      /test failed/,
+    ],
+    [
+      "because of the second branch, whose job is skipped there",
+      {
+        runs: [run("test", "cancelled"), run("test", "skipped", inSuite(2))],
+        suites: [suite(1, "cancelled", 1), suite(2, "skipped", 1, release)],
+      },
+      "red",
+      /test failed/,
+    ],
+    [
       "because of the second branch, whose run failed",
       {
         runs: [run("test", "cancelled"), run("test", "failure", inSuite(2))],
@@ -335,6 +382,20 @@ const tables: Record<string, Row[]> = {
           run("publish", "success", inSuite(2)),
         ],
         suites: [suite(1, "cancelled", 2), suite(2, "success", 2, { head_branch: "v1.0.0" })],
+      },
+      "red",
+      /build failed/,
+    ],
+    [
+      "on both branches, each time beside another workflow's job of that name",
+      {
+        runs: [1, 2, 3, 4].map((id) => run("build", id % 2 === 1 ? "cancelled" : "success", inSuite(id))),
+        suites: [
+          suite(1, "cancelled", 1),
+          suite(2, "success", 1),
+          suite(3, "cancelled", 1, release),
+          suite(4, "success", 1, release),
+        ],
       },
       "red",
       /build failed/,

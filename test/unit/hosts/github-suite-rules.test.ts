@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Check } from "../../../src/delivery/types.ts";
+import { judge } from "../../../src/delivery/gate.ts";
+import type { Check, Gate } from "../../../src/delivery/types.ts";
 import { checksOfRuns, type Run } from "../../../src/hosts/github/check-runs.ts";
 import { checksOfSuites, type Suite } from "../../../src/hosts/github/check-suites.ts";
+import { checksOf } from "../../../src/hosts/github/checks.ts";
 import { isCutShort, stateOf } from "../../../src/hosts/github/words.ts";
 
 const NOW = 1_000_000_000;
 const HOUR = 3_600_000;
+const view = { apps: null, now: NOW };
 const ENDS = ["success", "skipped", "failure", "cancelled", "stale", "startup_failure", "moon"];
 const ONGOING = ["queued", "in_progress", "pending", "waiting", "requested"];
 
@@ -41,8 +44,109 @@ const key = ({ app, name }: { app: string | null; name: string }) => `${app} ${n
 const newestInSuites = (all: Run[]) =>
   all.filter((one) => !all.some((other) => key(other) === key(one) && other.suite === one.suite && other.id > one.id));
 const sorted = (checks: Check[]) => [...checks].sort((a, b) => key(a).localeCompare(key(b)));
-const view = { apps: null, now: NOW };
 const asSet = (all: Run[]) => new Set(all.map((one) => one.suite));
+
+/** How one run of a workflow ended; `dropped`: cancelled before it had a job. */
+type Outcome = "passed" | "failed" | "cancelled" | "dropped" | "queued";
+/** Workflows by their jobs, which may have names in common; of each branch that was pushed, how every workflow ended there. */
+interface Pushed {
+  workflows: string[][];
+  outcomes: Outcome[][];
+}
+
+const outcome = fc.constantFrom<Outcome>("passed", "passed", "failed", "cancelled", "dropped", "queued");
+const pushed: fc.Arbitrary<Pushed> = fc
+  .array(fc.subarray(["build", "test", "lint"], { minLength: 1 }), { minLength: 1, maxLength: 3 })
+  .chain((workflows) =>
+    fc.record({
+      workflows: fc.constant(workflows),
+      outcomes: fc.array(fc.array(outcome, { minLength: workflows.length, maxLength: workflows.length }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+    }),
+  );
+
+/** As GitHub lists it: all at once, so that no run is known to have begun after another one's end. */
+function listed({ workflows, outcomes }: Pushed): { runs: Run[]; suites: Suite[] } {
+  const ci = { app: "github-actions", appId: null };
+  const runs: Run[] = [];
+  const suites: Suite[] = [];
+  for (const [onBranch, ended] of outcomes.entries()) {
+    for (const [at, jobs] of workflows.entries()) {
+      const how = ended[at] ?? "passed";
+      const word = {
+        passed: "success",
+        failed: "failure",
+        cancelled: "cancelled",
+        dropped: "cancelled",
+        queued: "queued",
+      }[how];
+      const id = suites.length + 1;
+      const names = how === "dropped" || how === "queued" ? [] : jobs;
+      suites.push({
+        id,
+        ...ci,
+        branch: `b${onBranch}`,
+        hasEnded: how !== "queued",
+        word,
+        runs: names.length,
+        at: NOW - HOUR,
+      });
+      for (const [job, name] of names.entries()) {
+        const own = job === names.length - 1 ? word : "success";
+        runs.push({ id: runs.length + 1, name, ...ci, suite: id, word: own, startedAt: 0, endedAt: 9 });
+      }
+    }
+  }
+  return { runs, suites };
+}
+
+function verdictOf(world: Pushed): string {
+  const checks = checksOf({ statuses: [], ...listed(world) }, view);
+  const gate: Gate = { ci: "required", required: [], apps: null, settle: 0, timeout: HOUR };
+  return judge(checks, gate, { hostRequired: null, now: NOW }).verdict;
+}
+
+describe("where every branch that a commit is pushed to has the same workflows,", () => {
+  const all = (world: Pushed) => world.outcomes.flat();
+
+  it("the commit is green only if each workflow passed on one of them, and none failed or is to come", () => {
+    fc.assert(
+      fc.property(pushed, (world) => {
+        if (verdictOf(world) !== "green") return;
+        assert.ok(all(world).every((each) => each !== "failed" && each !== "queued"));
+        for (const at of world.workflows.keys()) assert.ok(world.outcomes.some((ended) => ended[at] === "passed"));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("the commit is green where all passed on one of them, and the others were cancelled for it", () => {
+    fc.assert(
+      fc.property(pushed, fc.nat(2), (world, at) => {
+        const whole = world.outcomes.map((ended, branch) =>
+          ended.map((how): Outcome => {
+            if (branch === at % world.outcomes.length || how === "passed") return "passed";
+            return how === "failed" || how === "queued" ? "cancelled" : how;
+          }),
+        );
+        assert.equal(verdictOf({ ...world, outcomes: whole }), "green");
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("the commit is red where one failed, and waits where one is to come and none failed", () => {
+    fc.assert(
+      fc.property(pushed, (world) => {
+        if (all(world).includes("failed")) assert.equal(verdictOf(world), "red");
+        else if (all(world).includes("queued")) assert.equal(verdictOf(world), "pending");
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
 
 describe("whatever runs and suites GitHub lists,", () => {
   it("each app's name has one check, however many runs of it gave way", () => {
@@ -68,8 +172,9 @@ describe("whatever runs and suites GitHub lists,", () => {
 
   it("no run hides another workflow's failure, nor one that still runs", () => {
     fc.assert(
-      fc.property(runs, suites, (all, ofSuites) => {
-        const states = new Map(checksOfRuns(all, ofSuites).map((check) => [key(check), check.state]));
+      fc.property(runs, suites, fc.subarray(["github-actions", "other"]), (all, ofSuites, toCome) => {
+        const checks = checksOfRuns(all, ofSuites, new Set(toCome));
+        const states = new Map(checks.map((check) => [key(check), check.state]));
         for (const one of newestInSuites(all)) {
           const state = stateOf(one.word);
           if (state === "failed" && !isCutShort(one.word)) assert.equal(states.get(key(one)), "failed");
@@ -82,11 +187,12 @@ describe("whatever runs and suites GitHub lists,", () => {
   it("their order says nothing", () => {
     fc.assert(
       fc.property(runs, suites, (all, ofSuites) => {
-        const forth = [...checksOfRuns(all, ofSuites), ...checksOfSuites(ofSuites, asSet(all), view)];
+        const toCome = new Set(["github-actions"]);
+        const forth = [...checksOfRuns(all, ofSuites, toCome), ...checksOfSuites(ofSuites, asSet(all), view)];
         const [back, over] = [all.toReversed(), ofSuites.toReversed()];
         const states = (checks: Check[]) => sorted(checks).map((check) => [key(check), check.state, check.at]);
         assert.deepEqual(
-          states([...checksOfRuns(back, over), ...checksOfSuites(over, asSet(back), view)]),
+          states([...checksOfRuns(back, over, toCome), ...checksOfSuites(over, asSet(back), view)]),
           states(forth),
         );
       }),
