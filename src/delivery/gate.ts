@@ -1,13 +1,13 @@
 import { nameMatches } from "./glob.ts";
 import type { Check, CiState, Gate, Verdict } from "./types.ts";
 
-/** One thing that a host requires of a commit on a branch. */
+/** One requirement of a host for the commits of a branch. */
 export type HostRequired =
-  /** A check of exactly that name; `appId`: of that app alone, null: of whomever. */
+  /** A check with exactly this name, from the app with this id; null: from any app or person. */
   | { kind: "check"; name: string; appId: number | null }
-  /** A result that no check can be told to be: every check counts, or every one of the app that it is known to come from. */
+  /** A result that has no check name, as of a workflow file: every check must pass, or every check of `app`. */
   | { kind: "unnamed"; what: string; app: string | null }
-  /** A rule that we do not know, by the host's word for it. */
+  /** A type of rule that deliverd does not know. */
   | { kind: "unknown"; rule: string };
 
 export interface JudgeOptions {
@@ -92,7 +92,7 @@ function judgeRequired(checks: Check[], required: Required[]): Judgement {
   const missing = found.filter((entry) => entry.checks.length === 0).map((entry) => entry.wanted);
   if (unfinished?.[0] === "red") return unfinished;
   if (missing.length > 0) {
-    // A required check of a workflow that could not start will not come by itself.
+    // A workflow that could not start never reports its checks: without this, the reason would stay hidden.
     const stuck = checks.filter((check) => check.source === "check-suite" && check.state === "failed");
     const why = stuck.length === 0 ? "" : `, while ${list("check", names(stuck))} failed`;
     return ["pending", `waiting for ${list("check", missing)}${why}`];
@@ -100,7 +100,7 @@ function judgeRequired(checks: Check[], required: Required[]): Judgement {
   return unfinished ?? ["green", `required ${list("check", names(matched))} passed`];
 }
 
-/** Every part of what the host requires must be green; where it requires nothing, all that is reported. */
+/** Every requirement must be green. Without any, every reported check must be. */
 function judgeHost(checks: Check[], host: HostRequired[], judgeAll: (checks: Check[]) => Judgement): Judgement {
   const named: Required[] = [];
   const parts: Judgement[] = [];

@@ -25,7 +25,7 @@ export interface CommitRef {
   sha: Sha;
 }
 
-/** `unknown`: the host's word for it is none that we know, so it is neither a pass nor a failure. */
+/** `unknown`: the host uses a word that deliverd does not know. It is neither a pass nor a failure. */
 export type CheckState = "passed" | "failed" | "pending" | "unknown";
 
 /** One CI result at exactly one sha: the newest of its re-runs. */
@@ -35,7 +35,7 @@ export interface Check {
   state: CheckState;
   /** The slug of the app that reported it, for check runs and suites. */
   app: string | null;
-  /** The same app by its number, also where a status is its bot's; null: no app at all. Left out: an app that the host does not name. */
+  /** The id of the app, also for a status that the app's bot set. Null: no app. Left out: an app that the host does not name. */
   appId?: number | null;
   /** What the host calls its state, as in `cancelled` or `error`. */
   detail: string;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Check } from "../../delivery/types.ts";
 import type { Suite } from "./check-suites.ts";
 import { readAnswer } from "./payload.ts";
-import { app, isCutShort, stateOf, time, wordOf, worstOfEach } from "./words.ts";
+import { app, stateOf, time, wasInterrupted, wordOf, worstOfEach } from "./words.ts";
 
 const checkRun = z
   .object({
@@ -33,12 +33,16 @@ export function readRuns(items: unknown[]): Run[] {
 }
 
 /**
- * One check for each app and name. In one suite the newest run counts: the others are what was run before. Of several
- * suites the worst counts, since GitHub does not say which workflow a run is of and no job may hide another workflow's
- * failure; a run that was cut short is no verdict and gives way to one that stands for it. Pure.
- * @param toCome the apps of which further runs are to come: what stands for a run may be among them
+ * One check for each app and name. Within a suite the newest run counts: the older ones were re-run. Across suites the
+ * worst run counts: GitHub does not say which workflow a run belongs to, and one workflow must not hide the failure of
+ * another. An interrupted run says nothing about the commit: a run that replaces it counts instead. Pure.
+ * @param runningApps apps that will report more runs: an interrupted run of theirs may still be replaced, so it is pending
  */
-export function checksOfRuns(runs: Run[], suites: Suite[], toCome: ReadonlySet<string | null> = new Set()): Check[] {
+export function checksOfRuns(
+  runs: Run[],
+  suites: Suite[],
+  runningApps: ReadonlySet<string | null> = new Set(),
+): Check[] {
   const newest = new Map<string, Run>();
   for (const run of runs) {
     const key = JSON.stringify([run.app, run.suite, run.name]);
@@ -47,8 +51,8 @@ export function checksOfRuns(runs: Run[], suites: Suite[], toCome: ReadonlySet<s
   }
   const all = [...newest.values()];
   const places = placesOf(all, suites);
-  const counted = all.filter((run) => !isCutShort(run.word) || !isStoodFor(run, all, places));
-  return worstOfEach(counted.map((run) => checkOf(run, isCutShort(run.word) && toCome.has(run.app))));
+  const counted = all.filter((run) => !wasInterrupted(run.word) || !isReplaced(run, all, places));
+  return worstOfEach(counted.map((run) => checkOf(run, wasInterrupted(run.word) && runningApps.has(run.app))));
 }
 
 interface Place {
@@ -75,12 +79,12 @@ function placesOf(runs: Run[], suites: Suite[]): Places {
 }
 
 /**
- * Whether there is a run of the same job for another push or event that `run`, which was cut short, gives way to. It began
- * after `run` had ended, as a `concurrency` group does it; or it was made for another branch, where the job ran in no
- * fewer suites, so that no workflow of the first branch is missing. Two workflows that run side by side are neither. A
- * workflow has the same jobs each time: where the other suite lacks one of them, it is another workflow.
+ * Whether another run of the same job replaces the interrupted `run`. That run either started after `run` had ended, as
+ * in a `concurrency` group, or belongs to a push to another branch in which the job ran in at least as many suites, so
+ * that no workflow is missing there. Workflows that run side by side match neither condition. The other suite must also
+ * contain every job of this suite: a workflow has the same jobs each time.
  */
-function isStoodFor(run: Run, all: Run[], places: Places): boolean {
+function isReplaced(run: Run, all: Run[], places: Places): boolean {
   const here = places.get(run.suite);
   const sameJob = all.filter((other) => other.app === run.app && other.name === run.name);
   const branchOf = (other: Run) => places.get(other.suite)?.branch ?? null;
@@ -96,9 +100,9 @@ function isStoodFor(run: Run, all: Run[], places: Places): boolean {
   });
 }
 
-/** It has come, or may come, to a verdict on the commit. */
+/** The run has a verdict on the commit, or will have one. */
 function isVerdict({ word }: Run): boolean {
-  return !isCutShort(word) && word !== "skipped";
+  return !wasInterrupted(word) && word !== "skipped";
 }
 
 function checkOf({ name, app, appId, word, startedAt, endedAt }: Run, isUndecided: boolean): Check {

@@ -1,12 +1,12 @@
 import * as z from "zod";
 import type { Check } from "../../delivery/types.ts";
 import { readAnswer } from "./payload.ts";
-import { app, isCutShort, stateOf, time, wordOf, worstOfEach } from "./words.ts";
+import { app, stateOf, time, wasInterrupted, wordOf, worstOfEach } from "./words.ts";
 
-/** GitHub makes a suite of this app for a run of a workflow, and for nothing else. */
+/** GitHub creates a suite of this app only for a workflow run. */
 export const ACTIONS = "github-actions";
 
-/** GitHub cancels a job that no runner has taken for 24 to 48 hours: what has not begun by then does not begin. */
+/** GitHub cancels a queued job after 24 to 48 hours. A suite that has not changed for so long will not run. */
 const NEVER_BEGINS_AFTER_MS = 48 * 3_600_000;
 
 const checkSuite = z
@@ -46,31 +46,33 @@ export interface SuiteView {
 }
 
 /**
- * One check for each app whose suites still say something beside their runs: jobs are to come, or none could begin. Pure.
- * @param withRuns the ids of the suites of which a run is listed
+ * One check for each app with a suite that says more than its runs do: jobs are still to come, or none could start. Pure.
+ * @param withRuns ids of the suites that have a run in GitHub's list
  */
 export function checksOfSuites(suites: Suite[], withRuns: ReadonlySet<number | null>, view: SuiteView): Check[] {
-  const speaking = suites.filter((suite) =>
-    withRuns.has(suite.id) ? speaksBesideRuns(suite, view) : speaksAlone(suite, suites, view),
+  const counted = suites.filter((suite) =>
+    withRuns.has(suite.id) ? countsBesideRuns(suite, view) : countsAlone(suite, suites, view),
   );
-  // What stands for a suite that was cut short may be to come.
-  const toCome = new Set(speaking.flatMap(({ app, hasEnded }) => (hasEnded ? [] : [app])));
-  return worstOfEach(speaking.filter((suite) => !(isCutShort(suite.word) && toCome.has(suite.app))).map(checkOf));
+  // Another suite of the app may still replace an interrupted one.
+  const runningApps = new Set(counted.flatMap(({ app, hasEnded }) => (hasEnded ? [] : [app])));
+  return worstOfEach(
+    counted.filter((suite) => !(wasInterrupted(suite.word) && runningApps.has(suite.app))).map(checkOf),
+  );
 }
 
 /**
- * Of a suite that has runs the conclusion is theirs. A job of Actions that needs another one has no run before that has
- * ended; another app's suite is queued beside its runs when somebody asked for a re-run, which may never come.
+ * The runs of a suite replace its own conclusion. An unfinished suite of Actions counts: a job that `needs` another one
+ * has no run until that has ended. A queued suite of another app does not: somebody asked for a re-run, or it is stuck.
  */
-function speaksBesideRuns(suite: Suite, { now }: SuiteView): boolean {
+function countsBesideRuns(suite: Suite, { now }: SuiteView): boolean {
   if (suite.hasEnded) return suite.word === "startup_failure";
   return (suite.app === ACTIONS || suite.word !== "queued") && mayBegin(suite, now);
 }
 
-function speaksAlone(suite: Suite, suites: Suite[], { apps, now }: SuiteView): boolean {
+function countsAlone(suite: Suite, suites: Suite[], { apps, now }: SuiteView): boolean {
   if (isIdle(suite, apps)) return false;
   if (!suite.hasEnded) return mayBegin(suite, now);
-  return stateOf(suite.word) !== "passed" && !suites.some((other) => standsFor(other, suite, suites));
+  return stateOf(suite.word) !== "passed" && !suites.some((other) => replaces(other, suite, suites));
 }
 
 function mayBegin(suite: Suite, now: number): boolean {
@@ -78,8 +80,8 @@ function mayBegin(suite: Suite, now: number): boolean {
 }
 
 /**
- * At every push GitHub makes a suite for each app that may write checks; where the app then makes no run, it stays queued
- * for ever or becomes stale. Only Actions, or an app that the gate names, is known to follow.
+ * At every push GitHub creates a suite for each app that may write checks. If the app reports no run, the suite stays
+ * queued for ever, or becomes stale. Only Actions, and the apps that the gate names, are known to report.
  */
 function isIdle(suite: Suite, apps: string[] | null): boolean {
   if (suite.app === ACTIONS || (suite.app !== null && apps?.includes(suite.app)) || suite.runs > 0) return false;
@@ -87,18 +89,18 @@ function isIdle(suite: Suite, apps: string[] | null): boolean {
 }
 
 /**
- * A suite that was cancelled before it had a job has no name to be found again by. What was pushed to another branch
- * stands for it if as many suites of that push came to a verdict: then no workflow of the first is missing there.
+ * A suite that was interrupted before it had a run has no job names to compare. A push to another branch replaces it if
+ * at least as many suites of that push have a verdict, so that no workflow is missing there.
  */
-function standsFor(other: Suite, suite: Suite, suites: Suite[]): boolean {
-  if (!isCutShort(suite.word) || !hasVerdict(other) || other.app !== suite.app) return false;
+function replaces(other: Suite, suite: Suite, suites: Suite[]): boolean {
+  if (!wasInterrupted(suite.word) || !hasVerdict(other) || other.app !== suite.app) return false;
   const isElsewhere = other.branch !== null && suite.branch !== null && other.branch !== suite.branch;
   const on = (branch: string | null) => suites.filter((each) => each.app === suite.app && each.branch === branch);
   return isElsewhere && on(other.branch).filter(hasVerdict).length >= on(suite.branch).length;
 }
 
 function hasVerdict({ hasEnded, word }: Suite): boolean {
-  return hasEnded && !isCutShort(word) && word !== "skipped";
+  return hasEnded && !wasInterrupted(word) && word !== "skipped";
 }
 
 function checkOf({ app, appId, word, at }: Suite): Check {

@@ -6,7 +6,7 @@ import { checksOfRuns, type Run, readRuns } from "./check-runs.ts";
 import { checksOfSuites, readSuites, type Suite, type SuiteView } from "./check-suites.ts";
 import { fromStatuses } from "./statuses.ts";
 
-/** What GitHub lists of one commit, before it is weighed. */
+/** GitHub's lists for one commit. */
 export interface Reported {
   statuses: unknown[];
   runs: Run[];
@@ -42,6 +42,6 @@ export function checksOf({ statuses, runs, suites }: Reported, view: SuiteView):
     [...suites, ...runs].flatMap(({ app, appId }) => (app === null || appId === null ? [] : [[app, appId] as const])),
   );
   const bySuites = checksOfSuites(suites, new Set(runs.map((run) => run.suite)), view);
-  const toCome = new Set(bySuites.flatMap(({ app, state }) => (state === "pending" ? [app] : [])));
-  return [...fromStatuses(statuses, appIds), ...checksOfRuns(runs, suites, toCome), ...bySuites];
+  const runningApps = new Set(bySuites.flatMap(({ app, state }) => (state === "pending" ? [app] : [])));
+  return [...fromStatuses(statuses, appIds), ...checksOfRuns(runs, suites, runningApps), ...bySuites];
 }

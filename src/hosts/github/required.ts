@@ -49,7 +49,7 @@ async function requiredByRules(api: GitHubApi, at: BranchRef): Promise<HostRequi
   return requiredOfRules(await unlessDeclined(api.list("GET /repos/{owner}/{repo}/rules/branches/{branch}", at), []));
 }
 
-/** Where both tell of one check, the list of names is the older twin, which knows no apps. */
+/** GitHub lists a check in both places: `contexts` is the older list, without apps. */
 function contextsOf(required: z.output<typeof requiredChecks> | null | undefined): HostRequired[] {
   const checks = required?.checks ?? [];
   const twins = new Set(checks.map((check) => check.context));

@@ -13,7 +13,7 @@ const scanningRule = parameters({ code_scanning_tools: z.array(z.object({ tool: 
 const deploymentsRule = parameters({ required_deployment_environments: z.array(z.string()) });
 
 /**
- * The rules that ask for no result at a commit: who may write, what it may hold, how it is merged.
+ * Rules that require no result for a commit: who may push, what a commit may contain, how it is merged.
  * https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
  */
 const ASKING_NO_RESULT: ReadonlySet<string> = new Set([
@@ -37,7 +37,7 @@ const ASKING_NO_RESULT: ReadonlySet<string> = new Set([
   "update",
 ]);
 
-/** What the rules of a branch, as GitHub lists them, require of a commit. Pure. @throws TransientError where one has another shape. */
+/** What GitHub's list of a branch's rules requires of a commit. Pure. @throws TransientError if a rule has another shape. */
 export function requiredOfRules(rules: unknown[]): HostRequired[] {
   return rules.flatMap((item) => readAnswer("a branch rule", rule, [item]).flatMap(({ type }) => ofRule(type, item)));
 }
@@ -50,7 +50,7 @@ function ofRule(type: string, item: unknown): HostRequired[] {
         each.parameters.required_status_checks.map((check) => requiredCheck(check.context, check.integration_id)),
       );
     case "workflows":
-      // A run names its job, never its workflow's file.
+      // A check run has the name of its job, never the file of its workflow.
       return read(workflowsRule).flatMap((each) =>
         each.parameters.workflows.map(({ path }) => ({ kind: "unnamed", what: `workflow ${path}`, app: ACTIONS })),
       );

@@ -16,7 +16,7 @@ const status = z.object({
 
 /**
  * The newest status of each context; ours left out. Pure.
- * @param appIds the ids of the apps that GitHub names at this commit, by slug
+ * @param appIds ids of the apps that have a suite at this commit, by slug
  */
 export function fromStatuses(items: unknown[], appIds: ReadonlyMap<string, number> = new Map()): Check[] {
   const newest = new Map<string, z.output<typeof status>>();
@@ -39,8 +39,8 @@ export function fromStatuses(items: unknown[], appIds: ReadonlyMap<string, numbe
 }
 
 /**
- * A status names no app, but the bot that wrote it, `<slug>[bot]`. The commit's suites tell the slug's id; so does the
- * bot's picture (`…/in/<app id>`), which GitHub makes, for an app that writes no checks. Left out: some app, nobody says which.
+ * A status names the bot that set it, `<slug>[bot]`, and no app. The suites of the commit give the app id of a slug. For
+ * an app without a suite the bot's avatar gives it: GitHub's URL of an app's avatar is `…/in/<app id>`.
  */
 function appIdOf(by: z.output<typeof creator> | null, appIds: ReadonlyMap<string, number>): Pick<Check, "appId"> {
   if (by?.type !== "Bot") return { appId: null };

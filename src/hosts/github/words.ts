@@ -9,7 +9,7 @@ export const app = z
   .nullish()
   .transform((value) => ({ app: value?.slug ?? null, appId: value?.id ?? null }));
 
-/** Every word that GitHub's documentation has for a commit status, a check run and a check suite. */
+/** Every word in GitHub's documentation for the state of a commit status, a check run or a check suite. */
 const STATES: ReadonlyMap<string, CheckState> = new Map([
   ["success", "passed"],
   ["neutral", "passed"],
@@ -32,19 +32,19 @@ export function stateOf(word: string): CheckState {
   return STATES.get(word) ?? "unknown";
 }
 
-/** The run ended without a verdict on the commit: somebody or a `concurrency` group stopped it, or it was never finished. */
-export function isCutShort(word: string): boolean {
+/** Whether a run or a suite ended without a verdict: a person or a `concurrency` group stopped it, or it never finished. */
+export function wasInterrupted(word: string): boolean {
   return word === "cancelled" || word === "stale";
 }
 
-/** One word for a run or a suite: its conclusion once it has one, else its status. */
+/** The conclusion of a completed run or suite, otherwise its status. */
 export function wordOf(status: string | null | undefined, conclusion: string | null | undefined): string {
   return status === "completed" ? (conclusion ?? status) : (status ?? "queued");
 }
 
 const BADNESS: Record<CheckState, number> = { passed: 0, pending: 1, unknown: 2, failed: 3 };
 
-/** Of each app and name the worst check, as of the newest change of any of them. */
+/** The worst check of each app and name, with the time of their newest change. */
 export function worstOfEach(checks: Check[]): Check[] {
   const worst = new Map<string, Check>();
   for (const check of checks) {

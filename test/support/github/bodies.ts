@@ -116,7 +116,7 @@ export function checkSuite(repo: Repo, commit: CommitFacts, suite: CheckSuite, c
     pull_requests: [],
     repository: minimalRepo(repo),
     created_at: suite.createdAt,
-    updated_at: changes.reduce((newest, one) => (one > newest ? one : newest), suite.createdAt),
+    updated_at: [suite.createdAt, ...changes].sort().at(-1) ?? suite.createdAt,
     head_commit: headCommit(commit),
     latest_check_runs_count: count,
     check_runs_url: `https://api.github.com/repos/${repo.owner}/${repo.name}/check-suites/${suite.id}/check-runs`,

@@ -5,7 +5,7 @@ import type { Check, Gate } from "../../../src/delivery/types.ts";
 import { checksOfRuns, type Run } from "../../../src/hosts/github/check-runs.ts";
 import { checksOfSuites, type Suite } from "../../../src/hosts/github/check-suites.ts";
 import { checksOf } from "../../../src/hosts/github/checks.ts";
-import { isCutShort, stateOf } from "../../../src/hosts/github/words.ts";
+import { stateOf, wasInterrupted } from "../../../src/hosts/github/words.ts";
 
 const NOW = 1_000_000_000;
 const HOUR = 3_600_000;
@@ -164,7 +164,7 @@ describe("whatever runs and suites GitHub lists,", () => {
         for (const check of checksOfRuns(all, ofSuites).filter(({ state }) => state === "passed")) {
           const own = newestInSuites(all).filter((one) => key(one) === key(check));
           assert.ok(own.some((one) => stateOf(one.word) === "passed"));
-          assert.ok(own.every((one) => stateOf(one.word) === "passed" || isCutShort(one.word)));
+          assert.ok(own.every((one) => stateOf(one.word) === "passed" || wasInterrupted(one.word)));
         }
       }),
     );
@@ -172,13 +172,13 @@ describe("whatever runs and suites GitHub lists,", () => {
 
   it("no run hides another workflow's failure, nor one that still runs", () => {
     fc.assert(
-      fc.property(runs, suites, fc.subarray(["github-actions", "other"]), (all, ofSuites, toCome) => {
-        const checks = checksOfRuns(all, ofSuites, new Set(toCome));
+      fc.property(runs, suites, fc.subarray(["github-actions", "other"]), (all, ofSuites, runningApps) => {
+        const checks = checksOfRuns(all, ofSuites, new Set(runningApps));
         const states = new Map(checks.map((check) => [key(check), check.state]));
         for (const one of newestInSuites(all)) {
           const state = stateOf(one.word);
-          if (state === "failed" && !isCutShort(one.word)) assert.equal(states.get(key(one)), "failed");
-          if (state !== "passed" && !isCutShort(one.word)) assert.notEqual(states.get(key(one)), "passed");
+          if (state === "failed" && !wasInterrupted(one.word)) assert.equal(states.get(key(one)), "failed");
+          if (state !== "passed" && !wasInterrupted(one.word)) assert.notEqual(states.get(key(one)), "passed");
         }
       }),
     );
@@ -187,12 +187,12 @@ describe("whatever runs and suites GitHub lists,", () => {
   it("their order says nothing", () => {
     fc.assert(
       fc.property(runs, suites, (all, ofSuites) => {
-        const toCome = new Set(["github-actions"]);
-        const forth = [...checksOfRuns(all, ofSuites, toCome), ...checksOfSuites(ofSuites, asSet(all), view)];
+        const runningApps = new Set(["github-actions"]);
+        const forth = [...checksOfRuns(all, ofSuites, runningApps), ...checksOfSuites(ofSuites, asSet(all), view)];
         const [back, over] = [all.toReversed(), ofSuites.toReversed()];
         const states = (checks: Check[]) => sorted(checks).map((check) => [key(check), check.state, check.at]);
         assert.deepEqual(
-          states([...checksOfRuns(back, over, toCome), ...checksOfSuites(over, asSet(back), view)]),
+          states([...checksOfRuns(back, over, runningApps), ...checksOfSuites(over, asSet(back), view)]),
           states(forth),
         );
       }),
