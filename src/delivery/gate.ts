@@ -1,11 +1,14 @@
 import { nameMatches } from "./glob.ts";
 import type { Check, CiState, Gate, Verdict } from "./types.ts";
 
-/** A check that a host requires, by its exact name; `appId`: of that app alone, null: of whomever. */
-export interface HostRequired {
-  name: string;
-  appId: number | null;
-}
+/** One requirement of a host for the commits of a branch. */
+export type HostRequired =
+  /** A check with exactly this name, from the app with this id; null: from any app or person. */
+  | { kind: "check"; name: string; appId: number | null }
+  /** A result that has no check name, as of a workflow file: every check must pass, or every check of `app`. */
+  | { kind: "unnamed"; what: string; app: string | null }
+  /** A type of rule that deliverd does not know. */
+  | { kind: "unknown"; rule: string };
 
 export interface JudgeOptions {
   /** What the host requires on any branch that holds the commit. Null: it does not tell. */
@@ -34,9 +37,9 @@ export function judge(
     retryAt,
   });
   if (gate.ci === "none") return answer("green", "no CI asked for");
-  const required = gate.required.length > 0 ? gate.required.map(byGlob) : (options.hostRequired ?? []).map(byHost);
-  if (required.length > 0) return answer(...judgeRequired(counted, required));
-  return answer(...judgeAll(counted, gate, options.now));
+  if (gate.required.length > 0) return answer(...judgeRequired(counted, gate.required.map(byGlob)));
+  const all = (checks: Check[]) => judgeAll(checks, gate, options.now);
+  return answer(...judgeHost(counted, options.hostRequired ?? [], all));
 }
 
 /** True when the CI of a commit, first seen at `firstSeenAt` (ms), has had all the time the gate gives it. */
@@ -65,7 +68,7 @@ function newestOfEach(checks: Check[]): Check[] {
   return [...newest.values()];
 }
 
-type Judgement = [verdict: Verdict, because: string, retryAt?: number];
+type Judgement = [verdict: Verdict, because: string, retryAt?: number | undefined];
 
 interface Required {
   name: string;
@@ -76,9 +79,8 @@ function byGlob(glob: string): Required {
   return { name: glob, isMetBy: ({ name }) => nameMatches(glob, name) };
 }
 
-function byHost({ name, appId }: HostRequired): Required {
-  const isBy = (check: Check) => appId === null || check.appId === undefined || check.appId === appId;
-  return { name, isMetBy: (check) => check.name === name && isBy(check) };
+function byHost({ name, appId }: { name: string; appId: number | null }): Required {
+  return { name, isMetBy: (check) => check.name === name && (appId === null || check.appId === appId) };
 }
 
 function judgeRequired(checks: Check[], required: Required[]): Judgement {
@@ -89,8 +91,55 @@ function judgeRequired(checks: Check[], required: Required[]): Judgement {
   const unfinished = unlessAllPassed(matched);
   const missing = found.filter((entry) => entry.checks.length === 0).map((entry) => entry.wanted);
   if (unfinished?.[0] === "red") return unfinished;
-  if (missing.length > 0) return ["pending", `waiting for ${list("check", missing)}`];
+  if (missing.length > 0) {
+    // A workflow that could not start never reports its checks: without this, the reason would stay hidden.
+    const stuck = checks.filter((check) => check.source === "check-suite" && check.state === "failed");
+    const why = stuck.length === 0 ? "" : `, while ${list("check", names(stuck))} failed`;
+    return ["pending", `waiting for ${list("check", missing)}${why}`];
+  }
   return unfinished ?? ["green", `required ${list("check", names(matched))} passed`];
+}
+
+/** Every requirement must be green. Without any, every reported check must be. */
+function judgeHost(checks: Check[], host: HostRequired[], judgeAll: (checks: Check[]) => Judgement): Judgement {
+  const named: Required[] = [];
+  const parts: Judgement[] = [];
+  for (const each of host) {
+    switch (each.kind) {
+      case "check":
+        named.push(byHost(each));
+        break;
+      case "unnamed":
+        parts.push(judgeUnnamed(checks, each, judgeAll));
+        break;
+      case "unknown":
+        parts.push([
+          "pending",
+          `the host's rule '${each.rule}' is unknown to deliverd: name the checks in ci.required`,
+        ]);
+        break;
+    }
+  }
+  if (named.length > 0) parts.push(judgeRequired(checks, named));
+  const [worst] = parts.sort(([one], [other]) => WORST_FIRST.indexOf(one) - WORST_FIRST.indexOf(other));
+  return worst ?? judgeAll(checks);
+}
+
+const WORST_FIRST: Verdict[] = ["red", "pending", "none", "green"];
+
+function judgeUnnamed(
+  checks: Check[],
+  { what, app }: { what: string; app: string | null },
+  judgeAll: (checks: Check[]) => Judgement,
+): Judgement {
+  const counting = app === null ? checks : checks.filter((check) => check.app === app);
+  const whose = app === null ? "every check counts" : `every check of ${app} counts`;
+  const [verdict, because, retryAt] = counting.some(
+    (check) => check.source !== "check-suite" || check.state === "failed",
+  )
+    ? judgeAll(counting)
+    : (["pending", `waiting for ${app === null ? "a check" : `a run of ${app}`}`] as const);
+  return [verdict, `${because} (${what} is required: ${whose})`, retryAt];
 }
 
 function judgeAll(checks: Check[], gate: Gate, now: number): Judgement {
@@ -104,14 +153,18 @@ function judgeAll(checks: Check[], gate: Gate, now: number): Judgement {
 
 function unlessAllPassed(checks: Check[]): Judgement | null {
   const failed = checks.filter((check) => check.state === "failed");
-  const pending = checks.filter((check) => check.state === "pending");
+  const pending = checks.filter((check) => check.state === "pending" || check.state === "unknown");
   if (failed.length > 0) return ["red", `${list("check", names(failed))} failed`];
   if (pending.length > 0) return ["pending", `waiting for ${list("check", names(pending))}`];
   return null;
 }
 
 function names(checks: Check[]): string[] {
-  return checks.map((check) => check.name);
+  return checks.map(({ name, source, state, detail }) => {
+    const said = state === "unknown" ? `'${detail}', a word that deliverd does not know` : detail;
+    if (source === "check-suite") return `suite of ${name} (${said})`;
+    return state === "unknown" ? `${name} (${said})` : name;
+  });
 }
 
 /** `check test`, `checks lint and test`, `checks a, b, c and 4 more`. */

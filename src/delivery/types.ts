@@ -25,7 +25,8 @@ export interface CommitRef {
   sha: Sha;
 }
 
-export type CheckState = "passed" | "failed" | "pending";
+/** `unknown`: the host uses a word that deliverd does not know. It is neither a pass nor a failure. */
+export type CheckState = "passed" | "failed" | "pending" | "unknown";
 
 /** One CI result at exactly one sha: the newest of its re-runs. */
 export interface Check {
@@ -34,7 +35,7 @@ export interface Check {
   state: CheckState;
   /** The slug of the app that reported it, for check runs and suites. */
   app: string | null;
-  /** The same app by its number; null: no app at all. Left out: an app that the host does not name, as for a bot's status. */
+  /** The id of the app, also for a status that the app's bot set. Null: no app. Left out: an app that the host does not name. */
   appId?: number | null;
   /** What the host calls its state, as in `cancelled` or `error`. */
   detail: string;

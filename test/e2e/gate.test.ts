@@ -64,6 +64,31 @@ describe("The gate", function () {
     await world.status(repo, sha, "protected", "success");
   });
 
+  it("waits for a workflow that has no job yet, and takes the second branch's run for the one cancelled for it", async () => {
+    const repo = await world.repo("begun", {
+      ".deliverd.yml": pipeline([image("begun")], { ci: { settle: "0s" } }),
+    });
+    const sha = await repo.head();
+    const first = world.github.addSuite(repo.repo, sha);
+    await repo.push();
+    await world.github.green(repo.repo, sha, { status: "lint" });
+    const { description } = await world.status(repo, sha, "begun", "pending");
+    assert.equal(description, "waiting for check suite of github-actions (queued)");
+    assert.deepEqual(await world.tags("acme/begun"), []);
+
+    const second = world.github.addSuite(repo.repo, sha, { branch: "release/1" });
+    world.github.setCheckRun(repo.repo, sha, { name: "test", suite: first.id, conclusion: "cancelled" });
+    world.github.setCheckRun(repo.repo, sha, { name: "test", suite: second.id, status: "in_progress" });
+    await world.github.green(repo.repo, sha, { status: "lint" });
+    await until("the second run is waited for", () => {
+      const last = world.github.lastStatus(repo.repo, sha, "deliverd/begun");
+      return last?.description?.includes("test") === true && last.state === "pending";
+    });
+    world.github.setCheckRun(repo.repo, sha, { name: "test", suite: second.id });
+    await world.github.green(repo.repo, sha, { status: "lint" });
+    await world.status(repo, sha, "begun", "success");
+  });
+
   it("fails a commit whose CI never speaks once its time is over, and releases it when it speaks after all", async () => {
     const ci = { required: ["late"], timeout: "1s" };
     const repo = await world.repo("silent", { ".deliverd.yml": pipeline([image("silent")], { ci }) });

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GitServer, startGitServer } from "./git-server.ts";
-import { addSuite, type NewCheckRun, putCheckRun } from "./github/checks.ts";
+import { addSuite, type Making, type NewCheckRun, type NewSuite, putCheckRun } from "./github/checks.ts";
 import { revParse } from "./github/git.ts";
 import { type HookAnswer, type HookDelivery, sendHook } from "./github/hooks.ts";
 import type { JsonObject } from "./github/json.ts";
@@ -117,7 +117,7 @@ export class GitHubStandIn {
   setStatus(
     repo: RepoName,
     sha: string,
-    status: { context: string; state: StatusState; description?: string },
+    status: { context: string; state: StatusState; description?: string; by?: App },
   ): Status {
     const one: Status = {
       id: this.#state.nextId(),
@@ -126,28 +126,37 @@ export class GitHubStandIn {
       description: status.description ?? null,
       targetUrl: null,
       createdAt: this.#time(),
+      by: status.by ?? null,
     };
     this.#checks(repo, sha).statuses.push(one);
     return one;
   }
 
   setCheckRun(repo: RepoName, sha: string, run: NewCheckRun): CheckRun {
-    return putCheckRun(this.#checks(repo, sha), run, () => this.#state.nextId(), this.#time());
+    return putCheckRun(this.#checks(repo, sha), run, this.#making(repo));
+  }
+
+  /** A suite without runs: of Actions, as GitHub makes one for each run of a workflow, unless an app is given. */
+  addSuite(repo: RepoName, sha: string, suite: NewSuite = {}): CheckSuite {
+    return addSuite(this.#checks(repo, sha), suite, this.#making(repo));
   }
 
   /** A suite without runs, as GitHub makes one for every app that might check the commit. */
   addEmptySuite(repo: RepoName, sha: string, app: App = { id: 29310, slug: "idle-app" }): CheckSuite {
-    return addSuite(this.#checks(repo, sha), app, "queued", this.#state.nextId(), this.#time());
+    return this.addSuite(repo, sha, { app });
   }
 
-  /** `required`: names of checks, of whichever app. Without `tells`, the host answers 403 when it is asked for them. */
+  /**
+   * `required`: names of checks, of whichever app. `also`: further rules of the ruleset. Without `tells`, the host answers
+   * 403 when it is asked for them.
+   */
   protectBranch(
     repo: RepoName,
     branch: string,
-    rule: { required: string[]; appId?: number; via?: Protection["via"]; tells?: boolean },
+    rule: { required: string[]; appId?: number; also?: JsonObject[]; via?: Protection["via"]; tells?: boolean },
   ): void {
     const required = rule.required.map((context) => ({ context, appId: rule.appId ?? null }));
-    const protection = { required, via: rule.via ?? "protection", tells: rule.tells ?? true };
+    const protection: Protection = { also: [], via: "protection", tells: true, ...rule, required };
     this.#state.get(repo).protections.set(branch, protection);
   }
 
@@ -270,6 +279,10 @@ export class GitHubStandIn {
 
   #checks(repo: RepoName, sha: string) {
     return this.#state.checksOf(this.#state.get(repo), sha);
+  }
+
+  #making(repo: RepoName): Making {
+    return { nextId: () => this.#state.nextId(), now: this.#time(), branch: this.#state.get(repo).defaultBranch };
   }
 
   #time(): string {

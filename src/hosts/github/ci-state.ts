@@ -2,7 +2,7 @@ import { judge } from "../../delivery/gate.ts";
 import type { CiState, CommitRef, Gate } from "../../delivery/types.ts";
 import { together } from "../../together.ts";
 import type { GitHubApi } from "./api.ts";
-import { readChecks } from "./checks.ts";
+import { checksOf, readReported } from "./checks.ts";
 import { readRequired } from "./required.ts";
 
 export interface Question {
@@ -21,12 +21,14 @@ export async function readCiState(
 ): Promise<CiState & { because: string; retryAt: number | null }> {
   if (gate.ci === "none") return judge([], gate, { hostRequired: null, now });
   const asksHost = gate.required.length === 0;
-  const [checks, hostRequired] = await together([
-    readChecks(api, commit),
+  const [reported, hostRequired] = await together([
+    readReported(api, commit),
     asksHost ? readRequired(api, commit, branches) : null,
   ]);
   // GitHub stamps its checks by its own clock: ours may be hours off.
   const ahead = api.clockAhead();
-  const judged = judge(checks, gate, { hostRequired, now: now + ahead });
+  const hostNow = now + ahead;
+  const checks = checksOf(reported, { apps: gate.apps, now: hostNow });
+  const judged = judge(checks, gate, { hostRequired, now: hostNow });
   return { ...judged, retryAt: judged.retryAt === null ? null : judged.retryAt - ahead };
 }

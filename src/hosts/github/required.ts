@@ -5,6 +5,7 @@ import { together } from "../../together.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
+import { requiredCheck, requiredOfRules } from "./rules.ts";
 
 const requiredChecks = z.object({
   contexts: z.array(z.string()).nullish(),
@@ -14,14 +15,7 @@ const branchShape = z.object({
   protected: z.boolean().nullish(),
   protection: z.object({ required_status_checks: requiredChecks.nullish() }).nullish(),
 });
-const ruleShape = z.object({ type: z.string() });
-const checksRule = z.object({
-  parameters: z.object({
-    required_status_checks: z.array(z.object({ context: z.string(), integration_id: z.number().nullish() })),
-  }),
-});
-
-/** The checks that GitHub requires on any of these branches; null where it requires none or does not tell. */
+/** What GitHub requires of a commit on any of these branches; null if it requires nothing or does not tell. */
 export async function readRequired(
   api: GitHubApi,
   { repo }: CommitRef,
@@ -34,7 +28,7 @@ export async function readRequired(
     }),
   );
   // Where a rule asks for our own success before a merge, waiting for it would be waiting for ourselves.
-  const required = found.flat().filter(({ name }) => !isOwnContext(name));
+  const required = found.flat().filter((each) => each.kind !== "check" || !isOwnContext(each.name));
   return required.length === 0 ? null : required;
 }
 
@@ -52,23 +46,18 @@ async function requiredByProtection(api: GitHubApi, at: BranchRef): Promise<Host
 }
 
 async function requiredByRules(api: GitHubApi, at: BranchRef): Promise<HostRequired[]> {
-  const rules = await unlessDeclined(api.list("GET /repos/{owner}/{repo}/rules/branches/{branch}", at), []);
-  const wanted = rules.filter(
-    (rule) => readAnswer("a branch rule", ruleShape, [rule])[0]?.type === "required_status_checks",
-  );
-  return readAnswer("a rule of required status checks", checksRule, wanted).flatMap((rule) =>
-    rule.parameters.required_status_checks.map((check) => requiredOf(check.context, check.integration_id)),
-  );
+  return requiredOfRules(await unlessDeclined(api.list("GET /repos/{owner}/{repo}/rules/branches/{branch}", at), []));
 }
 
+/** GitHub lists a check in both places: `contexts` is the older list, without apps. */
 function contextsOf(required: z.output<typeof requiredChecks> | null | undefined): HostRequired[] {
-  const checks = (required?.checks ?? []).map((check) => requiredOf(check.context, check.app_id));
-  return [...(required?.contexts ?? []).map((name) => requiredOf(name, null)), ...checks];
-}
-
-/** -1 is GitHub's word for any app. */
-function requiredOf(name: string, appId: number | null | undefined): HostRequired {
-  return { name, appId: appId == null || appId < 0 ? null : appId };
+  const checks = required?.checks ?? [];
+  const twins = new Set(checks.map((check) => check.context));
+  const others = (required?.contexts ?? []).filter((name) => !twins.has(name));
+  return [
+    ...others.map((name) => requiredCheck(name, null)),
+    ...checks.map((check) => requiredCheck(check.context, check.app_id)),
+  ];
 }
 
 /** A token without the right to see protection, a plan without rules, a branch that is gone: the host does not tell. */

@@ -115,6 +115,60 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.equal(data.check_suites[0]?.head_sha, scene.sha);
   });
 
+  it("with a suite of Actions for each run of a workflow, by branch, also before it has a job", async () => {
+    const first = scene.github.addSuite(scene.repo, scene.sha);
+    const second = scene.github.addSuite(scene.repo, scene.sha, { branch: "release/1" });
+    scene.github.addSuite(scene.repo, scene.sha, { status: "pending" });
+    scene.github.addSuite(scene.repo, scene.sha, { status: "completed", conclusion: "startup_failure" });
+    scene.github.setCheckRun(scene.repo, scene.sha, { name: "test", suite: first.id, conclusion: "cancelled" });
+    scene.github.setCheckRun(scene.repo, scene.sha, { name: "test", suite: second.id });
+
+    const { data } = await client().request("GET /repos/{owner}/{repo}/commits/{ref}/check-suites", commit());
+    assert.deepEqual(
+      data.check_suites.map((one) => [one.head_branch, one.status, one.conclusion, one.latest_check_runs_count]),
+      [
+        ["main", "completed", "cancelled", 1],
+        ["release/1", "completed", "success", 1],
+        ["main", "pending", null, 0],
+        ["main", "completed", "startup_failure", 0],
+      ],
+    );
+    const runs = await client().request("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", commit());
+    assert.deepEqual(
+      runs.data.check_runs.map((run) => [run.check_suite?.id, run.conclusion]),
+      [
+        [second.id, "success"],
+        [first.id, "cancelled"],
+      ],
+    );
+  });
+
+  it("with the bot of the app that set a status, and its picture", async () => {
+    scene.github.setStatus(scene.repo, scene.sha, {
+      context: "e2e",
+      state: "success",
+      by: { id: 77, slug: "scanner" },
+    });
+    const { data } = await client().request("GET /repos/{owner}/{repo}/commits/{ref}/statuses", commit());
+    const creator = data[0]?.creator;
+    assert.deepEqual([creator?.login, creator?.type], ["scanner[bot]", "Bot"]);
+    assert.match(creator?.avatar_url ?? "", /\/in\/77\?/);
+  });
+
+  it("with the other rules of a branch's rulesets", async () => {
+    const also = [
+      { type: "workflows", parameters: { workflows: [{ path: ".github/workflows/ci.yml", repository_id: 1 }] } },
+      { type: "deletion" },
+    ];
+    scene.github.protectBranch(scene.repo, "main", { required: ["test"], via: "rules", also });
+    const branch = { owner: "acme", repo: "api", branch: "main" };
+    const { data } = await client().request("GET /repos/{owner}/{repo}/rules/branches/{branch}", branch);
+    assert.deepEqual(
+      data.map(({ type }) => type),
+      ["required_status_checks", "workflows", "deletion"],
+    );
+  });
+
   it("with the checks that a branch requires, by protection, by ruleset, or hidden", async () => {
     const branch = { owner: "acme", repo: "api", branch: "main" };
     const protection = "GET /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks";

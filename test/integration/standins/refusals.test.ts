@@ -200,6 +200,28 @@ describe("the GitHub stand-in", () => {
       assert.notEqual(scene.github.violations.length, 0);
     });
 
+    it("to give a rule of a branch that GitHub's description does not allow", async () => {
+      const also = [{ type: "workflows", parameters: { workflows: [{ path: "ci.yml" }] } }];
+      scene.github.protectBranch(scene.repo, "main", { required: [], via: "rules", also });
+
+      assert.equal((await ask(scene, `${base}/rules/branches/main`)).status, 500);
+      assert.match(scene.github.violations.join(), /repository_id/);
+    });
+
+    it("to set what GitHub would not let CI set", () => {
+      const scanner = { id: 7, slug: "scanner" };
+      const { github, repo, sha } = scene;
+      const { id } = github.addSuite(repo, sha);
+      for (const status of ["requested", "waiting", "pending"] as const) {
+        const mistake = { message: `only GitHub Actions can set the status ${status}` };
+        assert.throws(() => github.addSuite(repo, sha, { app: scanner, status }), mistake);
+        assert.throws(() => github.setCheckRun(repo, sha, { name: "scan", app: scanner, status }), mistake);
+      }
+      assert.throws(() => github.addSuite(repo, sha, { status: "completed" }), /has a conclusion once/);
+      assert.throws(() => github.addSuite(repo, sha, { conclusion: "failure" }), /has a conclusion once/);
+      assert.throws(() => github.setCheckRun(repo, sha, { name: "scan", app: scanner, suite: id }), /not of scanner/);
+    });
+
     it("everything beyond the rate limit, and counts no answer 304", async () => {
       const { headers } = await ask(scene, base);
       const ifNoneMatch = { "if-none-match": headers.get("etag") ?? "" };

@@ -41,7 +41,15 @@ function identity(repo: Repo, owner: JsonObject): JsonObject {
 }
 
 export function status(repo: Repo, sha: string, one: Status): JsonObject {
-  return { ...objectAt(example("status")), ...simpleStatus(repo, sha, one) };
+  const body = objectAt(example("status"));
+  return { ...body, ...simpleStatus(repo, sha, one), creator: creator(objectAt(body, "creator"), one.by) };
+}
+
+/** A bot has its app's picture: https://avatars.githubusercontent.com/in/15368 is that of Actions. */
+function creator(body: JsonObject, by: App | null): JsonObject {
+  if (by === null) return body;
+  const avatar_url = `https://avatars.githubusercontent.com/in/${by.id}?v=4`;
+  return { ...body, login: `${by.slug}[bot]`, type: "Bot", avatar_url };
 }
 
 function simpleStatus(repo: Repo, sha: string, one: Status): JsonObject {
@@ -93,10 +101,12 @@ export function checkRun(repo: Repo, sha: string, run: CheckRun): JsonObject {
 export function checkSuite(repo: Repo, commit: CommitFacts, suite: CheckSuite, checks: CommitChecks): JsonObject {
   const body = objectAt(own(example("check-suite-paginated"), repo), "check_suites", 0);
   const { status, conclusion, count } = suiteResult(suite, checks.runs);
+  const ofSuite = checks.runs.filter((run) => run.suiteId === suite.id);
+  const changes = ofSuite.map((run) => run.completedAt ?? run.startedAt);
   return {
     ...body,
     id: suite.id,
-    head_branch: repo.defaultBranch,
+    head_branch: suite.branch,
     head_sha: commit.sha,
     status,
     conclusion,
@@ -106,7 +116,7 @@ export function checkSuite(repo: Repo, commit: CommitFacts, suite: CheckSuite, c
     pull_requests: [],
     repository: minimalRepo(repo),
     created_at: suite.createdAt,
-    updated_at: suite.createdAt,
+    updated_at: [suite.createdAt, ...changes].sort().at(-1) ?? suite.createdAt,
     head_commit: headCommit(commit),
     latest_check_runs_count: count,
     check_runs_url: `https://api.github.com/repos/${repo.owner}/${repo.name}/check-suites/${suite.id}/check-runs`,
@@ -166,13 +176,14 @@ export function branchRules(repo: Repo, protection: Protection): JsonObject[] {
   const checks = protection.required.map(({ context, appId }) =>
     appId === null ? { context } : { context, integration_id: appId },
   );
-  return [
-    {
-      type: "required_status_checks",
-      ruleset_source_type: "Repository",
-      ruleset_source: `${repo.owner}/${repo.name}`,
-      ruleset_id: repo.id,
-      parameters: { required_status_checks: checks, strict_required_status_checks_policy: false },
-    },
-  ];
+  const ofChecks: JsonObject = {
+    type: "required_status_checks",
+    parameters: { required_status_checks: checks, strict_required_status_checks_policy: false },
+  };
+  const source = {
+    ruleset_source_type: "Repository",
+    ruleset_source: `${repo.owner}/${repo.name}`,
+    ruleset_id: repo.id,
+  };
+  return [...(checks.length === 0 ? [] : [ofChecks]), ...protection.also].map((rule) => ({ ...rule, ...source }));
 }

@@ -6,6 +6,7 @@ import {
   type CommitChecks,
   type RunConclusion,
   type RunStatus,
+  type SuiteConclusion,
 } from "./state.ts";
 
 export interface NewCheckRun {
@@ -14,16 +15,43 @@ export interface NewCheckRun {
   /** Left out: `success` where the status is `completed`, else none. */
   conclusion?: RunConclusion | null;
   app?: App;
+  /** The id of its suite. Left out: the app's first. */
+  suite?: number;
   /** Changes this very run. Left out: the newest unfinished one of that name and app, else a new one, as a re-run makes. */
   id?: number;
 }
 
-/** Sets a run as CI would, and gives it. An app has one suite per commit, made with its first run. */
-export function putCheckRun(checks: CommitChecks, wanted: NewCheckRun, nextId: () => number, now: string): CheckRun {
+/** Left out: of Actions, for the default branch, queued. */
+export interface NewSuite {
+  app?: App;
+  branch?: string;
+  status?: RunStatus;
+  conclusion?: SuiteConclusion;
+}
+
+/** What a suite or a run is made with: how it gets its id, when, and for which branch where nobody says. */
+export interface Making {
+  nextId(): number;
+  now: string;
+  branch: string;
+}
+
+/**
+ * Sets a run as CI would, and gives it. An app has one suite, made with its first run, unless the test made more: Actions has
+ * one for each run of a workflow. @throws Error for what GitHub would not do: a mistake of the test's own.
+ */
+export function putCheckRun(checks: CommitChecks, wanted: NewCheckRun, making: Making): CheckRun {
+  const { nextId, now } = making;
   const app = wanted.app ?? actions;
   const status = wanted.status ?? "completed";
-  const suite = checks.suites.find((one) => one.app.id === app.id) ?? addSuite(checks, app, "queued", nextId(), now);
-  const same = checks.runs.filter((run) => run.name === wanted.name && run.app.id === app.id);
+  assertStatusOf(app, status);
+  const suite =
+    checks.suites.find((one) => (wanted.suite === undefined ? one.app.id === app.id : one.id === wanted.suite)) ??
+    addSuite(checks, { app }, making);
+  if (suite.app.id !== app.id) throw new Error(`suite ${suite.id} is of ${suite.app.slug}, not of ${app.slug}`);
+  const same = checks.runs.filter(
+    (run) => run.name === wanted.name && run.app.id === app.id && (wanted.suite ?? run.suiteId) === run.suiteId,
+  );
   const existing =
     wanted.id === undefined
       ? same.findLast((run) => run.status !== "completed")
@@ -45,10 +73,22 @@ export function putCheckRun(checks: CommitChecks, wanted: NewCheckRun, nextId: (
   return run;
 }
 
-export function addSuite(checks: CommitChecks, app: App, status: RunStatus, id: number, now: string): CheckSuite {
-  const suite: CheckSuite = { id, app, status, createdAt: now };
+/** @throws Error for what GitHub would not do: a mistake of the test's own. */
+export function addSuite(checks: CommitChecks, wanted: NewSuite, making: Making): CheckSuite {
+  const { app = actions, branch = making.branch, status = "queued", conclusion = null } = wanted;
+  assertStatusOf(app, status);
+  if ((status === "completed") !== (conclusion !== null))
+    throw new Error("a suite has a conclusion once it is completed");
+  const suite: CheckSuite = { id: making.nextId(), app, branch, status, conclusion, createdAt: making.now };
   checks.suites.push(suite);
   return suite;
+}
+
+/** https://docs.github.com/en/rest/guides/using-the-rest-api-to-interact-with-checks#about-check-suites */
+function assertStatusOf(app: App, status: RunStatus): void {
+  if (app.id !== actions.id && ["requested", "waiting", "pending"].includes(status)) {
+    throw new Error(`only GitHub Actions can set the status ${status}`);
+  }
 }
 
 /** Of re-runs the newest alone: what GitHub lists under `filter=latest` and counts in a suite. */
@@ -62,9 +102,9 @@ export function latestRuns(runs: CheckRun[]): CheckRun[] {
 export function suiteResult(
   suite: CheckSuite,
   runs: CheckRun[],
-): { status: RunStatus; conclusion: RunConclusion | null; count: number } {
+): { status: RunStatus; conclusion: SuiteConclusion | null; count: number } {
   const latest = latestRuns(runs.filter((run) => run.suiteId === suite.id));
-  if (latest.length === 0) return { status: suite.status, conclusion: null, count: 0 };
+  if (latest.length === 0) return { status: suite.status, conclusion: suite.conclusion, count: 0 };
   const unfinished = latest.filter((run) => run.status !== "completed");
   if (unfinished.length > 0) {
     const queued = unfinished.length === latest.length && unfinished.every((run) => run.status === "queued");

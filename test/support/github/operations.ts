@@ -187,6 +187,7 @@ async function createStatus(call: Call): Promise<Answer> {
     description,
     targetUrl: target,
     createdAt: call.now,
+    by: null,
   };
   statuses.push(status);
   call.onStatus(repo, sha, status);

@@ -160,7 +160,7 @@ async function checkRun(repo: Repo, facts: WebhookFacts["check_run"], state: Sta
         ...{
           id: suite.id,
           head_sha: sha,
-          head_branch: repo.defaultBranch,
+          head_branch: suite.branch,
           status,
           conclusion,
           after: sha,
@@ -186,7 +186,7 @@ async function checkSuite(repo: Repo, facts: WebhookFacts["check_suite"], state:
       ...body,
       id: suite.id,
       head_sha: sha,
-      head_branch: repo.defaultBranch,
+      head_branch: suite.branch,
       status,
       conclusion,
       after: sha,

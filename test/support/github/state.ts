@@ -2,6 +2,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Credentials, Lookup } from "../git-server.ts";
 import { initBare } from "./git.ts";
+import type { JsonObject } from "./json.ts";
 
 export interface NewRepo {
   owner: string;
@@ -25,6 +26,8 @@ export type RunConclusion =
   | "skipped"
   | "timed_out"
   | "action_required";
+/** A suite has two words more than a run: GitHub's description allows them there alone. */
+export type SuiteConclusion = RunConclusion | "startup_failure" | "stale";
 
 export interface Status {
   id: number;
@@ -33,6 +36,8 @@ export interface Status {
   description: string | null;
   targetUrl: string | null;
   createdAt: string;
+  /** The app whose bot set it; null: a person. */
+  by: App | null;
 }
 
 export interface CheckRun {
@@ -49,8 +54,11 @@ export interface CheckRun {
 export interface CheckSuite {
   id: number;
   app: App;
+  /** The branch or tag whose push it was made for. */
+  branch: string;
   /** What it says while it has no runs. */
   status: RunStatus;
+  conclusion: SuiteConclusion | null;
   createdAt: string;
 }
 
@@ -63,6 +71,8 @@ export interface Protection {
   required: { context: string; appId: number | null }[];
   /** Classic branch protection, or a ruleset. */
   via: "protection" | "rules";
+  /** Rules of a ruleset beside that of required checks, as GitHub's API spells them. */
+  also: JsonObject[];
   /** False: both calls are answered 403, as for a token without the right to see them. */
   tells: boolean;
 }

@@ -10,7 +10,7 @@ const GATE: Gate = { ci: "required", required: [], apps: null, settle: 5_000, ti
 const check: fc.Arbitrary<Check> = fc.record({
   name: fc.constantFrom("test", "lint", "lint / js", "build (a*b)", "deploy"),
   source: fc.constantFrom("status", "check-run", "check-suite"),
-  state: fc.constantFrom("passed", "failed", "pending"),
+  state: fc.constantFrom("passed", "failed", "pending", "unknown"),
   app: fc.constantFrom(null, "actions", "other", "stranger"),
   appId: fc.constantFrom(null, 1, 2),
   detail: fc.constant(""),
@@ -26,9 +26,12 @@ const gate = fc.record({
   timeout: fc.constant(60_000),
 });
 const hostRequired = fc.option(
-  fc.subarray([
-    { name: "test", appId: null },
-    { name: "deploy", appId: 1 },
+  fc.subarray<HostRequired>([
+    { kind: "check", name: "test", appId: null },
+    { kind: "check", name: "deploy", appId: 1 },
+    { kind: "unnamed", what: "a scan", app: null },
+    { kind: "unnamed", what: "workflow x", app: "actions" },
+    { kind: "unknown", rule: "moon" },
   ]),
 );
 const verdict = (list: Check[], rule: Gate, host: HostRequired[] | null = null) =>
@@ -41,16 +44,19 @@ describe("whatever is reported, the gate", () => {
         const state = judge(list, rule, { hostRequired: host, now: NOW });
         if (state.verdict !== "green") return;
         const named = state.checks.filter(({ source }) => source !== "check-suite");
-        const byHost = (host ?? []).map(({ name }) => name);
-        const wanted = rule.required.length > 0 ? rule.required : byHost;
-        for (const one of wanted) {
-          const matched = named.filter(({ name }) =>
-            rule.required.length > 0 ? nameMatches(one, name) : one === name,
-          );
-          assert.ok(matched.length > 0 && matched.every((each) => each.state === "passed"), one);
+        const isMet = (found: Check[]) => found.length > 0 && found.every((each) => each.state === "passed");
+        for (const one of rule.required) assert.ok(isMet(named.filter(({ name }) => nameMatches(one, name))), one);
+        if (rule.required.length > 0) return;
+        for (const one of host ?? []) {
+          assert.notEqual(one.kind, "unknown");
+          if (one.kind === "check") {
+            const isBy = ({ appId }: Check) => one.appId === null || appId === one.appId;
+            assert.ok(isMet(named.filter((each) => each.name === one.name && isBy(each))), one.name);
+          }
+          if (one.kind === "unnamed")
+            assert.ok(isMet(state.checks.filter(({ app }) => one.app === null || app === one.app)), one.what);
         }
-        if (wanted.length === 0)
-          assert.ok(state.checks.length > 0 && state.checks.every((each) => each.state === "passed"));
+        if ((host ?? []).length === 0) assert.ok(isMet(state.checks));
       }),
     );
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { judge, timedOut } from "../../../src/delivery/gate.ts";
+import { type HostRequired, judge, timedOut } from "../../../src/delivery/gate.ts";
 import type { Check, Gate } from "../../../src/delivery/types.ts";
 
 const NOW = 1_000_000;
@@ -22,7 +22,7 @@ const check = (name: string, state: Check["state"] = "passed", given: Partial<Ch
   ...given,
 });
 const ask = (checks: Check[], given: Partial<Gate> = {}, hostRequired: string[] | null = null, now = NOW) => {
-  const host = hostRequired?.map((name) => ({ name, appId: null })) ?? null;
+  const host = hostRequired?.map((name) => ({ kind: "check" as const, name, appId: null })) ?? null;
   const { verdict, because, retryAt } = judge(checks, gate(given), { hostRequired: host, now });
   return { verdict, because, retryAt };
 };
@@ -109,12 +109,52 @@ describe("the gate", () => {
 
     it("demands it of that app which the host names, where it names one", () => {
       const by = (...checks: Check[]) =>
-        judge(checks, gate(), { hostRequired: [{ name: "e2e", appId: 7 }], now: NOW }).because;
+        judge(checks, gate(), { hostRequired: [{ kind: "check", name: "e2e", appId: 7 }], now: NOW }).because;
       assert.equal(by(check("e2e", "passed", { appId: 7 })), "required check e2e passed");
       const status = { source: "status", app: null } as const;
-      for (const forged of [{ appId: 8 }, { appId: null }, { ...status, appId: null }])
+      for (const forged of [{ appId: 8 }, { appId: null }, { ...status, appId: null }, { ...status, appId: 8 }, status])
         assert.equal(by(check("e2e", "passed", forged)), "waiting for check e2e");
-      assert.equal(by(check("e2e", "passed", status)), "required check e2e passed");
+      assert.equal(by(check("e2e", "passed", { ...status, appId: 7 })), "required check e2e passed");
+    });
+
+    describe("where the host requires what no check can be told to be,", () => {
+      const by = (checks: Check[], ...host: HostRequired[]) => {
+        const { verdict, because, retryAt } = judge(checks, gate(), { hostRequired: host, now: NOW });
+        return [verdict, because, retryAt];
+      };
+      const scan: HostRequired = { kind: "unnamed", what: "a scan", app: null };
+      const workflow: HostRequired = { kind: "unnamed", what: "workflow x", app: "ci" };
+      const test: HostRequired = { kind: "check", name: "test", appId: null };
+
+      it("counts every check, beside those that it requires by name", () => {
+        const why = "(a scan is required: every check counts)";
+        assert.deepEqual(by([check("test"), check("docs", "failed")], test, scan), [
+          "red",
+          `check docs failed ${why}`,
+          null,
+        ]);
+        assert.deepEqual(by([check("docs")], test, scan), ["pending", "waiting for check test", null]);
+        assert.deepEqual(by([check("docs")], scan), ["green", `check docs passed ${why}`, null]);
+        assert.deepEqual(by([], scan), ["pending", `waiting for a check ${why}`, null]);
+      });
+
+      it("counts every check of the app that it comes from, and waits for one", () => {
+        const why = "(workflow x is required: every check of ci counts)";
+        const other = check("docs", "failed", { app: "other" });
+        assert.deepEqual(by([other], workflow), ["pending", `waiting for a run of ci ${why}`, null]);
+        assert.deepEqual(by([other, check("test")], workflow), ["green", `check test passed ${why}`, null]);
+        const lately = check("test", "passed", { at: NOW - 1_000 });
+        assert.deepEqual(by([lately], workflow), ["pending", `waiting 4s for further checks ${why}`, NOW + 4_000]);
+      });
+
+      it("waits where it does not know the rule, unless the pipeline names its checks", () => {
+        const because = "the host's rule 'moon' is unknown to deliverd: name the checks in ci.required";
+        const moon: HostRequired = { kind: "unknown", rule: "moon" };
+        assert.deepEqual(by([check("test")], moon), ["pending", because, null]);
+        assert.deepEqual(by([check("test", "failed")], moon, test), ["red", "check test failed", null]);
+        const named = judge([check("test")], gate({ required: ["test"] }), { hostRequired: [moon], now: NOW });
+        assert.equal(named.verdict, "green");
+      });
     });
 
     for (const host of [null, []]) {
@@ -162,6 +202,24 @@ describe("the gate", () => {
       assert.equal(ask(forged, { apps }, ["test"]).because, waiting);
       assert.equal(ask([check("test", "failed")], { apps }).because, "check test failed");
     });
+  });
+
+  it("waits for a check whose state has a word that it does not know, and says the word", () => {
+    const strange = check("test", "unknown", { detail: "paused" });
+    const because = "waiting for check test ('paused', a word that deliverd does not know)";
+    for (const given of [{}, { required: ["test"] }])
+      assert.deepEqual(ask([strange, check("lint")], given), { verdict: "pending", because, retryAt: null });
+    assert.equal(ask([strange, check("lint", "failed")]).because, "check lint failed");
+  });
+
+  it("says of a suite whose it is and what the host calls its state", () => {
+    const suite = (state: Check["state"], detail: string) => check("actions", state, { source: "check-suite", detail });
+    assert.equal(ask([suite("failed", "startup_failure")]).because, "check suite of actions (startup_failure) failed");
+    assert.equal(ask([suite("pending", "queued")]).because, "waiting for check suite of actions (queued)");
+    assert.equal(
+      ask([suite("failed", "startup_failure")], { required: ["test"] }).because,
+      "waiting for check test, while check suite of actions (startup_failure) failed",
+    );
   });
 
   describe("of several reports of one check", () => {

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { TransientError } from "../../../src/delivery/errors.ts";
-import { fromCheckRuns, fromCheckSuites, fromStatuses } from "../../../src/hosts/github/checks.ts";
+import { checksOfRuns, readRuns } from "../../../src/hosts/github/check-runs.ts";
+import { checksOfSuites, readSuites } from "../../../src/hosts/github/check-suites.ts";
+import { fromStatuses } from "../../../src/hosts/github/statuses.ts";
 
 const { components } = createRequire(import.meta.url)("@octokit/openapi/generated/api.github.com.json");
 const githubsOwn = (name: string) => structuredClone(components.examples[name].value);
+
+const fromCheckRuns = (items: object[]) => checksOfRuns(readRuns(items), []);
+const fromCheckSuites = (items: object[], withRuns: number[] = [], now = Date.parse(LATER)) =>
+  checksOfSuites(readSuites(items), new Set(withRuns), { apps: null, now });
 
 const TIME = "2026-01-01T00:00:00Z";
 const LATER = "2026-01-01T00:00:05Z";
@@ -104,8 +110,8 @@ describe("GitHub's check runs", () => {
     ["action_required", "failed"],
     ["stale", "failed"],
     ["startup_failure", "failed"],
-    ["something_new", "failed"],
-    [null, "failed"],
+    ["something_new", "unknown"],
+    [null, "unknown"],
   ] as const) {
     it(`are ${becomes} when they are completed with ${conclusion}`, () => {
       assert.equal(fromCheckRuns([run(1, "test", "completed", conclusion)])[0]?.state, becomes);
@@ -158,15 +164,18 @@ describe("GitHub's check runs", () => {
 });
 
 describe("GitHub's check suites", () => {
-  const suite = (status: string | null, latest_check_runs_count: number) => ({
+  const suite = (status: string | null, latest_check_runs_count: number, more: object = {}) => ({
+    id: 5,
     status,
     latest_check_runs_count,
     updated_at: TIME,
     app: { slug: "github-actions" },
+    ...more,
   });
+  const idle = { app: { slug: "idle-app" } };
 
   it("are pending while they have runs and are not completed", () => {
-    assert.deepEqual(fromCheckSuites([suite("in_progress", 2)]), [
+    assert.deepEqual(fromCheckSuites([suite("in_progress", 2)], [5]), [
       {
         name: "github-actions",
         source: "check-suite",
@@ -179,8 +188,37 @@ describe("GitHub's check suites", () => {
     ]);
   });
 
-  it("say nothing once they are completed, or while they have no runs", () => {
-    assert.deepEqual(fromCheckSuites([suite("completed", 3), suite("queued", 0), suite(null, 0)]), []);
+  it("say nothing once they are completed with runs, nor while they are an idle app's", () => {
+    assert.deepEqual(fromCheckSuites([suite("completed", 3, { conclusion: "failure" })], [5]), []);
+    assert.deepEqual(fromCheckSuites([suite("queued", 0, idle), suite(null, 0, idle)]), []);
     assert.deepEqual(fromCheckSuites(githubsOwn("check-suite-paginated").check_suites), []);
+  });
+
+  it("without runs count where the gate names their app", () => {
+    const view = { apps: ["idle-app"], now: Date.parse(LATER) };
+    const [check] = checksOfSuites(readSuites([suite("queued", 0, idle)]), new Set(), view);
+    assert.deepEqual([check?.name, check?.state], ["idle-app", "pending"]);
+  });
+
+  it("of one app are one check, the worst of them", () => {
+    const failed = suite("completed", 0, { id: 6, conclusion: "startup_failure" });
+    const newer = suite("queued", 0, { id: 7, updated_at: LATER });
+    for (const order of [
+      [failed, newer],
+      [newer, failed],
+    ])
+      assert.deepEqual(
+        fromCheckSuites(order).map(({ state, detail, at }) => [state, detail, at]),
+        [["failed", "startup_failure", Date.parse(LATER)]],
+      );
+  });
+
+  it("that have not begun within two days do not begin", () => {
+    const days = (count: number) => Date.parse(TIME) + count * 24 * 3_600_000;
+    for (const runs of [[], [5]]) {
+      assert.equal(fromCheckSuites([suite("queued", 0)], runs, days(2) - 1).length, 1);
+      assert.equal(fromCheckSuites([suite("queued", 0)], runs, days(2)).length, 0);
+    }
+    assert.equal(fromCheckSuites([suite("completed", 0, { conclusion: "failure" })], [], days(3)).length, 1);
   });
 });

@@ -92,6 +92,60 @@ describe("GitHub as a host", () => {
     assert.equal(await verdict(), "red");
   });
 
+  it("waits for a workflow of Actions that is queued and has no job yet, beside another app's green check", async () => {
+    check("lint", { app: { id: 77, slug: "scanner" } });
+    const suite = github.addSuite(sample.repo, commit.sha);
+    const { verdict: waiting, because } = await ask();
+    assert.deepEqual([waiting, because], ["pending", "waiting for check suite of github-actions (queued)"]);
+    check("test", { suite: suite.id });
+    assert.equal(await verdict(), "green");
+  });
+
+  it("is red where a workflow could not start", async () => {
+    check("lint", { app: { id: 77, slug: "scanner" } });
+    github.addSuite(sample.repo, commit.sha, { status: "completed", conclusion: "startup_failure" });
+    assert.equal((await ask()).because, "check suite of github-actions (startup_failure) failed");
+  });
+
+  it("is green by the second branch's run where the first was cancelled for it", async () => {
+    const first = github.addSuite(sample.repo, commit.sha);
+    const second = github.addSuite(sample.repo, commit.sha, { branch: "release/1" });
+    check("test", { suite: first.id, conclusion: "cancelled" });
+    check("test", { suite: second.id, status: "in_progress" });
+    assert.equal(await verdict(), "pending");
+    check("test", { suite: second.id });
+    assert.equal(await verdict(), "green");
+  });
+
+  it("waits for a workflow that a ruleset requires", async () => {
+    const also = [{ type: "workflows", parameters: { workflows: [{ path: "ci.yml", repository_id: 1 }] } }];
+    const branch = "by-workflow";
+    await sample.git("push", "--quiet", sample.repo.directory, `HEAD:refs/heads/${branch}`);
+    github.protectBranch(sample.repo, branch, { required: [], via: "rules", also });
+    check("lint", { app: { id: 77, slug: "scanner" } });
+    assert.match((await ask({}, { branch })).because, /^waiting for a run of github-actions \(workflow ci\.yml/);
+    check("test");
+    assert.equal(await verdict({}, { branch }), "green");
+  });
+
+  it("makes three calls, and two more where the branch may require something, three where it is protected", async () => {
+    const calls = async (...asked: Parameters<typeof ask>) => {
+      const before = github.requests.length;
+      await ask(...asked);
+      return github.requests.slice(before).map(({ path }) => path.replace(/\?.*/, "").replace(/.*\//, ""));
+    };
+    const reported = ["check-runs", "check-suites", "statuses"];
+    check("test");
+    github.addSuite(sample.repo, commit.sha, { branch: "release/1" });
+    assert.deepEqual((await calls({ required: ["test"] })).sort(), reported);
+    assert.deepEqual((await calls({}, { branch: null })).sort(), reported);
+    assert.deepEqual((await calls()).sort(), [...reported, "main", "main"].sort());
+    await sample.git("push", "--quiet", sample.repo.directory, "HEAD:refs/heads/counted");
+    github.protectBranch(sample.repo, "counted", { required: ["test"], via: "rules" });
+    const ofBranch = ["counted", "counted", "required_status_checks"];
+    assert.deepEqual((await calls({}, { branch: "counted" })).sort(), [...reported, ...ofBranch].sort());
+  });
+
   it("reads every page", async () => {
     for (let i = 0; i < 120; i++) check(`test ${i}`);
     check("the last", { conclusion: "failure" });
@@ -135,6 +189,18 @@ describe("GitHub as a host", () => {
       github.setStatus(sample.repo, commit.sha, { context: "test", state: "success" });
       assert.equal(await verdict({}, { branch }), "pending");
       check("test");
+      assert.equal(await verdict({}, { branch }), "green");
+    });
+
+    it(`takes a status that ${via} demands of one app from that app's bot, and from no other bot`, async () => {
+      const branch = `of-a-bot/${via}`;
+      await sample.git("push", "--quiet", sample.repo.directory, `HEAD:refs/heads/${branch}`);
+      github.protectBranch(sample.repo, branch, { required: ["e2e"], appId: 77, via });
+      const by = (id: number, slug: string) =>
+        github.setStatus(sample.repo, commit.sha, { context: "e2e", state: "success", by: { id, slug } });
+      by(666, "somebodys-app");
+      assert.equal(await verdict({}, { branch }), "pending");
+      by(77, "scanner");
       assert.equal(await verdict({}, { branch }), "green");
     });
   }
