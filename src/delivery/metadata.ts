@@ -34,7 +34,7 @@ export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; delivery
 export function buildEnvironment(facts: BuildFacts): Record<string, string> {
   const { repo } = facts;
   const maven = mavenVersion(facts.version);
-  const python = pythonVersion(facts.version, facts.committedAt);
+  const python = pythonVersion(facts.version);
   return {
     DELIVERD_VERSION: facts.version,
     // Not every version can be written in each of them: whoever needs one that cannot fails before anything is built.
