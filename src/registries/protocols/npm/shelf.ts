@@ -1,14 +1,15 @@
 import { valid } from "semver";
 import { Refused, UserError } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
+import { Unreadable } from "../../../packages/archive.ts";
+import { type NpmPackage, readNpmPackage } from "../../../packages/npm-package.ts";
 import type { Run } from "../../../run.ts";
 import { hashesOf } from "../files/hashes.ts";
-import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
+import type { Release, Shelf, Source, Standing, Version } from "../files/shelf.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { standingAt } from "../http/standing.ts";
 import { distTagFor } from "./dist-tag.ts";
 import { publicationBody } from "./document.ts";
-import { readNpmPackage } from "./manifest.ts";
 import { noPackument, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
 
 const PACKUMENT_MAX_BYTES = 64 * 1024 * 1024;
@@ -55,7 +56,7 @@ export class NpmShelf implements Shelf {
   async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
     const { repository: name, tag: version } = release.name;
     const body = release.source(file);
-    const manifest = await readNpmPackage(body, file.name);
+    const pack = await publishable(body, file.name);
     const [sha1, sha512] = await hashesOf(body, ["sha1", "sha512"]);
     if (sha1 === undefined || sha512 === undefined) throw new TypeError("a digest is missing");
     const { "dist-tags": tags } = await this.#packument(name, signal);
@@ -65,7 +66,7 @@ export class NpmShelf implements Shelf {
       method: "PUT",
       url: this.#at(escaped(name)),
       headers: { "Content-Type": "application/json" },
-      body: publicationBody({ manifest, name, version, tag, sha1, sha512, tarball, body }),
+      body: publicationBody({ pack, name, version, tag, sha1, sha512, tarball, body }),
       repository: name,
       to: `publish ${name}@${version}`,
       expect: [200, 201, 202, 204],
@@ -116,6 +117,19 @@ export class NpmShelf implements Shelf {
     url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
     return url;
   }
+}
+
+/** @throws UserError `npm-package` */
+async function publishable(tarball: Source, file: string): Promise<NpmPackage> {
+  const pack = await readNpmPackage(tarball).catch((error: unknown) => {
+    if (!(error instanceof Unreadable)) throw error;
+    throw new UserError("npm-package", `${file} is no package as \`npm pack\` makes them: ${error.message}.`);
+  });
+  if (pack.manifest.private !== true) return pack;
+  throw new UserError(
+    "npm-package",
+    `${file}: its package.json says "private": true, which keeps it from being published. Remove that line.`,
+  );
 }
 
 /** The slash of a scoped name is part of the name. */
