@@ -8,6 +8,8 @@ export interface Publication {
   name: string;
   version: string;
   tag: string;
+  /** The commit's id, in the field where npm puts it; undefined: what the package.json says, if anything. */
+  gitHead: string | undefined;
   sha1: Buffer;
   sha512: Buffer;
   /** Where the registry will serve it. */
@@ -22,6 +24,7 @@ export interface Publication {
 export function publicationBody(publication: Publication): Body {
   const { name, version, tag, body } = publication;
   const { manifest, readme } = publication.pack;
+  const commit = publication.gitHead === undefined ? {} : { gitHead: publication.gitHead };
   const mark = "\u0000";
   const dist = {
     integrity: `sha512-${publication.sha512.toString("base64")}`,
@@ -33,7 +36,7 @@ export function publicationBody(publication: Publication): Body {
     name,
     description: manifest.description,
     "dist-tags": { [tag]: version },
-    versions: { [version]: { ...manifest, name, version, readme, _id: `${name}@${version}`, dist } },
+    versions: { [version]: { ...manifest, ...commit, name, version, readme, _id: `${name}@${version}`, dist } },
     access: manifest.publishConfig?.access ?? null,
     _attachments: {
       [`${name}-${version}.tgz`]: { content_type: "application/octet-stream", data: mark, length: body.length },
