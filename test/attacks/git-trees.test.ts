@@ -9,6 +9,8 @@ import { promisify } from "node:util";
 import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { never, startWorld, type WorkTree, type World } from "../integration/git/fixture.ts";
+import { buildFiles } from "../support/file-builds.ts";
+import { orderOf, shellImage, startYard } from "../support/image-builds.ts";
 import { testRun } from "../support/run.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
@@ -145,6 +147,34 @@ describe("A hostile tree as a build context", () => {
         code: "context-too-large",
       });
     });
+  });
+
+  it("reaches a build and an image with every name as it is", async function () {
+    this.timeout(120_000);
+    const names = ["\xff", "\xfe", "line\nbreak", "back\\slash"];
+    for (const name of names) await writeFile(Buffer.from(`${repo.path}/${name}`, "latin1"), "");
+    const say = '(for name in *; do echo "$name"; done) | /bin/busybox od -An -v -tx1';
+    const dockerfile = `FROM ${shellImage}\nCOPY . /in\nRUN cd /in && ${say}\n`;
+    const sha = await repo.commit({ Dockerfile: dockerfile, ".dockerignore": "ignored\n", ignored: "" });
+    await mirror.sync(repo.source, never);
+    const expected = (all: string[]) => Buffer.from(all.map((name) => `${name}\n`).join(""), "latin1").toString("hex");
+    const hex = (text: string) => text.replace(/[^0-9a-f]/g, "");
+    const yard = await startYard();
+    try {
+      const openTree = () => openContext(mirror, sha, { ...ORDER, dockerfile: null }, testRun());
+      const { texts } = await buildFiles(yard, { run: [`${say} > /tmp/out`, "cp /tmp/out out"], openTree });
+      assert.equal(
+        hex(texts.out ?? ""),
+        expected(["Dockerfile", "back\\slash", "ignored", "line\nbreak", "\xfe", "\xff"]),
+      );
+      const run = testRun();
+      const order = orderOf({ Dockerfile: dockerfile }, { openContext: () => openContext(mirror, sha, ORDER, run) });
+      await yard.builder().build(order, run);
+      const [, said = ""] = /od -An -v -tx1\n([0-9a-f \n]+)\n/.exec(run.text()) ?? [];
+      assert.equal(hex(said), expected(["Dockerfile", "back\\slash", "line\nbreak", "\xfe", "\xff"]));
+    } finally {
+      await yard.stop();
+    }
   });
 
   it("serves a repo that has branches and tags whose names are no UTF-8, without those", async () => {
