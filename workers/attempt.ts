@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { oneLine } from "../src/delivery/reports.ts";
 import type { DeliveryState } from "../src/delivery/types.ts";
+import { demandDate } from "../src/git/commit.ts";
 import { artifactsOf, setArtifactState } from "../src/ledger/artifacts.ts";
 import { type Delivery, getDelivery, setState } from "../src/ledger/deliveries.ts";
 import { type AttemptEnd, finishAttempt } from "../src/ledger/leases.ts";
@@ -79,7 +80,7 @@ export async function begin(station: Station, id: string, lease: Lease, run: Run
       false,
     );
   }
-  const commit = await mirror.commit(delivery.sha);
+  const commit = demandDate(await mirror.commit(delivery.sha));
   const tags = await mirror.tagsOn(delivery.sha);
   return { delivery, repo, mirror, commit, plan: found.plan, refs: found.refs, tags, fence: lease.fence };
 }

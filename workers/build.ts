@@ -28,7 +28,7 @@ export async function build(
   await setArtifactState(station.ledger, delivery.id, artifact.name, "building", `building ${version}`, fence);
   const facts = factsOfBuild(station, work, version);
   // One that its ecosystem cannot write must not come to light at the upload.
-  ecosystemVersion(artifact.kind, version, facts.committedAt);
+  ecosystemVersion(artifact.kind, version);
   const limits = limitsOf(station, artifact);
   // As BUILD_ID reads it. The place tells two apart whose names differ in a sign only.
   const id = `${delivery.id}-${fence}-${work.plan.artifacts.indexOf(artifact)}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;

@@ -1,4 +1,5 @@
 import type { Plan, Repo } from "../src/delivery/types.ts";
+import { demandDate } from "../src/git/commit.ts";
 import type { Mirror } from "../src/git/mirror.ts";
 import type { Delivery } from "../src/ledger/deliveries.ts";
 import { frozenOf } from "../src/ledger/frozen.ts";
@@ -27,7 +28,7 @@ export async function owesNames(
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
   const standing = await locationsOf(ledger, delivery.id);
-  const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: await mirror.commit(sha) };
+  const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: demandDate(await mirror.commit(sha)) };
   for (const artifact of plan.artifacts) {
     const released = releases.filter((release) => release.artifact === artifact.name);
     // An artifact that nothing concerned was not released, and its names are none of this commit's.

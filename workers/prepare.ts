@@ -4,8 +4,9 @@ import { imageHoldsVersion } from "../src/delivery/metadata.ts";
 import type { Share } from "../src/delivery/naming.ts";
 import type { ArtifactPlan, Plan, Repo, Sha } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
+import type { DatedCommit } from "../src/git/commit.ts";
 import { checkTree } from "../src/git/context.ts";
-import type { Mirror, MirrorCommit } from "../src/git/mirror.ts";
+import type { Mirror } from "../src/git/mirror.ts";
 import { artifactsOf, noteFrozen, resetArtifact, saveArtifacts, unpin } from "../src/ledger/artifacts.ts";
 import { type Delivery, noteVersion } from "../src/ledger/deliveries.ts";
 import { frozenOf } from "../src/ledger/frozen.ts";
@@ -27,7 +28,7 @@ export interface Work {
   delivery: Delivery;
   repo: Repo;
   mirror: Mirror;
-  commit: MirrorCommit;
+  commit: DatedCommit;
   plan: Plan;
   /** Watched full refs that hold the commit. */
   refs: string[];

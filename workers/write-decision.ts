@@ -51,7 +51,7 @@ export async function writeDecision(
       because,
       message: commit?.message ?? "",
       author: commit?.author ?? "",
-      committedAt: commit?.committedAt.getTime() ?? null,
+      committedAt: commit?.committedAt?.getTime() ?? null,
     });
     if (!mayBeDecidedAgain(delivery)) return NOTHING;
     const mayGoAhead =

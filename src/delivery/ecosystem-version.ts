@@ -5,13 +5,13 @@ import type { ArtifactKind } from "./types.ts";
  * The version as the artifact's ecosystem writes it, so that its own comparison orders versions as ours does.
  * @throws UserError `version-unspeakable` where it cannot write it
  */
-export function ecosystemVersion(kind: ArtifactKind, version: string, committedAt: Date): string {
+export function ecosystemVersion(kind: ArtifactKind, version: string): string {
   switch (kind) {
     case "jar":
       return mavenVersion(version) ?? unspeakable(version, "a release in Maven", "a version that ends in SNAPSHOT");
     case "wheel":
       return (
-        pythonVersion(version, committedAt) ??
+        pythonVersion(version) ??
         unspeakable(version, "a version of a Python package (PEP 440)", "a pre-release but alpha, beta, rc or dev")
       );
     case "image":
@@ -49,13 +49,18 @@ export function mavenVersion(version: string): string | null {
 const PRE_RELEASE = /^(\d+\.\d+\.\d+)-(alpha|a|beta|b|rc|dev)\.?(\d*)$/i;
 const SHORT: Record<string, string> = { alpha: "a", beta: "b", dev: ".dev" };
 
+/** 7 hex digits of a commit's id are at most 268435455: so many decimal digits hold each of them. */
+const ID_DIGITS = 9;
+
 /**
- * PEP 440. For a commit without a tag, its time: an index refuses local versions, and two branches may count alike.
- * Null: it has no spelling there.
+ * PEP 440. An index refuses local versions, so all that tells an untagged commit from others has to be its dev number: the
+ * count, which rises along every history, and after it the commit's 7 hex digits as 9 decimal ones. Two untagged versions
+ * are written alike only where they are the same version, which the ledger gives to one commit. No clock has a part in it:
+ * two commits may bear one time, and a commit an earlier time than its parent. Null: it has no spelling there.
  */
-export function pythonVersion(version: string, committedAt: Date): string | null {
-  const [, base] = UNTAGGED.exec(version) ?? [];
-  if (base !== undefined) return `${base}.dev${committedAt.toISOString().replace(/\D/g, "").slice(0, 14)}`;
+export function pythonVersion(version: string): string | null {
+  const [, base, count, id = ""] = UNTAGGED.exec(version) ?? [];
+  if (base !== undefined) return `${base}.dev${count}${String(Number.parseInt(id, 16)).padStart(ID_DIGITS, "0")}`;
   if (!version.includes("-")) return version;
   const [, release, word = "", number] = PRE_RELEASE.exec(version) ?? [];
   if (release === undefined) return null;

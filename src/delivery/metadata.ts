@@ -49,7 +49,7 @@ export function imageHoldsVersion(dockerfile: string, args: Record<string, strin
 export function buildEnvironment(facts: BuildFacts): Record<string, string> {
   const { repo } = facts;
   const maven = mavenVersion(facts.version);
-  const python = pythonVersion(facts.version, facts.committedAt);
+  const python = pythonVersion(facts.version);
   return {
     DELIVERD_VERSION: facts.version,
     // Not every version can be written in each of them: whoever needs one that cannot fails before anything is built.

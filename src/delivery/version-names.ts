@@ -29,7 +29,7 @@ export function versionNames(
   return facts.versions.map((version) => ({
     registry: destination.to,
     repository: repositoryOf(kind, shelving, destination, { ...facts, version }, identity),
-    tag: shelving === "path" ? version : ecosystemVersion(kind, version, facts.committedAt),
+    tag: shelving === "path" ? version : ecosystemVersion(kind, version),
     immutable: true,
   }));
 }

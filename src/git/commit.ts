@@ -1,14 +1,33 @@
+import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
 
 /** A commit as its object tells it. */
 export interface MirrorCommit {
   sha: Sha;
-  committedAt: Date;
+  /** Null: the object tells no time that can be written everywhere. Anybody can make one, for git checks no dates. */
+  committedAt: Date | null;
   message: string;
   /** `Name <address>`. */
   author: string;
   parents: Sha[];
 }
+
+/** A commit that can be built: the builds, labels and names of it hold its time. */
+export type DatedCommit = MirrorCommit & { committedAt: Date };
+
+/** @throws UserError("commit-date") */
+export function demandDate(commit: MirrorCommit): DatedCommit {
+  const { sha, committedAt } = commit;
+  if (committedAt !== null) return { ...commit, committedAt };
+  throw new UserError(
+    "commit-date",
+    `The commit ${sha} bears no committer date between the years 1970 and 9999, and what is built from it would have to ` +
+      "hold that date. Make the commit anew (git commit --amend --no-edit) and push it.",
+  );
+}
+
+/** Seconds of the last second that RFC 3339 can write. */
+const LAST_SECOND = 253_402_300_799;
 
 /** Reads a commit object: headers, an empty line, the message, all in the encoding that a header names. */
 export function parseCommit(sha: Sha, bytes: Buffer): MirrorCommit {
@@ -20,10 +39,9 @@ export function parseCommit(sha: Sha, bytes: Buffer): MirrorCommit {
   const valuesOf = (name: string) =>
     headers.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
   const author = /^(.*?) ?<(.*?)>/.exec(valuesOf("author")[0] ?? "");
-  const seconds = / (\d+) [+-]\d+$/.exec(valuesOf("committer")[0] ?? "")?.[1] ?? "0";
   return {
     sha,
-    committedAt: new Date(Number(seconds) * 1000),
+    committedAt: timeOf(valuesOf("committer")[0] ?? ""),
     message:
       end < 0
         ? ""
@@ -33,6 +51,12 @@ export function parseCommit(sha: Sha, bytes: Buffer): MirrorCommit {
     author: `${author?.[1] ?? ""} <${author?.[2] ?? ""}>`,
     parents: valuesOf("parent"),
   };
+}
+
+/** What stands after the address, as git reads it: seconds, and a zone that old tools left out. */
+function timeOf(committer: string): Date | null {
+  const [, seconds] = /.*>\s*(\d+)(?:\s|$)/.exec(committer) ?? [];
+  return seconds !== undefined && Number(seconds) <= LAST_SECOND ? new Date(Number(seconds) * 1000) : null;
 }
 
 function decode(bytes: Buffer, encoding: string): string {

@@ -89,7 +89,6 @@ async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: 
   if (bytes > order.maxBytes) throw tooLarge(sha, order.maxBytes, bytes, biggest(entries, sent));
   // Where all is sent, git's own bytes go out: packing them anew costs half as much again.
   const asItIs = base === "" && sent.size === entries.size;
-  if (!asItIs) demandUtf8(sent, sha);
   run.log.line(`Context: ${sent.size} of ${entries.size} entries, ${(bytes / 1e6).toFixed(1)} MB.`);
 
   return guarded(asItIs ? archive : repack(archive, base, sent), sha, order.maxBytes);
@@ -171,15 +170,4 @@ function tooLarge(sha: Sha, max: number, bytes: number | null, file: string | nu
     "context-too-large",
     `The build context of ${sha} has ${size}, where ${max} are allowed.${hint} Leave out what the build does not need with .dockerignore.`,
   );
-}
-
-/** A tar that we pack holds its names as UTF-8: others would come out as different files. */
-function demandUtf8(sent: Set<string>, sha: Sha): void {
-  for (const path of sent) {
-    if (path.includes("\uFFFD"))
-      throw new UserError(
-        "context-bad-name",
-        `${path} at ${sha} has a name that is not UTF-8: rename it, or leave it out with .dockerignore.`,
-      );
-  }
 }

@@ -11,7 +11,7 @@ export function checkSha(text: string): Sha {
 }
 
 /** Everything git-check-ref-format(1) forbids, under the two places that a mirror keeps. */
-const FORBIDDEN_IN_REF = /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)|[./]$/u;
+const FORBIDDEN_IN_REF = /[\p{Cc}\uFFFD ~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)|[./]$/u;
 
 /** Hands back what is a full ref of a branch or tag (`refs/heads/…`, `refs/tags/…`). @throws UserError("bad-ref"). */
 export function checkRef(text: string): string {
@@ -37,7 +37,11 @@ export function isRef(text: string): boolean {
 export function checkPath(path: string): string {
   const plain = posix.normalize(path).replace(/\/$/, "");
   const bad =
-    path === "" || plain.startsWith("/") || plain === "" || plain.split("/")[0] === ".." || /\p{Cc}/u.test(path);
+    path === "" ||
+    plain.startsWith("/") ||
+    plain === "" ||
+    plain.split("/")[0] === ".." ||
+    /[\p{Cc}\p{Cs}]/u.test(path);
   if (bad) throw new UserError("bad-path", `A path must be relative and stay inside the repository: ${shown(path)}.`);
   return plain === "." ? "" : plain;
 }

@@ -3,6 +3,7 @@ import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
 import { partsOf } from "./lines.ts";
 import { checkPath } from "./names.ts";
+import { decodePath } from "./path-bytes.ts";
 
 /** One entry of a commit's tree. */
 export interface TreeEntry {
@@ -43,7 +44,7 @@ export function entriesOf(tree: Buffer, idBytes: number): Map<string, Omit<TreeE
     if (space < 0 || end < 0) break;
     const mode = tree.toString("latin1", at, space).padStart(6, "0");
     const object = tree.toString("hex", end + 1, end + 1 + idBytes);
-    entries.set(tree.toString("utf8", space + 1, end), { kind: KINDS[mode] ?? "regular file", object });
+    entries.set(decodePath(tree.subarray(space + 1, end)), { kind: KINDS[mode] ?? "regular file", object });
     at = end + 1 + idBytes;
   }
   return entries;

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { never, startWorld, type WorkTree, type World } from "../integration/git/fixture.ts";
+import { buildFiles } from "../support/file-builds.ts";
+import { orderOf, shellImage, startYard } from "../support/image-builds.ts";
 import { testRun } from "../support/run.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
@@ -53,6 +60,137 @@ describe("A hostile tree as a build context", () => {
       await assert.rejects(open(sha), { code: "context-bad-name" });
     });
   }
+
+  describe("with names that are bytes, and any bytes", () => {
+    // Each character is one byte.
+    const names = [
+      ...[
+        "\xff",
+        "\xfe",
+        "\xc3",
+        "\xc3\x28",
+        "\xed\xa0\x80",
+        "\xef\xbf\xbd",
+        "gr\xc3\xbc\xc3\x9fe",
+        "\xf0\x9f\x98\x80\xff",
+      ],
+      ...[
+        "line\nbreak",
+        "tab\tin",
+        "back\\slash",
+        "-rf",
+        "end ",
+        " begin",
+        "C:x",
+        ":(top)",
+        "*",
+        "[a",
+        "~",
+        "$(x)",
+        "'\"",
+      ],
+      ...["Case", "case", "CASE", "x".repeat(255), "\xff".repeat(255), "\xfe".repeat(101)],
+    ];
+    let sha: string;
+
+    beforeEach(async () => {
+      await repo.commit({ Dockerfile: "FROM scratch\n", ".dockerignore": "in/~\n" });
+      const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
+      const ignore = await repo.git(["rev-parse", "HEAD:.dockerignore"]);
+      const inner = await writeTree(
+        repo,
+        names.toSorted().map((name) => ["100644", name, blob]),
+      );
+      const deep = await writeTree(repo, [["40000", "\xfe".repeat(200), inner]]);
+      const root = await writeTree(repo, [
+        ["100644", ".dockerignore", ignore],
+        ["100644", "Dockerfile", blob],
+        ["40000", "in", inner],
+        ["40000", "\xff\xfd", deep],
+        ["40000", "\xff\xfe", inner],
+      ]);
+      sha = await commitTree(repo, root);
+      await mirror.sync(repo.source, never);
+    });
+
+    for (const [title, order, top, ignored] of [
+      ["as git packs it", { dockerfile: null }, ["\xff\xfd/", "\xff\xfe/", "in/"], null],
+      ["as we pack it for an ignore file", {}, ["\xff\xfd/", "\xff\xfe/", "in/"], "in/~"],
+      ["as we pack it for a folder", { dockerfile: null, contextDir: "in" }, [""], null],
+    ] as const) {
+      it(`carries them all, ${title}`, async () => {
+        const unpacked = await listUnpacked(
+          await openContext(mirror, sha, { ...ORDER, ...order }, testRun()),
+          world.path,
+        );
+        for (const folder of top) {
+          const inside = folder === "\xff\xfd/" ? `${folder}${"\xfe".repeat(200)}/` : folder;
+          const found = unpacked.filter((path) => path.startsWith(inside)).map((path) => path.slice(inside.length));
+          assert.deepEqual(
+            found.filter((path) => path !== "").sort(),
+            names.filter((name) => `${folder}${name}` !== ignored).sort(),
+          );
+        }
+      });
+    }
+
+    it("finds the one that is asked for, and tells two that differ in such a byte apart", async () => {
+      for (const name of ["gr\u00fc\u00dfe", "Case", "\uFFFD"])
+        assert.equal((await mirror.entry(sha, `in/${name}`))?.kind, "regular file");
+      const seen = new Set<string>();
+      for await (const [path] of mirror.tree(sha, never)) seen.add(path);
+      assert.equal(seen.size, 2 + 3 + 1 + 3 * names.length);
+    });
+
+    it("says in a message which one is too large", async () => {
+      await assert.rejects(openContext(mirror, sha, { ...ORDER, maxBytes: 1000 }, testRun()), {
+        code: "context-too-large",
+      });
+    });
+  });
+
+  it("reaches a build and an image with every name as it is", async function () {
+    this.timeout(120_000);
+    const names = ["\xff", "\xfe", "line\nbreak", "back\\slash"];
+    for (const name of names) await writeFile(Buffer.from(`${repo.path}/${name}`, "latin1"), "");
+    const say = '(for name in *; do echo "$name"; done) | /bin/busybox od -An -v -tx1';
+    const dockerfile = `FROM ${shellImage}\nCOPY . /in\nRUN cd /in && ${say}\n`;
+    const sha = await repo.commit({ Dockerfile: dockerfile, ".dockerignore": "ignored\n", ignored: "" });
+    await mirror.sync(repo.source, never);
+    const expected = (all: string[]) => Buffer.from(all.map((name) => `${name}\n`).join(""), "latin1").toString("hex");
+    const hex = (text: string) => text.replace(/[^0-9a-f]/g, "");
+    const yard = await startYard();
+    try {
+      const openTree = () => openContext(mirror, sha, { ...ORDER, dockerfile: null }, testRun());
+      const { texts } = await buildFiles(yard, { run: [`${say} > /tmp/out`, "cp /tmp/out out"], openTree });
+      assert.equal(
+        hex(texts.out ?? ""),
+        expected(["Dockerfile", "back\\slash", "ignored", "line\nbreak", "\xfe", "\xff"]),
+      );
+      const run = testRun();
+      const order = orderOf({ Dockerfile: dockerfile }, { openContext: () => openContext(mirror, sha, ORDER, run) });
+      await yard.builder().build(order, run);
+      const [, said = ""] = /od -An -v -tx1\n([0-9a-f \n]+)\n/.exec(run.text()) ?? [];
+      assert.equal(hex(said), expected(["Dockerfile", "back\\slash", "line\nbreak", "\xfe", "\xff"]));
+    } finally {
+      await yard.stop();
+    }
+  });
+
+  it("serves a repo that has branches and tags whose names are no UTF-8, without those", async () => {
+    const sha = await repo.commit({ Dockerfile: "FROM scratch\n" });
+    const packed = ["heads/\xff", "heads/\xfe", "heads/main", "tags/v1\xff"].map((name) => `${sha} refs/${name}\n`);
+    await writeFile(
+      join(repo.bare, "packed-refs"),
+      Buffer.from(`# pack-refs with: sorted \n${packed.sort().join("")}`, "latin1"),
+    );
+    await mirror.sync(repo.source, never);
+    assert.deepEqual([...(await mirror.refs()).keys()], ["refs/heads/main"]);
+    assert.deepEqual(await mirror.refsContaining(sha), ["refs/heads/main"]);
+    for (const ref of (await mirror.refs()).keys())
+      assert.deepEqual(await mirror.newestFirst(ref, new Set([sha])), [sha]);
+    assert.equal(await mirror.count(null, sha), 1);
+  });
 
   it("refuses a few objects that stand for billions of files, in little time", async () => {
     await repo.commit({ Dockerfile: "FROM scratch\n" });
@@ -105,13 +243,31 @@ describe("A hostile tree as a build context", () => {
   });
 });
 
+/** The paths that GNU tar makes of the stream, each byte a character. */
+async function listUnpacked(stream: Readable, dir: string): Promise<string[]> {
+  const into = await mkdtemp(join(dir, "unpacked-"));
+  const child = execFile("tar", ["-x", "-C", into]);
+  const ended = once(child, "exit");
+  if (child.stdin !== null) await pipeline(stream, child.stdin);
+  assert.equal((await ended)[0], 0);
+  const { stdout } = await promisify(execFile)("find", [".", "-mindepth", "1", "-printf", "%P\\0"], {
+    cwd: into,
+    encoding: "latin1",
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  return stdout.split("\0").slice(0, -1);
+}
+
 /** A tree of exactly these entries, which `git mktree` would refuse. */
 async function writeTree(repo: WorkTree, entries: [mode: string, name: string, object: string][]): Promise<string> {
   const file = join(repo.path, ".git", "crafted-tree");
   await writeFile(
     file,
     Buffer.concat(
-      entries.flatMap(([mode, name, object]) => [Buffer.from(`${mode} ${name}\0`), Buffer.from(object, "hex")]),
+      entries.flatMap(([mode, name, object]) => [
+        Buffer.from(`${mode} ${name}\0`, "latin1"),
+        Buffer.from(object, "hex"),
+      ]),
     ),
   );
   return repo.git(["hash-object", "-t", "tree", "-w", "--literally", file]);

@@ -1,14 +1,15 @@
+import { buffer } from "node:stream/consumers";
 import { normalPythonVersion } from "../../delivery/ecosystem-version.ts";
 import { UserError } from "../../delivery/errors.ts";
-import { jarFiles } from "../../delivery/package-files.ts";
-import { normalPythonName } from "../../delivery/python-name.ts";
+import { type JarFiles, jarFiles } from "../../delivery/package-files.ts";
+import { normalPythonName, saidByName } from "../../delivery/python-name.ts";
 import type { ArtifactPlan, FrozenFile, PackageIdentity } from "../../delivery/types.ts";
+import { type ArchiveSource, Unreadable } from "../../packages/archive.ts";
+import { readJar, readPom } from "../../packages/jar.ts";
+import { readNpmPackage } from "../../packages/npm-package.ts";
+import { readDistribution } from "../../packages/python-distribution.ts";
 import type { Store } from "../../store/store.ts";
-import { Unreadable } from "./identity/archives.ts";
 import { demandDiskImage } from "./identity/disk-image.ts";
-import { jarIdentity } from "./identity/jar.ts";
-import { npmIdentity } from "./identity/npm.ts";
-import { pythonIdentity, saidByName } from "./identity/python.ts";
 
 /** The variables that a build was told its version by. */
 type Told = Record<string, string>;
@@ -45,9 +46,10 @@ async function identifyNpm(store: Store, about: About, files: readonly FrozenFil
   const [file, ...others] = files;
   if (file === undefined || others.length > 0 || !file.name.endsWith(".tgz"))
     throw wrongFiles(about, files, "exactly one .tgz, as `npm pack` makes it");
-  const identity = await readable(about, file, () => npmIdentity(store, file));
-  demandVersion(about, file, identity, told, "DELIVERD_VERSION", (version) => version);
-  return identity;
+  const { manifest } = await readable(about, file, () => readNpmPackage(sourceOf(store, file)));
+  const { name, version } = manifest;
+  demandVersion(about, file, { name, version }, told, "DELIVERD_VERSION", (each) => each);
+  return { name, version };
 }
 
 async function identifyPython(store: Store, about: About, files: readonly FrozenFile[], told: Told) {
@@ -57,7 +59,8 @@ async function identifyPython(store: Store, about: About, files: readonly Frozen
     throw wrongFiles(about, files, expected);
   let first: PackageIdentity | null = null;
   for (const file of files) {
-    const identity = await readable(about, file, () => pythonIdentity(store, file));
+    const { name, version } = await readable(about, file, () => readDistribution(file.name, sourceOf(store, file)));
+    const identity = { name, version };
     demandVersion(about, file, identity, told, "DELIVERD_VERSION_PEP440", normalPythonVersion);
     const byName = saidByName(file.name);
     if (byName === null || !isSame(byName, identity)) {
@@ -86,9 +89,23 @@ async function identifyJar(store: Store, about: About, files: readonly FrozenFil
       "one .jar or .war, with others named as it is and a classifier (lib-1.0-sources.jar), and at most one .pom",
     );
   const source = parts.pom ?? parts.main;
-  const identity = await readable(about, source, () => jarIdentity(store, parts));
+  const identity = await readable(about, source, () => identityOfJar(store, parts));
   if (identity !== null) demandVersion(about, source, identity, told, "DELIVERD_VERSION_MAVEN", (version) => version);
   return identity;
+}
+
+const MAX_POM_BYTES = 2 ** 20;
+
+/** By the POM beside it, else by the one that Maven packed into it. */
+async function identityOfJar(store: Store, { main, pom }: JarFiles<FrozenFile>): Promise<PackageIdentity | null> {
+  const packed = await readJar(sourceOf(store, main));
+  if (pom === null) return packed;
+  if (pom.size > MAX_POM_BYTES) throw new Unreadable(`${pom.name} has more than ${MAX_POM_BYTES} bytes`);
+  return readPom(await buffer(store.open(pom.digest)), pom.name);
+}
+
+function sourceOf(store: Store, { digest, size }: FrozenFile): ArchiveSource {
+  return { length: size, open: (range) => store.open(digest, range) };
 }
 
 async function readable<T>({ name, kind }: About, file: FrozenFile, read: () => Promise<T>): Promise<T> {

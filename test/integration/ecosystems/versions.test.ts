@@ -11,22 +11,20 @@ const SEED = 20261123;
 const PYTHON = "/usr/bin/python3";
 const MAVEN = "/usr/share/java/maven3-artifact.jar";
 
-interface Versioned {
-  version: string;
-  committedAt: Date;
-}
-
 /** Versions of one repo in the order in which its maintainers mean them. */
 const history = fc
   .record({
     from: fc.tuple(fc.nat(30), fc.nat(30), fc.nat(30)),
     counts: fc.uniqueArray(fc.integer({ min: 1, max: 2000 }), { minLength: 2, maxLength: 4 }),
     pre: fc.uniqueArray(fc.nat(30), { minLength: 2, maxLength: 3 }),
-    sha: fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 40, maxLength: 40 }),
-    start: fc.integer({ min: 1, max: 4e9 }),
+    // Commits of one history, whose ids rise and fall as they like.
+    shas: fc.array(fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 40, maxLength: 40 }), {
+      minLength: 5,
+      maxLength: 5,
+    }),
     dotted: fc.boolean(),
   })
-  .map(({ from, counts, pre, sha, start, dotted }): Versioned[] => {
+  .map(({ from, counts, pre, shas, dotted }): string[] => {
     const base = from.join(".");
     const next = semver.inc(base, "patch") ?? "";
     const rising = (numbers: number[]) => numbers.toSorted((a, b) => a - b);
@@ -34,15 +32,15 @@ const history = fc
     const marks = dotted ? rising(pre).map((each) => `.${each}`) : [String(pre[0] ?? 0)];
     const versions = [
       base,
-      ...rising(counts).map((count) => untaggedVersion(base, count, sha)),
+      ...rising(counts).map((count, index) => untaggedVersion(base, count, shas[index] ?? "")),
       ...marks.map((mark) => `${next}-beta${mark}`),
       ...marks.map((mark) => `${next}-rc${mark}`),
       next,
-      untaggedVersion(next, 1, sha),
+      untaggedVersion(next, 1, shas[4] ?? ""),
       semver.inc(base, "minor") ?? "",
       semver.inc(base, "major") ?? "",
     ];
-    return versions.map((version, index) => ({ version, committedAt: new Date((start + index) * 1000) }));
+    return versions;
   });
 
 const histories = fc.sample(history, { numRuns: 150, seed: SEED });
@@ -51,8 +49,7 @@ const histories = fc.sample(history, { numRuns: 150, seed: SEED });
 function neighbours(kind: ArtifactKind): [string, string][] {
   return histories.flatMap((versions) =>
     versions.slice(1).map((later, index): [string, string] => {
-      const write = ({ version, committedAt }: Versioned) => ecosystemVersion(kind, version, committedAt);
-      return [write(versions[index] ?? later), write(later)];
+      return [ecosystemVersion(kind, versions[index] ?? later), ecosystemVersion(kind, later)];
     }),
   );
 }

@@ -151,7 +151,26 @@ describe("what a Maven repository holds of what we published", () => {
 
   it("has a POM of the least where a build makes none", async () => {
     await publish("org.example:bare", "1.0.0", { "bare.war": Buffer.from("no zip at all") });
-    assert.match((await read("org/example/bare/1.0.0/bare-1.0.0.pom")) ?? "", /<packaging>war<\/packaging>/);
+    const xml = (await read("org/example/bare/1.0.0/bare-1.0.0.pom")) ?? "";
+    assert.match(xml, /<packaging>war<\/packaging>/);
+    assert.match(xml, /<scm>\s*<tag>ab12cd3<\/tag>\s*<\/scm>/);
+  });
+
+  it("leaves a list alone that nobody can read, and says where it is", async () => {
+    const put = (body: string) =>
+      fetch(`${server.url}/org/example/broken/maven-metadata.xml`, {
+        method: "PUT",
+        body,
+        headers: { Authorization: basic(LOGIN.username, LOGIN.password) },
+      });
+    for (const text of ["<html>busy</html>", "<metadata><versioning>", ""]) {
+      await put(text);
+      await assert.rejects(publish("org.example:broken", "1.0.0", { "broken.jar": Buffer.from("1") }), {
+        code: "registry-refused",
+        message: /org\/example\/broken\/maven-metadata\.xml is no metadata/,
+      });
+      assert.equal(await read("org/example/broken/maven-metadata.xml"), text);
+    }
   });
 
   it("becomes whole again where a version was left without its checksums", async () => {

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { npmRegistry } from "../../../src/registries/npm/index.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { Store } from "../../../src/store/store.ts";
 import { startVerdaccio } from "../../support/file-servers/verdaccio.ts";
 import { freeze, npmPackage } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
+import { tempDir, until } from "../../support/process.ts";
 import { testRun } from "../../support/run.ts";
 import { itKeepsFiles, type Place } from "./contract.ts";
 
@@ -82,4 +85,94 @@ describe("an npm registry (verdaccio)", () => {
     assert.deepEqual(tags, { latest: "2.0.0", next: "2.0.1-1.gab12cd4", "latest-1": "1.2.5" });
     assert.equal(shown.description, 'A "test" – with\nmarks.');
   });
+
+  it("says in a version's document which commit it is of, as npm does", async () => {
+    await publish("told", "1.0.0");
+    assert.equal(JSON.parse(await npm(dir.path, server.url, "view", "told", "gitHead")), "ab12cd3");
+  });
+
+  const atOnce = async (name: string, versions: string[], urls: string[]) => {
+    const store = new Store(join(dir.path, "store"));
+    // One registry each: two processes share no turn.
+    const registries = await Promise.all(
+      urls.map((url) => npmRegistry("npm", { url, token: server.token }, { store })),
+    );
+    await Promise.all(
+      versions.map(async (tag, index) => {
+        const content = await freeze(store, { "p.tgz": await npmPackage(name, tag) }, "npm");
+        const at = { registry: "npm", repository: name, tag, immutable: true };
+        await registries[index % registries.length]?.publish(content, at, testRun());
+      }),
+    );
+    const { "dist-tags": tags } = JSON.parse(await npm(dir.path, server.url, "view", name));
+    return tags as Record<string, string>;
+  };
+
+  it("has the higher of two releases as latest that one process publishes at once", async () => {
+    assert.equal((await atOnce("turns", ["1.1.0", "1.0.0"], [server.url])).latest, "1.1.0");
+    assert.equal((await atOnce("turns-again", ["1.0.0", "1.1.0"], [server.url])).latest, "1.1.0");
+  });
+
+  it("has the higher of two releases as latest where another process published it after we read the tags", async () => {
+    // Holds the lower one back from when it is sent until the higher one stands.
+    const slow = await startSlow(server.url, '"latest":"1.0.0"', async () => {
+      const packument = async () => (await fetch(`${server.url}/raced`)).json() as Promise<{ versions?: object }>;
+      await until("the higher one stands", async () => "1.1.0" in ((await packument()).versions ?? {}));
+    });
+    try {
+      assert.deepEqual(await atOnce("raced", ["1.0.0", "1.1.0"], [slow.url, server.url]), { latest: "1.1.0" });
+    } finally {
+      await slow.stop();
+    }
+  });
+
+  it("publishes where the registry lets nobody set a tag", async () => {
+    const refusing = await startSlow(server.url, null, async () => {}, 404);
+    try {
+      const store = new Store(join(dir.path, "store"));
+      const registry = await npmRegistry("npm", { url: refusing.url, token: server.token }, { store });
+      const lines: string[] = [];
+      const run = { ...testRun(), log: { line: (text: string) => void lines.push(text), write: () => {} } };
+      for (const version of ["0.9.0", "1.0.0"]) await publish("untagged", version);
+      await fetch(`${server.url}/-/package/untagged/dist-tags/latest`, {
+        method: "PUT",
+        headers: { Authorization: `Bearer ${server.token}`, "Content-Type": "application/json" },
+        body: '"0.9.0"',
+      });
+      const content = await freeze(store, { "p.tgz": await npmPackage("untagged", "1.0.0") }, "npm");
+      await registry.publish(content, { registry: "npm", repository: "untagged", tag: "1.0.0", immutable: true }, run);
+      assert.match(lines.join("\n"), /The tag latest of untagged should be 1\.0\.0, and was not set/);
+    } finally {
+      await refusing.stop();
+    }
+  });
 });
+
+/** Passes requests on; a body that holds the text waits first. @param tagStatus answers whoever sets a tag, instead of the server */
+async function startSlow(server: string, text: string | null, wait: () => Promise<void>, tagStatus?: number) {
+  const proxy = createServer(async (request, response) => {
+    const body = await buffer(request);
+    if (tagStatus !== undefined && request.url?.includes("/dist-tags/")) {
+      response.writeHead(tagStatus, { "Content-Type": "application/json" }).end("{}");
+      return;
+    }
+    if (text !== null && body.includes(text)) await wait();
+    const headers = new Headers();
+    for (const name of ["authorization", "content-type", "accept"])
+      if (request.headers[name] !== undefined) headers.set(name, String(request.headers[name]));
+    const { method = "GET" } = request;
+    const answer = await fetch(`${server}${request.url}`, { method, headers, ...(body.length > 0 ? { body } : {}) });
+    const type = answer.headers.get("content-type") ?? "application/octet-stream";
+    response.writeHead(answer.status, { "Content-Type": type }).end(Buffer.from(await answer.arrayBuffer()));
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const address = proxy.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`,
+    async stop() {
+      proxy.closeAllConnections();
+      await promisify(proxy.close.bind(proxy))();
+    },
+  };
+}

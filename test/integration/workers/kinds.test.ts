@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import { findDelivery } from "../../../src/ledger/deliveries.ts";
 import { locationsOf } from "../../../src/ledger/names.ts";
@@ -41,6 +43,22 @@ describe("a delivery of a package and of plain files", function () {
   }
   const names = (registry: "npm" | "files") => [...at.registries[registry].names.keys()].sort();
   const releases = async () => (await listReleases(at.station.ledger, { repoId: REPO, sha, limit: 10 })).items;
+
+  it("ends as the user's to mend where the commit bears a date that nobody can write", async () => {
+    for (const date of ["18446744073709551616 +0000", "8640000000001 +0000", "-5 +0000", "soon"]) {
+      const tree = await at.repo.git(["rev-parse", "HEAD^{tree}"]);
+      const file = join(at.repo.path, ".git", "crafted-commit");
+      await writeFile(
+        file,
+        `tree ${tree}\nauthor A <a@example.com> 1 +0000\ncommitter A <a@example.com> ${date}\n\n${date}\n`,
+      );
+      sha = await at.repo.git(["hash-object", "-t", "commit", "-w", "--literally", file]);
+      await at.repo.git(["update-ref", "refs/heads/main", sha]);
+      await at.repo.push();
+      assert.match(await hinted(), new RegExp(`^failed: The commit ${sha} bears no committer date`), date);
+    }
+    assert.deepEqual([names("npm"), at.built], [[], []]);
+  });
 
   it("gives each the name of its kind, and carries the facts of the release along", async () => {
     assert.equal(await hinted(), `delivered: released ${version}`);

@@ -158,8 +158,8 @@ describe("the announcement of a release", () => {
 
     it("a wheel by the one spelling that PyPI's type has", () => {
       assert.equal(
-        subject({ kind: "wheel", package: { name: "Acme.Hello__pkg", version: "1.2.4.dev20261123190512" } }),
-        `pkg:pypi/acme-hello-pkg@1.2.4.dev20261123190512?${checksum}`,
+        subject({ kind: "wheel", package: { name: "Acme.Hello__pkg", version: "1.2.4.dev5179383507" } }),
+        `pkg:pypi/acme-hello-pkg@1.2.4.dev5179383507?${checksum}`,
       );
     });
 

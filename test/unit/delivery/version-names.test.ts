@@ -36,7 +36,7 @@ describe("the name of a package", () => {
       "com.acme:client 1.2.4",
     ]);
     assert.deepEqual(names("wheel", "package", "acme-client", "Acme.Client"), [
-      "acme-client 1.2.4.dev20261123190512",
+      "acme-client 1.2.4.dev5179383507",
       "acme-client 1.2.4",
     ]);
   });

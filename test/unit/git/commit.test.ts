@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseCommit } from "../../../src/git/commit.ts";
+import { demandDate, parseCommit } from "../../../src/git/commit.ts";
 import { entriesOf } from "../../../src/git/tree.ts";
 
 const sha = "a".repeat(40);
@@ -37,8 +37,44 @@ describe("A commit object", () => {
 
   it("may be as broken as a commit can be made: no author, no time, no message", () => {
     const { author, committedAt, message } = parseCommit(sha, Buffer.from(`tree ${sha}\ncommitter x\n`));
-    assert.deepEqual({ author, at: committedAt.getTime(), message }, { author: " <>", at: 0, message: "" });
+    assert.deepEqual({ author, committedAt, message }, { author: " <>", committedAt: null, message: "" });
   });
+
+  const dated = (committer: string | null) =>
+    parseCommit(sha, Buffer.from(`tree ${sha}\n${committer === null ? "" : `committer ${committer}\n`}\nSubject`));
+
+  for (const [committer, at] of [
+    ["Bob <b@example.com> 0 +0000", 0],
+    ["Bob <b@example.com> 1700000000", 1_700_000_000],
+    ["Bob > 5 +0000 <b@example.com> 1700000000 +0000", 1_700_000_000],
+    ["<> 4294967296 -1200", 4_294_967_296],
+    ["Bob <b@example.com> 253402300799 +0000", 253_402_300_799],
+  ] as const) {
+    it(`tells the time of ${committer}`, () => {
+      const commit = demandDate(dated(committer));
+      assert.equal(commit.committedAt.getTime(), at * 1000);
+      assert.match(commit.committedAt.toISOString(), /^\d{4}-/);
+    });
+  }
+
+  for (const committer of [
+    "Bob <b@example.com> 18446744073709551616 +0000",
+    "Bob <b@example.com> 8640000000001 +0000",
+    "Bob <b@example.com> 253402300800 +0000",
+    `Bob <b@example.com> ${"9".repeat(400)} +0000`,
+    "Bob <b@example.com> -1 +0000",
+    "Bob <b@example.com> 1e9 +0000",
+    "Bob <b@example.com> yesterday",
+    "Bob <b@example.com>",
+    "Bob 1700000000 +0000",
+    null,
+  ]) {
+    it(`that has a time nobody can write is refused by its name: ${committer?.slice(0, 60) ?? "no committer"}`, () => {
+      const commit = dated(committer);
+      assert.equal(commit.committedAt, null);
+      assert.throws(() => demandDate(commit), { code: "commit-date", message: new RegExp(sha) });
+    });
+  }
 });
 
 describe("A tree object", () => {

@@ -1,35 +1,53 @@
+import { parseXml, XmlElement } from "@rgrove/parse-xml";
 import type { Coordinates } from "./coordinates.ts";
 import { compareVersions, isPrerelease } from "./version-order.ts";
+import { escapeXml } from "./xml.ts";
 
-/** The versions that a `maven-metadata.xml` of an artifact lists. */
-function versionsIn(xml: string): string[] {
-  const [, list = ""] = /<versions>([\s\S]*?)<\/versions>/.exec(xml) ?? [];
-  return [...list.matchAll(/<version>\s*([^<\s]+)\s*<\/version>/g)].map((match) => match[1] ?? "");
+/** What a `maven-metadata.xml` of an artifact says. */
+export interface MavenMetadata {
+  versions: string[];
+  latest: string | null;
+  release: string | null;
+}
+
+export const NO_METADATA: MavenMetadata = { versions: [], latest: null, release: null };
+
+/** Null: it is no such file, and what it lists is not known. */
+export function readMetadata(xml: string): MavenMetadata | null {
+  const root = rootOf(xml);
+  if (root?.name !== "metadata") return null;
+  const [versioning] = childrenOf(root, "versioning");
+  const textOf = (name: string) => childrenOf(versioning, name)[0]?.text.trim() || null;
+  const listed = childrenOf(childrenOf(versioning, "versions")[0], "version").map(({ text }) => text.trim());
+  return {
+    versions: listed.filter((version) => version !== ""),
+    latest: textOf("latest"),
+    release: textOf("release"),
+  };
 }
 
 /** Whether it lists the version, and names the right ones as latest and release. */
-export function isUpToDate(xml: string, { version }: Coordinates): boolean {
-  const versions = versionsIn(xml);
-  const { latest, release } = newest(versions);
-  return versions.includes(version) && valueIn(xml, "latest") === latest && valueIn(xml, "release") === release;
+export function isUpToDate(metadata: MavenMetadata, { version }: Coordinates): boolean {
+  const { latest, release } = newest(metadata.versions);
+  return metadata.versions.includes(version) && metadata.latest === latest && metadata.release === release;
 }
 
 /**
  * The same with one more version: https://maven.apache.org/ref/3.9.9/maven-repository-metadata/repository-metadata.html.
  * Whatever is deployed last, `latest` is the highest version, and `release` the highest that is no pre-release, if any.
  */
-export function withVersion(xml: string, { group, artifact, version }: Coordinates, now: Date): string {
-  const versions = [...new Set([...versionsIn(xml), version])].sort(compareVersions);
+export function withVersion(metadata: MavenMetadata, { group, artifact, version }: Coordinates, now: Date): string {
+  const versions = [...new Set([...metadata.versions, version])].sort(compareVersions);
   const { latest, release } = newest(versions);
   return `<?xml version="1.0" encoding="UTF-8"?>
 <metadata>
   <groupId>${group}</groupId>
   <artifactId>${artifact}</artifactId>
   <versioning>
-    <latest>${latest}</latest>
-    <release>${release}</release>
+    <latest>${escapeXml(latest)}</latest>
+    <release>${escapeXml(release)}</release>
     <versions>
-${versions.map((each) => `      <version>${each}</version>\n`).join("")}    </versions>
+${versions.map((each) => `      <version>${escapeXml(each)}</version>\n`).join("")}    </versions>
     <lastUpdated>${now.toISOString().replace(/\D/g, "").slice(0, 14)}</lastUpdated>
   </versioning>
 </metadata>
@@ -42,6 +60,16 @@ function newest(versions: string[]): { latest: string; release: string } {
   return { latest, release: sorted.findLast((version) => !isPrerelease(version)) ?? latest };
 }
 
-function valueIn(xml: string, element: string): string | undefined {
-  return new RegExp(`<${element}>\\s*([^<\\s]+)\\s*</${element}>`).exec(xml)?.[1];
+function rootOf(xml: string): XmlElement | null {
+  try {
+    return parseXml(xml).root;
+  } catch {
+    return null;
+  }
+}
+
+function childrenOf(element: XmlElement | undefined, name: string): XmlElement[] {
+  return (element?.children ?? []).filter(
+    (child): child is XmlElement => child instanceof XmlElement && child.name === name,
+  );
 }

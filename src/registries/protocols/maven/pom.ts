@@ -1,18 +1,29 @@
+import { readZip, Unreadable } from "../../../packages/archive.ts";
 import type { Release } from "../files/shelf.ts";
-import { readZipEntry } from "../files/zip.ts";
 import { type Coordinates, isPom, suffixOf } from "./coordinates.ts";
-
-const POM_MAX_BYTES = 4 * 1024 * 1024;
+import { escapeXml } from "./xml.ts";
 
 /** The POM of a release whose build leaves none beside its jar: the one inside, as Maven puts it there, else the least that works. */
 export async function pomOf(release: Release, at: Coordinates): Promise<Buffer> {
   const main = release.files.find((file) => !isPom(file) && /^\.\w+$/.test(suffixOf(file, release, at)));
   const inside = `META-INF/maven/${at.group}/${at.artifact}/pom.xml`;
-  const found = main && (await readZipEntry(release.source(main), (name) => name === inside, POM_MAX_BYTES));
-  return found ?? Buffer.from(leastPom(at, main ? suffixOf(main, release, at).slice(1) : "pom"));
+  const packed = main === undefined ? [] : await readZip(release.source(main), (path) => path === inside).catch(orNone);
+  return packed[0]?.bytes ?? Buffer.from(leastPom(release, at, main ? suffixOf(main, release, at).slice(1) : "pom"));
 }
 
-function leastPom({ group, artifact, version }: Coordinates, packaging: string): string {
+/** Not every main file is a zip. */
+function orNone(error: unknown): [] {
+  if (error instanceof Unreadable) return [];
+  throw error;
+}
+
+/** It says the commit where Maven's release plugin puts the git tag: https://maven.apache.org/pom.html#SCM */
+function leastPom({ content }: Release, { group, artifact, version }: Coordinates, packaging: string): string {
+  const fact = (element: string, key: string) => {
+    const value = content.metadata[`org.opencontainers.image.${key}`];
+    return value === undefined ? "" : `    <${element}>${escapeXml(value)}</${element}>\n`;
+  };
+  const scm = fact("url", "source") + fact("tag", "revision");
   return `<?xml version="1.0" encoding="UTF-8"?>
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -20,6 +31,6 @@ function leastPom({ group, artifact, version }: Coordinates, packaging: string):
   <artifactId>${artifact}</artifactId>
   <version>${version}</version>
   <packaging>${packaging}</packaging>
-</project>
+${scm === "" ? "" : `  <scm>\n${scm}  </scm>\n`}</project>
 `;
 }

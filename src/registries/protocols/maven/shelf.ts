@@ -12,7 +12,7 @@ import { putFile, putOnce, tryPut } from "../http/put.ts";
 import { sidecarStands } from "../http/sidecar.ts";
 import { standingAt } from "../http/standing.ts";
 import { artifactFolder, type Coordinates, coordinatesOf, isPom, pathOf, suffixOf } from "./coordinates.ts";
-import { isUpToDate, withVersion } from "./metadata.ts";
+import { isUpToDate, type MavenMetadata, NO_METADATA, readMetadata, withVersion } from "./metadata.ts";
 import { pomOf } from "./pom.ts";
 
 export interface MavenOptions extends HttpEndpoint {
@@ -127,8 +127,8 @@ export class MavenShelf implements Shelf {
     let mayPut = this.#alwaysPutMetadata;
     for (let turn = 0; turn < 4; turn++) {
       const xml = await this.#read(path, release, signal);
-      const stands = xml !== null && isUpToDate(xml.toString(), at);
-      if (stands && !mayPut) {
+      const metadata = xml === null ? NO_METADATA : this.#listed(xml, path);
+      if (xml !== null && isUpToDate(metadata, at) && !mayPut) {
         const [sha1] = await hashesOf(bodyOf(xml), ["sha1"]);
         const told = await this.#read(`${path}.sha1`, release, signal);
         if (told?.toString().trim().split(/\s/)[0] === sha1?.toString("hex")) return;
@@ -136,11 +136,21 @@ export class MavenShelf implements Shelf {
         return;
       }
       mayPut = false;
-      const merged = withVersion(xml?.toString() ?? "", at, now);
+      const merged = withVersion(metadata, at, now);
       await this.#put(path, bodyOf(merged), release, signal, false);
       await this.#putChecksums(path, bodyOf(merged), release, signal);
     }
     // What a registry makes of it by itself is its own affair: the version stands.
+  }
+
+  /** @throws Refused: to write a list of our own over one that cannot be read would take away what it lists */
+  #listed(xml: Buffer, path: string): MavenMetadata {
+    const metadata = readMetadata(xml.toString());
+    if (metadata !== null) return metadata;
+    throw new Refused(
+      "registry-refused",
+      `${this.label}: ${path} is no metadata of a Maven repository, and the version was not added to it. Mend or delete that file.`,
+    );
   }
 
   async #read(path: string, release: Release, signal: AbortSignal): Promise<Buffer | null> {

@@ -1,13 +1,15 @@
 import { Readable, Transform, type TransformCallback } from "node:stream";
+import type { NpmPackage } from "../../../packages/npm-package.ts";
 import type { Body } from "../../../transport.ts";
-import type { Manifest } from "./manifest.ts";
 
 export interface Publication {
-  manifest: Manifest;
+  pack: NpmPackage;
   /** The name it is published under, and the version. */
   name: string;
   version: string;
   tag: string;
+  /** The commit's id, in the field where npm puts it; undefined: what the package.json says, if anything. */
+  gitHead: string | undefined;
   sha1: Buffer;
   sha512: Buffer;
   /** Where the registry will serve it. */
@@ -20,8 +22,9 @@ export interface Publication {
  * while it is sent: the document is never held as a whole.
  */
 export function publicationBody(publication: Publication): Body {
-  const { manifest, name, version, tag, body } = publication;
-  const { readme, ...own } = manifest;
+  const { name, version, tag, body } = publication;
+  const { manifest, readme } = publication.pack;
+  const commit = publication.gitHead === undefined ? {} : { gitHead: publication.gitHead };
   const mark = "\u0000";
   const dist = {
     integrity: `sha512-${publication.sha512.toString("base64")}`,
@@ -33,7 +36,7 @@ export function publicationBody(publication: Publication): Body {
     name,
     description: manifest.description,
     "dist-tags": { [tag]: version },
-    versions: { [version]: { ...own, name, version, readme, _id: `${name}@${version}`, dist } },
+    versions: { [version]: { ...manifest, ...commit, name, version, readme, _id: `${name}@${version}`, dist } },
     access: manifest.publishConfig?.access ?? null,
     _attachments: {
       [`${name}-${version}.tgz`]: { content_type: "application/octet-stream", data: mark, length: body.length },

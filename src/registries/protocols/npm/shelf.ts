@@ -1,15 +1,18 @@
 import { valid } from "semver";
 import { Refused, UserError } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
+import { Unreadable } from "../../../packages/archive.ts";
+import { type NpmPackage, readNpmPackage } from "../../../packages/npm-package.ts";
 import type { Run } from "../../../run.ts";
+import { bodyOf } from "../../../transport.ts";
 import { hashesOf } from "../files/hashes.ts";
-import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
+import type { Release, Shelf, Source, Standing, Version } from "../files/shelf.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { isPage, pageInstead } from "../http/failures.ts";
+import { oneAtATime } from "../http/one-at-a-time.ts";
 import { standingAt } from "../http/standing.ts";
-import { distTagFor } from "./dist-tag.ts";
+import { distTagFor, tagToRaise } from "./dist-tag.ts";
 import { publicationBody } from "./document.ts";
-import { readNpmPackage } from "./manifest.ts";
 import { noPackument, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
 
 const PACKUMENT_MAX_BYTES = 64 * 1024 * 1024;
@@ -18,6 +21,8 @@ const PACKUMENT_MAX_BYTES = 64 * 1024 * 1024;
 export class NpmShelf implements Shelf {
   readonly label: string;
   readonly #client: HttpClient;
+  /** By package. Tags are read and then written: of two versions at once, the one that writes last would have it. */
+  readonly #turns = new Map<string, ReturnType<typeof oneAtATime>>();
 
   constructor(endpoint: HttpEndpoint) {
     this.label = endpoint.label;
@@ -53,25 +58,75 @@ export class NpmShelf implements Shelf {
     );
   }
 
-  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+  async put(file: FrozenFile, release: Release, run: Run): Promise<void> {
+    await this.#inTurn(release.name.repository, () => this.#put(file, release, run));
+  }
+
+  /** A tag that was lost to a lower version that was published at the same time is put back. */
+  async finish(release: Release, run: Run): Promise<void> {
+    await this.#inTurn(release.name.repository, () => this.#raiseTag(release, null, run));
+  }
+
+  async #put(file: FrozenFile, release: Release, run: Run): Promise<void> {
+    const { signal } = run;
     const { repository: name, tag: version } = release.name;
     const body = release.source(file);
-    const manifest = await readNpmPackage(body, file.name);
+    const pack = await publishable(body, file.name);
     const [sha1, sha512] = await hashesOf(body, ["sha1", "sha512"]);
     if (sha1 === undefined || sha512 === undefined) throw new TypeError("a digest is missing");
-    const { "dist-tags": tags } = await this.#packument(name, signal);
+    const before = await this.#packument(name, signal);
     const tarball = this.#at(`${name}/-/${name.replace(/^@[^/]+\//, "")}-${version}.tgz`).href;
-    const tag = distTagFor(version, tags);
+    const tag = distTagFor(version, before["dist-tags"]);
+    const gitHead = release.content.metadata["org.opencontainers.image.revision"];
     await this.#client.status({
       method: "PUT",
       url: this.#at(escaped(name)),
       headers: { "Content-Type": "application/json" },
-      body: publicationBody({ manifest, name, version, tag, sha1, sha512, tarball, body }),
+      body: publicationBody({ pack, name, version, tag, gitHead, sha1, sha512, tarball, body }),
       repository: name,
       to: `publish ${name}@${version}`,
       expect: [200, 201, 202, 204],
       signal,
     });
+    await this.#raiseTag(release, before, run);
+  }
+
+  /** Another process may write the tag at the same time: we look what it is after each write. */
+  async #raiseTag({ name }: Release, before: Packument | null, run: Run): Promise<void> {
+    const { repository, tag: version } = name;
+    for (let turn = 0; turn < 4; turn++) {
+      const now = await this.#packument(repository, run.signal);
+      // What does not show the version yet is not what the tags are now.
+      const raise = now.versions[version] === undefined ? null : tagToRaise(version, before, now);
+      if (raise === null || !(await this.#setTag(repository, raise, run))) return;
+    }
+  }
+
+  /** https://docs.npmjs.com/cli/commands/npm-dist-tag. @returns false: not every registry can, and the version stands without it */
+  async #setTag(name: string, { tag, version }: { tag: string; version: string }, run: Run): Promise<boolean> {
+    try {
+      await this.#client.status({
+        method: "PUT",
+        url: this.#at(`-/package/${escaped(name)}/dist-tags/${tag}`),
+        headers: { "Content-Type": "application/json" },
+        body: bodyOf(JSON.stringify(version)),
+        repository: name,
+        to: `set the tag ${tag}`,
+        expect: [200, 201, 202, 204],
+        signal: run.signal,
+      });
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      run.log.line(`The tag ${tag} of ${name} should be ${version}, and was not set: ${error.message}`);
+      return false;
+    }
+  }
+
+  #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.get(name) ?? oneAtATime();
+    this.#turns.set(name, turn);
+    return turn(work);
   }
 
   locate(version: Version): { url: string; pull: string } {
@@ -118,6 +173,19 @@ export class NpmShelf implements Shelf {
     url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
     return url;
   }
+}
+
+/** @throws UserError `npm-package` */
+async function publishable(tarball: Source, file: string): Promise<NpmPackage> {
+  const pack = await readNpmPackage(tarball).catch((error: unknown) => {
+    if (!(error instanceof Unreadable)) throw error;
+    throw new UserError("npm-package", `${file} is no package as \`npm pack\` makes them: ${error.message}.`);
+  });
+  if (pack.manifest.private !== true) return pack;
+  throw new UserError(
+    "npm-package",
+    `${file}: its package.json says "private": true, which keeps it from being published. Remove that line.`,
+  );
 }
 
 /** The slash of a scoped name is part of the name. */

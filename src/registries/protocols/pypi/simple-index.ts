@@ -1,3 +1,4 @@
+import { type DefaultTreeAdapterTypes, parse } from "parse5";
 import * as z from "zod";
 
 /** One file that a project's page of an index lists. */
@@ -13,36 +14,76 @@ export const INDEX_TYPES =
   "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
 const page = z.object({
-  files: z.array(z.object({ filename: z.string(), url: z.string(), hashes: z.record(z.string(), z.string()) })),
+  files: z.array(
+    z.object({
+      filename: z.string(),
+      url: z.string(),
+      hashes: z.record(z.string(), z.string()).nullish(),
+    }),
+  ),
 });
 
 /** @param at where the page came from: its links may be relative. Null: it is no such page */
 export function readIndexPage(text: string, at: URL): Listed[] | null {
-  if (text.trimStart().startsWith("{")) return readJson(text, at);
-  if (!/<(?:!doctype|html|a|body)\b/i.test(text)) return null;
-  return [...text.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)].flatMap((match) =>
-    listed((match[1] ?? match[2] ?? "").replaceAll("&amp;", "&"), at),
-  );
+  const plain = text.replace(/^\uFEFF/, "").trimStart();
+  if (plain.startsWith("{")) return readJson(plain, at);
+  return /<(?:!doctype|html|head|body|a)\b/i.test(plain) ? readHtml(plain, at) : null;
 }
 
 function readJson(text: string, at: URL): Listed[] | null {
-  try {
-    return page
-      .parse(JSON.parse(text))
-      .files.flatMap(({ filename, url, hashes }) =>
-        listed(url, at).map((one) => ({ ...one, name: filename, sha256: hashes.sha256 ?? one.sha256 })),
-      );
-  } catch {
-    return null;
+  const read = page.safeParse(parsed(text));
+  if (!read.success) return null;
+  return read.data.files.flatMap(({ filename, url, hashes }) => {
+    const link = linkOf(url, at);
+    return link === null ? [] : [{ ...link, name: filename, sha256: hex(hashes?.sha256) ?? link.sha256 }];
+  });
+}
+
+function readHtml(text: string, at: URL): Listed[] {
+  let base: URL | null = null;
+  const hrefs: string[] = [];
+  for (const { tagName, attrs } of elementsOf(parse(text))) {
+    const href = attrs.find(({ name }) => name === "href")?.value;
+    if (href === undefined) continue;
+    // The first one counts, for all links of the page.
+    if (tagName === "base") base ??= urlOf(href, at);
+    else if (tagName === "a") hrefs.push(href);
+  }
+  return hrefs.map((href) => linkOf(href, base ?? at)).filter((link) => link !== null);
+}
+
+/** In the order of the page; without recursion, since whoever writes a page may nest it as deeply as they like. */
+function* elementsOf(root: DefaultTreeAdapterTypes.Document): Generator<DefaultTreeAdapterTypes.Element> {
+  const waiting: DefaultTreeAdapterTypes.Node[] = [root];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if ("tagName" in node) yield node;
+    if ("childNodes" in node) for (const child of node.childNodes.toReversed()) waiting.push(child);
   }
 }
 
-function listed(href: string, at: URL): Listed[] {
-  if (!URL.canParse(href, at.href)) return [];
-  const url = new URL(href, at);
-  const [, sha256 = null] = /^#sha256=([0-9a-f]{64})/.exec(url.hash) ?? [];
+function linkOf(href: string, base: URL): Listed | null {
+  const url = urlOf(href, base);
+  if (url === null) return null;
+  const sha256 = hex(new URLSearchParams(url.hash.slice(1)).get("sha256"));
   url.hash = "";
-  return [{ name: decoded(url.pathname.slice(url.pathname.lastIndexOf("/") + 1)), url, sha256 }];
+  return { name: decoded(url.pathname.slice(url.pathname.lastIndexOf("/") + 1)), url, sha256 };
+}
+
+function urlOf(href: string, base: URL): URL | null {
+  return URL.canParse(href, base.href) ? new URL(href, base) : null;
+}
+
+/** Null: it is no SHA-256. */
+function hex(text: string | null | undefined): string | null {
+  return text !== null && text !== undefined && /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : null;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function decoded(text: string): string {

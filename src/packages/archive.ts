@@ -1,0 +1,133 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import tar from "tar-stream";
+import yauzl from "yauzl";
+
+/** An archive's bytes, as often as they are wanted; from `start` to `end`, both included, where only a part is. */
+export interface ArchiveSource {
+  length: number;
+  open(range?: { start?: number; end?: number }): Readable;
+}
+
+/** A file in an archive. A name that begins with `./` stands without it. */
+export interface ArchiveEntry {
+  path: string;
+  bytes: Buffer;
+}
+
+/** Which entries are read. @param size bytes, as the archive says */
+export type IsWanted = (path: string, size: number) => boolean;
+
+/**
+ * Archives come from builds, and may be made to harm whoever opens them: nothing is unpacked, what is read is held in
+ * memory up to these bounds, and what is passed over is bounded too.
+ */
+const MAX_ENTRY_BYTES = 2 ** 20;
+const MAX_READ = 100;
+const MAX_ENTRIES = 200_000;
+const MAX_INFLATED = 4 * 2 ** 30;
+
+/** The archive, or a file of it, cannot be read as what it should be. The message is for the user. */
+export class Unreadable extends Error {}
+
+/** The wanted files of a gzipped tar, in its order. @throws Unreadable */
+export async function readTarball(source: ArchiveSource, isWanted: IsWanted): Promise<ArchiveEntry[]> {
+  const extract = tar.extract();
+  const flow = pipeline(source.open(), createGunzip(), capped(), extract);
+  // Where it breaks, the search below breaks with it.
+  flow.catch(() => {});
+  try {
+    const found = new Found();
+    let entries = 0;
+    for await (const entry of extract) {
+      if (++entries > MAX_ENTRIES) throw new Unreadable("it has too many entries");
+      const { type, name, size = 0 } = entry.header;
+      const path = plain(name);
+      if (type === "file" && isWanted(path, size)) await found.add(path, Readable.from(entry));
+      else entry.resume();
+    }
+    return found.entries;
+  } catch (error) {
+    throw asUnreadable(error);
+  }
+}
+
+/** The wanted files of a zip, in the order of its directory. @throws Unreadable */
+export async function readZip(source: ArchiveSource, isWanted: IsWanted): Promise<ArchiveEntry[]> {
+  try {
+    const zip = await yauzl.fromRandomAccessReaderPromise(new Ranges(source), source.length);
+    if (zip.entryCount > MAX_ENTRIES) throw new Unreadable("it has too many entries");
+    const found = new Found();
+    for await (const entry of zip.eachEntry()) {
+      const path = plain(entry.fileName);
+      if (isWanted(path, entry.uncompressedSize)) await found.add(path, await zip.openReadStreamPromise(entry));
+    }
+    return found.entries;
+  } catch (error) {
+    throw asUnreadable(error);
+  }
+}
+
+/**
+ * The one file of its kind. Of two, each reader would choose for itself, and what was looked at is not what is installed.
+ * @returns null: there is none. @throws Unreadable
+ */
+export function onlyOne(entries: readonly ArchiveEntry[]): ArchiveEntry | null {
+  const [first, second] = entries;
+  if (first === undefined) return null;
+  if (second === undefined) return first;
+  const paths = first.path === second.path ? `${first.path} twice` : `both ${first.path} and ${second.path}`;
+  throw new Unreadable(`it holds ${paths}`);
+}
+
+class Found {
+  readonly entries: ArchiveEntry[] = [];
+
+  async add(path: string, stream: Readable): Promise<void> {
+    if (this.entries.length === MAX_READ) throw new Unreadable(`it describes more than ${MAX_READ} packages`);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of stream) {
+      size += chunk.length;
+      if (size > MAX_ENTRY_BYTES) throw new Unreadable(`its ${path} has more than ${MAX_ENTRY_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+    this.entries.push({ path, bytes: Buffer.concat(chunks) });
+  }
+}
+
+class Ranges extends yauzl.RandomAccessReader {
+  readonly #source: ArchiveSource;
+  constructor(source: ArchiveSource) {
+    super();
+    this.#source = source;
+  }
+  override _readStreamForRange(start: number, end: number): Readable {
+    return start === end ? Readable.from([]) : this.#source.open({ start, end: end - 1 });
+  }
+}
+
+function capped() {
+  let passed = 0;
+  return async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      passed += chunk.length;
+      if (passed > MAX_INFLATED) throw new Unreadable("it unpacks to more than 4 GiB");
+      yield chunk;
+    }
+  };
+}
+
+function plain(path: string): string {
+  return path.replace(/^(?:\.\/+)+/, "");
+}
+
+/** What zlib, tar-stream and yauzl say is about the bytes; what the disk says is not. */
+function asUnreadable(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof Unreadable) return error;
+  const { code = "", syscall } = error as NodeJS.ErrnoException;
+  return syscall !== undefined || error instanceof TypeError || code === "ABORT_ERR"
+    ? error
+    : new Unreadable(error.message, { cause: error });
+}

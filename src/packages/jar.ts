@@ -1,0 +1,54 @@
+import { parseXml, XmlElement } from "@rgrove/parse-xml";
+import type { PackageIdentity } from "../delivery/types.ts";
+import { type ArchiveSource, onlyOne, readZip, Unreadable } from "./archive.ts";
+import { readProperties } from "./java-properties.ts";
+
+/**
+ * What Maven packed into a jar says of its project. Null: nothing did, or several projects are in it, as in a jar that holds
+ * its dependencies. @throws Unreadable
+ */
+export async function readJar(source: ArchiveSource): Promise<PackageIdentity | null> {
+  const packed = await readZip(source, (path) => /^META-INF\/maven\/[^/]+\/[^/]+\/pom\.(?:xml|properties)$/.test(path));
+  const folders = new Set(packed.map(({ path }) => path.slice(0, path.lastIndexOf("/"))));
+  const [folder] = folders;
+  if (folder === undefined || folders.size > 1) return null;
+  const at = (name: string) => onlyOne(packed.filter(({ path }) => path === `${folder}/${name}`));
+  // Maven has written its values there with every property filled in.
+  const [properties, xml] = [at("pom.properties"), at("pom.xml")];
+  return (properties && ofProperties(properties.bytes)) ?? (xml && readPom(xml.bytes, xml.path));
+}
+
+function ofProperties(bytes: Buffer): PackageIdentity | null {
+  const properties = readProperties(bytes.toString("latin1"));
+  const value = (key: string) => properties.get(key)?.trim();
+  return coordinates(value("groupId"), value("artifactId"), value("version"));
+}
+
+/** @param name for errors. @throws Unreadable */
+export function readPom(bytes: Buffer, name: string): PackageIdentity {
+  const project = rootOf(bytes.toString("utf8"), name);
+  const parent = childOf(project, "parent");
+  const own = (key: string) => childOf(project, key)?.text.trim();
+  const inherited = (key: string) => own(key) || (parent ? childOf(parent, key)?.text.trim() : undefined);
+  const identity = coordinates(inherited("groupId"), own("artifactId"), inherited("version"));
+  if (identity === null) throw new Unreadable(`${name} has no groupId, artifactId or version`);
+  return identity;
+}
+
+function coordinates(group?: string, artifact?: string, version?: string): PackageIdentity | null {
+  return group && artifact && version ? { name: `${group}:${artifact}`, version } : null;
+}
+
+function rootOf(text: string, name: string): XmlElement {
+  try {
+    const { root } = parseXml(text);
+    if (root?.name === "project") return root;
+  } catch {
+    // It is told what it should be, below.
+  }
+  throw new Unreadable(`${name} is no POM: expected XML with the root element project`);
+}
+
+function childOf(element: XmlElement, name: string): XmlElement | undefined {
+  return element.children.find((child): child is XmlElement => child instanceof XmlElement && child.name === name);
+}

@@ -1,0 +1,54 @@
+import * as z from "zod";
+import { type ArchiveSource, onlyOne, readTarball, Unreadable } from "./archive.ts";
+
+/** Of the rest of a package.json anything may be there: what is not of the type that npm's documentation names counts as not there. */
+const manifestSchema = z.looseObject({
+  name: z.string().min(1),
+  version: z.string().min(1),
+  description: z.string().optional().catch(undefined),
+  private: z.boolean().optional().catch(undefined),
+  publishConfig: z
+    .looseObject({ access: z.enum(["public", "restricted"]).optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
+});
+
+export type NpmManifest = z.output<typeof manifestSchema>;
+
+export interface NpmPackage {
+  manifest: NpmManifest;
+  /** Empty where there is none, or a very large one. */
+  readme: string;
+}
+
+const README_MAX_BYTES = 512 * 1024;
+/** More of it than any registry shows. */
+const README_MAX_CHARACTERS = 64 * 1024;
+
+/**
+ * The package.json of what `npm pack` makes, and its readme. npm takes the first folder off whatever it is called, and calls
+ * it `package` itself. @throws Unreadable
+ */
+export async function readNpmPackage(source: ArchiveSource): Promise<NpmPackage> {
+  const isManifest = (path: string) => /^[^/]+\/package\.json$/.test(path);
+  const isReadme = (path: string) => /^[^/]+\/readme(?:\.md|\.markdown)?$/i.test(path);
+  const entries = await readTarball(
+    source,
+    (path, size) => isManifest(path) || (isReadme(path) && size <= README_MAX_BYTES),
+  );
+  const found = onlyOne(entries.filter(({ path }) => isManifest(path)));
+  if (found === null) throw new Unreadable("it holds no package/package.json");
+  const { success, data } = manifestSchema.safeParse(parsed(found.bytes));
+  if (!success) throw new Unreadable("its package.json has no name or no version");
+  const readme = entries.find(({ path }) => isReadme(path))?.bytes.toString("utf8") ?? "";
+  return { manifest: data, readme: readme.slice(0, README_MAX_CHARACTERS) };
+}
+
+/** npm itself takes no offence at a byte order mark. */
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8").replace(/^\uFEFF/, ""));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { type ArchiveEntry, onlyOne, readTarball, readZip, Unreadable } from "../../../src/packages/archive.ts";
+import { zipOf } from "../../support/archives.ts";
+import { sourceOf, tarOf } from "./sources.ts";
+
+const texts = (entries: ArchiveEntry[]) => entries.map(({ path, bytes }) => [path, String(bytes)]);
+
+describe("an archive that a build made", () => {
+  it("gives of its files those that are wanted, in its order, whichever form it has", async () => {
+    const files: [string, string][] = [
+      ["b", "first"],
+      ["a", "other"],
+      ["./c", "third"],
+    ];
+    const wanted = (path: string) => path !== "a";
+    const expected = [
+      ["b", "first"],
+      ["c", "third"],
+    ];
+    assert.deepEqual(texts(await readTarball(await tarOf(...files), wanted)), expected);
+    assert.deepEqual(texts(await readZip(sourceOf(zipOf(Object.fromEntries(files.slice(0, 2)))), wanted)), [
+      ["b", "first"],
+    ]);
+  });
+
+  it("says before it reads a file how large that is", async () => {
+    const small = (_: string, size: number) => size < 100;
+    assert.deepEqual(texts(await readTarball(await tarOf(["a", "x".repeat(100)], ["b", "y"]), small)), [["b", "y"]]);
+    assert.deepEqual(texts(await readZip(sourceOf(zipOf({ a: "x".repeat(100), b: "y" })), small)), [["b", "y"]]);
+  });
+
+  it("that holds what should be there once twice says so", async () => {
+    const two = await readTarball(await tarOf(["p/x", "1"], ["./p/x", "2"]), () => true);
+    assert.throws(() => onlyOne(two), { message: "it holds p/x twice" });
+    const other = await readTarball(await tarOf(["p/x", "1"], ["q/x", "2"]), () => true);
+    assert.throws(() => onlyOne(other), { message: "it holds both p/x and q/x" });
+    assert.equal(onlyOne([]), null);
+  });
+
+  it("that is none, or damaged, says so", async () => {
+    const zip = zipOf({ "a.txt": "hello".repeat(100) });
+    const at = zip.indexOf("a.txt") + "a.txt".length;
+    for (const bytes of [
+      Buffer.from("nothing of the kind"),
+      Buffer.alloc(0),
+      Buffer.from(zip).fill(0xff, at, at + 5),
+    ]) {
+      await assert.rejects(
+        readZip(sourceOf(bytes), () => true),
+        Unreadable,
+      );
+    }
+    const whole = await tarOf(["a", "hello"]);
+    for (const bytes of [Buffer.from("no tarball"), Buffer.alloc(0), whole.bytes.subarray(0, whole.length - 8)]) {
+      await assert.rejects(
+        readTarball(sourceOf(bytes), () => true),
+        Unreadable,
+      );
+    }
+  });
+
+  it("that cannot be read from the disk is another matter", async () => {
+    const gone = {
+      length: 100,
+      open: () =>
+        new Readable({
+          read() {
+            this.destroy(Object.assign(new Error("gone"), { code: "ENOENT", syscall: "open" }));
+          },
+        }),
+    };
+    for (const read of [readZip, readTarball]) {
+      await assert.rejects(
+        read(gone, () => true),
+        { code: "ENOENT" },
+      );
+    }
+  });
+});
