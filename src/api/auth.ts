@@ -1,6 +1,8 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
+import { type Log, silentLog } from "../log.ts";
 import { sendProblem } from "../receiver/problem.ts";
+import { Attempts } from "./attempts.ts";
 
 const COOKIE = "deliverd_session";
 const SESSION_MS = 12 * 60 * 60_000;
@@ -13,11 +15,37 @@ export interface Auth {
   /** For pages: the token, the sign-in cookie, or nobody; else on to the sign-in page. */
   page: RequestHandler;
   /** Checks a token typed at the sign-in page and sets the cookie. */
-  signIn(token: string, response: Response): boolean;
+  signIn(token: string, request: Request, response: Response): SignIn;
 }
 
-export function createAuth(options: { adminToken: string; anonymous: "none" | "viewer"; secureCookie: boolean }): Auth {
-  const isAdmin = (token: string | null): boolean => token !== null && same(token, options.adminToken);
+export type SignIn =
+  | { kind: "signed-in" }
+  | { kind: "wrong" }
+  /** Too many have failed: the token was not looked at. @property wait ms */
+  | { kind: "later"; wait: number };
+
+export interface AuthOptions {
+  adminToken: string;
+  anonymous: "none" | "viewer";
+  secureCookie: boolean;
+  /** Told of each attempt that fails. */
+  log?: Log;
+}
+
+export function createAuth(options: AuthOptions): Auth {
+  const attempts = new Attempts(options.log ?? silentLog);
+  const isAdmin = (request: Request): boolean => {
+    const token = bearer(request);
+    if (token === null) return false;
+    const isRight = same(token, options.adminToken);
+    if (!isRight) attempts.failed(request, "bearer");
+    return isRight;
+  };
+  const isSignedIn = (request: Request): boolean => {
+    const session = sessionOf(request, options.adminToken);
+    if (session === "forged") attempts.failed(request, "cookie");
+    return session === "valid";
+  };
   const isOpen = options.anonymous === "viewer";
   const deny = (response: Response): void => {
     response.setHeader("www-authenticate", 'Bearer realm="deliverd"');
@@ -25,19 +53,24 @@ export function createAuth(options: { adminToken: string; anonymous: "none" | "v
   };
   return {
     reader(request, response, next) {
-      if (isOpen || isAdmin(bearer(request)) || hasSession(request, options.adminToken)) next();
+      if (isOpen || isAdmin(request) || isSignedIn(request)) next();
       else deny(response);
     },
     admin(request, response, next) {
-      if (isAdmin(bearer(request))) next();
+      if (isAdmin(request)) next();
       else deny(response);
     },
     page(request: Request, response: Response, next: NextFunction) {
-      if (isOpen || isAdmin(bearer(request)) || hasSession(request, options.adminToken)) next();
-      else response.redirect(303, `/sign-in?to=${encodeURIComponent(request.originalUrl)}`);
+      if (isOpen || isAdmin(request) || isSignedIn(request)) next();
+      else response.redirect(303, `/sign-in${wayBack(request.originalUrl)}`);
     },
-    signIn(token, response) {
-      if (!isAdmin(token)) return false;
+    signIn(token, request, response) {
+      const wait = attempts.wait(request);
+      if (wait > 0) return { kind: "later", wait };
+      if (!same(token, options.adminToken)) {
+        attempts.failed(request, "form");
+        return { kind: "wrong" };
+      }
       const expires = String(Date.now() + SESSION_MS);
       response.cookie(COOKIE, `${expires}.${seal(expires, options.adminToken)}`, {
         httpOnly: true,
@@ -46,23 +79,32 @@ export function createAuth(options: { adminToken: string; anonymous: "none" | "v
         maxAge: SESSION_MS,
         path: "/",
       });
-      return true;
+      return { kind: "signed-in" };
     },
   };
+}
+
+/** Longer than any link of ours; an answer must not be many times what was asked. */
+const WAY_BACK_MAX = 1_000;
+
+function wayBack(url: string): string {
+  return url.length > WAY_BACK_MAX ? "" : `?to=${encodeURIComponent(url)}`;
 }
 
 function bearer(request: Request): string | null {
   return /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? null;
 }
 
-function hasSession(request: Request, key: string): boolean {
+/** A session that has run out is nobody's attempt. */
+function sessionOf(request: Request, key: string): "none" | "valid" | "over" | "forged" {
   const cookie = (request.headers.cookie ?? "")
     .split(";")
     .map((part) => part.trim())
     .find((part) => part.startsWith(`${COOKIE}=`));
-  const [expires, mac] = (cookie?.slice(COOKIE.length + 1) ?? "").split(".");
-  if (expires === undefined || mac === undefined || !same(mac, seal(expires, key))) return false;
-  return Number(expires) > Date.now();
+  if (cookie === undefined) return "none";
+  const [expires = "", mac = ""] = cookie.slice(COOKIE.length + 1).split(".");
+  if (!same(mac, seal(expires, key))) return "forged";
+  return Number(expires) > Date.now() ? "valid" : "over";
 }
 
 function seal(text: string, key: string): string {

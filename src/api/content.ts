@@ -1,8 +1,5 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Transform, type Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
 import { systemClock } from "../clock.ts";
@@ -14,6 +11,8 @@ import { locationsOfRelease } from "../ledger/names.ts";
 import type { Release } from "../ledger/releases.ts";
 import { Problem } from "../receiver/problem.ts";
 import type { Registry } from "../registries/registry.ts";
+import { PartOf, type Range } from "../store/part.ts";
+import { tarSize } from "../store/tar.ts";
 
 interface Sources {
   ledger: Ledger;
@@ -39,6 +38,8 @@ export async function sendContent(
   // After it: by itself it goes by the name's ending, which a build chose.
   response.set("content-type", type);
   const from = typeof request.query.registry === "string" ? request.query.registry : null;
+  // The bytes are all that a HEAD leaves out: it must not fetch them.
+  if (request.method === "HEAD") return void response.end();
   const content: Asked = { release, from, signal: gone.signal };
   const { range, "if-range": ifRange } = request.headers;
   // RFC 9110, 13.1.5: of another content than the one that the client has a part of, it wants the whole.
@@ -61,31 +62,16 @@ function attachmentOf(release: Release): { name: string; type: string } {
   return { name: `${release.artifact}-${release.version}.tar`, type: "application/x-tar" };
 }
 
+/** Nothing is kept of what passes: of a tar, only the entries are fetched that lie in the range. */
 async function sendRange(sources: Sources, content: Asked, asked: string, response: Response): Promise<void> {
-  const [file, ...others] = frozenOf(content.release).files ?? [];
-  if (file === undefined || others.length > 0) return sendRangeOfTar(sources, content, asked, response);
-  const range = demandRange(asked, file.size, response);
-  const part = slice(range, () => promise(range, file.size, response));
-  // No length is told: so the answer ends only once all of the file, range or not, has proven to be what it should be.
+  const part = new PartOf(
+    (size) => demandRange(asked, size, response),
+    ({ start, end }, size) => response.status(206).set("content-range", `bytes ${start}-${end}/${size}`),
+  );
+  const { files = [] } = frozenOf(content.release);
+  if (files.length > 0) part.expect(files.length === 1 ? (files[0]?.size ?? 0) : await tarSize(files));
+  // No length is told: so the answer ends only once all of what was fetched has proven to be what it should be.
   await Promise.all([pullFromAny(sources, content, part), pipeline(part, response, { signal: content.signal })]);
-}
-
-/** A range of a tar needs its length, which only the whole tells: it passes through a file. */
-async function sendRangeOfTar(sources: Sources, content: Asked, asked: string, response: Response): Promise<void> {
-  const { signal } = content;
-  const dir = await mkdtemp(join(tmpdir(), "deliverd-content-"));
-  try {
-    const file = join(dir, "content");
-    await pullFromAny(sources, content, createWriteStream(file, { mode: 0o600 }));
-    const { size } = await stat(file);
-    const range = demandRange(asked, size, response);
-    const { start, end } = range;
-    promise(range, size, response);
-    response.set("content-length", String(end - start + 1));
-    await pipeline(createReadStream(file, { start, end }), response, { signal });
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
 }
 
 /** The first location that has it; another is tried only while nothing has been sent. */
@@ -111,36 +97,12 @@ async function pullFromAny(sources: Sources, { release, from, signal }: Asked, i
       return;
     } catch (error) {
       failure = error;
-      if (signal.aborted || into.destroyed) break;
+      if (signal.aborted || into.destroyed || error instanceof Problem) break;
     }
   }
   // Another's failure, and told in words for people.
   if (failure instanceof TransientError || failure instanceof Refused) throw new Problem(502, failure.message);
   throw failure;
-}
-
-interface Range {
-  /** First and last byte. */
-  start: number;
-  end: number;
-}
-
-function promise({ start, end }: Range, size: number, response: Response): void {
-  response.status(206).set("content-range", `bytes ${start}-${end}/${size}`);
-}
-
-/** Lets these bytes through. @param begin is called before the first of them */
-function slice({ start, end }: Range, begin: () => void): Transform {
-  let at = 0;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const part = chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
-      if (at <= start && part.length > 0) begin();
-      at += chunk.length;
-      if (part.length > 0) this.push(part);
-      done();
-    },
-  });
 }
 
 /** @throws Problem 416: not satisfiable, or not one range */

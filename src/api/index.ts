@@ -6,14 +6,18 @@ import { describeRelease } from "../ledger/catalog.ts";
 import { recordDecision } from "../ledger/decisions.ts";
 import { type Delivery, getDelivery, listDeliveries, retry } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { getRelease, listReleases } from "../ledger/releases.ts";
+import { getRelease, listReleases, type Release } from "../ledger/releases.ts";
 import { findRepo, type KnownRepo } from "../ledger/repos.ts";
+import { cursorOf } from "../ledger/sql.ts";
 import { Problem } from "../receiver/problem.ts";
+import { createShares, type Shares } from "../receiver/share.ts";
 import type { Registry } from "../registries/registry.ts";
 import type { Auth } from "./auth.ts";
 import { sendContent } from "./content.ts";
+import { createFollow } from "./follow.ts";
 import { sendLogEvents, sendLogText } from "./log.ts";
 import { releaseNamed } from "./named.ts";
+import { pageText } from "./page-text.ts";
 import { plainUrl } from "./plain.ts";
 import { whyNoRepo } from "./unknown.ts";
 import { deliveryView } from "./views.ts";
@@ -29,6 +33,8 @@ export interface ApiOptions {
   isWanted(repo: string): boolean;
   /** Tells that a delivery is to be gone on with, or ended. */
   wake(deliveryId: string): void;
+  /** What the pages take part in too. */
+  shares?: Shares;
 }
 
 const PAGE = 50;
@@ -47,112 +53,155 @@ const STATES: DeliveryState[] = [
 
 /** REST v1 over the ledger. Everything is denied that is not named here. */
 export function apiRoute(options: ApiOptions): RequestHandler {
-  const { ledger, auth } = options;
+  const { ledger, auth, shares = createShares() } = options;
+  const answer = (work: (request: Request, response: Response) => Promise<void>) => shares.answers.handler(work);
+  const follow = createFollow(ledger);
   const router = Router({ caseSensitive: true, strict: true });
   router.use("/api", plainUrl);
 
-  router.get("/api/v1/deliveries", auth.reader, async (request, response) => {
-    const repo = await repoOf(ledger, text(request, "repo"));
-    const state = stateOf(text(request, "state"));
-    const sha = text(request, "sha");
-    const cursor = text(request, "cursor");
-    const limit = limitOf(text(request, "limit"));
-    if (repo === null) return send(response, { items: [], next: null });
-    const page = await listDeliveries(ledger, { repoId: repo?.id, sha, state, cursor, limit });
-    send(response, { items: await Promise.all(page.items.map((each) => deliveryView(ledger, each))), next: page.next });
-  });
-  router.post("/api/v1/deliveries", auth.admin, express.json({ limit: "16kb" }), async (request, response) => {
-    const { repo, sha } = (request.body ?? {}) as { repo?: unknown; sha?: unknown };
-    if (typeof repo !== "string" || typeof sha !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) {
-      throw new Problem(400, 'The body must be {"repo": "<owner>/<name>", "sha": "<all digits of the commit id>"}.');
-    }
-    await options.ask(repo, sha);
-    send(
-      response,
-      { status: "accepted", because: "it is a hint: the commit is looked at, and holds to its gate" },
-      202,
-    );
-  });
-  router.get("/api/v1/deliveries/:id", auth.reader, async (request, response) => {
-    send(response, await deliveryView(ledger, await demandDelivery(ledger, request)));
-  });
-  router.get("/api/v1/deliveries/:id/log", auth.reader, async (request, response) => {
-    const { id } = await demandDelivery(ledger, request);
-    if (request.accepts(["text/plain", "text/event-stream"]) === "text/event-stream") {
-      await sendLogEvents(ledger, id, request, response);
-    } else await sendLogText(ledger, id, response);
-  });
-  router.post("/api/v1/deliveries/:id/cancel", auth.admin, async (request, response) => {
-    const { id, state, repoId, sha } = await demandDelivery(ledger, request);
-    const answer = await requestCancel(ledger, id);
-    if (answer === "too-late") throw new Problem(409, `A delivery that is ${state} cannot be cancelled.`);
-    if (answer === "naming") {
-      const because = "a person cancelled it while its names were being written: it is finished all the same";
-      await recordDecision(ledger, repoId, sha, { action: "ignore", because });
-      throw new Problem(
-        409,
-        "The names of this delivery are being written: it is finished, so that no name stands without its release. A notice will tell of your request.",
+  router.get(
+    "/api/v1/deliveries",
+    auth.reader,
+    answer(async (request, response) => {
+      const repo = await repoOf(ledger, text(request, "repo"));
+      const state = stateOf(text(request, "state"));
+      const sha = text(request, "sha");
+      const cursor = text(request, "cursor");
+      const limit = limitOf(text(request, "limit"));
+      if (repo === null) return send(response, { items: [], next: null });
+      const page = await listDeliveries(ledger, { repoId: repo?.id, sha, state, cursor, limit });
+      const end = (each: Delivery) => cursorOf({ at: each.createdAt, id: each.id });
+      sendText(response, await pageText(page, (each) => deliveryView(ledger, each), end));
+    }),
+  );
+  router.post(
+    "/api/v1/deliveries",
+    auth.admin,
+    express.json({ limit: "16kb", inflate: false }),
+    shares.asks.handler(async (request, response) => {
+      const { repo, sha } = (request.body ?? {}) as { repo?: unknown; sha?: unknown };
+      if (typeof repo !== "string" || typeof sha !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) {
+        throw new Problem(400, 'The body must be {"repo": "<owner>/<name>", "sha": "<all digits of the commit id>"}.');
+      }
+      await options.ask(repo, sha);
+      send(
+        response,
+        { status: "accepted", because: "it is a hint: the commit is looked at, and holds to its gate" },
+        202,
       );
-    }
-    options.wake(id);
-    send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+    }),
+  );
+  router.get(
+    "/api/v1/deliveries/:id",
+    auth.reader,
+    answer(async (request, response) => {
+      send(response, await deliveryView(ledger, await demandDelivery(ledger, request)));
+    }),
+  );
+  const followLog = shares.followers.handler(async (request, response) => {
+    const { id } = await demandDelivery(ledger, request);
+    await sendLogEvents({ ledger, follow }, id, request, response);
   });
-  router.post("/api/v1/deliveries/:id/retry", auth.admin, async (request, response) => {
-    const { id, state } = await demandDelivery(ledger, request);
-    if ((await retry(ledger, id)) === "impossible")
-      throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
-    options.wake(id);
-    send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+  const wholeLog = shares.downloads.handler(async (request, response) => {
+    await sendLogText(ledger, (await demandDelivery(ledger, request)).id, request, response);
   });
+  router.get("/api/v1/deliveries/:id/log", auth.reader, (request, response, next) => {
+    const isLive = request.accepts(["text/plain", "text/event-stream"]) === "text/event-stream";
+    return (isLive ? followLog : wholeLog)(request, response, next);
+  });
+  router.post(
+    "/api/v1/deliveries/:id/cancel",
+    auth.admin,
+    answer(async (request, response) => {
+      const { id, state, repoId, sha } = await demandDelivery(ledger, request);
+      const answer = await requestCancel(ledger, id);
+      if (answer === "too-late") throw new Problem(409, `A delivery that is ${state} cannot be cancelled.`);
+      if (answer === "naming") {
+        const because = "a person cancelled it while its names were being written: it is finished all the same";
+        await recordDecision(ledger, repoId, sha, { action: "ignore", because });
+        throw new Problem(
+          409,
+          "The names of this delivery are being written: it is finished, so that no name stands without its release. A notice will tell of your request.",
+        );
+      }
+      options.wake(id);
+      send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+    }),
+  );
+  router.post(
+    "/api/v1/deliveries/:id/retry",
+    auth.admin,
+    answer(async (request, response) => {
+      const { id, state } = await demandDelivery(ledger, request);
+      if ((await retry(ledger, id)) === "impossible")
+        throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
+      options.wake(id);
+      send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+    }),
+  );
 
-  router.get("/api/v1/releases", auth.reader, async (request, response) => {
-    const repo = await repoOf(ledger, text(request, "repo"));
-    if (repo === null) return send(response, { items: [], next: null });
-    const branch = text(request, "branch");
-    const page = await listReleases(ledger, {
-      repoId: repo?.id,
-      artifact: text(request, "artifact"),
-      sha: text(request, "sha"),
-      ref: branch === undefined ? undefined : `refs/heads/${branch}`,
-      cursor: text(request, "cursor"),
-      limit: limitOf(text(request, "limit")),
-    });
-    send(response, {
-      items: await Promise.all(page.items.map((each) => describeRelease(ledger, each))),
-      next: page.next,
-    });
-  });
-  router.get("/api/v1/releases/:artifact/:version", auth.reader, async (request, response) => {
-    send(response, await describeRelease(ledger, await demandRelease(ledger, request)));
-  });
-  router.get("/api/v1/releases/:artifact/:version/content", auth.reader, async (request, response) => {
-    await sendContent(options, await demandRelease(ledger, request), request, response);
-  });
+  router.get(
+    "/api/v1/releases",
+    auth.reader,
+    answer(async (request, response) => {
+      const repo = await repoOf(ledger, text(request, "repo"));
+      if (repo === null) return send(response, { items: [], next: null });
+      const branch = text(request, "branch");
+      const page = await listReleases(ledger, {
+        repoId: repo?.id,
+        artifact: text(request, "artifact"),
+        sha: text(request, "sha"),
+        ref: branch === undefined ? undefined : `refs/heads/${branch}`,
+        cursor: text(request, "cursor"),
+        limit: limitOf(text(request, "limit")),
+      });
+      const end = (each: Release) => cursorOf({ at: each.releasedAt, id: each.id });
+      sendText(response, await pageText(page, (each) => describeRelease(ledger, each), end));
+    }),
+  );
+  router.get(
+    "/api/v1/releases/:artifact/:version",
+    auth.reader,
+    answer(async (request, response) => {
+      send(response, await describeRelease(ledger, await demandRelease(ledger, request)));
+    }),
+  );
+  router.get(
+    "/api/v1/releases/:artifact/:version/content",
+    auth.reader,
+    shares.downloads.handler(async (request, response) => {
+      await sendContent(options, await demandRelease(ledger, request), request, response);
+    }),
+  );
 
-  router.get("/api/v1/why", auth.reader, async (request, response) => {
-    const name = text(request, "repo");
-    const sha = text(request, "sha");
-    if (name === undefined || sha === undefined)
-      throw new Problem(400, "Both repo and sha are needed: /api/v1/why?repo=<owner>/<name>&sha=<commit>.");
-    const repo = await repoOf(ledger, name);
-    const unknown = {
-      repo: name,
-      sha,
-      state: "unknown",
-      because: whyNoRepo(name, options.isWanted(name)),
-      events: [],
-    };
-    send(response, repo ? await whyOf(ledger, repo.id, sha) : unknown);
-  });
+  router.get(
+    "/api/v1/why",
+    auth.reader,
+    answer(async (request, response) => {
+      const name = text(request, "repo");
+      const sha = text(request, "sha");
+      if (name === undefined || sha === undefined)
+        throw new Problem(400, "Both repo and sha are needed: /api/v1/why?repo=<owner>/<name>&sha=<commit>.");
+      const repo = await repoOf(ledger, name);
+      const unknown = {
+        repo: name,
+        sha,
+        state: "unknown",
+        because: whyNoRepo(name, options.isWanted(name)),
+        events: [],
+      };
+      send(response, repo ? await whyOf(ledger, repo.id, sha) : unknown);
+    }),
+  );
   return router;
 }
 
 function send(response: Response, body: object, status = 200): void {
-  response
-    .status(status)
-    .set("cache-control", "no-store")
-    .type("json")
-    .send(printable(JSON.stringify(body)));
+  sendText(response.status(status), JSON.stringify(body));
+}
+
+function sendText(response: Response, json: string): void {
+  response.set("cache-control", "no-store").type("json").send(printable(json));
 }
 
 /** One value of the query; given twice, it is refused rather than guessed. */

@@ -13,7 +13,9 @@ import { createApp, type Listening, listen } from "../receiver/app.ts";
 import { type HealthCheck, healthRoute } from "../receiver/health.ts";
 import { createInbox } from "../receiver/inbox.ts";
 import { Problem } from "../receiver/problem.ts";
+import { createShares } from "../receiver/share.ts";
 import { webhookRoute } from "../receiver/webhooks.ts";
+import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
 import type { Parts } from "./parts.ts";
 
@@ -38,7 +40,11 @@ export async function serve(parts: Parts): Promise<Listening> {
     adminToken: parts.adminToken,
     anonymous: config.anonymous,
     secureCookie: config.publicUrl.startsWith("https:"),
+    log,
   });
+  const shares = createShares();
+  // With connections of their own: clients that take a content slowly hold no connection that publishing needs.
+  const registries = await openRegistries(config.registries, { store: parts.store });
   const app = createApp({
     webhooks: webhookRoute({
       hosts: parts.hosts,
@@ -55,12 +61,13 @@ export async function serve(parts: Parts): Promise<Listening> {
     api: apiRoute({
       ledger,
       auth,
-      registries: parts.registries,
+      registries,
+      shares,
       ask: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
       isWanted: (repo) => isWanted(parts, accepts, repo),
       wake: (delivery) => void wake(parts, delivery),
     }),
-    web: webRoute({ ledger, auth }),
+    web: webRoute({ ledger, auth, shares }),
     log,
   });
   const listening = await listen(app, { port: config.port });

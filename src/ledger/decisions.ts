@@ -43,13 +43,15 @@ function lastIs(ledger: Db, repoId: RepoId, sha: Sha, { action, because }: NewDe
     .where("last.because", "=", because);
 }
 
-/** Oldest first. */
-export function decisionsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<StoredDecision[]> {
-  return ledger.db
+/** The newest 500, oldest first. */
+export async function decisionsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<StoredDecision[]> {
+  const rows = await ledger.db
     .selectFrom("decisions")
     .selectAll()
     .where("repoId", "=", repoId)
     .where("sha", "=", sha)
-    .orderBy("id")
+    .orderBy("id", "desc")
+    .limit(500)
     .execute();
+  return rows.reverse();
 }

@@ -168,8 +168,9 @@ export async function nextDue(ledger: Db): Promise<string | null> {
 }
 
 /** In their order. */
-export function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
-  return ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence").execute();
+export async function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
+  const newest = ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence", "desc");
+  return (await newest.limit(500).execute()).reverse();
 }
 
 /** What the user's own files failed for while the commit waited, where nothing was tried since; null: they did not. */

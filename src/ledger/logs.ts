@@ -50,6 +50,16 @@ export async function readLog(ledger: Db, deliveryId: string, fromSeq = 1, limit
   return rows.map(({ seq, chunk }) => ({ seq, text: gunzipSync(Buffer.from(chunk, "base64")).toString() }));
 }
 
+/** The seq of the last chunk of a delivery's log; 0: there is none. */
+export async function lastLogSeq(ledger: Db, deliveryId: string): Promise<number> {
+  const row = await ledger.db
+    .selectFrom("logs")
+    .select(sql<number>`coalesce(max(seq), 0)`.as("seq"))
+    .where("deliveryId", "=", deliveryId)
+    .executeTakeFirstOrThrow();
+  return row.seq;
+}
+
 /** What a delivery's log comes to, in bytes of text. */
 export async function logBytes(ledger: Db, deliveryId: string): Promise<number> {
   const row = await ledger.db

@@ -46,11 +46,16 @@ export function readCursor(cursor: string | null | undefined): Position | null {
   return match?.[1] && match[2] ? { at: Number(match[1]), id: match[2] } : null;
 }
 
+/** What readCursor reads. */
+export function cursorOf({ at, id }: Position): string {
+  return `${at}.${id}`;
+}
+
 /** Makes a page of rows of which one more than `limit` was asked for. */
 export function pageOf<Row, T>(rows: Row[], limit: number, position: (row: Row) => Position, item: (row: Row) => T) {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   const end = rows.length > limit && last !== undefined ? position(last) : null;
-  const page: Page<T> = { items: shown.map(item), next: end && `${end.at}.${end.id}` };
+  const page: Page<T> = { items: shown.map(item), next: end && cursorOf(end) };
   return page;
 }

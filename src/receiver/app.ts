@@ -32,14 +32,22 @@ export interface Listening {
   close(grace?: number): Promise<void>;
 }
 
-/** Each may hold a small body of somebody who has shown nothing yet. */
+/**
+ * Each may hold a small body of somebody who has shown nothing yet. What is not a webhook is answered on fewer (see Share):
+ * the rest are for webhooks, or make room for one.
+ */
 const MAX_CONNECTIONS = 500;
 
 /** Serves the app; bounded, so that many connections cannot eat the memory. @throws what listen failed with (EADDRINUSE). */
 export async function listen(app: Express, { port, address }: { port: number; address?: string }): Promise<Listening> {
-  const timeouts = { headersTimeout: 15_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 };
+  const timeouts = {
+    headersTimeout: 15_000,
+    requestTimeout: 120_000,
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 5_000,
+  };
   const server = createServer({ ...timeouts, ...classesOf(app) }, app);
-  boundConnections(server, MAX_CONNECTIONS);
+  boundConnections(server, { most: MAX_CONNECTIONS });
   server.listen(port, address);
   await once(server, "listening");
   return {

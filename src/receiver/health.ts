@@ -29,15 +29,36 @@ export interface Readiness {
 /** GET /healthz (the process answers), /readyz (webhooks can be kept), /metrics. All open, and silent about secrets. */
 export function healthRoute(options: HealthOptions): RequestHandler {
   const router = Router();
+  const readiness = sharedFor(READY_FOR, () => readinessOf(options));
   router.get("/healthz", (_request, response) => sendFresh(response, 200, { status: "ok" }));
   router.get("/readyz", async (_request, response) => {
-    const readiness = await readinessOf(options);
-    sendFresh(response, readiness.status === "unavailable" ? 503 : 200, readiness);
+    const found = await readiness();
+    sendFresh(response, found.status === "unavailable" ? 503 : 200, found);
   });
   router.get("/metrics", (_request, response) => {
     response.set("content-type", "text/plain; version=0.0.4; charset=utf-8").end(options.metrics.text());
   });
   return router;
+}
+
+/** ms: anybody may ask, and each look writes to the ledger. */
+const READY_FOR = 1_000;
+
+/** One answer for all who ask within so many ms. */
+function sharedFor<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | null = null;
+  return () => {
+    if (answer === null) {
+      answer = ask();
+      const forget = () => {
+        setTimeout(() => {
+          answer = null;
+        }, ms).unref();
+      };
+      answer.then(forget, forget);
+    }
+    return answer;
+  };
 }
 
 function sendFresh(response: Response, status: number, body: object): void {

@@ -7,6 +7,7 @@ import { getDelivery, listDeliveries } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { readLog } from "../ledger/logs.ts";
 import { listReleases } from "../ledger/releases.ts";
+import { createShares, type Shares } from "../receiver/share.ts";
 import { html, type Markup } from "./html.ts";
 import { sendPage } from "./page.ts";
 import { releaseSection, releaseTable } from "./releases.ts";
@@ -24,50 +25,81 @@ source.addEventListener("log", (event) => { if (!began) { log.textContent = ""; 
 source.addEventListener("end", () => { source.close(); location.reload(); });
 `;
 
+export interface WebOptions {
+  ledger: Ledger;
+  auth: Auth;
+  /** What the API takes part in too. */
+  shares?: Shares;
+}
+
 /** The pages that people see: what is going on, one delivery, and the way in. */
-export function webRoute({ ledger, auth }: { ledger: Ledger; auth: Auth }): RequestHandler {
+export function webRoute({ ledger, auth, shares = createShares() }: WebOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
   router.use(plainUrl);
-  router.get("/", auth.page, async (_request, response) => {
-    const deliveries = await listDeliveries(ledger, { limit: RECENT });
-    const releases = await listReleases(ledger, { limit: RECENT });
-    sendPage(
-      response,
-      "Overview",
-      html`<h1>Deliveries</h1>${deliveryTable(await Promise.all(deliveries.items.map((each) => deliveryView(ledger, each))))}
-<h1>Releases</h1>${releaseTable(await Promise.all(releases.items.map((each) => describeRelease(ledger, each))))}`,
-    );
-  });
-  router.get("/deliveries/:id", auth.page, async (request, response) => {
-    const delivery = await getDelivery(ledger, String(request.params.id));
-    if (delivery === null) {
-      sendPage(response, "Not found", html`<h1>There is no delivery of this id.</h1>`, { status: 404 });
-      return;
-    }
-    const view = await deliveryView(ledger, delivery);
-    const { items } = await listReleases(ledger, { repoId: delivery.repoId, sha: delivery.sha, limit: RECENT });
-    const releases = await Promise.all(items.map((each) => describeRelease(ledger, each)));
-    const isLive = view.finishedAt === null;
-    const body = html`${heading(view)}${facts(view, delivery)}${artifacts(view)}<h2>Releases</h2>${releases.length === 0 ? html`<p>None yet.</p>` : releases.map(releaseSection)}
+  router.get(
+    "/",
+    auth.page,
+    shares.answers.handler(async (_request, response) => {
+      const deliveries = await listDeliveries(ledger, { limit: RECENT });
+      const releases = await listReleases(ledger, { limit: RECENT });
+      sendPage(
+        response,
+        "Overview",
+        html`<h1>Deliveries</h1>${deliveryTable(await inTurn(deliveries.items, (each) => deliveryView(ledger, each)))}
+<h1>Releases</h1>${releaseTable(await inTurn(releases.items, (each) => describeRelease(ledger, each)))}`,
+      );
+    }),
+  );
+  router.get(
+    "/deliveries/:id",
+    auth.page,
+    shares.answers.handler(async (request, response) => {
+      const delivery = await getDelivery(ledger, String(request.params.id));
+      if (delivery === null) {
+        sendPage(response, "Not found", html`<h1>There is no delivery of this id.</h1>`, { status: 404 });
+        return;
+      }
+      const view = await deliveryView(ledger, delivery);
+      const { items } = await listReleases(ledger, { repoId: delivery.repoId, sha: delivery.sha, limit: RECENT });
+      const releases = await inTurn(items, (each) => describeRelease(ledger, each));
+      const isLive = view.finishedAt === null;
+      const body = html`${heading(view)}${facts(view, delivery)}${artifacts(view)}<h2>Releases</h2>${releases.length === 0 ? html`<p>None yet.</p>` : releases.map(releaseSection)}
 <h2>Log</h2><pre id="log" data-events="/api/v1/deliveries/${view.id}/log">${await logText(ledger, view.id)}</pre>
 <p><a href="/api/v1/deliveries/${view.id}/log">The log as text</a></p>`;
-    sendPage(response, `${view.repo} ${view.sha.slice(0, 7)}`, body, isLive ? { script: FOLLOW } : {});
-  });
+      sendPage(response, `${view.repo} ${view.sha.slice(0, 7)}`, body, isLive ? { script: FOLLOW } : {});
+    }),
+  );
   router.get("/sign-in", (request, response) => {
     sendPage(response, "Sign in", signInForm(localPath(request.query.to)));
   });
-  router.post("/sign-in", express.urlencoded({ extended: false, limit: "16kb" }), (request, response) => {
+  // Compressed, a few bytes of nobody in particular would unfold in memory.
+  const form = express.urlencoded({ extended: false, limit: "16kb", inflate: false });
+  router.post("/sign-in", form, (request, response) => {
     const { token, to } = (request.body ?? {}) as { token?: unknown; to?: unknown };
-    if (auth.signIn(typeof token === "string" ? token : "", response)) response.redirect(303, localPath(to));
-    else
+    const outcome = auth.signIn(typeof token === "string" ? token : "", request, response);
+    if (outcome.kind === "signed-in") response.redirect(303, localPath(to));
+    else if (outcome.kind === "wrong")
       sendPage(response, "Sign in", html`<p>That is not the token.</p>${signInForm(localPath(to))}`, { status: 401 });
+    else {
+      const seconds = Math.ceil(outcome.wait / 1000);
+      response.set("retry-after", String(seconds));
+      const said = html`<p>Too many attempts have failed. Try again in ${seconds} s.</p>`;
+      sendPage(response, "Sign in", html`${said}${signInForm(localPath(to))}`, { status: 429 });
+    }
   });
   return router;
 }
 
+/** One after the other: together, their questions would keep the ledger from everybody else. */
+async function inTurn<T, R>(items: T[], view: (item: T) => Promise<R>): Promise<R[]> {
+  const views: R[] = [];
+  for (const item of items) views.push(await view(item));
+  return views;
+}
+
 /** Only a path of our own: a link to the sign-in page must not send people elsewhere. */
 function localPath(value: unknown): string {
-  return typeof value === "string" && /^\/(?![/\\])[^\p{Cc}]*$/u.test(value) ? value : "/";
+  return typeof value === "string" && value.length <= 1_000 && /^\/(?![/\\])[^\p{Cc}]*$/u.test(value) ? value : "/";
 }
 
 function signInForm(to: string): Markup {
@@ -111,11 +143,10 @@ function state(name: string): Markup {
 async function logText(ledger: Ledger, id: string): Promise<string> {
   let text = "";
   for (let next = 1; text.length < LOG_SHOWN; ) {
-    const chunks = await readLog(ledger, id, next);
-    const last = chunks.at(-1);
-    if (last === undefined) return text;
-    text += chunks.map((chunk) => chunk.text).join("");
-    next = last.seq + 1;
+    const [chunk] = await readLog(ledger, id, next, 1);
+    if (chunk === undefined) return text;
+    text += chunk.text;
+    next = chunk.seq + 1;
   }
   return `${text}\n… the rest is in the log as text`;
 }

@@ -22,7 +22,7 @@ describe("A server held to three connections", () => {
       request.resume();
       asked.push({ path: request.url ?? "", response });
     });
-    boundConnections(server, 3);
+    boundConnections(server, { most: 3 });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   });

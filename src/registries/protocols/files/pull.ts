@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Refused } from "../../../delivery/errors.ts";
-import { writeTar } from "../write-tar.ts";
+import { writeTar } from "../../../store/tar.ts";
 import { openVerified, orTransient, placeOf } from "./read.ts";
 import type { Shelf, Version } from "./shelf.ts";
 
@@ -18,13 +18,8 @@ export async function pullFiles(shelf: Shelf, version: Version, into: Writable, 
 }
 
 function pullTar(shelf: Shelf, version: Version, into: Writable, signal: AbortSignal): Promise<void> {
-  return writeTar(into, signal, async (tar) => {
-    for (const file of version.files) {
-      const source = await demand(shelf, file, version, signal);
-      // No time of its own, so that the same files always give the same tar.
-      await pipeline(source, tar.entry({ name: file.name, size: file.size, mtime: new Date(0) }), { signal });
-    }
-  });
+  const entries = version.files.map((file) => ({ ...file, bytes: () => demand(shelf, file, version, signal) }));
+  return writeTar(into, signal, entries);
 }
 
 async function demand(shelf: Shelf, file: Version["files"][number], version: Version, signal: AbortSignal) {

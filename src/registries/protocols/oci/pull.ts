@@ -1,10 +1,8 @@
 import type { Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { Pack } from "tar-stream";
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 import type { Descriptor, Manifest } from "../../../store/manifest.ts";
-import { writeTar } from "../write-tar.ts";
+import { type TarEntry, writeTar } from "../../../store/tar.ts";
 import type { RegistryClient } from "./client.ts";
 
 /**
@@ -21,49 +19,44 @@ export async function pullLayout(
   const root = await client.getManifest(repository, image.digest, signal);
   if (!root)
     throw new Refused("content-gone", `${client.label}, repository ${repository} no longer has ${image.digest}.`);
-  await writeTar(into, signal, async (tar) => {
-    await addFile(tar, "oci-layout", Buffer.from(JSON.stringify({ imageLayoutVersion: "1.0.0" })));
-    await addFile(tar, "index.json", Buffer.from(JSON.stringify(indexOf(root, image.tag))));
-    await addManifest(client, repository, root, tar, new Set(), signal);
-  });
+  const layout = [
+    fileOf("oci-layout", Buffer.from(JSON.stringify({ imageLayoutVersion: "1.0.0" }))),
+    fileOf("index.json", Buffer.from(JSON.stringify(indexOf(root, image.tag)))),
+  ];
+  await writeTar(into, signal, [...layout, ...(await entriesOf(client, repository, root, new Set(), signal))]);
 }
 
 /** What an index lists comes before it; blobs that images share come once. */
-async function addManifest(
+async function entriesOf(
   client: RegistryClient,
   repository: string,
   manifest: Manifest,
-  tar: Pack,
-  added: Set<Digest>,
+  seen: Set<Digest>,
   signal: AbortSignal,
-): Promise<void> {
-  if (added.has(manifest.digest)) return;
-  added.add(manifest.digest);
+): Promise<TarEntry[]> {
+  if (seen.has(manifest.digest)) return [];
+  seen.add(manifest.digest);
+  const entries: TarEntry[] = [];
   for (const { digest } of manifest.children) {
     const child = await client.getManifest(repository, digest, signal);
     if (!child) throw new Refused("content-gone", `${client.label}, repository ${repository} no longer has ${digest}.`);
-    await addManifest(client, repository, child, tar, added, signal);
+    entries.push(...(await entriesOf(client, repository, child, seen, signal)));
   }
   for (const blob of manifest.blobs) {
-    if (added.has(blob.digest)) continue;
-    added.add(blob.digest);
-    const source = await client.getBlob(repository, blob, signal);
-    await pipeline(source, tar.entry({ ...entryOf(blob.digest), size: blob.size }), { signal });
+    if (seen.has(blob.digest)) continue;
+    seen.add(blob.digest);
+    const bytes = () => client.getBlob(repository, blob, signal);
+    entries.push({ name: pathOf(blob.digest), size: blob.size, bytes });
   }
-  await addFile(tar, entryOf(manifest.digest).name, manifest.bytes);
+  return [...entries, fileOf(pathOf(manifest.digest), manifest.bytes)];
 }
 
-function addFile(tar: Pack, name: string, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    tar.entry({ name, mtime: epoch }, bytes, (error) => (error ? reject(error) : resolve()));
-  });
+function fileOf(name: string, bytes: Buffer): TarEntry {
+  return { name, size: bytes.length, bytes };
 }
 
-/** No time of its own, so that the same image always gives the same tar. */
-const epoch = new Date(0);
-
-function entryOf(digest: Digest) {
-  return { name: `blobs/${digest.replace(":", "/")}`, mtime: epoch };
+function pathOf(digest: Digest): string {
+  return `blobs/${digest.replace(":", "/")}`;
 }
 
 function indexOf(root: Descriptor, tag: string) {

@@ -1,0 +1,75 @@
+import { once } from "node:events";
+import { Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { pack } from "tar-stream";
+import { PartOf, type Range, within } from "./part.ts";
+
+export interface TarEntry {
+  name: string;
+  size: number;
+  /** Its bytes, or where to fetch them; they are verified as they pass. */
+  bytes: Buffer | (() => Promise<Readable>);
+}
+
+const BLOCK = 512;
+/** Two blocks of nothing. */
+const END = Buffer.alloc(2 * BLOCK);
+
+/**
+ * Streams a tar of these entries into the sink; where that fails, the sink is destroyed with the reason before its end. Of
+ * a sink that wants a part, only the entries are fetched that lie in it.
+ */
+export async function writeTar(into: Writable, signal: AbortSignal, entries: TarEntry[]): Promise<void> {
+  const pieces = await piecesOf(entries);
+  const size = pieces.reduce((sum, piece) => sum + piece.size, 0);
+  const range = into instanceof PartOf ? into.cut(size) : { start: 0, end: size - 1 };
+  await pipeline(Readable.from(bytesIn(pieces, range), { objectMode: false }), into, { signal });
+}
+
+/** Bytes of a tar of such entries. */
+export async function tarSize(entries: Pick<TarEntry, "name" | "size">[]): Promise<number> {
+  const pieces = await piecesOf(entries.map((each) => ({ ...each, bytes: END })));
+  return pieces.reduce((sum, piece) => sum + piece.size, 0);
+}
+
+type Piece = Pick<TarEntry, "size" | "bytes">;
+
+async function piecesOf(entries: TarEntry[]): Promise<Piece[]> {
+  const pieces: Piece[] = [];
+  for (const entry of entries) {
+    pieces.push(piece(await headerOf(entry)), entry, piece(Buffer.alloc(-entry.size & (BLOCK - 1))));
+  }
+  return [...pieces, piece(END)];
+}
+
+function piece(bytes: Buffer): Piece {
+  return { size: bytes.length, bytes };
+}
+
+/** One block, or more where the name or the size need it. */
+async function headerOf({ name, size }: Pick<TarEntry, "name" | "size">): Promise<Buffer> {
+  const tar = pack();
+  // No time of its own, so that the same content always gives the same tar.
+  tar.entry({ name, size, mtime: new Date(0) });
+  await once(tar, "readable");
+  const blocks: Buffer[] = [];
+  for (let block = tar.read(); block !== null; block = tar.read()) blocks.push(block as Buffer);
+  tar.destroy();
+  return Buffer.concat(blocks);
+}
+
+/** What of the pieces lies in the range. One of which a part does is fetched as a whole, so that it can be verified. */
+async function* bytesIn(pieces: Piece[], range: Range): AsyncGenerator<Buffer> {
+  let at = 0;
+  for (const { size, bytes } of pieces) {
+    const begin = at;
+    at += size;
+    if (size === 0 || begin > range.end || at <= range.start) continue;
+    let seen = begin;
+    for await (const chunk of typeof bytes === "function" ? await bytes() : [bytes]) {
+      const part = within(range, seen, chunk);
+      seen += chunk.length;
+      if (part.length > 0) yield part;
+    }
+  }
+}
