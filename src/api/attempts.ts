@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { Lasting } from "../lasting.ts";
 import type { Log } from "../log.ts";
+import { SampledLog } from "../sampled.ts";
 
 /** How a request said who it is. */
 export type Way = "form" | "bearer" | "cookie";
@@ -16,24 +17,18 @@ interface Bucket {
 const EACH_ADDRESS = { most: 10, every: 10_000 };
 const ALL = { most: 100, every: 1_000 };
 const ADDRESSES = 1_000;
-/** Lines in a window of so many ms; of the rest of a flood only the number is told. */
-const LINES = 5;
-const WINDOW = 10_000;
 
 /**
  * Failed attempts to be let in: each is logged, and whoever fails too often by the form waits. Behind a proxy all share an
  * address, so the form may be closed for everybody; the token in a header is always looked at, so that no flood keeps its owner out.
  */
 export class Attempts {
-  readonly #log: Log;
+  readonly #log: SampledLog;
   readonly #byAddress: Lasting<Bucket>;
   readonly #all: Bucket = { left: ALL.most, at: performance.now() };
-  #lines = 0;
-  #suppressed = 0;
-  #window: NodeJS.Timeout | null = null;
 
   constructor(log: Log) {
-    this.#log = log;
+    this.#log = new SampledLog(log, "failed sign-ins");
     this.#byAddress = new Lasting(ADDRESSES, EACH_ADDRESS.most * EACH_ADDRESS.every, () => performance.now());
   }
 
@@ -51,22 +46,8 @@ export class Attempts {
       take(this.#all, ALL);
       this.#byAddress.set(from, own);
     }
-    this.#note(by, from, request.path.slice(0, 200));
-  }
-
-  #note(by: Way, from: string, path: string): void {
-    this.#window ??= setTimeout(() => this.#endWindow(), WINDOW).unref();
-    this.#lines += 1;
-    if (this.#lines <= LINES) this.#log.warn("a sign-in failed: that is not the token", { by, from, path });
-    else this.#suppressed += 1;
-  }
-
-  #endWindow(): void {
-    if (this.#suppressed > 0)
-      this.#log.warn("more sign-ins failed", { suppressed: this.#suppressed, seconds: WINDOW / 1000 });
-    this.#lines = 0;
-    this.#suppressed = 0;
-    this.#window = null;
+    const path = request.path.slice(0, 200);
+    this.#log.warn("a sign-in failed: that is not the token", { by, from, path });
   }
 }
 

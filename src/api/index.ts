@@ -12,6 +12,7 @@ import { cursorOf } from "../ledger/sql.ts";
 import { Problem } from "../receiver/problem.ts";
 import { createShares, type Shares } from "../receiver/share.ts";
 import type { Registry } from "../registries/registry.ts";
+import { Turns } from "../turns.ts";
 import type { Auth } from "./auth.ts";
 import { sendContent } from "./content.ts";
 import { createFollow } from "./follow.ts";
@@ -55,7 +56,7 @@ const STATES: DeliveryState[] = [
 export function apiRoute(options: ApiOptions): RequestHandler {
   const { ledger, auth, shares = createShares() } = options;
   const answer = (work: (request: Request, response: Response) => Promise<void>) => shares.answers.handler(work);
-  const follow = createFollow(ledger);
+  const logs = { ledger, turns: new Turns(), follow: createFollow(ledger) };
   const router = Router({ caseSensitive: true, strict: true });
   router.use("/api", plainUrl);
 
@@ -100,10 +101,10 @@ export function apiRoute(options: ApiOptions): RequestHandler {
   );
   const followLog = shares.followers.handler(async (request, response) => {
     const { id } = await demandDelivery(ledger, request);
-    await sendLogEvents({ ledger, follow }, id, request, response);
+    await sendLogEvents(logs, id, request, response);
   });
   const wholeLog = shares.downloads.handler(async (request, response) => {
-    await sendLogText(ledger, (await demandDelivery(ledger, request)).id, request, response);
+    await sendLogText(logs, (await demandDelivery(ledger, request)).id, request, response);
   });
   router.get("/api/v1/deliveries/:id/log", auth.reader, (request, response, next) => {
     const isLive = request.accepts(["text/plain", "text/event-stream"]) === "text/event-stream";

@@ -1,18 +1,31 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Request, Response } from "express";
 import { printable } from "../delivery/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { readLog } from "../ledger/logs.ts";
+import { type LogChunk, readLog } from "../ledger/logs.ts";
+import type { Turns } from "../turns.ts";
 import type { Follow } from "./follow.ts";
 
+export interface LogSources {
+  ledger: Ledger;
+  /** Of all who read logs, one at a time: each chunk is unpacked, and webhooks have their turn before the next. */
+  turns: Turns;
+}
+
 /** The log as it stands, as text. */
-export async function sendLogText(ledger: Ledger, id: string, request: Request, response: Response): Promise<void> {
+export async function sendLogText(
+  sources: LogSources,
+  id: string,
+  request: Request,
+  response: Response,
+): Promise<void> {
   response.set({
     "content-type": "text/plain; charset=utf-8",
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
   });
   // Without a body nothing would ever say that the client has enough.
-  if (request.method !== "HEAD") await sendFrom(ledger, id, 1, response, ({ text }) => text);
+  if (request.method !== "HEAD") await sendFrom(sources, id, 1, response, ({ text }) => text);
   response.end();
 }
 
@@ -21,7 +34,7 @@ export async function sendLogText(ledger: Ledger, id: string, request: Request, 
  * come. `Last-Event-ID` goes on where a lost connection stopped.
  */
 export async function sendLogEvents(
-  sources: { ledger: Ledger; follow: Follow },
+  sources: LogSources & { follow: Follow },
   id: string,
   request: Request,
   response: Response,
@@ -34,9 +47,7 @@ export async function sendLogEvents(
   for await (const seen of sources.follow(id, response)) {
     // The state was read before the log: what was written before the end is then surely sent.
     if (seen.lastSeq >= next) {
-      next = await sendFrom(sources.ledger, id, next, response, ({ seq, text }) =>
-        event("log", text.replace(/\n$/, ""), seq),
-      );
+      next = await sendFrom(sources, id, next, response, ({ seq, text }) => event("log", text.replace(/\n$/, ""), seq));
     }
     if (seen.state !== null && seen.state !== state) {
       state = seen.state;
@@ -53,17 +64,27 @@ export async function sendLogEvents(
 
 /** A chunk at a time, however slowly they are taken: no client makes more of the log stand in memory. @returns the seq after them */
 async function sendFrom(
-  ledger: Ledger,
+  { ledger, turns }: LogSources,
   id: string,
   from: number,
   response: Response,
   textOf: (chunk: { seq: number; text: string }) => string,
 ): Promise<number> {
   for (let next = from; ; ) {
-    const [chunk] = await readLog(ledger, id, next, 1);
+    const [chunk] = await readChunk(ledger, turns, id, next);
     if (chunk === undefined || response.destroyed) return next;
     await say(response, textOf(chunk));
     next = chunk.seq + 1;
+  }
+}
+
+async function readChunk(ledger: Ledger, turns: Turns, id: string, seq: number): Promise<LogChunk[]> {
+  await turns.take();
+  try {
+    await nextTurn();
+    return await readLog(ledger, id, seq, 1);
+  } finally {
+    turns.give();
   }
 }
 

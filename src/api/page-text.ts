@@ -1,12 +1,20 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Page } from "../ledger/sql.ts";
 
 /** Characters: a page ends with the item that reaches them, however many may still be asked for. */
 const PAGE_MAX = 500_000;
 
-/**
- * A page of a list as JSON. The views are made one after the other: together, their questions would keep the ledger from
- * everybody else.
- */
+/** One after the other, and webhooks have their turn in between: together, their questions would keep the ledger from them. */
+export async function inTurn<T, R>(items: T[], view: (item: T) => Promise<R>): Promise<R[]> {
+  const views: R[] = [];
+  for (const item of items) {
+    await nextTurn();
+    views.push(await view(item));
+  }
+  return views;
+}
+
+/** A page of a list as JSON; its views are made one after the other, as above. */
 export async function pageText<Row>(
   page: Page<Row>,
   view: (row: Row) => Promise<object>,
@@ -16,6 +24,7 @@ export async function pageText<Row>(
   let { next } = page;
   let size = 0;
   for (const [index, row] of page.items.entries()) {
+    await nextTurn();
     const text = JSON.stringify(await view(row));
     texts.push(text);
     size += text.length;

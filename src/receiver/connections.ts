@@ -11,8 +11,9 @@ export interface ConnectionLimits {
 }
 
 /**
- * Requests of one connection that may be unanswered at a time. Node parses a whole read of 64 kB, up to 2,000 requests,
- * before it looks whether anybody takes the answers. Nearly no client sends a second request before the first is answered.
+ * Requests of one connection that may be unanswered at a time, or come in one turn of the event loop. Node parses a whole
+ * read of 64 kB, up to 2,000 requests, before it looks whether anybody takes the answers, and before any other connection
+ * has its turn. Nearly no client sends a second request before the first is answered.
  */
 const MAX_PIPELINED = 8;
 const LOOK_EVERY = 1_000;
@@ -25,6 +26,9 @@ interface Connection {
   answers: ServerResponse[];
   /** It sent more requests than may wait: it is closed after the answers that are due. */
   isCrowded: boolean;
+  /** The turn of the event loop in which its last request came, and how many came in it. */
+  turn: number;
+  burst: number;
   /** Bytes that the client had taken at the last look, and when that last changed. */
   taken: number;
   takenAt: number;
@@ -40,6 +44,7 @@ export function boundConnections(server: Server, limits: ConnectionLimits): void
   const { most, unread = 24 * 1024 * 1024, patience = 30_000 } = limits;
   /** In the order in which they came or were last answered. */
   const open = new Map<Socket, Connection>();
+  const turn = turnsOfEventLoop();
   let lookedAt = 0;
 
   const end = ({ socket }: Connection): void => {
@@ -62,10 +67,10 @@ export function boundConnections(server: Server, limits: ConnectionLimits): void
       }
       end(victim);
     }
-    const connection = { socket, answers: [], isCrowded: false, taken: 0, takenAt: performance.now() };
+    const connection = newConnection(socket);
     open.set(socket, connection);
     socket.once("close", () => open.delete(socket));
-    refuseRequests(socket, (request) => isRefused(connection, request));
+    refuseRequests(socket, (request) => isRefused(connection, request, turn()));
   });
   const answering = (request: IncomingMessage, response: ServerResponse): void => {
     const connection = open.get(request.socket);
@@ -87,8 +92,10 @@ export function boundConnections(server: Server, limits: ConnectionLimits): void
     response.writeHead(417).end();
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (open.get(socket)?.isCrowded) socket.pause();
-    else refuse(error, socket, open.get(socket));
+    const connection = open.get(socket);
+    if (!connection?.isCrowded) refuse(error, socket, connection);
+    else if (connection.answers.length > 0) socket.pause();
+    else socket.destroySoon();
   });
 }
 
@@ -134,10 +141,32 @@ function longestWaitedFor(open: Map<Socket, Connection>): Connection | undefined
   return undefined;
 }
 
-function isRefused(connection: Connection, request: IncomingMessage): boolean {
-  connection.isCrowded ||= connection.answers.length >= MAX_PIPELINED;
+function newConnection(socket: Socket): Connection {
+  return { socket, answers: [], isCrowded: false, turn: 0, burst: 0, taken: 0, takenAt: performance.now() };
+}
+
+function isRefused(connection: Connection, request: IncomingMessage, turn: number): boolean {
+  connection.burst = connection.turn === turn ? connection.burst + 1 : 1;
+  connection.turn = turn;
+  connection.isCrowded ||= connection.answers.length >= MAX_PIPELINED || connection.burst > MAX_PIPELINED;
   // Node's own answer to a request without a host is one that nobody counts.
   return connection.isCrowded || (request.httpVersion === "1.1" && request.headers.host === undefined);
+}
+
+/** The number of the turn that runs now; it costs nothing while nobody asks. */
+function turnsOfEventLoop(): () => number {
+  let turn = 1;
+  let isRunning = false;
+  return () => {
+    if (!isRunning) {
+      isRunning = true;
+      setImmediate(() => {
+        turn += 1;
+        isRunning = false;
+      });
+    }
+    return turn;
+  };
 }
 
 interface Parser {

@@ -60,7 +60,7 @@ export interface Shares {
 export function createShares(): Shares {
   return {
     // Few at a time, so that the ledger is soon free for a webhook.
-    answers: new Share({ of: "requests", most: 4, waiting: 60 }),
+    answers: new Share({ of: "requests", most: 2, waiting: 60 }),
     followers: new Share({ of: "followers of logs", most: 200 }),
     downloads: new Share({ of: "downloads", most: 24 }),
     asks: new Share({ of: "requests for a commit", most: 4, waiting: 8 }),

@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from "express";
 import { BadSignature, type Hint, type Host, Malformed, type Reading } from "../hosts/host.ts";
 import type { Log } from "../log.ts";
+import { SampledLog } from "../sampled.ts";
 import { within } from "../within.ts";
 import { Aborted, type BodyReader, bodyReader, discardRest } from "./body.ts";
 import { type Inbox, InboxFull, type StoredHint } from "./inbox.ts";
@@ -35,6 +36,7 @@ export function webhookRoute(options: WebhookOptions): RequestHandler {
   const { maxBody = 25 * 1024 * 1024, slowBody = 30_000 } = options;
   const readBody = bodyReader({ maxBody, slowBody });
   const keep = keeper(options);
+  const refusals = new SampledLog(options.log, "refused webhooks");
   // A plain handler, and plain answers: Express's routes and `response.json` would cost more than all the rest of the way.
   return async (request, response, next) => {
     const key = hostKey(request.path);
@@ -44,7 +46,7 @@ export function webhookRoute(options: WebhookOptions): RequestHandler {
       response.writeHead(202, { ...JSON_TYPE, "content-length": Buffer.byteLength(answer) }).end(answer);
     } catch (error) {
       if (error instanceof Aborted) return;
-      refuse(options, key, response, error);
+      refuse(options.log, refusals, key, response, error);
       discardRest(request, Math.min(slowBody, 5_000));
     } finally {
       if (response.headersSent) options.onAnswer?.(options.hosts.has(key) ? key : "unknown", response.statusCode);
@@ -144,12 +146,12 @@ function tell({ onHints, log }: WebhookOptions, hints: StoredHint[]): void {
   }
 }
 
-function refuse({ log }: WebhookOptions, host: string, response: Response, error: unknown): void {
+function refuse(log: Log, refusals: SampledLog, host: string, response: Response, error: unknown): void {
   if (error instanceof Problem) {
     if (error.status === 408) response.set("connection", "close");
     sendProblem(response, error.status, error.message, error.headers);
   } else if (error instanceof BadSignature) {
-    log.warn(`A webhook for '${host}' was refused: ${error.message}`);
+    refusals.warn(`A webhook for '${host}' was refused: ${error.message}`);
     sendProblem(response, 401, error.message);
   } else if (error instanceof Malformed) {
     sendProblem(response, 400, error.message);

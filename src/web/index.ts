@@ -1,5 +1,6 @@
 import express, { type RequestHandler, Router } from "express";
 import type { Auth } from "../api/auth.ts";
+import { inTurn } from "../api/page-text.ts";
 import { plainUrl } from "../api/plain.ts";
 import { type DeliveryView, deliveryView } from "../api/views.ts";
 import { describeRelease } from "../ledger/catalog.ts";
@@ -88,13 +89,6 @@ export function webRoute({ ledger, auth, shares = createShares() }: WebOptions):
     }
   });
   return router;
-}
-
-/** One after the other: together, their questions would keep the ledger from everybody else. */
-async function inTurn<T, R>(items: T[], view: (item: T) => Promise<R>): Promise<R[]> {
-  const views: R[] = [];
-  for (const item of items) views.push(await view(item));
-  return views;
 }
 
 /** Only a path of our own: a link to the sign-in page must not send people elsewhere. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { openLedger } from "../../src/ledger/ledger.ts";
 import { appendLog } from "../../src/ledger/logs.ts";
 import { deliveryIn } from "../integration/api/support.ts";
@@ -44,16 +44,14 @@ describe("Peers that hold on to what they asked for", function () {
     await ledger.close();
   });
   afterEach(async () => {
-    const { statuses, took } = await target.webhooks(50);
+    await target.webhooks(20);
+    const { statuses, took } = target.answers();
     await target.calm();
-    assert.deepEqual(
-      statuses,
-      Array.from({ length: 50 }, () => 202),
-    );
+    assert.deepEqual([...new Set(statuses)], [202]);
     const peak = await target.peak();
-    const p99 = Math.max(...took);
+    const p99 = took.sort((a, b) => a - b)[Math.ceil(took.length * 0.99) - 1] ?? 0;
     console.log(
-      `      webhooks meanwhile: the slowest of 50 took ${Math.round(p99)} ms; ${Math.round(peak)} MB at the peak`,
+      `      ${took.length} webhooks meanwhile: p99 ${Math.round(p99)} ms; ${Math.round(peak)} MB at the peak`,
     );
     assert.ok(peak < 256, `the receiver came to ${peak} MB`);
     assert.deepEqual(await readdir(tmp.path), [], "something was written to disk");
@@ -99,7 +97,7 @@ describe("Peers that hold on to what they asked for", function () {
 
   for (const reads of [true, false]) {
     it(`follow one live log on 500 connections${reads ? "" : ", and read nothing"}`, async () => {
-      const followers = await target.attack(500, follow(), { reads });
+      const followers = await target.attack(500, follow(reads ? 39 : 0), { reads });
       await target.webhooks(20);
       if (!reads) return;
       await until("all are answered", () => followers.every(({ heard, socket }) => heard !== "" || socket.closed));
@@ -111,11 +109,11 @@ describe("Peers that hold on to what they asked for", function () {
   }
 
   it("are cut off by a proxy while they follow: what they held is free again", async () => {
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       for (const { socket } of await target.attack(200, follow())) round === 1 ? socket.end() : socket.destroy();
     }
     const later = await until("one may follow", async () => {
-      const [one] = await target.attack(1, follow(), { reads: true });
+      const [one] = await target.attack(1, follow(39), { reads: true });
       await until("it is answered", () => (one?.heard ?? "") !== "");
       return one?.heard.startsWith("HTTP/1.1 200") ? one : null;
     });
@@ -174,7 +172,7 @@ describe("Peers that hold on to what they asked for", function () {
 
   it("send what unfolds in memory: no compressed form is read", async () => {
     for (const [encoding, body] of [
-      ["br", brotliCompressSync(Buffer.alloc(50_000_000))],
+      ["br", brotliCompressSync(Buffer.alloc(50_000_000), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })],
       ["gzip", gzipSync(Buffer.alloc(50_000_000))],
       ["deflate", Buffer.alloc(100)],
     ] as const) {
@@ -221,7 +219,7 @@ describe("Peers that hold on to what they asked for", function () {
     return `/api/v1/releases/${artifact}/1.0.0/content`;
   }
 
-  function follow(): string {
-    return `GET /api/v1/deliveries/${id}/log HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n${token}\r\n`;
+  function follow(after = 0): string {
+    return `GET /api/v1/deliveries/${id}/log HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\nlast-event-id: ${after}\r\n${token}\r\n`;
   }
 });

@@ -14,8 +14,10 @@ export interface Target {
   deliverd: Deliverd;
   /** Opens so many connections and writes the same on each; none of them reads unless told. */
   attack(count: number, text: string, options?: { reads?: boolean }): Promise<Attacker[]>;
-  /** Sends so many webhooks one after the other, each on a connection of its own. @returns their answers' statuses, and how long they took in ms */
-  webhooks(count: number): Promise<{ statuses: number[]; took: number[] }>;
+  /** Sends so many webhooks one after the other, each on a connection of its own. */
+  webhooks(count: number): Promise<void>;
+  /** The statuses of the answers to webhooks since the last time, and how long each took in ms. */
+  answers(): { statuses: number[]; took: number[] };
   /** One request on a connection of its own: all that is answered, with `connection: close`. */
   ask(head: string): Promise<string>;
   /** Ends all attackers. */
@@ -44,6 +46,8 @@ export async function startTarget({ config, env }: Pick<DeliverdOptions, "config
   });
   const { hostname, port } = new URL(deliverd.url);
   const attackers: Attacker[] = [];
+  const statuses: number[] = [];
+  const took: number[] = [];
   const dial = (reads: boolean): Attacker => {
     const attacker = { socket: connect(Number(port), hostname), heard: "" };
     attacker.socket.on("error", () => {});
@@ -74,8 +78,6 @@ export async function startTarget({ config, env }: Pick<DeliverdOptions, "config
       return sent;
     },
     async webhooks(count) {
-      const statuses: number[] = [];
-      const took: number[] = [];
       for (let sent = 0; sent < count; sent++) {
         const begin = performance.now();
         const heard = await ask(
@@ -84,8 +86,8 @@ export async function startTarget({ config, env }: Pick<DeliverdOptions, "config
         took.push(performance.now() - begin);
         statuses.push(Number(heard.slice(9, 12)));
       }
-      return { statuses, took };
     },
+    answers: () => ({ statuses: statuses.splice(0), took: took.splice(0) }),
     async calm() {
       const leaving = attackers.splice(0).filter(({ socket }) => !socket.closed);
       await Promise.all(
@@ -103,10 +105,4 @@ export async function startTarget({ config, env }: Pick<DeliverdOptions, "config
       await redis.stop();
     },
   };
-}
-
-/** Reads a few bytes of the answer and no more. */
-export async function headOf({ socket }: Attacker): Promise<string> {
-  const answered = await until("it is answered or closed", () => socket.read(12) ?? (socket.closed ? "" : null));
-  return String(answered);
 }
