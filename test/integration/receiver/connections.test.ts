@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { Readable } from "node:stream";
 import { boundConnections } from "../../../src/receiver/connections.ts";
 import { until } from "../../support/process.ts";
 
@@ -58,6 +59,35 @@ describe("A server held to three connections", () => {
     await until("the first, idle now, made room", () => first.socket.closed);
   });
 
+  it("answers some requests that come at once in their order, and then ends the connection where there are more", async () => {
+    const few = await say("GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\n");
+    await until("both are asked", () => asked.length === 2);
+    answer("/2");
+    answer("/1");
+    await until("both are answered", () => few.heard.split("200 OK").length === 3);
+    assert.equal(few.socket.closed, false);
+    asked.splice(0);
+    const many = await say("GET /many HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500));
+    await until("some are asked", () => asked.length > 0);
+    for (const { response } of asked) response.end("done");
+    await until("it is ended", () => many.socket.closed);
+    assert.equal(asked.length, 8);
+    assert.equal(many.heard.split("200 OK").length, 9);
+  });
+
+  for (const [what, request] of [
+    ["that bear no host", "GET / HTTP/1.1\r\n\r\n"],
+    ["that expect what nobody offers", "GET / HTTP/1.1\r\nhost: x\r\nexpect: miracles\r\n\r\n"],
+    ["that are none", "nonsense\r\n\r\n"],
+  ] as const) {
+    it(`ends a connection of many requests ${what}, with few answers`, async () => {
+      const many = await say(request.repeat(500));
+      await until("it is ended", () => many.socket.closed);
+      assert.ok(many.heard.split("HTTP/1.1 4").length <= 9, many.heard.slice(0, 500));
+      assert.equal(asked.length, 0);
+    });
+  }
+
   async function say(text: string): Promise<Client> {
     const { port } = server.address() as AddressInfo;
     const client: Client = { socket: connect(port, "127.0.0.1"), heard: "" };
@@ -81,4 +111,69 @@ describe("A server held to three connections", () => {
   function answer(path: string): void {
     asked.find((each) => each.path === path)?.response.end("done");
   }
+});
+
+describe("A server whose answers nobody reads", () => {
+  const LARGE = Buffer.alloc(16 * 2 ** 20);
+  let server: Server;
+  const sockets: Socket[] = [];
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    server.close();
+    server.closeAllConnections();
+    await once(server, "close");
+  });
+
+  async function start(limits: { unread?: number; patience?: number }): Promise<void> {
+    server = createServer((request, response) => {
+      if (request.url === "/whole") response.end(LARGE);
+      else Readable.from(pieces(), { objectMode: false }).pipe(response);
+    });
+    boundConnections(server, { most: 100, ...limits });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+  }
+
+  function* pieces(): Generator<Buffer> {
+    for (let at = 0; at < LARGE.length; at += 2 ** 16) yield LARGE.subarray(at, at + 2 ** 16);
+  }
+
+  function ask(path = "/"): Socket {
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    sockets.push(socket.on("error", () => {}));
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    return socket;
+  }
+
+  it("ends those who take nothing for too long, and leaves alone who takes it slowly", async () => {
+    await start({ patience: 1_200 });
+    const silent = ask();
+    const slow = ask();
+    const ended = once(silent, "close");
+    let got = 0;
+    const reading = setInterval(() => {
+      got += slow.read()?.length ?? 0;
+    }, 20);
+    await until("the slow one has it all", () => got > LARGE.length);
+    clearInterval(reading);
+    // A paused socket learns of its end only when it reads on.
+    silent.resume();
+    await ended;
+    assert.ok(silent.bytesRead < LARGE.length, `${silent.bytesRead}`);
+  });
+
+  it("ends those first who have taken nothing for the longest time, where too much waits in all", async () => {
+    await start({ unread: 40 * 2 ** 20 });
+    const held = Array.from({ length: 10 }, () => ask("/whole"));
+    await until("all are asked", async () => {
+      const open = await new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
+      return open <= 4 && held.every((each) => !each.connecting);
+    });
+    const reader = ask();
+    let got = 0;
+    reader.on("data", (data) => {
+      got += data.length;
+    });
+    await until("one who reads has it all", () => got > LARGE.length);
+  });
 });
