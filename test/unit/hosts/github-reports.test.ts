@@ -661,7 +661,7 @@ describe("What GitHub reports of a commit, read and judged:", () => {
     const gate: Gate = { ci: "required", required: [], apps: null, settle: 5_000, timeout: 60_000 };
     const repo = { id: "github:1", host: "github", owner: "acme", name: "api", defaultBranch: "main" };
     const commit: CommitRef = { repo, sha: "a".repeat(40) };
-    return host.ciState(commit, gate, "main", NOW);
+    return host.ciState(commit, gate, ["main"], NOW);
   }
 
   for (const [subject, rows] of Object.entries(tables)) {
