@@ -15,6 +15,7 @@ const branchShape = z.object({
   protected: z.boolean().nullish(),
   protection: z.object({ required_status_checks: requiredChecks.nullish() }).nullish(),
 });
+
 /** What GitHub requires of a commit on any of these branches; null if it requires nothing or does not tell. */
 export async function readRequired(
   api: GitHubApi,
