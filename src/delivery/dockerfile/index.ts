@@ -183,5 +183,7 @@ function unfinished({ name, line, keyword }: Source): DockerfileError {
 
 function demandReference(text: string): void {
   if (text !== "scratch" && !isReference(text))
-    throw new DockerfileError(`${JSON.stringify(text.slice(0, 200))} is neither a stage nor the name of an image`);
+    throw new DockerfileError(
+      `${JSON.stringify(text.slice(0, 200))} is neither a stage nor the name of an image: invalid reference format`,
+    );
 }
