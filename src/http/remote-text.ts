@@ -3,6 +3,8 @@ import { createMask } from "../mask.ts";
 
 /** What of a text is kept, in characters. */
 const LONGEST = 300;
+/** What is searched for secrets that nobody told us of: more of it would take long, and is cut off in any case. */
+const SEARCHED = 4_000;
 const HIDDEN = "[secret]";
 
 /** Parameters whose value lets somebody in: of signed URLs, of forms and of JSON. */
@@ -18,7 +20,7 @@ const SHAPES: [RegExp, string][] = [
   [/\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*/g, HIDDEN],
   [/\b(?:gh[opusr]_|github_pat_|gl[a-z]{2,6}-|npm_|pypi-|dckr_(?:pat|oat)_|xox[a-z]-)[\w-]{16,}/g, HIDDEN],
   [/\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g, HIDDEN],
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi, `$1${HIDDEN}@`],
+  [/\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]*@/gi, `$1${HIDDEN}@`],
   [new RegExp(`(?<![a-z0-9])(${NAMES})((?:=|%3D))[^\\s&"'<>;,]{6,}`, "gi"), `$1$2${HIDDEN}`],
   [new RegExp(`(?<![a-z0-9])(${NAMES})(\\\\?["']\\s*:\\s*\\\\?["'])[^"'\\\\]{6,}`, "gi"), `$1$2${HIDDEN}`],
   [/\b(x-amz-security-token|x-[a-z-]*token|(?:proxy-)?authorization|cookie)(\s*:\s*)[^\s"',;]{8,}/gi, `$1$2${HIDDEN}`],
@@ -32,11 +34,13 @@ const SHAPES: [RegExp, string][] = [
 export function remoteText(text: string, secrets: Iterable<string> = []): string {
   const mask = createMask(secrets);
   const known = mask(text);
-  const masked = SHAPES.reduce((rest, [shape, instead]) => rest.replace(shape, instead), known);
+  const masked = SHAPES.reduce((rest, [shape, instead]) => rest.replace(shape, instead), known.slice(0, SEARCHED));
+  // Where that much comes to little, the word that was cut may be a part of a secret, and would be shown.
+  const whole = known.length > SEARCHED && masked.length <= LONGEST ? masked.replace(/\S+$/, "") : masked;
   // A secret that was broken into lines, as base64 often is: none of its lines is worth the risk.
-  const joined = known.replace(/\s+/g, "");
+  const joined = known.replace(/[\p{Cc}\p{Cf}\s]+/gu, "");
   if (mask(joined) !== joined) return HIDDEN;
-  const line = printable(masked.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")).trim();
+  const line = printable(whole.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ")).trim();
   return line.length > LONGEST ? `${line.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, "")}…` : line;
 }
 

@@ -76,6 +76,36 @@ describe("another machine's words in an error", () => {
     }
   });
 
+  it("are read in no time, however hostile 64 KB of them are", () => {
+    for (const piece of [
+      "a.",
+      "-eyJ",
+      "eyJ.",
+      "Bearer ",
+      "a://",
+      "token=",
+      "x-amz-",
+      '"token":"',
+      "=%3D",
+      "https://a@",
+      " ",
+      "\u202e",
+    ]) {
+      const began = performance.now();
+      remoteText(piece.repeat(65_536 / piece.length), ["canary-of-the-request"]);
+      assert.ok(performance.now() - began < 1_000, `${piece}: ${performance.now() - began} ms`);
+    }
+  });
+
+  it("stay where they are long and without a blank", () => {
+    assert.equal(remoteText("x".repeat(10_000)), `${"x".repeat(300)}…`);
+  });
+
+  it("show no part of a secret that stands where they are cut", () => {
+    const tokens = Array.from({ length: 40 }, (_, number) => `Bearer tok3n-canary-${number}-${"x1".repeat(90)}`);
+    assert.ok(!/canary|x1x1/.test(remoteText(tokens.join(" "))));
+  });
+
   it("hold no secret of the request, wherever it stands in them", () => {
     const secret = fc.stringMatching(/^[A-Za-z0-9_.~+/-]{12,60}$/);
     fc.assert(

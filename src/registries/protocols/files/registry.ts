@@ -69,8 +69,8 @@ export class FileRegistry implements Registry {
       if (digest === null || digest === file.digest) continue;
       if (name.immutable) throw this.#taken(release, file, digest);
     }
-    const wanting = standing.filter(({ file, digest }) => digest !== file.digest).map(({ file }) => file);
-    await inTurns(wanting, FILES_AT_ONCE, (file) => this.#putFile(file, release, run));
+    const wanting = standing.filter(({ file, digest }) => digest !== file.digest);
+    await inTurns(wanting, FILES_AT_ONCE, ({ file, digest }) => this.#putFile(file, digest, release, run));
     await this.#shelf.finish?.(release, run);
     const { repository, tag } = name;
     run.log.line(
@@ -117,22 +117,23 @@ export class FileRegistry implements Registry {
   /**
    * Sends one file and reads it back. What became of it is told by its bytes, whatever the answer was: one that is lost or
    * says no may be that of a file which is there, ours or another's.
+   * @param standing what was seen there before; null: nothing
    */
-  async #putFile(file: FrozenFile, release: Release, run: Run): Promise<void> {
+  async #putFile(file: FrozenFile, standing: Digest | null, release: Release, run: Run): Promise<void> {
     if (!(await this.#store.has(file.digest))) {
       throw new TransientError("content-gone", `The store no longer has ${file.digest}.`);
     }
     const key = JSON.stringify([release.name.repository, release.name.tag, file.name]);
     const isNoted = (where: Accepted) => where.has(key, file.digest, run.clock.now());
     // What was taken a while ago is on its way into the index: sent again it would be refused.
-    const isTaken = isNoted(this.#accepted);
+    const isTaken = standing === null && isNoted(this.#accepted);
     const failure = isTaken ? null : await this.#send(file, release, run);
     if (failure === null && !isTaken) this.#accepted.note(key, file.digest, run.clock.now());
     if (failure instanceof TransientError) this.#lost.note(key, file.digest, run.clock.now());
     const mayShow = failure === null || mayStand(failure);
     const look = () => this.#digestAt(file, release, run.signal);
     const now = mayShow ? await untilShown(look, (seen) => seen !== null, run.signal) : await look();
-    if (now === file.digest) return;
+    if (now === file.digest) return this.#accepted.forget(key);
     if (now !== null) {
       if (failure !== null) throw this.#taken(release, file, now);
       throw differs(place({ registry: this.#shelf.label, repository: release.name.repository }), file.digest);

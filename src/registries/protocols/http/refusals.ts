@@ -36,6 +36,11 @@ export class Accepted {
     this.#digests.set(name, { digest, until: now + LASTING });
   }
 
+  /** Once it is shown, nothing more is to be remembered: what is gone later is sent anew. */
+  forget(name: string): void {
+    this.#digests.delete(name);
+  }
+
   has(name: string, digest: Digest, now: number): boolean {
     const noted = this.#digests.get(name);
     return noted !== undefined && noted.digest === digest && now < noted.until;

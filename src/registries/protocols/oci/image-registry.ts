@@ -149,7 +149,7 @@ export class ImageRegistry implements Registry {
       (look) => stands(look) || (failure !== null && look.kind === "stands"),
       run.signal,
     );
-    if (stands(now)) return;
+    if (stands(now)) return this.#accepted.forget(key);
     if (now.kind === "denied") throw failure ?? now.why;
     if (now.kind === "stands" && failure !== null && name.immutable) throw this.#taken(name, now.digest, digest);
     const isOwn = this.#accepted.has(key, digest, run.clock.now());

@@ -129,7 +129,9 @@ export class Login {
     const headers = { "Content-Type": "application/x-www-form-urlencoded" };
     const answer = await send({ method: "POST", url: realm, headers, body: bodyOf(form.toString()), signal });
     this.#byPost = answer.status === 200;
-    return answer;
+    // The form shows what the header of the same login would: an error that sends it back hides it by that.
+    const shown = { Authorization: basic(credentials.username, credentials.password) };
+    return { ...answer, asked: { url: realm, headers: shown } };
   }
 
   /** The realm is the registry's word, and our password goes there: never in the clear to another host. */

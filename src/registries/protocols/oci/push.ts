@@ -53,7 +53,7 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
     } catch (error) {
       // Refused as one that is there already, perhaps: that shows at the next look.
       if (mayStand(error) && (await client.hasBlob(repository, digest, run.signal)) === "there") continue;
-      if (!(error instanceof TransientError) || !startsAgain.has(error.code) || attempt === 2) throw error;
+      if (!(error instanceof TransientError) || !startsAgain.has(error.code) || attempt >= 2) throw error;
       run.log.line(`${label}: ${short} was cut off, once more from the start`);
     }
   }

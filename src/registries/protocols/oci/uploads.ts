@@ -1,4 +1,4 @@
-import { Refused } from "../../../delivery/errors.ts";
+import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 import { type Answer, type Body, discard } from "../../../transport.ts";
 import { demandRepository } from "./names.ts";
@@ -83,6 +83,7 @@ export class Uploads {
       return "mounted";
     } catch (error) {
       signal.throwIfAborted();
+      if (!(error instanceof Refused || error instanceof TransientError)) throw error;
       if (this.#unmountable.size >= UNMOUNTABLE_MAX) this.#unmountable.clear();
       if (error instanceof Refused) this.#unmountable.add(pair);
       return null;
