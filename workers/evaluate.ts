@@ -4,7 +4,7 @@ import type { Repo, Sha } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
 import { ACTIVE, type Delivery, findDelivery } from "../src/ledger/deliveries.ts";
 import { addHints, type HintTarget, lastHintId, markHintsDone } from "../src/ledger/hints.ts";
-import { clearLook } from "../src/ledger/looks.ts";
+import { clearLook } from "../src/ledger/owed-looks.ts";
 import { getRepo, type KnownRepo } from "../src/ledger/repos.ts";
 import { storeTime } from "../src/ledger/sql.ts";
 import type { Jobs } from "../src/queue/queues.ts";

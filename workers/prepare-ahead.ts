@@ -3,7 +3,7 @@ import { oneLine, willFail } from "../src/delivery/reports.ts";
 import { artifactsOf } from "../src/ledger/artifacts.ts";
 import { getDelivery, noteBecause } from "../src/ledger/deliveries.ts";
 import { attemptsOf, claimAhead, finishAttempt } from "../src/ledger/leases.ts";
-import { clearAhead } from "../src/ledger/looks.ts";
+import { clearAhead } from "../src/ledger/owed-looks.ts";
 import type { AttemptOutcome } from "../src/ledger/schema.ts";
 import type { Run } from "../src/run.ts";
 import { begin, end, type Running, underLease } from "./attempt.ts";

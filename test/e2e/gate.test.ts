@@ -128,6 +128,28 @@ describe("The gate", function () {
     assert.deepEqual(own(repo, middle), []);
   });
 
+  it("asks for what any watched branch of the commit requires, though another is told of first", async () => {
+    const on = { branches: ["main", "release/*"], tags: [] };
+    const repo = await world.repo("both", {
+      ".deliverd.yml": pipeline([image("both")], { on, ci: { settle: "1s" } }),
+    });
+    world.github.protectBranch(repo.repo, "main", { required: ["test", "scan"] });
+    const sha = await repo.head();
+    world.github.webhooksOff = true;
+    const main = await repo.push();
+    await repo.branch("release/1");
+    const release = await repo.push();
+    world.github.webhooksOff = false;
+    for (const hook of [...release, ...main]) await world.github.redeliver(hook);
+    await world.github.green(repo.repo, sha);
+    await until("it waits for the other check", () => {
+      const last = world.github.lastStatus(repo.repo, sha, "deliverd/both");
+      return last?.description === "waiting for check scan";
+    });
+    await world.github.green(repo.repo, sha, { check: "scan" });
+    await world.status(repo, sha, "both", "success");
+  });
+
   it("says nothing on the commit of a branch that no rule watches", async () => {
     const repo = await world.repo("elsewhere", { ".deliverd.yml": pipeline([image("elsewhere")]) });
     await repo.push();

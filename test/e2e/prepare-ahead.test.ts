@@ -72,12 +72,18 @@ describe("A commit whose CI still runs", () => {
     assert.equal((await world.log(repo, sha)).match(/Building with/g)?.length, 1);
   }).timeout(60_000);
 
-  it("and does not build is shown as failed once its light is green, not before", async () => {
+  it("and does not build says at once that it will fail, and fails without a second build once its light is green", async () => {
     const { repo, sha } = await pushed("broken", { Dockerfile: "FROM scratch\nCOPY nothing-of-this-name /\n" });
-    await until("the log tells of it", async () => /Preparing ahead stopped/.test(await world.log(repo, sha)));
+    const said = await world.status(repo, sha, "broken", "failure");
+    assert.match(said.description ?? "", /^will fail once CI is green: /);
+    assert.match(await world.log(repo, sha), /Preparing ahead stopped/);
     assert.equal((await world.delivery(repo, sha)).state, "waiting");
     await world.github.green(repo.repo, sha, { check: "test" });
-    await world.status(repo, sha, "broken", "failure");
-    assert.equal((await world.delivery(repo, sha)).state, "failed");
+    const failed = await until("it has failed", async () => {
+      const delivery = await world.delivery(repo, sha);
+      return delivery.state === "failed" && delivery;
+    });
+    assert.match(failed.because, /nothing-of-this-name/);
+    assert.equal((await world.log(repo, sha)).match(/Building with/g)?.length, 1);
   }).timeout(60_000);
 });

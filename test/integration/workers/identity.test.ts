@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { Lasting } from "../../../src/lasting.ts";
+import { noteHeads } from "../../../src/ledger/heads.ts";
+import { addHints, undoneTargets } from "../../../src/ledger/hints.ts";
+import { outboxOf } from "../../../src/ledger/outbox.ts";
+import { getRepo, noteRepos } from "../../../src/ledger/repos.ts";
+import { announce } from "../../../workers/announce.ts";
+import { evaluate } from "../../../workers/evaluate.ts";
+import { sweepRepo } from "../../../workers/sweep-repos.ts";
+import { acmeApi, REPO } from "../../support/ledgers.ts";
+import { ci, startStation, type TestStation } from "./station.ts";
+import { pipeline, storyOf } from "./story.ts";
+
+const OTHER = "github:2";
+
+describe("A repo is who its host says it is:", function () {
+  this.timeout(60_000);
+  let at: TestStation;
+  let now: number;
+  let asked: string[];
+  /** By their names. */
+  let hosted: Record<string, { hostId: string; owner: string; name: string }>;
+  const story = storyOf(() => at);
+
+  beforeEach(async () => {
+    at = await startStation();
+    now = 0;
+    asked = [];
+    hosted = { "acme/api": { hostId: "1", owner: "acme", name: "api" } };
+    at.station.identities = new Lasting(100, 5_000, () => now);
+    at.host.findRepo = async (owner, name) => {
+      asked.push(`${owner}/${name}`);
+      const found = hosted[`${owner}/${name}`];
+      return found === undefined ? null : { ...found, defaultBranch: "main" };
+    };
+  });
+  afterEach(() => at.close());
+
+  const commit = () => at.repo.commit({ ".deliverd.yml": pipeline() });
+  const waits = async () => {
+    const sha = await commit();
+    at.host.ciState = async () => ci("pending");
+    await story.look(sha);
+    at.host.ciState = async () => ci("green");
+    now += 5_000;
+    return sha;
+  };
+  const replace = () => {
+    hosted["acme/api"] = { hostId: "2", owner: "acme", name: "api" };
+  };
+  const text = "acme/api is another repo on github now: the next webhook of the one that was meant tells its name";
+
+  it("asked once in a few seconds, however much it is at work, and again after them", async () => {
+    for (let i = 0; i < 3; i++) await story.played(await commit());
+    assert.equal(asked.length, 1);
+    now += 5_000;
+    await story.look(await commit());
+    assert.equal(asked.length, 2);
+  });
+
+  it("one that was deleted and made anew is not built as the old one, and what waited there ends", async () => {
+    const sha = await waits();
+    replace();
+    await addHints(at.station.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha }]);
+    await story.look(sha);
+    assert.equal(await story.stands(sha), `superseded: ${text}`);
+    assert.deepEqual(await undoneTargets(at.station.ledger, 10), []);
+    assert.equal(at.built.length, 0);
+  });
+
+  it("nor at once, where the new one's first webhook tells of it", async () => {
+    const sha = await waits();
+    await story.look(sha);
+    replace();
+    await at.station.ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: OTHER }]));
+    await story.deliver();
+    assert.equal(await story.stands(sha), `superseded: ${text}`);
+    assert.equal(at.built.length, 0);
+    await noteHeads(at.station.ledger, OTHER, [{ ref: "refs/heads/main", sha }]);
+    await evaluate(at.station, { repo: OTHER, sha, ref: null });
+    await story.deliver();
+    assert.equal(at.built.length, 1, "the same commit is built anew, as the new repo's");
+    assert.deepEqual(await story.releases(), []);
+  });
+
+  it("and an old webhook that brings the old name back takes it from nobody", async () => {
+    replace();
+    await at.station.ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: OTHER }]));
+    await at.station.ledger.transaction((tx) => noteRepos(tx, [acmeApi]));
+    const sha = await commit();
+    await evaluate(at.station, { repo: OTHER, sha, ref: null });
+    await story.deliver();
+    assert.equal(at.built.length, 1);
+    await story.look(sha);
+    assert.equal(at.built.length, 1);
+  });
+
+  it("one that the host does not show is not confirmed by that, and says what it waits for", async () => {
+    const sha = await waits();
+    hosted = {};
+    await assert.rejects(story.look(sha), { code: "repo-not-shown" });
+    assert.match(
+      await story.stands(sha),
+      /^waiting: waiting for an answer from github \(repo-not-shown\): github shows no repo/,
+    );
+    assert.equal(at.built.length, 0);
+    await assert.rejects(sweepRepo(at.station, { ...acmeApi, activeAt: 0, createdAt: 0, servedAt: 0 }));
+    hosted = { "acme/api": { hostId: "1", owner: "acme", name: "api" } };
+    assert.match(await story.played(sha), /^delivered: /);
+  });
+
+  it("one that was renamed or transferred, and no webhook told, goes on under its new name", async () => {
+    const sha = await waits();
+    hosted["acme/api"] = { hostId: "1", owner: "acme", name: "core" };
+    hosted["acme/core"] = { hostId: "1", owner: "acme", name: "core" };
+    assert.match(await story.played(sha), /^delivered: /);
+    assert.equal((await getRepo(at.station.ledger, REPO))?.name, "core");
+    const next = await commit();
+    hosted["acme/core"] = { hostId: "1", owner: "strangers", name: "core" };
+    now += 5_000;
+    await story.look(next);
+    assert.equal(await story.stands(next).catch(() => "ignored"), "ignored: strangers/core is in no entry of repos");
+  });
+
+  it("what is owed to the old one's commits is said on no commit of the new one", async () => {
+    const sha = await waits();
+    replace();
+    const said: string[] = [];
+    Object.assign(at.host, { report: async () => void said.push("said") });
+    await announce(at.station);
+    assert.deepEqual(said, []);
+    const [row] = await outboxOf(at.station.ledger, REPO, sha);
+    assert.deepEqual([row?.state, row?.error], ["dropped", text]);
+  });
+});
