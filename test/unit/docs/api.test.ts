@@ -42,7 +42,7 @@ function servedRoutes(): string[] {
   const routed = sourceFiles(root)
     .filter((file) => /^src\/(?:api|web|receiver)\//.test(file))
     .flatMap((file) => {
-      const routes = readFileSync(join(root, file), "utf8").matchAll(/router\.(get|post)\("([^"]+)"/g);
+      const routes = readFileSync(join(root, file), "utf8").matchAll(/router\.(get|post)\(\s*"([^"]+)"/g);
       return [...routes].map(([, method = "", path = ""]) => `${method.toUpperCase()} ${path}`);
     });
   // The webhooks' is a plain handler, which reads the path by itself.
