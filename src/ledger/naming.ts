@@ -1,6 +1,6 @@
 import type { Naming } from "../delivery/naming.ts";
 import { type EndAs, stopOf } from "./cancel.ts";
-import type { Tx } from "./ledger.ts";
+import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
 /**
@@ -9,18 +9,18 @@ import { now } from "./sql.ts";
  * @returns `stale`: the lease is another's · how it is to end, where it was asked to stop before: name nothing then
  */
 export async function beginNaming(
-  tx: Tx,
+  ledger: Db,
   id: string,
   fence: number,
   naming: Naming,
 ): Promise<"begun" | "stale" | EndAs> {
-  const result = await tx.db
+  const result = await ledger.db
     .updateTable("deliveries")
-    .set({ naming: JSON.stringify(naming), updatedAt: now(tx) })
+    .set({ naming: JSON.stringify(naming), updatedAt: now(ledger) })
     .where("id", "=", id)
     .where("fence", "=", fence)
     .where("cancelRequested", "=", 0)
     .executeTakeFirst();
   if (result.numUpdatedRows > 0n) return "begun";
-  return (await stopOf(tx, id, fence)) ?? "stale";
+  return (await stopOf(ledger, id, fence)) ?? "stale";
 }
