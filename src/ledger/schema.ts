@@ -16,6 +16,9 @@ export interface Schema {
   decisions: DecisionsTable;
   versionClaims: VersionClaimsTable;
   nameOwners: NameOwnersTable;
+  nameWrites: NameWritesTable;
+  lostNames: LostNamesTable;
+  latestReleases: LatestReleasesTable;
   locations: LocationsTable;
   releases: ReleasesTable;
   releaseVersions: ReleaseVersionsTable;
@@ -168,8 +171,8 @@ interface DecisionsTable {
   repoId: RepoId;
   sha: Sha;
   at: number;
-  /** `alarm`: a name of its release was changed behind our back. */
-  action: Action | "alarm";
+  /** `alarm`: a name of its release was changed behind our back. `name-lost`: its release did not get a moving name. */
+  action: Action | "alarm" | "name-lost";
   because: string;
 }
 
@@ -181,12 +184,49 @@ interface VersionClaimsTable {
   at: number;
 }
 
-/** A name in a registry belongs to the repo that published it first. */
+/** A repository of a registry belongs to the repo that published there first. */
 interface NameOwnersTable {
   registry: string;
   repository: string;
   repoId: RepoId;
   at: number;
+  /** 0: nothing was published yet, and the claim counts only while a write of `nameWrites` is under way. */
+  confirmed: number;
+}
+
+/** A name that somebody writes now, or began to write and never ended. */
+interface NameWritesTable {
+  registry: string;
+  repository: string;
+  tag: string;
+  repoId: RepoId;
+  immutable: number;
+  /** JSON: the contents that may stand there by moving writes that have not ended. */
+  digests: string;
+  /** Unique to this write. */
+  token: string;
+  /** The process. */
+  owner: string;
+  /** By the store's clock; past it, another may write. */
+  until: number;
+}
+
+/** A name that a release asked for and did not get. */
+interface LostNamesTable {
+  registry: string;
+  repository: string;
+  tag: string;
+  repoId: RepoId;
+  artifact: string;
+  sha: Sha;
+  because: string;
+}
+
+/** The release that `latest` means; null: none of ours. No row: no worker has looked yet. */
+interface LatestReleasesTable {
+  repoId: RepoId;
+  artifact: string;
+  releaseId: string | null;
 }
 
 /** What stands under a name, after it was read back. */
