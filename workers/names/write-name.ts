@@ -37,16 +37,22 @@ export interface NameWrite {
 /**
  * The only door to `Registry.publish`: asks who owns the repository and what the name may stand for, reserves it in the
  * ledger, writes, reads back and notes it. Same content under the name: nothing is written.
+ * @param patience for how long (ms) to wait for another's write
  * @throws Refused `name-owned`, `name-taken`; TransientError `name-busy`, `name-lost`; as `before` and the registry do
  */
-export async function writeName(station: Station, write: NameWrite, run: Run): Promise<"written" | "stands"> {
+export async function writeName(
+  station: Station,
+  write: NameWrite,
+  run: Run,
+  patience = ASK_FOR,
+): Promise<"written" | "stands"> {
   const { name, content, of } = write;
   const { registry, repository } = name;
   const order: WriteOrder = {
     ...{ ...name, repoId: of.repoId, artifact: of.artifact, digest: content.digest },
     ...{ token: randomUUID(), owner: station.owner, shared: isShared(station, registry, repository) },
   };
-  const reservation = await reserve(station, order, run);
+  const reservation = await reserve(station, order, run, patience);
   switch (reservation.kind) {
     case "stands":
       return "stands";
@@ -64,8 +70,9 @@ async function reserve(
   { ledger }: Station,
   order: WriteOrder,
   run: Run,
+  patience: number,
 ): Promise<Exclude<Reservation, { kind: "busy" }>> {
-  const limit = performance.now() + ASK_FOR;
+  const limit = performance.now() + patience;
   for (;;) {
     run.signal.throwIfAborted();
     const answer = await reserveName(ledger, order, TTL);
