@@ -53,7 +53,8 @@ async function ordersOf(
   refs: Map<string, Sha>,
   releases: NamedRelease[],
 ): Promise<Map<NamedRelease, Contender["order"]>> {
-  const orders = new Map(releases.map((release) => [release, {} as Contender["order"]]));
+  // Without a prototype: a branch may have any name.
+  const orders = new Map(releases.map((release) => [release, Object.create(null) as Contender["order"]]));
   const bounds = matchRepo(config.repos, repo);
   if (bounds === null) return orders;
   const bySha = new Map<Sha, NamedRelease[]>();
@@ -96,9 +97,9 @@ export async function updateLatest(
   { ledger }: Pick<Station, "ledger">,
   repo: Repo,
   artifact: string,
-  naming: RepoNames,
-) {
-  const own = naming.candidates.filter(({ facts }) => facts.artifact === artifact);
-  const releaseId = holderOfVersion(own, naming.refs)?.releaseId ?? null;
+  { candidates, refs }: RepoNames,
+): Promise<void> {
+  const own = candidates.filter(({ facts }) => facts.artifact === artifact);
+  const releaseId = holderOfVersion(own, refs)?.releaseId ?? null;
   await noteLatest(ledger, { repoId: repo.id, artifact, releaseId });
 }

@@ -4,7 +4,7 @@ import { appendLog } from "../../src/ledger/logs.ts";
 import { type LostName, lostNames, replaceLostNames } from "../../src/ledger/lost-names.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
 import { locationsOfRelease } from "../../src/ledger/names.ts";
-import { queueReports } from "../reports.ts";
+import { queueReports, type Subject } from "../reports.ts";
 import type { Station } from "../station.ts";
 
 /** A moving name that a release asked for, and why it does not get it. */
@@ -22,37 +22,42 @@ export async function reportLosses(
   artifact: string,
   losses: Loss[],
   all: NamedRelease[],
-) {
+): Promise<void> {
   const { ledger } = station;
-  const lost = losses.map(({ release, ...loss }) => ({ ...loss, sha: release.sha }));
   const before = await lostNames(ledger, repo.id, artifact);
-  const isNews = (loss: LostName) => !before.some((one) => keyOf(one) === keyOf(loss) && one.because === loss.because);
-  const open = new Set(losses.map(({ release }) => release.sha));
-  const mended = new Set(before.map(({ sha }) => sha).filter((sha) => !open.has(sha)));
+  if (before.length === 0 && losses.length === 0) return;
+  const known = new Set(before.map((one) => keyOf(one)));
+  const news = losses.filter((loss) => !known.has(keyOf(lostBy(loss))));
+  const lacking = new Map(losses.toReversed().map((loss) => [loss.release.sha, loss]));
+  const mended = new Set(before.map(({ sha }) => sha).filter((sha) => !lacking.has(sha)));
   await ledger.transaction(async (tx) => {
-    await replaceLostNames(tx, repo.id, artifact, lost);
-    for (const [index, { release, because }] of losses.entries()) {
-      const { sha, deliveryId } = release;
-      // An attempt that ended since may have said otherwise, so it is said each time: the same again changes nothing.
-      const isFirst = losses.findIndex((one) => one.release.sha === sha) === index;
-      const subject = { repoId: repo.id, sha, deliveryId };
-      if (isFirst) await queueReports(tx, station, subject, [artifact], "failed", because);
-      if (!lost.slice(index, index + 1).some(isNews)) continue;
-      await recordDecision(tx, repo.id, sha, { action: "name-lost", because });
-      await appendLog(tx, deliveryId, `✗ ${artifact}: ${because}\n`);
+    await replaceLostNames(tx, repo.id, artifact, losses.map(lostBy));
+    // An attempt that ended since may have said otherwise, so it is said each time: the same again changes nothing.
+    for (const { release, because } of lacking.values())
+      await queueReports(tx, station, subjectOf(repo, release), [artifact], "failed", because);
+    for (const { release, because } of news) {
+      await recordDecision(tx, repo.id, release.sha, { action: "name-lost", because });
+      await appendLog(tx, release.deliveryId, `✗ ${artifact}: ${because}\n`);
     }
     for (const release of all.filter((each) => each.artifact === artifact && mended.has(each.sha))) {
-      const { sha, deliveryId } = release;
-      const where = [
-        ...new Set((await locationsOfRelease(tx, { ...release, repoId: repo.id })).map((one) => one.registry)),
-      ];
-      const because = `${release.versions.join(", ")} released to ${where.join(", ")}`;
-      await queueReports(tx, station, { repoId: repo.id, sha, deliveryId }, [artifact], "delivered", because);
+      const locations = await locationsOfRelease(tx, { ...release, repoId: repo.id });
+      const where = [...new Set(locations.map(({ registry }) => registry))].join(", ");
+      const because = `${release.versions.join(", ")} released to ${where}`;
+      await queueReports(tx, station, subjectOf(repo, release), [artifact], "delivered", because);
     }
   });
-  for (const loss of lost.filter(isNews)) station.log.warn("a release did not get a moving name", { ...loss });
+  for (const loss of news) station.log.warn("a release did not get a moving name", { ...lostBy(loss) });
+  await station.queues.add("announce", {});
 }
 
-function keyOf({ registry, repository, tag, sha }: LostName): string {
-  return JSON.stringify([registry, repository, tag, sha]);
+function lostBy({ release, ...loss }: Loss): LostName {
+  return { ...loss, sha: release.sha };
+}
+
+function subjectOf(repo: Repo, { sha, deliveryId }: NamedRelease): Subject {
+  return { repoId: repo.id, sha, deliveryId };
+}
+
+function keyOf({ registry, repository, tag, sha, because }: LostName): string {
+  return JSON.stringify([registry, repository, tag, sha, because]);
 }
