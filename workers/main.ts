@@ -9,11 +9,11 @@ import { deliverNext } from "./deliver.ts";
 import { evaluate } from "./evaluate.ts";
 import { isDiskNearlyFull, keepHouse } from "./housekeeping.ts";
 import { ShuttingDown } from "./lease.ts";
-import { reconcileNames } from "./names.ts";
+import { queueVerification } from "./names/check-drift.ts";
+import { reconcileNames } from "./names/reconcile-names.ts";
 import { prepareAhead } from "./prepare-ahead.ts";
 import type { Station } from "./station.ts";
 import { sweep } from "./sweep.ts";
-import { queueVerification } from "./verify.ts";
 import { Watch } from "./watch.ts";
 
 const SWEEP_EVERY = 10_000;

@@ -10,10 +10,10 @@ import { begin, end, type Running, underLease } from "./attempt.ts";
 import { limitsOf } from "./build.ts";
 import { Capacity } from "./capacity.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
+import { uploadAhead } from "./names/upload.ts";
 import { prepare } from "./prepare.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
-import { uploadAhead } from "./upload.ts";
 
 /** What found no room, or made room for work whose light is green, comes back after so long (ms). */
 const LATER = 5_000;

@@ -15,12 +15,12 @@ import { listReleases, type Release } from "../src/ledger/releases.ts";
 import type { Run } from "../src/run.ts";
 import { build, limitsOf } from "./build.ts";
 import type { Capacity, GiveBack } from "./capacity.ts";
-import { namesFor } from "./naming.ts";
+import { namesFor } from "./names/immutable-names.ts";
+import { claimVersions, versionsOfCommit } from "./names/versions.ts";
 import { labelled } from "./run-log.ts";
 import { type Begun, sideBySide } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
 import { unchangedSince } from "./unchanged.ts";
-import { claimVersions, versionsOfCommit } from "./versions.ts";
 
 const DOCKERFILE_MAX_BYTES = 1024 * 1024;
 /** A delivery under way: what its steps hand on. */

@@ -4,6 +4,7 @@ import { setArtifactState } from "../src/ledger/artifacts.ts";
 import { describeRelease } from "../src/ledger/catalog.ts";
 import { locationsOfRelease } from "../src/ledger/names.ts";
 import { recordRelease } from "../src/ledger/releases.ts";
+import { readRepoNames, updateLatest } from "./names/candidates.ts";
 import { queueNotices } from "./notify.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
 import { queueReports } from "./reports.ts";
@@ -38,6 +39,16 @@ export async function record(station: Station, work: Work, each: Prepared): Prom
     const event = publishedEvent(await describeRelease(tx, release), station.config.publicUrl);
     await queueNotices(tx, station, subject, event);
   });
+  await noteLatestRelease(station, work, artifact.name);
+}
+
+/** So that `latest` is right at once; where this fails, or is too late, the look at the moving names finds it. */
+async function noteLatestRelease(station: Station, { repo, mirror }: Work, artifact: string): Promise<void> {
+  try {
+    await updateLatest(station, repo, artifact, await readRepoNames(station, repo, mirror, await mirror.refs()));
+  } catch (error) {
+    station.log.warn("which release is the latest could not be computed yet", { repo: repo.id, artifact, error });
+  }
 }
 
 /** An artifact that this commit does not concern: said on the commit, and nothing more. */

@@ -1,26 +1,20 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
-import { matchesAny } from "../src/delivery/glob.ts";
 import type { NamedArtifact, Naming } from "../src/delivery/naming.ts";
-import type { Destination } from "../src/delivery/types.ts";
 import { failpoint } from "../src/failpoints.ts";
-import { pinDigest, setArtifactState } from "../src/ledger/artifacts.ts";
+import { pinDigest } from "../src/ledger/artifacts.ts";
 import type { Tx } from "../src/ledger/ledger.ts";
-import { locationsOf, noteLocation, ownName } from "../src/ledger/names.ts";
 import { beginNaming } from "../src/ledger/naming.ts";
-import type { Registry } from "../src/registries/registry.ts";
 import type { Run } from "../src/run.ts";
-import { stamped } from "./build.ts";
 import { syncAndAsk } from "./foresee.ts";
 import { wasJustGreen } from "./green.ts";
-import { Cancelled, demandLease } from "./lease.ts";
+import { Cancelled } from "./lease.ts";
 import { look } from "./look.ts";
-import { isSame, namesFor } from "./naming.ts";
+import { publishEverywhere } from "./names/publish.ts";
+import { uploadAhead } from "./names/upload.ts";
 import type { Prepared, Unchanged, Work } from "./prepare.ts";
-import { putBack } from "./put-back.ts";
 import { record, recordUnchanged } from "./record.ts";
 import { anyOf, throwWorst } from "./side-by-side.ts";
 import type { Station } from "./station.ts";
-import { repositoriesOf, sendInto, uploadAhead } from "./upload.ts";
 
 /** Thrown when the light went out, or the commit went away, while the delivery was prepared. */
 export class NoLongerGreen extends Error {
@@ -126,71 +120,4 @@ async function pin(tx: Tx, station: Station, work: Work, { artifact, content }: 
       `${artifact.name} is pinned to ${answer.slice("other:".length)}, and this build made ${content.digest}`,
     );
   }
-}
-
-/** Destinations side by side: one that fails keeps no other from standing. */
-async function publishEverywhere(station: Station, work: Work, each: Prepared, run: Run): Promise<void> {
-  await setArtifactState(station.ledger, work.delivery.id, each.artifact.name, "publishing", "", work.fence);
-  const ended = await Promise.allSettled(each.artifact.publish.map((to) => publishTo(station, work, each, to, run)));
-  throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
-}
-
-async function publishTo(station: Station, work: Work, each: Prepared, to: Destination, run: Run): Promise<void> {
-  const registry = registryOf(station, to.to);
-  const names = namesFor(station, work, each, each.content, to);
-  const content = stamped(station, work, each);
-  const standing = await locationsOf(station.ledger, work.delivery.id);
-  for (const repository of repositoriesOf(station, work, each, to)) {
-    await own(station, work, to.to, repository);
-    await sendInto(station, to, repository, content, run);
-    failpoint("release.uploaded");
-  }
-  for (const name of names) {
-    run.signal.throwIfAborted();
-    if (standing.some((one) => isSame(one, name))) continue;
-    const { delivery, repo } = work;
-    await demandLease(station.ledger, delivery.id, work.fence);
-    const mend = () => putBack(station, registry, name, content, run);
-    const { digest, url, pull } = await registry.publish(content, name, run).catch(async (error: unknown) => {
-      await mend();
-      throw error;
-    });
-    failpoint("release.named");
-    const noted = {
-      ...name,
-      deliveryId: delivery.id,
-      artifact: each.artifact.name,
-      repoId: repo.id,
-      digest,
-      url,
-      pull,
-    };
-    if (!(await noteLocation(station.ledger, noted))) {
-      await mend();
-      throw new Refused(
-        "name-taken",
-        `${name.repository}:${name.tag} in ${to.to} stands for another content in the ledger`,
-      );
-    }
-  }
-}
-
-async function own(station: Station, work: Work, registry: string, repository: string): Promise<void> {
-  const owned = await ownName(station.ledger, registry, repository, work.repo.id);
-  if (owned.ok || isShared(station, registry, repository)) return;
-  throw new Refused(
-    "name-owned",
-    `${repository} in ${registry} belongs to another repo, which published it first. An administrator can allow both with registries.${registry}.shared.`,
-  );
-}
-
-function isShared(station: Station, registry: string, repository: string): boolean {
-  return matchesAny(station.config.registries[registry]?.shared ?? [], repository);
-}
-
-export function registryOf(station: Station, key: string): Registry {
-  const registry = station.registries.get(key);
-  if (registry === undefined)
-    throw new Refused("registry-unknown", `registries.${key} is not configured on this server`);
-  return registry;
 }

@@ -8,7 +8,7 @@ import { oweNames } from "../src/ledger/outbox.ts";
 import type { FailedBy } from "../src/ledger/schema.ts";
 import { noteGone, noteTurnedRed } from "./after-release.ts";
 import type { Look } from "./look.ts";
-import { owesNames } from "./owed.ts";
+import { owesNames } from "./names/missing-names.ts";
 import { tellWasted } from "./prepare-ahead.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";

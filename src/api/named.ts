@@ -1,5 +1,6 @@
 import type { RepoId } from "../delivery/types.ts";
-import { compareVersions, isStable } from "../delivery/version.ts";
+import { highestVersion, isStable } from "../delivery/version.ts";
+import { latestNoted } from "../ledger/latest.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import {
   findRelease,
@@ -9,10 +10,11 @@ import {
   reposWithArtifact,
   taggedVersions,
 } from "../ledger/releases.ts";
+import { getRepo } from "../ledger/repos.ts";
 
 /**
- * The releases that a person means by an artifact and a version: one for each repo that has it. `latest` is the highest
- * version tag that is no pre-release, before the first one the newest commit.
+ * The releases that a person means by an artifact and a version: one for each repo that has it. `latest` is what a
+ * registry's `latest` follows: the highest version, before the first one the newest of the default branch.
  */
 export async function releaseNamed(
   ledger: Ledger,
@@ -32,7 +34,20 @@ export async function releaseNamed(
 }
 
 async function latest(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
-  const stable = (await taggedVersions(ledger, repoId, artifact)).filter((each) => isStable(each.version));
-  const [highest] = stable.sort((a, b) => compareVersions(b.version, a.version));
-  return highest?.releaseId ?? newestCommitted(ledger, repoId, artifact);
+  const noted = await latestNoted(ledger, repoId, artifact);
+  switch (noted.kind) {
+    case "noted":
+      return noted.releaseId;
+    case "unknown":
+      return latestOfLedger(ledger, repoId, artifact);
+  }
+}
+
+/** By what the ledger knows alone, where no worker has looked at the repo's refs since its first release. */
+async function latestOfLedger(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
+  const tagged = await taggedVersions(ledger, repoId, artifact);
+  const highest = highestVersion(tagged.map(({ version }) => version).filter(isStable));
+  if (highest !== null) return tagged.find(({ version }) => version === highest)?.releaseId ?? null;
+  const branch = (await getRepo(ledger, repoId))?.defaultBranch ?? "main";
+  return newestCommitted(ledger, repoId, artifact, `refs/heads/${branch}`);
 }

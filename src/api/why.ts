@@ -1,7 +1,7 @@
 import { PUBLISHED } from "../delivery/announcement.ts";
-import type { Action, DeliveryState, RepoId, Sha } from "../delivery/types.ts";
+import type { DeliveryState, RepoId, Sha } from "../delivery/types.ts";
 import { iso, repoName } from "../ledger/catalog.ts";
-import { decisionsOf } from "../ledger/decisions.ts";
+import { decisionsOf, type StoredDecision } from "../ledger/decisions.ts";
 import { findDelivery } from "../ledger/deliveries.ts";
 import { headsOf } from "../ledger/heads.ts";
 import { hintsOf } from "../ledger/hints.ts";
@@ -39,7 +39,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
     ),
     ...decisions.map(
       ({ at, action, because }): Event =>
-        action === "alarm"
+        action === "alarm" || action === "name-lost"
           ? { at, kind: action, text: because }
           : { at, kind: "decision", text: `${action}: ${because}` },
     ),
@@ -70,7 +70,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
 }
 
 /** Of a commit without a delivery: no look at it has got so far, or it is none of ours. */
-function stateOf(action: Action | "alarm" | undefined): Why["state"] {
+function stateOf(action: StoredDecision["action"] | undefined): Why["state"] {
   if (action === undefined) return "unknown";
   return action === "wait" ? "waiting" : "ignored";
 }

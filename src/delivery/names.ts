@@ -56,6 +56,8 @@ export interface Rendering {
   claim: (typeof CLAIMS)[number];
   version: string | null;
   branch: string | null;
+  /** The part of the version that the name holds: it is about all versions that have the same; null, about any. */
+  covers: { major: string | null; minor: string | null };
 }
 
 /** Every name by every way to it. For `reconcile.ts`; others want `immutableNames` and `movingNames`. */
@@ -67,6 +69,9 @@ export function renderings(destination: Destination, facts: NameFacts): Renderin
     const whole = `${as}:${template}`;
     const immutable = isImmutable(whole);
     const claim = claimOf(whole);
+    const variables = variablesOf(whole);
+    const held = (variable: "major" | "minor", values: Values) =>
+      (variables.has(variable) ? values[variable] : undefined) ?? null;
     return [...combinations(whole, claim, facts)].flatMap((values) => {
       const repository = render(as, values);
       const tag = render(template, values);
@@ -77,7 +82,8 @@ export function renderings(destination: Destination, facts: NameFacts): Renderin
         tag: toTag(tag, template),
         immutable,
       };
-      return [{ name, claim, version: values.version ?? null, branch: values.branch ?? null }];
+      const covers = { major: held("major", values), minor: held("minor", values) };
+      return [{ name, claim, version: values.version ?? null, branch: values.branch ?? null, covers }];
     });
   });
 }

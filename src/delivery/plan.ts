@@ -1,6 +1,7 @@
 import { Refused, UserError } from "./errors.ts";
 import { checkTemplates } from "./names.ts";
 import { didYouMean } from "./nearest.ts";
+import { checkSharedNames } from "./shared-names.ts";
 import type { ArtifactKind, ArtifactPlan, Gate, Pipeline, Plan, Repo, RepoBounds } from "./types.ts";
 import { checkAs } from "./version-names.ts";
 
@@ -38,12 +39,15 @@ export const DEFAULT_TAGS: readonly string[] = ["{version}", "{branch}", "sha-{s
 export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
   const pipeline = order.pipeline ?? defaultPipeline(order);
   if (pipeline === null) return { ignored: "no .deliverd.yml and no Dockerfile at the root" };
+  const artifacts = pipeline.artifacts.map((artifact) => checked(artifact, order));
+  // A plain store has a path for each artifact.
+  checkSharedNames(artifacts, order.repo, (to, kind) => kind !== "file" && order.registries[to]?.type !== "http");
   return {
     plan: {
       on: pipeline.on ?? { branches: [order.repo.defaultBranch], tags: ["v*"] },
       gate: boundedGate(pipeline.gate, order.bounds),
       supersede: pipeline.supersede,
-      artifacts: pipeline.artifacts.map((artifact) => checked(artifact, order)),
+      artifacts,
       isDefault: order.pipeline === null,
     },
   };

@@ -17,7 +17,7 @@ export function isStable(version: string): boolean {
 }
 
 /** Ascending by precedence, as `Array.sort` wants it. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   return semver.compare(a, b);
 }
 
@@ -31,13 +31,18 @@ export function versionsOf(tagsOnCommit: string[]): string[] {
   return [...new Set(versions)].sort((a, b) => compareVersions(b, a));
 }
 
-/** The tag of the highest version, as it is written; pre-release tags do not count. Null: there is none. */
-export function highestVersionTag(tags: string[]): string | null {
-  const stable = tags.filter((tag) => isStable(versionTag(tag) ?? "0.0.0-0")).sort();
-  return stable.reduce<string | null>(
-    (best, tag) => (best === null || compareVersions(versionTag(tag) ?? "", versionTag(best) ?? "") > 0 ? tag : best),
+/** Null: there is none. */
+export function highestVersion(versions: string[]): string | null {
+  return versions.reduce<string | null>(
+    (best, each) => (best === null || compareVersions(each, best) > 0 ? each : best),
     null,
   );
+}
+
+/** The tag of the highest version, as it is written; pre-release tags do not count. Null: there is none. */
+export function highestVersionTag(tags: string[]): string | null {
+  const highest = highestVersion(versionsOf(tags).filter(isStable));
+  return tags.toSorted().find((tag) => highest !== null && versionTag(tag) === highest) ?? null;
 }
 
 /** The tag from which an untagged commit is counted: `git rev-list --count <tag>..<sha>`, all of its ancestry where null. */

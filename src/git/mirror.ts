@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { Step } from "../delivery/history.ts";
 import type { Sha } from "../delivery/types.ts";
@@ -7,10 +8,11 @@ import { Coalescer } from "./coalesce.ts";
 import { type MirrorCommit, parseCommit } from "./commit.ts";
 import { gone, readEntry, readText } from "./entry.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
-import { linesOf, partsOf } from "./lines.ts";
+import { linesOf } from "./lines.ts";
 import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
 import { Objects } from "./objects.ts";
 import { readPast } from "./past.ts";
+import { type Places, readPlaces } from "./places.ts";
 import { Recent } from "./recent.ts";
 import { readRefs } from "./refs.ts";
 import { fetchInto, listRefs, type Refs } from "./sync.ts";
@@ -22,6 +24,8 @@ export type { MirrorCommit } from "./commit.ts";
 const TAGS = "refs/tags/";
 /** Commits, and pipeline files and Dockerfiles of commits: each look at a commit asks for the same ones. */
 const KEPT = 64;
+/** Two looks at the names of a repo's artifacts mostly follow each other, and nothing moved between them. */
+const PLACES_KEPT = 4;
 /** git itself asks for it from thousands of loose objects or fifty packs on, and a fetch adds a few: not each needs a process that looks. */
 const TIDY_EVERY = 10;
 /** Whose paths nothing touched for so many commits is built once more, and has a release from which to go on. */
@@ -53,6 +57,7 @@ export class Mirror {
   /** What a sha says can never change. */
   readonly #commits = new Recent<MirrorCommit>(KEPT);
   readonly #texts = new Recent<string | null>(KEPT);
+  readonly #places = new Recent<Places>(PLACES_KEPT);
   /** The same for as long as no ref moves. */
   #holders = new Recent<string[]>(KEPT);
 
@@ -187,16 +192,19 @@ export class Mirror {
     return Number(await this.#text(["rev-list", "--count", "--end-of-options", checkSha(sha), ...without]));
   }
 
-  /** Those among the shas that the ref's history holds, no commit before one that descends from it, else the newer first. */
-  async newestFirst(ref: string, among: Set<Sha>): Promise<Sha[]> {
-    const found: Sha[] = [];
-    if (among.size === 0 || !(await this.refs()).has(checkRef(ref))) return found;
-    const call = await this.#call();
-    for await (const sha of partsOf(streamGit(["rev-list", "--date-order", "--end-of-options", ref], call), "\n")) {
-      if (among.has(sha)) found.push(sha);
-      if (found.length === among.size) break;
-    }
-    return found;
+  /** Where the commits stand on each of the refs (full; one that is gone holds none), by one walk over their history. */
+  async places(refs: string[], among: ReadonlySet<Sha>): Promise<Places> {
+    const known = await this.refs();
+    const tips = new Map(refs.flatMap((ref) => [[checkRef(ref), known.get(ref) ?? null] as const]).filter(isTip));
+    const key = createHash("sha256")
+      .update(JSON.stringify([[...tips], [...among].sort()]))
+      .digest("hex");
+    return this.#places.get(key, async () => {
+      if (tips.size === 0 || among.size === 0) return new Map();
+      const stdin = [...new Set(tips.values())].map((sha) => `${sha}\n`).join("");
+      const call = { ...(await this.#call()), stdin };
+      return readPlaces(tips, among, streamGit(["rev-list", "--date-order", "--parents", "--stdin"], call));
+    });
   }
 
   /**
@@ -278,4 +286,8 @@ export class Mirror {
       await removeLocks(this.path).catch(() => {});
     }
   }
+}
+
+function isTip(entry: readonly [string, Sha | null]): entry is [string, Sha] {
+  return entry[1] !== null;
 }

@@ -4,7 +4,7 @@ import type { Naming } from "../delivery/naming.ts";
 import type { DeliveryState, Plan, RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
 import type { FailedBy, Schema } from "./schema.ts";
-import { chunks, fromNow, now, type Page, pageOf, readCursor } from "./sql.ts";
+import { fromNow, now, type Page, pageOf, readCursor } from "./sql.ts";
 
 type Row = Selectable<Schema["deliveries"]>;
 
@@ -143,16 +143,6 @@ export async function noteVersion(ledger: Db, id: string, version: string): Prom
 export async function getDelivery(ledger: Db, id: string): Promise<Delivery | null> {
   const row = await ledger.db.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();
   return row ? fromRow(row) : null;
-}
-
-/** Those of the ids that there are. */
-export async function getDeliveries(ledger: Db, ids: readonly string[]): Promise<Delivery[]> {
-  const found: Delivery[] = [];
-  for (const some of chunks(ids))
-    found.push(
-      ...(await ledger.db.selectFrom("deliveries").selectAll().where("id", "in", some).execute()).map(fromRow),
-    );
-  return found;
 }
 
 export async function findDelivery(ledger: Db, repoId: RepoId, sha: Sha): Promise<Delivery | null> {

@@ -111,11 +111,16 @@ export function finishAttempt(ledger: Db, id: string, fence: number, end: Attemp
   });
 }
 
-/** Frees the leases and the duties of processes that are known to be dead. @returns the deliveries */
+/** Frees the leases, duties and names of processes that are known to be dead. @returns the deliveries */
 export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]> {
   return ledger.transaction(async (tx) => {
     await tx.db
       .deleteFrom("duties")
+      .where((eb) => startsWith(eb, "owner", ownerPrefix))
+      .execute();
+    await tx.db
+      .updateTable("nameWrites")
+      .set({ until: 0 })
       .where((eb) => startsWith(eb, "owner", ownerPrefix))
       .execute();
     const rows = await tx.db

@@ -11,33 +11,6 @@ type Row = Selectable<Schema["locations"]>;
 /** What stands under a name, as it was read back. */
 export type StoredLocation = Omit<Row, "immutable"> & { immutable: boolean };
 
-/** A name in a registry belongs to the repo that published it first. */
-export async function ownName(
-  ledger: Db,
-  registry: string,
-  repository: string,
-  repoId: RepoId,
-): Promise<{ ok: true } | { ok: false; belongsTo: RepoId }> {
-  await ledger.db
-    .insertInto("nameOwners")
-    .values({ registry, repository, repoId, at: now(ledger) })
-    .onConflict((conflict) => conflict.columns(["registry", "repository"]).doNothing())
-    .execute();
-  const owner = (await ownerOf(ledger, registry, repository)) ?? "";
-  return owner === repoId ? { ok: true } : { ok: false, belongsTo: owner };
-}
-
-/** Null: nobody has published there. */
-export async function ownerOf(ledger: Db, registry: string, repository: string): Promise<RepoId | null> {
-  const owner = await ledger.db
-    .selectFrom("nameOwners")
-    .select("repoId")
-    .where("registry", "=", registry)
-    .where("repository", "=", repository)
-    .executeTakeFirst();
-  return owner?.repoId ?? null;
-}
-
 /**
  * Notes what was read back under a name. A moving name moves; an immutable one stays what it was first.
  * @returns false: the name is immutable and stands for another digest

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Selectable, sql } from "kysely";
+import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { Frozen } from "../builders/builder.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { ArtifactKind, RepoId, Sha } from "../delivery/types.ts";
@@ -147,16 +147,7 @@ export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<P
     const repos = filter.repoId === undefined ? await someReposWith(ledger, ref) : [filter.repoId];
     if (repos.length === 0) return { items: [], next: null };
     if (repos.length <= FEW_REPOS) query = query.where("repoId", "in", repos);
-    query = query.where((eb) => {
-      const ofCommit = (table: "heads" | "hints") =>
-        eb
-          .selectFrom(table)
-          .select("sha")
-          .where("ref", "=", ref)
-          .whereRef(`${table}.repoId`, "=", "releases.repoId")
-          .whereRef(`${table}.sha`, "=", "releases.sha");
-      return eb.or([eb("ref", "=", ref), eb.exists(ofCommit("heads")), eb.exists(ofCommit("hints"))]);
-    });
+    query = query.where(pointedTo(ref));
   }
   const after = readCursor(filter.cursor);
   if (after) query = query.where((eb) => eb(eb.refTuple("releasedAt", "id"), "<", eb.tuple(after.at, after.id)));
@@ -250,17 +241,37 @@ export function taggedVersions(
   );
 }
 
-/** The release of an artifact whose commit is the newest; null: there is none. */
-export async function newestCommitted(ledger: Db, repoId: RepoId, artifact: string): Promise<string | null> {
+/** Of the releases of an artifact whose commits a ref is known to have pointed to, that of the newest commit; null: there is none. */
+export async function newestCommitted(
+  ledger: Db,
+  repoId: RepoId,
+  artifact: string,
+  ref: string,
+): Promise<string | null> {
   const row = await ledger.db
     .selectFrom("releases")
     .select("id")
     .where("repoId", "=", repoId)
     .where("artifact", "=", artifact)
+    .where(pointedTo(ref))
     .orderBy("committedAt", "desc")
     .limit(1)
     .executeTakeFirst();
   return row?.id ?? null;
+}
+
+/** Of a release: the ref is its own, or is known to have pointed to its commit too. */
+function pointedTo(ref: string) {
+  return (eb: ExpressionBuilder<Schema, "releases">) => {
+    const ofCommit = (table: "heads" | "hints") =>
+      eb
+        .selectFrom(table)
+        .select("sha")
+        .where("ref", "=", ref)
+        .whereRef(`${table}.repoId`, "=", "releases.repoId")
+        .whereRef(`${table}.sha`, "=", "releases.sha");
+    return eb.or([eb("ref", "=", ref), eb.exists(ofCommit("heads")), eb.exists(ofCommit("hints"))]);
+  };
 }
 
 async function withVersions(ledger: Db, rows: Row[]): Promise<Release[]> {

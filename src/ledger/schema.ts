@@ -1,6 +1,14 @@
 import type { Generated } from "kysely";
 import type { Action, ArtifactKind, DeliveryState, Digest, RepoId, Sha } from "../delivery/types.ts";
 
+import type {
+  LatestReleasesTable,
+  LocationsTable,
+  LostNamesTable,
+  NameOwnersTable,
+  NameWritesTable,
+} from "./schema-names.ts";
+
 /**
  * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, truth values
  * 0 or 1, JSON is text. The migrations make them.
@@ -16,6 +24,9 @@ export interface Schema {
   decisions: DecisionsTable;
   versionClaims: VersionClaimsTable;
   nameOwners: NameOwnersTable;
+  nameWrites: NameWritesTable;
+  lostNames: LostNamesTable;
+  latestReleases: LatestReleasesTable;
   locations: LocationsTable;
   releases: ReleasesTable;
   releaseVersions: ReleaseVersionsTable;
@@ -168,8 +179,8 @@ interface DecisionsTable {
   repoId: RepoId;
   sha: Sha;
   at: number;
-  /** `alarm`: a name of its release was changed behind our back. */
-  action: Action | "alarm";
+  /** `alarm`: a name of its release was changed behind our back. `name-lost`: its release did not get a moving name. */
+  action: Action | "alarm" | "name-lost";
   because: string;
 }
 
@@ -178,29 +189,6 @@ interface VersionClaimsTable {
   repoId: RepoId;
   version: string;
   sha: Sha;
-  at: number;
-}
-
-/** A name in a registry belongs to the repo that published it first. */
-interface NameOwnersTable {
-  registry: string;
-  repository: string;
-  repoId: RepoId;
-  at: number;
-}
-
-/** What stands under a name, after it was read back. */
-interface LocationsTable {
-  registry: string;
-  repository: string;
-  tag: string;
-  immutable: number;
-  deliveryId: string;
-  artifact: string;
-  repoId: RepoId;
-  digest: Digest;
-  url: string;
-  pull: string;
   at: number;
 }
 

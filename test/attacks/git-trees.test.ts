@@ -187,8 +187,9 @@ describe("A hostile tree as a build context", () => {
     await mirror.sync(repo.source, never);
     assert.deepEqual([...(await mirror.refs()).keys()], ["refs/heads/main"]);
     assert.deepEqual(await mirror.refsContaining(sha), ["refs/heads/main"]);
-    for (const ref of (await mirror.refs()).keys())
-      assert.deepEqual(await mirror.newestFirst(ref, new Set([sha])), [sha]);
+    const refs = [...(await mirror.refs()).keys()];
+    const places = await mirror.places(refs, new Set([sha]));
+    for (const ref of refs) assert.deepEqual(places.get(ref), [sha]);
     assert.equal(await mirror.count(null, sha), 1);
   });
 

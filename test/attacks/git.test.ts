@@ -81,8 +81,8 @@ describe("Attacks by way of git", () => {
         mirror.tagsReachable(evil),
         mirror.count(evil, sha),
         mirror.count(null, evil),
-        mirror.newestFirst(evil, new Set([sha])),
-        mirror.newestFirst(`refs/heads/${evil}`, new Set([sha])),
+        mirror.places([evil], new Set([sha])),
+        mirror.places([`refs/heads/${evil}`], new Set([sha])),
         mirror.past(evil, ["a"]),
         mirror.past(sha, [evil]),
         mirror.isAncestor(evil, sha),
@@ -117,7 +117,8 @@ describe("Attacks by way of git", () => {
     await repo.push();
     const { commits } = await mirror.sync(repo.source, never);
     assert.equal(commits.size, 7);
-    for (const ref of commits.keys()) assert.deepEqual(await mirror.newestFirst(ref, new Set([sha])), [sha]);
+    const places = await mirror.places([...commits.keys()], new Set([sha]));
+    for (const ref of commits.keys()) assert.deepEqual(places.get(ref), [sha]);
     assert.equal(await mirror.readFile(sha, ":(glob)*", 100), "literal");
     for (const name of Object.keys(files)) assert.ok((await drain(sha)).includes(name));
   });

@@ -5,6 +5,7 @@ import * as files from "./0003-files.ts";
 import * as order from "./0004-order.ts";
 import * as lookups from "./0005-lookups.ts";
 import * as hints from "./0006-hints.ts";
+import * as names from "./0010-names.ts";
 import * as history from "./0011-history.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
@@ -15,5 +16,6 @@ export const migrations: Record<string, Migration> = {
   "0004-order": order,
   "0005-lookups": lookups,
   "0006-hints": hints,
+  "0010-names": names,
   "0011-history": history,
 };

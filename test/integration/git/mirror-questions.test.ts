@@ -104,12 +104,9 @@ describe("A mirror that is asked", () => {
     const two = await repo.git(["rev-parse", "HEAD"]);
     const three = await repo.commit({ a: "3" });
     await sync();
-    assert.deepEqual(await mirror.newestFirst("refs/heads/main", new Set([one, three, two, "0".repeat(40)])), [
-      three,
-      two,
-      one,
-    ]);
-    assert.deepEqual(await mirror.newestFirst("refs/heads/none", new Set([one])), []);
+    const among = new Set([one, three, two, "0".repeat(40)]);
+    const places = await mirror.places(["refs/heads/main", "refs/heads/none"], among);
+    assert.deepEqual([...places], [["refs/heads/main", [three, two, one]]]);
   });
 
   it("knows whether a path changed between a commit and each of its parents", async () => {

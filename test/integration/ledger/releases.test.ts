@@ -4,7 +4,7 @@ import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { noteHeads } from "../../../src/ledger/heads.ts";
 import { claim } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { locationOf, locationsOf, locationsOfRelease, noteLocation, ownName } from "../../../src/ledger/names.ts";
+import { locationOf, locationsOf, locationsOfRelease, noteLocation } from "../../../src/ledger/names.ts";
 import {
   addReleaseVersion,
   findRelease,
@@ -60,15 +60,6 @@ describe("A version", () => {
 
 describe("A name in a registry", () => {
   eachLedger((_name, open) => {
-    it("belongs to the repo that published it first", async () => {
-      const ledger = await withRepo(await open());
-      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: "github:2", name: "web" }]));
-      assert.deepEqual(await ownName(ledger, "hub", "acme/api", REPO), { ok: true });
-      assert.deepEqual(await ownName(ledger, "hub", "acme/api", REPO), { ok: true });
-      assert.deepEqual(await ownName(ledger, "hub", "acme/api", "github:2"), { ok: false, belongsTo: REPO });
-      assert.deepEqual(await ownName(ledger, "ecr", "acme/api", "github:2"), { ok: true });
-    });
-
     it("moves if it is a moving one, and stays what it was first if it is immutable", async () => {
       const ledger = await withRepo(await open());
       const { deliveryId } = await delivery(ledger);

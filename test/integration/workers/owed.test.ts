@@ -7,7 +7,7 @@ import { attemptsOf } from "../../../src/ledger/leases.ts";
 import type { Jobs, QueueName } from "../../../src/queue/queues.ts";
 import { deliverNext } from "../../../workers/deliver.ts";
 import { evaluate } from "../../../workers/evaluate.ts";
-import { reconcileNames } from "../../../workers/names.ts";
+import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
 import { prepareAhead } from "../../../workers/prepare-ahead.ts";
 import { sweep } from "../../../workers/sweep.ts";
 import { acmeApi, REPO } from "../../support/ledgers.ts";

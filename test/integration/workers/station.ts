@@ -8,6 +8,7 @@ import { Refused } from "../../../src/delivery/errors.ts";
 import type { ArtifactName, Check, FrozenFile, Verdict } from "../../../src/delivery/types.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
+import { noteRepos } from "../../../src/ledger/repos.ts";
 import { silentLog } from "../../../src/log.ts";
 import { createMask } from "../../../src/mask.ts";
 import { createMetrics } from "../../../src/metrics.ts";
@@ -18,7 +19,8 @@ import { Store } from "../../../src/store/store.ts";
 import { Capacity } from "../../../workers/capacity.ts";
 import { openIdentities } from "../../../workers/identity.ts";
 import type { Station } from "../../../workers/station.ts";
-import { withRepo } from "../../support/ledgers.ts";
+import { freezeImage } from "../../support/image-content.ts";
+import { acmeApi, withRepo } from "../../support/ledgers.ts";
 import { startWorld, type WorkTree } from "../git/fixture.ts";
 
 /** A registry that keeps what it is given, as the port asks it to. */
@@ -35,7 +37,9 @@ export interface TestStation {
   repo: WorkTree;
   /** What its host answers. Replace it at will: left alone, every commit is green. */
   host: Pick<Host, "findRepo" | "ciState" | "cloneSource">;
-  registries: Record<"npm" | "files", Kept>;
+  registries: Record<"npm" | "files" | "local", Kept>;
+  /** One more repo of acme on the same host. */
+  another(id: string, name: string): Promise<WorkTree>;
   /** Versions that were built, by artifact, in their order. */
   built: string[];
   close(): Promise<void>;
@@ -47,6 +51,7 @@ repos: [acme/*]
 registries:
   npm: { type: npm, url: "https://npm.example.com", token: s3cret }
   files: { type: http, url: "https://files.example.com" }
+  local: { type: oci, url: "https://local.example.com" }
 `;
 
 /** A worker's station: ledger, mirror and store are real, host, engine and registries are not. */
@@ -58,15 +63,19 @@ export async function startStation(): Promise<TestStation> {
   const ledger = await withRepo(await openLedger({ dataDir: config.dataDir }));
   const repo = await world.repo("api");
   const store = new Store(config.dataDir);
-  const registries = { npm: keeper("npm"), files: keeper("files") };
+  const registries = { npm: keeper("npm"), files: keeper("files"), local: keeper("local") };
   const built: string[] = [];
+  const ids = new Map([["api", "1"]]);
+  const trees = new Map<string, WorkTree>();
   const host: TestStation["host"] = {
-    findRepo: async () => ({ hostId: "1", owner: "acme", name: "api", defaultBranch: "main" }),
-    cloneSource: async () => repo.source,
+    findRepo: async (_owner, name) => ({ hostId: ids.get(name) ?? "", owner: "acme", name, defaultBranch: "main" }),
+    cloneSource: async ({ name }) => (name === "api" ? repo : trees.get(name))?.source ?? repo.source,
     ciState: async () => ci("green"),
   };
   const queues: Queues = { add: async () => true, ping: async () => true, close: async () => {} };
-  const none: Builder<BuildOrder> = { build: () => Promise.reject(new Error("no image is built here")) };
+  const images: Builder<BuildOrder> = {
+    build: async () => ({ ...(await freezeImage(store, { layers: [100] })), bases: [] }),
+  };
   const station: Station = {
     ...{
       config,
@@ -81,7 +90,7 @@ export async function startStation(): Promise<TestStation> {
     },
     hosts: new Map([["github", host as Host]]),
     registries: new Map(Object.entries(registries)),
-    builders: { image: none, files: packer(store, built) },
+    builders: { image: images, files: packer(store, built) },
     engine: { caches: { list: async () => [], remove: async () => false }, removeLeftovers: async () => {} },
     capacity: new Capacity(config.workers.slots),
     mask: createMask([]),
@@ -91,6 +100,13 @@ export async function startStation(): Promise<TestStation> {
   };
   return {
     ...{ station, repo, host, registries, built },
+    async another(id, name) {
+      ids.set(name, id.slice("github:".length));
+      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id, name }]));
+      const tree = await world.repo(name);
+      trees.set(name, tree);
+      return tree;
+    },
     async close() {
       await ledger.close();
       await world.close();
@@ -136,7 +152,8 @@ function keeper(key: string): Kept {
     find: async (name) => names.get(at(name)) ?? null,
     async publish(content, name) {
       const stands = names.get(at(name));
-      if (stands !== undefined && stands.digest !== content.digest) throw new Refused("name-taken", at(name));
+      const isTaken = stands !== undefined && stands.digest !== content.digest;
+      if (isTaken && name.immutable) throw new Refused("name-taken", `another tool wrote ${at(name)}`);
       names.set(at(name), content);
       published.push(at(name));
       return {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Candidate, holderOf, type RefFacts } from "../../../src/delivery/reconcile.ts";
+import { knownVersions, type RefFacts } from "../../../src/delivery/highest.ts";
+import { type Candidate, holdings, kindOfNames, notOvershadowed } from "../../../src/delivery/reconcile.ts";
 import type { Destination } from "../../../src/delivery/types.ts";
 import { versionsOf } from "../../../src/delivery/version.ts";
 
@@ -16,6 +17,8 @@ function release(id: string, order: Record<string, number>, tags: string[] = [],
   return {
     releaseId: id,
     order,
+    destinations: [destination],
+    tagged: versions,
     facts: {
       sha: id.padEnd(40, "0"),
       committedAt: new Date(hour * 3_600_000),
@@ -30,11 +33,13 @@ function release(id: string, order: Record<string, number>, tags: string[] = [],
 }
 
 function holder(tag: string, candidates: Candidate[], given: Partial<RefFacts> = {}): string | null {
-  const hasVersionTag = candidates.some(({ facts }) =>
-    versionsOf(facts.tags).some((version) => !version.includes("-")),
+  const tags = candidates.flatMap(({ facts }) => facts.tags);
+  const versions = knownVersions(
+    tags,
+    candidates.flatMap(({ tagged }) => tagged),
   );
-  const refs = { defaultBranch: "main", hasVersionTag, ...given };
-  return holderOf({ repository: "acme/api", tag }, destination, candidates, refs);
+  const refs = { defaultBranch: "main", versions, ...given };
+  return holdings(candidates, refs).find(({ name }) => name.tag === tag)?.holder ?? null;
 }
 
 describe("a branch's name", () => {
@@ -78,10 +83,19 @@ describe("latest, major and minor", () => {
     assert.equal(holder("0.0", tagged), null);
   });
 
-  it("let go of a version whose git tag is gone", () => {
+  it("stay with a version that was released, whatever becomes of its git tag", () => {
     const gone = release("gone", { main: 0 }, ["v2.0.0"]);
     gone.facts.tags = [];
-    assert.equal(holder("latest", [gone, release("v1", { main: 1 }, ["v1.0.0"])]), "v1");
+    assert.equal(holder("latest", [gone, release("v1", { main: 1 }, ["v1.0.0"])]), "gone");
+  });
+
+  it("do not go below a version that another tool released, nor take it from its patches", () => {
+    const ours = [release("ours", { main: 0 }, ["v4.9.1"])];
+    const versions = knownVersions(["v5.0.0", "4.9.0", "v4.9.1"], []);
+    assert.equal(holder("latest", ours, { versions }), null);
+    assert.equal(holder("4", ours, { versions }), "ours");
+    assert.equal(holder("4.9", ours, { versions }), "ours");
+    assert.equal(holder("4", ours, { versions: [...versions, "4.10.0"] }), null);
   });
 
   it("go by each version of a commit that has several", () => {
@@ -99,7 +113,7 @@ describe("latest, major and minor", () => {
   });
 
   it("wait for the version tag's delivery where the repo has one", () => {
-    assert.equal(holder("latest", [release("head", { main: 0 })], { hasVersionTag: true }), null);
+    assert.equal(holder("latest", [release("head", { main: 0 })], { versions: ["1.0.0"] }), null);
   });
 });
 
@@ -158,6 +172,86 @@ describe("who holds a name", () => {
         );
         const after = holder(tag, all);
         if (before !== null && after !== before) assert.ok(Number(after?.slice(1)) < Number(before.slice(1)));
+      }),
+    );
+  });
+});
+
+describe("a name that several ask for", () => {
+  const losers = (tag: string, candidates: Candidate[], tags: string[] = [], versions: string[] = []) =>
+    holdings(candidates, { defaultBranch: "main", versions }, tags)
+      .filter(({ name }) => name.tag === tag)
+      .flatMap((each) => each.losers.map(({ releaseId }) => releaseId));
+
+  it("is kept from the other branch's newest, not from its older ones", () => {
+    const both = [release("dash", { "a-b": 7 }), release("slash", { "a/b": 0 }), release("older", { "a/b": 1 })];
+    assert.deepEqual(losers("a-b", both), ["slash"]);
+    assert.deepEqual(losers("a-b", both.toReversed()), ["slash"]);
+  });
+
+  it("is kept for the git tag that gives it, also where that is not delivered yet", () => {
+    const candidates = [release("branch", { "1.2.3": 0 })];
+    assert.deepEqual([holder("1.2.3", candidates), losers("1.2.3", candidates)], ["branch", []]);
+    assert.deepEqual(losers("1.2.3", candidates, ["v1.2.3"]), ["branch"]);
+    assert.equal(holdings(candidates, { defaultBranch: "main", versions: [] }, ["v1.2.3"])[0]?.holder ?? null, null);
+  });
+
+  it("is lacked by nobody who has it as an immutable one", () => {
+    assert.deepEqual(losers("1.2.3", [release("both", { "1.2.3": 0 }, ["v1.2.3"])], ["v1.2.3"]), []);
+  });
+
+  it("is the first artifact's by name where one commit makes several, and the other is told", () => {
+    const of = (artifact: string): Candidate => {
+      const one = release(artifact, { main: 0 });
+      return { ...one, facts: { ...one.facts, sha: "0".repeat(40), artifact } };
+    };
+    const both = [of("web"), of("api")];
+    assert.deepEqual([holder("main", both), losers("main", both)], ["api", ["web"]]);
+    assert.deepEqual([holder("main", both.toReversed()), losers("main", both.toReversed())], ["api", ["web"]]);
+  });
+
+  it("goes to an artifact that was renamed, and is kept from nobody by that", () => {
+    const before = release("before", { main: 1 });
+    const renamed = [{ ...before, facts: { ...before.facts, artifact: "aaa" } }, release("after", { main: 0 })];
+    assert.deepEqual([holder("main", renamed), losers("main", renamed)], ["after", []]);
+  });
+});
+
+describe("what a newer release keeps from every name", () => {
+  it("is what differs in nothing that the templates hold", () => {
+    const on = (sha: string, kind: string) => ({ sha, kind });
+    const list = [on("c", "x"), on("c", "y"), on("b", "x"), on("a", "z")];
+    assert.deepEqual(
+      notOvershadowed(list, ({ kind }) => kind),
+      [on("c", "x"), on("c", "y"), on("a", "z")],
+    );
+  });
+
+  it("changes no holder, and no loser", () => {
+    const history = fc.array(fc.record({ day: fc.nat({ max: 2 }), on: fc.subarray(["main", "a/b", "a-b"]) }), {
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(history, (commits) => {
+        const all = commits.map(({ day, on }, place) =>
+          release(`r${place}`, Object.fromEntries(on.map((branch) => [branch, place])), [], day * 24),
+        );
+        const pruned = all.map((one) => ({ ...one, order: {} as Record<string, number> }));
+        for (const branch of ["main", "a/b", "a-b"]) {
+          const list = all.flatMap((one, place) => (branch in one.order ? [{ sha: one.facts.sha, place, one }] : []));
+          const kind = ({ one }: { one: Candidate }) => kindOfNames(one.facts, one.destinations);
+          for (const { place } of notOvershadowed(list, kind)) {
+            const own = pruned[place];
+            if (own !== undefined) own.order[branch] = place;
+          }
+        }
+        for (const one of pruned) one.facts = { ...one.facts, branches: Object.keys(one.order) };
+        const told = (candidates: Candidate[]) =>
+          holdings(candidates, { defaultBranch: "main", versions: [] })
+            .filter(({ holder, losers }) => holder !== null || losers.length > 0)
+            .map(({ name, holder, losers }) => [name.tag, holder, losers.map((each) => each.releaseId)].join())
+            .sort();
+        assert.deepEqual(told(pruned), told(all));
       }),
     );
   });

@@ -1,27 +1,28 @@
-import type { Frozen } from "../src/builders/builder.ts";
-import type { ArtifactName } from "../src/delivery/types.ts";
-import { artifactsOf } from "../src/ledger/artifacts.ts";
-import { frozenOf } from "../src/ledger/frozen.ts";
-import { locationOf } from "../src/ledger/names.ts";
-import type { Registry } from "../src/registries/registry.ts";
-import type { Run } from "../src/run.ts";
-import type { Station } from "./station.ts";
+import type { Frozen } from "../../src/builders/builder.ts";
+import type { ArtifactName } from "../../src/delivery/types.ts";
+import { artifactsOf } from "../../src/ledger/artifacts.ts";
+import { frozenOf } from "../../src/ledger/frozen.ts";
+import { locationOf } from "../../src/ledger/names.ts";
+import type { Registry } from "../../src/registries/registry.ts";
+import type { Run } from "../../src/run.ts";
+import type { Station } from "../station.ts";
 
 const LIMIT = 60_000;
 
 /**
- * Mends the last thing that a worker may have done which was stopped past its lease: it wrote an immutable name over what
- * another published under it meanwhile, since no registry compares before it writes. The ledger's word stands.
- * @param written what this worker was about to put there. What goes wrong here is only told: the caller has an error of its own.
+ * If a worker that lost its reservation overwrote an immutable name, restores the content that the ledger names: no registry
+ * compares before it writes. @param written what this worker was about to put there. @param put `Registry.publish`
+ * What goes wrong here is only told: the caller has an error of its own.
  */
-export async function putBack(
+export async function undoOverwrite(
   station: Station,
   registry: Registry,
   name: ArtifactName,
   written: Frozen,
   run: Run,
+  put: Registry["publish"],
 ): Promise<void> {
-  await putBackNow(station, registry, name, written, run).catch((error: unknown) => {
+  await restoreName(station, registry, name, written, run, put).catch((error: unknown) => {
     station.log.error("a name may be written over: the check of released names will tell", {
       ...name,
       written: written.digest,
@@ -30,12 +31,13 @@ export async function putBack(
   });
 }
 
-async function putBackNow(
+async function restoreName(
   { ledger, log }: Station,
   registry: Registry,
   name: ArtifactName,
   written: Frozen,
   run: Run,
+  put: Registry["publish"],
 ): Promise<void> {
   const standing = await locationOf(ledger, name);
   if (standing === null || !standing.immutable || standing.digest === written.digest) return;
@@ -50,7 +52,7 @@ async function putBackNow(
   const { digest } = content;
   const there = { registry: name.registry, name: `${name.repository}:${name.tag}`, digest, url: "", pull: "" };
   if (!(await registry.restore(there, patient, content))) return;
-  await registry.publish({ ...content, kind: released.kind, metadata: {} }, { ...name, immutable: false }, patient);
+  await put({ ...content, kind: released.kind, metadata: {} }, { ...name, immutable: false }, patient);
   log.warn("a name was written over by a worker that had lost its lease: put back", {
     ...there,
     written: written.digest,

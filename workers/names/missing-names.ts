@@ -1,13 +1,13 @@
-import type { Plan, Repo } from "../src/delivery/types.ts";
-import { demandDate } from "../src/git/commit.ts";
-import type { Mirror } from "../src/git/mirror.ts";
-import type { Delivery } from "../src/ledger/deliveries.ts";
-import { frozenOf } from "../src/ledger/frozen.ts";
-import { locationsOf } from "../src/ledger/names.ts";
-import { listReleases } from "../src/ledger/releases.ts";
-import { isSame, namesFor } from "./naming.ts";
-import { holdsVersion } from "./prepare.ts";
-import type { Station } from "./station.ts";
+import type { Plan, Repo } from "../../src/delivery/types.ts";
+import { demandDate } from "../../src/git/commit.ts";
+import type { Mirror } from "../../src/git/mirror.ts";
+import type { Delivery } from "../../src/ledger/deliveries.ts";
+import { frozenOf } from "../../src/ledger/frozen.ts";
+import { locationsOf } from "../../src/ledger/names.ts";
+import { listReleases } from "../../src/ledger/releases.ts";
+import { holdsVersion } from "../prepare.ts";
+import type { Station } from "../station.ts";
+import { isSame, namesFor } from "./immutable-names.ts";
 import { versionsOfCommit } from "./versions.ts";
 
 /**
@@ -27,7 +27,8 @@ export async function owesNames(
   const versions = await versionsOfCommit(mirror, sha, delivery.version);
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
-  const standing = await locationsOf(ledger, delivery.id);
+  // A moving name that happens to stand there is none that stays.
+  const standing = (await locationsOf(ledger, delivery.id)).filter((each) => each.immutable);
   const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: demandDate(await mirror.commit(sha)) };
   for (const artifact of plan.artifacts) {
     const released = releases.filter((release) => release.artifact === artifact.name);

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { recordDecision } from "../src/ledger/decisions.ts";
-import { holdDuty } from "../src/ledger/duties.ts";
-import { locationOf, type ReleasedLocation, recentLocations } from "../src/ledger/names.ts";
-import { recentArtifacts } from "../src/ledger/releases.ts";
-import type { Jobs } from "../src/queue/queues.ts";
-import type { Run } from "../src/run.ts";
-import { registryOf } from "./release.ts";
-import type { Station } from "./station.ts";
+import { recordDecision } from "../../src/ledger/decisions.ts";
+import { holdDuty } from "../../src/ledger/duties.ts";
+import { locationOf, type ReleasedLocation, recentLocations } from "../../src/ledger/names.ts";
+import { recentArtifacts } from "../../src/ledger/releases.ts";
+import type { Jobs } from "../../src/queue/queues.ts";
+import type { Run } from "../../src/run.ts";
+import type { Station } from "../station.ts";
+import { registryOf } from "./registry-of.ts";
 
 const HOUR = 60 * 60_000;
 /** Names of releases that are older are the registry's own affair. */

@@ -1,12 +1,12 @@
-import { movingNames } from "../src/delivery/names.ts";
-import type { Destination } from "../src/delivery/types.ts";
-import { ownerOf } from "../src/ledger/names.ts";
-import type { Stamped } from "../src/registries/registry.ts";
-import type { Run } from "../src/run.ts";
-import { stamped } from "./build.ts";
-import { factsOf, namesFor } from "./naming.ts";
-import type { Prepared, Unchanged, Work } from "./prepare.ts";
-import type { Station } from "./station.ts";
+import { movingNames } from "../../src/delivery/names.ts";
+import type { Destination } from "../../src/delivery/types.ts";
+import { ownerOf } from "../../src/ledger/name-writes.ts";
+import type { Stamped } from "../../src/registries/registry.ts";
+import type { Run } from "../../src/run.ts";
+import { stamped } from "../build.ts";
+import type { Prepared, Unchanged, Work } from "../prepare.ts";
+import type { Station } from "../station.ts";
+import { factsOf, namesFor } from "./immutable-names.ts";
 
 /** The repositories of one destination in which a content will have a name. */
 export function repositoriesOf(station: Station, work: Work, each: Prepared, to: Destination): string[] {

@@ -1,10 +1,10 @@
-import { Refused } from "../src/delivery/errors.ts";
-import type { Repo, Sha } from "../src/delivery/types.ts";
-import { baseTag, untaggedVersion, versionsOf } from "../src/delivery/version.ts";
-import type { Mirror } from "../src/git/mirror.ts";
-import type { Delivery } from "../src/ledger/deliveries.ts";
-import { claimVersion } from "../src/ledger/versions.ts";
-import type { Station } from "./station.ts";
+import { Refused } from "../../src/delivery/errors.ts";
+import type { Repo, Sha } from "../../src/delivery/types.ts";
+import { baseTag, untaggedVersion, versionsOf } from "../../src/delivery/version.ts";
+import type { Mirror } from "../../src/git/mirror.ts";
+import type { Delivery } from "../../src/ledger/deliveries.ts";
+import { claimVersion } from "../../src/ledger/versions.ts";
+import type { Station } from "../station.ts";
 
 /** The versions of a commit, first the one that it was first prepared under; every one is claimed for it. */
 export async function claimVersions(

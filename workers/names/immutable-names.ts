@@ -1,14 +1,21 @@
-import type { Frozen } from "../src/builders/builder.ts";
-import { immutableNames, type NameFacts } from "../src/delivery/names.ts";
-import type { Share } from "../src/delivery/naming.ts";
-import type { ArtifactName, ArtifactPlan, Destination } from "../src/delivery/types.ts";
-import { versionTag } from "../src/delivery/version.ts";
-import { versionNames } from "../src/delivery/version-names.ts";
-import { shelvingOf } from "../src/registries/kinds.ts";
-import type { Work } from "./prepare.ts";
-import type { Station } from "./station.ts";
+import type { Frozen } from "../../src/builders/builder.ts";
+import { immutableNames, type NameFacts } from "../../src/delivery/names.ts";
+import type { Share } from "../../src/delivery/naming.ts";
+import type { ArtifactName, ArtifactPlan, Destination, Repo, Sha } from "../../src/delivery/types.ts";
+import { versionTag } from "../../src/delivery/version.ts";
+import { versionNames } from "../../src/delivery/version-names.ts";
+import { shelvingOf } from "../../src/registries/kinds.ts";
+import type { Station } from "../station.ts";
 
-export type NamedWork = Pick<Work, "repo" | "commit" | "refs" | "tags">;
+/** What is known of a commit that its names can be made of. */
+export interface NamedWork {
+  repo: Pick<Repo, "owner" | "name">;
+  commit: { sha: Sha; committedAt: Date };
+  /** Watched full refs that hold the commit. */
+  refs: string[];
+  /** Short names of the git tags on exactly this commit. */
+  tags: string[];
+}
 
 /** What the names of an artifact of this commit can be made of. */
 export function factsOf(

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
+import { releaseLeases } from "../../../src/ledger/leases.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import {
+  endReservation,
+  keepReservation,
+  ownerOf,
+  reserveName,
+  settleName,
+  type WriteOrder,
+} from "../../../src/ledger/name-writes.ts";
+import { locationOf } from "../../../src/ledger/names.ts";
+import { noteRepos } from "../../../src/ledger/repos.ts";
+import { acmeApi, eachLedger, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { until } from "../../support/process.ts";
+
+const OTHER = "github:2";
+const TTL = 60_000;
+
+describe("A name that is written", () => {
+  eachLedger((_name, open) => {
+    let number = 0;
+    const order = (given: Partial<WriteOrder> = {}): WriteOrder => ({
+      ...{ registry: "local", repository: "acme/api", tag: "1.2.3", immutable: true, shared: false },
+      ...{ repoId: REPO, artifact: "api", digest: "sha256:a", owner: "host/1", token: `token-${++number}` },
+      ...given,
+    });
+
+    async function openAll(): Promise<Ledger> {
+      const ledger = await withRepo(await open());
+      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: OTHER, name: "web" }]));
+      return ledger;
+    }
+
+    async function settle(ledger: Ledger, wish: WriteOrder): Promise<boolean> {
+      const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
+      const { id: deliveryId } = await ensureDelivery(ledger, wish.repoId, SHA, facts);
+      const { registry, repository, tag, immutable, repoId, artifact, digest } = wish;
+      const location = {
+        registry,
+        repository,
+        tag,
+        immutable,
+        repoId,
+        artifact,
+        digest,
+        deliveryId,
+        url: "",
+        pull: "",
+      };
+      return settleName(ledger, wish, location);
+    }
+
+    async function write(ledger: Ledger, wish: WriteOrder): Promise<string> {
+      const { kind } = await reserveName(ledger, wish, TTL);
+      if (kind !== "reserved") return kind;
+      return (await settle(ledger, wish)) ? "written" : "lost";
+    }
+
+    it("is reserved by one at a time, over any number of connections", async () => {
+      const ledgers = [await openAll(), await open(), await open(), await open()];
+      const answers = await Promise.all(
+        ledgers.map((ledger, index) => reserveName(ledger, order({ immutable: index % 2 === 0 }), TTL)),
+      );
+      assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "busy", "busy", "reserved"]);
+    });
+
+    it("stays an immutable one, whichever of a moving and an immutable write came first", async () => {
+      const ledger = await openAll();
+      assert.equal(await write(ledger, order({ immutable: false, digest: "sha256:b" })), "written");
+      assert.deepEqual(await reserveName(ledger, order({ token: "it" }), TTL), {
+        kind: "reserved",
+        ours: ["sha256:b"],
+      });
+      assert.equal((await reserveName(ledger, order({ immutable: false }), TTL)).kind, "busy");
+      assert.equal(await settle(ledger, order({ token: "it" })), true);
+      assert.equal(await write(ledger, order({ immutable: false, digest: "sha256:c" })), "taken");
+      assert.equal(await write(ledger, order()), "stands");
+      assert.equal((await locationOf(ledger, order()))?.digest, "sha256:a");
+    });
+
+    it("is known to hold what a moving write may have left that never ended, though its process died", async () => {
+      const ledger = await openAll();
+      await reserveName(ledger, order({ immutable: false, digest: "sha256:b" }), TTL);
+      assert.equal((await reserveName(ledger, order(), TTL)).kind, "busy");
+      await releaseLeases(ledger, "host/");
+      const second = order({ immutable: false, digest: "sha256:c" });
+      assert.equal((await reserveName(ledger, second, TTL)).kind, "reserved");
+      await endReservation(ledger, second);
+      assert.deepEqual(await reserveName(ledger, order(), TTL), { kind: "reserved", ours: ["sha256:c", "sha256:b"] });
+    });
+
+    it("is not settled by whoever lost its reservation, nor kept past its time", async () => {
+      const ledger = await openAll();
+      const slow = order({ digest: "sha256:b" });
+      assert.equal((await reserveName(ledger, slow, 1)).kind, "reserved");
+      await until("the reservation has run out", async () => !(await keepReservation(ledger, slow, 1)));
+      assert.equal(await write(ledger, order()), "written");
+      assert.equal(await settle(ledger, slow), false);
+      assert.equal((await locationOf(ledger, slow))?.digest, "sha256:a");
+    });
+
+    it("claims its repository once it stands, and not before", async () => {
+      const ledger = await openAll();
+      const refused = order();
+      assert.equal((await reserveName(ledger, refused, TTL)).kind, "reserved");
+      assert.equal(await ownerOf(ledger, "local", "acme/api"), null);
+      // Another repo waits as long as it may still come to stand, under whatever tag.
+      assert.equal((await reserveName(ledger, order({ repoId: OTHER, tag: "other" }), TTL)).kind, "busy");
+      await endReservation(ledger, refused);
+      assert.equal(await write(ledger, order({ repoId: OTHER, tag: "other" })), "written");
+      assert.equal(await ownerOf(ledger, "local", "acme/api"), OTHER);
+      assert.deepEqual(await reserveName(ledger, order(), TTL), { kind: "owned", belongsTo: OTHER });
+      assert.equal((await reserveName(ledger, order({ shared: true }), TTL)).kind, "reserved");
+    });
+
+    it("lets exactly one of two repos own a repository that both publish to for the first time", async () => {
+      const ledgers = [await openAll(), await open()];
+      const wishes = [order({ tag: "one" }), order({ tag: "two", repoId: OTHER })];
+      const answers = await Promise.all(wishes.map((wish, index) => reserveName(ledgers[index] as Ledger, wish, TTL)));
+      assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "reserved"]);
+    });
+
+    it("is not settled in a repository that became another's meanwhile", async () => {
+      const ledger = await openAll();
+      const slow = order({ tag: "one" });
+      assert.equal((await reserveName(ledger, slow, 1)).kind, "reserved");
+      await until("the reservation has run out", async () => !(await keepReservation(ledger, slow, 1)));
+      assert.equal(await write(ledger, order({ repoId: OTHER, tag: "two" })), "written");
+      assert.equal(await settle(ledger, slow), false);
+      assert.equal(await locationOf(ledger, slow), null);
+    });
+
+    it("keeps nobody out by a claim of an older ledger under which nothing stands", async () => {
+      const ledger = await openAll();
+      const claim = { registry: "local", repository: "acme/api", repoId: OTHER, at: 0, confirmed: 0 };
+      await ledger.db.insertInto("nameOwners").values(claim).execute();
+      assert.equal(await write(ledger, order()), "written");
+      assert.equal(await ownerOf(ledger, "local", "acme/api"), REPO);
+    });
+  });
+});

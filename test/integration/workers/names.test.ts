@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { stringify } from "yaml";
+import { releaseNamed } from "../../../src/api/named.ts";
+import { Refused, TransientError } from "../../../src/delivery/errors.ts";
+import { type Delivery, findDelivery } from "../../../src/ledger/deliveries.ts";
+import { ownerOf, reserveName } from "../../../src/ledger/name-writes.ts";
+import { locationOf } from "../../../src/ledger/names.ts";
+import { outboxOf } from "../../../src/ledger/outbox.ts";
+import { listReleases, type Release } from "../../../src/ledger/releases.ts";
+import type { Stamped } from "../../../src/registries/registry.ts";
+import { deliverNext } from "../../../workers/deliver.ts";
+import { evaluate } from "../../../workers/evaluate.ts";
+import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
+import { writeName } from "../../../workers/names/write-name.ts";
+import { REPO } from "../../support/ledgers.ts";
+import { until } from "../../support/process.ts";
+import { testRun } from "../../support/run.ts";
+import type { WorkTree } from "../git/fixture.ts";
+import { startStation, type TestStation } from "./station.ts";
+
+const WEB = "github:2";
+const TAGS = ["{version}", "{branch}", "sha-{shortSha}"];
+
+/** One image, delivered without CI from every branch and tag. */
+function pipeline(as: string, tags = TAGS, more: Record<string, unknown>[] = []): string {
+  const image = { name: "api", kind: "image", publish: [{ to: "local", as, tags }] };
+  return stringify({ version: 1, ci: "none", on: { branches: ["**"], tags: ["**"] }, artifacts: [image, ...more] });
+}
+
+/** Something that is waited for until it is told to go on. */
+function gate() {
+  let open = () => {};
+  let reached = () => {};
+  const isOpen = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const isReached = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  return { open: () => open(), reached: isReached, wait: () => (reached(), isOpen) };
+}
+
+describe("The only door to a name", function () {
+  this.timeout(60_000);
+  let at: TestStation;
+
+  beforeEach(async () => {
+    at = await startStation();
+  });
+  afterEach(() => at.close());
+
+  const commit = (tree: WorkTree, text: string, files: Record<string, string>) =>
+    tree.commit({ Dockerfile: `FROM scratch\n# ${text}\n`, ...files });
+  const digestAt = (name: string) => at.registries.local.names.get(name)?.digest;
+
+  /** Looks at the commit, delivers it where that says so, and puts the moving names in their places. */
+  async function deliver(sha: string, repo = REPO): Promise<Delivery> {
+    await evaluate(at.station, { repo, sha, ref: null });
+    const { ledger } = at.station;
+    const before = await findDelivery(ledger, repo, sha);
+    if (before?.retryAt) await ledger.db.updateTable("deliveries").set({ retryAt: null }).execute();
+    if (before?.state === "queued") await deliverNext(at.station, new Set());
+    await reconcileNames(at.station, { repo, artifact: "api" });
+    const delivery = await findDelivery(ledger, repo, sha);
+    assert.ok(delivery);
+    return delivery;
+  }
+  async function released(sha: string, repo = REPO): Promise<Release> {
+    const { state, because } = await deliver(sha, repo);
+    assert.equal(state, "delivered", because);
+    const [release] = (await listReleases(at.station.ledger, { repoId: repo, sha, limit: 1 })).items;
+    assert.ok(release);
+    return release;
+  }
+  async function status(sha: string, repo = REPO, context = "deliverd/api"): Promise<string> {
+    const rows = (await outboxOf(at.station.ledger, repo, sha)).filter(({ kind }) => kind === "status");
+    const said = rows.map(({ payload }) => payload as { context: string; state: string; description: string });
+    const own = said.find((each) => each.context === context);
+    return `${own?.state}: ${own?.description}`;
+  }
+  /** Where we stand; it comes to the host with the first commit at the latest. */
+  async function branch(tree: WorkTree, name: string): Promise<void> {
+    await tree.git(["checkout", "--quiet", "-b", name]);
+    if ((await tree.git(["for-each-ref"])) !== "") await tree.push();
+  }
+
+  describe("where an immutable and a moving name meet", () => {
+    it("keeps a branch called sha-… from the commit's own name", async () => {
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+      const first = await released(one);
+      await branch(at.repo, `sha-${one.slice(0, 7)}`);
+      const two = await commit(at.repo, "two", {});
+      await released(two);
+      const name = `acme/api:sha-${one.slice(0, 7)}`;
+      assert.equal(digestAt(name), first.digest);
+      assert.match(await status(two), new RegExp(`^failure: ${name} in local stands for api`));
+    });
+
+    it("makes a moving name immutable once a tag gives it to the same content", async () => {
+      await at.repo.git(["checkout", "--quiet", "-b", "1.2.3"]);
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+      const first = await released(one);
+      assert.equal(digestAt("acme/api:1.2.3"), first.digest);
+      await at.repo.git(["tag", "1.2.3"]);
+      await at.repo.push();
+      await released(one);
+      const name = { registry: "local", repository: "acme/api", tag: "1.2.3" };
+      assert.equal((await locationOf(at.station.ledger, name))?.immutable, true);
+      const two = await commit(at.repo, "two", {});
+      await released(two);
+      assert.equal(digestAt("acme/api:1.2.3"), first.digest);
+      assert.match(await status(two), /^failure: acme\/api:1\.2\.3 in local/);
+      assert.match(await status(one), /^success: /);
+    });
+
+    it("lets an immutable name wait for a moving write that is under way, and then have the name", async () => {
+      const { local } = at.registries;
+      const { publish } = local;
+      const held = gate();
+      local.publish = async (content, name, run) => {
+        if (name.tag === "1.2.3" && !name.immutable) await held.wait();
+        return publish.call(local, content, name, run);
+      };
+      await branch(at.repo, "1.2.3");
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+      const moving = deliver(one);
+      await held.reached;
+      const two = await commit(at.repo, "two", {});
+      await at.repo.git(["tag", "v1.2.3"]);
+      await at.repo.push();
+      await evaluate(at.station, { repo: REPO, sha: two, ref: null });
+      const immutable = deliverNext(at.station, new Set());
+      await until("the version is reserved or waits", async () => digestAt(`acme/api:sha-${two.slice(0, 7)}`) ?? true);
+      held.open();
+      await Promise.all([moving, immutable]);
+      const version = await released(two);
+      assert.equal(digestAt("acme/api:1.2.3"), version.digest);
+      const noted = await locationOf(at.station.ledger, { registry: "local", repository: "acme/api", tag: "1.2.3" });
+      assert.deepEqual([noted?.immutable, noted?.digest], [true, version.digest]);
+    });
+
+    it("takes the place of a moving name that was written and never noted", async () => {
+      const { local } = at.registries;
+      const { publish } = local;
+      local.publish = async (content, name, run) => {
+        const location = await publish.call(local, content, name, run);
+        if (name.tag === "1.2.3") throw new TransientError("registry-unreachable", "the answer was lost");
+        return location;
+      };
+      await branch(at.repo, "1.2.3");
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+      await assert.rejects(deliver(one), { code: "registry-unreachable" });
+      local.publish = publish;
+      const two = await commit(at.repo, "two", {});
+      await at.repo.git(["tag", "v1.2.3"]);
+      await at.repo.push();
+      const version = await released(two);
+      assert.equal(digestAt("acme/api:1.2.3"), version.digest);
+    });
+
+    it("leaves what another tool wrote: a version is refused, and so is a branch where a git tag gives the name", async () => {
+      const theirs = { digest: `sha256:${"7".repeat(64)}` } as Stamped;
+      at.registries.local.names.set("acme/api:1.2.3", theirs);
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+      await at.repo.git(["tag", "v1.2.3"]);
+      await at.repo.push();
+      const refused = await deliver(one);
+      assert.equal(refused.state, "failed");
+      assert.match(refused.because, /another tool wrote acme\/api:1\.2\.3/);
+      await branch(at.repo, "1.2.3");
+      const two = await commit(at.repo, "two", {});
+      await released(two);
+      assert.equal(digestAt("acme/api:1.2.3"), theirs.digest);
+      assert.match(await status(two), /^failure: acme\/api:1\.2\.3 in local is kept for the git tag/);
+    });
+  });
+
+  it("tells the second of two branches whose names are equal once they are cut", async () => {
+    const long = "b".repeat(140);
+    await branch(at.repo, `${long}1`);
+    const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+    const first = await released(one);
+    await branch(at.repo, `${long}2`);
+    const two = await commit(at.repo, "two", {});
+    await released(two);
+    assert.equal(digestAt(`acme/api:${long.slice(0, 128)}`), first.digest);
+    assert.match(await status(two), /^failure: acme\/api:bbb/);
+  });
+
+  it("fails a commit whose artifacts share a name before anything is built", async () => {
+    const second = { name: "web", kind: "image", publish: [{ to: "local", as: "acme/{repo}", tags: ["{branch}"] }] };
+    const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", TAGS, [second]) });
+    await evaluate(at.station, { repo: REPO, sha, ref: null });
+    assert.match(await status(sha, REPO, "deliverd"), /^failure: artifacts "api" and "web" both publish as/);
+  });
+
+  it("fails the second of two artifacts whose immutable names meet at a commit only", async () => {
+    const second = { name: "web", kind: "image", publish: [{ to: "local", as: "acme/{branch}", tags: ["{version}"] }] };
+    await branch(at.repo, "api");
+    const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", TAGS, [second]) });
+    const { state, because } = await deliver(sha);
+    assert.equal(state, "failed");
+    assert.match(because, /stands for (?:api|web) sha256:.*never moved/);
+    const states = [await status(sha), await status(sha, REPO, "deliverd/web")].map((each) => each.split(":")[0]);
+    assert.deepEqual(states.sort(), ["failure", "success"]);
+  });
+
+  describe("whose a repository is", () => {
+    let web: WorkTree;
+    beforeEach(async () => {
+      web = await at.another(WEB, "web");
+    });
+
+    const refusals: [string, Error][] = [
+      ["is refused with 403", new Refused("registry-denied", "403")],
+      ["meets a registry that is down", new TransientError("registry-unavailable", "503")],
+      ["is cut off in the middle", new Error("the worker was killed")],
+    ];
+    for (const [title, error] of refusals) {
+      it(`is not claimed by a push that ${title}`, async () => {
+        const { local } = at.registries;
+        const { publish } = local;
+        local.publish = () => Promise.reject(error);
+        const typo = await commit(at.repo, "typo", { ".deliverd.yml": pipeline("acme/web") });
+        await deliver(typo).catch(() => {});
+        assert.equal(await ownerOf(at.station.ledger, "local", "acme/web"), null);
+        local.publish = publish;
+        // A failed attempt is due again, and must not take the place of the other's.
+        await at.station.ledger.db.updateTable("deliveries").set({ state: "failed" }).execute();
+        await released(await commit(web, "one", { ".deliverd.yml": pipeline("acme/web") }), WEB);
+        assert.equal(await ownerOf(at.station.ledger, "local", "acme/web"), WEB);
+      });
+    }
+
+    it("is its first publisher's, of two at one moment", async () => {
+      const { local } = at.registries;
+      const { publish } = local;
+      const held = gate();
+      local.publish = async (content, name, run) => {
+        await held.wait();
+        return publish.call(local, content, name, run);
+      };
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/shared") });
+      const two = await commit(web, "two", { ".deliverd.yml": pipeline("acme/shared") });
+      await evaluate(at.station, { repo: REPO, sha: one, ref: null });
+      await evaluate(at.station, { repo: WEB, sha: two, ref: null });
+      const both = [deliverNext(at.station, new Set()), deliverNext(at.station, new Set())];
+      await held.reached;
+      held.open();
+      await Promise.all(both);
+      const ends = [await findDelivery(at.station.ledger, REPO, one), await findDelivery(at.station.ledger, WEB, two)];
+      assert.deepEqual(ends.map((end) => end?.state).sort(), ["delivered", "failed"]);
+      const [loser] = ends.filter((end) => end?.state === "failed");
+      assert.match(loser?.because ?? "", /acme\/shared in local belongs to another repo/);
+    });
+
+    it("is asked of moving names too, also where a branch comes long after its commit", async () => {
+      const victim = await released(
+        await commit(web, "one", { ".deliverd.yml": pipeline("acme/web", ["{version}", "latest"]) }),
+        WEB,
+      );
+      const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/{branch}", ["latest", "1.0.0"]) });
+      await released(sha);
+      await branch(at.repo, "web");
+      await deliver(sha);
+      assert.equal(digestAt("acme/web:latest"), victim.digest);
+      assert.equal(digestAt("acme/web:1.0.0"), undefined);
+      assert.match(await status(sha), /^failure: acme\/web in local belongs to another repo/);
+    });
+  });
+
+  it("gives up for now where another writes the name, and undoes nothing where it lost its own turn", async () => {
+    const { ledger } = at.station;
+    const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+    const { deliveryId, digest, kind, mediaType, size } = await released(sha);
+    const name = { registry: "local", repository: "acme/api", tag: "9.9.9", immutable: true };
+    const content: Stamped = { digest, mediaType, size, kind, metadata: {} };
+    const of = { repoId: REPO, deliveryId, artifact: "api" };
+    const order = { ...name, ...of, digest: "sha256:x", owner: "other", shared: false };
+    await reserveName(ledger, { ...order, token: "theirs" }, 60_000);
+    const write = { name, content, of, before: async () => {} };
+    await assert.rejects(writeName(at.station, write, testRun(), 0), { name: "TransientError", code: "name-busy" });
+    await ledger.db.deleteFrom("nameWrites").execute();
+    const before = async () => void (await ledger.db.updateTable("nameWrites").set({ token: "theirs" }).execute());
+    const lost = writeName(at.station, { ...write, before }, testRun(), 0);
+    await assert.rejects(lost, { name: "TransientError", code: "name-lost" });
+    assert.equal(await locationOf(ledger, name), null);
+  });
+
+  describe("latest, asked of the ledger", () => {
+    const latest = async () => (await releaseNamed(at.station.ledger, "api", "latest")).map(({ sha }) => sha);
+
+    it("is the newest of the default branch before the first version, whatever came last", async () => {
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });
+      await released(one);
+      await branch(at.repo, "side");
+      const two = await commit(at.repo, "two", {});
+      await released(two);
+      assert.deepEqual(await latest(), [one]);
+      const { digest } = await released(one);
+      assert.equal(digestAt("acme/api:latest"), digest);
+    });
+
+    it("is the highest version that was released, though its git tag is gone or moved, and no pre-release", async () => {
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });
+      await at.repo.git(["tag", "v1.0.0"]);
+      await at.repo.push();
+      await released(one);
+      const two = await commit(at.repo, "two", {});
+      await at.repo.git(["tag", "v2.0.0"]);
+      await at.repo.push();
+      await released(two);
+      await at.repo.git(["tag", "--delete", "v2.0.0"]);
+      const three = await commit(at.repo, "three", {});
+      await at.repo.git(["tag", "v3.0.0-rc.1"]);
+      await at.repo.push();
+      await released(three);
+      assert.deepEqual(await latest(), [two]);
+      const { digest } = await released(two);
+      assert.equal(digestAt("acme/api:latest"), digest);
+    });
+
+    it("is none of ours while the repo has a higher version that another tool made", async () => {
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });
+      await at.repo.git(["tag", "v5.0.0"]);
+      await commit(at.repo, "two", {});
+      const two = await commit(at.repo, "three", {});
+      await at.repo.git(["tag", "v4.9.1"]);
+      await at.repo.push();
+      await released(two);
+      assert.notEqual(one, two);
+      assert.deepEqual(await latest(), []);
+      assert.equal(digestAt("acme/api:latest"), undefined);
+    });
+  });
+});

@@ -1,0 +1,63 @@
+import type { Repo } from "../../src/delivery/types.ts";
+import { recordDecision } from "../../src/ledger/decisions.ts";
+import { appendLog } from "../../src/ledger/logs.ts";
+import { type LostName, lostNames, replaceLostNames } from "../../src/ledger/lost-names.ts";
+import type { NamedRelease } from "../../src/ledger/named-releases.ts";
+import { locationsOfRelease } from "../../src/ledger/names.ts";
+import { queueReports, type Subject } from "../reports.ts";
+import type { Station } from "../station.ts";
+
+/** A moving name that a release asked for, and why it does not get it. */
+export interface Loss extends Omit<LostName, "sha"> {
+  release: NamedRelease;
+}
+
+/**
+ * Says on the commits of an artifact which moving names they did not get: on the status, in `why` and in the delivery's log.
+ * A commit that lacks none any more is told so too.
+ */
+export async function reportLosses(
+  station: Station,
+  repo: Repo,
+  artifact: string,
+  losses: Loss[],
+  all: NamedRelease[],
+): Promise<void> {
+  const { ledger } = station;
+  const before = await lostNames(ledger, repo.id, artifact);
+  if (before.length === 0 && losses.length === 0) return;
+  const known = new Set(before.map((one) => keyOf(one)));
+  const news = losses.filter((loss) => !known.has(keyOf(lostBy(loss))));
+  const lacking = new Map(losses.toReversed().map((loss) => [loss.release.sha, loss]));
+  const mended = new Set(before.map(({ sha }) => sha).filter((sha) => !lacking.has(sha)));
+  await ledger.transaction(async (tx) => {
+    await replaceLostNames(tx, repo.id, artifact, losses.map(lostBy));
+    // An attempt that ended since may have said otherwise, so it is said each time: the same again changes nothing.
+    for (const { release, because } of lacking.values())
+      await queueReports(tx, station, subjectOf(repo, release), [artifact], "failed", because);
+    for (const { release, because } of news) {
+      await recordDecision(tx, repo.id, release.sha, { action: "name-lost", because });
+      await appendLog(tx, release.deliveryId, `✗ ${artifact}: ${because}\n`);
+    }
+    for (const release of all.filter((each) => each.artifact === artifact && mended.has(each.sha))) {
+      const locations = await locationsOfRelease(tx, { ...release, repoId: repo.id });
+      const where = [...new Set(locations.map(({ registry }) => registry))].join(", ");
+      const because = `${release.versions.join(", ")} released to ${where}`;
+      await queueReports(tx, station, subjectOf(repo, release), [artifact], "delivered", because);
+    }
+  });
+  for (const loss of news) station.log.warn("a release did not get a moving name", { ...lostBy(loss) });
+  await station.queues.add("announce", {});
+}
+
+function lostBy({ release, ...loss }: Loss): LostName {
+  return { ...loss, sha: release.sha };
+}
+
+function subjectOf(repo: Repo, { sha, deliveryId }: NamedRelease): Subject {
+  return { repoId: repo.id, sha, deliveryId };
+}
+
+function keyOf({ registry, repository, tag, sha, because }: LostName): string {
+  return JSON.stringify([registry, repository, tag, sha, because]);
+}

@@ -1,0 +1,156 @@
+import { isDeepStrictEqual } from "node:util";
+import { Refused } from "../../src/delivery/errors.ts";
+import { holdings } from "../../src/delivery/reconcile.ts";
+import type { ArtifactName, Repo } from "../../src/delivery/types.ts";
+import { frozenOf } from "../../src/ledger/frozen.ts";
+import type { NamedRelease } from "../../src/ledger/named-releases.ts";
+import { locationOf, type ReleasedLocation } from "../../src/ledger/names.ts";
+import { markSent, owedNames } from "../../src/ledger/outbox.ts";
+import { getRelease } from "../../src/ledger/releases.ts";
+import { getRepo } from "../../src/ledger/repos.ts";
+import type { Jobs } from "../../src/queue/queues.ts";
+import type { Run } from "../../src/run.ts";
+import { throwWorst } from "../side-by-side.ts";
+import type { Station } from "../station.ts";
+import { JUST_NOW, syncMirror } from "../sync.ts";
+import { type RepoNames, readRepoNames, updateLatest } from "./candidates.ts";
+import { findChanged } from "./check-drift.ts";
+import { isSame } from "./immutable-names.ts";
+import { type Loss, reportLosses } from "./lost-names.ts";
+import { registryOf } from "./registry-of.ts";
+import { writeName } from "./write-name.ts";
+
+const LIMIT = 10 * 60_000;
+/** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
+const ROUNDS = 5;
+
+/**
+ * Puts an artifact's moving names where they belong: computes from ledger and refs what should stand, writes what
+ * differs, and looks again until nothing does. The order in which deliveries ended has no part in it.
+ */
+export async function reconcileNames(station: Station, job: Jobs["names"]): Promise<void> {
+  const known = await getRepo(station.ledger, job.repo);
+  if (known === null) return;
+  // Read before anything else: what is owed later is owed once more.
+  const owed = await owedNames(station.ledger, { repoId: job.repo, artifact: job.artifact });
+  const signal = AbortSignal.timeout(LIMIT);
+  const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
+  let changed = job.verify ? await findChanged(station, job, run) : [];
+  let before: unknown;
+  for (let round = 0; round < ROUNDS; round++) {
+    const { repo, mirror, refs } = await syncMirror(station, known, signal, { age: JUST_NOW });
+    const naming = await readRepoNames(station, repo, mirror, refs);
+    const facts = [repo, refs, naming.releases];
+    if (isDeepStrictEqual(facts, before)) break;
+    before = facts;
+    await updateLatest(station, repo, job.artifact, naming);
+    const { wanted, lost } = wishesOf(naming, job.artifact);
+    const placed = await placeAll(station, repo, [...wanted, ...unclaimed(changed, wanted, naming)], changed, run);
+    await reportLosses(station, repo, job.artifact, [...lost, ...placed.lost], naming.releases);
+    changed = [];
+    if (!placed.wrote) break;
+  }
+  for (const { id, revision } of owed) await markSent(station.ledger, id, revision);
+}
+
+interface Wanted {
+  name: ArtifactName;
+  release: NamedRelease;
+}
+
+/** The names that releases of this artifact should hold, and those that they ask for in vain. */
+function wishesOf(
+  { candidates, releases, refs, tags }: RepoNames,
+  artifact: string,
+): { wanted: Wanted[]; lost: Loss[] } {
+  const own = new Map(releases.filter((each) => each.artifact === artifact).map((each) => [each.id, each]));
+  const wanted: Wanted[] = [];
+  const lost: Loss[] = [];
+  for (const { name, holder, losers } of holdings(candidates, refs, tags)) {
+    const { registry, repository, tag } = name;
+    const release = own.get(holder ?? "");
+    if (release !== undefined) wanted.push({ name, release });
+    for (const { releaseId, because } of losers) {
+      const loser = own.get(releaseId);
+      if (loser !== undefined) lost.push({ registry, repository, tag, because, release: loser });
+    }
+  }
+  return { wanted, lost };
+}
+
+/** Changed names that nothing claims any more, as after their branch went, with what stood there last. */
+function unclaimed(changed: ReleasedLocation[], wanted: Wanted[], { releases }: RepoNames): Wanted[] {
+  return changed
+    .filter((each) => !wanted.some(({ name }) => isSame(name, each)))
+    .flatMap((name) => {
+      const release = releases.find((each) => each.digest === name.digest && each.artifact === name.artifact);
+      return release === undefined ? [] : [{ name, release }];
+    });
+}
+
+/** Codes by which the ledger's rules give a name to another: no later try changes that. */
+const OF_ANOTHER = new Set(["name-taken", "name-owned"]);
+
+interface Placed {
+  /** Whether anything stood elsewhere. */
+  wrote: boolean;
+  /** What the ledger's rules gave to another. */
+  lost: Loss[];
+}
+
+/** Registries side by side: one that fails keeps no other from standing. */
+async function placeAll(
+  station: Station,
+  repo: Repo,
+  all: Wanted[],
+  changed: ReleasedLocation[],
+  run: Run,
+): Promise<Placed> {
+  const placed: Placed = { wrote: false, lost: [] };
+  // A registry that is no longer configured keeps what it has.
+  const registries = new Set(all.map(({ name }) => name.registry).filter((key) => station.registries.has(key)));
+  const ended = await Promise.allSettled(
+    [...registries].map(async (registry) => {
+      for (const each of all.filter(({ name }) => name.registry === registry)) {
+        const standing = await locationOf(station.ledger, each.name);
+        const isChanged = changed.some((one) => isSame(one, each.name));
+        if (standing?.digest === each.release.digest && !isChanged) continue;
+        const outcome = await place(station, repo, each, run);
+        if (outcome.kind === "written") placed.wrote = true;
+        if (outcome.kind === "lost") {
+          const { registry, repository, tag } = each.name;
+          placed.lost.push({ registry, repository, tag, because: outcome.because, release: each.release });
+        }
+      }
+    }),
+  );
+  throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
+  return placed;
+}
+
+type Outcome = { kind: "written" | "stands" } | { kind: "lost"; because: string };
+
+async function place(station: Station, repo: Repo, { name, release }: Wanted, run: Run): Promise<Outcome> {
+  const whole = await getRelease(station.ledger, release.id);
+  if (whole === null) throw new Error(`release ${release.id} was there and is gone`);
+  const content = { ...frozenOf(whole), kind: whole.kind, metadata: {} };
+  const { deliveryId, artifact, digest } = whole;
+  const { registry, repository, tag } = name;
+  const before = async (own: Run): Promise<void> => {
+    if (await station.store.has(digest)) return;
+    // Another host froze it, or housekeeping let it go: the repository had it before it had any name there.
+    const there = { registry, name: `${repository}:${tag}`, digest, url: "", pull: "" };
+    await registryOf(station, registry).restore(there, own, content);
+  };
+  const moving = { registry, repository, tag, immutable: false };
+  try {
+    const of = { repoId: repo.id, deliveryId, artifact };
+    const kind = await writeName(station, { name: moving, content, of, before }, run);
+    if (kind === "written")
+      station.log.info("moved a name", { delivery: deliveryId, registry, name: `${repository}:${tag}`, digest });
+    return { kind };
+  } catch (error) {
+    if (!(error instanceof Refused) || !OF_ANOTHER.has(error.code)) throw error;
+    return { kind: "lost", because: error.message };
+  }
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { Refused, TransientError } from "../../src/delivery/errors.ts";
+import type { ArtifactName, Location, RepoId } from "../../src/delivery/types.ts";
+import { failpoint } from "../../src/failpoints.ts";
+import {
+  endReservation,
+  keepReservation,
+  type Reservation,
+  reserveName,
+  settleName,
+  type WriteOrder,
+} from "../../src/ledger/name-writes.ts";
+import type { Registry, Stamped } from "../../src/registries/registry.ts";
+import type { Run } from "../../src/run.ts";
+import { anyOf } from "../side-by-side.ts";
+import type { Station } from "../station.ts";
+import { isShared, ownedByAnother, registryOf } from "./registry-of.ts";
+import { undoOverwrite } from "./undo-overwrite.ts";
+
+/** A killed worker's name is another's to write after this (ms); a live one renews several times within it. */
+const TTL = 12_000;
+const RENEW_EVERY = 3_000;
+/** A name that another writes now is asked for again so often, and given up after so long: mostly it takes a second. */
+const ASK_EVERY = 200;
+const ASK_FOR = 2 * TTL;
+
+/** What a name is to stand for. */
+export interface NameWrite {
+  name: ArtifactName;
+  content: Stamped;
+  of: { repoId: RepoId; deliveryId: string; artifact: string };
+  /** What is done once the name is reserved, and before the registry is written. */
+  before(run: Run): Promise<void>;
+}
+
+/**
+ * The only door to `Registry.publish`: asks who owns the repository and what the name may stand for, reserves it in the
+ * ledger, writes, reads back and notes it. Same content under the name: nothing is written.
+ * @param patience for how long (ms) to wait for another's write
+ * @throws Refused `name-owned`, `name-taken`; TransientError `name-busy`, `name-lost`; as `before` and the registry do
+ */
+export async function writeName(
+  station: Station,
+  write: NameWrite,
+  run: Run,
+  patience = ASK_FOR,
+): Promise<"written" | "stands"> {
+  const { name, content, of } = write;
+  const { registry, repository } = name;
+  const order: WriteOrder = {
+    ...{ ...name, repoId: of.repoId, artifact: of.artifact, digest: content.digest },
+    ...{ token: randomUUID(), owner: station.owner, shared: isShared(station, registry, repository) },
+  };
+  const reservation = await reserve(station, order, run, patience);
+  switch (reservation.kind) {
+    case "stands":
+      return "stands";
+    case "taken":
+      throw new Refused("name-taken", reservation.because);
+    case "owned":
+      throw ownedByAnother(registry, repository);
+    case "reserved":
+      await whileReserved(station, order, run, (own) => publish(station, write, order, reservation.ours, own));
+      return "written";
+  }
+}
+
+async function reserve(
+  { ledger }: Station,
+  order: WriteOrder,
+  run: Run,
+  patience: number,
+): Promise<Exclude<Reservation, { kind: "busy" }>> {
+  const limit = performance.now() + patience;
+  for (;;) {
+    run.signal.throwIfAborted();
+    const answer = await reserveName(ledger, order, TTL);
+    if (answer.kind !== "busy") return answer;
+    if (performance.now() > limit) {
+      throw new TransientError(
+        "name-busy",
+        `${order.repository}:${order.tag} in ${order.registry} waits for another write in that repository`,
+      );
+    }
+    await setTimeout(ASK_EVERY, undefined, { signal: run.signal }).catch(() => run.signal.throwIfAborted());
+  }
+}
+
+/** Renews the reservation while the work is under way, and ends the work where it is lost. */
+async function whileReserved(
+  { ledger }: Station,
+  order: WriteOrder,
+  run: Run,
+  work: (run: Run) => Promise<void>,
+): Promise<void> {
+  const lost = new AbortController();
+  let until = performance.now() + TTL;
+  let isAsking = false;
+  const renew = async (): Promise<void> => {
+    const began = performance.now();
+    // Also where the ledger does not answer: past it another may write.
+    if (began >= until) lost.abort(nameLost(order));
+    if (isAsking || lost.signal.aborted) return;
+    isAsking = true;
+    try {
+      if (await keepReservation(ledger, order, TTL)) until = began + TTL;
+      else lost.abort(nameLost(order));
+    } catch {
+      // Asked again until the time is over.
+    } finally {
+      isAsking = false;
+    }
+  };
+  const timer = setInterval(() => void renew(), RENEW_EVERY);
+  try {
+    await work({ ...run, signal: anyOf(run.signal, lost.signal) });
+  } catch (error) {
+    // Where the ledger cannot be reached the reservation runs out by itself.
+    await endReservation(ledger, order).catch(() => {});
+    throw error;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function publish(
+  station: Station,
+  { name, content, of, before }: NameWrite,
+  order: WriteOrder,
+  ours: string[],
+  run: Run,
+): Promise<void> {
+  await before(run);
+  const registry = registryOf(station, name.registry);
+  const undo = () => undoOverwrite(station, registry, name, content, run, (...put) => registry.publish(...put));
+  let location: Location;
+  try {
+    const asks = ours.length > 0 && (await replacesOurs(registry, name, content, ours, run));
+    location = await registry.publish(content, asks ? { ...name, immutable: false } : name, run);
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+  failpoint(name.immutable ? "release.named" : "names.written");
+  const { digest, url, pull } = location;
+  if (await settleName(station.ledger, order, { ...name, ...of, digest, url, pull })) return;
+  await undo();
+  throw nameLost(order);
+}
+
+/** An immutable name may take the place of what deliverd itself put there under a moving one, and of nothing else. */
+async function replacesOurs(
+  registry: Registry,
+  name: ArtifactName,
+  content: Stamped,
+  ours: string[],
+  run: Run,
+): Promise<boolean> {
+  const found = await registry.find(name, run, content);
+  return found !== null && ours.includes(found.digest);
+}
+
+function nameLost({ registry, repository, tag }: WriteOrder): TransientError {
+  return new TransientError(
+    "name-lost",
+    `another wrote ${repository}:${tag} in ${registry}, or may have: this write was not ended in time`,
+  );
+}
