@@ -3,7 +3,7 @@ import { backOff } from "../src/delivery/retry.ts";
 import type { RedisAddress } from "../src/queue/connection.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
 import type { Jobs } from "../src/queue/queues.ts";
-import { announce } from "./announce.ts";
+import { Announcer } from "./announce.ts";
 import type { Running } from "./attempt.ts";
 import { deliverNext } from "./deliver.ts";
 import { evaluate } from "./evaluate.ts";
@@ -35,6 +35,7 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
   const { log } = station;
   const running: Running = new Set();
   const ahead: Running = new Set();
+  const announcer = new Announcer(station);
   const consumers: Consumer[] = [
     consume(
       redis,
@@ -69,7 +70,7 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       patiently(station, "names", (job: Jobs["names"]) => reconcileNames(station, job)),
       log,
     ),
-    consume(redis, "announce", 1, () => announce(station), log),
+    consume(redis, "announce", 1, () => announcer.wake(), log),
   ];
   let sweeping: Promise<void> = Promise.resolve();
   const sweepOnce = (hintAge?: number) => {
@@ -118,6 +119,7 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       const deadline = setTimeout(() => stopAll(running, ending), grace);
       await closed;
       clearTimeout(deadline);
+      await announcer.stop();
       await sweeping;
       await watching;
       await keeping;

@@ -1,11 +1,11 @@
-import { type ExpressionBuilder, type Selectable, type StringReference, sql } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { nextOf, type Turn } from "../delivery/next.ts";
 import type { RepoId } from "../delivery/types.ts";
 import { type EndAs, endOf } from "./cancel.ts";
 import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema.ts";
-import { fromNow, now } from "./sql.ts";
+import { fromNow, now, startsWith } from "./sql.ts";
 
 export type Attempt = Selectable<Schema["attempts"]>;
 
@@ -219,14 +219,6 @@ function isFree(ledger: Db) {
   const at = now(ledger);
   return sql<boolean>`(cancel_requested = 0 or naming is not null)
     and (lease_until is null or lease_until <= ${at}) and (retry_at is null or retry_at <= ${at})`;
-}
-
-function startsWith<DB, TB extends keyof DB>(
-  eb: ExpressionBuilder<DB, TB>,
-  column: StringReference<DB, TB>,
-  prefix: string,
-) {
-  return eb(eb.fn<string>("substr", [eb.ref(column), sql.lit(1), sql.lit(prefix.length)]), "=", prefix);
 }
 
 /** An attempt that nobody ended was cut short: its process died, or was stopped past its lease. */

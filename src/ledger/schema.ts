@@ -20,6 +20,7 @@ export interface Schema {
   releases: ReleasesTable;
   releaseVersions: ReleaseVersionsTable;
   outbox: OutboxTable;
+  told: ToldTable;
   logs: LogsTable;
   duties: DutiesTable;
   baselines: BaselinesTable;
@@ -252,6 +253,25 @@ interface OutboxTable {
   attempts: number;
   retryAt: number | null;
   error: string | null;
+  /** Where it goes: one that takes nothing holds up no other. */
+  lane: Generated<string>;
+  /** Who sends it now. */
+  leaseOwner: string | null;
+  /** By the store's clock. */
+  leaseUntil: number | null;
+  /** Rises each time that it is taken. */
+  fence: Generated<number>;
+  /** 1: once more after it was sent, since a word before it may arrive later. */
+  repeats: Generated<number>;
+}
+
+/** What was told outside, as long as its subject is known: rows of the outbox go, and must not be told again for that. */
+interface ToldTable {
+  /** Of a status' row in the outbox, or of the event that notices told. */
+  id: string;
+  /** Of what was said last; empty for an event. */
+  hash: string;
+  at: number;
 }
 
 interface LogsTable {

@@ -6,6 +6,7 @@ import * as order from "./0004-order.ts";
 import * as lookups from "./0005-lookups.ts";
 import * as hints from "./0006-hints.ts";
 import * as history from "./0011-history.ts";
+import * as outbox from "./0013-outbox.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   "0005-lookups": lookups,
   "0006-hints": hints,
   "0011-history": history,
+  "0013-outbox": outbox,
 };
