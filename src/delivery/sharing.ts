@@ -5,28 +5,42 @@ const TURNS = 4;
 
 /**
  * The first `limit` of two lists: what is new goes first, and what failed before gets every fourth turn, so that neither keeps
- * the other out. The turns of a list that is empty are the other's.
+ * the other out. The turns of a list that is at its end are the other's; what stands in both comes once.
  * @param turn how many turns there were before this choice
  */
 export function freshFirst<T>(fresh: readonly T[], again: readonly T[], limit: number, turn = 0): T[] {
-  const chosen: T[] = [];
-  let [news, olds] = [0, 0];
-  while (chosen.length < limit && news + olds < fresh.length + again.length) {
-    const isOlds = (turn + chosen.length) % TURNS === TURNS - 1;
-    const takesOld = olds < again.length && (isOlds || news >= fresh.length);
-    const next = takesOld ? again[olds++] : fresh[news++];
-    if (next !== undefined) chosen.push(next);
+  const chosen = new Set<T>();
+  const [news, olds] = [fresh.values(), again.values()];
+  for (let taken = turn; chosen.size < limit; taken++) {
+    const isOlds = taken % TURNS === TURNS - 1;
+    const next = (isOlds ? olds.next() : news.next()).value ?? (isOlds ? news.next() : olds.next()).value;
+    if (next === undefined) break;
+    chosen.add(next);
   }
-  return chosen;
+  return [...chosen];
 }
 
-/** One of each key in turn, in the order of each: a key with many keeps no other from its place. */
-export function inTurns<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
-  const places = new Map<string, number>();
-  const placed = items.map((item, index) => {
-    const place = places.get(keyOf(item)) ?? 0;
-    places.set(keyOf(item), place + 1);
-    return { item, index, place };
-  });
-  return placed.sort((a, b) => a.place - b.place || a.index - b.index).map(({ item }) => item);
+/** Something that a worker does now. */
+export interface Doing {
+  repo: string;
+  host: string;
+  /** It came to no answer the last time. */
+  hasFailed: boolean;
+  /** It has taken long already, as what hangs does. */
+  isSlow: boolean;
+}
+
+/**
+ * May this begin beside what runs, or must it leave its place to others? Of the places at most half are for what failed
+ * before, half for slow work on one repo, and all but a quarter for slow work of one host: so something that is new finds
+ * a place whatever hangs.
+ */
+export function mayBegin(running: readonly Doing[], next: Omit<Doing, "isSlow">, places: number): boolean {
+  const count = (counts: (one: Doing) => boolean) => running.filter(counts).length;
+  const half = Math.max(1, Math.floor(places / 2));
+  if (next.hasFailed && count((one) => one.hasFailed) >= half) return false;
+  const slow = count((one) => one.isSlow && one.repo === next.repo);
+  return (
+    slow < half && count((one) => one.isSlow && one.host === next.host) < Math.max(1, places - Math.ceil(places / 4))
+  );
 }

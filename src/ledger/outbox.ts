@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
+import { newRow } from "./outbox-row.ts";
 import type { Schema } from "./schema.ts";
 import { fromNow, now } from "./sql.ts";
 import { tellOnce, wasTold } from "./told.ts";
@@ -76,63 +77,6 @@ async function hasRow(tx: Tx, id: string): Promise<boolean> {
 function statusId(repoId: RepoId, sha: Sha, context: string): string {
   const key = JSON.stringify(["status", repoId, sha, context.toLowerCase()]);
   return `status-${createHash("sha256").update(key).digest("hex").slice(0, 24)}`;
-}
-
-/** Owes an artifact a look at its moving names: what a queue may lose stands here until it was done. */
-export async function oweNames(
-  tx: Tx,
-  owed: { repoId: RepoId; sha: Sha; deliveryId: string | null; artifact: string },
-): Promise<void> {
-  const { artifact, ...subject } = owed;
-  const fresh = newRow(tx, {
-    ...subject,
-    id: namesId(owed.repoId, artifact),
-    kind: "names",
-    payload: JSON.stringify({ artifact }),
-    lane: "names",
-  });
-  await tx.db
-    .insertInto("outbox")
-    .values(fresh)
-    .onConflict((conflict) =>
-      conflict.column("id").doUpdateSet((eb) => ({
-        sha: eb.ref("excluded.sha"),
-        deliveryId: eb.ref("excluded.deliveryId"),
-        state: "unsent",
-        revision: eb("outbox.revision", "+", 1),
-        updatedAt: eb.ref("excluded.updatedAt"),
-      })),
-    )
-    .execute();
-}
-
-/** The looks that are owed, or the one that is owed to this artifact. */
-export async function owedNames(ledger: Db, of?: { repoId: RepoId; artifact: string }): Promise<OwedNames[]> {
-  let query = ledger.db
-    .selectFrom("outbox")
-    .select(["id", "revision", "repoId", "payload"])
-    .where("kind", "=", "names")
-    .where("state", "=", sql.lit("unsent"));
-  if (of !== undefined) query = query.where("id", "=", namesId(of.repoId, of.artifact));
-  const rows = await query.execute();
-  return rows.map(({ payload, ...row }) => ({
-    ...row,
-    artifact: (JSON.parse(payload) as { artifact: string }).artifact,
-  }));
-}
-
-export interface OwedNames {
-  id: string;
-  revision: number;
-  repoId: RepoId;
-  artifact: string;
-}
-
-function namesId(repoId: RepoId, artifact: string): string {
-  return createHash("sha256")
-    .update(JSON.stringify(["names", repoId, artifact]))
-    .digest("hex")
-    .slice(0, 24);
 }
 
 /**
@@ -234,13 +178,9 @@ function unsent(ledger: Db, id: string, revision: number, fence?: number) {
   return fence === undefined ? row : row.where("fence", "=", fence);
 }
 
-function newRow(tx: Tx, row: Pick<Row, "id" | "kind" | "repoId" | "sha" | "deliveryId" | "payload" | "lane">) {
-  const { id, kind, repoId, sha, deliveryId, payload, lane } = row;
-  const said = { id, kind, repoId, sha, deliveryId, payload, lane };
-  return { ...said, state: "unsent" as const, revision: 1, createdAt: now(tx), updatedAt: now(tx), attempts: 0 };
-}
-
 /** As it is read by others than its sender. */
 export function fromRow(row: Row): Outgoing {
   return { ...row, payload: JSON.parse(row.payload) as unknown };
 }
+
+export { markNamesFailed, owedNames, oweNames, oweVerification } from "./owed-names.ts";

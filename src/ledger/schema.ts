@@ -21,6 +21,7 @@ export interface Schema {
   releaseVersions: ReleaseVersionsTable;
   outbox: OutboxTable;
   told: ToldTable;
+  looks: LooksTable;
   logs: LogsTable;
   duties: DutiesTable;
   baselines: BaselinesTable;
@@ -271,6 +272,24 @@ interface ToldTable {
   id: string;
   /** Of what was said last; empty for an event. */
   hash: string;
+  at: number;
+}
+
+/** What looking at a commit, or at a ref, came to so far. Empty text where a hint names none. */
+interface LooksTable {
+  repoId: RepoId;
+  sha: string;
+  ref: string;
+  /** How often it was looked at though nobody told of it. */
+  unasked: Generated<number>;
+  /** When that was last, by the clock of the process that did. */
+  lookedAt: number | null;
+  /** Looks in a row that came to no answer. */
+  failures: Generated<number>;
+  /** After those: not before, by the store's clock. */
+  retryAt: number | null;
+  /** What the last look cost of the host's limit; null: not known. */
+  calls: number | null;
   at: number;
 }
 
