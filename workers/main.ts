@@ -1,5 +1,7 @@
+import type { Counter } from "../src/metrics.ts";
 import type { RedisAddress } from "../src/queue/connection.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
+import { Silence } from "../src/queue/silence.ts";
 import { Announcer } from "./announce.ts";
 import type { Running } from "./attempt.ts";
 import { deliverNext } from "./deliver.ts";
@@ -27,7 +29,7 @@ export interface Workers {
 }
 
 /** Runs every station in this process: each takes its jobs from its own queue. */
-export function startWorkers(station: Station, redis: RedisAddress): Workers {
+export function startWorkers(station: Station, redis: RedisAddress, renewed: Counter): Workers {
   const { log } = station;
   const running: Running = new Set();
   const ahead: Running = new Set();
@@ -98,6 +100,10 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       log.warn("names could not be verified; the next round comes", { error }),
     );
   };
+  const silence = new Silence(consumers, station.queues, log, renewed);
+  const listenOnce = () => {
+    silence.check().catch((error: unknown) => log.warn("consumers could not be checked", { error }));
+  };
   sweepOnce(0);
   watchOnce();
   const timers = [
@@ -105,6 +111,7 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
     setInterval(watchOnce, WATCH_EVERY),
     setInterval(keepOnce, HOUSE_EVERY),
     setInterval(verifyOnce, VERIFY_EVERY),
+    setInterval(listenOnce, SWEEP_EVERY),
   ];
   return {
     async stop(grace) {

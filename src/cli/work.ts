@@ -68,7 +68,11 @@ export async function work(parts: Parts): Promise<Workers> {
     identities: openIdentities(),
     tmp: join(config.dataDir, "tmp"),
   };
-  const workers = startWorkers(station, parts.redis);
+  const renewed = parts.metrics.counter(
+    "deliverd_workers_renewed_total",
+    "Queue consumers made anew, since they heard nothing while jobs waited and Redis answered.",
+  );
+  const workers = startWorkers(station, parts.redis, renewed);
   log.info("working", { slots: config.workers.slots, intake: intake.host });
   return {
     async stop(grace) {

@@ -154,6 +154,8 @@ export async function nextDue(ledger: Db): Promise<string | null> {
     .select([
       sql<number>`case when ${isFree(ledger)} then 1 else 0 end`.as("isFree"),
       sql<number>`case when lease_until > ${now(ledger)} then 1 else 0 end`.as("isHeld"),
+      sql<string | null>`(select outcome from attempts where attempts.delivery_id = deliveries.id
+        order by attempts.fence desc limit 1)`.as("lastOutcome"),
     ])
     .where(isActive())
     // The order of the index that holds these alone: without it SQLite would rather read the whole table.
@@ -163,8 +165,8 @@ export async function nextDue(ledger: Db): Promise<string | null> {
   const turns = new Map<RepoId, Turn>();
   for (const { repoId, servedAt, isHeld } of rows)
     turns.set(repoId, { servedAt, running: (turns.get(repoId)?.running ?? 0) + isHeld });
-  const due = rows.filter((row) => row.isFree === 1);
-  return nextOf(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 })?.id ?? null;
+  const due = rows.filter((row) => row.isFree === 1).map((row) => ({ ...row, hasFailed: row.lastOutcome === "retry" }));
+  return nextOf(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
 }
 
 /** In their order. */

@@ -87,6 +87,7 @@ export function waitingCommits(ledger: Db): Promise<WaitingCommit[]> {
 
 /** Notes that waiting commits are looked at though nobody told of them. @param at ms since the epoch */
 export function noteUnasked(ledger: Db, commits: readonly WaitingCommit[], at: number): Promise<void> {
+  if (commits.length === 0) return Promise.resolve();
   return ledger.transaction(async (tx) => {
     for (const some of chunks(commits)) {
       await tx.db

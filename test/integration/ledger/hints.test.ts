@@ -167,7 +167,9 @@ describe("The inbox", () => {
       await addHints(ledger, [of(other, 1)]);
       const first = await undoneTargets(ledger, 2);
       assert.deepEqual(first.map(({ repoId }) => repoId).sort(), [REPO, other.id]);
-      for (let n = 0; n < 1_000; n++) await noteFailedLook(ledger, { repo: REPO, sha: sha(n), ref: null }, -1);
+      await ledger.transaction(async (tx) => {
+        for (let n = 0; n < 1_000; n++) await noteFailedLook(tx, { repo: REPO, sha: sha(n), ref: null }, -1);
+      });
       await addHints(ledger, [of(acmeApi, 5_000)]);
       const next = (await undoneTargets(ledger, 4)).map((target) => `${target.repoId} ${Number(`0x${target.sha}`)}`);
       assert.deepEqual(next.slice(0, 2).sort(), ["github:1 5000", "github:2 1"]);

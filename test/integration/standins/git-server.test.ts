@@ -14,8 +14,8 @@ import { createGzip } from "node:zlib";
 import { within } from "../../../src/within.ts";
 import { startGitServer } from "../../support/git-server.ts";
 import { git } from "../../support/github/git.ts";
-import { commandLines } from "../../support/processes.ts";
 import { tempDir, until } from "../../support/process.ts";
+import { commandLines } from "../../support/processes.ts";
 import { sampleRepo } from "../../support/sample-repo.ts";
 import { endScene, type Scene, startScene } from "./support.ts";
 

@@ -65,7 +65,12 @@ export async function startStation(): Promise<TestStation> {
     cloneSource: async () => repo.source,
     ciState: async () => ci("green"),
   };
-  const queues: Queues = { add: async () => true, ping: async () => true, close: async () => {} };
+  const queues: Queues = {
+    add: async () => true,
+    ping: async () => true,
+    waiting: async () => 0,
+    close: async () => {},
+  };
   const none: Builder<BuildOrder> = { build: () => Promise.reject(new Error("no image is built here")) };
   const station: Station = {
     ...{
