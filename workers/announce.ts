@@ -25,7 +25,7 @@ export interface OwedNotice {
   notice: Notice;
 }
 
-type Needs = Pick<Station, "ledger" | "queues" | "hosts" | "notifiers" | "log" | "mask" | "owner">;
+type Needs = Pick<Station, "ledger" | "queues" | "hosts" | "identities" | "notifiers" | "log" | "mask" | "owner">;
 
 /** Sends what the outbox owes, until nothing is due; what failed is due again later. At least once, each with its own id. */
 export async function announce(station: Needs): Promise<void> {

@@ -1,8 +1,8 @@
 import { settleCancelled } from "../src/ledger/cancel.ts";
 import { undoneTargets } from "../src/ledger/hints.ts";
 import { orphans } from "../src/ledger/leases.ts";
-import { dueAhead, dueLooks } from "../src/ledger/owed-looks.ts";
 import { owedNames } from "../src/ledger/outbox.ts";
+import { dueAhead, dueLooks } from "../src/ledger/owed-looks.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 

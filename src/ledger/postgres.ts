@@ -15,7 +15,7 @@ export interface Limits {
   answer: number;
 }
 
-export const QUICK: Limits = { statement: 20_000, lock: 10_000, answer: 25_000 };
+const QUICK: Limits = { statement: 20_000, lock: 10_000, answer: 25_000 };
 /** A migration may have to write a large table anew, or to wait for another process that does. */
 export const PATIENT: Limits = { statement: 30 * 60_000, lock: 30 * 60_000, answer: 31 * 60_000 };
 /** A process that is stopped inside a transaction must not hold its row locks for longer. */

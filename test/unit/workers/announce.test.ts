@@ -9,6 +9,7 @@ import { openNotifiers } from "../../../src/notices/index.ts";
 import type { Notifier } from "../../../src/notices/notice.ts";
 import type { Queues } from "../../../src/queue/queues.ts";
 import { Announcer, announce } from "../../../workers/announce.ts";
+import { openIdentities } from "../../../workers/identity.ts";
 import { queueNotices } from "../../../workers/notify.ts";
 import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
 import { type TempDir, tempDir, until } from "../../support/process.ts";
@@ -42,9 +43,11 @@ describe("announcers", () => {
     if (holds(state)) await new Promise<void>((resolve) => held.push(resolve));
     host.push(state);
   };
+  const findRepo: Host["findRepo"] = async () => ({ hostId: "1", owner: "acme", name: "api", defaultBranch: "main" });
   const station = (owner: string, notifiers: Notifier[] = []) => ({
     ...{ ledger, queues, owner, notifiers, log: silentLog, mask: createMask([]) },
-    hosts: new Map([["github", { report } as Partial<Host> as Host]]),
+    identities: openIdentities(),
+    hosts: new Map([["github", { report, findRepo } as Partial<Host> as Host]]),
   });
   const say = (state: string, context = "deliverd/api") =>
     ledger.transaction((tx) => queueStatus(tx, { ...subject, payload: { context, state } }));
