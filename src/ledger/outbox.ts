@@ -183,4 +183,4 @@ export function fromRow(row: Row): Outgoing {
   return { ...row, payload: JSON.parse(row.payload) as unknown };
 }
 
-export { markNamesFailed, owedNames, oweNames, oweVerification } from "./owed-names.ts";
+export { markNamesFailed, owedNames, oweNames } from "./owed-names.ts";
