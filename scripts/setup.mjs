@@ -16,6 +16,7 @@ const servers = {
   "docker-registry": () => onPath("docker-registry"),
   // The package `busybox` has the same file, linked dynamically: useless in an image of its own.
   "busybox-static": () => existsSync("/var/lib/dpkg/info/busybox-static.list"),
+  pgbouncer: () => onPath("pgbouncer"),
   postgresql: () => readFolder("/usr/lib/postgresql").some((v) => existsSync(`/usr/lib/postgresql/${v}/bin/postgres`)),
   skopeo: () => onPath("skopeo"),
   "apache2-utils": () => onPath("htpasswd"),

@@ -21,7 +21,10 @@ export function openIdentities(): Identities {
  * nothing where the answer is the same. @returns the repo as its host shows it now
  * @throws Refused `repo-replaced` · TransientError `repo-not-shown`: what a host does not show is not confirmed · as Host.findRepo does
  */
-export async function confirmIdentity(station: Station, repo: SeenRepo): Promise<SeenRepo> {
+export async function confirmIdentity(
+  station: Pick<Station, "ledger" | "identities" | "hosts">,
+  repo: SeenRepo,
+): Promise<SeenRepo> {
   const { ledger, identities } = station;
   const name = `${repo.owner}/${repo.name}`;
   // Where another has been seen under the name since, one of the two is of the past.

@@ -3,9 +3,18 @@ import { TransientError } from "../src/delivery/errors.ts";
 import { claim, type claimAhead, renew } from "../src/ledger/leases.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 
-/** A killed worker's delivery is another's after this; a live worker renews three times within it. */
-const TTL = 12_000;
-const RENEW_EVERY = 4_000;
+/** When a lease is renewed, and when it is given up. In ms. */
+export interface LeaseTimes {
+  /** By the store's clock: a killed worker's delivery is another's after this. */
+  ttl: number;
+  renewEvery: number;
+  /** The attempt is aborted so long before the store may give the lease to another: what it has begun must end by then. */
+  margin: number;
+  /** A clock that no correction of the time moves. */
+  now(): number;
+}
+
+const TIMES: LeaseTimes = { ttl: 12_000, renewEvery: 4_000, margin: 2_000, now: () => performance.now() };
 
 /** Why a run was aborted, as the signal's reason. */
 export class Cancelled extends Error {
@@ -28,10 +37,19 @@ export interface Lease {
   stop(): void;
 }
 
-/** Asks the ledger whether the lease is still ours, before what cannot be taken back. @throws LeaseLost */
-export async function demandLease(ledger: Ledger, delivery: string, fence: number): Promise<void> {
-  if (!(await renew(ledger, delivery, fence, TTL)).held) throw new LeaseLost("another worker has this delivery now");
+/**
+ * Asks the ledger whether the lease is still ours, before what cannot be taken back. An answer that came late proves
+ * nothing: the lease may have run out since it was given.
+ * @throws LeaseLost
+ */
+export async function demandLease(ledger: Ledger, delivery: string, fence: number, times = TIMES): Promise<void> {
+  const asked = times.now();
+  const { held } = await renew(ledger, delivery, fence, times.ttl);
+  if (!held) throw new LeaseLost("another worker has this delivery now");
+  if (times.now() - asked >= times.ttl - times.margin) throw new LeaseLost(TOO_LATE);
 }
+
+const TOO_LATE = "the ledger did not renew the lease in time";
 
 /** Takes the delivery for this worker, or null where another has it or it is not due. */
 export async function takeLease(
@@ -39,37 +57,77 @@ export async function takeLease(
   delivery: string,
   owner: string,
   take: typeof claim | typeof claimAhead = claim,
+  times = TIMES,
 ): Promise<Lease | null> {
-  const claimed = await take(ledger, delivery, owner, TTL);
+  const asked = times.now();
+  const claimed = await take(ledger, delivery, owner, times.ttl);
   if (claimed === null) return null;
-  const controller = new AbortController();
-  // Each request of each artifact to each registry listens to it.
-  setMaxListeners(0, controller.signal);
-  let renewedAt = Date.now();
-  let asking = false;
-  const renewOnce = async (): Promise<void> => {
-    if (asking) return;
-    asking = true;
+  return new HeldLease(() => renew(ledger, delivery, claimed.fence, times.ttl), claimed.fence, asked, times);
+}
+
+/**
+ * Counts from before its last successful renewal was asked for, so that it ends here before it ends by the store's clock,
+ * whatever hangs meanwhile.
+ */
+class HeldLease implements Lease {
+  readonly fence: number;
+  readonly #controller = new AbortController();
+  readonly #renew: () => ReturnType<typeof renew>;
+  readonly #times: LeaseTimes;
+  readonly #renewing: NodeJS.Timeout;
+  #givingUp: NodeJS.Timeout | undefined;
+  #heldUntil = 0;
+  #stopped = false;
+
+  constructor(ask: () => ReturnType<typeof renew>, fence: number, asked: number, times: LeaseTimes) {
+    this.fence = fence;
+    this.#renew = ask;
+    this.#times = times;
+    // Each request of each artifact to each registry listens to it.
+    setMaxListeners(0, this.signal);
+    // One renewal that hangs keeps no other from being asked: the next goes over another connection.
+    this.#renewing = setInterval(() => void this.#renewOnce(), times.renewEvery).unref();
+    this.#heldSince(asked);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#renewing);
+    clearTimeout(this.#givingUp);
+  }
+
+  async #renewOnce(): Promise<void> {
+    const asked = this.#times.now();
     try {
-      const answer = await renew(ledger, delivery, claimed.fence, TTL);
-      if (!answer.held) controller.abort(new LeaseLost("another worker has this delivery now"));
-      else if (answer.endAs !== null) controller.abort(new Cancelled(answer.endAs));
-      renewedAt = Date.now();
+      const answer = await this.#renew();
+      if (this.#stopped) return;
+      if (answer.endAs !== null) this.abort(new Cancelled(answer.endAs));
+      if (answer.held) this.#heldSince(asked);
+      else this.#lose("another worker has this delivery now");
     } catch (error) {
-      // A ledger that does not answer may have given the lease away: past the TTL we must not go on.
-      if (!(error instanceof TransientError) || Date.now() - renewedAt > TTL) {
-        controller.abort(new LeaseLost("the ledger could not be asked in time"));
-      }
-    } finally {
-      asking = false;
+      if (!(error instanceof TransientError)) this.#lose("the ledger could not be asked");
     }
-  };
-  const timer = setInterval(() => void renewOnce(), RENEW_EVERY);
-  timer.unref();
-  return {
-    fence: claimed.fence,
-    signal: controller.signal,
-    abort: (reason) => controller.abort(reason),
-    stop: () => clearInterval(timer),
-  };
+  }
+
+  #heldSince(asked: number): void {
+    const { ttl, margin, now } = this.#times;
+    this.#heldUntil = Math.max(this.#heldUntil, asked + ttl - margin);
+    clearTimeout(this.#givingUp);
+    const left = this.#heldUntil - now();
+    if (left <= 0) this.#lose(TOO_LATE);
+    else this.#givingUp = setTimeout(() => this.#lose(TOO_LATE), left).unref();
+  }
+
+  #lose(reason: string): void {
+    this.stop();
+    this.abort(new LeaseLost(reason));
+  }
 }

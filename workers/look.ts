@@ -127,7 +127,7 @@ async function ciOf(
   throw answer.reason;
 }
 
-export function hostOf(station: Station, repo: Repo) {
+export function hostOf(station: Pick<Station, "hosts">, repo: Repo) {
   const host = station.hosts.get(repo.host);
   if (host === undefined) throw new Refused("host-gone", `hosts.${repo.host} is no longer configured`);
   return host;

@@ -1,12 +1,12 @@
-import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
-import { backOff } from "../src/delivery/retry.ts";
+import type { Counter } from "../src/metrics.ts";
 import type { RedisAddress } from "../src/queue/connection.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
-import type { Jobs } from "../src/queue/queues.ts";
-import { announce } from "./announce.ts";
+import { Silence } from "../src/queue/silence.ts";
+import { Announcer } from "./announce.ts";
 import type { Running } from "./attempt.ts";
 import { deliverNext } from "./deliver.ts";
 import { evaluate } from "./evaluate.ts";
+import { fairly, looksIn, namesIn } from "./fairly.ts";
 import { isDiskNearlyFull, keepHouse } from "./housekeeping.ts";
 import { ShuttingDown } from "./lease.ts";
 import { queueVerification } from "./names/check-drift.ts";
@@ -18,12 +18,10 @@ import { Watch } from "./watch.ts";
 
 const SWEEP_EVERY = 10_000;
 const WATCH_EVERY = 15_000;
-/** A job that failed and did not come back for so long is nobody's any more. */
-const FORGET_AFTER = 60 * 60_000;
 const HOUSE_EVERY = 10 * 60_000;
 const VERIFY_EVERY = 60_000;
 const EVALUATIONS = 8;
-const NAMES = 2;
+const NAMES = 4;
 
 export interface Workers {
   /** Takes no more work, lets what runs go on for `grace` ms, then hands it back. */
@@ -31,16 +29,17 @@ export interface Workers {
 }
 
 /** Runs every station in this process: each takes its jobs from its own queue. */
-export function startWorkers(station: Station, redis: RedisAddress): Workers {
+export function startWorkers(station: Station, redis: RedisAddress, renewed: Counter): Workers {
   const { log } = station;
   const running: Running = new Set();
   const ahead: Running = new Set();
+  const announcer = new Announcer(station);
   const consumers: Consumer[] = [
     consume(
       redis,
       "evaluate",
       EVALUATIONS,
-      patiently(station, "evaluate", (job: Jobs["evaluate"]) => evaluate(station, job)),
+      fairly(station, "evaluate", EVALUATIONS, looksIn(station), (job) => evaluate(station, job)),
       log,
     ),
     consume(
@@ -66,10 +65,10 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       redis,
       "names",
       NAMES,
-      patiently(station, "names", (job: Jobs["names"]) => reconcileNames(station, job)),
+      fairly(station, "names", NAMES, namesIn(station), (job) => reconcileNames(station, job)),
       log,
     ),
-    consume(redis, "announce", 1, () => announce(station), log),
+    consume(redis, "announce", 1, () => announcer.wake(), log),
   ];
   let sweeping: Promise<void> = Promise.resolve();
   const sweepOnce = (hintAge?: number) => {
@@ -101,6 +100,10 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       log.warn("names could not be verified; the next round comes", { error }),
     );
   };
+  const silence = new Silence(consumers, station.queues, log, renewed);
+  const listenOnce = () => {
+    silence.check().catch((error: unknown) => log.warn("consumers could not be checked", { error }));
+  };
   sweepOnce(0);
   watchOnce();
   const timers = [
@@ -108,6 +111,7 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
     setInterval(watchOnce, WATCH_EVERY),
     setInterval(keepOnce, HOUSE_EVERY),
     setInterval(verifyOnce, VERIFY_EVERY),
+    setInterval(listenOnce, SWEEP_EVERY),
   ];
   return {
     async stop(grace) {
@@ -118,39 +122,11 @@ export function startWorkers(station: Station, redis: RedisAddress): Workers {
       const deadline = setTimeout(() => stopAll(running, ending), grace);
       await closed;
       clearTimeout(deadline);
+      await announcer.stop();
       await sweeping;
       await watching;
       await keeping;
     },
-  };
-}
-
-/**
- * A host or registry that does not answer, or refuses, is asked again later, each time a little later. The sweep brings the
- * job at every round meanwhile: until the time has come it is let go.
- */
-function patiently<Job extends object>(
-  station: Station,
-  name: "evaluate" | "names",
-  work: (job: Job) => Promise<void>,
-) {
-  const failures = new Map<string, { count: number; until: number }>();
-  return async (job: Job): Promise<void> => {
-    const key = JSON.stringify(job);
-    const earlier = failures.get(key);
-    for (const [other, { until }] of failures) if (until + FORGET_AFTER < station.clock.now()) failures.delete(other);
-    if (earlier !== undefined && station.clock.now() < earlier.until) return;
-    try {
-      await work(job);
-      failures.delete(key);
-    } catch (error) {
-      if (!(error instanceof TransientError || error instanceof Refused || error instanceof UserError)) throw error;
-      const count = (earlier?.count ?? 0) + 1;
-      const wait = backOff(count, Math.random(), error instanceof TransientError ? error.retryAfter : null);
-      failures.set(key, { count, until: station.clock.now() + wait });
-      station.log.warn("no answer that helps; looking again later", { queue: name, ...job, wait, error });
-      await station.queues.add(name, job as never, { delay: wait });
-    }
   };
 }
 

@@ -1,7 +1,7 @@
 import { matchRepo } from "../src/delivery/bounds.ts";
 import { Refused } from "../src/delivery/errors.ts";
 import type { RepoBounds } from "../src/delivery/types.ts";
-import { baselinedEntries, noteBaseline } from "../src/ledger/duties.ts";
+import { baselinedEntries, noteBaseline, takeBaseline } from "../src/ledger/duties.ts";
 import { allHeads, noteHeads } from "../src/ledger/heads.ts";
 import { addHints, SWEPT } from "../src/ledger/hints.ts";
 import { type KnownRepo, listRepos, noteListedRepos, type SeenRepo } from "../src/ledger/repos.ts";
@@ -12,36 +12,61 @@ import { syncMirror } from "./sync.ts";
 
 const AT_ONCE = 4;
 const ASK_LIMIT = 5 * 60_000;
+/** What one question for a repo's refs may take (ms). */
+const PEEK_LIMIT = 60_000;
 
 /**
  * Makes repos known that the host lists, whether or not a webhook ever named them. The first time that an entry of `repos`
  * is met, whatever its repos' refs point to counts as known: nothing old is delivered. A repo that appears later has no
- * old heads. @returns the entries whose repos may be swept
+ * old heads. An entry whose host does not answer keeps no other from being looked at.
+ * @returns the entries whose repos may be swept
  */
 export async function discoverRepos(station: Station): Promise<Set<string>> {
   const done = await baselinedEntries(station.ledger);
-  for (const entry of station.config.repos) {
-    const isNew = !done.has(entry.match);
-    const listed = await listedRepos(station, entry);
-    if (listed === null) continue;
-    await station.ledger.transaction((tx) => noteListedRepos(tx, listed));
-    if (!isNew) continue;
-    // Those that a hint has named meanwhile have heads of before as well.
-    const known = (await listRepos(station.ledger)).filter(
-      (repo) => matchRepo(station.config.repos, repo)?.match === entry.match,
-    );
-    await each(known, async (repo) => {
-      const heads = await peek(station, repo);
-      await noteHeads(station.ledger, repo.id, heads);
-    });
-    await noteBaseline(station.ledger, entry.match);
-    done.add(entry.match);
-    station.log.info("looked at every repo of an entry once; what their refs point to counts as known", {
-      entry: entry.match,
-      repos: known.length,
-    });
-  }
+  await each(station.config.repos, async (entry) => {
+    try {
+      await discover(station, entry, done);
+    } catch (error) {
+      station.log.warn("the repos of an entry could not be listed; the next round comes", {
+        entry: entry.match,
+        error,
+      });
+    }
+  });
   return done;
+}
+
+async function discover(station: Station, entry: RepoBounds, done: Set<string>): Promise<void> {
+  const { ledger } = station;
+  const isNew = !done.has(entry.match);
+  const listed = await listedRepos(station, entry);
+  if (listed === null) return;
+  await ledger.transaction((tx) => noteListedRepos(tx, listed));
+  if (!isNew) return;
+  // Those that a hint has named meanwhile have heads of before as well.
+  const known = (await listRepos(ledger)).filter(
+    (repo) => matchRepo(station.config.repos, repo)?.match === entry.match,
+  );
+  await each(known, async (repo) => {
+    try {
+      await noteHeads(ledger, repo.id, await peek(station, repo));
+    } catch (error) {
+      // Once it can be read, what its refs point to by then counts as known.
+      station.log.warn("a repo's refs could not be read; they count as known once they are", { repo: repo.id, error });
+      await noteBaseline(ledger, unread(repo.id));
+    }
+  });
+  await noteBaseline(ledger, entry.match);
+  done.add(entry.match);
+  station.log.info("looked at every repo of an entry once; what their refs point to counts as known", {
+    entry: entry.match,
+    repos: known.length,
+  });
+}
+
+/** Among the entries that were looked at, by a name that no entry can have: a repo that was not. */
+function unread(repoId: string): string {
+  return `unread ${repoId}`;
 }
 
 /** The repos of one entry that their hosts list. Null: the entry's owner is a pattern, which no host lists. */
@@ -79,6 +104,10 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
     await syncMirror(station, repo, AbortSignal.timeout(ASK_LIMIT));
     return [];
   });
+  if (there.length > 0 && (await takeBaseline(station.ledger, unread(repo.id)))) {
+    await noteHeads(station.ledger, repo.id, there);
+    return;
+  }
   const known = await allHeads(station.ledger, repo.id);
   const before = new Set(known.map((head) => `${head.ref} ${head.sha}`));
   const moved = there.filter((head) => !before.has(`${head.ref} ${head.sha}`));
@@ -106,7 +135,7 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
 async function peek(station: Station, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
   const named = { ...repo, ...(await confirmIdentity(station, repo)), defaultBranch: repo.defaultBranch ?? "" };
   const source = await hostOf(station, named).cloneSource(named);
-  const refs = await station.mirrors.open(repo.id).peek(source, AbortSignal.timeout(ASK_LIMIT));
+  const refs = await station.mirrors.open(repo.id).peek(source, AbortSignal.timeout(PEEK_LIMIT));
   return [...refs].map(([ref, sha]) => ({ ref, sha }));
 }
 

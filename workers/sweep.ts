@@ -34,6 +34,7 @@ export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void>
   });
   for (const delivery of await orphans(ledger)) await queues.add("deliver", { delivery: delivery.id });
   for (const delivery of await dueAhead(ledger, AHEAD_AT_ONCE)) await queues.add("prepare", { delivery });
-  for (const { repoId, artifact } of await owedNames(ledger)) await queues.add("names", { repo: repoId, artifact });
+  for (const { repoId: repo, artifact, verify } of await owedNames(ledger))
+    await queues.add("names", { repo, artifact, ...(verify ? { verify: true } : {}) });
   await queues.add("announce", {});
 }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { matchRepo } from "../src/delivery/bounds.ts";
-import { dueShare, nextLook, repoInterval } from "../src/delivery/sweeping.ts";
-import { waitingDeliveries } from "../src/ledger/deliveries.ts";
+import { chooseLooks, dueShare, repoInterval } from "../src/delivery/sweeping.ts";
 import { holdDuty } from "../src/ledger/duties.ts";
+import { noteUnasked, waitingCommits } from "../src/ledger/looks.ts";
 import { type KnownRepo, listRepos } from "../src/ledger/repos.ts";
 import type { Station } from "./station.ts";
 import { discoverRepos, each, sweepRepo } from "./sweep-repos.ts";
@@ -11,8 +12,8 @@ const DUTY = "watch";
 const TURN = 60_000;
 const DISCOVER_EVERY = 10 * 60_000;
 const ACTIVE_FOR = 60 * 60_000;
-/** What evaluating one waiting commit asks of the host: statuses, runs, suites, required checks. */
-const CALLS_A_LOOK = 5;
+/** A round waits so long (ms) for its hosts: one that hangs is left to come to its end beside the next rounds. */
+const PATIENCE = 10_000;
 
 /**
  * The sweep's rounds that ask the hosts, so that nothing hangs on a webhook: refs of active repos every minute, of all
@@ -21,7 +22,8 @@ const CALLS_A_LOOK = 5;
 export class Watch {
   readonly #station: Station;
   readonly #repos = new Map<string, number>();
-  readonly #waiting = new Map<string, number>();
+  /** Hosts whose repos are still being asked for. */
+  readonly #busy = new Set<string>();
   /** What looking unasked has cost at each host since its limit was last whole. */
   readonly #accounts = new Map<string, { resetsAt: number; spent: number }>();
   #swept = new Set<string>();
@@ -42,12 +44,12 @@ export class Watch {
       this.#discoverAt = now + DISCOVER_EVERY;
       await this.#chargeLists();
     }
-    await this.#lookAtRepos(now);
     await this.#lookAtWaiting(now);
+    await this.#lookAtRepos(now);
   }
 
   async #lookAtRepos(now: number): Promise<void> {
-    const { config, ledger, log } = this.#station;
+    const { config, ledger } = this.#station;
     const isActive = (repo: KnownRepo) => now - repo.activeAt < ACTIVE_FOR;
     // Until its entry has been looked at once, what a repo's refs point to is neither old nor new.
     const repos = (await listRepos(ledger)).filter((repo) =>
@@ -63,32 +65,41 @@ export class Watch {
       if (at <= now) due.push(repo);
       this.#repos.set(repo.id, at <= now ? now + interval : at);
     }
-    await each(due, (repo) =>
-      sweepRepo(this.#station, repo).catch((error: unknown) =>
-        log.warn("a repo could not be swept; its next turn comes", { repo: repo.id, error }),
+    const hosts = [...new Set(due.map(({ host }) => host))].filter((host) => !this.#busy.has(host));
+    const asking = hosts.map((host) =>
+      this.#sweep(
+        host,
+        due.filter((repo) => repo.host === host),
       ),
     );
+    await Promise.race([Promise.all(asking), delay(PATIENCE, undefined, { ref: false })]);
+  }
+
+  /** Each host by itself: one that hangs, or whose repos do, keeps no other's from being looked at. */
+  async #sweep(host: string, repos: KnownRepo[]): Promise<void> {
+    this.#busy.add(host);
+    await each(repos, (repo) =>
+      sweepRepo(this.#station, repo).catch((error: unknown) =>
+        this.#station.log.warn("a repo could not be swept; its next turn comes", { repo: repo.id, error }),
+      ),
+    );
+    this.#busy.delete(host);
   }
 
   async #lookAtWaiting(now: number): Promise<void> {
-    const { ledger, queues } = this.#station;
-    const waiting = await waitingDeliveries(ledger);
+    const { ledger, queues, hosts } = this.#station;
+    const waiting = await waitingCommits(ledger);
     const isFirst = this.#isFirst;
     this.#isFirst = false;
-    const due = waiting.filter(
-      ({ id, createdAt }) => isFirst || now >= (this.#waiting.get(id) ?? nextLook(createdAt, createdAt)),
-    );
-    for (const delivery of due) {
-      const [host = ""] = delivery.repoId.split(":", 1);
-      const budget = this.#station.hosts.get(host)?.budget() ?? null;
-      const account = this.#accountOf(host, budget?.resetsAt ?? 0);
-      if (dueShare(budget, now, account.spent) < CALLS_A_LOOK) continue;
-      account.spent += CALLS_A_LOOK;
-      this.#waiting.set(delivery.id, nextLook(delivery.createdAt, now));
-      await queues.add("evaluate", { repo: delivery.repoId, sha: delivery.sha, ref: null });
+    for (const [key, host] of hosts) {
+      const budget = host.budget();
+      const account = this.#accountOf(key, budget?.resetsAt ?? 0);
+      const its = waiting.filter(({ repoId }) => repoId.startsWith(`${key}:`));
+      const { chosen, cost } = chooseLooks(its, now, dueShare(budget, now, account.spent), isFirst);
+      account.spent += cost;
+      await noteUnasked(ledger, chosen, now);
+      for (const { repoId: repo, sha } of chosen) await queues.add("evaluate", { repo, sha, ref: null });
     }
-    const alive = new Set(waiting.map((delivery) => delivery.id));
-    for (const id of this.#waiting.keys()) if (!alive.has(id)) this.#waiting.delete(id);
   }
 
   /** Listing repos costs a call for each hundred of them. */

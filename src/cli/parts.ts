@@ -7,7 +7,7 @@ import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import { createLog, type Log } from "../log.ts";
 import { createMask, type Mask } from "../mask.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
-import { hastyConnection, type RedisAddress, refuseEviction } from "../queue/connection.ts";
+import { hastyConnection, isClusterNode, type RedisAddress, refuseEviction } from "../queue/connection.ts";
 import { openQueues, type Queues } from "../queue/queues.ts";
 import { startPrivateRedis } from "../queue/redis-server.ts";
 import { openRegistries } from "../registries/index.ts";
@@ -96,8 +96,8 @@ async function openRedis(config: ServerConfig, log: Log, closing: (() => unknown
   const connection = hastyConnection(address);
   try {
     await refuseEviction(connection, log);
+    return { ...address, isCluster: await isClusterNode(connection) };
   } finally {
     connection.disconnect();
   }
-  return address;
 }

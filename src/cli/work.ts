@@ -11,6 +11,7 @@ import { systemClock } from "../clock.ts";
 import { engineAddress } from "../config/engine-address.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { releaseLeases } from "../ledger/leases.ts";
+import { releaseSending } from "../ledger/sending.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { startIntake } from "../store/intake.ts";
 import { storeId } from "./data-dir.ts";
@@ -25,6 +26,7 @@ export async function work(parts: Parts): Promise<Workers> {
   for (const delivery of await releaseLeases(ledger, `${directory}/`)) {
     log.info("a delivery that this worker left behind is free again", { delivery });
   }
+  await releaseSending(ledger, `${directory}/`);
   await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
   const address = { socket: config.docker.socket ?? undefined, env: process.env };
   // A bad DOCKER_HOST must stop the start, not the first build.
@@ -66,7 +68,11 @@ export async function work(parts: Parts): Promise<Workers> {
     identities: openIdentities(),
     tmp: join(config.dataDir, "tmp"),
   };
-  const workers = startWorkers(station, parts.redis);
+  const renewed = parts.metrics.counter(
+    "deliverd_workers_renewed_total",
+    "Queue consumers made anew, since they heard nothing while jobs waited and Redis answered.",
+  );
+  const workers = startWorkers(station, parts.redis, renewed);
   log.info("working", { slots: config.workers.slots, intake: intake.host });
   return {
     async stop(grace) {

@@ -8,6 +8,8 @@ export interface Due {
   ref: string | null;
   /** When it came to be, in ms since the epoch. */
   createdAt: number;
+  /** Its last attempt is to be tried again: what it waits for may still be down. Left out: no. */
+  hasFailed?: boolean;
 }
 
 /** How a repo with due work stands among the others. */
@@ -21,12 +23,20 @@ export interface Turn {
 /** A branch with more due commits than this is far behind: its newest is what people wait for. */
 const FAR_BEHIND = 2;
 
+/** How often it is the turn of what failed before, while there is something new. */
+const FAILED_SHARE = 0.25;
+
 /**
- * The delivery to take next. Between repos: the one of whose deliveries the fewest are worked on, then the one whose turn
+ * The delivery to take next. What has not failed goes first, and one turn in four is for what has: a registry that is down, or
+ * hangs, must not hold every slot. Between repos: the one of whose deliveries the fewest are worked on, then the one whose turn
  * is longest ago. Within a repo in order of arrival, but of a branch that is far behind the newest.
+ * @param chance a number in [0, 1)
  */
-export function nextOf(due: readonly Due[], turnOf: (repo: RepoId) => Turn): Due | null {
-  const heads = [...grouped(due, (each) => each.repoId).values()].map((ofRepo) => ({
+export function nextOf(due: readonly Due[], turnOf: (repo: RepoId) => Turn, chance = 1): Due | null {
+  const fresh = due.filter((each) => !each.hasFailed);
+  const failed = due.filter((each) => each.hasFailed);
+  const isFailedsTurn = fresh.length === 0 || (failed.length > 0 && chance < FAILED_SHARE);
+  const heads = [...grouped(isFailedsTurn ? failed : fresh, (each) => each.repoId).values()].map((ofRepo) => ({
     head: earliest([...grouped(ofRepo, (each) => each.ref ?? each.id).values()].map(headOf)),
     turn: turnOf(ofRepo[0].repoId),
   }));

@@ -1,3 +1,5 @@
+import { freshFirst } from "./sharing.ts";
+
 /** When to look again at what nobody told of. Pure. Times in ms. */
 
 const FIRST = 60_000;
@@ -29,4 +31,48 @@ const IDLE_A_MINUTE = 10;
  */
 export function repoInterval(isActive: boolean, idleRepos: number): number {
   return isActive ? FIRST : Math.min(HOUR, Math.max(FIRST, (idleRepos / IDLE_A_MINUTE) * 60_000));
+}
+
+/** What one look asks of a host that knows none of the answers: statuses, runs, suites, required checks. */
+export const CALLS_A_LOOK = 5;
+
+/** A commit that waits for its CI. */
+export interface Waiting {
+  createdAt: number;
+  /** How often it was looked at though nobody told of it. */
+  unasked: number;
+  lookedAt: number | null;
+  /** What its last look cost of the host's limit: nothing, where no answer had changed. Null: not known. */
+  calls: number | null;
+}
+
+/**
+ * Which of one host's waiting commits are looked at now: those that were looked at least often first, of them the newest; and
+ * in every fourth place the one whose time is over the longest, so that none is left out for ever. They cost no more than
+ * `share`; where the next one costs more than is left, only what costs nothing follows.
+ * @param isFirst all are due, as after a start: nobody knows what was told while nobody listened
+ */
+export function chooseLooks<T extends Waiting>(
+  waiting: readonly T[],
+  now: number,
+  share: number,
+  isFirst = false,
+): { chosen: T[]; cost: number } {
+  // A clock that was ahead must not put a look off for longer than any look is put off.
+  const dueAt = ({ createdAt, lookedAt }: T) => Math.min(nextLook(createdAt, lookedAt ?? createdAt), now + LAST);
+  const due = waiting.filter((one) => isFirst || dueAt(one) <= now);
+  const newest = due.toSorted((a, b) => a.unasked - b.unasked || b.createdAt - a.createdAt);
+  const longest = due.toSorted((a, b) => dueAt(a) - dueAt(b));
+  const chosen: T[] = [];
+  let left = share;
+  let isSpent = false;
+  for (const one of freshFirst(newest, longest, due.length)) {
+    const cost = one.calls ?? CALLS_A_LOOK;
+    if (cost > 0 && (isSpent || cost > left)) isSpent = true;
+    else {
+      left -= cost;
+      chosen.push(one);
+    }
+  }
+  return { chosen, cost: chosen.reduce((sum, one) => sum + (one.calls ?? CALLS_A_LOOK), 0) };
 }

@@ -71,6 +71,8 @@ export interface Host {
   listRepos(owner: string): Promise<HostRepo[]>;
   /** What is left of the host's limit on API calls, by its last answer; null: it has not said. */
   budget(): Budget | null;
+  /** Does the work, and tells how many of its calls counted against the host's limit: an answer that had not changed does not. */
+  counted(work: () => Promise<void>): Promise<number>;
   /**
    * The CI state at exactly that sha, our own contexts left out, judged by the gate. `branches` (short) let the host say
    * which checks it requires: what any of them requires is required. `retryAt` (ms since the epoch): when to ask again though nothing is reported till then.

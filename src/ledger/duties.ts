@@ -35,3 +35,10 @@ export async function noteBaseline(ledger: Db, entry: string): Promise<void> {
     .onConflict((conflict) => conflict.column("entry").doNothing())
     .execute();
 }
+
+/** Forgets a note. @returns whether it was there */
+export async function takeBaseline(ledger: Db, entry: string): Promise<boolean> {
+  const there = await ledger.db.selectFrom("baselines").select("at").where("entry", "=", entry).executeTakeFirst();
+  if (there !== undefined) await ledger.db.deleteFrom("baselines").where("entry", "=", entry).execute();
+  return there !== undefined;
+}

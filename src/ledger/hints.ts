@@ -1,4 +1,5 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
+import { freshFirst } from "../delivery/sharing.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import { Lasting } from "../lasting.ts";
 import { ACTIVE } from "./deliveries.ts";
@@ -93,22 +94,43 @@ export interface UndoneTarget {
 }
 
 /**
- * The one that has waited longest first. What is told of a commit whose delivery is under way waits for its attempt's end, since no look could
- * change it. @param minAge only of hints received at least so many ms ago
+ * What is to be looked at now: repos in turn, in each what has waited longest first. What could not be answered before comes
+ * when its time has come, and gets every fourth place. What is told of a commit whose delivery is under way waits for its
+ * attempt's end, since no look could change it.
+ * @param minAge only of hints received at least so many ms ago
  */
-export function undoneTargets(ledger: Db, limit: number, minAge = 0): Promise<UndoneTarget[]> {
-  const ref = sql<string | null>`case when sha is null then ref end`;
-  return ledger.db
+export async function undoneTargets(ledger: Db, limit: number, minAge = 0): Promise<UndoneTarget[]> {
+  const rows = ledger.db
     .selectFrom("hints")
-    .select(["repoId", "sha", ref.as("ref")])
+    .select(["repoId", "sha", ONLY_REF.as("ref"), (eb) => eb.fn.min("id").as("first")])
     .where("doneAt", "is", null)
     .where((eb) => eb("receivedAt", "<=", eb(now(ledger), "-", minAge)))
     .where((eb) => eb.not(eb.exists(underWay(eb))))
-    .groupBy(["repoId", "sha", ref])
-    .orderBy((eb) => eb.fn.min("id"))
-    .limit(limit)
+    .groupBy(["repoId", "sha", ONLY_REF]);
+  const targets = ledger.db
+    .selectFrom(rows.as("target"))
+    .leftJoin("looks", (join) =>
+      join
+        .onRef("looks.repoId", "=", "target.repoId")
+        .on(sql<boolean>`looks.sha = coalesce(target.sha, '') and looks.ref = coalesce(target.ref, '')`),
+    )
+    .select(["target.repoId", "target.sha", "target.ref"])
+    .limit(limit);
+  const inTurns = sql`row_number() over (partition by target.repo_id order by target.first)`;
+  const fresh = await targets
+    .where(sql<boolean>`coalesce(looks.failures, 0) = 0`)
+    .orderBy(inTurns)
+    .orderBy("target.first")
     .execute();
+  const again = await targets
+    .where("looks.failures", ">", 0)
+    .where((eb) => eb.or([eb("looks.retryAt", "is", null), eb("looks.retryAt", "<=", now(ledger))]))
+    .orderBy("looks.retryAt")
+    .execute();
+  return freshFirst(fresh, again, limit);
 }
+
+const ONLY_REF = sql<string | null>`case when sha is null then ref end`;
 
 /** Oldest first. */
 export function undoneHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): Promise<StoredHint[]> {

@@ -1,11 +1,11 @@
-import { type ExpressionBuilder, type Selectable, type StringReference, sql } from "kysely";
+import { type Selectable, sql } from "kysely";
 import { nextOf, type Turn } from "../delivery/next.ts";
 import type { RepoId } from "../delivery/types.ts";
 import { type EndAs, endOf } from "./cancel.ts";
 import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema.ts";
-import { fromNow, now } from "./sql.ts";
+import { fromNow, now, startsWith } from "./sql.ts";
 
 export type Attempt = Selectable<Schema["attempts"]>;
 
@@ -159,6 +159,8 @@ export async function nextDue(ledger: Db): Promise<string | null> {
     .select([
       sql<number>`case when ${isFree(ledger)} then 1 else 0 end`.as("isFree"),
       sql<number>`case when lease_until > ${now(ledger)} then 1 else 0 end`.as("isHeld"),
+      sql<string | null>`(select outcome from attempts where attempts.delivery_id = deliveries.id
+        order by attempts.fence desc limit 1)`.as("lastOutcome"),
     ])
     .where(isActive())
     // The order of the index that holds these alone: without it SQLite would rather read the whole table.
@@ -168,8 +170,8 @@ export async function nextDue(ledger: Db): Promise<string | null> {
   const turns = new Map<RepoId, Turn>();
   for (const { repoId, servedAt, isHeld } of rows)
     turns.set(repoId, { servedAt, running: (turns.get(repoId)?.running ?? 0) + isHeld });
-  const due = rows.filter((row) => row.isFree === 1);
-  return nextOf(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 })?.id ?? null;
+  const due = rows.filter((row) => row.isFree === 1).map((row) => ({ ...row, hasFailed: row.lastOutcome === "retry" }));
+  return nextOf(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
 }
 
 /** In their order. */
@@ -224,14 +226,6 @@ function isFree(ledger: Db) {
   const at = now(ledger);
   return sql<boolean>`(cancel_requested = 0 or naming is not null)
     and (lease_until is null or lease_until <= ${at}) and (retry_at is null or retry_at <= ${at})`;
-}
-
-function startsWith<DB, TB extends keyof DB>(
-  eb: ExpressionBuilder<DB, TB>,
-  column: StringReference<DB, TB>,
-  prefix: string,
-) {
-  return eb(eb.fn<string>("substr", [eb.ref(column), sql.lit(1), sql.lit(prefix.length)]), "=", prefix);
 }
 
 /** An attempt that nobody ended was cut short: its process died, or was stopped past its lease. */

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from "kysely";
 import { migrations } from "./migrations/index.ts";
-import { postgresDialect } from "./postgres.ts";
+import { PATIENT, postgresDialect } from "./postgres.ts";
 import type { Schema } from "./schema.ts";
 import { sqliteDialect } from "./sqlite.ts";
 
@@ -46,7 +46,7 @@ export async function openLedger(options: { dataDir: string; databaseUrl?: strin
       : (["postgres", postgresDialect(options.databaseUrl, enter)] as const);
   const db = new Kysely<Schema>({ dialect: kyselyDialect, plugins: [new CamelCasePlugin()] });
   try {
-    await migrate(db);
+    await migrate(db, options.databaseUrl);
   } catch (error) {
     await db.destroy();
     throw error;
@@ -77,8 +77,24 @@ function joined(db: Transaction<Schema>, dialect: DialectName): Tx {
   return tx;
 }
 
-async function migrate(db: Kysely<Schema>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Promise<void> {
+  const migrator = migratorOn(db);
+  const isDone = (await migrator.getMigrations()).every((migration) => migration.executedAt !== undefined);
+  if (isDone || databaseUrl === undefined) return latest(migrator);
+  const dialect = postgresDialect(databaseUrl, () => {}, PATIENT);
+  const patient = new Kysely<Schema>({ dialect, plugins: [new CamelCasePlugin()] });
+  try {
+    await latest(migratorOn(patient));
+  } finally {
+    await patient.destroy();
+  }
+}
+
+function migratorOn(db: Kysely<Schema>): Migrator {
+  return new Migrator({ db, provider: { getMigrations: async () => migrations } });
+}
+
+async function latest(migrator: Migrator): Promise<void> {
   const { error } = await migrator.migrateToLatest();
   if (error) throw error;
 }

@@ -2,13 +2,27 @@ import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
 import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
-/** Deliveries that are to be looked at by now though nobody tells of them, the one that was due first in front. */
+/**
+ * Deliveries that are to be looked at by now though nobody tells of them, the one that was due first in front. Those whose
+ * look came to no answer are left out until it is time for the next try.
+ */
 export async function dueLooks(ledger: Db, limit: number): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .selectAll()
     .where("lookAt", "<=", now(ledger))
     .where("state", "not in", ACTIVE)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("looks")
+            .select("looks.sha")
+            .whereRef("looks.repoId", "=", "deliveries.repoId")
+            .whereRef("looks.sha", "=", "deliveries.sha")
+            .where("looks.retryAt", ">", now(ledger)),
+        ),
+      ),
+    )
     .orderBy("lookAt")
     .limit(limit)
     .execute();

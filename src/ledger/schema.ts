@@ -1,6 +1,5 @@
 import type { Generated } from "kysely";
 import type { Action, ArtifactKind, DeliveryState, Digest, RepoId, Sha } from "../delivery/types.ts";
-
 import type {
   LatestReleasesTable,
   LocationsTable,
@@ -8,6 +7,7 @@ import type {
   NameOwnersTable,
   NameWritesTable,
 } from "./schema-names.ts";
+import type { LooksTable, OutboxTable, ToldTable } from "./schema-owed.ts";
 
 /**
  * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, truth values
@@ -31,6 +31,8 @@ export interface Schema {
   releases: ReleasesTable;
   releaseVersions: ReleaseVersionsTable;
   outbox: OutboxTable;
+  told: ToldTable;
+  looks: LooksTable;
   logs: LogsTable;
   duties: DutiesTable;
   baselines: BaselinesTable;
@@ -221,25 +223,6 @@ interface ReleaseVersionsTable {
   /** 1 where a version tag says so, 0 where the version was counted. */
   tagged: number;
   at: number;
-}
-
-interface OutboxTable {
-  id: string;
-  /** `names`: moving names of an artifact that are to be looked at. */
-  kind: "status" | "notice" | "names";
-  repoId: RepoId;
-  sha: Sha;
-  deliveryId: string | null;
-  payload: string;
-  state: "unsent" | "sent" | "dropped";
-  /** Rises with every new payload, so that sending an old one marks nothing. */
-  revision: number;
-  createdAt: number;
-  updatedAt: number;
-  sentAt: number | null;
-  attempts: number;
-  retryAt: number | null;
-  error: string | null;
 }
 
 interface LogsTable {

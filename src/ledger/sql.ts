@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from "kysely";
+import { type ExpressionBuilder, type RawBuilder, type StringReference, sql } from "kysely";
 import type { Db } from "./ledger.ts";
 
 /** The store's clock in ms since the epoch. Leases and waits are judged by it alone: processes' clocks may differ. */
@@ -21,6 +21,14 @@ export function fromNow(db: Db, ms: number | null): RawBuilder<number> | null {
 /** A parameter that PostgreSQL would otherwise take for text, as in the select list of an insert. */
 export function whole(value: number): RawBuilder<number> {
   return sql<number>`cast(${Math.round(value)} as bigint)`;
+}
+
+export function startsWith<DB, TB extends keyof DB>(
+  eb: ExpressionBuilder<DB, TB>,
+  column: StringReference<DB, TB>,
+  prefix: string,
+) {
+  return eb(eb.fn<string>("substr", [eb.ref(column), sql.lit(1), sql.lit(prefix.length)]), "=", prefix);
 }
 
 /** Databases limit the parameters of one statement (SQLite: 32,766): many rows go in so many at a time. */

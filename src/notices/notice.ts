@@ -7,6 +7,8 @@ export interface Notice {
 }
 
 export interface Notifier {
+  /** Tells this receiver from all others, in the ledger: no secret can be read from it. */
+  readonly key: string;
   /** Where it goes, for logs: no secret in it. */
   readonly target: string;
   /**

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
 import { readRetryAfter } from "../http/retry-after.ts";
 import type { Notice, Notifier } from "./notice.ts";
@@ -23,6 +23,7 @@ export function webhookNotifier({ url, secret, timeout = 15_000 }: WebhookNotice
   // The query may hold a token of the receiver's.
   const target = goal.origin + goal.pathname;
   return {
+    key: createHash("sha256").update(goal.href).digest("hex").slice(0, 24),
     target,
     async send(notice, signal, at = Date.now()) {
       const response = await post(

@@ -1,14 +1,26 @@
 import { Worker } from "bullmq";
 import type { Log } from "../log.ts";
-import { patientConnection, type RedisAddress } from "./connection.ts";
+import { type Connection, patientConnection, type RedisAddress } from "./connection.ts";
 import { PREFIX } from "./queue.ts";
 import type { Jobs, QueueName } from "./queues.ts";
 
 export interface Consumer {
+  name: QueueName;
+  /** How many jobs it has begun and ended: the same number again means that it heard nothing meanwhile. */
+  heard(): number;
+  /** Has it a place for another job? */
+  isFree(): boolean;
+  /** Takes jobs over a new connection from now on. What runs comes to its end. */
+  renew(): void;
   /** Takes no more work and waits for what runs. */
   close(): Promise<void>;
   /** Lets go at once: what runs is another's from now on. */
   abandon(): Promise<void>;
+}
+
+interface Line {
+  worker: Worker;
+  redis: Connection;
 }
 
 /**
@@ -22,37 +34,62 @@ export function consume<N extends QueueName>(
   work: (data: Jobs[N]) => Promise<void>,
   log: Log,
 ): Consumer {
-  const redis = patientConnection(address);
-  const worker = new Worker(
-    name,
-    async (job) => {
-      // What it works on is the ledger's choice: a delivery that falls due meanwhile must not wait for the end of another.
-      if (name === "deliver") void job.removeDeduplicationKey().catch(() => {});
-      await work(job.data as Jobs[N]);
-    },
-    {
-      connection: redis,
-      prefix: PREFIX,
-      concurrency,
-      lockDuration: 5_000,
-      stalledInterval: 5_000,
-      // A job that comes wakes a consumer at once: it need not ask by itself every 5 s.
-      drainDelay: 60,
-      maxStalledCount: 1_000_000,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 0 },
-    },
-  );
-  worker.on("failed", (job, error) => log.error("a job failed", { queue: name, job: job?.data, error }));
-  worker.on("error", () => {});
+  const running = new Set<Promise<void>>();
+  let heard = 0;
+  const open = (): Line => {
+    const redis = patientConnection(address);
+    const worker = new Worker(
+      name,
+      async (job) => {
+        // What it works on is the ledger's choice: a delivery that falls due meanwhile must not wait for the end of another.
+        if (name === "deliver") void job.removeDeduplicationKey().catch(() => {});
+        const done = work(job.data as Jobs[N]);
+        running.add(done);
+        heard += 1;
+        try {
+          await done;
+        } finally {
+          running.delete(done);
+          heard += 1;
+        }
+      },
+      {
+        connection: redis,
+        prefix: PREFIX,
+        concurrency,
+        lockDuration: 5_000,
+        stalledInterval: 5_000,
+        // A job that comes wakes a consumer at once: it need not ask by itself every 5 s.
+        drainDelay: 60,
+        maxStalledCount: 1_000_000,
+        removeOnComplete: { count: 0 },
+        removeOnFail: { count: 0 },
+      },
+    );
+    worker.on("failed", (job, error) => log.error("a job failed", { queue: name, job: job?.data, error }));
+    worker.on("error", () => {});
+    return { worker, redis };
+  };
+  let line = open();
   return {
-    async close() {
-      await worker.close();
+    name,
+    heard: () => heard,
+    isFree: () => running.size < concurrency,
+    renew() {
+      const { worker, redis } = line;
+      line = open();
+      // Its connection may never answer: nobody waits for that. Jobs that it has in hand come back after their locks.
+      void worker.close(true).catch(() => {});
       redis.disconnect();
+    },
+    async close() {
+      await line.worker.close();
+      line.redis.disconnect();
+      await Promise.allSettled(running);
     },
     async abandon() {
-      await worker.close(true);
-      redis.disconnect();
+      await line.worker.close(true);
+      line.redis.disconnect();
     },
   };
 }

@@ -1,9 +1,10 @@
 import { Queue } from "bullmq";
-import type { Redis } from "ioredis";
+import type { Connection } from "./connection.ts";
 
-export const PREFIX = "deliverd";
+/** In braces, so that a Redis Cluster keeps all keys of a queue in one slot: a script may touch no other. */
+export const PREFIX = "{deliverd}";
 
-export function openQueue(redis: Redis, name: string): Queue {
+export function openQueue(redis: Connection, name: string): Queue {
   const queue = new Queue(name, { connection: redis, prefix: PREFIX });
   queue.on("error", () => {});
   return queue;

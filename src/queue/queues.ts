@@ -31,6 +31,8 @@ export interface Queues {
    */
   add<N extends QueueName>(name: N, data: Jobs[N], options?: { delay?: number }): Promise<boolean>;
   ping(): Promise<boolean>;
+  /** Jobs that wait for a consumer; null: Redis does not answer. */
+  waiting(name: QueueName): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -62,6 +64,10 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
         () => true,
         () => false,
       );
+    },
+    async waiting(name) {
+      const counting = queueOf(name).then((queue) => queue.getWaitingCount());
+      return within(ADD_DEADLINE, counting, NO_ANSWER).catch(() => null);
     },
     async close() {
       await Promise.allSettled([...queues.values()].map(async (queue) => (await queue).close()));

@@ -70,10 +70,10 @@ export async function startGitServer(root: string, options: GitServerOptions = {
         (one) => one.kind === "fetch" && one.status === 200 && (!repo || one.repo === `${repo.owner}/${repo.name}`),
       ).length,
     async close() {
-      const gone = [server, ...running].map((one) => once(one, "close"));
+      const gone = [once(server, "close"), ...[...running].map((child) => once(child, "exit"))];
       server.close();
       server.closeAllConnections();
-      for (const child of running) child.kill("SIGKILL");
+      for (const child of running) end(child);
       await Promise.all(gone);
     },
   };
@@ -134,6 +134,8 @@ function credentialsOf(header: string | undefined): Credentials | null {
 function runBackend(exchange: Exchange, target: { directory: string; service: string; query: string }): void {
   const { request, response, entry, running } = exchange;
   const child = spawn("git", ["http-backend"], {
+    // A group of its own: git starts further processes, which outlive one that is killed.
+    detached: true,
     env: {
       ...gitEnvironment,
       GIT_PROJECT_ROOT: target.directory,
@@ -146,10 +148,10 @@ function runBackend(exchange: Exchange, target: { directory: string; service: st
     },
   });
   running.add(child);
-  child.once("close", () => running.delete(child));
+  child.once("exit", () => running.delete(child));
   child.once("error", (error) => response.destroy(error));
   child.stderr.resume();
-  response.once("close", () => child.kill());
+  response.once("close", () => end(child));
   // The body is unpacked here, not by git, because its first line tells a fetch from a listing of refs.
   const body = request.headers["content-encoding"] === "gzip" ? request.pipe(createGunzip()) : request;
   body.once("error", (error) => response.destroy(error));
@@ -160,6 +162,13 @@ function runBackend(exchange: Exchange, target: { directory: string; service: st
   child.stdin.once("error", () => {});
   body.pipe(child.stdin);
   answerFrom(child, response, entry);
+}
+
+/** Nobody reads its output any more: left open, it would be waited for by whoever waits for the end of the process's streams. */
+function end(child: ChildProcessWithoutNullStreams): void {
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  process.kill(-child.pid, "SIGKILL");
 }
 
 /** The head of a CGI answer becomes status and headers, the rest streams on. */
@@ -182,6 +191,6 @@ function answerFrom(child: ChildProcessWithoutNullStreams, response: ServerRespo
   };
   child.stdout.on("data", onData);
   child.stdout.once("end", () => {
-    if (!response.headersSent) response.writeHead(500).end("git http-backend gave no answer\n");
+    if (!response.headersSent && !response.destroyed) response.writeHead(500).end("git http-backend gave no answer\n");
   });
 }

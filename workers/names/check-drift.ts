@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
+import { TransientError } from "../../src/delivery/errors.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
 import { locationOf, type ReleasedLocation, recentLocations } from "../../src/ledger/names.ts";
+import { oweVerification } from "../../src/ledger/owed-names.ts";
 import { recentArtifacts } from "../../src/ledger/releases.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
 import type { Run } from "../../src/run.ts";
+import { anyOf, throwWorst } from "../side-by-side.ts";
 import type { Station } from "../station.ts";
 import { registryOf } from "./registry-of.ts";
 
@@ -21,24 +24,66 @@ export async function queueVerification({ ledger, queues }: Station): Promise<vo
   }
 }
 
+/** A registry that could not be asked is asked again after so long (ms). */
+const ASK_AGAIN = 5 * 60_000;
+/** What one registry may take for all of an artifact's names (ms). */
+const REGISTRY_LIMIT = 2 * 60_000;
+
 /**
  * Asks the registries whether the names of an artifact's recent releases still stand as we left them. An immutable name
- * that does not is never overwritten: it raises an alarm. @returns the moving names that were changed, to be put back
+ * that does not is never overwritten: it raises an alarm. Each registry is asked by itself: one that does not answer is
+ * owed another look, and keeps none of the others from being looked at. @returns the moving names that were changed, to be put back
  */
 export async function findChanged(station: Station, job: Jobs["names"], run: Run): Promise<ReleasedLocation[]> {
-  const changed: ReleasedLocation[] = [];
-  for (const location of await recentLocations(station.ledger, RECENT, job)) {
-    const found = await registryOf(station, location.registry).find(location, run, location.content);
-    if (found?.digest === location.digest) continue;
-    // It may have been moved by ourselves since the ledger was read.
-    if ((await locationOf(station.ledger, location))?.digest !== location.digest) continue;
-    if (location.immutable) await raiseAlarm(station, location, found?.digest ?? null);
-    else {
-      station.log.warn("a moving name was changed behind our back: putting it back", factsOf(location, found?.digest));
-      changed.push(location);
+  const locations = await recentLocations(station.ledger, RECENT, job);
+  const registries = [...new Set(locations.map(({ registry }) => registry))];
+  const found = await Promise.all(
+    registries.map(async (registry) => {
+      const changed: ReleasedLocation[] = [];
+      const its = locations.filter((each) => each.registry === registry);
+      try {
+        const signal = anyOf(run.signal, AbortSignal.timeout(REGISTRY_LIMIT));
+        await lookAtAll(station, its, { ...run, signal }, changed);
+      } catch (error) {
+        station.log.warn("a registry could not be asked whether its names still stand; it is asked again", {
+          ...{ registry, artifact: job.artifact, error },
+        });
+        const [{ repoId, sha, deliveryId }] = its as [ReleasedLocation];
+        const owed = { repoId, sha, deliveryId, artifact: job.artifact };
+        await station.ledger.transaction((tx) => oweVerification(tx, owed, ASK_AGAIN));
+      }
+      return changed;
+    }),
+  );
+  return found.flat();
+}
+
+/** A registry that is down ends it; a name that it refuses to tell of does not. */
+async function lookAtAll(station: Station, locations: ReleasedLocation[], run: Run, changed: ReleasedLocation[]) {
+  const refusals: unknown[] = [];
+  for (const location of locations) {
+    try {
+      if (await isChanged(station, location, run)) changed.push(location);
+    } catch (error) {
+      if (error instanceof TransientError || run.signal.aborted) throw error;
+      refusals.push(error);
     }
   }
-  return changed;
+  throwWorst(refusals);
+}
+
+/** Is it a moving name that no longer stands as we left it? An immutable one raises the alarm. */
+async function isChanged(station: Station, location: ReleasedLocation, run: Run): Promise<boolean> {
+  const found = await registryOf(station, location.registry).find(location, run, location.content);
+  if (found?.digest === location.digest) return false;
+  // It may have been moved by ourselves since the ledger was read.
+  if ((await locationOf(station.ledger, location))?.digest !== location.digest) return false;
+  if (location.immutable) {
+    await raiseAlarm(station, location, found?.digest ?? null);
+    return false;
+  }
+  station.log.warn("a moving name was changed behind our back: putting it back", factsOf(location, found?.digest));
+  return true;
 }
 
 async function raiseAlarm({ ledger, log, drift }: Station, location: ReleasedLocation, found: string | null) {

@@ -31,6 +31,7 @@ export interface GitHubApi {
   post(route: string, parameters: Record<string, unknown>): Promise<void>;
   /** By the last answer; null before the first that told. */
   budget(): Budget | null;
+  counted(work: () => Promise<void>): Promise<number>;
   /** How far GitHub's clock is ahead of ours, in ms, by the last answer. */
   clockAhead(): number;
 }
@@ -99,6 +100,7 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
       await told(route, octokit.request(route, parameters));
     },
     budget: meter.budget,
+    counted: meter.counted,
     clockAhead: meter.clockAhead,
   };
 }

@@ -23,12 +23,12 @@ interface Asked {
 
 /**
  * A fetch for one API, for octokit: the token goes to that origin alone, whatever a redirect or a `Link` header says; an
- * attempt ends after `timeout` ms; `onAnswer` sees the headers of each; and only a whole answer counts, since octokit takes a cut one as an empty list.
+ * attempt ends after `timeout` ms; `onAnswer` sees headers and status of each; and only a whole answer counts, since octokit takes a cut one as an empty list.
  */
 export function guardedFetch(
   apiUrl: string,
   timeout: number,
-  onAnswer: (headers: ReadonlyMap<string, string>) => void,
+  onAnswer: (headers: ReadonlyMap<string, string>, status: number) => void,
 ): (input: string, init: Asked) => Promise<WholeAnswer> {
   const { origin } = new URL(apiUrl);
   const cache = entityCache<WholeAnswer>();
@@ -66,7 +66,7 @@ export function guardedFetch(
       body: body === undefined ? undefined : bodyOf(body),
       signal: AbortSignal.timeout(timeout),
     });
-    onAnswer(answer.headers);
+    onAnswer(answer.headers, answer.status);
     const { status } = answer;
     if (status === 304 && known !== undefined) return known.response();
     if (status === 304 || status === 409) throw new Error(`it answered ${status}`);

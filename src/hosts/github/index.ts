@@ -35,6 +35,7 @@ export function githubHost(options: GitHubHostOptions): Host {
     findRepo: (owner, name) => findRepo(api, owner, name),
     listRepos: (owner) => listRepos(api, owner),
     budget: () => api.budget(),
+    counted: (work) => api.counted(work),
     ciState: (commit, gate, branches, now) => readCiState(api, { commit, gate, branches, now }),
     cloneSource: async (repo) => cloneSourceOf(options.cloneUrl, options.token, repo),
     report: (commit, report) => postStatus(api, commit, report),

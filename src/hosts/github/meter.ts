@@ -1,11 +1,16 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Budget } from "../host.ts";
 
 /** Reads from GitHub's answers what they say beside their content: the rate limit, and GitHub's own time. */
 export function createMeter() {
   let budget: Budget | null = null;
   let ahead = 0;
+  const counting = new AsyncLocalStorage<{ calls: number }>();
   return {
-    read(headers: ReadonlyMap<string, string>): void {
+    read(headers: ReadonlyMap<string, string>, status: number): void {
+      const count = counting.getStore();
+      // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests
+      if (count !== undefined && status !== 304) count.calls += 1;
       const now = Date.now();
       const date = Date.parse(headers.get("date") ?? "");
       // The header has whole seconds: less than two is no difference.
@@ -15,6 +20,11 @@ export function createMeter() {
       if (Number.isFinite(remaining) && Number.isFinite(reset)) budget = { remaining, resetsAt: reset - ahead };
     },
     budget: (): Budget | null => budget,
+    async counted(work: () => Promise<void>): Promise<number> {
+      const count = { calls: 0 };
+      await counting.run(count, work);
+      return count.calls;
+    },
     clockAhead: (): number => ahead,
   };
 }

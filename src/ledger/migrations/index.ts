@@ -7,6 +7,8 @@ import * as lookups from "./0005-lookups.ts";
 import * as hints from "./0006-hints.ts";
 import * as names from "./0010-names.ts";
 import * as history from "./0011-history.ts";
+import * as outbox from "./0013-outbox.ts";
+import * as looks from "./0014-looks.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -18,4 +20,6 @@ export const migrations: Record<string, Migration> = {
   "0006-hints": hints,
   "0010-names": names,
   "0011-history": history,
+  "0013-outbox": outbox,
+  "0014-looks": looks,
 };

@@ -15,6 +15,7 @@ import {
   undoneTargets,
 } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { noteFailedLook } from "../../../src/ledger/looks.ts";
 import { findRepo, getRepo, listRepos, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
 import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA } from "../../support/ledgers.ts";
@@ -152,6 +153,29 @@ describe("The inbox", () => {
       ];
       assert.deepEqual(await undoneTargets(ledger, 10), all);
       assert.deepEqual(await undoneTargets(ledger, 2), all.slice(0, 2));
+    });
+
+    it("keeps nobody out for a thousand that can never be answered, nor for one repo with thousands", async () => {
+      const ledger = await open();
+      const other = { ...acmeApi, id: "github:2", name: "web" };
+      const sha = (n: number) => n.toString(16).padStart(40, "0");
+      const of = (repo: typeof acmeApi, n: number) => ({ repo, event: "push", deliveryId: "", ref: null, sha: sha(n) });
+      await addHints(
+        ledger,
+        Array.from({ length: 1_000 }, (_none, n) => of(acmeApi, n)),
+      );
+      await addHints(ledger, [of(other, 1)]);
+      const first = await undoneTargets(ledger, 2);
+      assert.deepEqual(first.map(({ repoId }) => repoId).sort(), [REPO, other.id]);
+      await ledger.transaction(async (tx) => {
+        for (let n = 0; n < 1_000; n++) await noteFailedLook(tx, { repo: REPO, sha: sha(n), ref: null }, -1);
+      });
+      await addHints(ledger, [of(acmeApi, 5_000)]);
+      const next = (await undoneTargets(ledger, 4)).map((target) => `${target.repoId} ${Number(`0x${target.sha}`)}`);
+      assert.deepEqual(next.slice(0, 2).sort(), ["github:1 5000", "github:2 1"]);
+      assert.equal(next.length, 4, "and they get their share");
+      await noteFailedLook(ledger, { repo: REPO, sha: sha(0), ref: null }, 60_000);
+      assert.equal((await undoneTargets(ledger, 2_000)).length, 1_001, "not before its time");
     });
 
     it("tells old hints from fresh ones by the store's clock", async () => {

@@ -3,15 +3,14 @@ import type { Ledger } from "../../../src/ledger/ledger.ts";
 import {
   countUnsent,
   drop,
-  dueOutbox,
   markFailed,
   markSent,
   outboxOf,
   queueNotice,
   queueStatus,
   replaceStatus,
-  takeDue,
 } from "../../../src/ledger/outbox.ts";
+import { dueOutbox, giveBack, takeDue } from "../../../src/ledger/sending.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 
 const say = (ledger: Ledger, state: string, context = "deliverd/api", sha = SHA) =>
@@ -51,7 +50,7 @@ describe("The outbox", () => {
       assert.deepEqual([second.id, second.revision, second.attempts], [first.id, 2, 0]);
     });
 
-    it("is taken by one alone, until that one's time is over or the status is another", async () => {
+    it("is taken by one alone, and what replaces a status waits for that one, or for the end of its time", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       await say(ledger, "pending", "deliverd/web");
@@ -59,9 +58,40 @@ describe("The outbox", () => {
       assert.equal(taken.flat().length, 2);
       assert.deepEqual(await takeDue(ledger, 10, 60_000), []);
       await say(ledger, "success", "deliverd/web");
+      assert.deepEqual(await takeDue(ledger, 10, 60_000), [], "the word before it is on its way");
+      const [web] = taken.flat().filter(({ payload }) => (payload as { context: string }).context === "deliverd/web");
+      assert.ok(web);
+      assert.equal(await markSent(ledger, web.id, web.revision, web.fence), false);
+      await giveBack(ledger, web);
       const [again, ...more] = await takeDue(ledger, 10, 0);
       assert.deepEqual([again?.revision, more.length], [2, 0]);
-      assert.equal((await takeDue(ledger, 10, 60_000)).length, 1);
+      assert.equal((await takeDue(ledger, 10, 60_000)).length, 1, "whoever has it for no time keeps nobody out");
+    });
+
+    it("says a status once more where one that was given up may have arrived after it", async () => {
+      const ledger = await withRepo(await open());
+      await say(ledger, "pending");
+      const [stalled] = await takeDue(ledger, 1, 0);
+      await say(ledger, "success");
+      const [newer] = await takeDue(ledger, 1, 60_000);
+      assert.ok(stalled && newer);
+      assert.equal(await markSent(ledger, newer.id, newer.revision, newer.fence), true);
+      const [row] = await outboxOf(ledger, REPO, SHA);
+      assert.equal(row?.state, "unsent");
+      assert.ok(Number(row.retryAt) > Date.now() + 30_000, "later: what is held up may still be on its way");
+      assert.equal(await markSent(ledger, stalled.id, stalled.revision, stalled.fence), false);
+      await giveBack(ledger, stalled);
+      const again = await owed(ledger);
+      assert.deepEqual(again.payload, { context: "deliverd/api", state: "success" });
+    });
+
+    it("sends what is new before what failed, and of four one that failed: neither keeps the other out", async () => {
+      const ledger = await withRepo(await open());
+      for (let n = 0; n < 20; n++) await say(ledger, "pending", `deliverd/old-${n}`);
+      for (const { id, revision } of await dueOutbox(ledger, 20)) await markFailed(ledger, id, revision, "503", -1);
+      for (let n = 0; n < 20; n++) await say(ledger, "pending", `deliverd/new-${n}`);
+      const first = (await dueOutbox(ledger, 8)).map((row) => row.attempts);
+      assert.deepEqual(first, [0, 0, 0, 1, 0, 0, 0, 1]);
     });
 
     it("says another word only where one was said before, where it is asked for that", async () => {

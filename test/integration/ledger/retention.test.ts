@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
 import { decisionsOf, recordDecision } from "../../../src/ledger/decisions.ts";
-import { ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
+import { ensureDelivery, getDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf, claim, finishAttempt } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { appendLog, readLog } from "../../../src/ledger/logs.ts";
+import { countUnsent, markSent, outboxOf, queueStatus, replaceStatus } from "../../../src/ledger/outbox.ts";
 import { forgetOld } from "../../../src/ledger/retention.ts";
+import { dueOutbox } from "../../../src/ledger/sending.ts";
+import { chunks } from "../../../src/ledger/sql.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 
 const HOUR = 60 * 60_000;
@@ -53,6 +56,79 @@ describe("What is old", () => {
         (await decisionsOf(ledger, REPO, SHA)).map(({ because }) => because),
         ["new"],
       );
+    });
+
+    it("is forgotten of what was sent, and is not told again for that", async () => {
+      const ledger = await withRepo(await open());
+      const say = (state: string) =>
+        ledger.transaction((tx) =>
+          queueStatus(tx, { repoId: REPO, sha: SHA, deliveryId: null, payload: { context: "deliverd/api", state } }),
+        );
+      await say("success");
+      for (const { id, revision } of await dueOutbox(ledger, 10)) await markSent(ledger, id, revision);
+      await ledger.db.updateTable("outbox").set({ updatedAt: 1, sentAt: 1 }).execute();
+      await ledger.transaction((tx) =>
+        queueStatus(tx, {
+          repoId: REPO,
+          sha: OTHER_SHA,
+          deliveryId: null,
+          payload: { context: "deliverd/api", state: "pending" },
+        }),
+      );
+      await ledger.db.updateTable("outbox").set({ updatedAt: 1 }).execute();
+      assert.equal(await forgetOld(ledger, HOUR), 1);
+      assert.equal(await countUnsent(ledger), 1, "what is owed stays, however old");
+      await say("success");
+      assert.equal(await countUnsent(ledger), 1, "the same again is nothing new");
+      await ledger.transaction((tx) =>
+        replaceStatus(tx, {
+          repoId: REPO,
+          sha: SHA,
+          deliveryId: null,
+          payload: { context: "deliverd/api", state: "error" },
+        }),
+      );
+      assert.equal(await countUnsent(ledger), 2, "another word takes the place of what was said");
+      await say("success");
+      const [row] = await outboxOf(ledger, REPO, SHA);
+      assert.deepEqual(row?.payload, { context: "deliverd/api", state: "success" });
+    });
+
+    it("is forgotten of commits that were ignored, whole, and of no other delivery", async () => {
+      const ledger = await withRepo(await open());
+      const ignored = await longAgo(ledger, SHA, "ignored");
+      const failed = await longAgo(ledger, OTHER_SHA, "failed");
+      await ledger.db.updateTable("deliveries").set({ updatedAt: 1 }).execute();
+      assert.equal(await forgetOld(ledger, HOUR), 5);
+      assert.equal(await getDelivery(ledger, ignored), null);
+      assert.notEqual(await getDelivery(ledger, failed), null);
+    });
+
+    it("goes in small steps, however much there is", async () => {
+      const ledger = await withRepo(await open());
+      const rows = Array.from({ length: 2_500 }, (_none, n) => ({
+        repoId: REPO,
+        sha: SHA,
+        at: 1,
+        action: "wait" as const,
+        because: `${n}`,
+      }));
+      for (const some of chunks(rows)) await ledger.db.insertInto("decisions").values(some).execute();
+      let waited = 0;
+      let done = false;
+      const others = (async () => {
+        while (!done) {
+          const began = performance.now();
+          await ledger.transaction((tx) =>
+            recordDecision(tx, REPO, OTHER_SHA, { action: "wait", because: `${began}` }),
+          );
+          waited = Math.max(waited, performance.now() - began);
+        }
+      })();
+      assert.equal(await forgetOld(ledger, HOUR), 2_500);
+      done = true;
+      await others;
+      assert.ok(waited < 2_000, `${waited} ms`);
     });
   });
 });

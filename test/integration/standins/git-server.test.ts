@@ -2,16 +2,20 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
+import { within } from "../../../src/within.ts";
+import { startGitServer } from "../../support/git-server.ts";
 import { git } from "../../support/github/git.ts";
-import { tempDir } from "../../support/process.ts";
+import { tempDir, until } from "../../support/process.ts";
+import { commandLines } from "../../support/processes.ts";
 import { sampleRepo } from "../../support/sample-repo.ts";
 import { endScene, type Scene, startScene } from "./support.ts";
 
@@ -102,6 +106,43 @@ describe("the git server", () => {
 
     await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
     assert.equal(await readFile(join(work.path, "clone/large.txt"), "utf8"), content);
+  });
+
+  it("ends, with every process of its own, whenever its clients went away or ceased to read", async () => {
+    await scene.repo.commit({ "large.txt": randomBytes(8_000_000).toString("base64") });
+    await scene.repo.push();
+    const sha = await scene.repo.head();
+    const { root } = scene.github.git;
+    const own = await startGitServer(root);
+    const ask = async () => {
+      const call = request(`${own.cloneUrl}/acme/api.git/git-upload-pack`, {
+        method: "POST",
+        headers: { "content-type": "application/x-git-upload-pack-request" },
+      });
+      call.on("error", () => {});
+      call.on("response", (response) => response.on("error", () => {}));
+      call.end(`0032want ${sha}\n00000009done\n`);
+      await once(call, "socket");
+      return call;
+    };
+    const backends = async () => {
+      const pids = [...(await commandLines()).keys()];
+      const folders = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => "")));
+      return folders.filter((folder) => folder.startsWith(root));
+    };
+    const unread = await ask();
+    await once(unread, "response");
+    assert.notDeepEqual(await backends(), []);
+    await Promise.all(
+      Array.from({ length: 60 }, async (_none, index) => {
+        const call = await ask();
+        await delay(index * 10);
+        call.destroy();
+      }),
+    );
+
+    await within(5_000, own.close(), "the git server did not end");
+    await until("its processes are gone", async () => (await backends()).length === 0, 5_000);
   });
 
   for (const packed of [false, true]) {

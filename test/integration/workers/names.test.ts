@@ -37,7 +37,14 @@ function gate() {
   const isReached = new Promise<void>((resolve) => {
     reached = resolve;
   });
-  return { open: () => open(), reached: isReached, wait: () => (reached(), isOpen) };
+  return {
+    open: () => open(),
+    reached: isReached,
+    wait: () => {
+      reached();
+      return isOpen;
+    },
+  };
 }
 
 describe("The only door to a name", function () {

@@ -72,7 +72,12 @@ export async function startStation(): Promise<TestStation> {
     cloneSource: async ({ name }) => (name === "api" ? repo : trees.get(name))?.source ?? repo.source,
     ciState: async () => ci("green"),
   };
-  const queues: Queues = { add: async () => true, ping: async () => true, close: async () => {} };
+  const queues: Queues = {
+    add: async () => true,
+    ping: async () => true,
+    waiting: async () => 0,
+    close: async () => {},
+  };
   const images: Builder<BuildOrder> = {
     build: async () => ({ ...(await freezeImage(store, { layers: [100] })), bases: [] }),
   };

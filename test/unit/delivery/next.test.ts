@@ -154,4 +154,23 @@ describe("the next delivery", () => {
       }),
     );
   });
+
+  it("is one that has not failed, and in one turn of four one that has: what is down holds no slot for ever, nor waits for ever", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (count, chance) => {
+          const failed = Array.from({ length: count }, (_none, index) => {
+            return { ...due(`failed-${index}`, index, null, `repo-${index}`), hasFailed: true };
+          });
+          const fresh = due("fresh", 1_000, null, "last");
+          const servedLast = (repo: string) => ({ running: 0, servedAt: repo === "last" ? 1 : 0 });
+          const next = nextOf([...failed, fresh], servedLast, chance);
+          assert.equal(next === fresh, chance >= 0.25);
+          assert.equal(nextOf(failed, servedLast, chance)?.hasFailed, true);
+        },
+      ),
+    );
+  });
 });

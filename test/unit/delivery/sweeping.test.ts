@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { dueShare, nextLook, repoInterval } from "../../../src/delivery/sweeping.ts";
+import {
+  CALLS_A_LOOK,
+  chooseLooks,
+  dueShare,
+  nextLook,
+  repoInterval,
+  type Waiting,
+} from "../../../src/delivery/sweeping.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -36,5 +43,55 @@ describe("looking unasked", () => {
         assert.ok(spent <= limit / 3);
       }),
     );
+  });
+
+  describe("chooses of the commits that wait", () => {
+    const old = (createdAt: number, unasked = 1, calls: number | null = CALLS_A_LOOK): Waiting => {
+      return { createdAt, unasked, lookedAt: createdAt, calls };
+    };
+    const fresh = (createdAt: number): Waiting => ({ createdAt, unasked: 0, lookedAt: null, calls: null });
+
+    it("a new one in the first round that can pay for one look, however many never get an answer", () => {
+      fc.assert(
+        fc.property(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 5, max: 60 }), (count, share) => {
+          const now = 10 * HOUR;
+          const waiting = Array.from({ length: count }, (_none, index) => old(index, 1 + (index % 7)));
+          const one = fresh(now - 2 * MINUTE);
+          const { chosen, cost } = chooseLooks([...waiting, one], now, share);
+          assert.ok(chosen.includes(one));
+          assert.ok(cost <= share);
+        }),
+      );
+    });
+
+    it("each in time, while new ones keep coming in every round", () => {
+      const now = 10 * HOUR;
+      const waiting = Array.from({ length: 50 }, (_none, index) => old(index));
+      const first = waiting[0];
+      let seen = false;
+      for (let round = 0; round < 50 && !seen; round++) {
+        const news = Array.from({ length: 20 }, () => fresh(now - 2 * MINUTE));
+        const { chosen } = chooseLooks([...waiting, ...news], now + round, 4 * CALLS_A_LOOK);
+        for (const one of chosen) if (one.unasked > 0) Object.assign(one, { unasked: one.unasked + 1, lookedAt: now });
+        seen = first !== undefined && chosen.includes(first);
+      }
+      assert.ok(seen);
+    });
+
+    it("those that cost nothing without end, and saves for one that costs more than is left", () => {
+      const now = 10 * HOUR;
+      const free = Array.from({ length: 300 }, (_none, index) => old(index, 1, 0));
+      assert.equal(chooseLooks(free, now, 0).chosen.length, 300);
+      const cheap = Array.from({ length: 300 }, (_none, index) => old(index, 1, 1));
+      assert.deepEqual(chooseLooks([...cheap, fresh(now - 2 * MINUTE)], now, 4), { chosen: [], cost: 0 });
+    });
+
+    it("none before its time, except after a start; a clock that was ahead puts none off for long", () => {
+      const one = old(0, 1);
+      assert.deepEqual(chooseLooks([one], 30_000, 100).chosen, []);
+      assert.deepEqual(chooseLooks([one], 30_000, 100, true).chosen, [one]);
+      const ahead = { ...one, lookedAt: 100 * HOUR };
+      assert.deepEqual(chooseLooks([ahead], 2 * HOUR, 100).chosen, []);
+    });
   });
 });

@@ -1,0 +1,65 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+/** Stands before any TCP server and passes on what comes, byte by byte, or does not. */
+export interface Relay {
+  port: number;
+  /** Connections that are open. */
+  open(): number;
+  /** From now on nothing passes, on connections that are open and on new ones: both ends only wait. */
+  stall(): void;
+  /** The same for what comes back from the server alone, on those that are open. */
+  stallAnswers(): void;
+  resume(): void;
+  /** Cuts what is open. */
+  cut(): void;
+  stop(): Promise<void>;
+}
+
+export async function startRelay(target: number): Promise<Relay> {
+  const pairs = new Set<{ client: Socket; server: Socket }>();
+  let isStalled = false;
+  const listener = createServer((client) => {
+    const server = connect(target, "127.0.0.1");
+    const pair = { client, server };
+    pairs.add(pair);
+    client.on("data", (chunk) => server.write(chunk));
+    server.on("data", (chunk) => client.write(chunk));
+    if (isStalled) client.pause();
+    const end = () => {
+      pairs.delete(pair);
+      client.destroy();
+      server.destroy();
+    };
+    for (const socket of [client, server]) socket.on("error", end).on("close", end);
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const address = listener.address();
+  if (address === null || typeof address === "string") throw new Error("the relay has no port");
+  const relay: Relay = {
+    port: address.port,
+    open: () => pairs.size,
+    stall() {
+      isStalled = true;
+      for (const { client, server } of pairs) for (const socket of [client, server]) socket.pause();
+    },
+    stallAnswers() {
+      for (const { server } of pairs) server.pause();
+    },
+    resume() {
+      isStalled = false;
+      for (const { client, server } of pairs) for (const socket of [client, server]) socket.resume();
+    },
+    cut() {
+      for (const { client, server } of pairs) for (const socket of [client, server]) socket.destroy();
+    },
+    async stop() {
+      const closed = once(listener, "close");
+      listener.close();
+      relay.cut();
+      await closed;
+    },
+  };
+  return relay;
+}

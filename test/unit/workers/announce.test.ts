@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { TransientError } from "../../../src/delivery/errors.ts";
+import type { Host, Report } from "../../../src/hosts/host.ts";
+import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
+import { countUnsent, outboxOf, queueStatus } from "../../../src/ledger/outbox.ts";
+import { silentLog } from "../../../src/log.ts";
+import { createMask } from "../../../src/mask.ts";
+import { openNotifiers } from "../../../src/notices/index.ts";
+import type { Notifier } from "../../../src/notices/notice.ts";
+import type { Queues } from "../../../src/queue/queues.ts";
+import { Announcer, announce } from "../../../workers/announce.ts";
+import { openIdentities } from "../../../workers/identity.ts";
+import { queueNotices } from "../../../workers/notify.ts";
+import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { type TempDir, tempDir, until } from "../../support/process.ts";
+
+const subject = { repoId: REPO, sha: SHA, deliveryId: "d" };
+const queues: Queues = { add: async () => true, ping: async () => true, waiting: async () => 0, close: async () => {} };
+
+describe("announcers", () => {
+  let dir: TempDir;
+  let ledger: Ledger;
+  /** What the host has, in the order in which it came. */
+  let host: string[];
+  /** Ends the requests that the host holds, in any order. */
+  let held: (() => void)[];
+  let holds: (state: string) => boolean;
+
+  beforeEach(async () => {
+    dir = await tempDir();
+    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
+    host = [];
+    held = [];
+    holds = () => false;
+  });
+
+  afterEach(async () => {
+    await ledger.close();
+    await dir.remove();
+  });
+
+  const report: Host["report"] = async (_commit, { state }: Report) => {
+    if (holds(state)) await new Promise<void>((resolve) => held.push(resolve));
+    host.push(state);
+  };
+  const findRepo: Host["findRepo"] = async () => ({ hostId: "1", owner: "acme", name: "api", defaultBranch: "main" });
+  const station = (owner: string, notifiers: Notifier[] = []) => ({
+    ...{ ledger, queues, owner, notifiers, log: silentLog, mask: createMask([]) },
+    identities: openIdentities(),
+    hosts: new Map([["github", { report, findRepo } as Partial<Host> as Host]]),
+  });
+  const say = (state: string, context = "deliverd/api") =>
+    ledger.transaction((tx) => queueStatus(tx, { ...subject, payload: { context, state } }));
+  const receiver = (key: string, send: Notifier["send"]): Notifier => ({
+    key,
+    target: `https://${key}.example.com/`,
+    send,
+  });
+  const event = (n: number) => ({ id: `release-${n}` });
+
+  it("never let an old status overtake the new one, though the host holds the old one", async () => {
+    holds = (state) => state === "pending";
+    await say("pending");
+    const [one, two] = [new Announcer(station("one")), new Announcer(station("two"))];
+    await one.wake();
+    await until("the host holds it", () => held.length === 1);
+    await say("success");
+    await two.wake();
+    await two.idle();
+    assert.deepEqual(host, [], "the first has it still");
+    held[0]?.();
+    await one.idle();
+    assert.deepEqual(host, ["pending", "success"]);
+    assert.equal(await countUnsent(ledger), 0);
+  });
+
+  it("say the newest again where one that was stalled past its time comes to its end", async () => {
+    holds = (state) => state === "pending";
+    await say("pending");
+    const [one, two] = [new Announcer(station("one"), 50), new Announcer(station("two"))];
+    await one.wake();
+    await until("the host holds it", () => held.length === 1);
+    await say("success");
+    await until("the second may have it", async () => {
+      await two.wake();
+      await two.idle();
+      return host.length > 0;
+    });
+    assert.deepEqual(host, ["success"]);
+    held[0]?.();
+    await one.idle();
+    await two.wake();
+    await two.idle();
+    assert.deepEqual(host.slice(0, 2), ["success", "pending"]);
+    assert.equal(host.at(-1), "success");
+  });
+
+  it("owe the newest once more, later, where the one that was stalled never comes back", async () => {
+    holds = (state) => state === "pending";
+    await say("pending");
+    await new Announcer(station("dead"), 50).wake();
+    await until("the host holds it", () => held.length === 1);
+    await say("success");
+    await until("another says the newest", async () => {
+      await announce(station("two"));
+      return host.length > 0;
+    });
+    const [row] = await outboxOf(ledger, REPO, SHA);
+    assert.ok(row?.state === "unsent" && Number(row.retryAt) > Date.now() + 30_000);
+    held[0]?.();
+  });
+
+  it("send to everybody else while one receiver with a thousand notices answers nothing", async () => {
+    const told: string[] = [];
+    const silent = receiver("silent", () => new Promise(() => {}));
+    const well = receiver("well", async ({ id }) => void told.push(id));
+    const at = station("one", [silent, well]);
+    await ledger.transaction(async (tx) => {
+      for (let n = 0; n < 1_000; n++) await queueNotices(tx, { notifiers: [silent] }, subject, event(n));
+    });
+    const announcer = new Announcer(at);
+    await announcer.wake();
+    await ledger.transaction((tx) => queueNotices(tx, at, subject, event(2_000)));
+    await say("success");
+    await announcer.wake();
+    await until("host and the other receiver are told", () => host.length === 1 && told.length === 1, 5_000);
+    assert.deepEqual(told, ["release-2000"]);
+  });
+
+  it("send what is new to a receiver though a thousand notices before it fail and are due again", async () => {
+    const told: string[] = [];
+    const picky = receiver("picky", async ({ id }) => {
+      if (id !== "release-2000") throw new TransientError("notice-not-taken", "no", { retryAfter: 0 });
+      told.push(id);
+    });
+    const at = station("one", [picky]);
+    await ledger.transaction(async (tx) => {
+      for (let n = 0; n < 40; n++) await queueNotices(tx, at, subject, event(n));
+    });
+    await announce(at);
+    await ledger.db.updateTable("outbox").set({ retryAt: 0 }).execute();
+    await ledger.transaction((tx) => queueNotices(tx, at, subject, event(2_000)));
+    await announce(at);
+    assert.deepEqual(told, ["release-2000"]);
+  });
+
+  it("tell two receivers that differ only in their query, and tell an event once", async () => {
+    const url = "https://deployer.example.com/ready?token=";
+    const open = (...tokens: string[]) =>
+      openNotifiers(tokens.map((token) => ({ type: "webhook", url: `${url}${token}`, secret: null })));
+    const [one, two] = open("one", "two");
+    assert.ok(one && two);
+    assert.equal(one.target, two.target);
+    const told: string[] = [];
+    const at = station(
+      "one",
+      [one, two].map((each) => ({ ...each, send: async () => void told.push(each.key) })),
+    );
+    const queue = () => ledger.transaction((tx) => queueNotices(tx, at, subject, event(1)));
+    await queue();
+    assert.ok(!JSON.stringify(await outboxOf(ledger, REPO, SHA)).includes("token"));
+    await announce(at);
+    assert.deepEqual(told.sort(), [one.key, two.key].sort());
+    await ledger.db.deleteFrom("outbox").execute();
+    await queue();
+    assert.equal(await countUnsent(ledger), 0, "also after its rows are gone");
+    assert.throws(() => open("one", "two", "one"), { name: "ConfigError", code: "notice-url-twice" });
+  });
+
+  it("find a receiver whose secret in the query was changed meanwhile, where it is the only one at its address", async () => {
+    const told: string[] = [];
+    const before = receiver("before", async () => void told.push("before"));
+    await ledger.transaction((tx) => queueNotices(tx, { notifiers: [before] }, subject, event(1)));
+    await announce(station("one", [{ ...before, key: "after" }]));
+    assert.deepEqual(told, ["before"]);
+  });
+});

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { TransientError } from "../../../src/delivery/errors.ts";
+import type { Host } from "../../../src/hosts/host.ts";
+import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
+import { addHints } from "../../../src/ledger/hints.ts";
+import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
+import { noteUnasked, pastLooks, waitingCommits } from "../../../src/ledger/looks.ts";
+import { owedNames, oweNames } from "../../../src/ledger/outbox.ts";
+import { silentLog } from "../../../src/log.ts";
+import { createMask } from "../../../src/mask.ts";
+import type { Jobs, Queues } from "../../../src/queue/queues.ts";
+import { fairly, looksIn, namesIn } from "../../../workers/fairly.ts";
+import type { Station } from "../../../workers/station.ts";
+import { sweep } from "../../../workers/sweep.ts";
+import { Watch } from "../../../workers/watch.ts";
+import { acmeApi, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { type TempDir, tempDir, until } from "../../support/process.ts";
+
+const sha = (n: number) => n.toString(16).padStart(40, "0");
+const MINUTE = 60_000;
+
+describe("What may never come to an answer", () => {
+  let dir: TempDir;
+  let ledger: Ledger;
+  let added: { name: string; job: unknown }[];
+  let station: Station;
+  let at: number;
+  let budget: { remaining: number; resetsAt: number };
+
+  beforeEach(async () => {
+    dir = await tempDir();
+    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
+    added = [];
+    at = Date.now();
+    budget = { remaining: 5_000, resetsAt: at + 60 * MINUTE };
+    const queues: Queues = {
+      add: async (name, job) => added.push({ name, job }) > 0,
+      ping: async () => true,
+      waiting: async () => 0,
+      close: async () => {},
+    };
+    const host: Partial<Host> = {
+      budget: () => budget,
+      counted: async (work) => {
+        await work();
+        return 0;
+      },
+    };
+    const parts = { ledger, queues, log: silentLog, mask: createMask([]), clock: { now: () => at }, owner: "one" };
+    station = {
+      ...parts,
+      hosts: new Map([["github", host]]),
+      config: { repos: [] },
+      notifiers: [],
+    } as unknown as Station;
+  });
+
+  afterEach(async () => {
+    await ledger.close();
+    await dir.remove();
+  });
+
+  const evaluating = (places: number, work: (job: Jobs["evaluate"]) => Promise<void>) =>
+    fairly(station, "evaluate", places, looksIn(station), work);
+  const job = (n: number, repo = REPO): Jobs["evaluate"] => ({ repo, sha: sha(n), ref: null });
+
+  it("is looked at ever more rarely, also by the next process, and after any kind of failure", async () => {
+    for (const error of [new TransientError("x", "host down"), new Error("a fault of ours")]) {
+      let tries = 0;
+      const work = async () => {
+        tries++;
+        throw error;
+      };
+      const one = job(tries + (error instanceof TransientError ? 10 : 20));
+      await evaluating(8, work)(one);
+      await evaluating(8, work)(one);
+      assert.equal(tries, 1, "not before its time");
+      assert.equal((await pastLooks(ledger, one))?.failures, 1);
+      await ledger.db.updateTable("looks").set({ retryAt: 0 }).execute();
+      await evaluating(8, async () => {})(one);
+      assert.equal(await pastLooks(ledger, one), null, "answered: nothing is kept");
+    }
+  });
+
+  it("leaves a place to others while a host hangs", async () => {
+    const done: string[] = [];
+    const evaluate = evaluating(4, async ({ repo, sha }) => {
+      if (repo === REPO) await new Promise(() => {});
+      done.push(`${repo} ${sha}`);
+    });
+    const real = performance.now.bind(performance);
+    let later = 0;
+    performance.now = () => real() + later;
+    try {
+      for (let n = 0; n < 2; n++) void evaluate(job(n));
+      await until("they run", () => true);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      later = 6_000;
+      await evaluate(job(3));
+      await evaluate(job(1, "other:1"));
+      assert.deepEqual(done, [`other:1 ${sha(1)}`]);
+    } finally {
+      performance.now = real;
+    }
+  });
+
+  it("names that a registry does not take wait in the ledger, and new ones go first", async () => {
+    const owe = (artifact: string) =>
+      ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact }));
+    await owe("stuck");
+    const names = fairly(station, "names", 4, namesIn(station), async () => {
+      throw new TransientError("x", "registry down");
+    });
+    await names({ repo: REPO, artifact: "stuck" });
+    const [stuck] = await owedNames(ledger, { repoId: REPO, artifact: "stuck" });
+    assert.deepEqual([stuck?.failures, stuck?.isEarly], [1, true]);
+    await owe("new");
+    assert.deepEqual(
+      (await owedNames(ledger)).map(({ artifact }) => artifact),
+      ["new"],
+    );
+    await owe("stuck");
+    assert.deepEqual(
+      (await owedNames(ledger)).map(({ artifact }) => artifact),
+      ["new", "stuck"],
+    );
+  });
+
+  const wait = (commits: number[]) =>
+    ledger.transaction(async (tx) => {
+      const facts = { ref: null, state: "waiting" as const, because: "", message: "", author: "", committedAt: null };
+      for (const n of commits) await ensureDelivery(tx, REPO, sha(n), facts);
+      await tx.db
+        .updateTable("deliveries")
+        .set({ createdAt: at - 10 * MINUTE })
+        .execute();
+    });
+  const many = Array.from({ length: 300 }, (_none, n) => n);
+
+  it("does not keep a new commit out, however many red ones wait: it is looked at in the first round that has a look to spare", async () => {
+    await wait(many);
+    const first = new Watch(station);
+    await first.round();
+    await noteUnasked(ledger, await waitingCommits(ledger), at - 5 * MINUTE);
+    const watch = new Watch(station);
+    await watch.round();
+    await wait([1_000]);
+    added.length = 0;
+    for (let round = 0; round < 3 && added.length === 0; round++) {
+      at += 15_000;
+      await watch.round();
+    }
+    assert.deepEqual(added[0]?.job, { repo: REPO, sha: sha(1_000), ref: null });
+  });
+
+  it("costs nothing of the host's limit where its answers have not changed", async () => {
+    await wait(many);
+    await noteUnasked(ledger, await waitingCommits(ledger), at - 5 * MINUTE);
+    // As many of their answers as tell what kind they are: the ledger's own pace is no part of this.
+    await evaluating(8, async () => {})(job(0));
+    const { calls } = await ledger.db
+      .selectFrom("looks")
+      .select("calls")
+      .where("sha", "=", sha(0))
+      .executeTakeFirstOrThrow();
+    assert.equal(calls, 0);
+    await ledger.db.updateTable("looks").set({ calls }).execute();
+    budget = { remaining: 3, resetsAt: at + 60 * MINUTE };
+    await new Watch(station).round();
+    assert.equal(added.filter(({ name }) => name === "evaluate").length, 300);
+  });
+
+  it("is swept behind what is new", async () => {
+    await addHints(ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(1) }]);
+    await evaluating(8, () => Promise.reject(new TransientError("x", "gone")))(job(1));
+    await addHints(ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(2) }]);
+    added.length = 0;
+    await sweep(station, 0);
+    assert.deepEqual(
+      added.filter(({ name }) => name === "evaluate").map(({ job }) => (job as { sha: string }).sha),
+      [sha(2)],
+    );
+  });
+});

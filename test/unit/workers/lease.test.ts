@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { TransientError } from "../../../src/delivery/errors.ts";
+import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
+import { claim } from "../../../src/ledger/leases.ts";
+import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
+import { demandLease, LeaseLost, type LeaseTimes, takeLease } from "../../../workers/lease.ts";
+import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { type TempDir, tempDir, until } from "../../support/process.ts";
+
+/** As in a worker, ten times as fast. */
+const TIMES: LeaseTimes = { ttl: 1_200, renewEvery: 400, margin: 200, now: () => performance.now() };
+
+describe("a lease", () => {
+  let dir: TempDir;
+  let ledger: Ledger;
+  let delivery: string;
+  const now = Date.now;
+
+  beforeEach(async () => {
+    dir = await tempDir();
+    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
+    const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
+    delivery = (await ensureDelivery(ledger, REPO, SHA, facts)).id;
+  });
+
+  afterEach(async () => {
+    Date.now = now;
+    await ledger.close();
+    await dir.remove();
+  });
+
+  const take = async (times = TIMES, over = ledger) => {
+    const lease = await takeLease(over, delivery, "one", claim, times);
+    assert.ok(lease);
+    return lease;
+  };
+
+  it("is renewed for as long as the ledger answers", async () => {
+    const lease = await take();
+    await delay(TIMES.ttl * 1.5);
+    assert.equal(lease.signal.aborted, false);
+    assert.equal(await takeLease(ledger, delivery, "two", claim, TIMES), null);
+    lease.stop();
+  });
+
+  it("ends before the store may give it to another, though the renewal hangs", async () => {
+    const began = performance.now();
+    const lease = await take();
+    let answer = () => {};
+    const held = ledger.transaction(() => new Promise<void>((resolve) => (answer = resolve)));
+    try {
+      await until("the attempt is aborted", () => lease.signal.aborted, TIMES.ttl);
+      assert.ok(performance.now() - began < TIMES.ttl, `after ${performance.now() - began} ms`);
+      assert.ok(lease.signal.reason instanceof LeaseLost);
+    } finally {
+      answer();
+      await held;
+    }
+  });
+
+  it("is counted from before its claim was asked for: an answer that came too late is no lease", async () => {
+    let at = 0;
+    const lease = await take({ ...TIMES, now: () => (at += TIMES.ttl) });
+    assert.ok(lease.signal.reason instanceof LeaseLost);
+    at = 0;
+    const late = demandLease(ledger, delivery, lease.fence, { ...TIMES, now: () => (at += TIMES.ttl) });
+    await assert.rejects(late, LeaseLost);
+    await demandLease(ledger, delivery, lease.fence, TIMES);
+  });
+
+  it("is not moved by the wall clock, while a renewal fails and the next succeeds", async () => {
+    let fails = true;
+    const db = new Proxy(ledger.db, {
+      get(target, key) {
+        if (fails && key === "updateTable") throw new TransientError("ledger-unavailable", "not now");
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const lease = await take(TIMES, { ...ledger, db });
+    Date.now = () => now() + 3_600_000;
+    await delay(TIMES.renewEvery * 1.5);
+    fails = false;
+    await delay(TIMES.ttl);
+    assert.equal(lease.signal.aborted, false);
+    Date.now = () => now() - 3_600_000;
+    fails = true;
+    await until("the attempt is aborted", () => lease.signal.aborted, TIMES.ttl);
+  });
+
+  it("is not kept by one renewal that hangs, where the next one gets through", async () => {
+    let asked = 0;
+    const db = new Proxy(ledger.db, {
+      get(target, key) {
+        if (key === "updateTable" && ++asked === 1) return () => hangingQuery;
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const lease = await take(TIMES, { ...ledger, db });
+    await delay(TIMES.ttl * 1.5);
+    assert.equal(lease.signal.aborted, false);
+    lease.stop();
+  });
+});
+
+/** A query whose answer never comes, however it is built. */
+const hangingQuery: unknown = new Proxy(() => hangingQuery, {
+  get: (_target, key) => (key === "executeTakeFirst" ? () => new Promise(() => {}) : () => hangingQuery),
+});

@@ -1,0 +1,93 @@
+import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
+import { backOff } from "../src/delivery/retry.ts";
+import { type Doing, mayBegin } from "../src/delivery/sharing.ts";
+import { noteFailedLook, noteLook, pastLooks } from "../src/ledger/looks.ts";
+import { markNamesFailed, owedNames } from "../src/ledger/outbox.ts";
+import type { Jobs } from "../src/queue/queues.ts";
+import type { Station } from "./station.ts";
+
+type Needs = Pick<Station, "ledger" | "queues" | "hosts" | "log" | "clock">;
+type Name = "evaluate" | "names";
+
+/** What has run for so long (ms) may well hang. */
+const SLOW = 5_000;
+
+/** How the ledger remembers what a job came to: the sweep brings it again at every round, and until then it is let go. */
+interface Memory<N extends Name> {
+  past(job: Jobs[N]): Promise<{ failures: number; isEarly: boolean }>;
+  failed(job: Jobs[N], message: string, retryIn: number): Promise<void>;
+  done(job: Jobs[N], calls: number): Promise<void>;
+}
+
+/**
+ * Does the jobs of one queue so that what never comes to an answer (a host or registry that is down, a repo that is gone, a
+ * fault of ours) is tried ever more rarely, and never holds all places.
+ */
+export function fairly<N extends Name>(
+  station: Needs,
+  name: N,
+  places: number,
+  memory: Memory<N>,
+  work: (job: Jobs[N]) => Promise<void>,
+): (job: Jobs[N]) => Promise<void> {
+  const running = new Set<Omit<Doing, "isSlow"> & { since: number }>();
+  return async (job) => {
+    const { failures, isEarly } = await memory.past(job);
+    if (isEarly) return;
+    const [host = ""] = job.repo.split(":", 1);
+    const one = { repo: job.repo, host, hasFailed: failures > 0, since: performance.now() };
+    const beside = [...running].map((each) => ({ ...each, isSlow: performance.now() - each.since > SLOW }));
+    // The ledger still owes it, and the sweep brings it back.
+    if (!mayBegin(beside, one, places)) return;
+    running.add(one);
+    try {
+      await memory.done(job, await counted(station, host, () => work(job)));
+    } catch (error) {
+      const retryAfter = error instanceof TransientError ? error.retryAfter : null;
+      const wait = backOff(failures + 1, Math.random(), retryAfter);
+      await memory.failed(job, error instanceof Error ? error.message : String(error), wait);
+      const facts = { queue: name, ...job, wait, error };
+      if (isForeseen(error)) station.log.warn("no answer that helps; looking again later", facts);
+      else station.log.error("a job failed; it is tried again later", facts);
+      await station.queues.add(name, job, { delay: wait });
+    } finally {
+      running.delete(one);
+    }
+  };
+}
+
+function isForeseen(error: unknown): boolean {
+  return error instanceof TransientError || error instanceof Refused || error instanceof UserError;
+}
+
+/** What the work cost of the host's limit on calls. */
+async function counted({ hosts }: Needs, host: string, work: () => Promise<void>): Promise<number> {
+  const known = hosts.get(host);
+  if (known !== undefined) return known.counted(work);
+  await work();
+  return 0;
+}
+
+export function looksIn({ ledger }: Pick<Station, "ledger">): Memory<"evaluate"> {
+  return {
+    past: async (job) => (await pastLooks(ledger, job)) ?? NOTHING,
+    failed: (job, _message, retryIn) => noteFailedLook(ledger, job, retryIn),
+    async done(job, calls) {
+      if ((await pastLooks(ledger, job)) !== null) await noteLook(ledger, job, calls);
+    },
+  };
+}
+
+export function namesIn({ ledger, mask }: Pick<Station, "ledger" | "mask">): Memory<"names"> {
+  return {
+    async past(job) {
+      const [owed] = await owedNames(ledger, { repoId: job.repo, artifact: job.artifact });
+      return owed ?? NOTHING;
+    },
+    failed: (job, message, retryIn) =>
+      markNamesFailed(ledger, { repoId: job.repo, artifact: job.artifact }, mask(message), retryIn),
+    done: async () => {},
+  };
+}
+
+const NOTHING = { failures: 0, isEarly: false };
