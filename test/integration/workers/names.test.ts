@@ -37,7 +37,11 @@ function gate() {
   const isReached = new Promise<void>((resolve) => {
     reached = resolve;
   });
-  return { open: () => open(), reached: isReached, wait: () => (reached(), isOpen) };
+  const wait = (): Promise<void> => {
+    reached();
+    return isOpen;
+  };
+  return { open: () => open(), reached: isReached, wait };
 }
 
 describe("The only door to a name", function () {
