@@ -73,7 +73,7 @@ export function renderings(destination: Destination, facts: NameFacts): Renderin
     const held = (variable: "major" | "minor", values: Values) =>
       (variables.has(variable) ? values[variable] : undefined) ?? null;
     return [...combinations(whole, claim, facts)].flatMap((values) => {
-      const repository = render(as, values);
+      const repository = render(as, inRepository(values));
       const tag = render(template, values);
       if (repository === null || tag === null) return [];
       const name = {
@@ -146,6 +146,36 @@ function toTag(text: string, template: string): string {
     .slice(0, 128);
   if (tag === "") throw new UserError("bad-template", `the template "${template}" gives an empty tag`);
   return tag;
+}
+
+/** A branch or git tag may have any name, and whoever makes it knows no registry: in a repository's name it is made to fit. */
+function inRepository(values: Values): Values {
+  const fitting = { ...values };
+  for (const variable of ["branch", "tag", "version"] as const) {
+    const value = values[variable];
+    if (value === undefined) continue;
+    const path = toPath(value);
+    // Nothing of it is left, as of an emoji: then it has no value here.
+    if (path === "") delete fitting[variable];
+    else fitting[variable] = path;
+  }
+  return fitting;
+}
+
+/** What fits already stays as it is: other runs of separators, and other characters, become one `-`. */
+function toPath(ref: string): string {
+  return ref
+    .toLowerCase()
+    .slice(0, 128)
+    .split("/")
+    .map((part) =>
+      part
+        .replace(/[^a-z0-9._-]/g, "-")
+        .replace(/[._-]{2,}/g, (run) => (/^(?:__|-+)$/.test(run) ? run : "-"))
+        .replace(/^[._-]+|[._-]+$/g, ""),
+    )
+    .filter((part) => part !== "")
+    .join("/");
 }
 
 function repositoryTemplate(destination: Destination): string {

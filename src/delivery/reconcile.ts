@@ -1,3 +1,4 @@
+import { UserError } from "./errors.ts";
 import { type Contender, holderOfVersion, newestOn, type RefFacts } from "./highest.ts";
 import { CLAIMS, type NameFacts, type Rendering, renderings } from "./names.ts";
 import { variablesOf } from "./template.ts";
@@ -52,7 +53,7 @@ function wishesOf(candidates: Candidate[], tags: string[]): Wish[] {
       const source = JSON.stringify([destination, artifact]);
       if (!seen.has(source)) for (const name of namesOfTags(destination, candidate.facts, tags)) kept.add(name);
       seen.add(source);
-      const all = renderings(destination, candidate.facts);
+      const all = possible(destination, candidate.facts);
       const own = new Set(all.filter(({ name }) => name.immutable).map(({ name }) => keyOf(name)));
       for (const { name, claim, branch, covers } of all) {
         // Of its own immutable name a release lacks nothing.
@@ -186,9 +187,19 @@ function namesOfTags(destination: Destination, facts: NameFacts, tags: string[])
     );
   const versions = tags.map(versionTag).filter((version) => version !== null);
   return [
-    ...renderings({ ...destination, tags: of(BY_VERSION) }, { ...facts, versions, tags: [], branches: [] }),
-    ...renderings({ ...destination, tags: of(BY_TAG) }, { ...facts, versions: [], tags, branches: [] }),
+    ...possible({ ...destination, tags: of(BY_VERSION) }, { ...facts, versions, tags: [], branches: [] }),
+    ...possible({ ...destination, tags: of(BY_TAG) }, { ...facts, versions: [], tags, branches: [] }),
   ].flatMap(({ name }) => (name.immutable ? [keyOf(name)] : []));
+}
+
+/** After a rename of the repo an old plan may give a name that no registry takes: it keeps no other from its place. */
+function possible(destination: Destination, facts: NameFacts): Rendering[] {
+  try {
+    return renderings(destination, facts);
+  } catch (error) {
+    if (error instanceof UserError) return [];
+    throw error;
+  }
 }
 
 function keyOf({ registry, repository, tag }: ArtifactName): string {

@@ -84,6 +84,42 @@ describe("the names of an artifact", () => {
     );
   });
 
+  const inRepository = (as: string, given: Partial<NameFacts>) =>
+    immutableNames(to(["{version}"], as), facts(given)).map(({ repository }) => repository);
+
+  for (const [branch, repository] of [
+    ["feature-#6-skillquiz", "acme/feature--6-skillquiz"],
+    ["initial-home=page-tweaks", "acme/initial-home-page-tweaks"],
+    ["dependabot/npm_and_yarn/@scope/pkg-1.2.3", "acme/dependabot/npm_and_yarn/scope/pkg-1.2.3"],
+    ["Feature/UP", "acme/feature/up"],
+    ["a--b/c__d/e.f", "acme/a--b/c__d/e.f"],
+    ["a___b/c._d", "acme/a-b/c-d"],
+    ["-a/.b/c-", "acme/a/b/c"],
+    ["feat/\u{1F4E6}", "acme/feat"],
+  ] as const) {
+    it(`have a repository that registries take where its branch is ${branch}`, () => {
+      assert.deepEqual(inRepository("acme/{branch}", { branches: [branch] }), [repository]);
+    });
+  }
+
+  it("have such a repository or none, whatever branches and git tags are called", () => {
+    const grammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+    const character = fc.constantFrom(...("aZ9._-/#@+= é\u{1F4E6}".match(/./gu) ?? []));
+    const ref = fc.oneof(
+      fc.string({ unit: character, minLength: 1, maxLength: 250 }),
+      fc.string({ unit: "grapheme", minLength: 1, maxLength: 250 }),
+    );
+    fc.assert(
+      fc.property(ref, (text) => {
+        for (const as of ["acme/{branch}", "{tag}/api", "acme/api-{branch}"]) {
+          const given = inRepository(as, { tags: [text], branches: [text] });
+          for (const repository of given) assert.match(repository, grammar);
+          if (/[a-z0-9]/i.test(text.slice(0, 128))) assert.equal(given.length, 1);
+        }
+      }),
+    );
+  });
+
   it("are cut at 128 characters", () => {
     assert.deepEqual(fixed(["{tag}"], { tags: ["t".repeat(129)] }), ["t".repeat(128)]);
   });

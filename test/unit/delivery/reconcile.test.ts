@@ -217,6 +217,18 @@ describe("a name that several ask for", () => {
   });
 });
 
+describe("a name that cannot be", () => {
+  it("keeps no other from its place, as that of an old plan after the owner was renamed", () => {
+    const old = { ...release("old", { main: 1 }), destinations: [{ ...destination, as: "{owner}/{repo}" }] };
+    const renamed = [old, release("new", { main: 0 })].map((each) => ({
+      ...each,
+      facts: { ...each.facts, owner: "Acme" },
+    }));
+    assert.equal(holder("main", renamed), "new");
+    assert.deepEqual(holdings(renamed.slice(0, 1), { defaultBranch: "main", versions: [] }, ["v1.0.0"]), []);
+  });
+});
+
 describe("what a newer release keeps from every name", () => {
   it("is what differs in nothing that the templates hold", () => {
     const on = (sha: string, kind: string) => ({ sha, kind });
