@@ -12,6 +12,8 @@ export interface Question {
   repository: string | null;
   /** As in `send a blob`. */
   to: string;
+  /** It goes on with what was begun in the repository: a 404 is about that, and not about the repository. */
+  isBegun?: boolean | undefined;
 }
 
 const untrusted = new Set([
@@ -42,6 +44,13 @@ export function withoutAnswer(question: Question, error: unknown, signal: AbortS
   );
 }
 
+/**
+ * The registry forgot an upload, lost a part of it or removed a blob: a new upload repairs that. Our bytes are those of their
+ * digest, so a digest or size that differs was changed on the way.
+ */
+const OF_AN_UPLOAD =
+  /^(?:BLOB_UPLOAD_.*|BLOB_UNKNOWN|MANIFEST_BLOB_UNKNOWN|DIGEST_INVALID|SIZE_INVALID|RANGE_INVALID)$/;
+
 /** What an answer comes to that is not the one hoped for. */
 export async function unexpectedAnswer(question: Question, answer: Answer): Promise<Refused | TransientError> {
   const { asked, status, headers } = answer;
@@ -66,11 +75,7 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
       { cause },
     );
   }
-  // The registry forgot an upload or collected a blob meanwhile: beginning again mends it.
-  if (
-    said.codes.some((code) => code.startsWith("BLOB_UPLOAD_") || code === "MANIFEST_BLOB_UNKNOWN") ||
-    status === 416
-  ) {
+  if (status === 416 || (status === 404 && question.isBegun) || said.codes.some((code) => OF_AN_UPLOAD.test(code))) {
     return new TransientError("registry-upload-lost", told, { cause });
   }
   if (status === 404) {

@@ -102,6 +102,7 @@ export class RegistryClient {
       method: "PUT",
       url,
       to: `put ${reference}`,
+      isBegun: true,
       expect: DONE,
       headers: { "Content-Type": manifest.mediaType },
       body: { length: manifest.bytes.length, open: () => Readable.from([manifest.bytes]) },

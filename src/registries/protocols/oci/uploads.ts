@@ -31,7 +31,7 @@ export class Uploads {
     const upload = await this.#begin(repository, signal, mountFrom === null ? null : { digest, from: mountFrom });
     if (upload === "mounted") return upload;
     const headers = { "Content-Type": "application/octet-stream" };
-    const ask = { ...toPush(repository, signal), to: `send ${digest}`, expect: DONE, headers };
+    const ask = { ...toPush(repository, signal), to: `send ${digest}`, expect: DONE, headers, isBegun: true };
     discard(await this.#wire.ask({ ...ask, method: "PUT", url: withDigest(upload, digest), body }));
     return "sent";
   }

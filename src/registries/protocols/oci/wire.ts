@@ -35,6 +35,8 @@ export interface Ask extends Omit<Order, "url" | "headers"> {
   expect: number[];
   /** Reads bytes that are known by their digest. */
   isContent?: boolean;
+  /** As in Question. */
+  isBegun?: boolean;
 }
 
 /** Which of them a registry answers with, where it has done what was asked, is its own affair. */
@@ -116,8 +118,8 @@ export class Wire {
     );
   }
 
-  question({ repository, to }: Omit<Question, "registry">): Question {
-    return { registry: this.label, repository, to };
+  question({ repository, to, isBegun }: Omit<Question, "registry">): Question {
+    return { registry: this.label, repository, to, isBegun };
   }
 }
 
