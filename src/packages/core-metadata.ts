@@ -8,11 +8,14 @@ export interface CoreMetadata {
   values(field: string): readonly string[];
 }
 
-/** Fields that may stand more than once. Of the others a second one is refused, as twine and Warehouse do. */
-const MULTIPLE = new Set([
-  ...["classifier", "dynamic", "import-name", "import-namespace", "license-file", "obsoletes", "obsoletes-dist"],
-  ...["platform", "project-url", "provides", "provides-dist", "provides-extra", "requires", "requires-dist"],
-  ...["requires-external", "supported-platform"],
+/**
+ * Fields that stand once: a second one is refused, as twine and Warehouse do. Of a field that a later version of metadata brings
+ * nothing is known here, and its index says what it thinks of it.
+ */
+const SINGLE = new Set([
+  ...["metadata-version", "name", "version", "summary", "description", "description-content-type", "keywords"],
+  ...["home-page", "download-url", "author", "author-email", "maintainer", "maintainer-email"],
+  ...["license", "license-expression", "requires-python"],
 ]);
 
 /** A METADATA or PKG-INFO file: headers as in mail, and below them the description. @throws Unreadable */
@@ -22,7 +25,7 @@ export function readCoreMetadata(bytes: Buffer): CoreMetadata {
   for (const [name, raw] of headers) values.set(name, [...(values.get(name) ?? []), unfolded(name, raw)]);
   if (body.trim() !== "") values.set("description", [body]);
   for (const [name, several] of values) {
-    if (several.length > 1 && !MULTIPLE.has(name)) throw new Unreadable(`its metadata has ${name} twice`);
+    if (several.length > 1 && SINGLE.has(name)) throw new Unreadable(`its metadata has ${name} twice`);
   }
   const [name] = values.get("name") ?? [];
   const [version] = values.get("version") ?? [];

@@ -41,6 +41,12 @@ describe("core metadata", () => {
       assert.throws(() => read(`${HEAD}${field}: x\n${field}: y\n`), new RegExp(`has ${field} twice`, "i"));
   });
 
+  it("of a version that nobody here knows may repeat what they like but the fields that stand once today", () => {
+    const { values } = read(`${HEAD.replace("2.4", "9.9")}Import-Hint: a\nImport-Hint: b\n`);
+    assert.deepEqual([values("metadata-version"), values("import-hint")], [["9.9"], ["a", "b"]]);
+    assert.throws(() => read(`${HEAD}Metadata-Version: 9.9\n`), /has metadata-version twice/);
+  });
+
   for (const [title, text, description] of [
     ["is what stands below the headers", `${HEAD}\n# A\n\n    code\n`, "# A\n\n    code\n"],
     ["is the header of old, with its eight spaces", `${HEAD}Description: # A\n        \n        b\n`, "# A\n\nb"],
