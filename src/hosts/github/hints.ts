@@ -94,8 +94,8 @@ function readAs(event: string, read: Reader, body: unknown): Found | { ignored: 
 const push = z.object({
   ref: refName,
   after: sha,
-  deleted: z.boolean(),
-  head_commit: z.object({ id: sha }).nullable(),
+  deleted: z.boolean().nullish(),
+  head_commit: z.object({ id: sha }).nullish(),
   repository,
 });
 
@@ -103,7 +103,8 @@ function readPush(body: unknown): Found | { ignored: string } {
   const { ref, after, deleted, head_commit, repository } = push.parse(body);
   const isBranch = ref.startsWith("refs/heads/");
   if (!isBranch && !ref.startsWith("refs/tags/")) return { ignored: "neither a branch nor a tag was pushed" };
-  if (deleted) return { repo: repository, ref, sha: null, detail: "deleted" };
+  // What is gone points to the id of all zeros; not every server that speaks like GitHub says `deleted` too.
+  if (deleted || /^0+$/.test(after)) return { repo: repository, ref, sha: null, detail: "deleted" };
   // `after` of an annotated tag is the tag object; the commit it points at is then told by head_commit alone.
   return { repo: repository, ref, sha: head_commit?.id ?? (isBranch ? after : null) };
 }

@@ -146,6 +146,22 @@ describe("GitHub's events", () => {
     assert.deepEqual([found.event, found.ref, found.sha], ["push deleted", "refs/heads/x", null]);
   });
 
+  it("tell the same of a ref that points to the id of all zeros, whatever else they leave out", async () => {
+    for (const ref of ["refs/heads/x", "refs/tags/v1"]) {
+      for (const zeros of ["0".repeat(40), "0".repeat(64)]) {
+        for (const rest of [{}, { deleted: false, head_commit: null }, { deleted: null, head_commit: { id: zeros } }]) {
+          const found = await hint("push", { ref, after: zeros, commits: null, repository, ...rest });
+          assert.deepEqual([found.event, found.ref, found.sha], ["push deleted", ref, null]);
+        }
+      }
+    }
+  });
+
+  it("tell the commit of a branch where they list no commits at all", async () => {
+    const found = await hint("push", { ref: "refs/heads/x", after: SHA, commits: null, repository });
+    assert.deepEqual([found.event, found.sha], ["push", SHA]);
+  });
+
   it("tell the full ref of a created branch or tag", async () => {
     assert.equal((await hint("create", { ref: "v1", ref_type: "tag", repository })).ref, "refs/tags/v1");
     assert.equal((await hint("create", { ref: "a/b", ref_type: "branch", repository })).ref, "refs/heads/a/b");
