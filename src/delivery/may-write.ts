@@ -23,8 +23,12 @@ export interface UnfinishedWrite {
  *   that an immutable one may take their place.
  * - `stands`: the name stands for this very content already.
  * - `taken`: the name is not this request's to have.
+ * - `another-repos`: a moving name that another repo moves, in a repository that both share: it keeps the name.
  */
-export type Permission = { kind: "free"; ours: Digest[] } | { kind: "stands" } | { kind: "taken"; because: string };
+export type Permission =
+  | { kind: "free"; ours: Digest[] }
+  | { kind: "stands" }
+  | { kind: "taken" | "another-repos"; because: string };
 
 /**
  * Who may write a name: an immutable name belongs to its first content for good, and it takes the place of a moving one,
@@ -49,7 +53,7 @@ export function mayWrite(
     return { kind: "free", ours: standing === null ? begun : [standing.digest, ...begun] };
   }
   if (standing !== null && standing.repoId !== request.repoId)
-    return { kind: "taken", because: `${said(request)} is moved by another repo` };
+    return { kind: "another-repos", because: `${said(request)} is moved by another repo, which had it first` };
   if (unfinished?.immutable && unfinished.repoId === request.repoId)
     return { kind: "taken", because: `${said(request)} is kept for an immutable name that is being published` };
   return { kind: "free", ours: [] };

@@ -21,13 +21,13 @@ export interface WriteOrder extends NameRequest {
 /**
  * - `reserved`: nobody else writes this name until `ttl` is over. `ours`: as in `mayWrite`.
  * - `stands`: the name stands for this content already, and nothing is to be written.
- * - `taken`, `owned`: never. `owned` is another repo's repository.
+ * - `taken`, `another-repos`, `owned`: never. `owned` is another repo's repository; the others as in `mayWrite`.
  * - `busy`: another writes this name, or publishes for the first time in this repository, and may fail yet.
  */
 export type Reservation =
   | { kind: "reserved"; ours: Digest[] }
   | { kind: "stands" }
-  | { kind: "taken"; because: string }
+  | { kind: "taken" | "another-repos"; because: string }
   | { kind: "owned"; belongsTo: RepoId }
   | { kind: "busy" };
 

@@ -10,6 +10,8 @@ import type { Station } from "../station.ts";
 /** A moving name that a release asked for, and why it does not get it. */
 export interface Loss extends Omit<LostName, "sha"> {
   release: NamedRelease;
+  /** It could not be otherwise, by the server's own configuration: told, and no failure. */
+  isAgreed: boolean;
 }
 
 /**
@@ -28,7 +30,8 @@ export async function reportLosses(
   if (before.length === 0 && losses.length === 0) return;
   const known = new Set(before.map((one) => keyOf(one)));
   const news = losses.filter((loss) => !known.has(keyOf(lostBy(loss))));
-  const lacking = new Map(losses.toReversed().map((loss) => [loss.release.sha, loss]));
+  const failures = losses.filter(({ isAgreed }) => !isAgreed);
+  const lacking = new Map(failures.toReversed().map((loss) => [loss.release.sha, loss]));
   const mended = new Set(before.map(({ sha }) => sha).filter((sha) => !lacking.has(sha)));
   await ledger.transaction(async (tx) => {
     await replaceLostNames(tx, repo.id, artifact, losses.map(lostBy));
@@ -50,7 +53,7 @@ export async function reportLosses(
   await station.queues.add("announce", {});
 }
 
-function lostBy({ release, ...loss }: Loss): LostName {
+function lostBy({ release, isAgreed: _isAgreed, ...loss }: Loss): LostName {
   return { ...loss, sha: release.sha };
 }
 

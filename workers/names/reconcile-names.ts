@@ -72,7 +72,7 @@ function wishesOf(
     if (release !== undefined) wanted.push({ name, release });
     for (const { releaseId, because } of losers) {
       const loser = own.get(releaseId);
-      if (loser !== undefined) lost.push({ registry, repository, tag, because, release: loser });
+      if (loser !== undefined) lost.push({ registry, repository, tag, because, isAgreed: false, release: loser });
     }
   }
   return { wanted, lost };
@@ -89,7 +89,7 @@ function unclaimed(changed: ReleasedLocation[], wanted: Wanted[], { releases }: 
 }
 
 /** Codes by which the ledger's rules give a name to another: no later try changes that. */
-const OF_ANOTHER = new Set(["name-taken", "name-owned"]);
+const OF_ANOTHER = new Set(["name-taken", "name-owned", "name-of-another-repo"]);
 
 interface Placed {
   /** Whether anything stood elsewhere. */
@@ -119,7 +119,8 @@ async function placeAll(
         if (outcome.kind === "written") placed.wrote = true;
         if (outcome.kind === "lost") {
           const { registry, repository, tag } = each.name;
-          placed.lost.push({ registry, repository, tag, because: outcome.because, release: each.release });
+          const { because, isAgreed } = outcome;
+          placed.lost.push({ registry, repository, tag, because, isAgreed, release: each.release });
         }
       }
     }),
@@ -128,7 +129,7 @@ async function placeAll(
   return placed;
 }
 
-type Outcome = { kind: "written" | "stands" } | { kind: "lost"; because: string };
+type Outcome = { kind: "written" | "stands" } | { kind: "lost"; because: string; isAgreed: boolean };
 
 async function place(station: Station, repo: Repo, { name, release }: Wanted, run: Run): Promise<Outcome> {
   const whole = await getRelease(station.ledger, release.id);
@@ -151,6 +152,7 @@ async function place(station: Station, repo: Repo, { name, release }: Wanted, ru
     return { kind };
   } catch (error) {
     if (!(error instanceof Refused) || !OF_ANOTHER.has(error.code)) throw error;
-    return { kind: "lost", because: error.message };
+    // Who shares a repository has agreed that one of them moves its names.
+    return { kind: "lost", because: error.message, isAgreed: error.code === "name-of-another-repo" };
   }
 }

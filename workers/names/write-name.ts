@@ -38,7 +38,7 @@ export interface NameWrite {
  * The only door to `Registry.publish`: asks who owns the repository and what the name may stand for, reserves it in the
  * ledger, writes, reads back and notes it. Same content under the name: nothing is written.
  * @param patience for how long (ms) to wait for another's write
- * @throws Refused `name-owned`, `name-taken`; TransientError `name-busy`, `name-lost`; as `before` and the registry do
+ * @throws Refused `name-owned`, `name-taken`, `name-of-another-repo`; TransientError `name-busy`, `name-lost`; as `before` and the registry do
  */
 export async function writeName(
   station: Station,
@@ -58,6 +58,8 @@ export async function writeName(
       return "stands";
     case "taken":
       throw new Refused("name-taken", reservation.because);
+    case "another-repos":
+      throw new Refused("name-of-another-repo", reservation.because);
     case "owned":
       throw ownedByAnother(registry, repository);
     case "reserved":

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { stringify } from "yaml";
 import { releaseNamed } from "../../../src/api/named.ts";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
+import { decisionsOf } from "../../../src/ledger/decisions.ts";
 import { type Delivery, findDelivery } from "../../../src/ledger/deliveries.ts";
 import { ownerOf, reserveName } from "../../../src/ledger/name-writes.ts";
 import { locationOf } from "../../../src/ledger/names.ts";
@@ -274,6 +275,30 @@ describe("The only door to a name", function () {
       assert.equal(digestAt("acme/web:1.0.0"), undefined);
       assert.match(await status(sha), /^failure: acme\/web in local belongs to another repo/);
     });
+  });
+
+  it("leaves a moving name of a shared repository to the repo that moved it first, and says so without a failure", async () => {
+    const web = await at.another(WEB, "web");
+    const { local, ...others } = at.station.config.registries;
+    assert.ok(local);
+    const registries = { ...others, local: { ...local, shared: ["acme/commons"] } };
+    at.station.config = { ...at.station.config, registries };
+    const first = await released(await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/commons") }));
+    const sha = await commit(web, "two", { ".deliverd.yml": pipeline("acme/commons") });
+    const second = await released(sha, WEB);
+    assert.equal(digestAt("acme/commons:main"), first.digest);
+    assert.equal(digestAt(`acme/commons:sha-${sha.slice(0, 7)}`), second.digest);
+    assert.match(await status(sha, WEB), /^success: /);
+    const decisions = await decisionsOf(at.station.ledger, WEB, sha);
+    const [told] = decisions.filter(({ action }) => action === "name-lost");
+    assert.match(told?.because ?? "", /acme\/commons:main in local is moved by another repo/);
+
+    const name = { registry: "local", repository: "acme/commons", tag: "main", immutable: false };
+    const content = at.registries.local.names.get("acme/commons:main");
+    assert.ok(content);
+    const of = { repoId: WEB, deliveryId: second.deliveryId, artifact: "api" };
+    const write = writeName(at.station, { name, content, of, before: async () => {} }, testRun());
+    await assert.rejects(write, { code: "name-of-another-repo" });
   });
 
   it("gives up for now where another writes the name, and undoes nothing where it lost its own turn", async () => {

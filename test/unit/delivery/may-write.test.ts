@@ -46,7 +46,7 @@ describe("Who may write a name", () => {
 
   it("a moving name of a shared repository is its first repo's", () => {
     const theirs = standing({ immutable: false, repoId: "github:2" });
-    assert.equal(mayWrite({ ...REQUEST, immutable: false }, theirs, null).kind, "taken");
+    assert.equal(mayWrite({ ...REQUEST, immutable: false }, theirs, null).kind, "another-repos");
     assert.equal(mayWrite(REQUEST, theirs, null).kind, "free");
   });
 
