@@ -36,6 +36,9 @@ export function cannotStart(runtime: string): boolean {
 }
 
 const DOCKERFILE = [
+  // It is not there, a folder, or a link that leads nowhere; what the engine cannot mount for itself is no such thing.
+  /failed to read dockerfile: (?:open|l?stat|readlink) [^:]*: (?:no such file|not a directory|is a directory|too many levels)/,
+  /cannot locate (?:specified )?Dockerfile|forbidden path outside the build context/i,
   /dockerfile parse error|failed to parse Dockerfile|parsing main Dockerfile/i,
   /unknown (?:instruction|flag): /i,
   /the Dockerfile(?: \([^)]*\))? cannot be empty|no contents in ".*"$/,

@@ -112,6 +112,15 @@ const theirs: Record<string, Row[]> = {
         'building at STEP "COPY a.txt b.txt /bin/busybox/": destination /bin/busybox/ already exists but is not a directory\n',
     },
   ],
+  "a Dockerfile that is not there, or a link out of the context": [
+    {
+      engine: "BuildKit 20.10",
+      message:
+        "failed to solve with frontend dockerfile.v0: failed to read dockerfile: open etc/passwd: no such file or directory",
+    },
+    { engine: "BuildKit 26.1", message: "failed to read dockerfile: open Dockerfile: is a directory" },
+    { engine: "classic", message: "Cannot locate specified Dockerfile: Dockerfile" },
+  ],
   "a Dockerfile that cannot be read": [
     {
       engine: "BuildKit 20.10",
@@ -173,6 +182,10 @@ const engines: Record<string, Row[]> = {
     },
   ],
   "a layer that its store has lost": [
+    {
+      engine: "BuildKit 26.1",
+      message: "failed to read dockerfile: failed to mount /tmp/buildkit-mount1: no such file or directory",
+    },
     {
       engine: "BuildKit 26.1",
       message: "failed to solve: lstat /var/lib/docker/overlay2/5aqz3f: no such file or directory",
