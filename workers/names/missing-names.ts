@@ -8,7 +8,7 @@ import { listReleases } from "../../src/ledger/releases.ts";
 import { holdsVersion } from "../prepare.ts";
 import type { Station } from "../station.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
-import { versionsOfCommit } from "./versions.ts";
+import { ownVersions } from "./versions.ts";
 
 /**
  * Does a delivered commit lack a version or an immutable name that it should have by now, as after a version tag was put
@@ -24,7 +24,7 @@ export async function owesNames(
 ): Promise<boolean> {
   const { sha } = delivery;
   const { ledger } = station;
-  const versions = await versionsOfCommit(mirror, sha, delivery.version);
+  const versions = await ownVersions(station, mirror, delivery);
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
   // A moving name that happens to stand there is none that stays.
