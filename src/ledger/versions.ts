@@ -97,6 +97,20 @@ export async function foreignVersions(
   return foreign;
 }
 
+/** The versions of a repo that are no pre-releases and whose commits are delivered, whatever was released of them. */
+export async function deliveredVersions(ledger: Db, repoId: RepoId): Promise<string[]> {
+  const rows = await ledger.db
+    .selectFrom("versionClaims as c")
+    .innerJoin("deliveries as d", (join) => join.onRef("d.repoId", "=", "c.repoId").onRef("d.sha", "=", "c.sha"))
+    .select("c.version")
+    .where("c.repoId", "=", repoId)
+    // Every untagged commit has one, which is a pre-release.
+    .where("c.version", "not like", "%-%")
+    .where("d.state", "=", "delivered")
+    .execute();
+  return rows.map(({ version }) => version);
+}
+
 /** The versions of a commit, first claimed first. */
 export async function versionsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<string[]> {
   const rows = await ledger.db
