@@ -8,6 +8,7 @@ import { listReleases } from "../../src/ledger/releases.ts";
 import { holdsVersion } from "../prepare.ts";
 import type { Station } from "../station.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
+import { namesOfOlder } from "./publish.ts";
 import { ownVersions } from "./versions.ts";
 
 /**
@@ -42,7 +43,9 @@ export async function owesNames(
       const content = released.find((release) => release.variant === share.variant);
       for (const to of artifact.publish) {
         const names = namesFor(station, named, { ...share, artifact }, content ? frozenOf(content) : {}, to);
-        if (names.some((name) => !standing.some((one) => isSame(one, name)))) return true;
+        const of = { repoId: repo.id, deliveryId: delivery.id, artifact: artifact.name };
+        const lost = await namesOfOlder(station, names, of, artifact.kind);
+        if (names.some((name) => ![...standing, ...lost].some((one) => isSame(one, name)))) return true;
       }
     }
   }
