@@ -1,6 +1,6 @@
 import { Refused, TransientError } from "../src/delivery/errors.ts";
 import { Lasting } from "../src/lasting.ts";
-import { bearsItsName, noteRepos, type SeenRepo, setDefaultBranch } from "../src/ledger/repos.ts";
+import { bearsItsName, getRepo, noteRepos, type SeenRepo, setDefaultBranch } from "../src/ledger/repos.ts";
 import { hostOf } from "./look.ts";
 import type { Station } from "./station.ts";
 
@@ -29,7 +29,11 @@ export async function confirmIdentity(
   const name = `${repo.owner}/${repo.name}`;
   // Where another has been seen under the name since, one of the two is of the past.
   const isOwn = await bearsItsName(ledger, repo);
-  if (isOwn && identities.get(repo.id) === name) return repo;
+  if (isOwn && identities.get(repo.id) === name) {
+    // What the host showed is in the ledger; what the caller read may be older.
+    const defaultBranch = (await getRepo(ledger, repo.id))?.defaultBranch ?? repo.defaultBranch;
+    return { ...repo, defaultBranch };
+  }
   const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
   const found = await hostOf(station, named).findRepo(repo.owner, repo.name);
   if (found === null)

@@ -66,8 +66,8 @@ export async function prepare(
   const { mirror, delivery, repo } = work;
   const versions = claims
     ? await claimVersions(station, repo, mirror, delivery)
-    : await versionsOfCommit(mirror, delivery.sha, delivery.version);
-  await noteVersion(station.ledger, work.delivery.id, versions[0] ?? "");
+    : await versionsOfCommit(station, mirror, delivery);
+  await settleVersion(station, work, versions[0] ?? "");
   await saveArtifacts(station.ledger, work.delivery.id, work.plan.artifacts);
   failpoint("prepare.versioned");
   run.log.line(`Version ${versions.join(", ")} of ${work.repo.owner}/${work.repo.name} at ${work.commit.sha}`);
@@ -76,6 +76,14 @@ export async function prepare(
   );
   demandNames(station, work, prepared);
   return prepared;
+}
+
+/** What was made under a version that the commit has lost since is made again: its bytes may say it. */
+async function settleVersion({ ledger }: Station, { delivery, fence }: Work, version: string): Promise<void> {
+  if (delivery.version === version) return;
+  if (delivery.version !== null)
+    for (const { name } of await artifactsOf(ledger, delivery.id)) await unpin(ledger, delivery.id, name, fence);
+  await noteVersion(ledger, delivery.id, version, delivery.version);
 }
 
 /** What cannot be named, as a package that calls itself other than `as` says, is found while nothing stands anywhere. */

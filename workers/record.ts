@@ -1,7 +1,9 @@
 import { publishedEvent } from "../src/delivery/announcement.ts";
+import type { ArtifactName } from "../src/delivery/types.ts";
 import { versionTag } from "../src/delivery/version.ts";
 import { setArtifactState } from "../src/ledger/artifacts.ts";
 import { describeRelease } from "../src/ledger/catalog.ts";
+import { recordDecision } from "../src/ledger/decisions.ts";
 import { locationsOfRelease } from "../src/ledger/names.ts";
 import { recordRelease } from "../src/ledger/releases.ts";
 import { readRepoNames, updateLatest } from "./names/candidates.ts";
@@ -11,7 +13,7 @@ import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
 
 /** Release, status and notice in one transaction: whatever happens next, all three or none are owed. */
-export async function record(station: Station, work: Work, each: Prepared): Promise<void> {
+export async function record(station: Station, work: Work, each: Prepared, lost: ArtifactName[]): Promise<void> {
   const { delivery, repo, commit, refs, fence } = work;
   const { artifact, content, versions } = each;
   await station.ledger.transaction(async (tx) => {
@@ -35,7 +37,11 @@ export async function record(station: Station, work: Work, each: Prepared): Prom
     const locations = await locationsOfRelease(tx, release);
     const subject = { repoId: repo.id, sha: commit.sha, deliveryId: delivery.id };
     const where = [...new Set(locations.map((one) => one.registry))].join(", ");
-    await queueReports(tx, station, subject, [artifact.name], "delivered", `${because} released to ${where}`);
+    const names = [...new Set(lost.map(({ tag }) => tag))].join(", ");
+    const but = lost.length === 0 ? "" : `, not as ${names}: that stays with an older commit`;
+    await queueReports(tx, station, subject, [artifact.name], "delivered", `${because} released to ${where}${but}`);
+    if (lost.length > 0)
+      await recordDecision(tx, repo.id, commit.sha, { action: "name-lost", because: `${artifact.name}${but}` });
     const event = publishedEvent(await describeRelease(tx, release), station.config.publicUrl);
     await queueNotices(tx, station, subject, event);
   });

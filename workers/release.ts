@@ -46,9 +46,9 @@ export async function release(
   const ended = await Promise.allSettled(
     prepared.map(async (each) => {
       if ("since" in each) return;
-      await publishEverywhere(station, work, each, run);
+      const lost = await publishEverywhere(station, work, each, run);
       failpoint("release.noted");
-      await record(station, work, each);
+      await record(station, work, each, lost);
       failpoint("release.recorded");
     }),
   );

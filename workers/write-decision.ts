@@ -9,6 +9,7 @@ import type { FailedBy } from "../src/ledger/schema.ts";
 import { noteGone, noteTurnedRed } from "./after-release.ts";
 import type { Look } from "./look.ts";
 import { owesNames } from "./names/missing-names.ts";
+import { hasNewVersion } from "./names/versions.ts";
 import { tellWasted } from "./prepare-ahead.ts";
 import { queueReports } from "./reports.ts";
 import type { Station } from "./station.ts";
@@ -42,6 +43,8 @@ export async function writeDecision(
   const commit = found.unknown ? null : await mirror.commit(sha);
   const target = await targetOf(station, repo, mirror, sha, found, existing);
   const { state, because, isBad } = target;
+  const isTaggedAnew =
+    existing?.state === "failed" && isOpen(state) && (await hasNewVersion(station, mirror, existing));
   const names = namesOf(found.plan);
   const next = await station.ledger.transaction(async (tx) => {
     await recordDecision(tx, repo.id, sha, { action: found.verdict.action, because: found.verdict.because });
@@ -53,7 +56,7 @@ export async function writeDecision(
       author: commit?.author ?? "",
       committedAt: commit?.committedAt?.getTime() ?? null,
     });
-    if (!mayBeDecidedAgain(delivery)) return NOTHING;
+    if (!mayBeDecidedAgain(delivery, isTaggedAnew)) return NOTHING;
     const mayGoAhead =
       station.config.prepare === "eager" && state === "waiting" && !target.takeBack && found.plan !== null;
     const moved = await setState(tx, delivery.id, {
@@ -80,7 +83,7 @@ export async function writeDecision(
   });
   const isLost = state === "superseded" || state === "ignored" || state === "failed";
   if (existing?.state === "waiting" && isLost) await tellWasted(station, existing.id);
-  if (state === "queued" || state === "waiting") {
+  if (isOpen(state)) {
     const newer = await findDelivery(station.ledger, repo.id, sha);
     if (newer !== null) await supersedeOlder(station, repo, mirror, newer, found.refs);
   }
@@ -112,16 +115,16 @@ function namesOf(plan: Plan | null): string[] {
 
 /**
  * What has been begun, or ended by a person or by the user's own mistake, is not for a hint to change. No verdict of the gate is final, however
- * often the commit was tried: its CI may speak late, or again.
+ * often the commit was tried: its CI may speak late, or again. A version tag that no attempt knew asks for the commit anew.
  */
-function mayBeDecidedAgain(delivery: Delivery): boolean {
+function mayBeDecidedAgain(delivery: Delivery, isTaggedAnew: boolean): boolean {
   switch (delivery.state) {
     case "waiting":
     case "ignored":
     case "superseded":
       return true;
     case "failed":
-      return delivery.failedBy !== "attempt";
+      return delivery.failedBy !== "attempt" || isTaggedAnew;
     case "queued":
     case "building":
     case "publishing":
@@ -129,6 +132,10 @@ function mayBeDecidedAgain(delivery: Delivery): boolean {
     case "cancelled":
       return false;
   }
+}
+
+function isOpen(state: DeliveryState): boolean {
+  return state === "queued" || state === "waiting";
 }
 
 interface Target {

@@ -1,8 +1,10 @@
+import type { NameFacts } from "./names.ts";
 import { highestVersion, isStable, versionsOf } from "./version.ts";
 
 /** A release that could be `latest`, or hold another name that follows versions. */
 export interface Contender {
   releaseId: string;
+  facts: Pick<NameFacts, "artifact">;
   /** The versions that git tags gave it: a version that was released stays its own, whatever becomes of the tag. */
   tagged: string[];
   /** Where its commit stands on each branch that holds it: its index in the list of the branch's commits, newest first. */
@@ -14,6 +16,8 @@ export interface RefFacts {
   defaultBranch: string;
   /** Every version that counts, as `knownVersions` gives them. */
   versions: string[];
+  /** Versions whose commits are delivered, each with the artifacts that were released under it: of another it says nothing. */
+  delivered: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
@@ -27,16 +31,21 @@ export function knownVersions(tags: string[], released: string[]): string[] {
 /**
  * The one rule for `latest`, `{major}` and `{major}.{minor}`: the release of the highest version that such a name covers;
  * before the first version, the newest release of the default branch. Null: none of these, and what stands stays. So a name
- * never goes below a version that the repo has, be it one that another tool released or one still to come.
+ * never goes below a version that the repo has, be it one that another tool released or one still to come. A version whose
+ * commit left the artifact as it was is none of the artifact's.
  * @param covers which versions the name is about; `latest` is about all
  */
 export function holderOfVersion<One extends Contender>(
   contenders: One[],
-  { versions, defaultBranch }: RefFacts,
+  { versions, delivered, defaultBranch }: RefFacts,
   covers: (version: string) => boolean = () => true,
 ): One | null {
   if (versions.length === 0) return newestOn(defaultBranch, contenders);
-  const highest = highestVersion(versions.filter(covers));
+  const isOwn = (version: string) => {
+    const artifacts = delivered.get(version);
+    return artifacts === undefined || contenders.some(({ facts }) => artifacts.has(facts.artifact));
+  };
+  const highest = highestVersion(versions.filter((version) => covers(version) && isOwn(version)));
   return contenders.find(({ tagged }) => highest !== null && tagged.includes(highest)) ?? null;
 }
 

@@ -59,3 +59,8 @@ export function untaggedVersion(base: string | null, count: number, sha: Sha): s
   if (from === null) throw new TypeError(`not a version tag: ${base}`);
   return `${semver.inc(from, "patch")}-${count}.g${sha.slice(0, 7)}`;
 }
+
+/** Whether `untaggedVersion` gave it to this commit, whatever its base was then. */
+export function isUntaggedOf(version: string, sha: Sha): boolean {
+  return version.endsWith(`.g${sha.slice(0, 7)}`);
+}

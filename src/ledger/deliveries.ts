@@ -130,13 +130,13 @@ export async function noteBecause(ledger: Db, id: string, because: string): Prom
   return result.numUpdatedRows > 0n;
 }
 
-/** Notes the version decided at the first prepare; a later one does not replace it. */
-export async function noteVersion(ledger: Db, id: string, version: string): Promise<void> {
+/** Notes the version decided at the first prepare; a later one replaces only what it is known to replace. */
+export async function noteVersion(ledger: Db, id: string, version: string, before: string | null = null) {
   await ledger.db
     .updateTable("deliveries")
     .set({ version, updatedAt: now(ledger) })
     .where("id", "=", id)
-    .where("version", "is", null)
+    .where("version", before === null ? "is" : "=", before)
     .execute();
 }
 

@@ -6,6 +6,7 @@ import { versionTag } from "../../src/delivery/version.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { noteLatest } from "../../src/ledger/latest.ts";
 import { type NamedRelease, namedReleases } from "../../src/ledger/named-releases.ts";
+import { deliveredVersions } from "../../src/ledger/versions.ts";
 import type { Station } from "../station.ts";
 import { factsOf } from "./immutable-names.ts";
 
@@ -42,7 +43,19 @@ export async function readRepoNames(
     tags,
     releases.flatMap(({ tagged }) => tagged),
   );
-  return { releases, candidates, refs: { defaultBranch: repo.defaultBranch, versions }, tags };
+  const delivered = await artifactsByVersion(station, repo, releases);
+  return { releases, candidates, refs: { defaultBranch: repo.defaultBranch, versions, delivered }, tags };
+}
+
+async function artifactsByVersion(
+  { ledger }: Pick<Station, "ledger">,
+  repo: Repo,
+  releases: NamedRelease[],
+): Promise<RefFacts["delivered"]> {
+  const versions = await deliveredVersions(ledger, repo.id);
+  const found = new Map(versions.map((version) => [version, new Set<string>()]));
+  for (const { artifact, tagged } of releases) for (const version of tagged) found.get(version)?.add(artifact);
+  return found;
 }
 
 /** Where each release stands on the branches that its plan watches, but for those where a newer one has all of its names. */

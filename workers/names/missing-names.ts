@@ -8,7 +8,8 @@ import { listReleases } from "../../src/ledger/releases.ts";
 import { holdsVersion } from "../prepare.ts";
 import type { Station } from "../station.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
-import { versionsOfCommit } from "./versions.ts";
+import { namesOfOlder } from "./publish.ts";
+import { ownVersions } from "./versions.ts";
 
 /**
  * Does a delivered commit lack a version or an immutable name that it should have by now, as after a version tag was put
@@ -24,7 +25,7 @@ export async function owesNames(
 ): Promise<boolean> {
   const { sha } = delivery;
   const { ledger } = station;
-  const versions = await versionsOfCommit(mirror, sha, delivery.version);
+  const versions = await ownVersions(station, mirror, delivery);
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
   // A moving name that happens to stand there is none that stays.
@@ -42,7 +43,9 @@ export async function owesNames(
       const content = released.find((release) => release.variant === share.variant);
       for (const to of artifact.publish) {
         const names = namesFor(station, named, { ...share, artifact }, content ? frozenOf(content) : {}, to);
-        if (names.some((name) => !standing.some((one) => isSame(one, name)))) return true;
+        const of = { repoId: repo.id, deliveryId: delivery.id, artifact: artifact.name };
+        const lost = await namesOfOlder(station, names, of, artifact.kind);
+        if (names.some((name) => ![...standing, ...lost].some((one) => isSame(one, name)))) return true;
       }
     }
   }

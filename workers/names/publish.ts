@@ -1,8 +1,8 @@
-import type { Destination } from "../../src/delivery/types.ts";
+import type { ArtifactKind, ArtifactName, Destination } from "../../src/delivery/types.ts";
 import { failpoint } from "../../src/failpoints.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import { ownerOf } from "../../src/ledger/name-writes.ts";
-import { locationsOf } from "../../src/ledger/names.ts";
+import { locationOf, locationsOf } from "../../src/ledger/names.ts";
 import type { Run } from "../../src/run.ts";
 import { stamped } from "../build.ts";
 import { demandLease } from "../lease.ts";
@@ -12,17 +12,32 @@ import type { Station } from "../station.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
 import { isShared, ownedByAnother } from "./registry-of.ts";
 import { repositoriesOf, sendInto } from "./upload.ts";
-import { writeName } from "./write-name.ts";
+import { type NameWrite, writeName } from "./write-name.ts";
 
-/** Destinations side by side: one that fails keeps no other from standing. */
-export async function publishEverywhere(station: Station, work: Work, each: Prepared, run: Run): Promise<void> {
+/**
+ * Destinations side by side: one that fails keeps no other from standing.
+ * @returns the names that stay with an older commit of the artifact, as that of a git tag which was moved by force
+ */
+export async function publishEverywhere(
+  station: Station,
+  work: Work,
+  each: Prepared,
+  run: Run,
+): Promise<ArtifactName[]> {
   await setArtifactState(station.ledger, work.delivery.id, each.artifact.name, "publishing", "", work.fence);
   const ended = await Promise.allSettled(each.artifact.publish.map((to) => publishTo(station, work, each, to, run)));
   throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
+  return ended.flatMap((end) => (end.status === "fulfilled" ? end.value : []));
 }
 
-/** Content, then its immutable names, each noted on its own. */
-async function publishTo(station: Station, work: Work, each: Prepared, to: Destination, run: Run): Promise<void> {
+/** Content, then its immutable names, each noted on its own. @returns those that stay with an older commit */
+async function publishTo(
+  station: Station,
+  work: Work,
+  each: Prepared,
+  to: Destination,
+  run: Run,
+): Promise<ArtifactName[]> {
   const { delivery, repo, fence } = work;
   const content = stamped(station, work, each);
   // What stands under a moving name does not stay.
@@ -35,10 +50,35 @@ async function publishTo(station: Station, work: Work, each: Prepared, to: Desti
     failpoint("release.uploaded");
   }
   const of = { repoId: repo.id, deliveryId: delivery.id, artifact: each.artifact.name };
-  for (const name of namesFor(station, work, each, each.content, to)) {
+  const names = namesFor(station, work, each, each.content, to);
+  const lost = await namesOfOlder(station, names, of, each.artifact.kind);
+  for (const { registry, repository, tag } of lost)
+    run.log.line(`✗ ${repository}:${tag} in ${registry} stays with an older commit: it is never moved`);
+  for (const name of names) {
     run.signal.throwIfAborted();
-    if (standing.some((one) => isSame(one, name))) continue;
+    if ([...standing, ...lost].some((one) => isSame(one, name))) continue;
     const before = () => demandLease(station.ledger, delivery.id, fence);
     await writeName(station, { name, content, of, before }, run);
   }
+  return lost;
+}
+
+/**
+ * Those of an image's names that stand for another commit of the very artifact for good, as that of a git tag which was moved
+ * by force; none where they are all it would have: it is refused then.
+ */
+export async function namesOfOlder(
+  { ledger }: Pick<Station, "ledger">,
+  names: ArtifactName[],
+  { repoId, deliveryId, artifact }: NameWrite["of"],
+  kind: ArtifactKind,
+): Promise<ArtifactName[]> {
+  if (kind !== "image") return [];
+  const found: ArtifactName[] = [];
+  for (const name of names) {
+    const standing = await locationOf(ledger, name);
+    if (standing === null || !standing.immutable || standing.deliveryId === deliveryId) continue;
+    if (standing.repoId === repoId && standing.artifact === artifact) found.push(name);
+  }
+  return found.length < names.length ? found : [];
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
-import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
+import { ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import { noteHeads } from "../../../src/ledger/heads.ts";
 import { claim } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
@@ -17,7 +17,7 @@ import {
   taggedVersions,
 } from "../../../src/ledger/releases.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";
-import { claimVersion, versionsOf } from "../../../src/ledger/versions.ts";
+import { claimVersion, foreignVersions, versionsOf } from "../../../src/ledger/versions.ts";
 import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 
 const ONE = `sha256:${"1".repeat(64)}`;
@@ -54,6 +54,23 @@ describe("A version", () => {
       for (const claimed of claims) if (!claimed.ok) assert.equal(claimed.belongsTo, winners[0]);
       assert.deepEqual(await claimVersion(first, REPO, "1.2.3", winners[0] ?? ""), { ok: true });
       assert.deepEqual(await versionsOf(first, REPO, winners[0] ?? ""), ["1.2.3"]);
+    });
+
+    it("goes to another commit where nothing was published under it, and not while its delivery is under way", async () => {
+      const ledger = await withRepo(await open());
+      const { deliveryId } = await delivery(ledger);
+      await claimVersion(ledger, REPO, "1.2.3", SHA);
+      const again = () => claimVersion(ledger, REPO, "1.2.3", OTHER_SHA);
+      assert.deepEqual(await again(), { ok: false, belongsTo: SHA, isBusy: true });
+      await setState(ledger, deliveryId, { from: ["queued"], to: "failed", because: "" });
+      assert.deepEqual([...(await foreignVersions(ledger, REPO, OTHER_SHA, ["1.2.3"]))], []);
+      assert.deepEqual(await again(), { ok: true });
+      assert.deepEqual(await claimVersion(ledger, REPO, "1.2.3", SHA), {
+        ok: false,
+        belongsTo: OTHER_SHA,
+        isBusy: false,
+      });
+      assert.deepEqual([...(await foreignVersions(ledger, REPO, SHA, ["1.2.3"]))], ["1.2.3"]);
     });
   });
 });

@@ -6,6 +6,7 @@ import { outboxOf } from "../../../src/ledger/outbox.ts";
 import { getRepo, noteRepos } from "../../../src/ledger/repos.ts";
 import { announce } from "../../../workers/announce.ts";
 import { evaluate } from "../../../workers/evaluate.ts";
+import { confirmIdentity } from "../../../workers/identity.ts";
 import { sweepRepo } from "../../../workers/sweep-repos.ts";
 import { acmeApi, REPO } from "../../support/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
@@ -120,6 +121,16 @@ describe("A repo is who its host says it is:", function () {
     now += 5_000;
     await story.look(next);
     assert.equal(await story.stands(next).catch(() => "ignored"), "ignored: strangers/core is in no entry of repos");
+  });
+
+  it("and its default branch is as it was shown last, for whoever read the repo before", async () => {
+    await story.played(await commit());
+    at.host.findRepo = async (owner, name) => ({ hostId: "1", owner, name, defaultBranch: "trunk" });
+    now += 5_001;
+    for (let i = 0; i < 2; i++) {
+      const shown = await confirmIdentity(at.station, { ...acmeApi, defaultBranch: "main" });
+      assert.equal(shown.defaultBranch, "trunk");
+    }
   });
 
   it("what is owed to the old one's commits is said on no commit of the new one", async () => {

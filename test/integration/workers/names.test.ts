@@ -59,6 +59,7 @@ describe("The only door to a name", function () {
 
   const commit = (tree: WorkTree, text: string, files: Record<string, string>) =>
     tree.commit({ Dockerfile: `FROM scratch\n# ${text}\n`, ...files });
+  const digestAtTag = (tag: string) => digestAt(`acme/api:${tag}`);
   const digestAt = (name: string) => at.registries.local.names.get(name)?.digest;
 
   /** Looks at the commit, delivers it where that says so, and puts the moving names in their places. */
@@ -181,6 +182,29 @@ describe("The only door to a name", function () {
       assert.equal(digestAt("acme/api:1.2.3"), theirs.digest);
       assert.match(await status(two), /^failure: acme\/api:1\.2\.3 in local is kept for the git tag/);
     });
+  });
+
+  it("leaves a git tag's name with its first commit, and delivers the one that the tag was moved to without it", async () => {
+    const move = async (tag: string, sha: string) => {
+      await at.repo.git(["tag", "--force", tag, sha]);
+      await at.repo.git(["push", "--quiet", "--force", "--tags", at.repo.bare]);
+    };
+    const yaml = pipeline("acme/api", ["{tag}", "{version}"]);
+    const one = await commit(at.repo, "one", { ".deliverd.yml": yaml });
+    await move("nightly", one);
+    const { digest } = await released(one);
+    const two = await commit(at.repo, "two", {});
+    await move("nightly", two);
+    const second = await released(two);
+    assert.match(await status(two), /^success: .* released to local, not as nightly: that stays with an older commit/);
+    await released(two);
+    await move("v1.0.0", two);
+    await released(two);
+    assert.deepEqual(["nightly", "v1.0.0", "1.0.0"].map(digestAtTag), [digest, second.digest, second.digest]);
+    const three = await commit(at.repo, "three", {});
+    await released(three);
+    await move("nightly", three);
+    assert.equal((await deliver(three)).state, "delivered");
   });
 
   it("tells the second of two branches whose names are equal once they are cut", async () => {

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { releaseNamed } from "../../../src/api/named.ts";
 import { artifactsOf } from "../../../src/ledger/artifacts.ts";
+import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
+import { REPO } from "../../support/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 
@@ -26,6 +29,25 @@ describe("An artifact with paths", function () {
     await at.repo.git(["merge", "--quiet", "--no-commit", "--no-ff", "--strategy=ours", ...others]);
     return commit(api);
   };
+
+  it("is at its own highest version, though a higher git tag, of a commit that left it as it was, came first", async () => {
+    const one = await commit("1");
+    await at.repo.git(["tag", "v1.0.0", one]);
+    await story.played(one);
+    const two = await commit("2");
+    await at.repo.git(["tag", "v1.1.0", two]);
+    const three = await commit("2", { "web/b": "1" });
+    await at.repo.git(["tag", "v2.0.0", three]);
+    await at.repo.git(["push", "--quiet", "--tags", at.repo.bare]);
+    await story.played(two);
+    assert.equal(await story.played(three), "delivered: nothing changed that this pipeline releases");
+    await reconcileNames(at.station, { repo: REPO, artifact: "tool" });
+    const latest = await releaseNamed(at.station.ledger, "tool", "latest", REPO);
+    assert.deepEqual(
+      latest.map(({ versions }) => versions),
+      [["1.1.0"]],
+    );
+  });
 
   it("is released again by a revert, though what it reverts to was released last", async () => {
     const a = await commit("good");

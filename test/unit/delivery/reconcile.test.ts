@@ -11,6 +11,8 @@ const destination: Destination = {
   tags: ["{version}", "{branch}", "latest", "{major}", "{major}.{minor}", "edge", "day-{date}"],
 };
 
+const REFS: RefFacts = { defaultBranch: "main", versions: [], delivered: new Map() };
+
 /** A delivered commit: `order` is its place on each branch, 0 the newest; `hour` its commit's time. */
 function release(id: string, order: Record<string, number>, tags: string[] = [], hour = 0): Candidate {
   const versions = versionsOf(tags);
@@ -38,7 +40,7 @@ function holder(tag: string, candidates: Candidate[], given: Partial<RefFacts> =
     tags,
     candidates.flatMap(({ tagged }) => tagged),
   );
-  const refs = { defaultBranch: "main", versions, ...given };
+  const refs = { ...REFS, versions, ...given };
   return holdings(candidates, refs).find(({ name }) => name.tag === tag)?.holder ?? null;
 }
 
@@ -96,6 +98,16 @@ describe("latest, major and minor", () => {
     assert.equal(holder("4", ours, { versions }), "ours");
     assert.equal(holder("4.9", ours, { versions }), "ours");
     assert.equal(holder("4", ours, { versions: [...versions, "4.10.0"] }), null);
+  });
+
+  it("pass over a version whose commit released nothing of the artifact, whenever its git tag came", () => {
+    const own = [release("old", { main: 2 }, ["v1.0.0"]), release("new", { main: 1 }, ["v1.1.0"])];
+    const versions = ["1.0.0", "1.1.0", "2.0.0"];
+    assert.equal(holder("latest", own, { versions }), null);
+    assert.equal(holder("latest", own, { versions, delivered: new Map([["2.0.0", new Set(["web"])]]) }), "new");
+    assert.equal(holder("latest", own, { versions, delivered: new Map([["2.0.0", new Set(["web", "api"])]]) }), null);
+    const snapshot = [release("head", { main: 0 })];
+    assert.equal(holder("latest", snapshot, { versions: ["2.0.0"], delivered: new Map([["2.0.0", new Set()]]) }), null);
   });
 
   it("go by each version of a commit that has several", () => {
@@ -179,7 +191,7 @@ describe("who holds a name", () => {
 
 describe("a name that several ask for", () => {
   const losers = (tag: string, candidates: Candidate[], tags: string[] = [], versions: string[] = []) =>
-    holdings(candidates, { defaultBranch: "main", versions }, tags)
+    holdings(candidates, { ...REFS, versions }, tags)
       .filter(({ name }) => name.tag === tag)
       .flatMap((each) => each.losers.map(({ releaseId }) => releaseId));
 
@@ -193,7 +205,7 @@ describe("a name that several ask for", () => {
     const candidates = [release("branch", { "1.2.3": 0 })];
     assert.deepEqual([holder("1.2.3", candidates), losers("1.2.3", candidates)], ["branch", []]);
     assert.deepEqual(losers("1.2.3", candidates, ["v1.2.3"]), ["branch"]);
-    assert.equal(holdings(candidates, { defaultBranch: "main", versions: [] }, ["v1.2.3"])[0]?.holder ?? null, null);
+    assert.equal(holdings(candidates, REFS, ["v1.2.3"])[0]?.holder ?? null, null);
   });
 
   it("is lacked by nobody who has it as an immutable one", () => {
@@ -225,7 +237,7 @@ describe("a name that cannot be", () => {
       facts: { ...each.facts, owner: "Acme" },
     }));
     assert.equal(holder("main", renamed), "new");
-    assert.deepEqual(holdings(renamed.slice(0, 1), { defaultBranch: "main", versions: [] }, ["v1.0.0"]), []);
+    assert.deepEqual(holdings(renamed.slice(0, 1), REFS, ["v1.0.0"]), []);
   });
 });
 
@@ -259,7 +271,7 @@ describe("what a newer release keeps from every name", () => {
         }
         for (const one of pruned) one.facts = { ...one.facts, branches: Object.keys(one.order) };
         const told = (candidates: Candidate[]) =>
-          holdings(candidates, { defaultBranch: "main", versions: [] })
+          holdings(candidates, REFS)
             .filter(({ holder, losers }) => holder !== null || losers.length > 0)
             .map(({ name, holder, losers }) => [name.tag, holder, losers.map((each) => each.releaseId)].join())
             .sort();

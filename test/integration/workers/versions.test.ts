@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { UserError } from "../../../src/delivery/errors.ts";
+import { retry } from "../../../src/ledger/deliveries.ts";
+import { attemptsOf } from "../../../src/ledger/leases.ts";
+import { listReleases } from "../../../src/ledger/releases.ts";
+import { prepareAhead } from "../../../workers/prepare-ahead.ts";
+import { REPO } from "../../support/ledgers.ts";
+import { ci, startStation, type TestStation } from "./station.ts";
+import { pipeline, storyOf } from "./story.ts";
+
+describe("A version is the first commit's that publishes something under it", function () {
+  this.timeout(60_000);
+  let at: TestStation;
+  const story = storyOf(() => at);
+  const { look, deliver, played, stands } = story;
+
+  beforeEach(async () => {
+    at = await startStation();
+  });
+  afterEach(() => at.close());
+
+  const PIPELINE = pipeline({ on: { branches: ["main"], tags: ["v*"] } });
+  const commit = (text: string) => at.repo.commit({ ".deliverd.yml": PIPELINE, a: text });
+  async function tag(name: string, sha: string): Promise<void> {
+    await at.repo.git(["tag", "--force", name, sha]);
+    await at.repo.git(["push", "--quiet", "--force", at.repo.bare, `refs/tags/${name}`]);
+  }
+  const versions = async (sha: string) =>
+    (await listReleases(at.station.ledger, { repoId: REPO, sha, limit: 9 })).items.flatMap((one) => one.versions);
+
+  /** A commit whose build fails. */
+  async function failed(...tags: string[]): Promise<string> {
+    const sha = await commit("broken");
+    for (const name of tags) await tag(name, sha);
+    const { files } = at.station.builders;
+    at.station.builders.files = { build: () => Promise.reject(new UserError("build-failed", "the build failed")) };
+    assert.equal(await played(sha), "failed: the build failed");
+    at.station.builders.files = files;
+    return sha;
+  }
+
+  it("so a tag that is moved from a commit that failed is the next one's", async () => {
+    await failed("v1.0.0");
+    const fix = await commit("fixed");
+    await tag("v1.0.0", fix);
+    assert.equal(await played(fix), "delivered: released 1.0.0");
+  });
+
+  it("and the one that failed is tried again under the version that it has by then", async () => {
+    const broken = await failed("v1.0.0");
+    const fix = await commit("fixed");
+    await tag("v1.0.0", fix);
+    await played(fix);
+    await retry(at.station.ledger, (await story.delivery(broken)).id);
+    await deliver();
+    assert.equal(await stands(broken), `delivered: released 0.0.1-1.g${broken.slice(0, 7)}`);
+  });
+
+  it("so a tag that left a commit while its CI ran is not that commit's", async () => {
+    at.host.ciState = async () => ci("pending");
+    const one = await commit("one");
+    await tag("v1.0.0", one);
+    await played(one);
+    await prepareAhead(at.station, (await story.delivery(one)).id, new Set());
+    const two = await commit("two");
+    await tag("v1.0.0", two);
+    at.host.ciState = async () => ci("green");
+    assert.equal(await played(one), `delivered: released 0.0.1-1.g${one.slice(0, 7)}`);
+    assert.equal(await played(two), "delivered: released 1.0.0");
+  });
+
+  it("so a commit that was refused a version gets the new one that it is given", async () => {
+    const one = await commit("one");
+    await tag("v1.0.0", one);
+    await played(one);
+    const two = await commit("two");
+    await tag("v1.0.0", two);
+    assert.match(await played(two), /^failed: 1.0.0 belongs to/);
+    await tag("v1.0.1", two);
+    await look(two);
+    await deliver();
+    assert.match(await stands(two), /^delivered: released 1.0.1/);
+    await look(two);
+    assert.match(await stands(two), /^delivered/);
+    assert.deepEqual(await versions(two), ["1.0.1"]);
+  });
+
+  it("also one that was delivered before", async () => {
+    const one = await commit("one");
+    await tag("v1.0.0", one);
+    await played(one);
+    const two = await commit("two");
+    await played(two);
+    await tag("v1.0.0", two);
+    await played(two);
+    await tag("v1.0.1", two);
+    assert.match(await played(two), /^delivered/);
+    assert.ok((await versions(two)).includes("1.0.1"), String(await versions(two)));
+  });
+
+  it("a failed commit is tried again under a version tag that it is given later", async () => {
+    const sha = await failed();
+    await look(sha);
+    assert.equal(await stands(sha), "failed: the build failed");
+    await tag("v1.0.0", sha);
+    assert.match(await played(sha), /^delivered: released/);
+    assert.ok((await versions(sha)).includes("1.0.0"));
+  });
+
+  it("so a commit waits for the one from which its tag was moved while that is under way", async () => {
+    const one = await commit("one");
+    await tag("v1.0.0", one);
+    const two = await commit("two");
+    const { files } = at.station.builders;
+    at.station.builders.files = {
+      build: async () => {
+        at.station.builders.files = files;
+        await tag("v1.0.0", two);
+        assert.match(await played(two), /^queued: trying again in .* 1\.0\.0 is being delivered of/);
+        throw new UserError("build-failed", "the build failed");
+      },
+    };
+    assert.equal(await played(one), "failed: the build failed");
+    const { errorCode } = (await attemptsOf(at.station.ledger, (await story.delivery(two)).id)).at(-1) ?? {};
+    assert.equal(errorCode, "version-busy");
+    await at.station.ledger.db.updateTable("deliveries").set({ retryAt: null }).execute();
+    await deliver();
+    assert.equal(await stands(two), "delivered: released 1.0.0");
+  });
+});
