@@ -55,7 +55,8 @@ function formsOf(secret: string): string[] {
 
 /** Writers of one format differ in which characters they escape. */
 function escapedForms(part: string): string[] {
-  const url = encodeURIComponent(part.toWellFormed());
+  // Half of a surrogate pair has no bytes of its own.
+  const url = encodeURIComponent(Buffer.from(part).toString());
   const strictUrl = url.replace(/[!'()*]/g, (one) => `%${hexOf(one, 2).toUpperCase()}`);
   const urls = [url, strictUrl].flatMap((form) => [form, form.replaceAll("%20", "+")]);
   const lowerUrls = urls.map((form) => form.replace(/%[0-9A-F]{2}/g, (one) => one.toLowerCase()));

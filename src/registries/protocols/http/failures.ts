@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { remoteText, secretsOfRequest } from "../../../http/remote-text.ts";
-import { readRetryAfter } from "../../../http/retry-after.ts";
+import { clockOf, readRetryAfter } from "../../../http/retry-after.ts";
 import { type Answer, readBytes } from "../../../transport.ts";
 
 /** Whom we were asking for what, for the person who reads the error. */
@@ -65,7 +65,7 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
     const code = status === 429 ? "registry-limited" : "registry-unavailable";
     return new TransientError(code, told, {
       cause,
-      retryAfter: readRetryAfter(headers["retry-after"]),
+      retryAfter: readRetryAfter(headers["retry-after"], clockOf(headers.date)),
     });
   }
   if (status === 401 || status === 403) {
