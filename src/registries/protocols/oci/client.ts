@@ -10,7 +10,7 @@ import {
   readManifest,
 } from "../../../store/manifest.ts";
 import { type Answer, type Body, discard, readBytes } from "../../../transport.ts";
-import { isPage, pageInstead, place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { demandData, isPage, place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { differs, verified } from "../http/verified.ts";
 import { demandReference, demandRepository } from "./names.ts";
 import { Uploads } from "./uploads.ts";
@@ -164,7 +164,7 @@ export class RegistryClient {
     const bytes = await readBytes(answer, maxManifestBytes).catch((error) => {
       throw withoutAnswer(this.#wire.question(ask), error, ask.signal);
     });
-    if (isPage(bytes)) throw pageInstead(this.#wire.question(ask));
+    demandData(bytes, this.#wire.question(ask));
     const type = answer.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
     // What is served as mere bytes or JSON says itself what it is.
     return readManifest(bytes, manifestTypes.includes(type) ? type : undefined);
