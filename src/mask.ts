@@ -14,10 +14,12 @@ export interface LearningMask extends Mask {
   learn(secret: string): void;
 }
 
-/** Each secret is hidden as it is, line by line, URL-encoded, and in the three alignments that base64 can give it. */
+/** Each secret is hidden as it is, line by line, as URLs, JSON and HTML write it, and as base64 in its three alignments. */
 export function createMask(secrets: Iterable<string>): LearningMask {
   // Longest first, so that a secret that holds another is hidden whole.
-  const ordered = [...new Set([...secrets].flatMap(formsOf))].sort((a, b) => b.length - a.length);
+  const ordered = [...new Set([...secrets].flatMap((secret) => [...formsOf(secret), ...brokenBase64(secret)]))].sort(
+    (a, b) => b.length - a.length,
+  );
   const pattern = ordered.length === 0 ? null : new RegExp(ordered.map(escapeRegExp).join("|"), "g");
   const learned = new Map<string, string[]>();
   // Tokens are long, and their forms many: no pattern is made of them, and a line that is shorter than one is not searched for it.
@@ -47,8 +49,42 @@ export function createMask(secrets: Iterable<string>): LearningMask {
 function formsOf(secret: string): string[] {
   return [secret, ...secret.split(/\r?\n/)]
     .filter((part) => part.length >= SHORTEST)
-    .flatMap((part) => [part, encodeURIComponent(part), JSON.stringify(part).slice(1, -1), ...base64Forms(part)])
+    .flatMap((part) => [part, ...escapedForms(part), ...base64Forms(part)])
     .filter((form) => form.length >= SHORTEST);
+}
+
+/** Writers of one format differ in which characters they escape. */
+function escapedForms(part: string): string[] {
+  // Half of a surrogate pair has no bytes of its own.
+  const url = encodeURIComponent(Buffer.from(part).toString());
+  const strictUrl = url.replace(/[!'()*]/g, (one) => `%${hexOf(one, 2).toUpperCase()}`);
+  const urls = [url, strictUrl].flatMap((form) => [form, form.replaceAll("%20", "+")]);
+  const lowerUrls = urls.map((form) => form.replace(/%[0-9A-F]{2}/g, (one) => one.toLowerCase()));
+  const json = JSON.stringify(part).slice(1, -1);
+  // Go escapes what HTML knows, PHP each slash, and Python and PHP what is not ASCII.
+  const goJson = json.replace(/[<>&\u2028\u2029]/g, (one) => `\\u${hexOf(one, 4)}`);
+  const jsons = [json, goJson].flatMap((form) => [form, form.replace(/[^\x20-\x7e]/g, (one) => `\\u${hexOf(one, 4)}`)]);
+  const html = part.replace(/[&<>"']/g, (one) => HTML[one] ?? one);
+  return [...urls, ...lowerUrls, ...jsons, ...jsons.map((form) => form.replaceAll("/", "\\/")), html];
+}
+
+const HTML: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+
+function hexOf(character: string, digits: number): string {
+  return character.charCodeAt(0).toString(16).padStart(digits, "0");
+}
+
+/** What tools print by themselves is broken into lines of 76 or 64 characters; the ends, too short to be told from words, stay. */
+function brokenBase64(part: string): string[] {
+  const encoded = [part, `${part}\n`].map((text) => Buffer.from(text).toString("base64"));
+  return [76, 64].flatMap((width) => encoded.flatMap((text) => (text.length <= width ? [] : piecesOf(text, width))));
+}
+
+function piecesOf(text: string, width: number): string[] {
+  const pieces = Array.from({ length: Math.ceil(text.length / width) }, (_, at) =>
+    text.slice(at * width, (at + 1) * width),
+  );
+  return pieces.filter((piece) => piece.length >= SHORTEST_LEARNED);
 }
 
 /** Base64 of a text in the middle of others: the outer characters depend on the neighbours, the inner ones do not. */

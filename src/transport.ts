@@ -1,6 +1,8 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
 import { Readable } from "node:stream";
+import { promisify } from "node:util";
+import { brotliDecompress, unzip } from "node:zlib";
 
 /** One HTTP request, as it goes over the wire. */
 export interface Order {
@@ -101,8 +103,14 @@ function attempt(
   });
 }
 
-/** The whole body. @throws where it breaks off, or is larger than `maxBytes` */
-export async function readBytes({ stream }: { stream: Readable }, maxBytes: number): Promise<Buffer> {
+/**
+ * The whole body, unpacked: caches and storages pack what nobody asked them to.
+ * @throws where it breaks off, or is larger than `maxBytes`
+ */
+export async function readBytes(
+  { stream, headers }: Pick<Answer, "stream" | "headers">,
+  maxBytes: number,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -110,8 +118,18 @@ export async function readBytes({ stream }: { stream: Readable }, maxBytes: numb
     if (size > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  const unpack = UNPACK.get((headers["content-encoding"] ?? "").trim().toLowerCase());
+  const bytes = Buffer.concat(chunks);
+  return unpack === undefined || size === 0 ? bytes : unpack(bytes, { maxOutputLength: maxBytes });
 }
+
+/** RFC 9110, 8.4.1. `unzip` tells gzip and deflate apart by itself. */
+const UNPACK = new Map([
+  ["gzip", promisify(unzip)],
+  ["x-gzip", promisify(unzip)],
+  ["deflate", promisify(unzip)],
+  ["br", promisify(brotliDecompress)],
+]);
 
 /** Reads what nobody wants, so that the connection can be used again. */
 export function discard({ stream }: Pick<Answer, "stream">): void {

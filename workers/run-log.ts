@@ -7,6 +7,12 @@ import type { RunLog } from "../src/run.ts";
 const CAP_BYTES = 10 * 1024 * 1024;
 const FLUSH_BYTES = 64 * 1024;
 const FLUSH_AFTER = 250;
+/** Characters that are kept of a longer line: its end. */
+const LINE_MAX = 16_384;
+/** Kept before that until all secrets are hidden: the cut may have gone through one. */
+const SLACK = 16_384;
+/** Stands where a line was cut. What prints it itself loses as much. */
+const CUT = "\0";
 
 export interface FlushedLog extends RunLog {
   /** Writes what is pending. Never throws: a log that cannot be kept must not fail a delivery. */
@@ -31,7 +37,7 @@ export function createRunLog(options: {
 
   const keep = (line: string): void => {
     if (written > CAP_BYTES) return;
-    const text = `${options.mask(clean(line))}\n`;
+    const text = `${hidden(line, options.mask)}\n`;
     written += Buffer.byteLength(text);
     pending += written > CAP_BYTES ? "… the log ends here: it came to 10 MB\n" : text;
     if (pending.length >= FLUSH_BYTES) void drain();
@@ -78,7 +84,8 @@ class Lines implements RunLog {
 
   write(text: string): void {
     const lines = (this.#partial + text).split(/\r?\n/);
-    this.#partial = (lines.pop() ?? "").slice(-16_384);
+    const last = lines.pop() ?? "";
+    this.#partial = last.length > LINE_MAX + SLACK ? CUT + last.slice(-LINE_MAX - SLACK + 1) : last;
     for (const line of lines) this.#keep(line);
   }
 
@@ -91,6 +98,12 @@ class Lines implements RunLog {
 /** A progress bar overwrites its line: only what was last on it is worth keeping. */
 function visible(line: string): string {
   return line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
+}
+
+function hidden(line: string, mask: Mask): string {
+  const at = line.indexOf(CUT);
+  if (at < 0) return mask(clean(line));
+  return mask(clean(line.slice(0, at))) + mask(clean(line.slice(at))).slice(SLACK);
 }
 
 function clean(line: string): string {

@@ -43,9 +43,9 @@ export async function sendContent(
   const content: Asked = { release, from, signal: gone.signal };
   const { range, "if-range": ifRange } = request.headers;
   // RFC 9110, 13.1.5: of another content than the one that the client has a part of, it wants the whole.
-  if (range === undefined || (ifRange !== undefined && ifRange !== response.get("etag"))) {
-    await pullFromAny(sources, content, response);
-  } else await sendRange(sources, content, range, response);
+  const asked = ifRange === undefined || ifRange === response.get("etag") ? askedFor(range) : null;
+  if (asked === null) await pullFromAny(sources, content, response);
+  else await sendRange(sources, content, asked, response);
 }
 
 interface Asked {
@@ -63,7 +63,7 @@ function attachmentOf(release: Release): { name: string; type: string } {
 }
 
 /** Nothing is kept of what passes: of a tar, only the entries are fetched that lie in the range. */
-async function sendRange(sources: Sources, content: Asked, asked: string, response: Response): Promise<void> {
+async function sendRange(sources: Sources, content: Asked, asked: RangeOf, response: Response): Promise<void> {
   const part = new PartOf(
     (size) => demandRange(asked, size, response),
     ({ start, end }, size) => response.status(206).set("content-range", `bytes ${start}-${end}/${size}`),
@@ -105,19 +105,28 @@ async function pullFromAny(sources: Sources, { release, from, signal }: Asked, i
   throw failure;
 }
 
-/** @throws Problem 416: not satisfiable, or not one range */
-function demandRange(asked: string, size: number, response: Response): Range {
-  const range = rangeOf(asked, size);
+/** Null: beyond the content. */
+type RangeOf = (size: number) => Range | null;
+
+/** @throws Problem 416 */
+function demandRange(asked: RangeOf, size: number, response: Response): Range {
+  const range = asked(size);
   if (range !== null) return range;
   response.set("content-range", `bytes */${size}`);
   throw new Problem(416, `The content has ${size} bytes.`);
 }
 
-/** Null: not satisfiable, or not one range. */
-function rangeOf(header: string, size: number): Range | null {
-  const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(header.trim()) ?? [];
+/**
+ * Null: nothing that is understood as one range, so the whole is meant (RFC 9110, 14.2): another unit, no range at all, or
+ * several, which a server need not send in parts.
+ */
+function askedFor(header = ""): RangeOf | null {
+  const [, first = "", last = ""] = /^\s*bytes=\s*(\d*)-(\d*)\s*$/i.exec(header) ?? [];
   if (first === "" && last === "") return null;
-  const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
-  const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
-  return start <= end && start < size ? { start, end } : null;
+  if (first !== "" && last !== "" && Number(last) < Number(first)) return null;
+  return (size) => {
+    const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+    const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
+    return start <= end ? { start, end } : null;
+  };
 }

@@ -11,6 +11,12 @@ export function readRetryAfter(value: string | number | null | undefined, now: n
   return Number.isNaN(ms) ? null : Math.min(Math.max(0, Math.ceil(ms)), LONGEST);
 }
 
+/** The time by the clock of who answers, by its `Date` header: a date of its own means that clock, which may be hours off ours. */
+export function clockOf(date: string | number | null | undefined): number {
+  const time = dateOf(String(date ?? ""));
+  return Number.isNaN(time) ? Date.now() : time;
+}
+
 /** All three forms of a date begin with a day's name: what else `Date` would read, such as `-5`, is no date here. */
 function dateOf(text: string): number {
   return /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/i.test(text) ? Date.parse(text) : Number.NaN;

@@ -173,7 +173,10 @@ class Connection {
       asked.catch(() => {});
       return await Promise.race([asked, late]);
     } catch (error) {
-      throw unavailable(error, this.#place);
+      const failure = unavailable(error, this.#place);
+      // After a failover another server takes writes, which a new connection leads to.
+      if (failure instanceof TransientError && isReadOnly(error)) this.#broken ??= failure;
+      throw failure;
     } finally {
       clearTimeout(timer);
     }
@@ -186,7 +189,11 @@ const UNAVAILABLE = /^(08|53|57P|58|40|25P03|25006|55P03|57014)/;
 const MISCONFIGURED = /^(28|3D|3F|42501)/;
 /** What no waiting mends, where there is no SQLSTATE of its own for it: PgBouncer says all of it under 08P01, the driver under none. */
 const NEVER =
-  /unsupported startup parameter|no such (user|database)|does not support SSL|SSL required|SASL|SCRAM|certificate|self.signed/i;
+  /unsupported startup parameter|statement pooling|no such (user|database)|does not support SSL|SSL required|SASL|SCRAM|certificate|self.signed/i;
+
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "25006";
+}
 
 function unavailable(error: unknown, place: string): unknown {
   if (!(error instanceof Error) || error instanceof TransientError || error instanceof ConfigError) return error;
@@ -212,6 +219,8 @@ function remedyOf(message: string): string {
   if (/startup parameter/i.test(message)) {
     return "Take 'options' and other parameters that the pooler does not know out of databaseUrl, or name them in its ignore_startup_parameters.";
   }
+  if (/statement pooling/i.test(message))
+    return "The ledger needs transactions: set pool_mode of the pooler to transaction or session.";
   if (/SSL|certificate|self.signed/i.test(message)) return "Correct sslmode and sslrootcert in databaseUrl.";
   if (/permission/i.test(message)) return "Grant the user of databaseUrl the right to create tables in its schema.";
   return "Correct user, password and database in databaseUrl.";

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
-import { readRetryAfter } from "../http/retry-after.ts";
+import { clockOf, readRetryAfter } from "../http/retry-after.ts";
 import type { Notice, Notifier } from "./notice.ts";
 
 export interface WebhookNoticeOptions {
@@ -96,7 +96,7 @@ function judgeAnswer({ ok, status, headers }: Response, target: string): void {
     );
   }
   // A 4xx may be a deployer that is being fixed: it must not lose the notice.
-  const retryAfter = readRetryAfter(headers.get("retry-after"));
+  const retryAfter = readRetryAfter(headers.get("retry-after"), clockOf(headers.get("date")));
   throw new TransientError("notice-not-taken", `${target} answered ${status}.`, { retryAfter });
 }
 

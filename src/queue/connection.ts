@@ -21,7 +21,7 @@ export function hastyConnection(address: RedisAddress): Connection {
 type Options = Omit<RedisOptions, "replyMapping">;
 
 function open(address: RedisAddress, options: Options): Connection {
-  const common: Options = { retryStrategy, ...options };
+  const common: Options = { retryStrategy, reconnectOnError, ...options };
   const redis =
     "socket" in address
       ? new Redis({ path: address.socket, ...common })
@@ -34,6 +34,9 @@ function open(address: RedisAddress, options: Options): Connection {
 }
 
 const retryStrategy = (times: number) => Math.min(50 * 2 ** times, 1_000);
+
+/** After a failover the name may lead elsewhere, and the server that we still hold on to takes no writes any more. */
+const reconnectOnError = ({ message }: Error) => /\bREADONLY\b/.test(message);
 
 function clusterAt(url: URL, options: Options): Cluster {
   const login = {

@@ -14,7 +14,11 @@ export interface PgBouncer {
 }
 
 /** A real PgBouncer on 127.0.0.1 before a PostgreSQL of `startPostgres`, with as few connections to it as tests want to share. */
-export function startPgBouncer(postgresUrl: string, mode: "transaction" | "session", servers = 2): Promise<PgBouncer> {
+export function startPgBouncer(
+  postgresUrl: string,
+  mode: "transaction" | "session" | "statement",
+  servers = 2,
+): Promise<PgBouncer> {
   return startInTempDir(async (dir) => {
     const port = await freePort();
     const { port: behind } = new URL(postgresUrl);

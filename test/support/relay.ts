@@ -11,6 +11,8 @@ export interface Relay {
   /** The same for what comes back from the server alone, on those that are open. */
   stallAnswers(): void;
   resume(): void;
+  /** New connections go to another server from now on, as after a failover; those that are open stay. */
+  aim(port: number): void;
   /** Cuts what is open. */
   cut(): void;
   stop(): Promise<void>;
@@ -19,8 +21,9 @@ export interface Relay {
 export async function startRelay(target: number): Promise<Relay> {
   const pairs = new Set<{ client: Socket; server: Socket }>();
   let isStalled = false;
+  let goal = target;
   const listener = createServer((client) => {
-    const server = connect(target, "127.0.0.1");
+    const server = connect(goal, "127.0.0.1");
     const pair = { client, server };
     pairs.add(pair);
     client.on("data", (chunk) => server.write(chunk));
@@ -50,6 +53,9 @@ export async function startRelay(target: number): Promise<Relay> {
     resume() {
       isStalled = false;
       for (const { client, server } of pairs) for (const socket of [client, server]) socket.resume();
+    },
+    aim(port) {
+      goal = port;
     },
     cut() {
       for (const { client, server } of pairs) for (const socket of [client, server]) socket.destroy();

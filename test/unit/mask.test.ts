@@ -19,6 +19,41 @@ describe("a mask", () => {
     assert.equal(createMask([quoted])(JSON.stringify({ text: quoted })), '{"text":"[secret]"}');
   });
 
+  it("hides it as other writers escape it: Go, PHP, Python, forms and pages", () => {
+    const odd = "p&ss <w>rd/(é)'!\"x";
+    const shown = [
+      "p%26ss%20%3Cw%3Erd%2F%28%C3%A9%29%27%21%22x",
+      "p%26ss+%3Cw%3Erd%2F%28%C3%A9%29%27%21%22x",
+      "p%26ss%20%3cw%3erd%2f(%c3%a9)'!%22x",
+      "p\\u0026ss \\u003cw\\u003erd/(é)'!\\\"x",
+      "p&ss <w>rd\\/(\\u00e9)'!\\\"x",
+      "p&ss <w>rd/(\\u00e9)'!\\\"x",
+      "p&amp;ss &lt;w&gt;rd/(é)&#39;!&quot;x",
+    ];
+    for (const text of shown) assert.equal(createMask([odd])(`<${text}>`), "<[secret]>", text);
+  });
+
+  it("hides each line of its base64 where a tool broke that into lines", () => {
+    const long = "k".repeat(30) + "Z9".repeat(50);
+    for (const [width, tail] of [
+      [76, ""],
+      [64, "\n"],
+    ] as const) {
+      const lines =
+        Buffer.from(long + tail)
+          .toString("base64")
+          .match(new RegExp(`.{1,${width}}`, "g")) ?? [];
+      assert.ok(lines.length > 1);
+      for (const line of lines) assert.equal(createMask([long])(line), "[secret]", line);
+    }
+  });
+
+  it("takes a secret that is no text: half of a surrogate pair", () => {
+    const broken = createMask([]);
+    broken.learn("token-\ud800-token");
+    assert.equal(broken("a token-\ud800-token"), "a [secret]");
+  });
+
   it("hides each line of a secret of several", () => {
     const hidden = createMask(["-----BEGIN-----\nabcdefgh\r\nijklmnop"])("> ijklmnop <\n> abcdefgh <");
     assert.equal(hidden, "> [secret] <\n> [secret] <");

@@ -6,6 +6,8 @@ import { until } from "../support/process.ts";
 
 const CAP = 10 * 1024 * 1024;
 
+const CUTS = [16_384, 32_767].flatMap((cut) => Array.from({ length: 14 }, (_, shift) => [cut, shift] as const));
+
 describe("a delivery's log", () => {
   let kept: string[];
   const open = (more: Partial<Parameters<typeof createRunLog>[0]> = {}): FlushedLog =>
@@ -31,6 +33,21 @@ describe("a delivery's log", () => {
     log.line("then this");
     await log.flush();
     assert.equal(kept.join(""), "halfway\nthen this\n");
+  });
+
+  it("shows no part of a secret that stands where a line is too long to be kept whole", async () => {
+    const log = open({ mask: createMask(["Q1W2E3R4T5Z6U"]) });
+    for (const to of [log, labelled(log, "api")]) {
+      for (const [cut, shift] of CUTS) {
+        kept = [];
+        to.write(`${"x".repeat(40_000)}Q1W2E3R4T5Z6U`);
+        to.write("y".repeat(cut - shift));
+        to.write("\n");
+        await log.flush();
+        assert.doesNotMatch(kept.join(""), /[A-Z0-9]/, `${cut} ${shift}`);
+        assert.match(kept.join(""), /y{10000,}\n$/);
+      }
+    }
   });
 
   it("names in each line of one of several works side by side whose it is, and mixes no two pieces", async () => {

@@ -18,7 +18,7 @@ const EXITS = [
 
 /** What the container runtime says when it could not start a step's command: runc, crun, and buildah around them. */
 const RUNTIME =
-  /^(?:runc(?: run| create)? failed|container_linux\.go|OCI runtime|crun: |error running container: from )/;
+  /^(?:runc(?: run| create)? failed|container_linux\.go|OCI runtime|crun: |netavark: |error running container: )/;
 /** What buildah prints itself among a step's lines. */
 const BUILDAH = /^(?:\[\d+\/\d+\] )?STEP \d+\/\d+: |^--> /;
 
@@ -50,9 +50,21 @@ const DOCKERFILE = [
   /isn't allowed as an ONBUILD trigger|circular dependency detected/,
   /target stage .* could not be found|failed to reach build target/,
   /no stage or image found with that name/,
+  /invalid field .* must be a key=value pair$|unexpected key .* in |(?:unsupported|unexpected) mount type /,
+  /specifier component must match/,
 ];
 
-const USERS = [/unable to find (?:user|group) |unknown (?:user|group) error|can't find [ug]id for (?:user|group) /];
+const USERS = [
+  /unable to find (?:user|group) |unknown (?:user|group) error|can't find [ug]id for (?:user|group) |no user specified/,
+];
+
+/** What a step asks for and nobody gives to a build: a secret, a right, what an ADD names in the network. */
+const ASKED_FOR = [
+  /\bsecret "?[\w.-]+"?: (?:not found|no such secret)/,
+  /entitlement \S+ is not allowed/,
+  // 408 and 429 ask for patience.
+  /invalid response status 4(?!08|29)\d\d\b|repository does not contain ref |\bdigest mismatch sha256:\S+: sha256:/,
+];
 
 const IMAGES = [
   /pull access denied|requested access to the resource is denied|manifest unknown|manifest for .* not found/,
@@ -63,7 +75,7 @@ const FILES = [
   /: "\/[^"]*"(?:: not found| not found: not found)$/,
   /(?:COPY|ADD) failed: (?:(?:file not found in build context|forbidden path|no source files)|l?stat [^:]*: file does not exist)/,
   /copier: stat: .*: no such file or directory$|no items matching glob/,
-  /Cannot mkdir: .* is not a directory|already exists but is not a directory|cannot copy to non-directory/i,
+  /Cannot mkdir: .* is not a directory|already exists but is not a directory|cannot copy to non-directory|cannot replace to directory /i,
   /with more than one source file, the destination must be a directory/,
 ];
 
@@ -76,5 +88,8 @@ const MOUNTED =
 export function isUsersMistake({ message, step }: { message: string; step: string | null }): boolean {
   const words = message.trim();
   if (COPIES.test(step ?? "") && MOUNTED.test(words)) return true;
-  return [...DOCKERFILE, ...USERS, ...IMAGES, ...FILES].some((pattern) => pattern.test(words)) || cannotStart(words);
+  return (
+    [...DOCKERFILE, ...USERS, ...ASKED_FOR, ...IMAGES, ...FILES].some((pattern) => pattern.test(words)) ||
+    cannotStart(words)
+  );
 }

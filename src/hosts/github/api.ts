@@ -3,7 +3,7 @@ import { Octokit } from "@octokit/core";
 import { paginateRest } from "@octokit/plugin-paginate-rest";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
 import { remoteText } from "../../http/remote-text.ts";
-import { readRetryAfter } from "../../http/retry-after.ts";
+import { clockOf, readRetryAfter } from "../../http/retry-after.ts";
 import { CONNECTIONS } from "../../transport.ts";
 import { Turns } from "../../turns.ts";
 import type { Budget } from "../host.ts";
@@ -176,15 +176,17 @@ function isRateLimit(message: string, headers: Headers): boolean {
   return (
     headers["retry-after"] !== undefined ||
     String(headers["x-ratelimit-remaining"]) === "0" ||
-    /rate limit/i.test(message)
+    // What older servers call a secondary limit.
+    /rate.?limit|abuse detection/i.test(message)
   );
 }
 
 /** What an answer asks us to wait, in ms. */
 function waitOf(headers: Headers): number | null {
-  const asked = readRetryAfter(headers["retry-after"]);
+  const now = clockOf(headers.date);
+  const asked = readRetryAfter(headers["retry-after"], now);
   if (asked !== null) return asked;
   const reset = Number(headers["x-ratelimit-reset"]);
   if (String(headers["x-ratelimit-remaining"]) !== "0" || !Number.isFinite(reset)) return null;
-  return readRetryAfter(Math.max(1, reset - Date.now() / 1000 + 1));
+  return readRetryAfter(Math.max(1, reset - now / 1000 + 1));
 }

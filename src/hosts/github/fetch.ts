@@ -1,5 +1,3 @@
-import { pipeline, type Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { type Answer, bodyOf, discard, type Order, openTransport, readBytes } from "../../transport.ts";
 import { entityCache } from "./entity-cache.ts";
 
@@ -49,7 +47,7 @@ export function guardedFetch(
   async function ask(order: Order): Promise<{ status: number; headers: Map<string, string>; body: string }> {
     try {
       const answer = await follow(order);
-      const body = await readBytes({ stream: unpacked(answer) }, MAX_BYTES);
+      const body = await readBytes(answer, MAX_BYTES);
       return { status: answer.status, headers: namesAndValues(answer), body: body.toString("utf8") };
     } catch (error) {
       throw order.signal.aborted ? new Error(`timeout: no whole answer within ${timeout} ms`, { cause: error }) : error;
@@ -82,10 +80,6 @@ export function guardedFetch(
     if (method === "GET" && isGood) cache.keep(url, { etag, length: answer.body.length, response: whole });
     return whole();
   };
-}
-
-function unpacked({ headers, stream }: Answer): Readable {
-  return headers["content-encoding"] === "gzip" ? pipeline(stream, createGunzip(), () => {}) : stream;
 }
 
 function namesAndValues({ headers }: Answer): Map<string, string> {

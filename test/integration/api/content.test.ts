@@ -110,7 +110,14 @@ describe("the content of files in the API", () => {
     assert.equal((await content("digits", { range: "bytes=-3" })).text, "789");
     const other = await content("digits", { range: "bytes=10-14", "if-range": '"sha256:other"' });
     assert.deepEqual([other.status, other.text], [200, text]);
-    assert.equal((await content("digits", { range: "bytes=10000-" })).status, 416);
+    for (const range of ["bytes=10000-", "bytes=-0", "bytes=99999999999999999999-"]) {
+      assert.equal((await content("digits", { range })).status, 416, range);
+    }
+    // RFC 9110, 14.2: a unit or a range that is not understood is no range, and several may be answered with the whole.
+    for (const range of ["items=0-1", "bytes=5-2", "bytes=0-1,4-5", "bytes=", "bytes=a-b", "0-4"]) {
+      const { status, text: whole, headers } = await content("digits", { range });
+      assert.deepEqual([status, whole, headers["content-range"]], [200, text, undefined], range);
+    }
 
     one.digits = async (into) => {
       for (let at = 0; at < text.length; at += 7) into.write(text.slice(at, at + 7));

@@ -99,6 +99,23 @@ describe("PostgreSQL as the ledger", function () {
     });
   });
 
+  it("refuses, as a mistake of the configuration, a pooler that knows no transactions", async () => {
+    const bouncer = await startPgBouncer(server.url, "statement");
+    leave.unshift(() => bouncer.stop());
+    await assert.rejects(openLedger({ dataDir: "/nowhere", databaseUrl: bouncer.through(databaseUrl) }), (error) => {
+      assert.ok(error instanceof ConfigError, String(error));
+      assert.match(error.message, /statement pooling.*pool_mode/);
+      return true;
+    });
+  });
+
+  it("leaves a connection whose server takes no writes any more, as after a failover", async () => {
+    const ledger = await open();
+    await sql`set session characteristics as transaction read only`.execute(ledger.db);
+    await assert.rejects(addHints(ledger, [hint]), TransientError);
+    assert.equal((await addHints(ledger, [hint])).length, 1);
+  });
+
   it("refuses, as a mistake of the configuration, TLS that the server has not, and a user without rights", async () => {
     const url = new URL(databaseUrl);
     url.searchParams.set("sslmode", "require");

@@ -6,6 +6,7 @@ import { type Consumer, consume } from "../../../src/queue/consume.ts";
 import { openQueues, type Queues } from "../../../src/queue/queues.ts";
 import { until } from "../../support/process.ts";
 import { startRedis, type TestRedis } from "../../support/redis.ts";
+import { startRelay } from "../../support/relay.ts";
 
 const job = { repo: "github:1", sha: "a".repeat(40), ref: null };
 
@@ -175,6 +176,30 @@ describe("the queues", function () {
     await redis.restart();
     await until("a job is taken", () => own.add("evaluate", job), 30_000);
     await until("and done", () => runs > 0, 30_000);
+  });
+
+  it("follow a failover by which the server they are connected to takes no writes any more", async () => {
+    const next = await startRedis();
+    closing.push(() => next.stop());
+    const [portBefore, portAfter] = [redis.url, next.url].map((url) => Number(new URL(url).port));
+    const relay = await startRelay(portBefore ?? 0);
+    closing.push(() => relay.stop());
+    const through = { url: `redis://127.0.0.1:${relay.port}` };
+    const own = openQueues(through, silentLog);
+    closing.push(() => own.close());
+    let runs = 0;
+    const one = consume(through, "evaluate", 1, async () => void runs++, silentLog);
+    closing.push(() => one.abandon());
+    assert.equal(await own.add("evaluate", job), true);
+    await until("it is done", () => runs === 1);
+    relay.aim(portAfter ?? 0);
+    const admin = hastyConnection(address);
+    closing.push(async () => {
+      await admin.call("REPLICAOF", "NO", "ONE");
+      admin.disconnect();
+    });
+    await admin.call("REPLICAOF", "127.0.0.1", String(portAfter));
+    await until("a job is taken", () => own.add("evaluate", job), 10_000);
   });
 
   it("refuse a Redis that may throw jobs away, and say how to mend it", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
@@ -36,6 +37,11 @@ const ends = ({ method, path }: Asked) => method === "PUT" && path.includes("/bl
 const asksForBlob = ({ method, path }: Asked) => method === "HEAD" && /\/blobs\/sha256:/.test(path);
 const asksForName = ({ method, path }: Asked) => method === "HEAD" && path.endsWith("/manifests/1.0.0");
 const puts = ({ method, path }: Asked) => method === "PUT" && path.includes("/manifests/");
+/** As some caches do with whatever they hold. */
+const packed = (reply: Reply): Reply => ({
+  ...withHeaders(reply, { "Content-Encoding": "gzip" }),
+  body: gzipSync(reply.body ?? ""),
+});
 const page = (status: number): Reply => ({
   status,
   headers: { "Content-Type": "text/html" },
@@ -90,6 +96,12 @@ const options: Record<string, Record<string, Quirk>> = {
       const honest = act();
       return { ...honest, body: `\ufeff${honest.body}` };
     }),
+    "is one redirect away": when(isToken, (act, { query }) =>
+      query.has("moved")
+        ? act()
+        : { status: 307, headers: { Location: `/token?moved=1&scope=${query.get("scope") ?? ""}` } },
+    ),
+    "is packed though nobody asked for that": when(isToken, (act) => packed(act())),
     "comes to a POST alone (405)": when(isToken, (act, { method }) => (method === "GET" ? { status: 405 } : act())),
     "comes to a POST alone (404)": when(isToken, (act, { method }) => (method === "GET" ? error(404, "X") : act())),
   },
@@ -148,6 +160,24 @@ const options: Record<string, Record<string, Quirk>> = {
       asked.method === "HEAD" ? withHeaders(act(), { "Docker-Content-Digest": "" }) : act(),
     "for a manifest tells a digest in another algorithm": (asked, act) =>
       asked.method === "HEAD" ? withHeaders(act(), { "Docker-Content-Digest": `sha512:${"0".repeat(128)}` }) : act(),
+    "for a manifest tells a digest in capitals": (_asked, act) => {
+      const honest = act();
+      const { "Docker-Content-Digest": digest } = honest.headers ?? {};
+      return digest === undefined
+        ? honest
+        : withHeaders(honest, { "Docker-Content-Digest": String(digest).toUpperCase() });
+    },
+    "for a manifest is packed though nobody asked for that": (asked, act) => {
+      const honest = act();
+      return asked.method === "GET" && asked.path.includes("/manifests/") && honest.status === 200
+        ? packed(honest)
+        : honest;
+    },
+    "for a manifest is not known to the registry, and an unknown repository is 403": (asked, act, { manifests }) => {
+      if (asksForName(asked)) return { status: 405 };
+      const honest = act();
+      return asked.method === "GET" && manifests.size === 0 && honest.status === 404 ? error(403, "DENIED") : honest;
+    },
     "for a manifest tells no type": (asked, act) => {
       const honest = act();
       return asked.path.includes("/manifests/") ? without(honest, "content-type") : honest;

@@ -51,6 +51,41 @@ const theirs: Record<string, Row[]> = {
       ],
     },
   ],
+  "what a step asks for and the build has not": [
+    { engine: "BuildKit 26.1", message: "failed to solve: secret npmrc: not found", step: "RUN npm ci" },
+    { engine: "BuildKit 26.1", message: "failed to solve: entitlement security.insecure is not allowed" },
+    {
+      engine: "BuildKit 0.8",
+      message: "failed to load cache key: invalid response status 404",
+      step: "ADD https://x /",
+    },
+    {
+      engine: "BuildKit 26.1",
+      message: 'failed to load cache key: repository does not contain ref v9, output: ""',
+      step: "ADD https://example.com/a.git#v9 /",
+    },
+    {
+      engine: "BuildKit 26.1",
+      message: "digest mismatch sha256:aa: sha256:bb",
+      step: "ADD --checksum=sha256:bb https://x /",
+    },
+  ],
+  "options of a mount or a platform that nobody knows": [
+    { engine: "BuildKit 26.1", message: 'failed to solve: invalid field "tmpfs" must be a key=value pair' },
+    { engine: "BuildKit 26.1", message: 'failed to solve: unexpected key "sorce" in "sorce=x"' },
+    {
+      engine: "BuildKit 26.1",
+      message:
+        'failed to solve: failed to parse platform linux/amd 64: "amd 64" is an invalid component of "linux/amd 64": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument',
+    },
+  ],
+  "a file where a folder stands": [
+    {
+      engine: "BuildKit 26.1",
+      message: "failed to solve: cannot replace to directory /var/lib/docker/overlay2/x/merged/app/config with file",
+      step: "COPY config /app/",
+    },
+  ],
   "a user that is not in the image": [
     {
       engine: "BuildKit 20.10",
@@ -179,6 +214,32 @@ const engines: Record<string, Row[]> = {
         "error running container: from /usr/bin/crun creating container for [/bin/sh -c exit 3]: setrlimit `RLIMIT_NOFILE`: Operation not permitted",
         ": exit status 1",
       ],
+    },
+    {
+      engine: "Podman",
+      message: 'building at STEP "RUN exit 3": while running runtime: exit status 125\n',
+      tail: [
+        "STEP 2/2: RUN exit 3",
+        "error running container: did not get container start message from parent: EOF",
+        ": exit status 125",
+      ],
+    },
+    {
+      engine: "Podman",
+      message: 'building at STEP "RUN exit 3": while running runtime: exit status 1\n',
+      tail: ["STEP 2/2: RUN exit 3", "netavark: nftables error: unable to execute nft: No such file or directory"],
+    },
+  ],
+  "an address that asks for patience": [
+    {
+      engine: "BuildKit 26.1",
+      message: "failed to load cache key: invalid response status 429",
+      step: "ADD https://x /",
+    },
+    {
+      engine: "BuildKit 26.1",
+      message: "failed to load cache key: invalid response status 503",
+      step: "ADD https://x /",
     },
   ],
   "a layer that its store has lost": [

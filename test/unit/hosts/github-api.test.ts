@@ -15,6 +15,16 @@ const commit = { repo, sha: "a".repeat(40) };
 const STATUSES = "GET /repos/{owner}/{repo}/commits/{ref}/statuses";
 const at = { owner: "acme", repo: "api", ref: commit.sha };
 
+/** The headers of a limit that ends in ten minutes. @param ahead of our clock, in ms */
+function byClock(ahead: number): Record<string, string> {
+  const now = Date.now() + ahead;
+  return {
+    date: new Date(now).toUTCString(),
+    "x-ratelimit-remaining": "0",
+    "x-ratelimit-reset": String(Math.ceil(now / 1000) + 600),
+  };
+}
+
 describe("GitHub's API", () => {
   let servers: Scripted[] = [];
   afterEach(async () => {
@@ -174,6 +184,37 @@ describe("GitHub's API", () => {
         "You have exceeded a secondary rate limit",
         () => ({}),
         [60_000, 60_000],
+      ],
+      [
+        "a secondary limit in the words of older servers",
+        403,
+        "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.",
+        () => ({}),
+        [60_000, 60_000],
+      ],
+      [
+        "an hour's budget that is used up, by a clock that is behind ours",
+        403,
+        "API rate limit exceeded",
+        () => byClock(-1_800_000),
+        [599_000, 602_000],
+      ],
+      [
+        "an hour's budget that is used up, by a clock that is ahead of ours",
+        403,
+        "API rate limit exceeded",
+        () => byClock(1_800_000),
+        [599_000, 602_000],
+      ],
+      [
+        "a date for which its clock has ten minutes left",
+        429,
+        "Too many",
+        () => ({
+          date: new Date(Date.now() - 1_800_000).toUTCString(),
+          "retry-after": new Date(Date.now() - 1_200_000).toUTCString(),
+        }),
+        [599_000, 601_000],
       ],
       [
         "an hour's budget that is used up",

@@ -1,6 +1,6 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { remoteText } from "../../../http/remote-text.ts";
-import { readRetryAfter } from "../../../http/retry-after.ts";
+import { clockOf, readRetryAfter } from "../../../http/retry-after.ts";
 
 /** Whom we ask for what, for the person who reads the error. */
 export interface Question {
@@ -50,7 +50,7 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
   const status = error.$metadata?.httpStatusCode;
   // The SDK's errors carry request and response: what is kept is their name alone.
   const cause = Object.assign(new Error(error.name), { name: error.name });
-  const retryAfter = readRetryAfter(error.$response?.headers?.["retry-after"]);
+  const retryAfter = readRetryAfter(error.$response?.headers?.["retry-after"], clockOf(error.$response?.headers?.date));
   const told = `${registry}: ${right} failed${status === undefined ? "" : ` with ${status}`}: ${error.name}: ${remoteText(error.message)}`;
   if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
     return new Refused(

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { remoteText, secretsOfRequest } from "../../../http/remote-text.ts";
-import { readRetryAfter } from "../../../http/retry-after.ts";
+import { clockOf, readRetryAfter } from "../../../http/retry-after.ts";
 import { type Answer, readBytes } from "../../../transport.ts";
 
 /** Whom we were asking for what, for the person who reads the error. */
@@ -65,7 +65,7 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
     const code = status === 429 ? "registry-limited" : "registry-unavailable";
     return new TransientError(code, told, {
       cause,
-      retryAfter: readRetryAfter(headers["retry-after"]),
+      retryAfter: readRetryAfter(headers["retry-after"], clockOf(headers.date)),
     });
   }
   if (status === 401 || status === 403) {
@@ -93,12 +93,22 @@ export function isPage(bytes: Buffer): boolean {
   return /^\ufeff?\s*</.test(bytes.toString("utf8", 0, 100));
 }
 
-/** A sign-in page, a maintenance or a proxy: what a registry would say is not known. */
-export function pageInstead(question: Question): TransientError {
-  return new TransientError(
+/**
+ * Data that were asked for, and are there. A sign-in page, a maintenance, a proxy, or nothing at all: what a registry would
+ * say is not known then. @throws TransientError
+ */
+export function demandData(bytes: Buffer, question: Question, isInstead = isPage): void {
+  const isNothing = bytes.length < 100 && bytes.toString("utf8").trim() === "";
+  if (!isNothing && !isInstead(bytes)) return;
+  throw new TransientError(
     "registry-unavailable",
-    `${place(question)} answered the request to ${question.to} with a web page: something in front of it answers in its place.`,
+    `${place(question)} answered the request to ${question.to} with ${isNothing ? "nothing" : "a web page"}: something in front of it answers in its place.`,
   );
+}
+
+/** The same where the data may be XML or HTML themselves. */
+export function isHtml(bytes: Buffer): boolean {
+  return /^\ufeff?\s*<(?:!doctype\s+html|html)\b/i.test(bytes.toString("utf8", 0, 200));
 }
 
 export function place({ registry, repository }: Pick<Question, "registry" | "repository">): string {

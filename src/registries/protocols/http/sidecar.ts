@@ -2,6 +2,7 @@ import { Refused } from "../../../delivery/errors.ts";
 import type { Release } from "../files/shelf.ts";
 import { digestInSidecar, SIDECAR_MAX_BYTES } from "../files/sidecar.ts";
 import type { HttpClient } from "./client.ts";
+import { demandData } from "./failures.ts";
 import { below } from "./paths.ts";
 
 /** Whether a release's metadata stand already. @throws Refused `name-taken` where they are another content's */
@@ -15,6 +16,7 @@ export async function sidecarStands(
   const url = below(client.url, path);
   const { status, bytes } = await client.read({ ...ask, url, expect: [200, 404] }, SIDECAR_MAX_BYTES);
   if (status === 404) return false;
+  demandData(bytes, { registry: client.label, ...ask });
   const found = digestInSidecar(bytes);
   if (found === content.digest) return true;
   throw new Refused(

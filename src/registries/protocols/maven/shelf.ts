@@ -6,6 +6,7 @@ import { hashesOf } from "../files/hashes.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { sidecarOf } from "../files/sidecar.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { demandData, isHtml } from "../http/failures.ts";
 import { oneAtATime } from "../http/one-at-a-time.ts";
 import { below } from "../http/paths.ts";
 import { putFile, putOnce, tryPut } from "../http/put.ts";
@@ -158,7 +159,9 @@ export class MavenShelf implements Shelf {
     const ask = { method: "GET", url, headers: {}, to: `read ${path}`, expect: [200, 404], signal } as const;
     const { repository } = release.name;
     const { status, bytes } = await this.#client.read({ ...ask, repository }, METADATA_MAX_BYTES);
-    return status === 200 ? bytes : null;
+    if (status === 404) return null;
+    demandData(bytes, { registry: this.label, repository, to: ask.to }, isHtml);
+    return bytes;
   }
 
   #put(path: string, body: Body, { name }: Release, signal: AbortSignal, guard: boolean): Promise<void> {

@@ -2,9 +2,22 @@ import * as z from "zod";
 
 /** What we read of a package's document: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md */
 export const packumentSchema = z.object({
-  "dist-tags": z.record(z.string(), z.string()).default({}),
-  versions: z.record(z.string(), z.object({ dist: z.object({ tarball: z.string() }) })).default({}),
+  "dist-tags": known(z.string()),
+  versions: known(z.object({ dist: z.object({ tarball: z.string() }) })),
 });
+
+/** By name; an entry that is null, or a stub, is none. */
+function known<T>(entry: z.ZodType<T>) {
+  return z
+    .record(z.string(), entry.nullable().catch(null))
+    .nullish()
+    .transform(
+      (entries) =>
+        Object.fromEntries(
+          Object.entries(entries ?? {}).flatMap(([name, each]) => (each === null ? [] : [[name, each]])),
+        ) as Record<string, T>,
+    );
+}
 
 export type Packument = z.output<typeof packumentSchema>;
 

@@ -8,7 +8,7 @@ import { bodyOf } from "../../../transport.ts";
 import { hashesOf } from "../files/hashes.ts";
 import type { Release, Shelf, Source, Standing, Version } from "../files/shelf.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
-import { isPage, pageInstead } from "../http/failures.ts";
+import { demandData } from "../http/failures.ts";
 import { oneAtATime } from "../http/one-at-a-time.ts";
 import { standingAt } from "../http/standing.ts";
 import { distTagFor, tagToRaise } from "./dist-tag.ts";
@@ -152,7 +152,7 @@ export class NpmShelf implements Shelf {
     };
     const { status, bytes } = await this.#client.read({ ...ask, headers, expect: [200, 404] }, PACKUMENT_MAX_BYTES);
     if (status === 404) return noPackument;
-    if (isPage(bytes)) throw pageInstead({ registry: this.label, repository: name, to: "read a package" });
+    demandData(bytes, { registry: this.label, repository: name, to: "read a package" });
     const parsed = packumentSchema.safeParse(asJson(bytes));
     if (parsed.success) return parsed.data;
     throw new Refused(

@@ -10,7 +10,7 @@ import {
   readManifest,
 } from "../../../store/manifest.ts";
 import { type Answer, type Body, discard, readBytes } from "../../../transport.ts";
-import { isPage, pageInstead, place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { demandData, isPage, place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { differs, verified } from "../http/verified.ts";
 import { demandReference, demandRepository } from "./names.ts";
 import { Uploads } from "./uploads.ts";
@@ -60,25 +60,25 @@ export class RegistryClient {
     const ask = { ...toPush(repository, signal), url, headers, to: "look up a name" };
     let answer = await this.#wire.ask({ ...ask, method: "HEAD", expect: [...DONE, 401, 403, 404, 405, 501] });
     const { status } = answer;
-    if (status === 404) {
-      discard(answer);
-      return { kind: "nothing" };
-    }
-    if (status === 401 || status === 403) {
-      const why = await unexpectedAnswer(this.#wire.question(ask), answer);
-      if (!(why instanceof Refused)) throw why;
-      return { kind: "denied", why };
-    }
+    if ([401, 403, 404].includes(status)) return this.#nothingAt(answer, ask);
     discard(answer);
     const digest = DONE.includes(status) ? answer.headers["docker-content-digest"] : undefined;
     if (typeof digest === "string" && isDigest(digest)) return { kind: "stands", digest };
     // The header is optional in the specification, and so was HEAD once: then the bytes tell.
-    answer = await this.#wire.ask({ ...ask, method: "GET", expect: [200, 404] });
+    answer = await this.#wire.ask({ ...ask, method: "GET", expect: [200, 401, 403, 404] });
+    if (answer.status !== 200) return this.#nothingAt(answer, ask);
+    return { kind: "stands", digest: (await this.#readManifest(answer, ask)).digest };
+  }
+
+  /** @param answer 401, 403 or 404 */
+  async #nothingAt(answer: Answer, ask: Omit<Question, "registry">): Promise<Look> {
     if (answer.status === 404) {
       discard(answer);
       return { kind: "nothing" };
     }
-    return { kind: "stands", digest: (await this.#readManifest(answer, ask)).digest };
+    const why = await unexpectedAnswer(this.#wire.question(ask), answer);
+    if (!(why instanceof Refused)) throw why;
+    return { kind: "denied", why };
   }
 
   /** Null: nothing stands there. @throws also Refused `manifest-invalid`, `content-differs` */
@@ -164,7 +164,7 @@ export class RegistryClient {
     const bytes = await readBytes(answer, maxManifestBytes).catch((error) => {
       throw withoutAnswer(this.#wire.question(ask), error, ask.signal);
     });
-    if (isPage(bytes)) throw pageInstead(this.#wire.question(ask));
+    demandData(bytes, this.#wire.question(ask));
     const type = answer.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
     // What is served as mere bytes or JSON says itself what it is.
     return readManifest(bytes, manifestTypes.includes(type) ? type : undefined);

@@ -1,7 +1,8 @@
 import type { Clock } from "../../../clock.ts";
 import { Refused } from "../../../delivery/errors.ts";
 import { type Challenge, readChallenges } from "../../../http/challenges.ts";
-import { type Answer, bodyOf, discard, readBytes, type Send } from "../../../transport.ts";
+import { readLocation } from "../../../http/location.ts";
+import { type Answer, bodyOf, discard, type Order, readBytes, type Send } from "../../../transport.ts";
 import type { Authorize } from "../http/client.ts";
 import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { basic } from "../http/login.ts";
@@ -119,7 +120,7 @@ export class Login {
       for (const scope of scopes) url.searchParams.append("scope", scope);
       const login = await this.#authorize();
       const headers = login === null ? {} : { Authorization: login };
-      const answer = await send({ method: "GET", url, headers, signal });
+      const answer = await this.#follow({ method: "GET", url, headers, signal });
       if (![404, 405, 501].includes(answer.status) || credentials === null) return answer;
       discard(answer);
     }
@@ -132,6 +133,19 @@ export class Login {
     // The form shows what the header of the same login would: an error that sends it back hides it by that.
     const shown = { Authorization: basic(credentials.username, credentials.password) };
     return { ...answer, asked: { url: realm, headers: shown } };
+  }
+
+  /** A token server may have moved. Its login goes along within its own host alone, from the clear into TLS too. */
+  async #follow(order: Order): Promise<Answer> {
+    const answer = await this.#options.send(order);
+    const isRedirect = [301, 302, 303, 307, 308].includes(answer.status);
+    const goal = isRedirect ? readLocation(answer.headers.location, order.url) : null;
+    // A second move is none that any server makes.
+    if (goal?.kind !== "safe") return answer;
+    discard(answer);
+    // readLocation lets nothing out of TLS.
+    const isOwn = goal.url.host === order.url.host;
+    return this.#options.send({ ...order, url: goal.url, headers: isOwn ? order.headers : {} });
   }
 
   /** The realm is the registry's word, and our password goes there: never in the clear to another host. */

@@ -4,6 +4,7 @@ import type { FrozenFile } from "../../../delivery/types.ts";
 import type { Run } from "../../../run.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { type Authorize, HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { demandData } from "../http/failures.ts";
 import { below } from "../http/paths.ts";
 import { standingAt } from "../http/standing.ts";
 import { fieldsOf } from "./distribution.ts";
@@ -50,6 +51,7 @@ export class PypiShelf implements Shelf {
     const ask = { method: "GET", url, headers, repository, to: "read the index", signal } as const;
     const { status, bytes } = await this.#index.read({ ...ask, expect: [200, 404] }, PAGE_MAX_BYTES);
     if (status === 404) return null;
+    demandData(bytes, { registry: this.label, ...ask }, () => false);
     const files = readIndexPage(bytes.toString("utf8"), url);
     if (files === null) {
       throw new Refused(

@@ -15,11 +15,15 @@ export const INDEX_TYPES =
 
 const page = z.object({
   files: z.array(
-    z.object({
-      filename: z.string(),
-      url: z.string(),
-      hashes: z.record(z.string(), z.string()).nullish(),
-    }),
+    z
+      .object({
+        filename: z.string(),
+        url: z.string(),
+        hashes: z.object({ sha256: z.string().nullish() }).nullish().catch(null),
+      })
+      // What one file is listed with says nothing about the others.
+      .nullable()
+      .catch(null),
   ),
 });
 
@@ -33,9 +37,10 @@ export function readIndexPage(text: string, at: URL): Listed[] | null {
 function readJson(text: string, at: URL): Listed[] | null {
   const read = page.safeParse(parsed(text));
   if (!read.success) return null;
-  return read.data.files.flatMap(({ filename, url, hashes }) => {
+  return read.data.files.flatMap((file) => {
+    const { filename: name = "", url = "", hashes } = file ?? {};
     const link = linkOf(url, at);
-    return link === null ? [] : [{ ...link, name: filename, sha256: hex(hashes?.sha256) ?? link.sha256 }];
+    return file === null || link === null ? [] : [{ ...link, name, sha256: hex(hashes?.sha256) ?? link.sha256 }];
   });
 }
 

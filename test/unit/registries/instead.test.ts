@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { Refused, TransientError } from "../../../src/delivery/errors.ts";
+import type { Release } from "../../../src/registries/protocols/files/shelf.ts";
+import { HttpShelf } from "../../../src/registries/protocols/http/shelf.ts";
+import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
+import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
+import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
+import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
+import { testRun } from "../../support/run.ts";
+import { type Asked, type Scripted, scripted } from "../hosts/scripted.ts";
+
+const FILE = { name: "hello-1.0.0.tgz", digest: `sha256:${"a".repeat(64)}`, size: 3 } as const;
+const PAGE = "<!DOCTYPE html><html><title>Down for maintenance</title></html>";
+
+function release(repository: string): Release {
+  return {
+    name: { registry: "r", repository, tag: "1.0.0", immutable: true },
+    files: [FILE],
+    content: { digest: FILE.digest, metadata: {} },
+  } as unknown as Release;
+}
+
+describe("what answers in a registry's place", () => {
+  let server: Scripted;
+  let body: string | Buffer;
+  let headers: Record<string, string>;
+  const only = (path: RegExp) => (asked: Asked) => path.test(asked.url);
+  let answers: (asked: Asked) => boolean;
+  const { signal } = new AbortController();
+
+  beforeEach(async () => {
+    headers = {};
+    answers = () => true;
+    server = await scripted((asked, response) => {
+      if (answers(asked)) response.writeHead(200, headers).end(body);
+      else response.writeHead(asked.method === "PUT" ? 201 : 404).end();
+    });
+  });
+  afterEach(() => server.close());
+
+  const endpoint = () => ({ label: "r", url: new URL(server.url), authorize: async () => null });
+  const looks: Record<string, () => Promise<unknown>> = {
+    "an npm registry's package": () => new NpmShelf(endpoint()).look(FILE, release("hello"), signal),
+    "a Python index's project": () =>
+      new PypiShelf({ ...endpoint(), index: new URL(server.url) }).look(FILE, release("hello"), signal),
+    "an OCI registry's manifest": () =>
+      new RegistryClient({ key: "r", url: new URL(server.url), credentials: null }).getManifest("a/b", "1", signal),
+    "a file server's metadata": () => new HttpShelf(endpoint()).begin(release("hello"), testRun()),
+    "a Maven repository's metadata": () => new MavenShelf(endpoint()).begin(release("com.acme:hello"), testRun()),
+  };
+  for (const [what, look] of Object.entries(looks)) {
+    it(`is asked again where ${what} is an empty answer`, async () => {
+      body = "";
+      await assert.rejects(look(), (error) => error instanceof TransientError || assert.fail(String(error)));
+    });
+    if (what === "a Python index's project") continue;
+    it(`is asked again where ${what} is a page for people`, async () => {
+      body = PAGE;
+      await assert.rejects(look(), (error) => error instanceof TransientError || assert.fail(String(error)));
+    });
+  }
+
+  it("is no list of versions that somebody would have to mend", async () => {
+    body = PAGE;
+    answers = only(/maven-metadata\.xml$/);
+    const shelf = new MavenShelf(endpoint());
+    const some = { ...release("com.acme:hello"), files: [] } as unknown as Release;
+    await assert.rejects(
+      shelf.finish(some, testRun()),
+      (error) => error instanceof TransientError || assert.fail(String(error)),
+    );
+    body = "<project/>";
+    await assert.rejects(shelf.finish(some, testRun()), (error) => error instanceof Refused);
+  });
+
+  describe("and what is optional in its answers", () => {
+    const tarball = () => `${server.url}/hello/-/hello-1.0.0.tgz`;
+    const documents: Record<string, () => unknown> = {
+      "dist-tags is null": () => ({ "dist-tags": null, versions: { "1.0.0": { dist: { tarball: tarball() } } } }),
+      "a tag is null": () => ({ "dist-tags": { old: null }, versions: { "1.0.0": { dist: { tarball: tarball() } } } }),
+      "another version is only a stub": () => ({
+        versions: { "0.1.0": null, "0.2.0": {}, "0.3.0": { dist: null }, "1.0.0": { dist: { tarball: tarball() } } },
+      }),
+    };
+    for (const [what, document] of Object.entries(documents)) {
+      it(`is read from an npm registry though ${what}`, async () => {
+        body = JSON.stringify(document());
+        headers = { "content-type": "application/json" };
+        assert.ok(await new NpmShelf(endpoint()).look(FILE, release("hello"), signal));
+      });
+    }
+
+    it("may be nothing at all in an npm registry: versions is null", async () => {
+      body = '{"versions":null}';
+      assert.equal(await new NpmShelf(endpoint()).look(FILE, release("hello"), signal), null);
+    });
+
+    it("is read from a Python index though another file's hash is null", async () => {
+      const files = [
+        { filename: "hello-0.1.0.tgz", url: "hello-0.1.0.tgz", hashes: { sha256: null } },
+        { filename: FILE.name, url: FILE.name, hashes: { sha256: "A".repeat(64), md5: null } },
+        { filename: "odd.tgz", url: null },
+      ];
+      body = gzipSync(JSON.stringify({ files }));
+      headers = { "content-encoding": "gzip" };
+      const shelf = new PypiShelf({ ...endpoint(), index: new URL(server.url) });
+      assert.equal((await shelf.look(FILE, release("hello"), signal))?.digest, FILE.digest);
+    });
+  });
+});
