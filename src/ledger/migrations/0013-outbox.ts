@@ -30,24 +30,26 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await carryOver(db);
 }
 
+/** The ledger's connection gives columns in camel case, whatever SQL calls them. */
 interface OldRow {
   id: string;
   kind: string;
-  repo_id: string;
+  repoId: string;
   payload: string;
-  updated_at: number;
+  updatedAt: number;
 }
 
 async function carryOver(db: Kysely<unknown>): Promise<void> {
   for (let after = ""; ; ) {
-    const { rows } = await sql<OldRow>`select id, kind, repo_id, payload, updated_at from outbox
+    const { rows } =
+      await sql<OldRow>`select id, kind, repo_id as "repoId", payload, updated_at as "updatedAt" from outbox
       where id > ${after} and kind <> 'names' order by id limit ${sql.lit(AT_ONCE)}`.execute(db);
     for (const row of rows) {
       const { target = "", notice } = JSON.parse(row.payload) as { target?: string; notice?: { id: string } };
-      const lane = row.kind === "notice" ? `notice ${target}` : `status ${row.repo_id.split(":", 1)[0] ?? ""}`;
+      const lane = row.kind === "notice" ? `notice ${target}` : `status ${row.repoId.split(":", 1)[0] ?? ""}`;
       await sql`update outbox set lane = ${lane} where id = ${row.id}`.execute(db);
       if (notice === undefined) continue;
-      await sql`insert into told (id, hash, at) values (${notice.id}, '', ${sql.lit(Number(row.updated_at))})
+      await sql`insert into told (id, hash, at) values (${notice.id}, '', ${sql.lit(Number(row.updatedAt))})
         on conflict (id) do nothing`.execute(db);
     }
     const last = rows.at(-1);
