@@ -163,11 +163,17 @@ describe("what a Maven repository holds of what we published", () => {
         body,
         headers: { Authorization: basic(LOGIN.username, LOGIN.password) },
       });
-    for (const text of ["<html>busy</html>", "<metadata><versioning>", ""]) {
+    // A page, or nothing, comes from something in front of the repository, and passes.
+    const answers = {
+      "<html>busy</html>": "registry-unavailable",
+      "": "registry-unavailable",
+      "<metadata><versioning>": "registry-refused",
+    };
+    for (const [text, code] of Object.entries(answers)) {
       await put(text);
       await assert.rejects(publish("org.example:broken", "1.0.0", { "broken.jar": Buffer.from("1") }), {
-        code: "registry-refused",
-        message: /org\/example\/broken\/maven-metadata\.xml is no metadata/,
+        code,
+        message: /org\/example\/broken\/maven-metadata\.xml/,
       });
       assert.equal(await read("org/example/broken/maven-metadata.xml"), text);
     }
