@@ -42,7 +42,7 @@ export function healthRoute(options: HealthOptions): RequestHandler {
 }
 
 /** ms: anybody may ask, and each look writes to the ledger. */
-const READY_FOR = 1_000;
+const READY_FOR = 200;
 
 /** One answer for all who ask within so many ms. */
 function sharedFor<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {

@@ -41,7 +41,7 @@ describe("A ledger that cannot commit:", function () {
       const [push] = hooks;
       assert.ok(push);
       assert.equal(await retryAfter(world), "30");
-      assert.equal((await world.deliverd.fetch("/readyz")).status, 503);
+      await until("readiness says so", async () => (await world.deliverd.fetch("/readyz")).status === 503);
       await postgres.resume();
       await until("it takes webhooks again", async () => (await world.github.redeliver(push)).status === 202);
       await settled(world, [one]);
@@ -86,8 +86,10 @@ describe("A ledger that cannot commit:", function () {
       await fill(60);
       const one = await begin(world, repo);
       assert.deepEqual([...new Set(world.github.hooks.slice(-3).map((hook) => hook.answer?.status))], [202]);
-      const readiness = (await (await world.deliverd.fetch("/readyz")).json()) as { degraded: string[] };
-      assert.ok(readiness.degraded.includes("disk"));
+      await until("readiness says so", async () => {
+        const readiness = (await (await world.deliverd.fetch("/readyz")).json()) as { degraded: string[] };
+        return readiness.degraded.includes("disk");
+      });
       await until("it says that it waits", () => world.deliverd.output().includes("new work waits for room"));
       assert.equal(await builds(world, repo, one.sha), 0);
       await rm(ballast);
@@ -110,7 +112,7 @@ describe("A ledger that cannot commit:", function () {
         answers.has(503) && [...answers].every((status) => status === 202 || status === 503),
         `${[...answers]}`,
       );
-      assert.equal((await world.deliverd.fetch("/readyz")).status, 503);
+      await until("readiness says so", async () => (await world.deliverd.fetch("/readyz")).status === 503);
       await build.release();
       await build.gone();
       await rm(ballast);

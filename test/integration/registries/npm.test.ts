@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -114,15 +114,19 @@ describe("an npm registry (verdaccio)", () => {
   });
 
   it("has the higher of two releases as latest where another process published it after we read the tags", async () => {
-    // Holds the lower one back from when it is sent until the higher one stands.
-    const slow = await startSlow(server.url, '"latest":"1.0.0"', async () => {
+    const sent = new EventEmitter();
+    const lowerSent = once(sent, "lower");
+    // The lower one is sent first, and arrives once the higher one stands: each has read the tags before.
+    const late = await startSlow(server.url, '"latest":"1.0.0"', async () => {
+      sent.emit("lower");
       const packument = async () => (await fetch(`${server.url}/raced`)).json() as Promise<{ versions?: object }>;
       await until("the higher one stands", async () => "1.1.0" in ((await packument()).versions ?? {}));
     });
+    const early = await startSlow(server.url, '"latest":"1.1.0"', () => lowerSent);
     try {
-      assert.deepEqual(await atOnce("raced", ["1.0.0", "1.1.0"], [slow.url, server.url]), { latest: "1.1.0" });
+      assert.deepEqual(await atOnce("raced", ["1.0.0", "1.1.0"], [late.url, early.url]), { latest: "1.1.0" });
     } finally {
-      await slow.stop();
+      await Promise.all([late.stop(), early.stop()]);
     }
   });
 
@@ -149,7 +153,7 @@ describe("an npm registry (verdaccio)", () => {
 });
 
 /** Passes requests on; a body that holds the text waits first. @param tagStatus answers whoever sets a tag, instead of the server */
-async function startSlow(server: string, text: string | null, wait: () => Promise<void>, tagStatus?: number) {
+async function startSlow(server: string, text: string | null, wait: () => Promise<unknown>, tagStatus?: number) {
   const proxy = createServer(async (request, response) => {
     const body = await buffer(request);
     if (tagStatus !== undefined && request.url?.includes("/dist-tags/")) {
