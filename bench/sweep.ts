@@ -2,10 +2,10 @@ import type { Budget, HostRepo } from "../src/hosts/host.ts";
 import { ensureDelivery } from "../src/ledger/deliveries.ts";
 import { addHints } from "../src/ledger/hints.ts";
 import { openLedger } from "../src/ledger/ledger.ts";
-import { silentLog } from "../src/log.ts";
+import { silentLog } from "../src/observe/log.ts";
 import { tempDir } from "../test/support/process.ts";
 import type { Station } from "../workers/station.ts";
-import { Watch } from "../workers/watch.ts";
+import { HostPoller } from "../workers/sweep/poll-hosts.ts";
 import { type Bench, withOpened } from "./bench.ts";
 import { type Row, toRow } from "./row.ts";
 
@@ -16,7 +16,7 @@ const ROUND = 15_000;
 const HOUR = 60 * 60_000;
 /** GitHub's limit for a token. */
 const LIMIT = 5_000;
-/** What one look at a waiting commit asks, as workers/watch.ts reckons. */
+/** What one look at a waiting commit asks, as workers/sweep/poll-hosts.ts reckons. */
 const CALLS_A_LOOK = 5;
 
 /**
@@ -82,7 +82,7 @@ export function sweep(bench: Bench): Promise<Row[]> {
       clock: { now: () => now },
       owner: "bench",
     } as unknown as Station;
-    const watch = new Watch(station);
+    const watch = new HostPoller(station);
     for (const end = now + HOUR; now < end; now += ROUND) await watch.round();
     bench.say(JSON.stringify(counted));
     const api = counted.lists + counted.looks * CALLS_A_LOOK;

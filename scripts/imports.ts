@@ -5,17 +5,30 @@ import { fileURLToPath } from "node:url";
 
 const ports = ["src/hosts/host.ts", "src/builders/builder.ts", "src/registries/registry.ts", "src/notices/notice.ts"];
 const adapters = ["src/hosts", "src/builders", "src/registries", "src/notices"];
-/** `src/*` stands for the files right under src: the clock, the log and such. */
-const basics = ["src/delivery", "src/*", "src/http", "src/config"];
+const basics = ["src/delivery", "src/async", "src/observe", "src/run", "src/http", "src/config"];
 const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/registries/kinds.ts", "src/notices/index.ts"];
 const middle = [...basics, ...ports, ...lists, "src/builders", "src/store", "src/ledger", "src/queue", "src/git"];
 
-/** Imports run downward only. What each room may import besides itself; the domain stands at the bottom, the command line on top. */
+/** The floors of `workers/`, the lowest first: each may import those below it. */
+const floors = ["commit", "announce", "names", "deliver", "evaluate", "sweep"].map((room) => `workers/${room}`);
+const station = ["workers/station.ts", "workers/build-slots.ts"];
+
+/** The same of what registries share. */
+const protocols = "src/registries/protocols";
+const shelves = [`${protocols}/http`, `${protocols}/progress.ts`, `${protocols}/files`];
+const registries = [...basics, ...ports, "src/store", "src/packages"];
+
+/**
+ * What each room may import besides itself: imports run downward only, the domain stands at the bottom, the command line
+ * on top. A room inside another has an entry of its own; `workers/*` is what lies right under `workers`.
+ */
 const rooms: Record<string, string[]> = {
   "src/delivery": [],
-  "src/*": ["src/delivery"],
-  "src/http": ["src/delivery", "src/*"],
-  "src/config": ["src/delivery", "src/*"],
+  "src/async": [],
+  "src/run": [],
+  "src/observe": ["src/delivery", "src/async"],
+  "src/http": ["src/delivery", "src/async", "src/run", "src/observe"],
+  "src/config": ["src/delivery", "src/async", "src/run", "src/observe", "src/http"],
   "src/store": [...basics, ...ports],
   "src/ledger": [...basics, ...ports],
   "src/queue": [...basics, ...ports],
@@ -23,13 +36,22 @@ const rooms: Record<string, string[]> = {
   "src/packages": [...basics],
   "src/hosts": [...basics, ...ports],
   "src/builders": [...basics, ...ports, "src/store", "src/packages"],
-  "src/registries": [...basics, ...ports, "src/store", "src/packages"],
+  "src/registries": [...registries, protocols],
+  [protocols]: registries,
+  [`${protocols}/http`]: registries,
+  [`${protocols}/aws`]: [...registries, `${protocols}/http`],
+  [`${protocols}/files`]: [...registries, ...shelves],
+  [`${protocols}/oci`]: [...registries, ...shelves],
+  [`${protocols}/maven`]: [...registries, ...shelves],
+  [`${protocols}/npm`]: [...registries, ...shelves],
+  [`${protocols}/pypi`]: [...registries, ...shelves],
   "src/notices": [...basics, ...ports],
   "src/receiver": middle,
   "src/api": [...middle, "src/receiver"],
   "src/web": [...middle, "src/receiver", "src/api"],
-  workers: middle,
-  "src/cli": [...middle, "src/receiver", "src/api", "src/web", "workers"],
+  ...Object.fromEntries(floors.map((floor, height) => [floor, [...middle, ...station, ...floors.slice(0, height)]])),
+  "workers/*": [...middle, ...floors],
+  "src/cli": [...middle, "src/receiver", "src/api", "src/web", "workers/*", ...floors],
 };
 
 /** All that the domain may take from outside: it computes, and touches no file, no network, no clock. */
@@ -47,12 +69,32 @@ const shared = new Set([
 export function findViolations(root: string): string[] {
   const files = sourceFiles(root);
   if (files.length === 0) return [`${root} holds no source at all: the rules were held against nothing`];
-  return files.flatMap((file) =>
-    importsOf(readFileSync(join(root, file), "utf8")).flatMap((specifier) => {
+  const imports = new Map(files.map((file) => [file, importsOf(readFileSync(join(root, file), "utf8"))]));
+  const upward = files.flatMap((file) =>
+    (imports.get(file) ?? []).flatMap((specifier) => {
       const why = violation(root, file, specifier);
       return why === null ? [] : [`${file} imports ${specifier}: ${why}`];
     }),
   );
+  return [...upward, ...findCircles(imports)];
+}
+
+/** Files that import each other, if only in the end and for a type: each circle once, from the file where a walk closes it. */
+function findCircles(imports: Map<string, string[]>): string[] {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const walk = (file: string): string[] => {
+    const start = path.indexOf(file);
+    if (start >= 0) return [`a circle of files: ${[...path.slice(start), file].join(" imports ")}`];
+    if (done.has(file)) return [];
+    path.push(file);
+    const own = (imports.get(file) ?? []).filter((specifier) => specifier.startsWith("."));
+    const found = own.flatMap((specifier) => walk(normalize(join(dirname(file), specifier))));
+    path.pop();
+    done.add(file);
+    return found;
+  };
+  return [...imports.keys()].flatMap(walk);
 }
 
 /** Paths from the root, of all that ends up in `dist/`. */
@@ -84,14 +126,19 @@ function violation(root: string, file: string, specifier: string): string | null
 function mayImport(room: string, target: string): boolean {
   const to = roomOf(target);
   if (to === null) return false;
-  return to === room || (rooms[room] ?? []).some((allowed) => allowed === to || allowed === target);
+  return (
+    to === room ||
+    (rooms[room] ?? []).some((allowed) => allowed === to || to.startsWith(`${allowed}/`) || allowed === target)
+  );
 }
 
-/** `src/delivery/gate.ts` stands in `src/delivery`, `src/clock.ts` in `src/*`. */
+/** `src/delivery/gate.ts` stands in `src/delivery`, `workers/names/publish.ts` in `workers/names`, `workers/main.ts` in `workers/*`. */
 function roomOf(file: string): string | null {
-  const parts = file.split("/");
-  const room = parts[0] === "src" ? (parts.length === 2 ? "src/*" : `src/${parts[1]}`) : (parts[0] ?? "");
-  return room in rooms ? room : null;
+  for (let folder = dirname(file); folder !== "."; folder = dirname(folder)) {
+    if (folder in rooms) return folder;
+    if (`${folder}/*` in rooms && folder === dirname(file)) return `${folder}/*`;
+  }
+  return null;
 }
 
 /** The folder or file of one adapter, a file and the folder of its name being one; null for what is none. */

@@ -1,20 +1,20 @@
-import type { Counter } from "../src/metrics.ts";
+import type { Counter } from "../src/observe/metrics.ts";
 import type { RedisAddress } from "../src/queue/connection.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
 import { Silence } from "../src/queue/silence.ts";
-import { Announcer } from "./announce.ts";
-import type { Running } from "./attempt.ts";
-import { deliverNext } from "./deliver.ts";
-import { evaluate } from "./evaluate.ts";
-import { fairly, looksIn, namesIn } from "./fairly.ts";
-import { isDiskNearlyFull, keepHouse } from "./housekeeping.ts";
-import { ShuttingDown } from "./lease.ts";
+import { Announcer } from "./announce/announcer.ts";
+import type { Running } from "./deliver/attempt.ts";
+import { deliverNext } from "./deliver/deliver.ts";
+import { ShuttingDown } from "./deliver/lease.ts";
+import { prepareAhead } from "./deliver/prepare-ahead.ts";
+import { evaluate } from "./evaluate/evaluate.ts";
+import { fairly, looksIn, namesIn } from "./fair-jobs.ts";
 import { queueVerification } from "./names/check-drift.ts";
 import { reconcileNames } from "./names/reconcile-names.ts";
-import { prepareAhead } from "./prepare-ahead.ts";
 import type { Station } from "./station.ts";
-import { sweep } from "./sweep.ts";
-import { Watch } from "./watch.ts";
+import { isDiskNearlyFull, runHousekeeping } from "./sweep/housekeeping.ts";
+import { HostPoller } from "./sweep/poll-hosts.ts";
+import { sweep } from "./sweep/sweep.ts";
 
 const SWEEP_EVERY = 10_000;
 const WATCH_EVERY = 15_000;
@@ -76,7 +76,7 @@ export function startWorkers(station: Station, redis: RedisAddress, renewed: Cou
       .then(() => sweep(station, hintAge))
       .catch((error: unknown) => log.error("the sweep failed", { error }));
   };
-  const watch = new Watch(station);
+  const watch = new HostPoller(station);
   let watching: Promise<void> = Promise.resolve();
   let isWatching = false;
   const watchOnce = () => {
@@ -91,7 +91,7 @@ export function startWorkers(station: Station, redis: RedisAddress, renewed: Cou
   };
   let keeping: Promise<void> = Promise.resolve();
   const keepOnce = () => {
-    keeping = keepHouse(station).catch((error: unknown) =>
+    keeping = runHousekeeping(station).catch((error: unknown) =>
       log.warn("could not keep house; the next round comes", { error }),
     );
   };

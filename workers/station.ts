@@ -1,18 +1,18 @@
+import type { TtlCache } from "../src/async/ttl-cache.ts";
 import type { Builder, BuildOrder, Caches, FilesOrder } from "../src/builders/builder.ts";
-import type { Clock } from "../src/clock.ts";
 import type { ServerConfig } from "../src/config/server.ts";
 import type { Mirrors } from "../src/git/mirrors.ts";
 import type { Host } from "../src/hosts/host.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
-import type { Log } from "../src/log.ts";
-import type { Mask } from "../src/mask.ts";
-import type { Counter } from "../src/metrics.ts";
 import type { Notifier } from "../src/notices/notice.ts";
+import type { Log } from "../src/observe/log.ts";
+import type { Mask } from "../src/observe/mask.ts";
+import type { Counter } from "../src/observe/metrics.ts";
 import type { Queues } from "../src/queue/queues.ts";
 import type { Registry } from "../src/registries/registry.ts";
+import type { Clock } from "../src/run/clock.ts";
 import type { Store } from "../src/store/store.ts";
-import type { Capacity } from "./capacity.ts";
-import type { Identities } from "./identity.ts";
+import type { BuildSlots } from "./build-slots.ts";
 
 /** What every worker is handed. */
 export interface Station {
@@ -21,13 +21,14 @@ export interface Station {
   queues: Queues;
   hosts: Map<string, Host>;
   mirrors: Mirrors;
-  identities: Identities;
+  /** By the repo's id, the name under which its host has just shown it. */
+  identities: TtlCache<string>;
   registries: Map<string, Registry>;
   notifiers: Notifier[];
   store: Store;
   builders: { image: Builder<BuildOrder>; files: Builder<FilesOrder> };
   /** Bounds what is built at once in this process. */
-  capacity: Capacity;
+  buildSlots: BuildSlots;
   /** What builds leave in the engine, for housekeeping. Neither is a reason to connect to it. */
   engine: { caches: Caches; removeLeftovers(): Promise<void> };
   log: Log;

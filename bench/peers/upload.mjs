@@ -1,6 +1,7 @@
 // One frozen image to one name by deliverd's own adapter, in a process that does nothing else. Prints the seconds that it took.
-import { systemClock } from "../../src/clock.ts";
+
 import { ociRegistry } from "../../src/registries/oci/index.ts";
+import { systemClock } from "../../src/run/clock.ts";
 import { Store } from "../../src/store/store.ts";
 
 const { STORE, REGISTRY_URL, REPOSITORY, TAG, FROZEN } = process.env;

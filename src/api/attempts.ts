@@ -1,7 +1,7 @@
 import type { Request } from "express";
-import { Lasting } from "../lasting.ts";
-import type { Log } from "../log.ts";
-import { SampledLog } from "../sampled.ts";
+import { TtlCache } from "../async/ttl-cache.ts";
+import type { Log } from "../observe/log.ts";
+import { SampledLog } from "../observe/sampled-log.ts";
 
 /** How a request said who it is. */
 export type Way = "form" | "bearer" | "cookie";
@@ -24,12 +24,12 @@ const ADDRESSES = 1_000;
  */
 export class Attempts {
   readonly #log: SampledLog;
-  readonly #byAddress: Lasting<Bucket>;
+  readonly #byAddress: TtlCache<Bucket>;
   readonly #all: Bucket = { left: ALL.most, at: performance.now() };
 
   constructor(log: Log) {
     this.#log = new SampledLog(log, "failed sign-ins");
-    this.#byAddress = new Lasting(ADDRESSES, EACH_ADDRESS.most * EACH_ADDRESS.every, () => performance.now());
+    this.#byAddress = new TtlCache(ADDRESSES, EACH_ADDRESS.most * EACH_ADDRESS.every, () => performance.now());
   }
 
   /** ms until the form may be tried again from there; 0: now. */

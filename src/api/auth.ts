@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
-import { type Log, silentLog } from "../log.ts";
+import { type Log, silentLog } from "../observe/log.ts";
 import { sendProblem } from "../receiver/problem.ts";
 import { Attempts } from "./attempts.ts";
 

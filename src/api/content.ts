@@ -2,7 +2,6 @@ import { tmpdir } from "node:os";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
-import { systemClock } from "../clock.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { Location } from "../delivery/types.ts";
 import { frozenOf } from "../ledger/frozen.ts";
@@ -11,6 +10,7 @@ import { locationsOfRelease } from "../ledger/names.ts";
 import type { Release } from "../ledger/releases.ts";
 import { Problem } from "../receiver/problem.ts";
 import type { Registry } from "../registries/registry.ts";
+import { systemClock } from "../run/clock.ts";
 import { PartOf, type Range } from "../store/part.ts";
 import { tarSize } from "../store/tar.ts";
 
@@ -65,7 +65,7 @@ function attachmentOf(release: Release): { name: string; type: string } {
 /** Nothing is kept of what passes: of a tar, only the entries are fetched that lie in the range. */
 async function sendRange(sources: Sources, content: Asked, asked: RangeOf, response: Response): Promise<void> {
   const part = new PartOf(
-    (size) => demandRange(asked, size, response),
+    (size) => requireRange(asked, size, response),
     ({ start, end }, size) => response.status(206).set("content-range", `bytes ${start}-${end}/${size}`),
   );
   const { files = [] } = frozenOf(content.release);
@@ -109,7 +109,7 @@ async function pullFromAny(sources: Sources, { release, from, signal }: Asked, i
 type RangeOf = (size: number) => Range | null;
 
 /** @throws Problem 416 */
-function demandRange(asked: RangeOf, size: number, response: Response): Range {
+function requireRange(asked: RangeOf, size: number, response: Response): Range {
   const range = asked(size);
   if (range !== null) return range;
   response.set("content-range", `bytes */${size}`);

@@ -1,4 +1,5 @@
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
+import { Semaphore } from "../async/semaphore.ts";
 import { printable } from "../delivery/printable.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
@@ -12,7 +13,6 @@ import { cursorOf } from "../ledger/sql.ts";
 import { Problem } from "../receiver/problem.ts";
 import { createShares, type Shares } from "../receiver/share.ts";
 import type { Registry } from "../registries/registry.ts";
-import { Turns } from "../turns.ts";
 import type { Auth } from "./auth.ts";
 import { sendContent } from "./content.ts";
 import { createFollow } from "./follow.ts";
@@ -56,7 +56,7 @@ const STATES: DeliveryState[] = [
 export function apiRoute(options: ApiOptions): RequestHandler {
   const { ledger, auth, shares = createShares() } = options;
   const answer = (work: (request: Request, response: Response) => Promise<void>) => shares.answers.handler(work);
-  const logs = { ledger, turns: new Turns(), follow: createFollow(ledger) };
+  const logs = { ledger, turns: new Semaphore(), follow: createFollow(ledger) };
   const router = Router({ caseSensitive: true, strict: true });
   router.use("/api", plainUrl);
 
@@ -96,15 +96,15 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     "/api/v1/deliveries/:id",
     auth.reader,
     answer(async (request, response) => {
-      send(response, await deliveryView(ledger, await demandDelivery(ledger, request)));
+      send(response, await deliveryView(ledger, await requireDelivery(ledger, request)));
     }),
   );
   const followLog = shares.followers.handler(async (request, response) => {
-    const { id } = await demandDelivery(ledger, request);
+    const { id } = await requireDelivery(ledger, request);
     await sendLogEvents(logs, id, request, response);
   });
   const wholeLog = shares.downloads.handler(async (request, response) => {
-    await sendLogText(logs, (await demandDelivery(ledger, request)).id, request, response);
+    await sendLogText(logs, (await requireDelivery(ledger, request)).id, request, response);
   });
   router.get("/api/v1/deliveries/:id/log", auth.reader, (request, response, next) => {
     const isLive = request.accepts(["text/plain", "text/event-stream"]) === "text/event-stream";
@@ -114,7 +114,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     "/api/v1/deliveries/:id/cancel",
     auth.admin,
     answer(async (request, response) => {
-      const { id, state, repoId, sha } = await demandDelivery(ledger, request);
+      const { id, state, repoId, sha } = await requireDelivery(ledger, request);
       const answer = await requestCancel(ledger, id);
       if (answer === "too-late") throw new Problem(409, `A delivery that is ${state} cannot be cancelled.`);
       if (answer === "naming") {
@@ -126,18 +126,18 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         );
       }
       options.wake(id);
-      send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+      send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
     }),
   );
   router.post(
     "/api/v1/deliveries/:id/retry",
     auth.admin,
     answer(async (request, response) => {
-      const { id, state } = await demandDelivery(ledger, request);
+      const { id, state } = await requireDelivery(ledger, request);
       if ((await retry(ledger, id)) === "impossible")
         throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
       options.wake(id);
-      send(response, await deliveryView(ledger, await demandDelivery(ledger, request)), 202);
+      send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
     }),
   );
 
@@ -164,14 +164,14 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     "/api/v1/releases/:artifact/:version",
     auth.reader,
     answer(async (request, response) => {
-      send(response, await describeRelease(ledger, await demandRelease(ledger, request)));
+      send(response, await describeRelease(ledger, await requireRelease(ledger, request)));
     }),
   );
   router.get(
     "/api/v1/releases/:artifact/:version/content",
     auth.reader,
     shares.downloads.handler(async (request, response) => {
-      await sendContent(options, await demandRelease(ledger, request), request, response);
+      await sendContent(options, await requireRelease(ledger, request), request, response);
     }),
   );
 
@@ -238,13 +238,13 @@ async function repoOf(ledger: Ledger, name: string | undefined): Promise<KnownRe
   return found[0] ?? null;
 }
 
-async function demandDelivery(ledger: Ledger, request: Request): Promise<Delivery> {
+async function requireDelivery(ledger: Ledger, request: Request): Promise<Delivery> {
   const delivery = await getDelivery(ledger, String(request.params.id));
   if (delivery === null) throw new Problem(404, "There is no delivery of this id.");
   return delivery;
 }
 
-async function demandRelease(ledger: Ledger, request: Request) {
+async function requireRelease(ledger: Ledger, request: Request) {
   const repo = await repoOf(ledger, text(request, "repo"));
   if (repo === null) throw new Problem(404, "There is no repo of this name.");
   const { artifact, version } = request.params;

@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Request, Response } from "express";
+import type { Semaphore } from "../async/semaphore.ts";
 import { printable } from "../delivery/printable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type LogChunk, readLog } from "../ledger/logs.ts";
-import type { Turns } from "../turns.ts";
 import type { Follow } from "./follow.ts";
 
 export interface LogSources {
   ledger: Ledger;
   /** Of all who read logs, one at a time: each chunk is unpacked, and webhooks have their turn before the next. */
-  turns: Turns;
+  turns: Semaphore;
 }
 
 /** The log as it stands, as text. */
@@ -78,13 +78,13 @@ async function sendFrom(
   }
 }
 
-async function readChunk(ledger: Ledger, turns: Turns, id: string, seq: number): Promise<LogChunk[]> {
-  await turns.take();
+async function readChunk(ledger: Ledger, turns: Semaphore, id: string, seq: number): Promise<LogChunk[]> {
+  await turns.acquire();
   try {
     await nextTurn();
     return await readLog(ledger, id, seq, 1);
   } finally {
-    turns.give();
+    turns.release();
   }
 }
 

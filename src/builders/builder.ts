@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Piece } from "../delivery/housekeeping.ts";
 import type { ArtifactPlan, BuildCommands, Digest, FrozenFile, PackageIdentity } from "../delivery/types.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../run/run.ts";
 
 /** An artifact's final bytes, in the store, before anyone outside has seen them. */
 export interface Frozen {

@@ -1,8 +1,8 @@
 import { PassThrough, pipeline } from "node:stream";
 import type Dockerode from "dockerode";
-import { failpoint } from "../failpoints.ts";
-import type { Log } from "../log.ts";
-import type { Run } from "../run.ts";
+import { failpoint } from "../observe/failpoints.ts";
+import type { Log } from "../observe/log.ts";
+import type { Run } from "../run/run.ts";
 import { freezeFiles } from "../store/files.ts";
 import type { Store } from "../store/store.ts";
 import type { Builder, Built, FilesOrder } from "./builder.ts";

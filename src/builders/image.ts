@@ -1,8 +1,8 @@
 import type Dockerode from "dockerode";
 import { TransientError } from "../delivery/errors.ts";
-import { failpoint } from "../failpoints.ts";
-import type { Log } from "../log.ts";
-import type { Run } from "../run.ts";
+import { failpoint } from "../observe/failpoints.ts";
+import type { Log } from "../observe/log.ts";
+import type { Run } from "../run/run.ts";
 import type { Grant, Intake } from "../store/intake.ts";
 import type { Builder, BuildOrder, Built } from "./builder.ts";
 import { Bases, type RegistryAuth } from "./engine/bases.ts";
@@ -12,7 +12,7 @@ import { engineFacts, type Installation, watchEngine } from "./engine.ts";
 import { begun } from "./image/context.ts";
 import { freeze, temporaryName } from "./image/freeze.ts";
 import { make } from "./image/make.ts";
-import { planBuild, tellPlan } from "./image/plan.ts";
+import { planBuild, reportPlan } from "./image/plan.ts";
 
 export interface ImageBuilderOptions {
   docker: Dockerode;
@@ -49,7 +49,7 @@ async function buildAndFreeze(options: ImageBuilderOptions, bases: Bases, order:
 async function buildOn(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
   const { docker } = options;
   const plan = planBuild(options, await engineFacts(docker), order, run.signal);
-  tellPlan(plan, options, run.log);
+  reportPlan(plan, options, run.log);
   const fetched = await Promise.all(plan.bases.map(({ reference, platform }) => bases.fetch(reference, platform, run)));
   const grant = options.intake.grant(order.id, { maxBytes: options.maxBytes ?? 20 * 2 ** 30 });
   const watch = await watchEngine(docker);
@@ -57,7 +57,7 @@ async function buildOn(options: ImageBuilderOptions, bases: Bases, order: BuildO
     const frozen = await whileItStands(async () => {
       await make(docker, plan, grant, watch, run.log);
       failpoint("prepare.made");
-      await demandLabels(docker, grant, order);
+      await requireLabels(docker, grant, order);
       return freeze(docker, grant, run.signal);
     });
     run.log.line(`Frozen as ${frozen.digest} (${(frozen.size / 1e6).toFixed(1)} MB).`);
@@ -82,7 +82,7 @@ async function whileItStands<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** What was built bears this commit's labels: nobody else's image was put under its name meanwhile. */
-async function demandLabels(docker: Dockerode, grant: Grant, order: BuildOrder): Promise<void> {
+async function requireLabels(docker: Dockerode, grant: Grant, order: BuildOrder): Promise<void> {
   const { name, tag } = temporaryName(grant);
   const image = await docker.getImage(`${name}:${tag}`).inspect();
   const standing = image.Config.Labels ?? {};

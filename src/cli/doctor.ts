@@ -1,6 +1,6 @@
 import { loadServerConfig, secretsOf } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
-import { createMask } from "../mask.ts";
+import { createMask } from "../observe/mask.ts";
 import { type Check, checksOf } from "./doctor-checks.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { safe } from "./print.ts";

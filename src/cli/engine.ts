@@ -1,5 +1,5 @@
 import type Dockerode from "dockerode";
-import { BUILD_ID } from "../../workers/build.ts";
+import { BUILD_ID } from "../../workers/deliver/build.ts";
 import type { Caches } from "../builders/builder.ts";
 import type { engineAddress } from "../config/engine-address.ts";
 import { getDelivery } from "../ledger/deliveries.ts";

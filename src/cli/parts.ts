@@ -1,19 +1,19 @@
 import { join } from "node:path";
+import { settleAll } from "../async/settle-all.ts";
 import { type ServerConfig, secretsOf } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import type { Host } from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
 import { type Ledger, openLedger } from "../ledger/ledger.ts";
-import { createLog, type Log } from "../log.ts";
-import { createMask, type Mask } from "../mask.ts";
-import { createMetrics, type Metrics } from "../metrics.ts";
+import { createLog, type Log } from "../observe/log.ts";
+import { createMask, type Mask } from "../observe/mask.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { hastyConnection, isClusterNode, type RedisAddress, refuseEviction } from "../queue/connection.ts";
 import { openQueues, type Queues } from "../queue/queues.ts";
 import { startPrivateRedis } from "../queue/redis-server.ts";
 import { openRegistries } from "../registries/index.ts";
 import type { Registry } from "../registries/registry.ts";
 import { Store } from "../store/store.ts";
-import { together } from "../together.ts";
 import { adminToken, holdDataDir, type Role } from "./data-dir.ts";
 
 /** What every process of deliverd is made of, whatever it serves. */
@@ -53,7 +53,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const log = createLog({ mask });
     if (token.file !== null) log.info("the admin token is in a file", { file: token.file });
 
-    const [ledger, redis] = await together([
+    const [ledger, redis] = await settleAll([
       openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined }).then((one) => {
         closing.push(() => one.close());
         return one;

@@ -9,7 +9,7 @@ import { type Image, layoutFiles, readLayout } from "./layout.ts";
 import type { Engine, Loaded } from "./load.ts";
 import { type Partial, takePartial } from "./partial.ts";
 import { progress } from "./progress.ts";
-import { demandName, type Received, receiveFiles } from "./receive.ts";
+import { type Received, receiveFiles, requireName } from "./receive.ts";
 
 export interface PullOrder {
   artifact: string;
@@ -128,7 +128,7 @@ async function receive(
     if (engine !== null) (await import("./load.ts")).imageFor(engine.platform, image);
     return { image };
   }
-  for (const { name } of release.files) demandName(name);
+  for (const { name } of release.files) requireName(name);
   await mkdir(partial.stage);
   return { files: await receiveFiles(release, content, partial.stage) };
 }
@@ -157,9 +157,9 @@ async function place(
   const files =
     "files" in proven
       ? proven.files
-      : [{ name: demandName(`${release.artifact}-${release.version}.tar`), digest: release.digest }];
+      : [{ name: requireName(`${release.artifact}-${release.version}.tar`), digest: release.digest }];
   const contents = files.map(({ name, digest }) => ({ file: join(output, name), digest }));
-  for (const { file } of contents) await demandNoFolder(file);
+  for (const { file } of contents) await requireNoFolder(file);
   const [first, ...others] = files;
   if (first === undefined) throw new Error("the release has no files");
   if (others.length === 0) await rename(partial.file, join(output, first.name));
@@ -188,7 +188,7 @@ async function placeLayout(output: string, release: Release, image: Image, parti
   return { file: output, files: [output], contents: [{ file: output, digest: release.digest }], loaded: null };
 }
 
-async function demandNoFolder(path: string): Promise<void> {
+async function requireNoFolder(path: string): Promise<void> {
   const there = await lstat(path).catch(() => null);
   if (there?.isDirectory()) throw new Error(`${path} is a folder`);
 }

@@ -42,7 +42,7 @@ async function unpack(content: Readable, folder: string, release: Release): Prom
       );
     }
     // EEXIST for a name that came before.
-    const into = createWriteStream(join(folder, demandName(name)), { flags: "wx" });
+    const into = createWriteStream(join(folder, requireName(name)), { flags: "wx" });
     got.push(await hashed(entry as unknown as Readable, name, into));
   }
   await reading;
@@ -66,7 +66,7 @@ export function nowhere(): Writable {
 }
 
 /** Names come from a build: none may lead out of the folder, whoever checked it before. */
-export function demandName(name: string): string {
+export function requireName(name: string): string {
   if (name !== "" && name !== "." && name !== ".." && !/[/\\\0]/.test(name)) return name;
   throw new Error(`${JSON.stringify(name.slice(0, 200))} is no name for a file`);
 }

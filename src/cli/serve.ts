@@ -1,13 +1,13 @@
-import { isDiskNearlyFull } from "../../workers/housekeeping.ts";
-import { queueReports } from "../../workers/reports.ts";
+import { queueStatuses } from "../../workers/announce/queue-statuses.ts";
+import { isDiskNearlyFull } from "../../workers/sweep/housekeeping.ts";
 import { createAuth } from "../api/auth.ts";
 import { apiRoute } from "../api/index.ts";
 import { matchRepo } from "../delivery/bounds.ts";
-import { failpoint } from "../failpoints.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
 import { ASKED, addHints, countUndoneHints, hintKeeper, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
+import { failpoint } from "../observe/failpoints.ts";
 import { createWaker } from "../queue/waker.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
 import { type HealthCheck, healthRoute } from "../receiver/health.ts";
@@ -189,7 +189,7 @@ async function wake(parts: Parts, id: string): Promise<void> {
   if (delivery?.state === "queued" || delivery?.state === "cancelled") {
     const { repoId, sha, state, because } = delivery;
     const names = delivery.plan?.artifacts.map((artifact) => artifact.name) ?? [];
-    await ledger.transaction((tx) => queueReports(tx, parts, { repoId, sha, deliveryId: id }, names, state, because));
+    await ledger.transaction((tx) => queueStatuses(tx, parts, { repoId, sha, deliveryId: id }, names, state, because));
   }
   if (delivery?.state === "queued") await queues.add("deliver", { delivery: id });
   await queues.add("announce", {});

@@ -1,18 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { Capacity } from "../../workers/capacity.ts";
-import { clearLeftovers } from "../../workers/housekeeping.ts";
-import { openIdentities } from "../../workers/identity.ts";
+import { BuildSlots } from "../../workers/build-slots.ts";
+import { openIdentities } from "../../workers/commit/repo-identity.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
+import { clearLeftovers } from "../../workers/sweep/housekeeping.ts";
 import type { Builder } from "../builders/builder.ts";
-import { systemClock } from "../clock.ts";
 import { engineAddress } from "../config/engine-address.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { releaseLeases } from "../ledger/leases.ts";
 import { releaseSending } from "../ledger/sending.ts";
 import { openNotifiers } from "../notices/index.ts";
+import { systemClock } from "../run/clock.ts";
 import { startIntake } from "../store/intake.ts";
 import { storeId } from "./data-dir.ts";
 import { LazyEngine } from "./engine.ts";
@@ -55,7 +55,7 @@ export async function work(parts: Parts): Promise<Workers> {
         return filesBuilder({ ...common, docker: await engine.client(), store });
       }),
     },
-    capacity: new Capacity(config.workers.slots),
+    buildSlots: new BuildSlots(config.workers.slots),
     engine,
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),

@@ -36,3 +36,9 @@ export class Refused extends DeliverdError {}
 
 /** The server cannot start, or a command cannot run, with this configuration: says the key, what was expected, the remedy. */
 export class ConfigError extends DeliverdError {}
+
+/** What will pass is tried again before what will not is shown: a destination that is down must not hide behind one that refuses. */
+export function throwPreferringTransient(failures: unknown[]): void {
+  const worst = failures.find((error) => error instanceof TransientError) ?? failures[0];
+  if (worst !== undefined) throw worst;
+}

@@ -16,7 +16,7 @@ export interface MirrorCommit {
 export type DatedCommit = MirrorCommit & { committedAt: Date };
 
 /** @throws UserError("commit-date") */
-export function demandDate(commit: MirrorCommit): DatedCommit {
+export function requireDate(commit: MirrorCommit): DatedCommit {
   const { sha, committedAt } = commit;
   if (committedAt !== null) return { ...commit, committedAt };
   throw new UserError(

@@ -1,13 +1,13 @@
 import { finished, type Readable } from "node:stream";
 import { TransientError, UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../run/run.ts";
 import { Dockerignore } from "./dockerignore.ts";
 import { GitFailed } from "./git.ts";
 import type { Mirror } from "./mirror.ts";
 import { checkPath } from "./names.ts";
 import { capBytes, repack } from "./tar.ts";
-import { type BuildPaths, demandPaths, readTree, type TreeEntry, upTo } from "./tree.ts";
+import { type BuildPaths, readTree, requirePaths, type TreeEntry, upTo } from "./tree.ts";
 
 export interface ContextOrder extends BuildPaths {
   /** Bytes of the tar that is sent. */
@@ -29,7 +29,7 @@ export async function checkTree(mirror: Mirror, sha: Sha, paths: BuildPaths): Pr
     const entry = await mirror.entry(sha, path);
     if (entry !== null) entries.set(path, entry);
   }
-  demandPaths(entries, sha, paths);
+  requirePaths(entries, sha, paths);
 }
 
 /** Whether the Dockerfile lies outside of the context, or is left out of it. @throws UserError("dockerignore-pattern") */
@@ -79,7 +79,7 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
 
 async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: Readable, run: Run): Promise<Readable> {
   const tree = await readTree(mirror.tree(sha, run.signal), sha, order.maxEntries);
-  demandPaths(tree, sha, order);
+  requirePaths(tree, sha, order);
   const base = baseOf(order.contextDir);
   const entries = new Map([...tree].filter(([path]) => path.startsWith(base)));
   const dockerfile = order.dockerfile === null ? null : checkPath(order.dockerfile);

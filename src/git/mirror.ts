@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
+import { Coalescer } from "../async/coalescer.ts";
 import type { Step } from "../delivery/history.ts";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { makeBare, removeLeftovers, removeLocks } from "./bare.ts";
-import { Coalescer } from "./coalesce.ts";
 import { type MirrorCommit, parseCommit } from "./commit.ts";
 import { gone, readEntry, readText } from "./entry.ts";
 import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";

@@ -1,5 +1,5 @@
+import { TtlCache } from "../async/ttl-cache.ts";
 import type { CloneSource } from "../hosts/host.ts";
-import { Lasting } from "../lasting.ts";
 import { PROXIES, TRUST } from "./git.ts";
 import { lsRefs, NoSuchCommand, type RemoteRefs, readAdvertisement, readRefList, type Server } from "./ls-refs.ts";
 import { exchange, NoAnswer } from "./smart-http.ts";
@@ -16,16 +16,16 @@ const STALL = 10_000;
  */
 export class QuickRefs {
   /** What the server of a URL said of itself. */
-  readonly #servers: Lasting<Server>;
+  readonly #servers: TtlCache<Server>;
   /** URLs, and origins, that are left to git for a while. */
-  readonly #unfit: Lasting<true>;
+  readonly #unfit: TtlCache<true>;
 
   readonly #stall: number;
 
   constructor({ now = () => performance.now(), stall = STALL } = {}) {
     this.#stall = stall;
-    this.#servers = new Lasting(KEPT, ADVERTISED_FOR, now);
-    this.#unfit = new Lasting(KEPT, UNFIT_FOR, now);
+    this.#servers = new TtlCache(KEPT, ADVERTISED_FOR, now);
+    this.#unfit = new TtlCache(KEPT, UNFIT_FOR, now);
   }
 
   /** The same as `git ls-remote` lists; null: git must be asked. @throws the signal's reason */

@@ -90,7 +90,7 @@ export function upTo(path: string): string[] {
 }
 
 /** @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink"), naming path and sha. */
-export function demandPaths(entries: Map<string, TreeEntry>, sha: Sha, paths: BuildPaths): void {
+export function requirePaths(entries: Map<string, TreeEntry>, sha: Sha, paths: BuildPaths): void {
   demand(entries, sha, paths.contextDir, "directory", "context-missing", "Set context to a folder of the repository.");
   if (paths.dockerfile === null) return;
   demand(

@@ -1,5 +1,5 @@
 import { printable } from "../delivery/printable.ts";
-import { createMask } from "../mask.ts";
+import { createMask } from "../observe/mask.ts";
 
 /** What of a text is kept, in characters. */
 const LONGEST = 300;

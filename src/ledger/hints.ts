@@ -1,7 +1,7 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
+import { TtlCache } from "../async/ttl-cache.ts";
 import { freshFirst } from "../delivery/sharing.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
-import { Lasting } from "../lasting.ts";
 import { ACTIVE } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import { noteRepos, type SeenRepo } from "./repos.ts";
@@ -49,7 +49,7 @@ export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[
 
 /** As addHints, for a process that takes many: a repo that it has just noted, all else about it the same, is not noted again. */
 export function hintKeeper(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
-  const noted = new Lasting<string>(REPOS_NOTED, NOTED_FOR, () => performance.now());
+  const noted = new TtlCache<string>(REPOS_NOTED, NOTED_FOR, () => performance.now());
   return async (hints) => {
     const news = hints.flatMap(({ repo }) => (noted.get(repo.id) === JSON.stringify(repo) ? [] : [repo]));
     await add(ledger, hints, news);

@@ -5,7 +5,7 @@ import type { Db, Tx } from "./ledger.ts";
 import { newRow } from "./outbox-row.ts";
 import type { Schema } from "./schema.ts";
 import { fromNow, now } from "./sql.ts";
-import { tellOnce, wasTold } from "./told.ts";
+import { reportOnce, wasTold } from "./told.ts";
 
 type Row = Selectable<Schema["outbox"]>;
 
@@ -97,7 +97,7 @@ export async function queueNotice(
 
 /** Events are told once, also after the rows that told them are gone. @returns whether this one is new */
 export function isNewEvent(tx: Tx, eventId: string): Promise<boolean> {
-  return tellOnce(tx, eventId, "");
+  return reportOnce(tx, eventId, "");
 }
 
 /** Everything said, or to be said, of a commit. */

@@ -12,8 +12,8 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import Database from "libsql";
+import { Semaphore } from "../async/semaphore.ts";
 import { ConfigError, TransientError } from "../delivery/errors.ts";
-import { Turns } from "../turns.ts";
 import { checked } from "./binding.ts";
 
 /** How long another process may hold the write lock before we give up (ms). */
@@ -44,7 +44,7 @@ class Adapter extends SqliteAdapter {
 class SqliteDriver implements Driver {
   readonly #file: string;
   readonly #enter: () => void;
-  readonly #turns = new Turns();
+  readonly #turns = new Semaphore();
   #connection: SqliteConnection | undefined;
   #breathedAt = 0;
 
@@ -60,16 +60,16 @@ class SqliteDriver implements Driver {
   async acquireConnection(): Promise<SqliteConnection> {
     this.#enter();
     await this.#breathe();
-    await this.#turns.take();
+    await this.#turns.acquire();
     if (this.#connection === undefined) {
-      this.#turns.give();
+      this.#turns.release();
       throw new Error("the ledger is closed");
     }
     return this.#connection;
   }
 
   async releaseConnection(): Promise<void> {
-    this.#turns.give();
+    this.#turns.release();
   }
 
   /** libsql answers without ever waiting: a loop over queries would keep timers and sockets from their turn. */
@@ -92,10 +92,10 @@ class SqliteDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    await this.#turns.take();
+    await this.#turns.acquire();
     this.#connection?.close();
     this.#connection = undefined;
-    this.#turns.give();
+    this.#turns.release();
   }
 }
 

@@ -8,7 +8,7 @@ export async function wasTold(ledger: Db, id: string): Promise<string | null> {
 }
 
 /** @returns false: it was noted before */
-export async function tellOnce(tx: Tx, id: string, hash: string): Promise<boolean> {
+export async function reportOnce(tx: Tx, id: string, hash: string): Promise<boolean> {
   const result = await tx.db
     .insertInto("told")
     .values({ id, hash, at: now(tx) })

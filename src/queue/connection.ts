@@ -1,6 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { ConfigError } from "../delivery/errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../observe/log.ts";
 
 /** Where Redis is: a URL from the configuration, or the private server's socket. A node of a cluster leads to all of it. */
 export type RedisAddress = { url: string; isCluster?: boolean } | { socket: string };

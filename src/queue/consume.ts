@@ -1,5 +1,5 @@
 import { Worker } from "bullmq";
-import type { Log } from "../log.ts";
+import type { Log } from "../observe/log.ts";
 import { type Connection, patientConnection, type RedisAddress } from "./connection.ts";
 import { PREFIX } from "./queue.ts";
 import type { Jobs, QueueName } from "./queues.ts";

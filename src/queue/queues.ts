@@ -1,7 +1,7 @@
 import type { JobsOptions, Queue } from "bullmq";
+import { withTimeout } from "../async/with-timeout.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
-import type { Log } from "../log.ts";
-import { within } from "../within.ts";
+import type { Log } from "../observe/log.ts";
 import { hastyConnection, type RedisAddress } from "./connection.ts";
 
 /** What travels through each queue: only keys. What they mean stands in the ledger. */
@@ -48,7 +48,7 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
   return {
     async add(name, data, options = {}) {
       try {
-        await within(
+        await withTimeout(
           ADD_DEADLINE,
           queueOf(name).then((queue) => queue.add(name, data, jobOptions(name, data, options.delay ?? 0))),
           NO_ANSWER,
@@ -60,14 +60,14 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
       }
     },
     async ping() {
-      return within(ADD_DEADLINE, redis.ping(), NO_ANSWER).then(
+      return withTimeout(ADD_DEADLINE, redis.ping(), NO_ANSWER).then(
         () => true,
         () => false,
       );
     },
     async waiting(name) {
       const counting = queueOf(name).then((queue) => queue.getWaitingCount());
-      return within(ADD_DEADLINE, counting, NO_ANSWER).catch(() => null);
+      return withTimeout(ADD_DEADLINE, counting, NO_ANSWER).catch(() => null);
     },
     async close() {
       await Promise.allSettled([...queues.values()].map(async (queue) => (await queue).close()));

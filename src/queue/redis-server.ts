@@ -7,7 +7,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ConfigError } from "../delivery/errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../observe/log.ts";
 
 /** A redis-server of our own, for installations that name none: on a unix socket in dataDir, append-only file on. */
 export interface PrivateRedis {

@@ -1,5 +1,5 @@
-import type { Log } from "../log.ts";
-import type { Counter } from "../metrics.ts";
+import type { Log } from "../observe/log.ts";
+import type { Counter } from "../observe/metrics.ts";
 import type { Consumer } from "./consume.ts";
 import type { Queues } from "./queues.ts";
 

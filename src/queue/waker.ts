@@ -23,7 +23,7 @@ const PAUSE = 5;
  * costs this process and Redis as much as a webhook. Asked for again while it waits, a job stays one.
  *
  * It forgets rather than grows: past `most` waiting jobs it takes no more, and when Redis does not take one it drops them
- * all. The sweep (workers/sweep.ts, every 10 s) brings those from the ledger.
+ * all. The sweep (workers/sweep/sweep.ts, every 10 s) brings those from the ledger.
  */
 export function createWaker<N extends QueueName>(
   queues: Pick<Queues, "add">,

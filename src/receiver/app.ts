@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Express, type RequestHandler } from "express";
-import type { Log } from "../log.ts";
+import type { Log } from "../observe/log.ts";
 import { boundConnections } from "./connections.ts";
 import { notFound, problemHandler } from "./problem.ts";
 

@@ -1,7 +1,7 @@
 import { type RequestHandler, type Response, Router } from "express";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
-import { within } from "../within.ts";
+import { withTimeout } from "../async/with-timeout.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 
 /** One thing that readiness rests on. */
 export interface HealthCheck {
@@ -71,7 +71,7 @@ async function readinessOf({ checks, log, patience = 2_000 }: HealthOptions): Pr
   await Promise.all(
     checks.map(async (check) => {
       try {
-        await within(patience, check.check());
+        await withTimeout(patience, check.check());
       } catch (error) {
         unwell.push(check);
         log.warn(`Readiness: ${check.name} is not well`, { error });

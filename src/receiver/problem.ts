@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import { printable } from "../delivery/printable.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../observe/log.ts";
 
 /** An answer that is not a success, to be thrown by a route. The detail is for the caller: it must hold no secret. */
 export class Problem extends Error {

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from "express";
-import { Turns } from "../turns.ts";
+import { Semaphore } from "../async/semaphore.ts";
 import { Problem } from "./problem.ts";
 
 export interface ShareLimits {
@@ -17,12 +17,12 @@ export interface ShareLimits {
  */
 export class Share {
   readonly #limits: Required<ShareLimits>;
-  readonly #turns: Turns;
+  readonly #turns: Semaphore;
   #taken = 0;
 
   constructor({ waiting = 0, ...limits }: ShareLimits) {
     this.#limits = { ...limits, waiting };
-    this.#turns = new Turns(limits.most);
+    this.#turns = new Semaphore(limits.most);
   }
 
   /** A handler that takes part in the share until it has done its work. It throws Problem 503 where there is no room. */
@@ -33,13 +33,13 @@ export class Share {
         throw new Problem(503, `Too many ${of} at a time. Ask again.`, { "retry-after": "5" });
       }
       this.#taken += 1;
-      await this.#turns.take();
+      await this.#turns.acquire();
       try {
         // Who left while it waited costs nothing more.
         if (!response.destroyed) await work(request as R, response);
       } finally {
         this.#taken -= 1;
-        this.#turns.give();
+        this.#turns.release();
       }
     };
   }

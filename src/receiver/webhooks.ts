@@ -1,8 +1,8 @@
 import type { Request, RequestHandler, Response } from "express";
+import { withTimeout } from "../async/with-timeout.ts";
 import { BadSignature, type Hint, type Host, Malformed, type Reading } from "../hosts/host.ts";
-import type { Log } from "../log.ts";
-import { SampledLog } from "../sampled.ts";
-import { within } from "../within.ts";
+import type { Log } from "../observe/log.ts";
+import { SampledLog } from "../observe/sampled-log.ts";
 import { Aborted, type BodyReader, bodyReader, discardRest } from "./body.ts";
 import { type Inbox, InboxFull, type StoredHint } from "./inbox.ts";
 import { Problem, sendProblem } from "./problem.ts";
@@ -125,7 +125,7 @@ function keeper({ inbox, log, patience = 9_000 }: WebhookOptions): (hints: Store
   let saidAt = Number.NEGATIVE_INFINITY;
   return async (hints) => {
     try {
-      await within(patience, inbox.add(hints), "not committed");
+      await withTimeout(patience, inbox.add(hints), "not committed");
     } catch (error) {
       const isFull = error instanceof InboxFull;
       if (!isFull || performance.now() - saidAt > SAID) {

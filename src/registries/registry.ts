@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../builders/builder.ts";
 import type { ArtifactKind, ArtifactName, Digest, Location } from "../delivery/types.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../run/run.ts";
 
 /** Frozen content with the facts of its release: registries that have a place for them keep them beside the bytes. */
 export interface Stamped extends Frozen {

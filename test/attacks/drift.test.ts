@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/observe/log.ts";
 import { openQueues, type Queues } from "../../src/queue/queues.ts";
 import { until } from "../support/process.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Failpoint } from "../../src/failpoints.ts";
+import type { Failpoint } from "../../src/observe/failpoints.ts";
 import { until } from "../support/process.ts";
 import type { SampleRepo } from "../support/sample-repo.ts";
 import { startWorld, type World } from "../support/world.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Builder, FilesOrder } from "../../src/builders/builder.ts";
 import { type FilesBuilderOptions, filesBuilder } from "../../src/builders/files.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/observe/log.ts";
 import { orderOf, shellImage, treeOf, type Yard } from "./image-builds.ts";
 import { testRun } from "./run.ts";
 

@@ -5,7 +5,7 @@ import type Dockerode from "dockerode";
 import tar from "tar-stream";
 import type { Builder, BuildOrder } from "../../src/builders/builder.ts";
 import { type ImageBuilderOptions, imageBuilder } from "../../src/builders/image.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog } from "../../src/observe/log.ts";
 import { type Intake, startIntake } from "../../src/store/intake.ts";
 import { Store } from "../../src/store/store.ts";
 import { type Engine, type EngineOptions, startEngine } from "./engine.ts";

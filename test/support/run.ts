@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
-import { systemClock } from "../../src/clock.ts";
-import type { Run } from "../../src/run.ts";
+import { systemClock } from "../../src/run/clock.ts";
+import type { Run } from "../../src/run/run.ts";
 
 /** A run whose log is kept as text. */
 export function testRun(signal: AbortSignal = new AbortController().signal): Run & { text(): string } {

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { TransientError } from "../../src/delivery/errors.ts";
+import { anySignal } from "../../src/async/any-signal.ts";
+import { TransientError, throwPreferringTransient } from "../../src/delivery/errors.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
 import { locationOf, type ReleasedLocation, recentLocations } from "../../src/ledger/names.ts";
 import { oweVerification } from "../../src/ledger/owed-names.ts";
 import { recentArtifacts } from "../../src/ledger/releases.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
-import type { Run } from "../../src/run.ts";
-import { anyOf, throwWorst } from "../side-by-side.ts";
+import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
 import { registryOf } from "./registry-of.ts";
 
@@ -42,7 +42,7 @@ export async function findChanged(station: Station, job: Jobs["names"], run: Run
       const changed: ReleasedLocation[] = [];
       const its = locations.filter((each) => each.registry === registry);
       try {
-        const signal = anyOf(run.signal, AbortSignal.timeout(REGISTRY_LIMIT));
+        const signal = anySignal(run.signal, AbortSignal.timeout(REGISTRY_LIMIT));
         await lookAtAll(station, its, { ...run, signal }, changed);
       } catch (error) {
         station.log.warn("a registry could not be asked whether its names still stand; it is asked again", {
@@ -69,7 +69,7 @@ async function lookAtAll(station: Station, locations: ReleasedLocation[], run: R
       refusals.push(error);
     }
   }
-  throwWorst(refusals);
+  throwPreferringTransient(refusals);
 }
 
 /** Is it a moving name that no longer stands as we left it? An immutable one raises the alarm. */

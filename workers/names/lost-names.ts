@@ -4,7 +4,7 @@ import { appendLog } from "../../src/ledger/logs.ts";
 import { type LostName, lostNames, replaceLostNames } from "../../src/ledger/lost-names.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
 import { locationsOfRelease } from "../../src/ledger/names.ts";
-import { queueReports, type Subject } from "../reports.ts";
+import { queueStatuses, type Subject } from "../announce/queue-statuses.ts";
 import type { Station } from "../station.ts";
 
 /** A moving name that a release asked for, and why it does not get it. */
@@ -37,7 +37,7 @@ export async function reportLosses(
     await replaceLostNames(tx, repo.id, artifact, losses.map(lostBy));
     // An attempt that ended since may have said otherwise, so it is said each time: the same again changes nothing.
     for (const { release, because } of lacking.values())
-      await queueReports(tx, station, subjectOf(repo, release), [artifact], "failed", because);
+      await queueStatuses(tx, station, subjectOf(repo, release), [artifact], "failed", because);
     for (const { release, because } of news) {
       await recordDecision(tx, repo.id, release.sha, { action: "name-lost", because });
       await appendLog(tx, release.deliveryId, `✗ ${artifact}: ${because}\n`);
@@ -46,7 +46,7 @@ export async function reportLosses(
       const locations = await locationsOfRelease(tx, { ...release, repoId: repo.id });
       const where = [...new Set(locations.map(({ registry }) => registry))].join(", ");
       const because = `${release.versions.join(", ")} released to ${where}`;
-      await queueReports(tx, station, subjectOf(repo, release), [artifact], "delivered", because);
+      await queueStatuses(tx, station, subjectOf(repo, release), [artifact], "delivered", because);
     }
   });
   for (const loss of news) station.log.warn("a release did not get a moving name", { ...lostBy(loss) });

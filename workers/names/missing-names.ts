@@ -1,12 +1,12 @@
 import type { Plan, Repo } from "../../src/delivery/types.ts";
-import { demandDate } from "../../src/git/commit.ts";
+import { requireDate } from "../../src/git/commit.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";
 import { locationsOf } from "../../src/ledger/names.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
-import { holdsVersion } from "../prepare.ts";
 import type { Station } from "../station.ts";
+import { holdsVersion } from "./holds-version.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
 import { namesOfOlder } from "./publish.ts";
 import { ownVersions } from "./versions.ts";
@@ -15,7 +15,7 @@ import { ownVersions } from "./versions.ts";
  * Does a delivered commit lack a version or an immutable name that it should have by now, as after a version tag was put
  * on it? Moving names are not looked at: they are reconciled by themselves.
  */
-export async function owesNames(
+export async function lacksNames(
   station: Pick<Station, "config" | "ledger">,
   repo: Repo,
   mirror: Mirror,
@@ -30,7 +30,7 @@ export async function owesNames(
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
   // A moving name that happens to stand there is none that stays.
   const standing = (await locationsOf(ledger, delivery.id)).filter((each) => each.immutable);
-  const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: demandDate(await mirror.commit(sha)) };
+  const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: requireDate(await mirror.commit(sha)) };
   for (const artifact of plan.artifacts) {
     const released = releases.filter((release) => release.artifact === artifact.name);
     // An artifact that nothing concerned was not released, and its names are none of this commit's.

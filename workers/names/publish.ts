@@ -1,32 +1,36 @@
+import { throwPreferringTransient } from "../../src/delivery/errors.ts";
 import type { ArtifactKind, ArtifactName, Destination } from "../../src/delivery/types.ts";
-import { failpoint } from "../../src/failpoints.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import { ownerOf } from "../../src/ledger/name-writes.ts";
 import { locationOf, locationsOf } from "../../src/ledger/names.ts";
-import type { Run } from "../../src/run.ts";
-import { stamped } from "../build.ts";
-import { demandLease } from "../lease.ts";
-import type { Prepared, Work } from "../prepare.ts";
-import { throwWorst } from "../side-by-side.ts";
+import { failpoint } from "../../src/observe/failpoints.ts";
+import type { Run } from "../../src/run/run.ts";
+import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
+import type { Prepared } from "./prepared.ts";
 import { isShared, ownedByAnother } from "./registry-of.ts";
+import { stamped } from "./stamped.ts";
 import { repositoriesOf, sendInto } from "./upload.ts";
 import { type NameWrite, writeName } from "./write-name.ts";
 
 /**
  * Destinations side by side: one that fails keeps no other from standing.
+ * @param before runs before each name is written, once it is reserved
  * @returns the names that stay with an older commit of the artifact, as that of a git tag which was moved by force
  */
 export async function publishEverywhere(
   station: Station,
   work: Work,
   each: Prepared,
+  before: () => Promise<void>,
   run: Run,
 ): Promise<ArtifactName[]> {
   await setArtifactState(station.ledger, work.delivery.id, each.artifact.name, "publishing", "", work.fence);
-  const ended = await Promise.allSettled(each.artifact.publish.map((to) => publishTo(station, work, each, to, run)));
-  throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
+  const ended = await Promise.allSettled(
+    each.artifact.publish.map((to) => publishTo(station, work, each, to, before, run)),
+  );
+  throwPreferringTransient(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
   return ended.flatMap((end) => (end.status === "fulfilled" ? end.value : []));
 }
 
@@ -36,9 +40,10 @@ async function publishTo(
   work: Work,
   each: Prepared,
   to: Destination,
+  before: () => Promise<void>,
   run: Run,
 ): Promise<ArtifactName[]> {
-  const { delivery, repo, fence } = work;
+  const { delivery, repo } = work;
   const content = stamped(station, work, each);
   // What stands under a moving name does not stay.
   const standing = (await locationsOf(station.ledger, delivery.id)).filter((each) => each.immutable);
@@ -57,7 +62,6 @@ async function publishTo(
   for (const name of names) {
     run.signal.throwIfAborted();
     if ([...standing, ...lost].some((one) => isSame(one, name))) continue;
-    const before = () => demandLease(station.ledger, delivery.id, fence);
     await writeName(station, { name, content, of, before }, run);
   }
   return lost;

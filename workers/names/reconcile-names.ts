@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { Refused } from "../../src/delivery/errors.ts";
+import { Refused, throwPreferringTransient } from "../../src/delivery/errors.ts";
 import { holdings } from "../../src/delivery/reconcile.ts";
 import type { ArtifactName, Repo } from "../../src/delivery/types.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";
@@ -9,10 +9,9 @@ import { markSent, owedNames } from "../../src/ledger/outbox.ts";
 import { getRelease } from "../../src/ledger/releases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
-import type { Run } from "../../src/run.ts";
-import { throwWorst } from "../side-by-side.ts";
+import type { Run } from "../../src/run/run.ts";
+import { MAX_REF_AGE_MS, syncMirror } from "../commit/sync-mirror.ts";
 import type { Station } from "../station.ts";
-import { JUST_NOW, syncMirror } from "../sync.ts";
 import { type RepoNames, readRepoNames, updateLatest } from "./candidates.ts";
 import { findChanged } from "./check-drift.ts";
 import { isSame } from "./immutable-names.ts";
@@ -38,7 +37,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
   let changed = job.verify ? await findChanged(station, job, run) : [];
   let before: unknown;
   for (let round = 0; round < ROUNDS; round++) {
-    const { repo, mirror, refs } = await syncMirror(station, known, signal, { age: JUST_NOW });
+    const { repo, mirror, refs } = await syncMirror(station, known, signal, { age: MAX_REF_AGE_MS });
     const naming = await readRepoNames(station, repo, mirror, refs);
     const facts = [repo, refs, naming.releases];
     if (isDeepStrictEqual(facts, before)) break;
@@ -125,7 +124,7 @@ async function placeAll(
       }
     }),
   );
-  throwWorst(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
+  throwPreferringTransient(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
   return placed;
 }
 

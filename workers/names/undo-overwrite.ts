@@ -4,7 +4,7 @@ import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";
 import { locationOf } from "../../src/ledger/names.ts";
 import type { Registry } from "../../src/registries/registry.ts";
-import type { Run } from "../../src/run.ts";
+import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
 
 const LIMIT = 60_000;

@@ -2,11 +2,12 @@ import { movingNames } from "../../src/delivery/names.ts";
 import type { Destination } from "../../src/delivery/types.ts";
 import { ownerOf } from "../../src/ledger/name-writes.ts";
 import type { Stamped } from "../../src/registries/registry.ts";
-import type { Run } from "../../src/run.ts";
-import { stamped } from "../build.ts";
-import type { Prepared, Unchanged, Work } from "../prepare.ts";
+import type { Run } from "../../src/run/run.ts";
+import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 import { factsOf, namesFor } from "./immutable-names.ts";
+import type { Prepared, Unchanged } from "./prepared.ts";
+import { stamped } from "./stamped.ts";
 
 /** The repositories of one destination in which a content will have a name. */
 export function repositoriesOf(station: Station, work: Work, each: Prepared, to: Destination): string[] {
@@ -38,7 +39,7 @@ export async function uploadAhead(
   run: Run,
 ): Promise<void> {
   const uploads = prepared.flatMap((each) =>
-    "since" in each || each.artifact.kind !== "image"
+    each.kind === "unchanged" || each.artifact.kind !== "image"
       ? []
       : each.artifact.publish.flatMap((to) =>
           repositoriesOf(station, work, each, to).map(async (repository) => {

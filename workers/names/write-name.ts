@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
+import { anySignal } from "../../src/async/any-signal.ts";
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import type { ArtifactName, Location, RepoId } from "../../src/delivery/types.ts";
-import { failpoint } from "../../src/failpoints.ts";
 import {
   endReservation,
   keepReservation,
@@ -11,9 +11,9 @@ import {
   settleName,
   type WriteOrder,
 } from "../../src/ledger/name-writes.ts";
+import { failpoint } from "../../src/observe/failpoints.ts";
 import type { Registry, Stamped } from "../../src/registries/registry.ts";
-import type { Run } from "../../src/run.ts";
-import { anyOf } from "../side-by-side.ts";
+import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
 import { isShared, ownedByAnother, registryOf } from "./registry-of.ts";
 import { undoOverwrite } from "./undo-overwrite.ts";
@@ -116,7 +116,7 @@ async function whileReserved(
   };
   const timer = setInterval(() => void renew(), RENEW_EVERY);
   try {
-    await work({ ...run, signal: anyOf(run.signal, lost.signal) });
+    await work({ ...run, signal: anySignal(run.signal, lost.signal) });
   } catch (error) {
     // Where the ledger cannot be reached the reservation runs out by itself.
     await endReservation(ledger, order).catch(() => {});

@@ -1,6 +1,6 @@
 import type Dockerode from "dockerode";
 import { TransientError, UserError } from "../../delivery/errors.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import type { BaseImage } from "../builder.ts";
 import { engineAnswer, isUnreachable, readEngineError } from "./errors.ts";
 import { readMessages } from "./messages.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../../delivery/errors.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import { readEngineError } from "./errors.ts";
 
 /** Ms that a build which was stopped has to clear up after itself. */

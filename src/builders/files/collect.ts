@@ -7,10 +7,10 @@ import tar from "tar-stream";
 import * as z from "zod";
 import { TransientError, UserError } from "../../delivery/errors.ts";
 import type { ArtifactPlan, FrozenFile } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { WORKSPACE } from "./caches.ts";
-import { badOutput, chooseOutputs, demandNames } from "./outputs.ts";
+import { badOutput, chooseOutputs, requireNames } from "./outputs.ts";
 
 export interface OutputLimits {
   /** Of all files together. */
@@ -88,7 +88,7 @@ async function statAll(
   }
   if (outputs.length === 0) throw badOutput(paths[0] ?? "", "is a folder with nothing in it");
   const names = outputs.map((output) => output.path);
-  demandNames(artifact, names);
+  requireNames(artifact, names);
   return outputs;
 }
 

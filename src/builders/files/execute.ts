@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Duplex, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type Dockerode from "dockerode";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import type { FilesOrder } from "../builder.ts";
 import { engineGone } from "../engine/errors.ts";
 import { engineFailed, readFailure } from "../engine/failure.ts";

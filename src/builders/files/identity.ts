@@ -9,7 +9,7 @@ import { readJar, readPom } from "../../packages/jar.ts";
 import { readNpmPackage } from "../../packages/npm-package.ts";
 import { readDistribution } from "../../packages/python-distribution.ts";
 import type { Store } from "../../store/store.ts";
-import { demandDiskImage } from "./identity/disk-image.ts";
+import { requireDiskImage } from "./identity/disk-image.ts";
 
 /** The variables that a build was told its version by. */
 type Told = Record<string, string>;
@@ -34,7 +34,7 @@ export async function identify(
     case "jar":
       return identifyJar(store, about, files, told);
     case "ami":
-      await demandDiskImage(store, about, files);
+      await requireDiskImage(store, about, files);
       return null;
     case "file":
     case "image":
@@ -48,7 +48,7 @@ async function identifyNpm(store: Store, about: About, files: readonly FrozenFil
     throw wrongFiles(about, files, "exactly one .tgz, as `npm pack` makes it");
   const { manifest } = await readable(about, file, () => readNpmPackage(sourceOf(store, file)));
   const { name, version } = manifest;
-  demandVersion(about, file, { name, version }, told, "DELIVERD_VERSION", (each) => each);
+  requireVersion(about, file, { name, version }, told, "DELIVERD_VERSION", (each) => each);
   return { name, version };
 }
 
@@ -61,7 +61,7 @@ async function identifyPython(store: Store, about: About, files: readonly Frozen
   for (const file of files) {
     const { name, version } = await readable(about, file, () => readDistribution(file.name, sourceOf(store, file)));
     const identity = { name, version };
-    demandVersion(about, file, identity, told, "DELIVERD_VERSION_PEP440", normalPythonVersion);
+    requireVersion(about, file, identity, told, "DELIVERD_VERSION_PEP440", normalPythonVersion);
     const byName = saidByName(file.name);
     if (byName === null || !isSame(byName, identity)) {
       const says = `named so that it says it is ${identity.name} ${identity.version}, as its metadata does`;
@@ -90,7 +90,7 @@ async function identifyJar(store: Store, about: About, files: readonly FrozenFil
     );
   const source = parts.pom ?? parts.main;
   const identity = await readable(about, source, () => identityOfJar(store, parts));
-  if (identity !== null) demandVersion(about, source, identity, told, "DELIVERD_VERSION_MAVEN", (version) => version);
+  if (identity !== null) requireVersion(about, source, identity, told, "DELIVERD_VERSION_MAVEN", (version) => version);
   return identity;
 }
 
@@ -120,7 +120,7 @@ async function readable<T>({ name, kind }: About, file: FrozenFile, read: () => 
   }
 }
 
-function demandVersion(
+function requireVersion(
   { name }: About,
   file: FrozenFile,
   { version }: PackageIdentity,

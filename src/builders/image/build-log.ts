@@ -1,4 +1,4 @@
-import type { RunLog } from "../../run.ts";
+import type { RunLog } from "../../run/run.ts";
 import type { Failure } from "../engine/failure.ts";
 import type { EngineMessage, Trace, Vertex } from "../engine/messages.ts";
 import { Step } from "../engine/step.ts";

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type Dockerode from "dockerode";
 import { TransientError } from "../../delivery/errors.ts";
-import type { RunLog } from "../../run.ts";
+import type { RunLog } from "../../run/run.ts";
 import type { Grant } from "../../store/intake.ts";
 import { engineAnswer, engineGone } from "../engine/errors.ts";
 import { type Failure, readFailure } from "../engine/failure.ts";

@@ -1,6 +1,6 @@
 import { type Base, type DockerfileFacts, readDockerfile } from "../../delivery/dockerfile/index.ts";
 import { UserError } from "../../delivery/errors.ts";
-import type { RunLog } from "../../run.ts";
+import type { RunLog } from "../../run/run.ts";
 import type { BuildOrder } from "../builder.ts";
 import { chooseInstallation, type EngineFacts, type Installation } from "../engine.ts";
 
@@ -56,7 +56,7 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
 }
 
 /** Says in the build's log what a reader would else wonder about. */
-export function tellPlan({ facts, installation, network, order }: Plan, options: PlanOptions, log: RunLog): void {
+export function reportPlan({ facts, installation, network, order }: Plan, options: PlanOptions, log: RunLog): void {
   const builder = installation === "buildkit" ? "BuildKit" : "the classic builder";
   log.line(`Building with ${builder} of Docker ${facts.version}.`);
   if (network === "none" && options.network === undefined)

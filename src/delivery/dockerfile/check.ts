@@ -1,5 +1,5 @@
 import { heredocOf } from "./heredoc.ts";
-import type { Instruction } from "./parse.ts";
+import type { Instruction } from "./instruction.ts";
 import { DockerfileError } from "./text.ts";
 
 type FlagKind = "text" | "texts" | "boolean";

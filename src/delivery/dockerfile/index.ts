@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import { syntaxOf } from "./directives.ts";
-import { parseDockerfile, type Script } from "./parse.ts";
+import type { Script } from "./instruction.ts";
+import { parseDockerfile } from "./parse.ts";
 import { platformVariables } from "./platform.ts";
 import { isReference } from "./reference.ts";
 import { argNames, readStages, type Source, type Stage } from "./stages.ts";
@@ -159,7 +160,7 @@ function findBases(stages: Stage[]): { bases: (number | undefined)[]; byName: Ma
   const bases = stages.map(({ base, name, line }, index) => {
     const found = base === null ? undefined : (byName.get(base) ?? byName.get(base.toLowerCase()));
     if (name !== null) byName.set(name, index);
-    if (found === undefined && base !== null) located({ line, keyword: "FROM" }, () => demandReference(base));
+    if (found === undefined && base !== null) located({ line, keyword: "FROM" }, () => requireReference(base));
     return found;
   });
   return { bases, byName };
@@ -169,7 +170,7 @@ function findBases(stages: Stage[]): { bases: (number | undefined)[]; byName: Ma
 function comesFrom(source: Source, byName: Map<string, number>): number | Base {
   if (source.byNumber && /^[-+]?\d+$/.test(source.name)) return Number(source.name);
   const stage = byName.get(source.name.toLowerCase());
-  if (stage === undefined) located(source, () => demandReference(source.name));
+  if (stage === undefined) located(source, () => requireReference(source.name));
   return stage ?? { reference: source.name, platform: null };
 }
 
@@ -181,7 +182,7 @@ function unfinished({ name, line, keyword }: Source): DockerfileError {
   );
 }
 
-function demandReference(text: string): void {
+function requireReference(text: string): void {
   if (text !== "scratch" && !isReference(text))
     throw new DockerfileError(
       `${JSON.stringify(text.slice(0, 200))} is neither a stage nor the name of an image: invalid reference format`,

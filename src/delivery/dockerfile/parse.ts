@@ -1,30 +1,9 @@
 import { checkInstruction } from "./check.ts";
 import { Directives } from "./directives.ts";
 import { type Heredoc, heredocsOf } from "./heredoc.ts";
+import type { Instruction, Script } from "./instruction.ts";
 import { BLANKS, bare, DockerfileError, isSpace, Lines, located, trimStart } from "./text.ts";
 import { quotedWords, splitCommand } from "./words.ts";
-
-/** One instruction of a Dockerfile, its continued lines joined. */
-export interface Instruction {
-  /** Upper-case. */
-  keyword: string;
-  /** As in `--from=build`, without quotes. */
-  flags: string[];
-  /** What its keyword makes of the rest: words, or one text. Quotes stay for the shell lexer. */
-  args: string[];
-  /** The args stand in a JSON array. */
-  isJson: boolean;
-  heredocs: Heredoc[];
-  /** What an ONBUILD keeps for the stages that stand on its own. */
-  trigger: Instruction | null;
-  /** Its first line, from 1. */
-  line: number;
-}
-
-export interface Script {
-  escapeChar: string;
-  instructions: Instruction[];
-}
 
 /**
  * Splits a Dockerfile into instructions exactly as BuildKit's own parser does (moby/buildkit, frontend/dockerfile/parser), in time

@@ -1,5 +1,5 @@
 import { flagValues, mountSources } from "./check.ts";
-import type { Instruction, Script } from "./parse.ts";
+import type { Instruction, Script } from "./instruction.ts";
 import { parsePlatform } from "./platform.ts";
 import { expand, type Variables } from "./shell.ts";
 import { DockerfileError, located } from "./text.ts";

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Octokit } from "@octokit/core";
 import { paginateRest } from "@octokit/plugin-paginate-rest";
+import { Semaphore } from "../../async/semaphore.ts";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
 import { remoteText } from "../../http/remote-text.ts";
 import { clockOf, readRetryAfter } from "../../http/retry-after.ts";
-import { CONNECTIONS } from "../../transport.ts";
-import { Turns } from "../../turns.ts";
+import { CONNECTIONS } from "../../http/transport.ts";
 import type { Budget } from "../host.ts";
 import { guardedFetch } from "./fetch.ts";
 import { createMeter } from "./meter.ts";
@@ -70,17 +70,17 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
   });
   // Who waits for a connection has not begun: that time is none of an attempt's. GitHub itself allows a token 100 at a time:
   // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
-  const turns = new Turns(CONNECTIONS);
+  const turns = new Semaphore(CONNECTIONS);
   // octokit's own plugins for this queue each call twice more, which takes longer than GitHub on the same machine: 18 ms for three calls.
   octokit.hook.wrap("request", async (request, options) => {
     for (let attempt = 1; ; attempt++) {
-      await turns.take();
+      await turns.acquire();
       try {
         return await request(options);
       } catch (error) {
         if (!isPassing(error) || attempt > FURTHER_ATTEMPTS) throw error;
       } finally {
-        turns.give();
+        turns.release();
       }
       await delay(retryBase * attempt ** 2);
     }

@@ -1,6 +1,6 @@
+import { settleAll } from "../../async/settle-all.ts";
 import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { Check, CommitRef } from "../../delivery/types.ts";
-import { together } from "../../together.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { checksOfRuns, type Run, readRuns } from "./check-runs.ts";
 import { checksOfSuites, readSuites, type Suite, type SuiteView } from "./check-suites.ts";
@@ -17,7 +17,7 @@ export interface Reported {
 export async function readReported(api: GitHubApi, { repo, sha }: CommitRef): Promise<Reported> {
   const at = { owner: repo.owner, repo: repo.name, ref: sha };
   try {
-    const [statuses, runs, suites] = await together([
+    const [statuses, runs, suites] = await settleAll([
       api.list("GET /repos/{owner}/{repo}/commits/{ref}/statuses", at),
       api.list("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", { ...at, filter: "latest" }),
       api.list("GET /repos/{owner}/{repo}/commits/{ref}/check-suites", at),

@@ -1,6 +1,6 @@
+import { settleAll } from "../../async/settle-all.ts";
 import { judge } from "../../delivery/gate.ts";
 import type { CiState, CommitRef, Gate } from "../../delivery/types.ts";
-import { together } from "../../together.ts";
 import type { GitHubApi } from "./api.ts";
 import { checksOf, readReported } from "./checks.ts";
 import { readRequired } from "./required.ts";
@@ -21,7 +21,7 @@ export async function readCiState(
 ): Promise<CiState & { because: string; retryAt: number | null }> {
   if (gate.ci === "none") return judge([], gate, { hostRequired: null, now });
   const asksHost = gate.required.length === 0;
-  const [reported, hostRequired] = await together([
+  const [reported, hostRequired] = await settleAll([
     readReported(api, commit),
     asksHost ? readRequired(api, commit, branches) : null,
   ]);

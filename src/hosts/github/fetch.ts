@@ -1,4 +1,4 @@
-import { type Answer, bodyOf, discard, type Order, openTransport, readBytes } from "../../transport.ts";
+import { type Answer, bodyOf, discard, type Order, openTransport, readBytes } from "../../http/transport.ts";
 import { entityCache } from "./entity-cache.ts";
 
 const MAX_REDIRECTS = 3;

@@ -1,7 +1,7 @@
 import * as z from "zod";
+import { settleAll } from "../../async/settle-all.ts";
 import type { HostRequired } from "../../delivery/gate.ts";
 import type { CommitRef } from "../../delivery/types.ts";
-import { together } from "../../together.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
@@ -22,7 +22,7 @@ export async function readRequired(
   { repo }: CommitRef,
   branches: readonly string[],
 ): Promise<HostRequired[] | null> {
-  const found = await together(
+  const found = await settleAll(
     branches.flatMap((branch) => {
       const at = { owner: repo.owner, repo: repo.name, branch };
       return [requiredByProtection(api, at), requiredByRules(api, at)];

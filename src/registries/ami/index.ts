@@ -5,7 +5,7 @@ import type { Image } from "@aws-sdk/client-ec2";
 import type { Frozen } from "../../builders/builder.ts";
 import { ConfigError, Refused, TransientError, UserError } from "../../delivery/errors.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
 import { verified } from "../protocols/http/verified.ts";
@@ -58,7 +58,7 @@ class AmiRegistry implements Registry {
   }
 
   async find({ repository }: ArtifactName, run: Run): Promise<Found | null> {
-    const image = await this.#api.image(demandName(repository), run.signal);
+    const image = await this.#api.image(requireName(repository), run.signal);
     return image === null ? null : { digest: digestIn(image) };
   }
 
@@ -124,7 +124,7 @@ class AmiRegistry implements Registry {
   }
 
   #writing(content: Stamped, name: ArtifactName, run: Run): Writing {
-    demandName(name.repository);
+    requireName(name.repository);
     if (content.files?.length !== 1) {
       throw new UserError(
         "ami-not-one-file",
@@ -150,7 +150,7 @@ class AmiRegistry implements Registry {
   }
 }
 
-function demandName(name: string): string {
+function requireName(name: string): string {
   if (NAME.test(name)) return name;
   throw new Refused(
     "name-invalid",

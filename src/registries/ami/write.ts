@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { Refused, TransientError } from "../../delivery/errors.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
 import type { Stamped } from "../registry.ts";

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { Refused } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
-import { bodyOf } from "../../transport.ts";
+import { bodyOf } from "../../http/transport.ts";
 import { HttpClient, type HttpEndpoint } from "../protocols/http/client.ts";
-import { demandData } from "../protocols/http/failures.ts";
+import { requireData } from "../protocols/http/failures.ts";
 import { below } from "../protocols/http/paths.ts";
 import { propertiesQuery } from "./properties.ts";
 
@@ -146,7 +146,7 @@ export class ArtifactoryApi {
     const ask = { method: "GET", url, headers: { Accept: JSON_TYPE }, repository: null, to, expect, signal } as const;
     const { status, bytes } = await this.client.read(ask, ANSWER_MAX_BYTES);
     if (status === 404) return null;
-    demandData(bytes, { registry: this.label, repository: null, to });
+    requireData(bytes, { registry: this.label, repository: null, to });
     try {
       return shape.parse(JSON.parse(bytes.toString("utf8")));
     } catch (error) {

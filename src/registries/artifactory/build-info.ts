@@ -2,18 +2,7 @@ import * as z from "zod";
 import { TransientError } from "../../delivery/errors.ts";
 import type { ArtifactKind } from "../../delivery/types.ts";
 import type { ArtifactoryApi, StoredFile } from "./api.ts";
-
-/** Which build of which name a release belongs to. */
-export interface BuildFacts {
-  /** `<owner>/<repo>`. */
-  name: string;
-  /** The release's version. */
-  number: string;
-  started: Date;
-  revision: string;
-  /** URL of the repo. */
-  source: string;
-}
+import type { BuildFacts } from "./build-facts.ts";
 
 const artifactShape = z.looseObject({ name: z.string(), path: z.string().nullish(), sha1: z.string().nullish() });
 const moduleShape = z.looseObject({ id: z.string(), artifacts: z.array(artifactShape).nullish() });
@@ -30,16 +19,6 @@ const MODULE_TYPES: Record<Exclude<ArtifactKind, "ami">, string> = {
   wheel: "python",
   file: "generic",
 };
-
-/** Null: the metadata does not tell where a release comes from, as that of a moving name. */
-export function buildFacts(metadata: Record<string, string>): BuildFacts | null {
-  const get = (key: string) => metadata[`org.opencontainers.image.${key}`] ?? "";
-  const source = get("source");
-  const name = source.split("/").slice(-2).join("/");
-  const started = new Date(get("created"));
-  if (source === "" || Number.isNaN(started.getTime())) return null;
-  return { name, number: get("version"), started, revision: get("revision"), source };
-}
 
 /** @param id as the kind's own tools write it: `group:artifact:version`, `package:version`, `image:tag` */
 export function moduleOf(kind: ArtifactKind, id: string, files: StoredFile[]): Module {

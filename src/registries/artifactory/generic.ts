@@ -1,12 +1,12 @@
 import { TransientError } from "../../delivery/errors.ts";
 import type { FrozenFile } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import { hashesOf } from "../protocols/files/hashes.ts";
+import { openAt } from "../protocols/files/http-standing.ts";
 import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
 import { below } from "../protocols/http/paths.ts";
-import { openAt } from "../protocols/http/standing.ts";
 import type { ArtifactoryApi } from "./api.ts";
-import { buildFacts } from "./build-info.ts";
+import { buildFacts } from "./build-facts.ts";
 import { matrixParameters, propertiesOf } from "./properties.ts";
 import { stamp } from "./stamped.ts";
 

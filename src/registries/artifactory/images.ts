@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../../builders/builder.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import { ImageRegistry, type ImageRegistryOptions, type Stock } from "../protocols/oci/image-registry.ts";
 import type { Found, Registry, Stamped } from "../registry.ts";
 import type { ArtifactoryApi } from "./api.ts";

@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import type { Frozen } from "../../builders/builder.ts";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import type { Shelf } from "../protocols/files/shelf.ts";
 import type { HttpEndpoint } from "../protocols/http/client.ts";

@@ -1,4 +1,4 @@
-import type { BuildFacts } from "./build-info.ts";
+import type { BuildFacts } from "./build-facts.ts";
 
 /** The facts of a release, and what ties a file to its build: Artifactory finds a build's files by these two names. */
 export function propertiesOf(metadata: Record<string, string>, { name, number, started }: BuildFacts) {

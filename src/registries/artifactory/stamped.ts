@@ -1,10 +1,11 @@
 import { TransientError } from "../../delivery/errors.ts";
 import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
 import type { Stamped } from "../registry.ts";
 import type { ArtifactoryApi, StoredFile } from "./api.ts";
-import { addToBuild, buildFacts, moduleOf } from "./build-info.ts";
+import { buildFacts } from "./build-facts.ts";
+import { addToBuild, moduleOf } from "./build-info.ts";
 import { propertiesOf } from "./properties.ts";
 
 /** ms after which Artifactory is asked again for what it took and does not show yet. */

@@ -1,8 +1,8 @@
 import { Refused } from "../../delivery/errors.ts";
 import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import { bodyOf } from "../../http/transport.ts";
+import type { Run } from "../../run/run.ts";
 import { digestOf } from "../../store/digest.ts";
-import { bodyOf } from "../../transport.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
 import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
 import { SIDECAR, sidecarOf } from "../protocols/files/sidecar.ts";

@@ -1,9 +1,9 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../../builders/builder.ts";
-import { type Clock, systemClock } from "../../clock.ts";
 import { Refused } from "../../delivery/errors.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import { type Clock, systemClock } from "../../run/clock.ts";
+import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import { coordinatesOf } from "../protocols/maven/coordinates.ts";

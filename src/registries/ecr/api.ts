@@ -1,7 +1,7 @@
 import type { ECRClient } from "@aws-sdk/client-ecr";
-import type { Clock } from "../../clock.ts";
 import { Refused, TransientError } from "../../delivery/errors.ts";
-import type { Run } from "../../run.ts";
+import type { Clock } from "../../run/clock.ts";
+import type { Run } from "../../run/run.ts";
 import { ask, isAnswer } from "../protocols/aws/ask.ts";
 import { clientSettings, lazily } from "../protocols/aws/sdk.ts";
 import { type Learn, type Token, TokenKeeper } from "../protocols/aws/token.ts";

@@ -1,9 +1,9 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../../builders/builder.ts";
-import { type Clock, systemClock } from "../../clock.ts";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
-import type { Run } from "../../run.ts";
+import { type Clock, systemClock } from "../../run/clock.ts";
+import type { Run } from "../../run/run.ts";
 import { lazily } from "../protocols/aws/sdk.ts";
 import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
 import type { Found, Registry } from "../registry.ts";

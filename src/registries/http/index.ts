@@ -1,8 +1,8 @@
 import type { Store } from "../../store/store.ts";
+import { HttpShelf } from "../protocols/files/http-shelf.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import { labelOf, readBaseUrl } from "../protocols/http/endpoint.ts";
 import { fixedLogin, type LoginConfig } from "../protocols/http/login.ts";
-import { HttpShelf } from "../protocols/http/shelf.ts";
 
 /** `registries.<key>` of type `http`. */
 export interface HttpConfig extends LoginConfig {

@@ -1,5 +1,5 @@
 import { pipeline, type Readable, Transform } from "node:stream";
-import type { Run } from "../../run.ts";
+import type { Run } from "../../run/run.ts";
 
 /** Lets streams of one content pass, and tells the log how much of it has, at most once a second. @param what begins each line */
 export function progressOf(what: string, size: number, run: Run): (bytes: Readable) => Readable {

@@ -25,7 +25,7 @@ export async function putManifest(
   if (isDigest(reference) && reference !== manifest.digest) {
     throw new Denial(400, "DIGEST_INVALID", `these bytes are ${manifest.digest}`);
   }
-  await demandParts(store, manifest);
+  await requireParts(store, manifest);
   if (holding.manifests.size >= maxManifests || holding.tags.size >= maxManifests) {
     throw new Denial(429, "TOOMANYREQUESTS", `no more than ${maxManifests} manifests in one delivery`);
   }
@@ -63,7 +63,7 @@ function understand(bytes: Buffer, mediaType: string): Manifest {
 }
 
 /** A size that lies would break every client that pulls the image later, so it is checked while there is still somebody to tell. */
-async function demandParts(store: Store, manifest: Manifest): Promise<void> {
+async function requireParts(store: Store, manifest: Manifest): Promise<void> {
   for (const part of [...manifest.blobs, ...manifest.children]) {
     const size = await store.size(part.digest);
     if (size === null) {

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { createAuth } from "../../../src/api/auth.ts";
-import type { Facts, Log } from "../../../src/log.ts";
-import { silentLog } from "../../../src/log.ts";
+import type { Facts, Log } from "../../../src/observe/log.ts";
+import { silentLog } from "../../../src/observe/log.ts";
 import { webRoute } from "../../../src/web/index.ts";
 
 const TOKEN = "right-token-of-these-tests";

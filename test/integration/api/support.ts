@@ -4,7 +4,7 @@ import { apiRoute } from "../../../src/api/index.ts";
 import type { Plan } from "../../../src/delivery/types.ts";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { silentLog } from "../../../src/log.ts";
+import { silentLog } from "../../../src/observe/log.ts";
 import { createApp, listen } from "../../../src/receiver/app.ts";
 import type { Registry } from "../../../src/registries/registry.ts";
 import { webRoute } from "../../../src/web/index.ts";

@@ -8,7 +8,7 @@ import { claim } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { postgresDialect } from "../../../src/ledger/postgres.ts";
 import type { Schema } from "../../../src/ledger/schema.ts";
-import { LeaseLost, type LeaseTimes, takeLease } from "../../../workers/lease.ts";
+import { LeaseLost, type LeaseTimes, takeLease } from "../../../workers/deliver/lease.ts";
 import { acmeApi, REPO, SHA, sharedPostgres, withRepo } from "../../support/ledgers.ts";
 import { startPgBouncer } from "../../support/pgbouncer.ts";
 import type { Postgres } from "../../support/postgres.ts";

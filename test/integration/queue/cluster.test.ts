@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Redis } from "ioredis";
-import { silentLog } from "../../../src/log.ts";
+import { silentLog } from "../../../src/observe/log.ts";
 import { hastyConnection, isClusterNode } from "../../../src/queue/connection.ts";
 import { consume } from "../../../src/queue/consume.ts";
 import { type Jobs, openQueues, type QueueName } from "../../../src/queue/queues.ts";

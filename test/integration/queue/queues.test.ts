@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { silentLog } from "../../../src/log.ts";
+import { silentLog } from "../../../src/observe/log.ts";
 import type { RedisAddress } from "../../../src/queue/connection.ts";
 import { hastyConnection, refuseEviction } from "../../../src/queue/connection.ts";
 import { type Consumer, consume } from "../../../src/queue/consume.ts";

@@ -3,7 +3,7 @@ import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { silentLog } from "../../../src/log.ts";
+import { silentLog } from "../../../src/observe/log.ts";
 import { type PrivateRedis, startPrivateRedis } from "../../../src/queue/redis-server.ts";
 import { tempDir, until } from "../../support/process.ts";
 import { commandLines } from "../../support/processes.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { silentLog } from "../../../src/log.ts";
-import { createMetrics } from "../../../src/metrics.ts";
+import { silentLog } from "../../../src/observe/log.ts";
+import { createMetrics } from "../../../src/observe/metrics.ts";
 import { consume } from "../../../src/queue/consume.ts";
 import { openQueues } from "../../../src/queue/queues.ts";
 import { Silence } from "../../../src/queue/silence.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ArtifactoryApi } from "../../../src/registries/artifactory/api.ts";
-import { addToBuild, buildFacts, moduleOf } from "../../../src/registries/artifactory/build-info.ts";
+import { buildFacts } from "../../../src/registries/artifactory/build-facts.ts";
+import { addToBuild, moduleOf } from "../../../src/registries/artifactory/build-info.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { type ArtifactoryStandIn, startArtifactory } from "../../support/artifactory/server.ts";
 

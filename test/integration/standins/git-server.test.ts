@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
-import { within } from "../../../src/within.ts";
+import { withTimeout } from "../../../src/async/with-timeout.ts";
 import { startGitServer } from "../../support/git-server.ts";
 import { git } from "../../support/github/git.ts";
 import { tempDir, until } from "../../support/process.ts";
@@ -141,7 +141,7 @@ describe("the git server", () => {
       }),
     );
 
-    await within(5_000, own.close(), "the git server did not end");
+    await withTimeout(5_000, own.close(), "the git server did not end");
     await until("its processes are gone", async () => (await backends()).length === 0, 5_000);
   });
 

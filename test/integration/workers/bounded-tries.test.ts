@@ -3,8 +3,8 @@ import { stringify } from "yaml";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { findDelivery } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../../src/ledger/leases.ts";
-import { deliverNext } from "../../../workers/deliver.ts";
-import { evaluate } from "../../../workers/evaluate.ts";
+import { deliverNext } from "../../../workers/deliver/deliver.ts";
+import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { REPO } from "../../support/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 

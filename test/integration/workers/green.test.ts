@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import { claim, claimAhead, finishAttempt } from "../../../src/ledger/leases.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
-import { noteGreen, wasJustGreen } from "../../../workers/green.ts";
+import { recordGreen, wasRecentlyGreen } from "../../../workers/commit/recent-green.ts";
 import { REPO, SHA } from "../../support/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 
@@ -31,32 +31,32 @@ describe("The evaluation that queued a delivery stands for the second look at it
     const { ledger } = test.station;
     await setState(ledger, delivery.id, { from: ["waiting"], to: "queued", because: "green" });
     const claimed = await claim(ledger, delivery.id, "one", HOUR);
-    return wasJustGreen(test.station, delivery, claimed?.fence ?? 0);
+    return wasRecentlyGreen(test.station, delivery, claimed?.fence ?? 0);
   }
 
   it("where all was frozen before that evaluation began to read", async () => {
     await preparedAhead();
-    noteGreen(test.station, REPO, SHA, (await now()) + 1);
+    recordGreen(test.station, REPO, SHA, (await now()) + 1);
     assert.equal(await mayRest(), true);
   });
 
   it("but not where something was frozen while it read", async () => {
     const began = await now();
     await preparedAhead();
-    noteGreen(test.station, REPO, SHA, began);
+    recordGreen(test.station, REPO, SHA, began);
     assert.equal(await mayRest(), false);
   });
 
   it("nor where nobody prepared it, or no evaluation of this process found it green", async () => {
-    noteGreen(test.station, REPO, SHA, (await now()) + 1);
+    recordGreen(test.station, REPO, SHA, (await now()) + 1);
     assert.equal(await mayRest(), false);
-    noteGreen(test.station, REPO, "b".repeat(40), (await now()) + 1);
-    assert.equal(await wasJustGreen(test.station, { ...delivery, sha: "c".repeat(40) }, 1), false);
+    recordGreen(test.station, REPO, "b".repeat(40), (await now()) + 1);
+    assert.equal(await wasRecentlyGreen(test.station, { ...delivery, sha: "c".repeat(40) }, 1), false);
   });
 
   it("nor where it is some seconds past", async () => {
     await preparedAhead();
-    noteGreen(test.station, REPO, SHA, (await now()) - 5_001);
+    recordGreen(test.station, REPO, SHA, (await now()) - 5_001);
     assert.equal(await mayRest(), false);
   });
 });

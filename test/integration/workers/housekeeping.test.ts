@@ -4,10 +4,10 @@ import { Readable } from "node:stream";
 import type { Piece } from "../../../src/delivery/housekeeping.ts";
 import { Mirrors } from "../../../src/git/mirrors.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
-import { silentLog } from "../../../src/log.ts";
+import { silentLog } from "../../../src/observe/log.ts";
 import { Store } from "../../../src/store/store.ts";
-import { keepHouse } from "../../../workers/housekeeping.ts";
 import type { Station } from "../../../workers/station.ts";
+import { runHousekeeping } from "../../../workers/sweep/housekeeping.ts";
 import { tempDir } from "../../support/process.ts";
 
 const DAY = 24 * 60 * 60_000;
@@ -27,7 +27,7 @@ describe("housekeeping", () => {
       const clock = { now: () => now };
       const parts = { config: { disk: { max } }, ledger, store, mirrors, clock, log: silentLog, storeId: "s" };
       const engine = { caches: { list, remove }, removeLeftovers: async () => {} };
-      await keepHouse({ ...parts, engine } as unknown as Station);
+      await runHousekeeping({ ...parts, engine } as unknown as Station);
       mirrors.close();
       return removed;
     } finally {

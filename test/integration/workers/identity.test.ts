@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { Lasting } from "../../../src/lasting.ts";
+import { TtlCache } from "../../../src/async/ttl-cache.ts";
 import { noteHeads } from "../../../src/ledger/heads.ts";
 import { addHints, undoneTargets } from "../../../src/ledger/hints.ts";
 import { outboxOf } from "../../../src/ledger/outbox.ts";
 import { getRepo, noteRepos } from "../../../src/ledger/repos.ts";
-import { announce } from "../../../workers/announce.ts";
-import { evaluate } from "../../../workers/evaluate.ts";
-import { confirmIdentity } from "../../../workers/identity.ts";
-import { sweepRepo } from "../../../workers/sweep-repos.ts";
+import { announce } from "../../../workers/announce/announcer.ts";
+import { confirmIdentity } from "../../../workers/commit/repo-identity.ts";
+import { evaluate } from "../../../workers/evaluate/evaluate.ts";
+import { sweepRepo } from "../../../workers/sweep/sweep-repos.ts";
 import { acmeApi, REPO } from "../../support/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
@@ -28,7 +28,7 @@ describe("A repo is who its host says it is:", function () {
     now = 0;
     asked = [];
     hosted = { "acme/api": { hostId: "1", owner: "acme", name: "api" } };
-    at.station.identities = new Lasting(100, 5_000, () => now);
+    at.station.identities = new TtlCache(100, 5_000, () => now);
     at.host.findRepo = async (owner, name) => {
       asked.push(`${owner}/${name}`);
       const found = hosted[`${owner}/${name}`];

@@ -5,8 +5,8 @@ import { stringify } from "yaml";
 import { findDelivery } from "../../../src/ledger/deliveries.ts";
 import { locationsOf } from "../../../src/ledger/names.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
-import { deliverNext } from "../../../workers/deliver.ts";
-import { evaluate } from "../../../workers/evaluate.ts";
+import { deliverNext } from "../../../workers/deliver/deliver.ts";
+import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { REPO } from "../../support/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 

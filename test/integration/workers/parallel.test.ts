@@ -5,10 +5,10 @@ import { requestCancel } from "../../../src/ledger/cancel.ts";
 import { findDelivery, getDelivery } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf, nextDue } from "../../../src/ledger/leases.ts";
 import { readLog } from "../../../src/ledger/logs.ts";
-import type { Run } from "../../../src/run.ts";
-import { deliverNext } from "../../../workers/deliver.ts";
-import { evaluate } from "../../../workers/evaluate.ts";
-import { prepareAhead } from "../../../workers/prepare-ahead.ts";
+import type { Run } from "../../../src/run/run.ts";
+import { deliverNext } from "../../../workers/deliver/deliver.ts";
+import { prepareAhead } from "../../../workers/deliver/prepare-ahead.ts";
+import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { REPO } from "../../support/ledgers.ts";
 import { until } from "../../support/process.ts";
 import { startStation, type TestStation } from "./station.ts";
@@ -85,20 +85,20 @@ describe("A worker of two slots", function () {
     const lines = (await log()).split("\n");
     for (const name of ["left", "right", "heavy"]) assert.ok(lines.includes(`${name} | begun`));
     assert.ok(lines.includes("heavy: waits until other builds have made room"));
-    assert.ok(at.station.capacity.fits(2), "all of it is given back");
+    assert.ok(at.station.buildSlots.fits(2), "all of it is given back");
   });
 
   it("keeps the lease of a delivery that waits for room, and ends it when a person cancels it", async () => {
-    const giveBack = await at.station.capacity.take(2, forever);
+    const giveBack = await at.station.buildSlots.take(2, forever);
     await queued({ tool: 1 });
     const over = deliverNext(at.station, new Set());
-    await until("it waits", () => !at.station.capacity.fits(0));
+    await until("it waits", () => !at.station.buildSlots.fits(0));
     assert.equal(await nextDue(at.station.ledger), null);
     assert.equal(await requestCancel(at.station.ledger, id), "requested");
     await over;
     assert.equal((await getDelivery(at.station.ledger, id))?.state, "cancelled");
     giveBack();
-    assert.ok(at.station.capacity.fits(2));
+    assert.ok(at.station.buildSlots.fits(2));
     assert.deepEqual(at.built, []);
   });
 
@@ -109,9 +109,9 @@ describe("A worker of two slots", function () {
     await at.station.ledger.db.updateTable("deliveries").set({ state: "waiting" }).execute();
     const over = prepareAhead(at.station, id, new Set());
     await until("it builds", () => inside.size === 1);
-    const giveBack = await at.station.capacity.take(1, forever);
+    const giveBack = await at.station.buildSlots.take(1, forever);
     assert.equal(inside.size, 1, "there is room for both");
-    const other = await at.station.capacity.take(1, forever);
+    const other = await at.station.buildSlots.take(1, forever);
     await over;
     assert.equal((await attemptsOf(at.station.ledger, id)).at(-1)?.outcome, "handed-back");
 
@@ -122,6 +122,6 @@ describe("A worker of two slots", function () {
     await prepareAhead(at.station, id, new Set());
     assert.equal((await attemptsOf(at.station.ledger, id)).at(-1)?.outcome, "prepared");
     other();
-    assert.ok(at.station.capacity.fits(2));
+    assert.ok(at.station.buildSlots.fits(2));
   });
 });

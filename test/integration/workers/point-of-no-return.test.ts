@@ -5,7 +5,7 @@ import { retry } from "../../../src/ledger/deliveries.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
 import { outboxOf } from "../../../src/ledger/outbox.ts";
 import type { Notice } from "../../../src/notices/notice.ts";
-import { sweep } from "../../../workers/sweep.ts";
+import { sweep } from "../../../workers/sweep/sweep.ts";
 import { acmeApi, REPO } from "../../support/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";

@@ -2,22 +2,22 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { Builder, BuildOrder, FilesOrder } from "../../../src/builders/builder.ts";
-import { systemClock } from "../../../src/clock.ts";
 import { loadServerConfig } from "../../../src/config/server.ts";
 import { Refused } from "../../../src/delivery/errors.ts";
 import type { ArtifactName, Check, FrozenFile, Verdict } from "../../../src/delivery/types.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";
-import { silentLog } from "../../../src/log.ts";
-import { createMask } from "../../../src/mask.ts";
-import { createMetrics } from "../../../src/metrics.ts";
+import { silentLog } from "../../../src/observe/log.ts";
+import { createMask } from "../../../src/observe/mask.ts";
+import { createMetrics } from "../../../src/observe/metrics.ts";
 import type { Queues } from "../../../src/queue/queues.ts";
 import type { Registry, Stamped } from "../../../src/registries/registry.ts";
+import { systemClock } from "../../../src/run/clock.ts";
 import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
-import { Capacity } from "../../../workers/capacity.ts";
-import { openIdentities } from "../../../workers/identity.ts";
+import { BuildSlots } from "../../../workers/build-slots.ts";
+import { openIdentities } from "../../../workers/commit/repo-identity.ts";
 import type { Station } from "../../../workers/station.ts";
 import { freezeImage } from "../../support/image-content.ts";
 import { acmeApi, withRepo } from "../../support/ledgers.ts";
@@ -97,7 +97,7 @@ export async function startStation(): Promise<TestStation> {
     registries: new Map(Object.entries(registries)),
     builders: { image: images, files: packer(store, built) },
     engine: { caches: { list: async () => [], remove: async () => false }, removeLeftovers: async () => {} },
-    capacity: new Capacity(config.workers.slots),
+    buildSlots: new BuildSlots(config.workers.slots),
     mask: createMask([]),
     drift: createMetrics().counter("drift", "Drift."),
     ahead: createMetrics().counter("ahead", "Ahead."),

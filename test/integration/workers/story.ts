@@ -5,8 +5,8 @@ import { type Delivery, findDelivery } from "../../../src/ledger/deliveries.ts";
 import { noteHeads } from "../../../src/ledger/heads.ts";
 import { outboxOf } from "../../../src/ledger/outbox.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
-import { deliverNext } from "../../../workers/deliver.ts";
-import { evaluate } from "../../../workers/evaluate.ts";
+import { deliverNext } from "../../../workers/deliver/deliver.ts";
+import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { REPO } from "../../support/ledgers.ts";
 import type { TestStation } from "./station.ts";
 

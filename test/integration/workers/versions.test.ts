@@ -3,7 +3,7 @@ import { UserError } from "../../../src/delivery/errors.ts";
 import { retry } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../../src/ledger/leases.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
-import { prepareAhead } from "../../../workers/prepare-ahead.ts";
+import { prepareAhead } from "../../../workers/deliver/prepare-ahead.ts";
 import { REPO } from "../../support/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";

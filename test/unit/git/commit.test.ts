@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { demandDate, parseCommit } from "../../../src/git/commit.ts";
+import { parseCommit, requireDate } from "../../../src/git/commit.ts";
 import { entriesOf } from "../../../src/git/tree.ts";
 
 const sha = "a".repeat(40);
@@ -51,7 +51,7 @@ describe("A commit object", () => {
     ["Bob <b@example.com> 253402300799 +0000", 253_402_300_799],
   ] as const) {
     it(`tells the time of ${committer}`, () => {
-      const commit = demandDate(dated(committer));
+      const commit = requireDate(dated(committer));
       assert.equal(commit.committedAt.getTime(), at * 1000);
       assert.match(commit.committedAt.toISOString(), /^\d{4}-/);
     });
@@ -72,7 +72,7 @@ describe("A commit object", () => {
     it(`that has a time nobody can write is refused by its name: ${committer?.slice(0, 60) ?? "no committer"}`, () => {
       const commit = dated(committer);
       assert.equal(commit.committedAt, null);
-      assert.throws(() => demandDate(commit), { code: "commit-date", message: new RegExp(sha) });
+      assert.throws(() => requireDate(commit), { code: "commit-date", message: new RegExp(sha) });
     });
   }
 });

@@ -47,15 +47,27 @@ describe("imports run downward only", () => {
       [
         "a re-export over several lines",
         "src/delivery/planted.ts",
-        'export {\n  systemClock,\n} from "../clock.ts";',
+        'export {\n  systemClock,\n} from "../run/clock.ts";',
         /src\/delivery may import/,
       ],
-      ["a dynamic import", "src/delivery/planted.ts", 'const clock = await import("../clock.ts");', /may import/],
+      ["a dynamic import", "src/delivery/planted.ts", 'const clock = await import("../run/clock.ts");', /may import/],
       [
         "a port reaching up to a worker",
         "src/hosts/planted.ts",
         'import "../../workers/other.ts";',
         /src\/hosts may import/,
+      ],
+      [
+        "a worker reaching up to another room of workers",
+        "workers/names/planted.ts",
+        'import type { Lease } from "../deliver/lease.ts";',
+        /workers\/names may import/,
+      ],
+      [
+        "one protocol of registries knowing another",
+        "src/registries/protocols/npm/planted.ts",
+        'import "../oci/client.ts";',
+        /protocols\/npm may import/,
       ],
       ["the test support", "src/queue/planted.ts", 'import "../../test/support/process.ts";', /src\/queue may import/],
       [
@@ -70,7 +82,7 @@ describe("imports run downward only", () => {
         'import "../index.ts";',
         /an adapter knows no list of adapters/,
       ],
-      ["a room that the table lacks", "src/planted/a.ts", 'import "../clock.ts";', /stands in no room/],
+      ["a room that the table lacks", "src/planted/a.ts", 'import "../run/clock.ts";', /stands in no room/],
     ];
     for (const [title, file, text, why] of planted) {
       it(title, () => {
@@ -84,6 +96,16 @@ describe("imports run downward only", () => {
         assert.match(found[0] ?? "", why);
       });
     }
+
+    it("a circle of files, if only for a type and over a third file", () => {
+      plant("src/delivery/one.ts", 'import "./two.ts";');
+      plant("src/delivery/two.ts", 'import type { Three } from "./three.ts";');
+      plant("src/delivery/three.ts", 'export * from "./one.ts";');
+      const circles = findViolations(copy.path).filter((line) => line.startsWith("a circle of files:"));
+      assert.deepEqual(circles, [
+        "a circle of files: src/delivery/one.ts imports src/delivery/two.ts imports src/delivery/three.ts imports src/delivery/one.ts",
+      ]);
+    });
 
     it("by the command that CI runs, with its exit code", () => {
       plant("src/delivery/planted.ts", 'import "node:http";');

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
+import { HttpShelf } from "../../../src/registries/protocols/files/http-shelf.ts";
 import type { Release } from "../../../src/registries/protocols/files/shelf.ts";
-import { HttpShelf } from "../../../src/registries/protocols/http/shelf.ts";
 import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";

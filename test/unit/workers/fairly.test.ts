@@ -6,13 +6,13 @@ import { addHints } from "../../../src/ledger/hints.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { noteUnasked, pastLooks, waitingCommits } from "../../../src/ledger/looks.ts";
 import { owedNames, oweNames } from "../../../src/ledger/outbox.ts";
-import { silentLog } from "../../../src/log.ts";
-import { createMask } from "../../../src/mask.ts";
+import { silentLog } from "../../../src/observe/log.ts";
+import { createMask } from "../../../src/observe/mask.ts";
 import type { Jobs, Queues } from "../../../src/queue/queues.ts";
-import { fairly, looksIn, namesIn } from "../../../workers/fairly.ts";
+import { fairly, looksIn, namesIn } from "../../../workers/fair-jobs.ts";
 import type { Station } from "../../../workers/station.ts";
-import { sweep } from "../../../workers/sweep.ts";
-import { Watch } from "../../../workers/watch.ts";
+import { HostPoller } from "../../../workers/sweep/poll-hosts.ts";
+import { sweep } from "../../../workers/sweep/sweep.ts";
 import { acmeApi, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 import { type TempDir, tempDir, until } from "../../support/process.ts";
 
@@ -139,10 +139,10 @@ describe("What may never come to an answer", () => {
 
   it("does not keep a new commit out, however many red ones wait: it is looked at in the first round that has a look to spare", async () => {
     await wait(many);
-    const first = new Watch(station);
+    const first = new HostPoller(station);
     await first.round();
     await noteUnasked(ledger, await waitingCommits(ledger), at - 5 * MINUTE);
-    const watch = new Watch(station);
+    const watch = new HostPoller(station);
     await watch.round();
     await wait([1_000]);
     added.length = 0;
@@ -166,7 +166,7 @@ describe("What may never come to an answer", () => {
     assert.equal(calls, 0);
     await ledger.db.updateTable("looks").set({ calls }).execute();
     budget = { remaining: 3, resetsAt: at + 60 * MINUTE };
-    await new Watch(station).round();
+    await new HostPoller(station).round();
     assert.equal(added.filter(({ name }) => name === "evaluate").length, 300);
   });
 

@@ -4,7 +4,7 @@ import { TransientError } from "../../../src/delivery/errors.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { claim } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { demandLease, LeaseLost, type LeaseTimes, takeLease } from "../../../workers/lease.ts";
+import { LeaseLost, type LeaseTimes, requireLease, takeLease } from "../../../workers/deliver/lease.ts";
 import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
 import { type TempDir, tempDir, until } from "../../support/process.ts";
 
@@ -64,9 +64,9 @@ describe("a lease", () => {
     const lease = await take({ ...TIMES, now: () => (at += TIMES.ttl) });
     assert.ok(lease.signal.reason instanceof LeaseLost);
     at = 0;
-    const late = demandLease(ledger, delivery, lease.fence, { ...TIMES, now: () => (at += TIMES.ttl) });
+    const late = requireLease(ledger, delivery, lease.fence, { ...TIMES, now: () => (at += TIMES.ttl) });
     await assert.rejects(late, LeaseLost);
-    await demandLease(ledger, delivery, lease.fence, TIMES);
+    await requireLease(ledger, delivery, lease.fence, TIMES);
   });
 
   it("is not moved by the wall clock, while a renewal fails and the next succeeds", async () => {

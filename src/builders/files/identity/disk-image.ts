@@ -15,7 +15,7 @@ const OTHERS: [string, Buffer][] = [
 ];
 
 /** @throws UserError `wrong-files` unless it is one disk, sector by sector, as a snapshot takes it */
-export async function demandDiskImage(
+export async function requireDiskImage(
   store: Store,
   { name }: Pick<ArtifactPlan, "name">,
   files: readonly FrozenFile[],

@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import type { Frozen } from "../../../builders/builder.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { ArtifactName, Digest, FrozenFile, Location } from "../../../delivery/types.ts";
-import type { Run } from "../../../run.ts";
+import type { Run } from "../../../run/run.ts";
 import { digestOfFiles } from "../../../store/files.ts";
 import type { Store } from "../../../store/store.ts";
 import type { Found, Registry, Stamped } from "../../registry.ts";

@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import type { Frozen } from "../../../builders/builder.ts";
 import type { ArtifactName, Digest, FrozenFile } from "../../../delivery/types.ts";
-import type { Run } from "../../../run.ts";
-import type { Body } from "../../../transport.ts";
+import type { Body } from "../../../http/transport.ts";
+import type { Run } from "../../../run/run.ts";
 import type { Stamped } from "../../registry.ts";
 
 /** One version of an artifact, as a registry of files is asked for it. */

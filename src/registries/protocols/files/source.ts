@@ -1,5 +1,5 @@
 import type { FrozenFile } from "../../../delivery/types.ts";
-import type { Run } from "../../../run.ts";
+import type { Run } from "../../../run/run.ts";
 import type { Store } from "../../../store/store.ts";
 import { progressOf } from "../progress.ts";
 import type { Source } from "./shelf.ts";

@@ -1,6 +1,6 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { readLocation } from "../../../http/location.ts";
-import { type Answer, discard, type Order, openTransport, readBytes, type Send } from "../../../transport.ts";
+import { type Answer, discard, type Order, openTransport, readBytes, type Send } from "../../../http/transport.ts";
 import { place, unexpectedAnswer, withoutAnswer } from "./failures.ts";
 
 /**

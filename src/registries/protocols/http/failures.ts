@@ -2,7 +2,7 @@ import * as z from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { remoteText, secretsOfRequest } from "../../../http/remote-text.ts";
 import { clockOf, readRetryAfter } from "../../../http/retry-after.ts";
-import { type Answer, readBytes } from "../../../transport.ts";
+import { type Answer, readBytes } from "../../../http/transport.ts";
 
 /** Whom we were asking for what, for the person who reads the error. */
 export interface Question {
@@ -97,7 +97,7 @@ export function isPage(bytes: Buffer): boolean {
  * Data that were asked for, and are there. A sign-in page, a maintenance, a proxy, or nothing at all: what a registry would
  * say is not known then. @throws TransientError
  */
-export function demandData(bytes: Buffer, question: Question, isInstead = isPage): void {
+export function requireData(bytes: Buffer, question: Question, isInstead = isPage): void {
   const isNothing = bytes.length < 100 && bytes.toString("utf8").trim() === "";
   if (!isNothing && !isInstead(bytes)) return;
   throw new TransientError(

@@ -5,7 +5,7 @@ import { Refused } from "../../../delivery/errors.ts";
  * @param paths each may have several segments @throws Refused `name-invalid`
  */
 export function below(url: URL, ...paths: string[]): URL {
-  const segments = paths.flatMap((path) => path.split("/")).map(demandSegment);
+  const segments = paths.flatMap((path) => path.split("/")).map(requireSegment);
   const result = new URL(url);
   result.pathname = [url.pathname.replace(/\/+$/, ""), ...segments.map(encodeSegment)].join("/");
   return result;
@@ -16,7 +16,7 @@ function encodeSegment(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-function demandSegment(text: string): string {
+function requireSegment(text: string): string {
   if (text !== "" && text !== "." && text !== ".." && text.length <= 255 && !/[\p{Cc}\\]/u.test(text)) return text;
   throw new Refused(
     "name-invalid",

@@ -1,5 +1,5 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
-import { type Body, bodyOf } from "../../../transport.ts";
+import { type Body, bodyOf } from "../../../http/transport.ts";
 import type { HttpClient } from "./client.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { below } from "./paths.ts";

@@ -1,17 +1,17 @@
 import { Refused } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
-import type { Run } from "../../../run.ts";
-import { type Body, bodyOf } from "../../../transport.ts";
+import { type Body, bodyOf } from "../../../http/transport.ts";
+import type { Run } from "../../../run/run.ts";
 import { hashesOf } from "../files/hashes.ts";
+import { sidecarStands } from "../files/http-sidecar.ts";
+import { standingAt } from "../files/http-standing.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { sidecarOf } from "../files/sidecar.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
-import { demandData, isHtml } from "../http/failures.ts";
+import { isHtml, requireData } from "../http/failures.ts";
 import { oneAtATime } from "../http/one-at-a-time.ts";
 import { below } from "../http/paths.ts";
 import { putFile, putOnce, tryPut } from "../http/put.ts";
-import { sidecarStands } from "../http/sidecar.ts";
-import { standingAt } from "../http/standing.ts";
 import { artifactFolder, type Coordinates, coordinatesOf, isPom, pathOf, suffixOf } from "./coordinates.ts";
 import { isUpToDate, type MavenMetadata, NO_METADATA, readMetadata, withVersion } from "./metadata.ts";
 import { pomOf } from "./pom.ts";
@@ -160,7 +160,7 @@ export class MavenShelf implements Shelf {
     const { repository } = release.name;
     const { status, bytes } = await this.#client.read({ ...ask, repository }, METADATA_MAX_BYTES);
     if (status === 404) return null;
-    demandData(bytes, { registry: this.label, repository, to: ask.to }, isHtml);
+    requireData(bytes, { registry: this.label, repository, to: ask.to }, isHtml);
     return bytes;
   }
 

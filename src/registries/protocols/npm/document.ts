@@ -1,6 +1,6 @@
 import { Readable, Transform, type TransformCallback } from "node:stream";
+import type { Body } from "../../../http/transport.ts";
 import type { NpmPackage } from "../../../packages/npm-package.ts";
-import type { Body } from "../../../transport.ts";
 
 export interface Publication {
   pack: NpmPackage;

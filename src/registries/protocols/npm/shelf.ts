@@ -1,16 +1,16 @@
 import { valid } from "semver";
 import { Refused, UserError } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
+import { bodyOf } from "../../../http/transport.ts";
 import { Unreadable } from "../../../packages/archive.ts";
 import { type NpmPackage, readNpmPackage } from "../../../packages/npm-package.ts";
-import type { Run } from "../../../run.ts";
-import { bodyOf } from "../../../transport.ts";
+import type { Run } from "../../../run/run.ts";
 import { hashesOf } from "../files/hashes.ts";
+import { standingAt } from "../files/http-standing.ts";
 import type { Release, Shelf, Source, Standing, Version } from "../files/shelf.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
-import { demandData } from "../http/failures.ts";
+import { requireData } from "../http/failures.ts";
 import { oneAtATime } from "../http/one-at-a-time.ts";
-import { standingAt } from "../http/standing.ts";
 import { distTagFor, tagToRaise } from "./dist-tag.ts";
 import { publicationBody } from "./document.ts";
 import { noPackument, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
@@ -41,7 +41,7 @@ export class NpmShelf implements Shelf {
   }
 
   async look(_file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
-    const { repository, tag } = demandName(version);
+    const { repository, tag } = requireName(version);
     const { versions } = await this.#packument(repository, signal);
     const tarball = versions[tag]?.dist.tarball;
     if (tarball === undefined) return null;
@@ -49,7 +49,7 @@ export class NpmShelf implements Shelf {
   }
 
   async begin(release: Release): Promise<void> {
-    demandName(release);
+    requireName(release);
     const [file, ...others] = release.files;
     if (file !== undefined && others.length === 0) return;
     throw new UserError(
@@ -152,7 +152,7 @@ export class NpmShelf implements Shelf {
     };
     const { status, bytes } = await this.#client.read({ ...ask, headers, expect: [200, 404] }, PACKUMENT_MAX_BYTES);
     if (status === 404) return noPackument;
-    demandData(bytes, { registry: this.label, repository: name, to: "read a package" });
+    requireData(bytes, { registry: this.label, repository: name, to: "read a package" });
     const parsed = packumentSchema.safeParse(asJson(bytes));
     if (parsed.success) return parsed.data;
     throw new Refused(
@@ -194,7 +194,7 @@ function escaped(name: string): string {
 }
 
 /** https://github.com/npm/validate-npm-package-name: names that can be published. @throws Refused `name-invalid` */
-function demandName({ name }: Version) {
+function requireName({ name }: Version) {
   const isName = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/.test(name.repository);
   if (isName && name.repository.length <= 214 && valid(name.tag) === name.tag) return name;
   throw new Refused(

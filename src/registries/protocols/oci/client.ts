@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
+import { type Answer, type Body, discard, readBytes } from "../../../http/transport.ts";
 import { isDigest } from "../../../store/digest.ts";
 import {
   type Descriptor,
@@ -9,10 +10,9 @@ import {
   maxManifestBytes,
   readManifest,
 } from "../../../store/manifest.ts";
-import { type Answer, type Body, discard, readBytes } from "../../../transport.ts";
-import { demandData, isPage, place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
+import { isPage, place, type Question, requireData, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { differs, verified } from "../http/verified.ts";
-import { demandReference, demandRepository } from "./names.ts";
+import { requireReference, requireRepository } from "./names.ts";
 import { Uploads } from "./uploads.ts";
 import { DONE, type Endpoint, toPull, toPush, Wire } from "./wire.ts";
 
@@ -112,7 +112,7 @@ export class RegistryClient {
 
   /** Whether a repository has a blob, as far as the registry lets itself be asked. */
   async hasBlob(repository: string, digest: Digest, signal: AbortSignal): Promise<"there" | "missing" | "not-told"> {
-    const url = `/v2/${demandRepository(repository)}/blobs/${digest}`;
+    const url = `/v2/${requireRepository(repository)}/blobs/${digest}`;
     const ask = { ...toPush(repository, signal), url, to: "look up a blob", isContent: true };
     const looked = await this.#wire.ask({ ...ask, method: "HEAD", expect: [...DONE, 400, 401, 403, 404, 405, 501] });
     discard(looked);
@@ -150,7 +150,7 @@ export class RegistryClient {
   /** A stream that fails at its end unless its bytes are the ones named. @throws also Refused `content-gone` */
   async getBlob(repository: string, blob: Descriptor, signal: AbortSignal): Promise<Readable> {
     const ask = { ...toPull(repository, signal), to: `read ${blob.digest}`, expect: [200, 404], isContent: true };
-    const url = `/v2/${demandRepository(repository)}/blobs/${blob.digest}`;
+    const url = `/v2/${requireRepository(repository)}/blobs/${blob.digest}`;
     const answer = await this.#wire.ask({ ...ask, method: "GET", url });
     if (answer.status === 404) {
       discard(answer);
@@ -164,14 +164,14 @@ export class RegistryClient {
     const bytes = await readBytes(answer, maxManifestBytes).catch((error) => {
       throw withoutAnswer(this.#wire.question(ask), error, ask.signal);
     });
-    demandData(bytes, this.#wire.question(ask));
+    requireData(bytes, this.#wire.question(ask));
     const type = answer.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
     // What is served as mere bytes or JSON says itself what it is.
     return readManifest(bytes, manifestTypes.includes(type) ? type : undefined);
   }
 
   #manifest(repository: string, reference: string, signal: AbortSignal) {
-    const url = `/v2/${demandRepository(repository)}/manifests/${demandReference(reference)}`;
+    const url = `/v2/${requireRepository(repository)}/manifests/${requireReference(reference)}`;
     return { ...toPull(repository, signal), url, headers: { Accept: manifestTypes.join(", ") } };
   }
 }

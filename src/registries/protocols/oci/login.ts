@@ -1,8 +1,8 @@
-import type { Clock } from "../../../clock.ts";
 import { Refused } from "../../../delivery/errors.ts";
 import { type Challenge, readChallenges } from "../../../http/challenges.ts";
 import { readLocation } from "../../../http/location.ts";
-import { type Answer, bodyOf, discard, type Order, readBytes, type Send } from "../../../transport.ts";
+import { type Answer, bodyOf, discard, type Order, readBytes, type Send } from "../../../http/transport.ts";
+import type { Clock } from "../../../run/clock.ts";
 import type { Authorize } from "../http/client.ts";
 import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { basic } from "../http/login.ts";

@@ -6,7 +6,7 @@ const repositoryForm = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(
 const tagForm = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** A repository's name becomes a path: whatever does not fit the grammar ends here. @throws Refused `name-invalid` */
-export function demandRepository(text: string): string {
+export function requireRepository(text: string): string {
   // 255 with the registry's host, for older Docker engines.
   if (text.length <= 255 && repositoryForm.test(text)) return text;
   throw new Refused(
@@ -16,7 +16,7 @@ export function demandRepository(text: string): string {
 }
 
 /** @throws Refused `name-invalid` */
-export function demandReference(text: string): string {
+export function requireReference(text: string): string {
   if (isDigest(text) || tagForm.test(text)) return text;
   throw new Refused(
     "name-invalid",
@@ -28,8 +28,8 @@ export function demandReference(text: string): string {
 export function splitName(name: string): { repository: string; tag: string } {
   const colon = name.lastIndexOf(":");
   return {
-    repository: demandRepository(name.slice(0, Math.max(0, colon))),
-    tag: demandReference(name.slice(colon + 1)),
+    repository: requireRepository(name.slice(0, Math.max(0, colon))),
+    tag: requireReference(name.slice(colon + 1)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { TransientError } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
-import type { Run } from "../../../run.ts";
+import type { Run } from "../../../run/run.ts";
 import type { Descriptor } from "../../../store/manifest.ts";
 import type { Content, Store } from "../../../store/store.ts";
 import { inTurns } from "../files/in-turns.ts";

@@ -1,7 +1,7 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
-import { type Answer, type Body, discard } from "../../../transport.ts";
-import { demandRepository } from "./names.ts";
+import { type Answer, type Body, discard } from "../../../http/transport.ts";
+import { requireRepository } from "./names.ts";
 import { DONE, toPush, type Wire } from "./wire.ts";
 
 const UNMOUNTABLE_MAX = 1_000;
@@ -59,7 +59,7 @@ export class Uploads {
   ): Promise<URL | "mounted"> {
     const began = mount && (await this.#tryMount(repository, signal, mount));
     if (began !== null) return began;
-    const url = `/v2/${demandRepository(repository)}/blobs/uploads/`;
+    const url = `/v2/${requireRepository(repository)}/blobs/uploads/`;
     return this.#uploadAt(await this.#wire.ask({ ...uploadIn(repository, signal), url, expect: DONE }), repository);
   }
 
@@ -73,10 +73,10 @@ export class Uploads {
     if (from === repository || this.#unmountable.has(pair)) return null;
     try {
       const ask = uploadIn(repository, signal);
-      const query = `?mount=${digest}&from=${encodeURIComponent(demandRepository(from))}`;
+      const query = `?mount=${digest}&from=${encodeURIComponent(requireRepository(from))}`;
       const answer = await this.#wire.ask({
         ...{ ...ask, scope: `${ask.scope} repository:${from}:pull`, expect: [201, 202] },
-        url: `/v2/${demandRepository(repository)}/blobs/uploads/${query}`,
+        url: `/v2/${requireRepository(repository)}/blobs/uploads/${query}`,
       });
       if (answer.status === 202) return this.#uploadAt(answer, repository);
       discard(answer);

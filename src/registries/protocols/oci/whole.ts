@@ -1,5 +1,5 @@
 import type { Digest } from "../../../delivery/types.ts";
-import type { Run } from "../../../run.ts";
+import type { Run } from "../../../run/run.ts";
 import { inTurns } from "../files/in-turns.ts";
 import type { RegistryClient } from "./client.ts";
 

@@ -1,11 +1,11 @@
-import { type Clock, systemClock } from "../../../clock.ts";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { readLocation } from "../../../http/location.ts";
-import { type Answer, discard, type Order, openTransport, type Send } from "../../../transport.ts";
+import { type Answer, discard, type Order, openTransport, type Send } from "../../../http/transport.ts";
+import { type Clock, systemClock } from "../../../run/clock.ts";
 import type { Authorize } from "../http/client.ts";
 import { place, type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
 import { type Credentials, Login } from "./login.ts";
-import { demandRepository } from "./names.ts";
+import { requireRepository } from "./names.ts";
 
 export interface Endpoint {
   /** The key under `registries`. */
@@ -125,10 +125,10 @@ export class Wire {
 
 /** What reading needs. */
 export function toPull(repository: string, signal: AbortSignal) {
-  return { repository, scope: `repository:${demandRepository(repository)}:pull`, signal };
+  return { repository, scope: `repository:${requireRepository(repository)}:pull`, signal };
 }
 
 /** What a publication needs: whatever belongs to one is asked with the same rights. */
 export function toPush(repository: string, signal: AbortSignal) {
-  return { repository, scope: `repository:${demandRepository(repository)}:pull,push`, signal };
+  return { repository, scope: `repository:${requireRepository(repository)}:pull,push`, signal };
 }

@@ -1,12 +1,12 @@
 import { Refused } from "../../../delivery/errors.ts";
 import { normalPythonName } from "../../../delivery/python-name.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
-import type { Run } from "../../../run.ts";
+import type { Run } from "../../../run/run.ts";
+import { standingAt } from "../files/http-standing.ts";
 import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
 import { type Authorize, HttpClient, type HttpEndpoint } from "../http/client.ts";
-import { demandData } from "../http/failures.ts";
+import { requireData } from "../http/failures.ts";
 import { below } from "../http/paths.ts";
-import { standingAt } from "../http/standing.ts";
 import { fieldsOf } from "./distribution.ts";
 import { formOf } from "./form.ts";
 import { INDEX_TYPES, readIndexPage } from "./simple-index.ts";
@@ -51,7 +51,7 @@ export class PypiShelf implements Shelf {
     const ask = { method: "GET", url, headers, repository, to: "read the index", signal } as const;
     const { status, bytes } = await this.#index.read({ ...ask, expect: [200, 404] }, PAGE_MAX_BYTES);
     if (status === 404) return null;
-    demandData(bytes, { registry: this.label, ...ask }, () => false);
+    requireData(bytes, { registry: this.label, ...ask }, () => false);
     const files = readIndexPage(bytes.toString("utf8"), url);
     if (files === null) {
       throw new Refused(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
-import { createMask } from "../../../../src/mask.ts";
+import { createMask } from "../../../../src/observe/mask.ts";
 import { type EcrConfig, ecrRegistry } from "../../../../src/registries/ecr/index.ts";
 import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
 import type { Door } from "../../../support/aws/door.ts";

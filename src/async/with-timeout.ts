@@ -1,0 +1,12 @@
+/** What was promised, if it comes within so many ms. @throws Error `<what> within <ms> ms`, or what the promise rejects with. */
+export async function withTimeout<T>(ms: number, promise: Promise<T>, what = "no answer"): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,61 @@
+import winston from "winston";
+import { printable } from "../delivery/printable.ts";
+import type { Mask } from "./mask.ts";
+
+/** The daemon's own log: one JSON object a line on stdout. Every line of a delivery bears its id. */
+export interface Log {
+  debug(message: string, facts?: Facts): void;
+  info(message: string, facts?: Facts): void;
+  warn(message: string, facts?: Facts): void;
+  error(message: string, facts?: Facts): void;
+  /** A log that adds these facts to every line. */
+  with(facts: Facts): Log;
+}
+
+export type Facts = Record<string, unknown>;
+
+export function createLog(options: { level?: string; mask: Mask; stream?: NodeJS.WritableStream }): Log {
+  const line = winston.format.printf((info) => printable(options.mask(JSON.stringify(inOrder(info)))));
+  const logger = winston.createLogger({
+    level: options.level ?? "info",
+    format: winston.format.combine(winston.format.timestamp(), line),
+    transports: [new winston.transports.Stream({ stream: options.stream ?? process.stdout })],
+  });
+  return wrap(logger, {});
+}
+
+/** For tests and for commands whose output is their answer. */
+export const silentLog: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  with: () => silentLog,
+};
+
+function wrap(logger: winston.Logger, common: Facts): Log {
+  const at = (level: string) => (message: string, facts?: Facts) => {
+    logger.log(level, message, { ...common, ...plain(facts) });
+  };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    with: (facts) => wrap(logger, { ...common, ...facts }),
+  };
+}
+
+/** Errors become data: their code and message; the stack only where the error is not one we foresaw. */
+function plain(facts: Facts | undefined): Facts {
+  const error = facts?.error;
+  if (!(error instanceof Error)) return facts ?? {};
+  const code = "code" in error ? String(error.code) : undefined;
+  const cause = error.cause instanceof Error ? error.cause.message : undefined;
+  return { ...facts, error: error.message, code, cause, stack: code === undefined ? error.stack : undefined };
+}
+
+function inOrder(info: Facts): Facts {
+  const { timestamp, level, message, ...rest } = info;
+  return { at: timestamp, level, message, ...rest };
+}

@@ -1,0 +1,69 @@
+import { Refused } from "../../../delivery/errors.ts";
+import type { FrozenFile } from "../../../delivery/types.ts";
+import { bodyOf } from "../../../http/transport.ts";
+import type { Run } from "../../../run/run.ts";
+import { HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { below } from "../http/paths.ts";
+import { putFile, putOnce, tryPut } from "../http/put.ts";
+import { sidecarStands } from "./http-sidecar.ts";
+import { standingAt } from "./http-standing.ts";
+import type { Release, Shelf, Standing, Version } from "./shelf.ts";
+import { SIDECAR, sidecarOf } from "./sidecar.ts";
+
+/** Files under `<url>/<repository>/<version>/<file>`, put there by PUT, with `deliverd.json` beside them. */
+export class HttpShelf implements Shelf {
+  readonly label: string;
+  readonly #client: HttpClient;
+
+  constructor(endpoint: HttpEndpoint) {
+    this.label = endpoint.label;
+    this.#client = new HttpClient(endpoint);
+  }
+
+  check(signal: AbortSignal): Promise<void> {
+    return tryPut(this.#client, signal);
+  }
+
+  look({ name }: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+    return standingAt(this.#client, pathOf(version, name), version.name.repository, signal);
+  }
+
+  async begin(release: Release, run: Run): Promise<void> {
+    if (release.files.some(({ name }) => name === SIDECAR)) {
+      throw new Refused(
+        "name-invalid",
+        `${SIDECAR} is what deliverd itself puts beside files: call that file something else.`,
+      );
+    }
+    await sidecarStands(this.#client, pathOf(release, SIDECAR), release, run.signal);
+  }
+
+  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+    const { repository } = release.name;
+    const body = release.source(file);
+    await putFile(this.#client, { path: pathOf(release, file.name), body, repository, guard: true, signal });
+  }
+
+  async finish(release: Release, { signal }: Run): Promise<void> {
+    const path = pathOf(release, SIDECAR);
+    const stands = () => sidecarStands(this.#client, path, release, signal);
+    if (await stands()) return;
+    const { repository } = release.name;
+    await putOnce(this.#client, { path, body: bodyOf(sidecarOf(release)), repository, guard: false, signal }, stands);
+  }
+
+  locate(version: Version): { url: string; pull: string } {
+    const [first] = version.files;
+    const isOne = first !== undefined && version.files.length === 1;
+    const urls = version.files.map(({ name }) => below(this.#client.url, pathOf(version, name)).href);
+    const folder = below(this.#client.url, version.name.repository, version.name.tag).href;
+    return {
+      url: isOne ? (urls[0] ?? folder) : `${folder}/`,
+      pull: urls.map((url) => `curl -fLO ${url}`).join(" && "),
+    };
+  }
+}
+
+function pathOf({ name }: Version, file: string): string {
+  return `${name.repository}/${name.tag}/${file}`;
+}

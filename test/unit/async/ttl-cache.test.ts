@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { TtlCache } from "../../../src/async/ttl-cache.ts";
+
+describe("A value that lasts for a while", () => {
+  let now = 0;
+  const values = () => new TtlCache<number>(2, 100, () => now);
+
+  it("is there until its time is over, counted from when it was set last", () => {
+    const kept = values();
+    kept.set("a", 1);
+    now += 99;
+    assert.equal(kept.get("a"), 1);
+    kept.set("a", 2);
+    now += 99;
+    assert.equal(kept.get("a"), 2);
+    now += 1;
+    assert.equal(kept.get("a"), undefined);
+  });
+
+  it("makes room for newer ones", () => {
+    const kept = values();
+    for (const [key, value] of [
+      ["a", 1],
+      ["b", 2],
+      ["a", 3],
+      ["c", 4],
+    ] as const)
+      kept.set(key, value);
+    assert.deepEqual([kept.get("a"), kept.get("b"), kept.get("c")], [3, undefined, 4]);
+  });
+
+  it("is gone when it is deleted", () => {
+    const kept = values();
+    kept.set("a", 1);
+    kept.delete("a");
+    assert.equal(kept.get("a"), undefined);
+  });
+});

@@ -1,0 +1,150 @@
+import { Refused, TransientError } from "../../src/delivery/errors.ts";
+import { backOff } from "../../src/delivery/retry.ts";
+import type { Report } from "../../src/hosts/host.ts";
+import { drop, markFailed, markSent, type Outgoing } from "../../src/ledger/outbox.ts";
+import { getRepo } from "../../src/ledger/repos.ts";
+import { dueLanes, giveBack, takeDue } from "../../src/ledger/sending.ts";
+import { storeTime } from "../../src/ledger/sql.ts";
+import type { Notice, Notifier } from "../../src/notices/notice.ts";
+import { failpoint } from "../../src/observe/failpoints.ts";
+import { hostOf } from "../commit/host-of.ts";
+import { confirmIdentity } from "../commit/repo-identity.ts";
+import type { Station } from "../station.ts";
+
+const AT_ONCE = 8;
+const SEND_LIMIT = 30_000;
+/** What another worker took is left to it for so long (ms): longer than any sending takes that does not hang. */
+const TAKEN_FOR = 45_000;
+
+/** What a notice's row in the outbox holds: one row for each receiver. */
+export interface OwedNotice {
+  /** Its address, for people. */
+  target: string;
+  /** Its key. Rows of before it had one are found by their address. */
+  receiver?: string;
+  notice: Notice;
+}
+
+type Needs = Pick<Station, "ledger" | "queues" | "hosts" | "identities" | "notifiers" | "log" | "mask" | "owner">;
+
+/** Sends what the outbox owes, until nothing is due; what failed is due again later. At least once, each with its own id. */
+export async function announce(station: Needs): Promise<void> {
+  const announcer = new Announcer(station);
+  await announcer.wake();
+  await announcer.idle();
+}
+
+/**
+ * Sends each lane of the outbox by itself: a host or receiver that does not answer holds up its own rows alone. A word that
+ * is on its way is followed by what replaces it, by the same sender, so that none overtakes another.
+ */
+export class Announcer {
+  readonly #station: Needs;
+  readonly #takenFor: number;
+  readonly #lanes = new Map<string, { work: Promise<void>; again: boolean }>();
+  #stopping = false;
+
+  constructor(station: Needs, takenFor = TAKEN_FOR) {
+    this.#station = station;
+    this.#takenFor = takenFor;
+  }
+
+  /** Begins to send whatever is due, and returns at once. */
+  async wake(): Promise<void> {
+    for (const lane of await dueLanes(this.#station.ledger)) {
+      const running = this.#lanes.get(lane);
+      if (running !== undefined) running.again = true;
+      else if (!this.#stopping) this.#begin(lane);
+    }
+  }
+
+  /** Resolves when nothing is being sent. */
+  async idle(): Promise<void> {
+    while (this.#lanes.size > 0) await Promise.all([...this.#lanes.values()].map(({ work }) => work));
+  }
+
+  /** Takes nothing more, and waits for what is on its way. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.idle();
+  }
+
+  #begin(lane: string): void {
+    const work = this.#send(lane)
+      .catch((error: unknown) =>
+        this.#station.log.error("the outbox could not be sent; the sweep comes back to it", { lane, error }),
+      )
+      .finally(() => this.#lanes.delete(lane));
+    this.#lanes.set(lane, { work, again: false });
+  }
+
+  async #send(lane: string): Promise<void> {
+    const { ledger, owner, queues } = this.#station;
+    let soonest: number | null = null;
+    while (!this.#stopping) {
+      const entry = this.#lanes.get(lane);
+      if (entry !== undefined) entry.again = false;
+      const due = await takeDue(ledger, AT_ONCE, this.#takenFor, { owner, lane });
+      if (due.length === 0 && !this.#lanes.get(lane)?.again) break;
+      const waits = await Promise.all(due.map((row) => send(this.#station, row)));
+      for (const wait of waits) if (wait !== null) soonest = Math.min(soonest ?? wait, wait);
+    }
+    if (soonest !== null) await queues.add("announce", {}, { delay: soonest });
+  }
+}
+
+/** @returns in how many ms it is to be tried again; null: it is done with */
+async function send(station: Needs, row: Outgoing): Promise<number | null> {
+  const { ledger } = station;
+  const { id, revision, fence } = row;
+  const facts = { delivery: row.deliveryId, kind: row.kind };
+  let retryIn: number | null = null;
+  let isWritten: boolean;
+  try {
+    if (row.kind === "status") await sendStatus(station, row);
+    else await sendNotice(station, row.payload as OwedNotice);
+    failpoint("announce.sent");
+    isWritten = await markSent(ledger, id, revision, fence);
+    failpoint("announce.marked");
+  } catch (error) {
+    const message = station.mask(error instanceof Error ? error.message : String(error));
+    if (error instanceof Refused) {
+      station.log.error("it will never be taken; not sent again", { ...facts, error });
+      isWritten = await drop(ledger, id, revision, message, fence);
+    } else {
+      retryIn = backOff(row.attempts + 1, Math.random(), error instanceof TransientError ? error.retryAfter : null);
+      station.log.warn("could not be sent; trying again", { ...facts, error, retryIn });
+      isWritten = await markFailed(ledger, id, revision, message, retryIn, fence);
+    }
+  }
+  if (isWritten) return retryIn;
+  await giveBack(ledger, row);
+  return null;
+}
+
+async function sendStatus(station: Needs, row: Outgoing): Promise<void> {
+  const repo = await getRepo(station.ledger, row.repoId);
+  if (repo === null) throw new Refused("repo-unknown", `no repo ${row.repoId}`);
+  const seen = await confirmIdentity(station, repo).catch((error: unknown) => {
+    // What is no longer shown would be asked for to no end.
+    throw error instanceof TransientError && error.code === "repo-not-shown"
+      ? new Refused(error.code, error.message)
+      : error;
+  });
+  const known = { ...repo, ...seen, defaultBranch: seen.defaultBranch ?? "" };
+  await hostOf(station, known).report({ repo: known, sha: row.sha }, row.payload as Report);
+}
+
+async function sendNotice(station: Needs, owed: OwedNotice): Promise<void> {
+  const notifier = receiverOf(station.notifiers, owed);
+  if (notifier === null) throw new Refused("notice-target-gone", `notices: ${owed.target} is no longer configured`);
+  const at = await storeTime(station.ledger);
+  await notifier.send(owed.notice, AbortSignal.timeout(SEND_LIMIT), at);
+}
+
+/** By its key; where that is gone, the only one at its address: the secret in a query may have been changed. */
+function receiverOf(notifiers: readonly Notifier[], { receiver, target }: OwedNotice): Notifier | null {
+  const known = notifiers.find((each) => each.key === receiver);
+  const [only, ...more] = notifiers.filter((each) => each.target === target);
+  return known ?? (more.length === 0 ? only : undefined) ?? null;
+}

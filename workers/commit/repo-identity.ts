@@ -1,0 +1,56 @@
+import { TtlCache } from "../../src/async/ttl-cache.ts";
+import { Refused, TransientError } from "../../src/delivery/errors.ts";
+import { bearsItsName, getRepo, noteRepos, type SeenRepo, setDefaultBranch } from "../../src/ledger/repos.ts";
+import type { Station } from "../station.ts";
+import { hostOf } from "./host-of.ts";
+
+const KEPT = 10_000;
+/** How long a host's word holds that a name is a repo's (ms): as long as refs that were read. */
+const CONFIRMED_FOR = 5_000;
+
+export function openIdentities(): TtlCache<string> {
+  return new TtlCache(KEPT, CONFIRMED_FOR, () => performance.now());
+}
+
+/**
+ * A name is not a repo: one that is deleted and made anew, or renamed and followed by another, bears it as before, and an old webhook brings an old name
+ * back. So the host is asked whose name it is, at most once in a few seconds for each repo at work; a conditional request, which counts for
+ * nothing where the answer is the same. @returns the repo as its host shows it now
+ * @throws Refused `repo-replaced` · TransientError `repo-not-shown`: what a host does not show is not confirmed · as Host.findRepo does
+ */
+export async function confirmIdentity(
+  station: Pick<Station, "ledger" | "identities" | "hosts">,
+  repo: SeenRepo,
+): Promise<SeenRepo> {
+  const { ledger, identities } = station;
+  const name = `${repo.owner}/${repo.name}`;
+  // Where another has been seen under the name since, one of the two is of the past.
+  const isOwn = await bearsItsName(ledger, repo);
+  if (isOwn && identities.get(repo.id) === name) {
+    // What the host showed is in the ledger; what the caller read may be older.
+    const defaultBranch = (await getRepo(ledger, repo.id))?.defaultBranch ?? repo.defaultBranch;
+    return { ...repo, defaultBranch };
+  }
+  const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
+  const found = await hostOf(station, named).findRepo(repo.owner, repo.name);
+  if (found === null)
+    throw new TransientError(
+      "repo-not-shown",
+      `${repo.host} shows no repo ${name}: it was deleted, or the token may not see it any more. Nothing is done for it until it is shown again.`,
+    );
+  if (`${repo.host}:${found.hostId}` !== repo.id)
+    throw new Refused(
+      "repo-replaced",
+      `${name} is another repo on ${repo.host} now: the next webhook of the one that was meant tells its name`,
+    );
+  const seen = {
+    ...{ id: repo.id, host: repo.host, owner: found.owner, name: found.name },
+    defaultBranch: found.defaultBranch ?? repo.defaultBranch,
+  };
+  const isRenamed = seen.owner !== repo.owner || seen.name !== repo.name;
+  if (isRenamed || !isOwn) await ledger.transaction((tx) => noteRepos(tx, [seen]));
+  else if (seen.defaultBranch !== null && seen.defaultBranch !== repo.defaultBranch)
+    await setDefaultBranch(ledger, repo.id, seen.defaultBranch);
+  identities.set(repo.id, `${seen.owner}/${seen.name}`);
+  return seen;
+}

@@ -1,0 +1,18 @@
+import type { Plan, Repo } from "../../src/delivery/types.ts";
+import type { DatedCommit } from "../../src/git/commit.ts";
+import type { Mirror } from "../../src/git/mirror.ts";
+import type { Delivery } from "../../src/ledger/deliveries.ts";
+
+/** A delivery under way: what its steps hand on. */
+export interface Work {
+  delivery: Delivery;
+  repo: Repo;
+  mirror: Mirror;
+  commit: DatedCommit;
+  plan: Plan;
+  /** Watched full refs that hold the commit. */
+  refs: string[];
+  /** Short names of the git tags on exactly this commit. */
+  tags: string[];
+  fence: number;
+}

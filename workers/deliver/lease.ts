@@ -1,0 +1,133 @@
+import { setMaxListeners } from "node:events";
+import { TransientError } from "../../src/delivery/errors.ts";
+import { claim, type claimAhead, renew } from "../../src/ledger/leases.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+
+/** When a lease is renewed, and when it is given up. In ms. */
+export interface LeaseTimes {
+  /** By the store's clock: a killed worker's delivery is another's after this. */
+  ttl: number;
+  renewEvery: number;
+  /** The attempt is aborted so long before the store may give the lease to another: what it has begun must end by then. */
+  margin: number;
+  /** A clock that no correction of the time moves. */
+  now(): number;
+}
+
+const TIMES: LeaseTimes = { ttl: 12_000, renewEvery: 4_000, margin: 2_000, now: () => performance.now() };
+
+/** Why a run was aborted, as the signal's reason. */
+export class Cancelled extends Error {
+  readonly state: "cancelled" | "superseded";
+  constructor(state: "cancelled" | "superseded") {
+    super(state === "cancelled" ? "cancelled by a person" : "superseded by a newer commit of its branch");
+    this.state = state;
+  }
+}
+export class LeaseLost extends Error {}
+export class ShuttingDown extends Error {}
+
+export interface Lease {
+  /** Rises with each claim: what an older holder still writes is refused. */
+  fence: number;
+  /** Aborted when the lease is lost, the delivery is cancelled, or `abort` is called. */
+  signal: AbortSignal;
+  abort(reason: Error): void;
+  /** Stops renewing. The ledger's own row is freed by whoever ends the attempt. */
+  stop(): void;
+}
+
+/**
+ * Asks the ledger whether the lease is still ours, before what cannot be taken back. An answer that came late proves
+ * nothing: the lease may have run out since it was given.
+ * @throws LeaseLost
+ */
+export async function requireLease(ledger: Ledger, delivery: string, fence: number, times = TIMES): Promise<void> {
+  const asked = times.now();
+  const { held } = await renew(ledger, delivery, fence, times.ttl);
+  if (!held) throw new LeaseLost("another worker has this delivery now");
+  if (times.now() - asked >= times.ttl - times.margin) throw new LeaseLost(TOO_LATE);
+}
+
+const TOO_LATE = "the ledger did not renew the lease in time";
+
+/** Takes the delivery for this worker, or null where another has it or it is not due. */
+export async function takeLease(
+  ledger: Ledger,
+  delivery: string,
+  owner: string,
+  take: typeof claim | typeof claimAhead = claim,
+  times = TIMES,
+): Promise<Lease | null> {
+  const asked = times.now();
+  const claimed = await take(ledger, delivery, owner, times.ttl);
+  if (claimed === null) return null;
+  return new HeldLease(() => renew(ledger, delivery, claimed.fence, times.ttl), claimed.fence, asked, times);
+}
+
+/**
+ * Counts from before its last successful renewal was asked for, so that it ends here before it ends by the store's clock,
+ * whatever hangs meanwhile.
+ */
+class HeldLease implements Lease {
+  readonly fence: number;
+  readonly #controller = new AbortController();
+  readonly #renew: () => ReturnType<typeof renew>;
+  readonly #times: LeaseTimes;
+  readonly #renewing: NodeJS.Timeout;
+  #givingUp: NodeJS.Timeout | undefined;
+  #heldUntil = 0;
+  #stopped = false;
+
+  constructor(ask: () => ReturnType<typeof renew>, fence: number, asked: number, times: LeaseTimes) {
+    this.fence = fence;
+    this.#renew = ask;
+    this.#times = times;
+    // Each request of each artifact to each registry listens to it.
+    setMaxListeners(0, this.signal);
+    // One renewal that hangs keeps no other from being asked: the next goes over another connection.
+    this.#renewing = setInterval(() => void this.#renewOnce(), times.renewEvery).unref();
+    this.#heldSince(asked);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#renewing);
+    clearTimeout(this.#givingUp);
+  }
+
+  async #renewOnce(): Promise<void> {
+    const asked = this.#times.now();
+    try {
+      const answer = await this.#renew();
+      if (this.#stopped) return;
+      if (answer.endAs !== null) this.abort(new Cancelled(answer.endAs));
+      if (answer.held) this.#heldSince(asked);
+      else this.#lose("another worker has this delivery now");
+    } catch (error) {
+      if (!(error instanceof TransientError)) this.#lose("the ledger could not be asked");
+    }
+  }
+
+  #heldSince(asked: number): void {
+    const { ttl, margin, now } = this.#times;
+    this.#heldUntil = Math.max(this.#heldUntil, asked + ttl - margin);
+    clearTimeout(this.#givingUp);
+    const left = this.#heldUntil - now();
+    if (left <= 0) this.#lose(TOO_LATE);
+    else this.#givingUp = setTimeout(() => this.#lose(TOO_LATE), left).unref();
+  }
+
+  #lose(reason: string): void {
+    this.stop();
+    this.abort(new LeaseLost(reason));
+  }
+}

@@ -1,0 +1,20 @@
+import { sourcesOf } from "../../src/delivery/history.ts";
+import type { ArtifactPlan } from "../../src/delivery/types.ts";
+import { commitsUnderWay, releasedAmong } from "../../src/ledger/past.ts";
+import type { Work } from "../commit/work.ts";
+import type { Station } from "../station.ts";
+
+/** The version of the nearest release that this commit leaves as it is; null: the artifact is concerned, or was released of it already. */
+export async function unchangedSince(
+  { ledger }: Pick<Station, "ledger">,
+  { mirror, repo, commit }: Pick<Work, "mirror" | "repo" | "commit">,
+  { name, paths }: ArtifactPlan,
+): Promise<string | null> {
+  if (paths.length === 0) return null;
+  const steps = await mirror.past(commit.sha, paths);
+  const versions = await releasedAmong(ledger, { repoId: repo.id, artifact: name }, [...steps.keys()]);
+  if (versions.has(commit.sha)) return null;
+  const underWay = new Set(await commitsUnderWay(ledger, repo.id));
+  const [nearest] = sourcesOf(commit.sha, { steps, released: new Set(versions.keys()), underWay }) ?? [];
+  return nearest === undefined ? null : (versions.get(nearest) ?? null);
+}

@@ -1,0 +1,91 @@
+import { matchRepo, watches } from "../../src/delivery/bounds.ts";
+import { isOvertaken, type Standing } from "../../src/delivery/history.ts";
+import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
+import type { Mirror } from "../../src/git/mirror.ts";
+import { requestCancel } from "../../src/ledger/cancel.ts";
+import { type Delivery, listDeliveries, listUnfinished } from "../../src/ledger/deliveries.ts";
+import { queueStatuses } from "../announce/queue-statuses.ts";
+import type { Inspection } from "../commit/inspect.ts";
+import type { Station } from "../station.ts";
+
+/** Commits that may stand for an older one: whoever comes late is mostly not far behind. */
+const NEWEST = 50;
+
+/**
+ * Where a pipeline says `supersede: true`: ends the unfinished deliveries of older commits that a newer one stands for. One whose names are
+ * being written is let through, and so is one that a person has asked for again.
+ */
+export async function supersedeOlder(
+  station: Station,
+  repo: Repo,
+  mirror: Mirror,
+  newer: Delivery,
+  refs: string[],
+): Promise<void> {
+  const bounds = matchRepo(station.config.repos, repo);
+  if (!newer.plan?.supersede || bounds === null) return;
+  const standing = { branches: branchesOf(refs), tags: [] };
+  for (const older of await listUnfinished(station.ledger, newer.repoId)) {
+    if (older.id === newer.id || !older.plan?.supersede || older.isInsisted) continue;
+    if (!(await mirror.isAncestor(older.sha, newer.sha))) continue;
+    if (!isOvertaken(await standingOf(mirror, older.sha, older.plan, bounds), standing)) continue;
+    const because = `superseded by ${newer.sha}`;
+    const subject = { repoId: older.repoId, sha: older.sha, deliveryId: older.id };
+    const names = older.plan.artifacts.map((artifact) => artifact.name);
+    await station.ledger.transaction(async (tx) => {
+      if ((await requestCancel(tx, older.id, because, "superseded")) !== "ended") return;
+      await queueStatuses(tx, station, subject, names, "superseded", because);
+    });
+  }
+}
+
+/**
+ * The same, seen from the older commit: which of the two was told of first has no part in it.
+ * @returns the newer commit that stands for it; null: none
+ */
+export async function overtakenBy(
+  station: Station,
+  repo: Repo,
+  mirror: Mirror,
+  sha: Sha,
+  { plan, refs }: Inspection,
+  existing: Delivery | null,
+): Promise<Sha | null> {
+  const bounds = matchRepo(station.config.repos, repo);
+  if (!plan?.supersede || bounds === null || existing?.isInsisted) return null;
+  const older = { branches: branchesOf(refs), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
+  if (!isOvertaken(older, older)) return null;
+  for (const newer of (await listDeliveries(station.ledger, { repoId: repo.id, limit: NEWEST })).items) {
+    if (newer.sha === sha || !newer.plan?.supersede || !STANDS[newer.state]) continue;
+    if (!(await mirror.isAncestor(sha, newer.sha))) continue;
+    if (isOvertaken(older, await standingOf(mirror, newer.sha, newer.plan, bounds))) return newer.sha;
+  }
+  return null;
+}
+
+/** One that came to nothing stands for no other. */
+const STANDS: Record<Delivery["state"], boolean> = {
+  waiting: true,
+  queued: true,
+  building: true,
+  publishing: true,
+  delivered: true,
+  failed: false,
+  cancelled: false,
+  superseded: false,
+  ignored: false,
+};
+
+async function standingOf(mirror: Mirror, sha: Sha, plan: Plan, bounds: RepoBounds): Promise<Standing> {
+  const held = await mirror.refsContaining(sha);
+  const watched = held.filter((ref) => watches(plan.on, bounds, ref).watched);
+  return { branches: branchesOf(watched), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
+}
+
+async function watchedTagsOn(mirror: Mirror, sha: Sha, plan: Plan, bounds: RepoBounds): Promise<string[]> {
+  return (await mirror.tagsOn(sha)).filter((tag) => watches(plan.on, bounds, `refs/tags/${tag}`).watched);
+}
+
+function branchesOf(refs: string[]): string[] {
+  return refs.filter((ref) => ref.startsWith("refs/heads/"));
+}

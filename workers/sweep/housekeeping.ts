@@ -1,0 +1,87 @@
+import { rm, statfs } from "node:fs/promises";
+import { isNearlyFull, type Piece, toRemove } from "../../src/delivery/housekeeping.ts";
+import { neededOn } from "../../src/ledger/artifacts.ts";
+import { listUnfinished } from "../../src/ledger/deliveries.ts";
+import { listRepos } from "../../src/ledger/repos.ts";
+import { forgetOld } from "../../src/ledger/retention.ts";
+import type { Station } from "../station.ts";
+
+const HOUR = 60 * 60_000;
+/** Explanations and logs of what ended so long ago are dropped. Releases are kept for ever. */
+const KEEP = 90 * 24 * HOUR;
+/** What commands keep between builds only grows: now and then it begins anew. */
+const KEEP_CACHE = 30 * 24 * HOUR;
+
+/** Is there too little room on dataDir's disk to begin new work? */
+export async function isDiskNearlyFull(dataDir: string): Promise<boolean> {
+  const { bavail, blocks, bsize } = await statfs(dataDir);
+  return isNearlyFull({ free: bavail * bsize, total: blocks * bsize });
+}
+
+/** At the start of a process that holds dataDir alone: whatever a dead one was in the middle of is nobody's. */
+export async function clearLeftovers({ tmp, store }: Pick<Station, "tmp" | "store">): Promise<void> {
+  await rm(tmp, { recursive: true, force: true });
+  await store.removeAbandoned(Number.POSITIVE_INFINITY);
+}
+
+/** Keeps this host's caches within the disk budget, oldest first, and the ledger without what is too old to matter. */
+export async function runHousekeeping(station: Station): Promise<void> {
+  const { config, ledger, log, clock, store, mirrors } = station;
+  await station.engine.removeLeftovers();
+  const young = clock.now() - HOUR;
+  const needed = await neededHere(station);
+  const caches = await cachesOf(station);
+  const found = [...(await pieces(station)), ...caches];
+  const removed = toRemove(found, config.disk.max, (name) => needed.has(name), young);
+  const stale = caches.filter((cache) => cache.usedAt < clock.now() - KEEP_CACHE && !removed.includes(cache));
+  for (const piece of stale) removed.push(piece);
+  for (const piece of removed) {
+    const { name } = piece;
+    if (caches.includes(piece)) await station.engine.caches.remove(name);
+    else await (name.startsWith(DIGEST) ? store.remove(name) : mirrors.remove(name));
+  }
+  const forgotten = await forgetOld(ledger, KEEP);
+  if (removed.length === 0 && forgotten === 0) return;
+  log.info("kept house", {
+    removed: removed.length,
+    bytes: removed.reduce((sum, piece) => sum + piece.bytes, 0),
+    forgotten,
+  });
+}
+
+const DIGEST = "sha256:";
+
+/** Blobs by digest, mirrors by the repo's id. */
+async function pieces({ ledger, mirrors, store }: Station): Promise<Piece[]> {
+  const found: Piece[] = (await store.list()).map(({ digest, bytes, usedAt }) => ({ name: digest, bytes, usedAt }));
+  for (const { id } of await listRepos(ledger)) {
+    const usage = await mirrors.usage(id);
+    if (usage !== null) found.push({ name: id, ...usage });
+  }
+  return found;
+}
+
+/** Without an engine there is other work to do all the same. */
+async function cachesOf({ engine, log }: Station): Promise<Piece[]> {
+  try {
+    return await engine.caches.list();
+  } catch (error) {
+    log.warn("the caches of builds could not be listed", { error });
+    return [];
+  }
+}
+
+/** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */
+async function neededHere({ ledger, store, storeId }: Station): Promise<Set<string>> {
+  const needed = new Set<string>();
+  for (const { digest, files } of await neededOn(ledger, storeId)) {
+    if (!(await store.has(digest))) continue;
+    needed.add(digest);
+    const { manifests, blobs } = files ? { manifests: [], blobs: files } : await store.contentOf(digest);
+    for (const each of [...manifests, ...blobs]) needed.add(each.digest);
+  }
+  for (const { id } of await listRepos(ledger)) {
+    if ((await listUnfinished(ledger, id)).length > 0) needed.add(id);
+  }
+  return needed;
+}

@@ -1,0 +1,149 @@
+import { matchRepo } from "../../src/delivery/bounds.ts";
+import { Refused } from "../../src/delivery/errors.ts";
+import type { RepoBounds } from "../../src/delivery/types.ts";
+import { baselinedEntries, noteBaseline, takeBaseline } from "../../src/ledger/duties.ts";
+import { allHeads, noteHeads } from "../../src/ledger/heads.ts";
+import { addHints, SWEPT } from "../../src/ledger/hints.ts";
+import { type KnownRepo, listRepos, noteListedRepos, type SeenRepo } from "../../src/ledger/repos.ts";
+import { hostOf } from "../commit/host-of.ts";
+import { confirmIdentity } from "../commit/repo-identity.ts";
+import { syncMirror } from "../commit/sync-mirror.ts";
+import type { Station } from "../station.ts";
+
+const AT_ONCE = 4;
+const ASK_LIMIT = 5 * 60_000;
+/** What one question for a repo's refs may take (ms). */
+const PEEK_LIMIT = 60_000;
+
+/**
+ * Makes repos known that the host lists, whether or not a webhook ever named them. The first time that an entry of `repos`
+ * is met, whatever its repos' refs point to counts as known: nothing old is delivered. A repo that appears later has no
+ * old heads. An entry whose host does not answer keeps no other from being looked at.
+ * @returns the entries whose repos may be swept
+ */
+export async function discoverRepos(station: Station): Promise<Set<string>> {
+  const done = await baselinedEntries(station.ledger);
+  await each(station.config.repos, async (entry) => {
+    try {
+      await discover(station, entry, done);
+    } catch (error) {
+      station.log.warn("the repos of an entry could not be listed; the next round comes", {
+        entry: entry.match,
+        error,
+      });
+    }
+  });
+  return done;
+}
+
+async function discover(station: Station, entry: RepoBounds, done: Set<string>): Promise<void> {
+  const { ledger } = station;
+  const isNew = !done.has(entry.match);
+  const listed = await listedRepos(station, entry);
+  if (listed === null) return;
+  await ledger.transaction((tx) => noteListedRepos(tx, listed));
+  if (!isNew) return;
+  // Those that a hint has named meanwhile have heads of before as well.
+  const known = (await listRepos(ledger)).filter(
+    (repo) => matchRepo(station.config.repos, repo)?.match === entry.match,
+  );
+  await each(known, async (repo) => {
+    try {
+      await noteHeads(ledger, repo.id, await peek(station, repo));
+    } catch (error) {
+      // Once it can be read, what its refs point to by then counts as known.
+      station.log.warn("a repo's refs could not be read; they count as known once they are", { repo: repo.id, error });
+      await noteBaseline(ledger, unread(repo.id));
+    }
+  });
+  await noteBaseline(ledger, entry.match);
+  done.add(entry.match);
+  station.log.info("looked at every repo of an entry once; what their refs point to counts as known", {
+    entry: entry.match,
+    repos: known.length,
+  });
+}
+
+/** Among the entries that were looked at, by a name that no entry can have: a repo that was not. */
+function unread(repoId: string): string {
+  return `unread ${repoId}`;
+}
+
+/** The repos of one entry that their hosts list. Null: the entry's owner is a pattern, which no host lists. */
+async function listedRepos(station: Station, entry: RepoBounds): Promise<SeenRepo[] | null> {
+  const parts = entry.match.split("/");
+  const [owner = "", name = ""] = parts.slice(-2);
+  if (owner.includes("*")) return null;
+  const found: SeenRepo[] = [];
+  for (const [key, host] of station.hosts) {
+    if (parts.length === 3 && parts[0] !== key) continue;
+    const single = name.includes("*") ? null : await host.findRepo(owner, name);
+    const repos = name.includes("*") ? await host.listRepos(owner) : single === null ? [] : [single];
+    for (const repo of repos) {
+      const seen = {
+        id: `${key}:${repo.hostId}`,
+        host: key,
+        owner: repo.owner,
+        name: repo.name,
+        defaultBranch: repo.defaultBranch,
+      };
+      if (matchRepo(station.config.repos, seen)?.match === entry.match) found.push(seen);
+    }
+  }
+  return found;
+}
+
+/**
+ * Looks at a repo's refs without being told to, and leaves a hint for every commit that no known ref reached before and
+ * every ref that points elsewhere than known. One question to the host where nothing moved.
+ */
+export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void> {
+  const there = await peek(station, repo).catch(async (error: unknown) => {
+    if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
+    // A repo that was renamed: the sync learns its name, and its next turn asks by it.
+    await syncMirror(station, repo, AbortSignal.timeout(ASK_LIMIT));
+    return [];
+  });
+  if (there.length > 0 && (await takeBaseline(station.ledger, unread(repo.id)))) {
+    await noteHeads(station.ledger, repo.id, there);
+    return;
+  }
+  const known = await allHeads(station.ledger, repo.id);
+  const before = new Set(known.map((head) => `${head.ref} ${head.sha}`));
+  const moved = there.filter((head) => !before.has(`${head.ref} ${head.sha}`));
+  if (moved.length === 0) return;
+  const { mirror, refs } = await syncMirror(station, repo, AbortSignal.timeout(ASK_LIMIT));
+  const fresh = await mirror.newCommits(
+    [...new Set(known.map((head) => head.sha))],
+    [...new Set(moved.map((head) => refs.get(head.ref)).filter((sha) => sha !== undefined))],
+  );
+  const hint = { repo, event: SWEPT, deliveryId: "" };
+  const heads = moved.flatMap(({ ref }) => {
+    const sha = refs.get(ref);
+    return sha === undefined ? [] : [{ ...hint, ref, sha }];
+  });
+  const isHead = new Set(heads.map((head) => head.sha));
+  const commits = fresh.filter((sha) => !isHead.has(sha)).map((sha) => ({ ...hint, ref: null, sha }));
+  await station.ledger.transaction(async (tx) => {
+    await addHints(tx, [...heads, ...commits]);
+    await noteHeads(tx, repo.id, moved);
+  });
+  for (const { sha } of [...heads, ...commits]) await station.queues.add("evaluate", { repo: repo.id, sha, ref: null });
+}
+
+/** Every ref with what it points to, as the host says now. */
+async function peek(station: Station, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
+  const named = { ...repo, ...(await confirmIdentity(station, repo)), defaultBranch: repo.defaultBranch ?? "" };
+  const source = await hostOf(station, named).cloneSource(named);
+  const refs = await station.mirrors.open(repo.id).peek(source, AbortSignal.timeout(PEEK_LIMIT));
+  return [...refs].map(([ref, sha]) => ({ ref, sha }));
+}
+
+/** A few at a time; the first failure ends it. */
+export async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const next = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+}

@@ -1,0 +1,40 @@
+import { settleCancelled } from "../../src/ledger/cancel.ts";
+import { undoneTargets } from "../../src/ledger/hints.ts";
+import { orphans } from "../../src/ledger/leases.ts";
+import { owedNames } from "../../src/ledger/outbox.ts";
+import { dueAhead, dueLooks } from "../../src/ledger/owed-looks.ts";
+import { queueStatuses } from "../announce/queue-statuses.ts";
+import type { Station } from "../station.ts";
+
+/** Commits and refs, not hints: a burst about one commit must not keep the others waiting for the next rounds. */
+const TARGETS_AT_ONCE = 1_000;
+/** Each waits for spare room anyway. */
+const AHEAD_AT_ONCE = 100;
+/** A younger hint is most likely in the queue, or under evaluation, unless this process has only begun. */
+const HINT_AGE = 5_000;
+
+/**
+ * Queues from the ledger whatever is owed and may have no job: after Redis lost it, after a process died between the
+ * ledger and the queue, or after a lease ran out. Asks no host. Jobs that are queued already stay one.
+ * @param hintAge ms; younger hints are let be
+ */
+export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void> {
+  const { ledger, queues } = station;
+  for (const { repoId, sha, ref } of await undoneTargets(ledger, TARGETS_AT_ONCE, hintAge)) {
+    await queues.add("evaluate", { repo: repoId, sha, ref });
+  }
+  for (const { repoId, sha } of await dueLooks(ledger, TARGETS_AT_ONCE))
+    await queues.add("evaluate", { repo: repoId, sha, ref: null });
+  await ledger.transaction(async (tx) => {
+    for (const ended of await settleCancelled(tx)) {
+      const subject = { repoId: ended.repoId, sha: ended.sha, deliveryId: ended.id };
+      const names = ended.plan?.artifacts.map((artifact) => artifact.name) ?? [];
+      await queueStatuses(tx, station, subject, names, ended.state, ended.because);
+    }
+  });
+  for (const delivery of await orphans(ledger)) await queues.add("deliver", { delivery: delivery.id });
+  for (const delivery of await dueAhead(ledger, AHEAD_AT_ONCE)) await queues.add("prepare", { delivery });
+  for (const { repoId: repo, artifact, verify } of await owedNames(ledger))
+    await queues.add("names", { repo, artifact, ...(verify ? { verify: true } : {}) });
+  await queues.add("announce", {});
+}
