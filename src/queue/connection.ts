@@ -36,7 +36,7 @@ function open(address: RedisAddress, options: Options): Connection {
 const retryStrategy = (times: number) => Math.min(50 * 2 ** times, 1_000);
 
 /** After a failover the name may lead elsewhere, and the server that we still hold on to takes no writes any more. */
-const reconnectOnError = ({ message }: Error) => /\bREADONLY\b/.test(message);
+const reconnectOnError = ({ message }: Error) => /\b(?:READONLY|UNBLOCKED)\b/.test(message);
 
 function clusterAt(url: URL, options: Options): Cluster {
   const login = {

@@ -18,6 +18,9 @@ export interface Consumer {
   abandon(): Promise<void>;
 }
 
+/** Mostly a failover, which is over by then. */
+const RENEW_AFTER_MS = 1_000;
+
 interface Line {
   worker: Worker;
   redis: Connection;
@@ -67,27 +70,38 @@ export function consume<N extends QueueName>(
       },
     );
     worker.on("failed", (job, error) => log.error("a job failed", { queue: name, job: job?.data, error }));
-    worker.on("error", () => {});
+    worker.on("error", (error) => {
+      // Redis refused: BullMQ may have taken the sign that a job waits without the job, and then sleeps for `drainDelay`.
+      if (error.name === "ReplyError") renewing ??= setTimeout(renew, RENEW_AFTER_MS).unref();
+    });
     return { worker, redis };
+  };
+  let renewing: NodeJS.Timeout | null = null;
+  const renew = () => {
+    const { worker, redis } = line;
+    renewing = null;
+    line = open();
+    // Its connection may never answer: nobody waits for that. Jobs that it has in hand come back after their locks.
+    void worker.close(true).catch(() => {});
+    redis.disconnect();
+  };
+  const stopRenewing = () => {
+    if (renewing !== null) clearTimeout(renewing);
   };
   let line = open();
   return {
     name,
     heard: () => heard,
     isFree: () => running.size < concurrency,
-    renew() {
-      const { worker, redis } = line;
-      line = open();
-      // Its connection may never answer: nobody waits for that. Jobs that it has in hand come back after their locks.
-      void worker.close(true).catch(() => {});
-      redis.disconnect();
-    },
+    renew,
     async close() {
+      stopRenewing();
       await line.worker.close();
       line.redis.disconnect();
       await Promise.allSettled(running);
     },
     async abandon() {
+      stopRenewing();
       await line.worker.close(true);
       line.redis.disconnect();
     },

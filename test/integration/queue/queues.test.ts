@@ -200,6 +200,7 @@ describe("the queues", function () {
     });
     await admin.call("REPLICAOF", "127.0.0.1", String(portAfter));
     await until("a job is taken", () => own.add("evaluate", job), 10_000);
+    await until("and done", () => runs > 1, 10_000);
   });
 
   it("refuse a Redis that may throw jobs away, and say how to mend it", async () => {
