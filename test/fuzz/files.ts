@@ -57,7 +57,7 @@ function judge(run: FileRun, text: string, read: () => unknown, kind: typeof Con
 
 /** The documentation's own examples, so that they cover every key. */
 const examples = [
-  ...readFileSync(new URL("../../docs/configuration.md", import.meta.url), "utf8").matchAll(
+  ...readFileSync(new URL("../../docs/reference/configuration.md", import.meta.url), "utf8").matchAll(
     /^```yaml\n([\s\S]+?)^```/gm,
   ),
 ].map(([, text = ""]) => text);

@@ -9,11 +9,11 @@ import { planOf } from "../../../src/delivery/plan.ts";
 
 const IMAGES = ["image"] as const;
 
-const text = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
+const text = readFileSync(new URL("../../../docs/reference/configuration.md", import.meta.url), "utf8");
 const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
 const examplesOf = (file: string) => blocks.filter((block) => block.startsWith(`# ${file}\n`));
 
-describe("docs/configuration.md", () => {
+describe("docs/reference/configuration.md", () => {
   it("says of every example which file it is", () => {
     assert.equal(examplesOf("deliverd.yml").length + examplesOf(".deliverd.yml").length, blocks.length);
     assert.ok(examplesOf("deliverd.yml").length > 0 && examplesOf(".deliverd.yml").length > 0);

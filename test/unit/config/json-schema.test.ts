@@ -13,7 +13,7 @@ describe("the JSON Schemas", () => {
 
   it("take the examples of the documentation, and no unknown key", () => {
     const ajv = new Ajv2020({ strict: false });
-    const docs = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
+    const docs = readFileSync(new URL("../../../docs/reference/configuration.md", import.meta.url), "utf8");
     const blocks = [...docs.matchAll(/^```yaml\n(# (\S+)[^\n]*\n[\s\S]*?)^```$/gm)];
     const files: Record<string, string> = {
       "deliverd.yml": "server.schema.json",

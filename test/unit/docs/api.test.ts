@@ -7,9 +7,9 @@ import { promisify } from "node:util";
 import { sourceFiles } from "../../../scripts/imports.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const text = readFileSync(join(root, "docs/api.md"), "utf8");
+const text = readFileSync(join(root, "docs/reference/http-api.md"), "utf8");
 
-describe("docs/api.md", () => {
+describe("docs/reference/http-api.md", () => {
   it("has every route that is served, and no other", () => {
     const told = [...text.matchAll(/^\| `([A-Z]+ \/[^`]*)` \|/gm)].map(([, route = ""]) => route);
     assert.deepEqual(told.sort(), servedRoutes().sort());
