@@ -1,4 +1,4 @@
-# One container is a whole installation: docs/configuration.md tells what it takes from its environment.
+# One container is a whole installation: docs/reference/configuration.md tells what it takes from its environment.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build

@@ -1,4 +1,4 @@
-/** A figure that a run found out, for who runs it to read: docs/reliability.md states only what was printed so. */
+/** A figure that a run found out, for who runs it to read: docs/explanation/reliability.md states only what was printed so. */
 export function figure(what: string, value: string): void {
   process.stdout.write(`      ▸ ${what}: ${value}\n`);
 }

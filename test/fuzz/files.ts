@@ -56,11 +56,10 @@ function judge(run: FileRun, text: string, read: () => unknown, kind: typeof Con
 }
 
 /** The documentation's own examples, so that they cover every key. */
-const examples = [
-  ...readFileSync(new URL("../../docs/configuration.md", import.meta.url), "utf8").matchAll(
-    /^```yaml\n([\s\S]+?)^```/gm,
-  ),
-].map(([, text = ""]) => text);
+const examples = ["configuration.md", "pipeline.md"].flatMap((page) => {
+  const text = readFileSync(new URL(`../../docs/reference/${page}`, import.meta.url), "utf8");
+  return [...text.matchAll(/^```yaml\n([\s\S]+?)^```/gm)].map(([, example = ""]) => example);
+});
 const pipelines = examples.filter((text) => text.startsWith("# .deliverd.yml"));
 const serverFiles = examples.filter((text) => text.startsWith("# deliverd.yml"));
 

@@ -9,11 +9,13 @@ import { planOf } from "../../../src/delivery/plan.ts";
 
 const IMAGES = ["image"] as const;
 
-const text = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
+const text = ["configuration.md", "pipeline.md"]
+  .map((page) => readFileSync(new URL(`../../../docs/reference/${page}`, import.meta.url), "utf8"))
+  .join("");
 const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
 const examplesOf = (file: string) => blocks.filter((block) => block.startsWith(`# ${file}\n`));
 
-describe("docs/configuration.md", () => {
+describe("The reference of both configuration files", () => {
   it("says of every example which file it is", () => {
     assert.equal(examplesOf("deliverd.yml").length + examplesOf(".deliverd.yml").length, blocks.length);
     assert.ok(examplesOf("deliverd.yml").length > 0 && examplesOf(".deliverd.yml").length > 0);

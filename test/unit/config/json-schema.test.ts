@@ -13,7 +13,9 @@ describe("the JSON Schemas", () => {
 
   it("take the examples of the documentation, and no unknown key", () => {
     const ajv = new Ajv2020({ strict: false });
-    const docs = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
+    const docs = ["configuration.md", "pipeline.md"]
+      .map((page) => readFileSync(new URL(`../../../docs/reference/${page}`, import.meta.url), "utf8"))
+      .join("");
     const blocks = [...docs.matchAll(/^```yaml\n(# (\S+)[^\n]*\n[\s\S]*?)^```$/gm)];
     const files: Record<string, string> = {
       "deliverd.yml": "server.schema.json",

@@ -23,7 +23,10 @@ const NEEDED: Record<string, string> = {
 
 describe("The documents", () => {
   it("are there", () => {
-    assert.ok(documents.includes("README.md") && documents.includes("docs/registries/oci.md"), documents.join(", "));
+    assert.ok(
+      documents.includes("README.md") && documents.includes("docs/reference/registries/oci.md"),
+      documents.join(", "),
+    );
   });
 
   for (const document of documents) {

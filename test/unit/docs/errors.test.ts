@@ -11,9 +11,9 @@ const KINDS: Record<string, string> = {
   ConfigError: "config",
 };
 
-describe("docs/errors.md", () => {
+describe("docs/reference/errors.md", () => {
   const code = codesInCode();
-  const docs = codesInDocs(readFileSync(`${root}/docs/errors.md`, "utf8"));
+  const docs = codesInDocs(readFileSync(`${root}/docs/reference/errors.md`, "utf8"));
 
   it("lists every code that deliverd can give", () => {
     assert.ok(code.size > 80, `only ${code.size} codes were found: the search is broken`);
