@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { freePort, type Server, startInTempDir, startServer, until } from "../test/support/process.ts";
+import { freePort, type Server, startInTempDir, startServer, until } from "../test/support/processes/process.ts";
 import { SECRET } from "./servers.ts";
 
 const run = promisify(execFile);

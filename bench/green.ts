@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { HookDelivery } from "../test/support/github.ts";
-import type { TestRegistry } from "../test/support/registry.ts";
-import type { SampleRepo } from "../test/support/sample-repo.ts";
-import type { World } from "../test/support/world.ts";
+import type { SampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import type { HookDelivery } from "../test/support/hosts/github/github.ts";
+import type { TestRegistry } from "../test/support/registries/docker-registry.ts";
+import type { World } from "../test/support/world/world.ts";
 
 /** The commit's check passes. @returns the webhook that tells of it; with `webhooksOff` nobody has got it yet */
 export async function turnGreen(world: World, repo: SampleRepo, sha: string): Promise<HookDelivery> {

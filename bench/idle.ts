@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { tempDir } from "../test/support/process.ts";
-import { startRedis } from "../test/support/redis.ts";
+import { startRedis } from "../test/support/databases/redis.ts";
+import { tempDir } from "../test/support/processes/process.ts";
 import { type Bench, withOpened } from "./bench.ts";
 import { type Row, toRow } from "./row.ts";
 import { cpuSeconds, residentBytes } from "./servers.ts";

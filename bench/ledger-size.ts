@@ -1,8 +1,8 @@
 import { openLedger } from "../src/ledger/ledger.ts";
-import { startPostgres } from "../test/support/postgres.ts";
-import { until } from "../test/support/process.ts";
-import type { SampleRepo } from "../test/support/sample-repo.ts";
-import { image, pipeline, startWorld, type World } from "../test/support/world.ts";
+import { startPostgres } from "../test/support/databases/postgres.ts";
+import type { SampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import { until } from "../test/support/processes/process.ts";
+import { image, pipeline, startWorld, type World } from "../test/support/world/world.ts";
 import { alternate, type Bench, type Measure, withOpened } from "./bench.ts";
 import { DELIVERIES, givePast } from "./past.ts";
 import { changeOne, fillSmall } from "./repos.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { startRedis } from "../test/support/redis.ts";
+import { startRedis } from "../test/support/databases/redis.ts";
 import { type Measure, withOpened } from "./bench.ts";
 import { CONNECTIONS, pushes, startReceiver } from "./ingest.ts";
 import { load } from "./load.ts";

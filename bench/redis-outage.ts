@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import Database from "libsql";
-import type { JsonObject } from "../test/support/github.ts";
-import { until } from "../test/support/process.ts";
-import { startRedis, type TestRedis } from "../test/support/redis.ts";
-import type { SampleRepo } from "../test/support/sample-repo.ts";
-import { image, pipeline, startWorld, WEBHOOK_SECRET, type World } from "../test/support/world.ts";
+import { startRedis, type TestRedis } from "../test/support/databases/redis.ts";
+import type { SampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import type { JsonObject } from "../test/support/hosts/github/github.ts";
+import { until } from "../test/support/processes/process.ts";
+import { image, pipeline, startWorld, WEBHOOK_SECRET, type World } from "../test/support/world/world.ts";
 import { type Bench, withOpened } from "./bench.ts";
 import { load, webhook } from "./load.ts";
 import { type Row, toRow } from "./row.ts";

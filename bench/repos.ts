@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { createCipheriv } from "node:crypto";
 import { promisify } from "node:util";
-import { importShell } from "../test/support/image-builds.ts";
-import type { Files, SampleRepo } from "../test/support/sample-repo.ts";
-import type { World } from "../test/support/world.ts";
+import { importShell } from "../test/support/engine/image-builds.ts";
+import type { Files, SampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import type { World } from "../test/support/world/world.ts";
 
 /** Nothing but the files. */
 const BARE = "FROM scratch\nCOPY . /app\n";

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { tempDir } from "../test/support/process.ts";
-import type { SampleRepo } from "../test/support/sample-repo.ts";
-import type { World } from "../test/support/world.ts";
+import type { SampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import { tempDir } from "../test/support/processes/process.ts";
+import type { World } from "../test/support/world/world.ts";
 
 const run = promisify(execFile);
 

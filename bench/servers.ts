@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { fileURLToPath } from "node:url";
-import { freePort, type Server, startServer } from "../test/support/process.ts";
+import { freePort, type Server, startServer } from "../test/support/processes/process.ts";
 
 export const SECRET = "a-secret-of-the-bench";
 

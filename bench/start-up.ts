@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type GitHubStandIn, startGitHub } from "../test/support/github.ts";
-import { freePort, tempDir } from "../test/support/process.ts";
-import { startRedis } from "../test/support/redis.ts";
+import { startRedis } from "../test/support/databases/redis.ts";
+import { type GitHubStandIn, startGitHub } from "../test/support/hosts/github/github.ts";
+import { freePort, tempDir } from "../test/support/processes/process.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
 import { type Row, toRow } from "./row.ts";
 import { pathOf, probotEnvironment, SECRET, timeToAnswer } from "./servers.ts";

@@ -3,7 +3,7 @@ import { ensureDelivery } from "../src/ledger/deliveries.ts";
 import { addHints } from "../src/ledger/hints.ts";
 import { openLedger } from "../src/ledger/ledger.ts";
 import { silentLog } from "../src/observe/log.ts";
-import { tempDir } from "../test/support/process.ts";
+import { tempDir } from "../test/support/processes/process.ts";
 import type { Station } from "../workers/station.ts";
 import { HostPoller } from "../workers/sweep/poll-hosts.ts";
 import { type Bench, withOpened } from "./bench.ts";

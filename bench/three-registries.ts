@@ -1,8 +1,8 @@
 import { stringify } from "yaml";
-import { until } from "../test/support/process.ts";
-import { startRegistry, type TestRegistry } from "../test/support/registry.ts";
-import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
-import { startWorld, type World } from "../test/support/world.ts";
+import { type SampleRepo, sampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import { until } from "../test/support/processes/process.ts";
+import { startRegistry, type TestRegistry } from "../test/support/registries/docker-registry.ts";
+import { startWorld, type World } from "../test/support/world/world.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
 import { readable, secondsSince, tell, turnGreen } from "./green.ts";
 import { changeOne, fillSmall, usualDockerfile } from "./repos.ts";

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
-import { image, pipeline, startWorld, type World } from "../test/support/world.ts";
+import { type SampleRepo, sampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import { image, pipeline, startWorld, type World } from "../test/support/world/world.ts";
 import { alternate, type Bench, withOpened } from "./bench.ts";
 import { type Buildbot, gitThenDockerBuild, oneCommand, startBuildbot } from "./buildbot.ts";
 import { changeOne, fillSmall } from "./repos.ts";

@@ -16,7 +16,7 @@ if (values.kills === undefined) {
   const files = positionals.length > 0 ? positionals : ["test/faults/**/*.test.ts", "test/soak/**/*.test.ts"];
   const { status } = spawnSync(
     process.execPath,
-    ["node_modules/mocha/bin/mocha.js", "--require=test/support/shared-engine.ts", ...files],
+    ["node_modules/mocha/bin/mocha.js", "--require=test/support/engine/shared-engine.ts", ...files],
     { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
   );
   process.exitCode = status ?? 1;

@@ -35,7 +35,7 @@ async function main() {
 
 /** The first lane is shown as it runs; what another prints comes in one piece, when it has ended. */
 async function runMocha(files, countsFile, lane) {
-  const options = ["--reporter=scripts/reporter.cjs", "--require=test/support/shared-engine.ts"];
+  const options = ["--reporter=scripts/reporter.cjs", "--require=test/support/engine/shared-engine.ts"];
   const mocha = spawn(process.execPath, ["node_modules/mocha/bin/mocha.js", ...options, ...files], {
     cwd: root,
     stdio: ["ignore", lane === 0 ? "inherit" : "pipe", lane === 0 ? "inherit" : "pipe"],

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import Dockerode from "dockerode";
-import { type Engine, startEngine } from "../../test/support/engine.ts";
+import { type Engine, startEngine } from "../../test/support/engine/engine.ts";
 
 /** The engine of this machine where one answers, else a private one that ends with the demo. */
 export async function findEngine(env: NodeJS.ProcessEnv): Promise<Engine & { from: string }> {

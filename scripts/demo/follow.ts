@@ -1,4 +1,4 @@
-import type { Deliverd } from "../../test/support/deliverd.ts";
+import type { Deliverd } from "../../test/support/world/deliverd.ts";
 
 export interface LiveEvent {
   event: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Release } from "../../src/delivery/types.ts";
-import { startRegistry } from "../../test/support/registry.ts";
+import { startRegistry } from "../../test/support/registries/docker-registry.ts";
 import { pullAndRun } from "./run-image.ts";
 import { deliver, patience, type Scene } from "./scene.ts";
 import { type Started, type Surroundings, surround } from "./surroundings.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { DeliveryView } from "../../src/api/views.ts";
-import { until } from "../../test/support/process.ts";
-import type { Files } from "../../test/support/sample-repo.ts";
+import type { Files } from "../../test/support/fixtures/sample-repo.ts";
+import { until } from "../../test/support/processes/process.ts";
 import { follow } from "./follow.ts";
 import type { Started, Surroundings } from "./surroundings.ts";
 import type { Teller } from "./teller.ts";

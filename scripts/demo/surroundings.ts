@@ -1,8 +1,8 @@
-import { type Deliverd, startDeliverd } from "../../test/support/deliverd.ts";
-import type { Engine } from "../../test/support/engine.ts";
-import { type GitHubStandIn, startGitHub } from "../../test/support/github.ts";
-import { type NoticeSink, startNoticeSink } from "../../test/support/notice-sink.ts";
-import { type SampleRepo, sampleRepo } from "../../test/support/sample-repo.ts";
+import type { Engine } from "../../test/support/engine/engine.ts";
+import { type SampleRepo, sampleRepo } from "../../test/support/fixtures/sample-repo.ts";
+import { type GitHubStandIn, startGitHub } from "../../test/support/hosts/github/github.ts";
+import { type Deliverd, startDeliverd } from "../../test/support/world/deliverd.ts";
+import { type NoticeSink, startNoticeSink } from "../../test/support/world/notice-sink.ts";
 import { findEngine } from "./engine.ts";
 import type { Teller } from "./teller.ts";
 

@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
 import tar from "tar-stream";
 import { UserError } from "../../src/delivery/errors.ts";
-import { importShell, orderOf, readFrozen, shellImage, startYard, type Yard } from "../support/image-builds.ts";
-import { startRegistry, type TestRegistry } from "../support/registry.ts";
-import { testRun } from "../support/run.ts";
+import { importShell, orderOf, readFrozen, shellImage, startYard, type Yard } from "../support/engine/image-builds.ts";
+import { testRun } from "../support/fixtures/run.ts";
+import { startRegistry, type TestRegistry } from "../support/registries/docker-registry.ts";
 
 /** A registry that wants a password and writes down whatever it is given. */
 async function startSink() {

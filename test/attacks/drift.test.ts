@@ -3,10 +3,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { silentLog } from "../../src/observe/log.ts";
 import { openQueues, type Queues } from "../../src/queue/queues.ts";
-import { until } from "../support/process.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { startWorld, type World } from "../support/world.ts";
+import { startRedis, type TestRedis } from "../support/databases/redis.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { until } from "../support/processes/process.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 
 describe("A tag that is moved behind our back", function () {
   this.timeout(90_000);

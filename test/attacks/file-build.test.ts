@@ -3,11 +3,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { PassThrough } from "node:stream";
 import tar from "tar-stream";
 import { UserError } from "../../src/delivery/errors.ts";
-import { type Asked, buildFiles, filesBuilderOf, filesOrder } from "../support/file-builds.ts";
-import { importShell, startYard, type Yard } from "../support/image-builds.ts";
-import { until } from "../support/process.ts";
-import { startRegistry, type TestRegistry } from "../support/registry.ts";
-import { testRun } from "../support/run.ts";
+import { type Asked, buildFiles, filesBuilderOf, filesOrder } from "../support/engine/file-builds.ts";
+import { importShell, startYard, type Yard } from "../support/engine/image-builds.ts";
+import { testRun } from "../support/fixtures/run.ts";
+import { until } from "../support/processes/process.ts";
+import { startRegistry, type TestRegistry } from "../support/registries/docker-registry.ts";
 
 describe("a hostile build of files", function () {
   this.timeout(60_000);

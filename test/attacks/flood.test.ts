@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { type Deliverd, startDeliverd } from "../support/deliverd.ts";
-import { peakOf } from "../support/memory.ts";
-import { until } from "../support/process.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
+import { startRedis, type TestRedis } from "../support/databases/redis.ts";
+import { peakOf } from "../support/processes/memory.ts";
+import { until } from "../support/processes/process.ts";
+import { type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
 
 const SECRET = "a secret that no flood knows";
 const HEAD = "POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";

@@ -8,10 +8,10 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
-import { never, startWorld, type WorkTree, type World } from "../integration/git/fixture.ts";
-import { buildFiles } from "../support/file-builds.ts";
-import { orderOf, shellImage, startYard } from "../support/image-builds.ts";
-import { testRun } from "../support/run.ts";
+import { buildFiles } from "../support/engine/file-builds.ts";
+import { orderOf, shellImage, startYard } from "../support/engine/image-builds.ts";
+import { testRun } from "../support/fixtures/run.ts";
+import { never, startWorld, type WorkTree, type World } from "../support/hosts/git-host.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
 

@@ -7,9 +7,9 @@ import { inspect } from "node:util";
 import { UserError } from "../../src/delivery/errors.ts";
 import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
-import { never, startWorld, type WorkTree, type World } from "../integration/git/fixture.ts";
-import { until } from "../support/process.ts";
-import { testRun } from "../support/run.ts";
+import { testRun } from "../support/fixtures/run.ts";
+import { never, startWorld, type WorkTree, type World } from "../support/hosts/git-host.ts";
+import { until } from "../support/processes/process.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
 

@@ -4,9 +4,9 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { openLedger } from "../../src/ledger/ledger.ts";
 import { appendLog } from "../../src/ledger/logs.ts";
 import { deliveryIn } from "../integration/api/support.ts";
-import { SHA, withRepo } from "../support/ledgers.ts";
-import { type TempDir, tempDir, until } from "../support/process.ts";
-import { frozenFiles, released } from "../support/releases.ts";
+import { SHA, withRepo } from "../support/databases/ledgers.ts";
+import { frozenFiles, released } from "../support/fixtures/releases.ts";
+import { type TempDir, tempDir, until } from "../support/processes/process.ts";
 import { type SlowRegistry, startSlowRegistry } from "./slow-registry.ts";
 import { startTarget, type Target } from "./target.ts";
 

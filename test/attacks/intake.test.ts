@@ -8,9 +8,9 @@ import fc from "fast-check";
 import { digestOf } from "../../src/store/digest.ts";
 import { type Grant, type Intake, startIntake } from "../../src/store/intake.ts";
 import { Store } from "../../src/store/store.ts";
-import { freezeImage, manyBytes } from "../support/image-content.ts";
-import { memoryOf } from "../support/memory.ts";
-import { tempDir, until } from "../support/process.ts";
+import { freezeImage, manyBytes } from "../support/fixtures/images.ts";
+import { memoryOf } from "../support/processes/memory.ts";
+import { tempDir, until } from "../support/processes/process.ts";
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 

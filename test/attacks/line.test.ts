@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startWorld, type World } from "../support/world.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 import { forgedGreen } from "./line/forged.ts";
 import { hostileRefs } from "./line/refs.ts";
 import { replays } from "./line/replay.ts";

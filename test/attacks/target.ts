@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import { type Deliverd, type DeliverdOptions, startDeliverd } from "../support/deliverd.ts";
-import { peakOf } from "../support/memory.ts";
-import { until } from "../support/process.ts";
-import { startRedis } from "../support/redis.ts";
+import { startRedis } from "../support/databases/redis.ts";
+import { peakOf } from "../support/processes/memory.ts";
+import { until } from "../support/processes/process.ts";
+import { type Deliverd, type DeliverdOptions, startDeliverd } from "../support/world/deliverd.ts";
 
 const SECRET = "a secret that no attacker knows";
 const BODY = JSON.stringify({ zen: "Keep it logically awesome." });

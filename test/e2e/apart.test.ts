@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { parse, stringify } from "yaml";
-import { BIN, type Deliverd, startDeliverd } from "../support/deliverd.ts";
-import { type Postgres, startPostgres } from "../support/postgres.ts";
-import { until } from "../support/process.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world.ts";
+import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
+import { startRedis, type TestRedis } from "../support/databases/redis.ts";
+import { until } from "../support/processes/process.ts";
+import { BIN, type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
+import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
 
 describe("Receiver and worker apart, with a Redis and a PostgreSQL of their own,", function () {
   this.timeout(120_000);

@@ -7,10 +7,10 @@ import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { startIntake } from "../../src/store/intake.ts";
 import { Store } from "../../src/store/store.ts";
-import { BIN } from "../support/deliverd.ts";
-import { freePort, startServer, tempDir, until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, slowDockerfile, startWorld, WEBHOOK_SECRET, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { freePort, startServer, tempDir, until } from "../support/processes/process.ts";
+import { BIN } from "../support/world/deliverd.ts";
+import { image, pipeline, slowDockerfile, startWorld, WEBHOOK_SECRET, type World } from "../support/world/world.ts";
 
 const run = promisify(execFile);
 

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { type Engine, startEngine } from "../support/engine.ts";
-import { tempDir, until } from "../support/process.ts";
+import { type Engine, startEngine } from "../support/engine/engine.ts";
+import { tempDir, until } from "../support/processes/process.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const nowhere = "unix:///nowhere/docker.sock";

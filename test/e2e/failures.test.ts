@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { until } from "../support/process.ts";
-import { pidsOf } from "../support/processes.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/tcp-proxy.ts";
-import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { pidsOf } from "../support/processes/command-lines.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
 
 const run = promisify(execFile);
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BIN } from "../support/deliverd.ts";
-import { until } from "../support/process.ts";
-import { commandLines, pidsOf } from "../support/processes.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { commandLines, pidsOf } from "../support/processes/command-lines.ts";
+import { until } from "../support/processes/process.ts";
+import { BIN } from "../support/world/deliverd.ts";
+import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
 
 describe("A deliverd that dies", function () {
   this.timeout(120_000);

@@ -5,14 +5,14 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Release } from "../../src/delivery/types.ts";
-import { BIN } from "../support/deliverd.ts";
-import { startNginx } from "../support/file-servers/nginx.ts";
-import { type FileServer, LOGIN } from "../support/file-servers/server.ts";
-import { startVerdaccio } from "../support/file-servers/verdaccio.ts";
-import { importShell, shellImage } from "../support/image-builds.ts";
-import { tempDir, until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import { importShell, shellImage } from "../support/engine/image-builds.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { tempDir, until } from "../support/processes/process.ts";
+import { startNginx } from "../support/registries/files/nginx.ts";
+import { type FileServer, LOGIN } from "../support/registries/files/server.ts";
+import { startVerdaccio } from "../support/registries/files/verdaccio.ts";
+import { BIN } from "../support/world/deliverd.ts";
+import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
 const run = promisify(execFile);
 

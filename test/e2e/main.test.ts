@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { DeliveryView } from "../../src/api/views.ts";
 import type { Release } from "../../src/delivery/types.ts";
-import { type Postgres, startPostgres } from "../support/postgres.ts";
-import { until } from "../support/process.ts";
-import { greetingDockerfile, type SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
+import { greetingDockerfile, type SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
 for (const ledger of ["SQLite", "PostgreSQL"] as const) {
   describe(`deliverd on ${ledger}`, function () {

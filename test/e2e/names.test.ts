@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { Why } from "../../src/api/why.ts";
 import type { Release } from "../../src/delivery/types.ts";
-import { until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
 const ANY_BRANCH = { on: { branches: ["**"], tags: ["*"] } };
 

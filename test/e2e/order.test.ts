@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
 
 describe("Whatever the order in which webhooks come", function () {
   this.timeout(90_000);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { hold } from "../faults/hold.ts";
 import { quickFiles } from "../faults/support.ts";
-import { until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
 const MANY = 20;
 

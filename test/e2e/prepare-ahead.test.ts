@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
 describe("A commit whose CI still runs", () => {
   let world: World;

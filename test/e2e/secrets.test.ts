@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { type Postgres, startPostgres } from "../support/postgres.ts";
-import { tempDir, until } from "../support/process.ts";
-import { commandLines } from "../support/processes.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/tcp-proxy.ts";
-import { image, pipeline, startWorld, WEBHOOK_SECRET, type World } from "../support/world.ts";
+import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { commandLines } from "../support/processes/command-lines.ts";
+import { tempDir, until } from "../support/processes/process.ts";
+import { image, pipeline, startWorld, WEBHOOK_SECRET, type World } from "../support/world/world.ts";
 
 const run = promisify(execFile);
 

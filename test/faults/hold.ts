@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
-import { until } from "../support/process.ts";
-import { pidsOf } from "../support/processes.ts";
-import type { Files } from "../support/sample-repo.ts";
-import { image, pipeline } from "../support/world.ts";
+import type { Files } from "../support/fixtures/sample-repo.ts";
+import { pidsOf } from "../support/processes/command-lines.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline } from "../support/world/world.ts";
 
 /** A build that goes on until the test lets it end, however quick or slow the machine. */
 export interface Hold {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Failpoint } from "../../src/observe/failpoints.ts";
-import { until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { until } from "../support/processes/process.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 import { figure, seconds } from "./figures.ts";
 import { hold } from "./hold.ts";
 import type { Pushed } from "./oracle.ts";

@@ -5,9 +5,9 @@ import { open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import Database from "libsql";
-import { type Postgres, startPostgres } from "../support/postgres.ts";
-import { until } from "../support/process.ts";
-import { startWorld, WEBHOOK_SECRET, type World } from "../support/world.ts";
+import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
+import { until } from "../support/processes/process.ts";
+import { startWorld, WEBHOOK_SECRET, type World } from "../support/world/world.ts";
 import { hold } from "./hold.ts";
 import { begin, builds, quickFiles, settled } from "./support.ts";
 

@@ -1,7 +1,7 @@
-import type { GitHubStandIn, Repo } from "../support/github.ts";
-import type { NoticeSink } from "../support/notice-sink.ts";
-import { until } from "../support/process.ts";
-import type { TestRegistry } from "../support/registry.ts";
+import type { GitHubStandIn, Repo } from "../support/hosts/github/github.ts";
+import { until } from "../support/processes/process.ts";
+import type { TestRegistry } from "../support/registries/docker-registry.ts";
+import type { NoticeSink } from "../support/world/notice-sink.ts";
 
 /** What a test pushed and what its CI said of it, in the order in which it was pushed. */
 export interface Pushed {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { until } from "../support/process.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/tcp-proxy.ts";
-import { startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { until } from "../support/processes/process.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 import { begin, builds, quickFiles } from "./support.ts";
 
 describe("A release whose names stand at one of two registries", function () {

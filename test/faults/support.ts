@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { TestRegistry } from "../support/registry.ts";
-import type { Files, SampleRepo } from "../support/sample-repo.ts";
-import { image, pipeline, type World } from "../support/world.ts";
+import type { Files, SampleRepo } from "../support/fixtures/sample-repo.ts";
+import type { TestRegistry } from "../support/registries/docker-registry.ts";
+import { image, pipeline, type World } from "../support/world/world.ts";
 import { isContent, judge, type Pushed } from "./oracle.ts";
 
 /** An image that is built in no time, since nothing runs in it. */

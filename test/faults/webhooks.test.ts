@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { HookDelivery } from "../support/github.ts";
-import { startWorld, type World } from "../support/world.ts";
+import type { HookDelivery } from "../support/hosts/github/github.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 import { figure } from "./figures.ts";
 import type { Pushed } from "./oracle.ts";
 import { generator } from "./random.ts";

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { JsonObject } from "../support/github/json.ts";
+import type { JsonObject } from "../support/hosts/github/json.ts";
 import { mutated } from "./mutate.ts";
 import type { Random } from "./random.ts";
 

@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from "../support/github/json.ts";
-import { isObject } from "../support/github/json.ts";
+import type { Json, JsonObject } from "../support/hosts/github/json.ts";
+import { isObject } from "../support/hosts/github/json.ts";
 import type { Random } from "./random.ts";
 
 /** Where a receiver reads: harm aimed there goes deeper than anywhere else. */

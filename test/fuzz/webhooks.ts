@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest } from "node:http";
-import { startDeliverd } from "../support/deliverd.ts";
-import { peakOf } from "../support/memory.ts";
-import { startRedis } from "../support/redis.ts";
+import { startRedis } from "../support/databases/redis.ts";
+import { peakOf } from "../support/processes/memory.ts";
+import { startDeliverd } from "../support/world/deliverd.ts";
 import { type Case, nextCase, sign } from "./cases.ts";
 import { Random } from "./random.ts";
 

@@ -4,11 +4,11 @@ import { parse } from "yaml";
 import { hold } from "../faults/hold.ts";
 import type { Pushed } from "../faults/oracle.ts";
 import { begin, quickFiles, settled } from "../faults/support.ts";
-import { type Deliverd, startDeliverd } from "../support/deliverd.ts";
-import { type Postgres, startPostgres } from "../support/postgres.ts";
-import { until } from "../support/process.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import { startWorld, type World } from "../support/world.ts";
+import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
+import { startRedis, type TestRedis } from "../support/databases/redis.ts";
+import { until } from "../support/processes/process.ts";
+import { type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 
 /** More than a lease of 12 s, renewed by nobody, and a sweep of 10 s. */
 const LONG = 25_000;

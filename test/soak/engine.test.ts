@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { hold } from "../faults/hold.ts";
 import { begin, quickFiles, settled } from "../faults/support.ts";
-import { type OwnEngine, startOwnEngine } from "../support/engine.ts";
-import { until } from "../support/process.ts";
-import { image, pipeline, startWorld, type World } from "../support/world.ts";
+import { type OwnEngine, startOwnEngine } from "../support/engine/engine.ts";
+import { until } from "../support/processes/process.ts";
+import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
 describe("The Docker Engine", function () {
   this.timeout(600_000);

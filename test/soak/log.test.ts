@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { begin, settled } from "../faults/support.ts";
-import { image, pipeline, startWorld } from "../support/world.ts";
+import { image, pipeline, startWorld } from "../support/world/world.ts";
 
 describe("A build", function () {
   this.timeout(900_000);

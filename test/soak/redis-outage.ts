@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { figure, seconds } from "../faults/figures.ts";
 import { begin, quickFiles, settled } from "../faults/support.ts";
-import { until } from "../support/process.ts";
-import type { TestRedis } from "../support/redis.ts";
-import type { World } from "../support/world.ts";
+import type { TestRedis } from "../support/databases/redis.ts";
+import { until } from "../support/processes/process.ts";
+import type { World } from "../support/world/world.ts";
 
 const RESUME = 10_000;
 

@@ -8,10 +8,10 @@ import { stringify } from "yaml";
 import { figure, seconds } from "../faults/figures.ts";
 import type { Pushed } from "../faults/oracle.ts";
 import { begin, quickFiles, settled } from "../faults/support.ts";
-import { BIN } from "../support/deliverd.ts";
-import { tempDir, until } from "../support/process.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import { startWorld, type World } from "../support/world.ts";
+import { startRedis, type TestRedis } from "../support/databases/redis.ts";
+import { tempDir, until } from "../support/processes/process.ts";
+import { BIN } from "../support/world/deliverd.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 import { redisGoesAway } from "./redis-outage.ts";
 
 describe("Redis", function () {

@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import type { Pushed } from "../faults/oracle.ts";
 import { generator } from "../faults/random.ts";
 import { begin, builds, quickFiles, settled } from "../faults/support.ts";
-import { until } from "../support/process.ts";
-import { startRegistry, type TestRegistry } from "../support/registry.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { type FaultyProxy, type Passed, startProxy } from "../support/tcp-proxy.ts";
-import { startWorld, type World } from "../support/world.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { type FaultyProxy, type Passed, startProxy } from "../support/network/faulty-proxy.ts";
+import { until } from "../support/processes/process.ts";
+import { startRegistry, type TestRegistry } from "../support/registries/docker-registry.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 
 const SEED = 20_240_502;
 const LAYER = 400_000;

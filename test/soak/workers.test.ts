@@ -4,14 +4,14 @@ import { parse } from "yaml";
 import { hold } from "../faults/hold.ts";
 import type { Pushed } from "../faults/oracle.ts";
 import { begin, quickFiles, settled } from "../faults/support.ts";
-import { type Deliverd, startDeliverd } from "../support/deliverd.ts";
-import { type OwnEngine, startOwnEngine } from "../support/engine.ts";
-import { type Postgres, startPostgres } from "../support/postgres.ts";
-import { until } from "../support/process.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import type { SampleRepo } from "../support/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/tcp-proxy.ts";
-import { startWorld, type World } from "../support/world.ts";
+import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
+import { startRedis, type TestRedis } from "../support/databases/redis.ts";
+import { type OwnEngine, startOwnEngine } from "../support/engine/engine.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { until } from "../support/processes/process.ts";
+import { type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
+import { startWorld, type World } from "../support/world/world.ts";
 
 /** The lease of a worker that says nothing more runs out after 12 s; then the sweep has to come by. */
 const TAKEN_OVER = 90_000;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import CodeArtifact from "aws-sdk/clients/codeartifact.js";
 import Ebs from "aws-sdk/clients/ebs.js";
 import Ec2 from "aws-sdk/clients/ec2.js";
-import { type Aws, awsEnvironment } from "../../../test/support/aws/index.ts";
+import { type Aws, awsEnvironment } from "../../../test/support/registries/aws/index.ts";
 import { digestsIn } from "./clients.ts";
 import type { Client } from "./place.ts";
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { mavenGet } from "../../../test/support/maven.ts";
+import { mavenGet } from "../../../test/support/registries/maven-client.ts";
 import type { Client } from "./place.ts";
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
 import type { RegistryConfig } from "../../../src/config/server-schema.ts";
 import type { ArtifactKind, Location, Release } from "../../../src/delivery/types.ts";
-import type { Aws } from "../../../test/support/aws/index.ts";
+import type { Aws } from "../../../test/support/registries/aws/index.ts";
 
 /** A registry that the demo delivers to. */
 export interface Place {

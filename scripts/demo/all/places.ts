@@ -1,4 +1,4 @@
-import type { Aws } from "../../../test/support/aws/index.ts";
+import type { Aws } from "../../../test/support/registries/aws/index.ts";
 import type { Open, Place, RegistryType, Start } from "./place.ts";
 import { openArtifactory } from "./places/artifactory.ts";
 import { openAmi, openCodeArtifact, openEcr } from "./places/aws.ts";

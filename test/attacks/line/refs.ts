@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { git } from "../../support/github/git.ts";
-import { until } from "../../support/process.ts";
-import { greetingDockerfile } from "../../support/sample-repo.ts";
-import { image, pipeline, WEBHOOK_SECRET, type World } from "../../support/world.ts";
+import { greetingDockerfile } from "../../support/fixtures/sample-repo.ts";
+import { git } from "../../support/hosts/git.ts";
+import { until } from "../../support/processes/process.ts";
+import { image, pipeline, WEBHOOK_SECRET, type World } from "../../support/world/world.ts";
 
 export function hostileRefs(world: () => World): void {
   it("none is an option, a command or markup: the commit is released under names that registries take", async () => {

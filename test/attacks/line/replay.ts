@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { HookDelivery } from "../../support/github.ts";
-import { until } from "../../support/process.ts";
-import type { SampleRepo } from "../../support/sample-repo.ts";
-import { image, pipeline, type World } from "../../support/world.ts";
+import type { SampleRepo } from "../../support/fixtures/sample-repo.ts";
+import type { HookDelivery } from "../../support/hosts/github/github.ts";
+import { until } from "../../support/processes/process.ts";
+import { image, pipeline, type World } from "../../support/world/world.ts";
 import { lookedAt, said, send } from "./support.ts";
 
 /** An attacker who recorded a signed webhook can send it again for ever: GitHub's delivery id is not signed. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import fc from "fast-check";
-import { image, pipeline, type World } from "../../support/world.ts";
+import { image, pipeline, type World } from "../../support/world/world.ts";
 
 /** What anybody may see: it tells nothing of any repo. */
 const OPEN = /^\/(?:healthz|readyz|metrics|sign-in)\/?$/;

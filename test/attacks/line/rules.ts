@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { until } from "../../support/process.ts";
-import { image, pipeline, type World } from "../../support/world.ts";
+import { until } from "../../support/processes/process.ts";
+import { image, pipeline, type World } from "../../support/world/world.ts";
 import { decided, said } from "./support.ts";
 
 const EVERYTHING = { on: { branches: ["**"], tags: ["**"] }, ci: "none" };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Why } from "../../../src/api/why.ts";
-import type { HookAnswer, HookDelivery, JsonObject } from "../../support/github.ts";
-import { until } from "../../support/process.ts";
-import type { SampleRepo } from "../../support/sample-repo.ts";
-import { WEBHOOK_SECRET, type World } from "../../support/world.ts";
+import type { SampleRepo } from "../../support/fixtures/sample-repo.ts";
+import type { HookAnswer, HookDelivery, JsonObject } from "../../support/hosts/github/github.ts";
+import { until } from "../../support/processes/process.ts";
+import { WEBHOOK_SECRET, type World } from "../../support/world/world.ts";
 
 export function whyOf(world: World, { owner, name }: SampleRepo, sha: string): Promise<Why> {
   return world.deliverd.api<Why>(`/api/v1/why?repo=${owner}/${name}&sha=${sha}`);

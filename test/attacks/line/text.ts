@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { BIN } from "../../support/deliverd.ts";
-import { git } from "../../support/github/git.ts";
-import { until } from "../../support/process.ts";
-import type { SampleRepo } from "../../support/sample-repo.ts";
-import { image, pipeline, type World } from "../../support/world.ts";
+import type { SampleRepo } from "../../support/fixtures/sample-repo.ts";
+import { git } from "../../support/hosts/git.ts";
+import { until } from "../../support/processes/process.ts";
+import { BIN } from "../../support/world/deliverd.ts";
+import { image, pipeline, type World } from "../../support/world/world.ts";
 import { said, whyOf } from "./support.ts";
 
 const run = promisify(execFile);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { isObject, type Json, type JsonObject } from "../../support/github/json.ts";
-import { image, pipeline, type World } from "../../support/world.ts";
+import { isObject, type Json, type JsonObject } from "../../support/hosts/github/json.ts";
+import { image, pipeline, type World } from "../../support/world/world.ts";
 import { decided, send } from "./support.ts";
 
 /** Whoever is not to be called: it takes connections, and keeps what comes first on each. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { appendLog } from "../../../src/ledger/logs.ts";
-import { eachLedger, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, SHA, withRepo } from "../../support/databases/ledgers.ts";
 import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
 
 /** Every route of the API, and each page. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { noteHeads } from "../../../src/ledger/heads.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
 
 describe("the API's answers", function () {

@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { FrozenFile } from "../../../src/delivery/types.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { withRepo } from "../../support/ledgers.ts";
-import { tempDir } from "../../support/process.ts";
-import { frozenFiles, released } from "../../support/releases.ts";
-import { type Handed, shelf, tarOf } from "../../support/shelf.ts";
+import { withRepo } from "../../support/databases/ledgers.ts";
+import { frozenFiles, released } from "../../support/fixtures/releases.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
 import { startApi, type TestApi, TOKEN } from "./support.ts";
 
 const digestOf = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;

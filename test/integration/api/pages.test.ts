@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { appendLog } from "../../../src/ledger/logs.ts";
 import { html } from "../../../src/web/html.ts";
-import { eachLedger, SHA, withRepo } from "../../support/ledgers.ts";
-import { frozenFiles, released } from "../../support/releases.ts";
+import { eachLedger, SHA, withRepo } from "../../support/databases/ledgers.ts";
+import { frozenFiles, released } from "../../support/fixtures/releases.ts";
 import { deliveryIn, startApi, type TestApi } from "./support.ts";
 
 const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&lt;`;

@@ -8,7 +8,7 @@ import { silentLog } from "../../../src/observe/log.ts";
 import { createApp, listen } from "../../../src/receiver/app.ts";
 import type { Registry } from "../../../src/registries/registry.ts";
 import { webRoute } from "../../../src/web/index.ts";
-import { REPO } from "../../support/ledgers.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
 
 export const TOKEN = "admin-token-of-the-tests";
 

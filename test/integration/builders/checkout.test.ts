@@ -10,9 +10,9 @@ import tar from "tar-stream";
 import type { Installation } from "../../../src/builders/engine.ts";
 import { leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
-import { orderOf, startYard, type Yard } from "../../support/image-builds.ts";
-import { testRun } from "../../support/run.ts";
-import { type Content, checkout, never, startWorld, type WorkTree, type World } from "../git/fixture.ts";
+import { orderOf, startYard, type Yard } from "../../support/engine/image-builds.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { type Content, checkout, never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
 
 interface Tree {
   title: string;

@@ -3,10 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { TransientError, UserError } from "../../../src/delivery/errors.ts";
-import { orderOf, shellImage, startYard, type Yard } from "../../support/image-builds.ts";
-import { freePort, type TempDir, tempDir } from "../../support/process.ts";
-import { startRegistry, type TestRegistry } from "../../support/registry.ts";
-import { testRun } from "../../support/run.ts";
+import { orderOf, shellImage, startYard, type Yard } from "../../support/engine/image-builds.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { freePort, type TempDir, tempDir } from "../../support/processes/process.ts";
+import { startRegistry, type TestRegistry } from "../../support/registries/docker-registry.ts";
 
 async function failureOf(build: Promise<unknown>): Promise<Error & { code?: string }> {
   const result = await build.then(

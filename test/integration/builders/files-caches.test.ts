@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cachesIn } from "../../../src/builders/files/caches.ts";
-import { buildFiles } from "../../support/file-builds.ts";
-import { startYard, type Yard } from "../../support/image-builds.ts";
+import { buildFiles } from "../../support/engine/file-builds.ts";
+import { startYard, type Yard } from "../../support/engine/image-builds.ts";
 
 describe("what builds of files keep", function () {
   this.timeout(60_000);

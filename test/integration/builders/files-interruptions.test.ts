@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { removeLeftovers } from "../../../src/builders/engine/leftovers.ts";
 import { connectEngine } from "../../../src/builders/engine.ts";
 import { TransientError } from "../../../src/delivery/errors.ts";
-import { buildFiles, filesBuilderOf, filesOrder } from "../../support/file-builds.ts";
-import { startYard, type Yard } from "../../support/image-builds.ts";
-import { tempDir, until } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+import { buildFiles, filesBuilderOf, filesOrder } from "../../support/engine/file-builds.ts";
+import { startYard, type Yard } from "../../support/engine/image-builds.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
 
 /** Processes whose arguments are these, in whatever container. */
 async function running(...args: string[]): Promise<number> {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../src/delivery/errors.ts";
-import { buildFiles, filesBuilderOf, filesOrder, sha256 } from "../../support/file-builds.ts";
-import { startYard, type Yard } from "../../support/image-builds.ts";
-import { testRun } from "../../support/run.ts";
+import { buildFiles, filesBuilderOf, filesOrder, sha256 } from "../../support/engine/file-builds.ts";
+import { startYard, type Yard } from "../../support/engine/image-builds.ts";
+import { testRun } from "../../support/fixtures/run.ts";
 
 describe("the outputs of a build", function () {
   this.timeout(60_000);

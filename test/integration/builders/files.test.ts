@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../src/delivery/errors.ts";
-import { type Asked, buildFiles, sha256 } from "../../support/file-builds.ts";
-import { shellImage, startYard, type Yard } from "../../support/image-builds.ts";
-import { testRun } from "../../support/run.ts";
+import { type Asked, buildFiles, sha256 } from "../../support/engine/file-builds.ts";
+import { shellImage, startYard, type Yard } from "../../support/engine/image-builds.ts";
+import { testRun } from "../../support/fixtures/run.ts";
 
 describe("the builder of files", function () {
   this.timeout(60_000);
@@ -94,7 +94,7 @@ describe("the builder of files", function () {
     });
     const { docker } = yard.engine;
     const bare = "127.0.0.1:9/bare:1";
-    const answer = await docker.importImage((await import("../../support/image-builds.ts")).treeOf({ a: "" }), {
+    const answer = await docker.importImage((await import("../../support/engine/image-builds.ts")).treeOf({ a: "" }), {
       repo: "127.0.0.1:9/bare",
       tag: "1",
     });

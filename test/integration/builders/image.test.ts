@@ -4,10 +4,10 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { engineFacts } from "../../../src/builders/engine.ts";
-import { type Engine, startEngine } from "../../support/engine.ts";
-import { orderOf, readFrozen, shellImage, startYard, treeOf, type Yard } from "../../support/image-builds.ts";
-import { until } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+import { type Engine, startEngine } from "../../support/engine/engine.ts";
+import { orderOf, readFrozen, shellImage, startYard, treeOf, type Yard } from "../../support/engine/image-builds.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { until } from "../../support/processes/process.ts";
 
 describe("an engine", function () {
   this.timeout(30_000);

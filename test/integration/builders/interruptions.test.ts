@@ -7,9 +7,9 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { connectEngine } from "../../../src/builders/engine.ts";
 import { TransientError, UserError } from "../../../src/delivery/errors.ts";
-import { orderOf, shellImage, startYard, type Yard } from "../../support/image-builds.ts";
-import { tempDir, until } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+import { orderOf, shellImage, startYard, type Yard } from "../../support/engine/image-builds.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
 
 const exec = promisify(execFile);
 

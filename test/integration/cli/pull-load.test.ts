@@ -4,12 +4,12 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { BIN } from "../../support/deliverd.ts";
-import { type Engine, startEngine } from "../../support/engine.ts";
-import { withRepo } from "../../support/ledgers.ts";
-import { tempDir } from "../../support/process.ts";
-import { released } from "../../support/releases.ts";
-import { type Entry, type Handed, shelf, tarOf } from "../../support/shelf.ts";
+import { withRepo } from "../../support/databases/ledgers.ts";
+import { type Engine, startEngine } from "../../support/engine/engine.ts";
+import { released } from "../../support/fixtures/releases.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type Entry, type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
+import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
 
 const digestOf = (bytes: Buffer | string) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;

@@ -5,12 +5,12 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { BIN } from "../../support/deliverd.ts";
-import { withRepo } from "../../support/ledgers.ts";
-import { tempDir, until } from "../../support/process.ts";
-import { frozenFiles, released } from "../../support/releases.ts";
-import { type Handed, shelf, tarOf } from "../../support/shelf.ts";
-import { type FaultyProxy, type Passed, startProxy } from "../../support/tcp-proxy.ts";
+import { withRepo } from "../../support/databases/ledgers.ts";
+import { frozenFiles, released } from "../../support/fixtures/releases.ts";
+import { type FaultyProxy, type Passed, startProxy } from "../../support/network/faulty-proxy.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
+import { type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
+import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
 
 const digestOf = (bytes: Buffer | string) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;

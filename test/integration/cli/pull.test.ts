@@ -7,11 +7,11 @@ import type { Writable } from "node:stream";
 import { promisify } from "node:util";
 import type { FrozenFile } from "../../../src/delivery/types.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { BIN } from "../../support/deliverd.ts";
-import { withRepo } from "../../support/ledgers.ts";
-import { tempDir } from "../../support/process.ts";
-import { frozenFiles, released } from "../../support/releases.ts";
-import { type Entry, type Handed, shelf, tarOf } from "../../support/shelf.ts";
+import { withRepo } from "../../support/databases/ledgers.ts";
+import { frozenFiles, released } from "../../support/fixtures/releases.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type Entry, type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
+import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
 
 const digestOf = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;

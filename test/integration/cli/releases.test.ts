@@ -4,9 +4,9 @@ import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { claim } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
-import { BIN } from "../../support/deliverd.ts";
-import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
-import { tempDir } from "../../support/process.ts";
+import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
 
 /** More than two of the API's largest pages. */

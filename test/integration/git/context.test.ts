@@ -9,9 +9,9 @@ import { UserError } from "../../../src/delivery/errors.ts";
 import { type ContextOrder, checkTree, leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
 import type { BuildPaths } from "../../../src/git/tree.ts";
-import { until } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
-import { type Content, checkout, never, startWorld, type WorkTree, type World } from "./fixture.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { type Content, checkout, never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { until } from "../../support/processes/process.ts";
 
 const ROOT: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e9, maxEntries: 100_000 };
 

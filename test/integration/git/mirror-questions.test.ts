@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Mirror } from "../../../src/git/mirror.ts";
-import { never, startWorld, type WorkTree, type World } from "./fixture.ts";
+import { never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
 
 describe("A mirror that is asked", () => {
   let world: World;

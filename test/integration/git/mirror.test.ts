@@ -3,8 +3,8 @@ import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Refused, TransientError, type UserError } from "../../../src/delivery/errors.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
-import { freePort, until } from "../../support/process.ts";
-import { never, startWorld, type WorkTree, type World } from "./fixture.ts";
+import { never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { freePort, until } from "../../support/processes/process.ts";
 
 describe("A mirror that syncs", () => {
   let world: World;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { Objects } from "../../../src/git/objects.ts";
-import { until } from "../../support/process.ts";
-import { startWorld, type WorkTree, type World } from "./fixture.ts";
+import { startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { until } from "../../support/processes/process.ts";
 
 describe("Objects of a repository, asked of one git", () => {
   let world: World;

@@ -5,11 +5,11 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { isRef } from "../../../src/git/names.ts";
 import { QuickRefs } from "../../../src/git/quick-refs.ts";
-import { startGitServer } from "../../support/git-server.ts";
-import { git } from "../../support/github/git.ts";
-import { freePort, until } from "../../support/process.ts";
-import type { Fault, Passed } from "../../support/tcp-proxy.ts";
-import { never, startWorld, type WorkTree, type World } from "./fixture.ts";
+import { git } from "../../support/hosts/git.ts";
+import { never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { startGitServer } from "../../support/hosts/git-server.ts";
+import type { Fault, Passed } from "../../support/network/faulty-proxy.ts";
+import { freePort, until } from "../../support/processes/process.ts";
 
 const LIST = "application/x-git-upload-pack-result";
 const NETWORK = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { sql } from "kysely";
 import { checked } from "../../../src/ledger/binding.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { eachLedger } from "../../support/ledgers.ts";
+import { eachLedger } from "../../support/databases/ledgers.ts";
 
 describe("What is bound to a statement", () => {
   const refused: [string, unknown][] = [

@@ -14,7 +14,7 @@ import {
 } from "../../../src/ledger/deliveries.ts";
 import { claim, finishAttempt, orphans, renew } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const plan = {
   on: { branches: ["main"], tags: [] },

@@ -18,7 +18,7 @@ import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { noteFailedLook } from "../../../src/ledger/looks.ts";
 import { findRepo, getRepo, listRepos, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
-import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA } from "../../support/ledgers.ts";
+import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA } from "../../support/databases/ledgers.ts";
 
 const push: NewHint = { repo: acmeApi, event: "push", deliveryId: "d-1", ref: "refs/heads/main", sha: SHA };
 

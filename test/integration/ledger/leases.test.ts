@@ -23,7 +23,7 @@ import {
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { noteLocation } from "../../../src/ledger/names.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
-import { eachLedger, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const TTL = 60_000;
 const ONE = `sha256:${"1".repeat(64)}`;

@@ -12,8 +12,8 @@ import {
 } from "../../../src/ledger/name-writes.ts";
 import { locationOf } from "../../../src/ledger/names.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";
-import { acmeApi, eachLedger, REPO, SHA, withRepo } from "../../support/ledgers.ts";
-import { until } from "../../support/process.ts";
+import { acmeApi, eachLedger, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
+import { until } from "../../support/processes/process.ts";
 
 const OTHER = "github:2";
 const TTL = 60_000;

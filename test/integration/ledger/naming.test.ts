@@ -9,7 +9,7 @@ import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { beginNaming } from "../../../src/ledger/naming.ts";
 import { clearAhead, clearLook, dueAhead, dueLooks } from "../../../src/ledger/owed-looks.ts";
 import { commitsUnderWay, releasedAmong } from "../../../src/ledger/past.ts";
-import { acmeApi, eachLedger, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { acmeApi, eachLedger, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const naming: Naming = {
   repo: { owner: "acme", name: "api" },

@@ -6,7 +6,7 @@ import { ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import { claim, claimAhead, finishAttempt, nextDue } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";
-import { acmeApi, eachLedger } from "../../support/ledgers.ts";
+import { acmeApi, eachLedger } from "../../support/databases/ledgers.ts";
 
 const TTL = 60_000;
 

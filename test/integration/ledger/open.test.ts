@@ -7,8 +7,8 @@ import { ConfigError, TransientError } from "../../../src/delivery/errors.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
 import { getRepo, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
 import { now } from "../../../src/ledger/sql.ts";
-import { acmeApi, eachLedger, REPO, sharedPostgres } from "../../support/ledgers.ts";
-import { freePort, tempDir, until } from "../../support/process.ts";
+import { acmeApi, eachLedger, REPO, sharedPostgres } from "../../support/databases/ledgers.ts";
+import { freePort, tempDir, until } from "../../support/processes/process.ts";
 
 describe("The ledger", () => {
   eachLedger((name, open) => {

@@ -11,7 +11,7 @@ import {
   replaceStatus,
 } from "../../../src/ledger/outbox.ts";
 import { dueOutbox, giveBack, takeDue } from "../../../src/ledger/sending.ts";
-import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const say = (ledger: Ledger, state: string, context = "deliverd/api", sha = SHA) =>
   ledger.transaction((tx) => queueStatus(tx, { repoId: REPO, sha, deliveryId: null, payload: { context, state } }));

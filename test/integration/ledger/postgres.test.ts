@@ -9,11 +9,11 @@ import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { postgresDialect } from "../../../src/ledger/postgres.ts";
 import type { Schema } from "../../../src/ledger/schema.ts";
 import { LeaseLost, type LeaseTimes, takeLease } from "../../../workers/deliver/lease.ts";
-import { acmeApi, REPO, SHA, sharedPostgres, withRepo } from "../../support/ledgers.ts";
-import { startPgBouncer } from "../../support/pgbouncer.ts";
-import type { Postgres } from "../../support/postgres.ts";
-import { until } from "../../support/process.ts";
-import { startRelay } from "../../support/relay.ts";
+import { acmeApi, REPO, SHA, sharedPostgres, withRepo } from "../../support/databases/ledgers.ts";
+import { startPgBouncer } from "../../support/databases/pgbouncer.ts";
+import type { Postgres } from "../../support/databases/postgres.ts";
+import { startRelay } from "../../support/network/relay.ts";
+import { until } from "../../support/processes/process.ts";
 
 const hint = { repo: acmeApi, event: "push", deliveryId: "", ref: "refs/heads/main", sha: SHA };
 

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { addHints } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { acmeApi, eachLedger, type Place } from "../../support/ledgers.ts";
-import { until } from "../../support/process.ts";
+import { acmeApi, eachLedger, type Place } from "../../support/databases/ledgers.ts";
+import { until } from "../../support/processes/process.ts";
 
 const WRITER = fileURLToPath(new URL("writer.ts", import.meta.url));
 

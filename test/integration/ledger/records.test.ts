@@ -3,7 +3,7 @@ import { decisionsOf, recordDecision } from "../../../src/ledger/decisions.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { headsOf, isHead, noteHeads } from "../../../src/ledger/heads.ts";
 import { appendLog, logBytes, readLog } from "../../../src/ledger/logs.ts";
-import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 describe("A delivery's log", () => {
   eachLedger((_name, open) => {

@@ -18,7 +18,7 @@ import {
 } from "../../../src/ledger/releases.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";
 import { claimVersion, foreignVersions, versionsOf } from "../../../src/ledger/versions.ts";
-import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const ONE = `sha256:${"1".repeat(64)}`;
 const TWO = `sha256:${"2".repeat(64)}`;

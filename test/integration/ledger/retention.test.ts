@@ -9,7 +9,7 @@ import { countUnsent, markSent, outboxOf, queueStatus, replaceStatus } from "../
 import { forgetOld } from "../../../src/ledger/retention.ts";
 import { dueOutbox } from "../../../src/ledger/sending.ts";
 import { chunks } from "../../../src/ledger/sql.ts";
-import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
+import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const HOUR = 60 * 60_000;
 

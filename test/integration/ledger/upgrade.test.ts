@@ -7,7 +7,7 @@ import { ownerOf } from "../../../src/ledger/name-writes.ts";
 import { outboxOf } from "../../../src/ledger/outbox.ts";
 import { postgresDialect } from "../../../src/ledger/postgres.ts";
 import { sqliteDialect } from "../../../src/ledger/sqlite.ts";
-import { eachLedger, type Place, REPO } from "../../support/ledgers.ts";
+import { eachLedger, type Place, REPO } from "../../support/databases/ledgers.ts";
 
 const SHA = "a".repeat(40);
 

@@ -4,9 +4,9 @@ import { silentLog } from "../../../src/observe/log.ts";
 import { hastyConnection, isClusterNode } from "../../../src/queue/connection.ts";
 import { consume } from "../../../src/queue/consume.ts";
 import { type Jobs, openQueues, type QueueName } from "../../../src/queue/queues.ts";
-import { until } from "../../support/process.ts";
-import { startRedis } from "../../support/redis.ts";
-import { type RedisCluster, startRedisCluster } from "../../support/redis-cluster.ts";
+import { startRedis } from "../../support/databases/redis.ts";
+import { type RedisCluster, startRedisCluster } from "../../support/databases/redis-cluster.ts";
+import { until } from "../../support/processes/process.ts";
 
 const JOBS: { [N in QueueName]: Jobs[N] } = {
   evaluate: { repo: "github:1", sha: "a".repeat(40), ref: null },

@@ -4,9 +4,9 @@ import type { RedisAddress } from "../../../src/queue/connection.ts";
 import { hastyConnection, refuseEviction } from "../../../src/queue/connection.ts";
 import { type Consumer, consume } from "../../../src/queue/consume.ts";
 import { openQueues, type Queues } from "../../../src/queue/queues.ts";
-import { until } from "../../support/process.ts";
-import { startRedis, type TestRedis } from "../../support/redis.ts";
-import { startRelay } from "../../support/relay.ts";
+import { startRedis, type TestRedis } from "../../support/databases/redis.ts";
+import { startRelay } from "../../support/network/relay.ts";
+import { until } from "../../support/processes/process.ts";
 
 const job = { repo: "github:1", sha: "a".repeat(40), ref: null };
 

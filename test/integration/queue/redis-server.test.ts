@@ -5,8 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { silentLog } from "../../../src/observe/log.ts";
 import { type PrivateRedis, startPrivateRedis } from "../../../src/queue/redis-server.ts";
-import { tempDir, until } from "../../support/process.ts";
-import { commandLines } from "../../support/processes.ts";
+import { commandLines } from "../../support/processes/command-lines.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
 
 describe("the private redis-server", function () {
   this.timeout(60_000);

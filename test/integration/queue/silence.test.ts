@@ -4,9 +4,9 @@ import { createMetrics } from "../../../src/observe/metrics.ts";
 import { consume } from "../../../src/queue/consume.ts";
 import { openQueues } from "../../../src/queue/queues.ts";
 import { Silence } from "../../../src/queue/silence.ts";
-import { until } from "../../support/process.ts";
-import { startRedis } from "../../support/redis.ts";
-import { startRelay } from "../../support/relay.ts";
+import { startRedis } from "../../support/databases/redis.ts";
+import { startRelay } from "../../support/network/relay.ts";
+import { until } from "../../support/processes/process.ts";
 
 const job = (n: number) => ({ repo: "github:1", sha: `${n}`.repeat(40), ref: null });
 

@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { boundConnections } from "../../../src/receiver/connections.ts";
-import { until } from "../../support/process.ts";
+import { until } from "../../support/processes/process.ts";
 
 describe("A server held to three connections", () => {
   let server: Server;

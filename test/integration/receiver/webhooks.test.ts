@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
-import { until } from "../../support/process.ts";
+import { until } from "../../support/processes/process.ts";
 import { type Answer, deferred, example, type Setup, sign, startReceiver, type TestReceiver } from "./support.ts";
 
 describe("POST /webhooks/<host>", () => {

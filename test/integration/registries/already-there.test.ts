@@ -5,15 +5,20 @@ import { httpRegistry } from "../../../src/registries/http/index.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
 import { Store } from "../../../src/store/store.ts";
-import { type Asked, type CrookedRegistry, error, startCrookedRegistry } from "../../support/crooked-registry.ts";
-import { startNginx } from "../../support/file-servers/nginx.ts";
-import { type PypiStandIn, startPypi } from "../../support/file-servers/pypi.ts";
-import { type FileServer, TOKEN } from "../../support/file-servers/server.ts";
-import { freezeImage } from "../../support/image-content.ts";
-import { freeze, wheel } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
-import { type Fault, type FaultyProxy, startProxy } from "../../support/tcp-proxy.ts";
+import { freezeImage } from "../../support/fixtures/images.ts";
+import { freeze, wheel } from "../../support/fixtures/packages.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { type Fault, type FaultyProxy, startProxy } from "../../support/network/faulty-proxy.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { startNginx } from "../../support/registries/files/nginx.ts";
+import { type PypiStandIn, startPypi } from "../../support/registries/files/pypi.ts";
+import { type FileServer, TOKEN } from "../../support/registries/files/server.ts";
+import {
+  type Asked,
+  type CrookedRegistry,
+  error,
+  startCrookedRegistry,
+} from "../../support/registries/scripted-registry.ts";
 
 /** How registries say that they have a file already, and what others than those of this list may say. */
 const refusals: Record<string, Fault> = {

@@ -3,7 +3,7 @@ import { ArtifactoryApi } from "../../../src/registries/artifactory/api.ts";
 import { buildFacts } from "../../../src/registries/artifactory/build-facts.ts";
 import { addToBuild, moduleOf } from "../../../src/registries/artifactory/build-info.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
-import { type ArtifactoryStandIn, startArtifactory } from "../../support/artifactory/server.ts";
+import { type ArtifactoryStandIn, startArtifactory } from "../../support/registries/artifactory/server.ts";
 
 const METADATA = {
   "org.opencontainers.image.revision": "ab12cd3".padEnd(40, "0"),

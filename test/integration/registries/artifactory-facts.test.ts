@@ -9,15 +9,15 @@ import type { ArtifactKind, ArtifactName } from "../../../src/delivery/types.ts"
 import { type ArtifactoryConfig, artifactoryRegistry } from "../../../src/registries/artifactory/index.ts";
 import type { Registry, Stamped } from "../../../src/registries/registry.ts";
 import { Store } from "../../../src/store/store.ts";
-import { type ArtifactoryStandIn, startArtifactory } from "../../support/artifactory/server.ts";
-import { startPypi } from "../../support/file-servers/pypi.ts";
-import { TOKEN } from "../../support/file-servers/server.ts";
-import { startVerdaccio } from "../../support/file-servers/verdaccio.ts";
-import { freezeImage } from "../../support/image-content.ts";
-import { type FilesByName, freeze, jar, npmPackage, wheel } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
-import { startRegistry } from "../../support/registry.ts";
-import { testRun } from "../../support/run.ts";
+import { freezeImage } from "../../support/fixtures/images.ts";
+import { type FilesByName, freeze, jar, npmPackage, wheel } from "../../support/fixtures/packages.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type ArtifactoryStandIn, startArtifactory } from "../../support/registries/artifactory/server.ts";
+import { startRegistry } from "../../support/registries/docker-registry.ts";
+import { startPypi } from "../../support/registries/files/pypi.ts";
+import { TOKEN } from "../../support/registries/files/server.ts";
+import { startVerdaccio } from "../../support/registries/files/verdaccio.ts";
 
 const run = promisify(execFile);
 const SHA = "ab12cd3".padEnd(40, "0");

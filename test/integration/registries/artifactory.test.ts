@@ -11,13 +11,13 @@ import type { HttpEndpoint } from "../../../src/registries/protocols/http/client
 import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
-import { type ArtifactoryStandIn, startArtifactory } from "../../support/artifactory/server.ts";
-import type { PackageType } from "../../support/artifactory/storage.ts";
-import { startPypi } from "../../support/file-servers/pypi.ts";
-import { TOKEN } from "../../support/file-servers/server.ts";
-import { startVerdaccio } from "../../support/file-servers/verdaccio.ts";
-import { type FilesByName, jar, npmPackage, wheel } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
+import { type FilesByName, jar, npmPackage, wheel } from "../../support/fixtures/packages.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type ArtifactoryStandIn, startArtifactory } from "../../support/registries/artifactory/server.ts";
+import type { PackageType } from "../../support/registries/artifactory/storage.ts";
+import { startPypi } from "../../support/registries/files/pypi.ts";
+import { TOKEN } from "../../support/registries/files/server.ts";
+import { startVerdaccio } from "../../support/registries/files/verdaccio.ts";
 import { itKeepsFiles, type Place } from "./contract.ts";
 
 const run = promisify(execFile);

@@ -11,10 +11,10 @@ import type { Authorize } from "../../../src/registries/protocols/http/client.ts
 import type { Registry, Stamped } from "../../../src/registries/registry.ts";
 import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
-import { type FilesByName, freeze } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
-import { type FaultyProxy, type Passed, startProxy } from "../../support/tcp-proxy.ts";
+import { type FilesByName, freeze } from "../../support/fixtures/packages.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { type FaultyProxy, type Passed, startProxy } from "../../support/network/faulty-proxy.ts";
+import { tempDir } from "../../support/processes/process.ts";
 
 /** A server with all that the contract has to know of its type. */
 export interface Place {

@@ -5,12 +5,12 @@ import { dockerHubRegistry } from "../../../src/registries/docker-hub/index.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { Store } from "../../../src/store/store.ts";
-import { freezeImage } from "../../support/image-content.ts";
-import { tempDir } from "../../support/process.ts";
-import { startRegistry, type TestRegistry } from "../../support/registry.ts";
-import { testRun } from "../../support/run.ts";
-import { type FaultyProxy, startProxy } from "../../support/tcp-proxy.ts";
-import type { TokenServer } from "../../support/token-server.ts";
+import { freezeImage } from "../../support/fixtures/images.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { type FaultyProxy, startProxy } from "../../support/network/faulty-proxy.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { startRegistry, type TestRegistry } from "../../support/registries/docker-registry.ts";
+import type { TokenServer } from "../../support/registries/token-server.ts";
 
 function named(repository: string): ArtifactName {
   return { registry: "hub", repository, tag: "1", immutable: true };

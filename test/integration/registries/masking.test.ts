@@ -6,10 +6,10 @@ import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import { HttpClient } from "../../../src/registries/protocols/http/client.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { Store } from "../../../src/store/store.ts";
-import { type CrookedRegistry, LOGIN, startCrookedRegistry } from "../../support/crooked-registry.ts";
-import { freezeImage } from "../../support/image-content.ts";
-import { tempDir } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+import { freezeImage } from "../../support/fixtures/images.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type CrookedRegistry, LOGIN, startCrookedRegistry } from "../../support/registries/scripted-registry.ts";
 
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 const base64 = (text: string) => Buffer.from(text).toString("base64");

@@ -8,11 +8,11 @@ import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
 import { compareVersions } from "../../../src/registries/protocols/maven/version-order.ts";
 import { Store } from "../../../src/store/store.ts";
-import { startNginx } from "../../support/file-servers/nginx.ts";
-import { type FileServer, LOGIN } from "../../support/file-servers/server.ts";
-import { type FilesByName, freeze, jar } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+import { type FilesByName, freeze, jar } from "../../support/fixtures/packages.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { startNginx } from "../../support/registries/files/nginx.ts";
+import { type FileServer, LOGIN } from "../../support/registries/files/server.ts";
 import { itKeepsFiles, type Place } from "./contract.ts";
 
 const run = promisify(execFile);

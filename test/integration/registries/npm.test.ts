@@ -9,10 +9,10 @@ import { promisify } from "node:util";
 import { npmRegistry } from "../../../src/registries/npm/index.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { Store } from "../../../src/store/store.ts";
-import { startVerdaccio } from "../../support/file-servers/verdaccio.ts";
-import { freeze, npmPackage } from "../../support/packages.ts";
-import { tempDir, until } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+import { freeze, npmPackage } from "../../support/fixtures/packages.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
+import { startVerdaccio } from "../../support/registries/files/verdaccio.ts";
 import { itKeepsFiles, type Place } from "./contract.ts";
 
 const run = promisify(execFile);

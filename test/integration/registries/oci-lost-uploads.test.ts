@@ -4,16 +4,16 @@ import { TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import { Store } from "../../../src/store/store.ts";
+import { freezeImage } from "../../support/fixtures/images.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir } from "../../support/processes/process.ts";
 import {
   type Asked,
   type CrookedRegistry,
   error,
   type Reply,
   startCrookedRegistry,
-} from "../../support/crooked-registry.ts";
-import { freezeImage } from "../../support/image-content.ts";
-import { tempDir } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+} from "../../support/registries/scripted-registry.ts";
 
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 const sendsBlob = ({ method, path }: Asked) => method === "PUT" && path.includes("/blobs/uploads/");

@@ -4,6 +4,9 @@ import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { Store } from "../../../src/store/store.ts";
+import { freezeImage, freezeIndex } from "../../support/fixtures/images.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir } from "../../support/processes/process.ts";
 import {
   type Asked,
   type CrookedRegistry,
@@ -13,10 +16,7 @@ import {
   type Reply,
   startCrookedRegistry,
   tokenFor,
-} from "../../support/crooked-registry.ts";
-import { freezeImage, freezeIndex } from "../../support/image-content.ts";
-import { tempDir } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+} from "../../support/registries/scripted-registry.ts";
 
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 

@@ -14,12 +14,12 @@ import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts"
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
-import { freezeImage, freezeIndex, freezeLarge } from "../../support/image-content.ts";
-import { memoryOf } from "../../support/memory.ts";
-import { tempDir, until } from "../../support/process.ts";
-import { startRegistry, type TestRegistry } from "../../support/registry.ts";
-import { testRun } from "../../support/run.ts";
-import { type FaultyProxy, startProxy } from "../../support/tcp-proxy.ts";
+import { freezeImage, freezeIndex, freezeLarge } from "../../support/fixtures/images.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { type FaultyProxy, startProxy } from "../../support/network/faulty-proxy.ts";
+import { memoryOf } from "../../support/processes/memory.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
+import { startRegistry, type TestRegistry } from "../../support/registries/docker-registry.ts";
 import { skopeo } from "./skopeo.ts";
 
 const servers = [

@@ -8,11 +8,11 @@ import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
 import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
 import { Store } from "../../../src/store/store.ts";
-import { type PypiStandIn, startPypi, type Upload } from "../../support/file-servers/pypi.ts";
-import { TOKEN } from "../../support/file-servers/server.ts";
-import { type FilesByName, freeze, sdist, wheel } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
+import { type FilesByName, freeze, sdist, wheel } from "../../support/fixtures/packages.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type PypiStandIn, startPypi, type Upload } from "../../support/registries/files/pypi.ts";
+import { TOKEN } from "../../support/registries/files/server.ts";
 import { itKeepsFiles, type Place } from "./contract.ts";
 
 const run = promisify(execFile);

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { tempDir } from "../../support/process.ts";
-import type { TestRegistry } from "../../support/registry.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import type { TestRegistry } from "../../support/registries/docker-registry.ts";
 
 const run = promisify(execFile);
 

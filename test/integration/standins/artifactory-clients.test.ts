@@ -4,14 +4,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Store } from "../../../src/store/store.ts";
-import { type ArtifactoryStandIn, startArtifactory } from "../../support/artifactory/server.ts";
-import { startPypi } from "../../support/file-servers/pypi.ts";
-import { TOKEN } from "../../support/file-servers/server.ts";
-import { startVerdaccio } from "../../support/file-servers/verdaccio.ts";
-import { freezeImage } from "../../support/image-content.ts";
-import { npmPackage, wheel } from "../../support/packages.ts";
-import { tempDir } from "../../support/process.ts";
-import { startRegistry } from "../../support/registry.ts";
+import { freezeImage } from "../../support/fixtures/images.ts";
+import { npmPackage, wheel } from "../../support/fixtures/packages.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { type ArtifactoryStandIn, startArtifactory } from "../../support/registries/artifactory/server.ts";
+import { startRegistry } from "../../support/registries/docker-registry.ts";
+import { startPypi } from "../../support/registries/files/pypi.ts";
+import { TOKEN } from "../../support/registries/files/server.ts";
+import { startVerdaccio } from "../../support/registries/files/verdaccio.ts";
 
 const run = promisify(execFile);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { type ArtifactoryStandIn, startArtifactory } from "../../support/artifactory/server.ts";
+import { type ArtifactoryStandIn, startArtifactory } from "../../support/registries/artifactory/server.ts";
 
 const hex = (name: string, text: string) => createHash(name).update(text).digest("hex");
 const sums = (text: string) => ({ "x-checksum-sha1": hex("sha1", text), "x-checksum-sha256": hex("sha256", text) });

@@ -7,10 +7,10 @@ import { CreateRepositoryCommand, ECRClient } from "@aws-sdk/client-ecr";
 import EbsOfV2 from "aws-sdk/clients/ebs.js";
 import Ec2OfV2 from "aws-sdk/clients/ec2.js";
 import EcrOfV2 from "aws-sdk/clients/ecr.js";
-import { blockSize } from "../../support/aws/ebs.ts";
-import { account } from "../../support/aws/ecr.ts";
-import { type House, openHouse } from "../../support/aws/house.ts";
-import { useAws } from "../../support/aws/index.ts";
+import { blockSize } from "../../support/registries/aws/ebs.ts";
+import { account } from "../../support/registries/aws/ecr.ts";
+import { type House, openHouse } from "../../support/registries/aws/house.ts";
+import { useAws } from "../../support/registries/aws/index.ts";
 
 /** A request of the SDK's, before it is signed. */
 interface Request {

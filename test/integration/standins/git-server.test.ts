@@ -12,11 +12,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
 import { withTimeout } from "../../../src/async/with-timeout.ts";
-import { startGitServer } from "../../support/git-server.ts";
-import { git } from "../../support/github/git.ts";
-import { tempDir, until } from "../../support/process.ts";
-import { commandLines } from "../../support/processes.ts";
-import { sampleRepo } from "../../support/sample-repo.ts";
+import { sampleRepo } from "../../support/fixtures/sample-repo.ts";
+import { git } from "../../support/hosts/git.ts";
+import { startGitServer } from "../../support/hosts/git-server.ts";
+import { commandLines } from "../../support/processes/command-lines.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
 import { endScene, type Scene, startScene } from "./support.ts";
 
 describe("the git server", () => {

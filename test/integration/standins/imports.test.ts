@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { tempDir } from "../../support/process.ts";
+import { tempDir } from "../../support/processes/process.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const fronts = ["test/support/github.ts", "test/support/git-server.ts", "test/support/sample-repo.ts"];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { type PypiStandIn, startPypi } from "../../support/file-servers/pypi.ts";
-import { TOKEN } from "../../support/file-servers/server.ts";
+import { type PypiStandIn, startPypi } from "../../support/registries/files/pypi.ts";
+import { TOKEN } from "../../support/registries/files/server.ts";
 
 const FILE = "hello-1.0.0-py3-none-any.whl";
 const BYTES = Buffer.from("the bytes of a wheel");

@@ -1,5 +1,5 @@
-import { type GitHubStandIn, startGitHub } from "../../support/github.ts";
-import { type Files, type SampleRepo, sampleRepo } from "../../support/sample-repo.ts";
+import { type Files, type SampleRepo, sampleRepo } from "../../support/fixtures/sample-repo.ts";
+import { type GitHubStandIn, startGitHub } from "../../support/hosts/github/github.ts";
 
 export interface Scene {
   github: GitHubStandIn;

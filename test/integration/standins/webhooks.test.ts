@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { Webhooks } from "@octokit/webhooks";
-import { objectAt } from "../../support/github/json.ts";
-import { payloadMistakes } from "../../support/github/openapi.ts";
-import { until } from "../../support/process.ts";
+import { objectAt } from "../../support/hosts/github/json.ts";
+import { payloadMistakes } from "../../support/hosts/github/openapi.ts";
+import { until } from "../../support/processes/process.ts";
 import { endScene, type Scene, startScene } from "./support.ts";
 
 const zero = "0".repeat(40);

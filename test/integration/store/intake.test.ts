@@ -7,9 +7,9 @@ import type Dockerode from "dockerode";
 import { pack } from "tar-stream";
 import { type Grant, type Intake, startIntake } from "../../../src/store/intake.ts";
 import { Store } from "../../../src/store/store.ts";
-import { type Engine, startEngine } from "../../support/engine.ts";
-import { freezeImage, freezeIndex } from "../../support/image-content.ts";
-import { tempDir } from "../../support/process.ts";
+import { type Engine, startEngine } from "../../support/engine/engine.ts";
+import { freezeImage, freezeIndex } from "../../support/fixtures/images.ts";
+import { tempDir } from "../../support/processes/process.ts";
 
 const run = promisify(execFile);
 const maxBytes = 100_000_000;

@@ -9,8 +9,8 @@ import { buffer } from "node:stream/consumers";
 import fc from "fast-check";
 import { readManifest } from "../../../src/store/manifest.ts";
 import { Store } from "../../../src/store/store.ts";
-import { freezeImage, freezeIndex, manyBytes } from "../../support/image-content.ts";
-import { tempDir, until } from "../../support/process.ts";
+import { freezeImage, freezeIndex, manyBytes } from "../../support/fixtures/images.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
 
 const maxBytes = 10_000_000;
 

@@ -5,7 +5,7 @@ import { findDelivery } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../../src/ledger/leases.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
-import { REPO } from "../../support/ledgers.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 
 const PIPELINE = stringify({

@@ -3,7 +3,7 @@ import { requestCancel } from "../../../src/ledger/cancel.ts";
 import { retry } from "../../../src/ledger/deliveries.ts";
 import { noteHeads } from "../../../src/ledger/heads.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
-import { REPO } from "../../support/ledgers.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
-import { acmeApi, REPO } from "../../support/ledgers.ts";
+import { acmeApi, REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 

@@ -3,7 +3,7 @@ import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/del
 import { claim, claimAhead, finishAttempt } from "../../../src/ledger/leases.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
 import { recordGreen, wasRecentlyGreen } from "../../../workers/commit/recent-green.ts";
-import { REPO, SHA } from "../../support/ledgers.ts";
+import { REPO, SHA } from "../../support/databases/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 
 const HOUR = 3_600_000;

@@ -8,7 +8,7 @@ import { silentLog } from "../../../src/observe/log.ts";
 import { Store } from "../../../src/store/store.ts";
 import type { Station } from "../../../workers/station.ts";
 import { runHousekeeping } from "../../../workers/sweep/housekeeping.ts";
-import { tempDir } from "../../support/process.ts";
+import { tempDir } from "../../support/processes/process.ts";
 
 const DAY = 24 * 60 * 60_000;
 const now = Date.now();

@@ -8,7 +8,7 @@ import { announce } from "../../../workers/announce/announcer.ts";
 import { confirmIdentity } from "../../../workers/commit/repo-identity.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { sweepRepo } from "../../../workers/sweep/sweep-repos.ts";
-import { acmeApi, REPO } from "../../support/ledgers.ts";
+import { acmeApi, REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 

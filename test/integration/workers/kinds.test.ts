@@ -7,7 +7,7 @@ import { locationsOf } from "../../../src/ledger/names.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
-import { REPO } from "../../support/ledgers.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 
 const build = { image: "scratch", run: ["true"] };

@@ -7,8 +7,8 @@ import { type Delivery, findDelivery } from "../../../src/ledger/deliveries.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
-import { REPO } from "../../support/ledgers.ts";
-import { type TempDir, tempDir } from "../../support/process.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
+import { type TempDir, tempDir } from "../../support/processes/process.ts";
 import { startStation, type TestStation } from "./station.ts";
 
 const COMMITS = 20_000;

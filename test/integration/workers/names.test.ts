@@ -13,10 +13,10 @@ import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
 import { writeName } from "../../../workers/names/write-name.ts";
-import { REPO } from "../../support/ledgers.ts";
-import { until } from "../../support/process.ts";
-import { testRun } from "../../support/run.ts";
-import type { WorkTree } from "../git/fixture.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import type { WorkTree } from "../../support/hosts/git-host.ts";
+import { until } from "../../support/processes/process.ts";
 import { startStation, type TestStation } from "./station.ts";
 
 const WEB = "github:2";

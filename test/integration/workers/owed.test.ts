@@ -10,7 +10,7 @@ import { prepareAhead } from "../../../workers/deliver/prepare-ahead.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
-import { acmeApi, REPO } from "../../support/ledgers.ts";
+import { acmeApi, REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 

@@ -9,8 +9,8 @@ import type { Run } from "../../../src/run/run.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { prepareAhead } from "../../../workers/deliver/prepare-ahead.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
-import { REPO } from "../../support/ledgers.ts";
-import { until } from "../../support/process.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
+import { until } from "../../support/processes/process.ts";
 import { startStation, type TestStation } from "./station.ts";
 
 const forever = new AbortController().signal;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { releaseNamed } from "../../../src/api/named.ts";
 import { artifactsOf } from "../../../src/ledger/artifacts.ts";
 import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
-import { REPO } from "../../support/ledgers.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 

@@ -6,7 +6,7 @@ import { addHints } from "../../../src/ledger/hints.ts";
 import { outboxOf } from "../../../src/ledger/outbox.ts";
 import type { Notice } from "../../../src/notices/notice.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
-import { acmeApi, REPO } from "../../support/ledgers.ts";
+import { acmeApi, REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 

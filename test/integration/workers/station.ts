@@ -19,9 +19,9 @@ import { Store } from "../../../src/store/store.ts";
 import { BuildSlots } from "../../../workers/build-slots.ts";
 import { openIdentities } from "../../../workers/commit/repo-identity.ts";
 import type { Station } from "../../../workers/station.ts";
-import { freezeImage } from "../../support/image-content.ts";
-import { acmeApi, withRepo } from "../../support/ledgers.ts";
-import { startWorld, type WorkTree } from "../git/fixture.ts";
+import { acmeApi, withRepo } from "../../support/databases/ledgers.ts";
+import { freezeImage } from "../../support/fixtures/images.ts";
+import { startWorld, type WorkTree } from "../../support/hosts/git-host.ts";
 
 /** A registry that keeps what it is given, as the port asks it to. */
 export interface Kept extends Registry {

@@ -7,7 +7,7 @@ import { outboxOf } from "../../../src/ledger/outbox.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
-import { REPO } from "../../support/ledgers.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
 import type { TestStation } from "./station.ts";
 
 /** A pipeline of one file, `tool`, that goes to `files`. */

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { addHints } from "../../../src/ledger/hints.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
-import { acmeApi, REPO } from "../../support/ledgers.ts";
+import { acmeApi, REPO } from "../../support/databases/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 import { storyOf } from "./story.ts";
 

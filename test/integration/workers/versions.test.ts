@@ -4,7 +4,7 @@ import { retry } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../../src/ledger/leases.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { prepareAhead } from "../../../workers/deliver/prepare-ahead.ts";
-import { REPO } from "../../support/ledgers.ts";
+import { REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 

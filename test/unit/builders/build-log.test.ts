@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFailure } from "../../../src/builders/engine/failure.ts";
 import type { Trace, Vertex } from "../../../src/builders/engine/messages.ts";
 import { BuildLog } from "../../../src/builders/image/build-log.ts";
-import { testRun } from "../../support/run.ts";
+import { testRun } from "../../support/fixtures/run.ts";
 
 const vertex = (name: string, state: Partial<Vertex> = {}): Vertex => ({
   digest: `sha256:${name}`,

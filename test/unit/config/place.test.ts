@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadServerConfig } from "../../../src/config/server.ts";
-import { tempDir } from "../../support/process.ts";
+import { tempDir } from "../../support/processes/process.ts";
 
 const place = {
   PORT: "9090",

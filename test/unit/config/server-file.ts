@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadServerConfig } from "../../../src/config/server.ts";
 import { ConfigError } from "../../../src/delivery/errors.ts";
-import { tempDir } from "../../support/process.ts";
+import { tempDir } from "../../support/processes/process.ts";
 
 /** Everything that has to be in a server's file. */
 export const HOSTS = "hosts: { github: { type: github, webhookSecret: s3cret } }";

@@ -6,8 +6,8 @@ import { ConfigError, Refused, TransientError } from "../../../src/delivery/erro
 import { Declined, type GitHubApi, githubApi } from "../../../src/hosts/github/api.ts";
 import { findRepo } from "../../../src/hosts/github/find-repo.ts";
 import { cut, postStatus } from "../../../src/hosts/github/report.ts";
-import { until } from "../../support/process.ts";
-import { type Asked, json, type Scripted, scripted } from "./scripted.ts";
+import { type Asked, json, type Scripted, scripted } from "../../support/hosts/scripted-github.ts";
+import { until } from "../../support/processes/process.ts";
 
 const TOKEN = "ghp_hidden7hidden7hidden7";
 const repo = { id: "github:7", host: "github", owner: "acme", name: "api", defaultBranch: "main" };

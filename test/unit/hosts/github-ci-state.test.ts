@@ -4,8 +4,8 @@ import type { CommitRef, Gate } from "../../../src/delivery/types.ts";
 import { githubHost } from "../../../src/hosts/github/index.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { openHosts } from "../../../src/hosts/index.ts";
-import { type GitHubStandIn, startGitHub } from "../../support/github.ts";
-import { type SampleRepo, sampleRepo } from "../../support/sample-repo.ts";
+import { type SampleRepo, sampleRepo } from "../../support/fixtures/sample-repo.ts";
+import { type GitHubStandIn, startGitHub } from "../../support/hosts/github/github.ts";
 
 const gate = (more: Partial<Gate> = {}): Gate => ({
   ci: "required",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CommitRef, Gate } from "../../../src/delivery/types.ts";
 import { githubHost } from "../../../src/hosts/github/index.ts";
-import { json, type Scripted, scripted } from "./scripted.ts";
+import { json, type Scripted, scripted } from "../../support/hosts/scripted-github.ts";
 
 /** What GitHub answers of one commit. Each table row has the shape of a public report; the data are our own. */
 interface World {

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findViolations } from "../../../scripts/imports.ts";
-import { tempDir } from "../../support/process.ts";
+import { tempDir } from "../../support/processes/process.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 

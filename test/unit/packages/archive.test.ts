@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { type ArchiveEntry, onlyOne, readTarball, readZip, Unreadable } from "../../../src/packages/archive.ts";
-import { zipOf } from "../../support/archives.ts";
+import { zipOf } from "../../support/fixtures/archives.ts";
 import { sourceOf, tarOf } from "./sources.ts";
 
 const texts = (entries: ArchiveEntry[]) => entries.map(({ path, bytes }) => [path, String(bytes)]);

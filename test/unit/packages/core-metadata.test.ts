@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { readCoreMetadata } from "../../../src/packages/core-metadata.ts";
 import { readDistribution } from "../../../src/packages/python-distribution.ts";
-import { zipOf } from "../../support/archives.ts";
+import { zipOf } from "../../support/fixtures/archives.ts";
 import { sourceOf, tarOf } from "./sources.ts";
 
 const HEAD = "Metadata-Version: 2.4\nName: acme\nVersion: 1.0\n";

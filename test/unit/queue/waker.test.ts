@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Jobs } from "../../../src/queue/queues.ts";
 import { createWaker, type WakerOptions } from "../../../src/queue/waker.ts";
-import { until } from "../../support/process.ts";
+import { until } from "../../support/processes/process.ts";
 
 type Job = Jobs["evaluate"];
 const job = (name: string): Job => ({ repo: "github:1", sha: name, ref: null });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createInbox, type Inbox, InboxFull, type InboxLimits, type StoredHint } from "../../../src/receiver/inbox.ts";
-import { until } from "../../support/process.ts";
+import { until } from "../../support/processes/process.ts";
 
 const repo = { id: "github:1", host: "github", owner: "acme", name: "api", defaultBranch: null } as const;
 const hint = (sha: string): StoredHint => ({ repo, event: "push", deliveryId: "d-1", ref: null, sha });

@@ -7,8 +7,8 @@ import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
-import { testRun } from "../../support/run.ts";
-import { type Asked, type Scripted, scripted } from "../hosts/scripted.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+import { type Asked, type Scripted, scripted } from "../../support/hosts/scripted-github.ts";
 
 const FILE = { name: "hello-1.0.0.tgz", digest: `sha256:${"a".repeat(64)}`, size: 3 } as const;
 const PAGE = "<!DOCTYPE html><html><title>Down for maintenance</title></html>";

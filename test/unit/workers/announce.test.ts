@@ -11,8 +11,8 @@ import type { Queues } from "../../../src/queue/queues.ts";
 import { Announcer, announce } from "../../../workers/announce/announcer.ts";
 import { queueNotices } from "../../../workers/announce/queue-notices.ts";
 import { openIdentities } from "../../../workers/commit/repo-identity.ts";
-import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
-import { type TempDir, tempDir, until } from "../../support/process.ts";
+import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
+import { type TempDir, tempDir, until } from "../../support/processes/process.ts";
 
 const subject = { repoId: REPO, sha: SHA, deliveryId: "d" };
 const queues: Queues = { add: async () => true, ping: async () => true, waiting: async () => 0, close: async () => {} };

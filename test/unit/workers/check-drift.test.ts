@@ -12,8 +12,8 @@ import type { Registry } from "../../../src/registries/registry.ts";
 import type { Run } from "../../../src/run/run.ts";
 import { findChanged } from "../../../workers/names/check-drift.ts";
 import type { Station } from "../../../workers/station.ts";
-import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
-import { type TempDir, tempDir } from "../../support/process.ts";
+import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
+import { type TempDir, tempDir } from "../../support/processes/process.ts";
 
 const DIGEST = `sha256:${"1".repeat(64)}`;
 const OTHER = `sha256:${"2".repeat(64)}`;

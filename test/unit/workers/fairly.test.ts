@@ -13,8 +13,8 @@ import { fairly, looksIn, namesIn } from "../../../workers/fair-jobs.ts";
 import type { Station } from "../../../workers/station.ts";
 import { HostPoller } from "../../../workers/sweep/poll-hosts.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
-import { acmeApi, REPO, SHA, withRepo } from "../../support/ledgers.ts";
-import { type TempDir, tempDir, until } from "../../support/process.ts";
+import { acmeApi, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
+import { type TempDir, tempDir, until } from "../../support/processes/process.ts";
 
 const sha = (n: number) => n.toString(16).padStart(40, "0");
 const MINUTE = 60_000;

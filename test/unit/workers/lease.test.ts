@@ -5,8 +5,8 @@ import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { claim } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { LeaseLost, type LeaseTimes, requireLease, takeLease } from "../../../workers/deliver/lease.ts";
-import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
-import { type TempDir, tempDir, until } from "../../support/process.ts";
+import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
+import { type TempDir, tempDir, until } from "../../support/processes/process.ts";
 
 /** As in a worker, ten times as fast. */
 const TIMES: LeaseTimes = { ttl: 1_200, renewEvery: 400, margin: 200, now: () => performance.now() };

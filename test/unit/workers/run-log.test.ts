@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createMask } from "../../../src/observe/mask.ts";
 import { createRunLog, type FlushedLog, labelled } from "../../../workers/deliver/run-log.ts";
-import { until } from "../../support/process.ts";
+import { until } from "../../support/processes/process.ts";
 
 const CAP = 10 * 1024 * 1024;
 

@@ -1,8 +1,8 @@
-import { startArtifactory } from "../../../../test/support/artifactory/server.ts";
-import { startPypi } from "../../../../test/support/file-servers/pypi.ts";
-import { TOKEN } from "../../../../test/support/file-servers/server.ts";
-import { startVerdaccio } from "../../../../test/support/file-servers/verdaccio.ts";
-import { startRegistry } from "../../../../test/support/registry.ts";
+import { startArtifactory } from "../../../../test/support/registries/artifactory/server.ts";
+import { startRegistry } from "../../../../test/support/registries/docker-registry.ts";
+import { startPypi } from "../../../../test/support/registries/files/pypi.ts";
+import { TOKEN } from "../../../../test/support/registries/files/server.ts";
+import { startVerdaccio } from "../../../../test/support/registries/files/verdaccio.ts";
 import { curl, maven, npm, pip, skopeo } from "../clients.ts";
 import type { Open } from "../place.ts";
 

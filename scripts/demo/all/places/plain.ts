@@ -1,8 +1,8 @@
-import { startNginx } from "../../../../test/support/file-servers/nginx.ts";
-import { startPypi } from "../../../../test/support/file-servers/pypi.ts";
-import { LOGIN, TOKEN } from "../../../../test/support/file-servers/server.ts";
-import { startVerdaccio } from "../../../../test/support/file-servers/verdaccio.ts";
-import { startRegistry } from "../../../../test/support/registry.ts";
+import { startRegistry } from "../../../../test/support/registries/docker-registry.ts";
+import { startNginx } from "../../../../test/support/registries/files/nginx.ts";
+import { startPypi } from "../../../../test/support/registries/files/pypi.ts";
+import { LOGIN, TOKEN } from "../../../../test/support/registries/files/server.ts";
+import { startVerdaccio } from "../../../../test/support/registries/files/verdaccio.ts";
 import { curl, maven, npm, pip, skopeo } from "../clients.ts";
 import type { Open } from "../place.ts";
 

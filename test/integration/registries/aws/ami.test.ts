@@ -6,11 +6,11 @@ import type { Location } from "../../../../src/delivery/types.ts";
 import { type AmiConfig, amiRegistry } from "../../../../src/registries/ami/index.ts";
 import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
 import { Store } from "../../../../src/store/store.ts";
-import { blockSize } from "../../../support/aws/ebs.ts";
-import { freeze, type House, metadata, named, openHouse } from "../../../support/aws/house.ts";
-import { Fault } from "../../../support/aws/write.ts";
-import { tempDir } from "../../../support/process.ts";
-import { testRun } from "../../../support/run.ts";
+import { testRun } from "../../../support/fixtures/run.ts";
+import { tempDir } from "../../../support/processes/process.ts";
+import { blockSize } from "../../../support/registries/aws/ebs.ts";
+import { freeze, type House, metadata, named, openHouse } from "../../../support/registries/aws/house.ts";
+import { Fault } from "../../../support/registries/aws/write.ts";
 import { demandSilence } from "./secrets.ts";
 
 const config: AmiConfig = {

@@ -4,10 +4,10 @@ import { buffer } from "node:stream/consumers";
 import CodeArtifactOfV2 from "aws-sdk/clients/codeartifact.js";
 import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/index.ts";
 import type { Registry } from "../../../../src/registries/registry.ts";
-import { account } from "../../../support/aws/ecr.ts";
-import { freeze, type House, metadata, named, openHouse } from "../../../support/aws/house.ts";
-import { Fault } from "../../../support/aws/write.ts";
-import { testRun } from "../../../support/run.ts";
+import { testRun } from "../../../support/fixtures/run.ts";
+import { account } from "../../../support/registries/aws/ecr.ts";
+import { freeze, type House, metadata, named, openHouse } from "../../../support/registries/aws/house.ts";
+import { Fault } from "../../../support/registries/aws/write.ts";
 import { demandSilence } from "./secrets.ts";
 
 const config: CodeArtifactConfig = { region: "eu-west-1", domain: "acme", domainOwner: account, repository: "main" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import type { Registry } from "../../../../src/registries/registry.ts";
-import { secretAccessKey, useAws } from "../../../support/aws/index.ts";
+import { secretAccessKey, useAws } from "../../../support/registries/aws/index.ts";
 
 /** What every type of registry at AWS is held to: a check that fails for its credentials says so, and shows none of them. */
 export async function demandSilence(aws: Parameters<typeof useAws>[0], open: () => Registry): Promise<void> {

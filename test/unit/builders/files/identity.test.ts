@@ -9,8 +9,8 @@ import { identify } from "../../../../src/builders/files/identity.ts";
 import { UserError } from "../../../../src/delivery/errors.ts";
 import type { ArtifactKind, FrozenFile } from "../../../../src/delivery/types.ts";
 import { Store } from "../../../../src/store/store.ts";
-import { tgzOf, zipOf } from "../../../support/archives.ts";
-import { tempDir } from "../../../support/process.ts";
+import { tgzOf, zipOf } from "../../../support/fixtures/archives.ts";
+import { tempDir } from "../../../support/processes/process.ts";
 
 type Contents = Record<string, Buffer | string>;
 const told = {

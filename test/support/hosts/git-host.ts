@@ -1,0 +1,125 @@
+import { setMaxListeners } from "node:events";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { MirrorOptions } from "../../../src/git/mirror.ts";
+import { Mirrors } from "../../../src/git/mirrors.ts";
+import { type FaultyProxy, startProxy } from "../network/faulty-proxy.ts";
+import { tempDir } from "../processes/process.ts";
+import { git, gitEnvironment, initBare } from "./git.ts";
+import { type GitServer, startGitServer } from "./git-server.ts";
+
+const AUTHOR = {
+  GIT_AUTHOR_NAME: "Ada Lovelace",
+  GIT_AUTHOR_EMAIL: "ada@example.com",
+  GIT_COMMITTER_NAME: "Ada Lovelace",
+  GIT_COMMITTER_EMAIL: "ada@example.com",
+};
+
+/** A file's content, an executable's, or a symbolic link's target. */
+export type Content = string | Buffer | { run: string } | { link: string };
+
+export interface WorkTree {
+  path: string;
+  /** The bare repository that the server serves. */
+  bare: string;
+  /** Goes through the proxy. */
+  source: { url: string; authorization: string | null };
+  git(args: string[], environment?: NodeJS.ProcessEnv): Promise<string>;
+  /** Writes the files, commits them and pushes the branch; returns the sha. */
+  commit(files: Record<string, Content>, message?: string): Promise<string>;
+  push(): Promise<void>;
+}
+
+export interface World {
+  path: string;
+  server: GitServer;
+  proxy: FaultyProxy;
+  mirrors: Mirrors;
+  /** The same directory as a process would open it that starts now. */
+  reopen(options?: MirrorOptions): Mirrors;
+  repo(name: string): Promise<WorkTree>;
+  close(): Promise<void>;
+}
+
+/** A git host on 127.0.0.1 whose faults a test decides, and mirrors of it. */
+export async function startWorld(): Promise<World> {
+  const home = await tempDir();
+  const root = join(home.path, "host");
+  const server = await startGitServer(root);
+  const proxy = await startProxy(server.cloneUrl);
+  const opened: Mirrors[] = [];
+  const reopen = (options?: MirrorOptions) => {
+    const mirrors = new Mirrors(join(home.path, "mirrors"), options);
+    opened.push(mirrors);
+    return mirrors;
+  };
+  return {
+    path: home.path,
+    server,
+    proxy,
+    mirrors: reopen(),
+    reopen,
+    repo: (name) => makeRepo(home.path, root, proxy.url, name),
+    async close() {
+      for (const mirrors of opened) mirrors.close();
+      await proxy.stop();
+      await server.close();
+      await home.remove();
+    },
+  };
+}
+
+async function makeRepo(home: string, root: string, url: string, name: string): Promise<WorkTree> {
+  const bare = join(root, "acme", `${name}.git`);
+  const path = join(home, "work", name);
+  await initBare(bare, "main");
+  await mkdir(path, { recursive: true });
+  const inTree = (args: string[], environment: NodeJS.ProcessEnv = {}) =>
+    git(path, args, { ...AUTHOR, ...environment });
+  await inTree(["init", "--quiet", "--initial-branch=main", "--template="]);
+  const push = async () => {
+    await inTree([
+      "push",
+      "--quiet",
+      "--force",
+      "--prune",
+      bare,
+      "refs/heads/*:refs/heads/*",
+      "refs/tags/*:refs/tags/*",
+    ]);
+  };
+  return {
+    path,
+    bare,
+    source: { url: `${url}/acme/${name}.git`, authorization: null },
+    git: inTree,
+    push,
+    async commit(files, message = "A change") {
+      for (const [file, content] of Object.entries(files)) await write(join(path, file), content);
+      await inTree(["add", "--all"]);
+      await inTree(["commit", "--quiet", "--allow-empty", "-m", message]);
+      await push();
+      return inTree(["rev-parse", "HEAD"]);
+    },
+  };
+}
+
+async function write(path: string, content: Content): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  if (typeof content === "string" || Buffer.isBuffer(content)) await writeFile(path, content);
+  else if ("link" in content) await symlink(content.link, path);
+  else {
+    await writeFile(path, content.run);
+    await chmod(path, 0o755);
+  }
+}
+
+/** A checkout as a user on Linux has it. */
+export async function checkout(tree: WorkTree, sha: string, into: string): Promise<void> {
+  await git(dirname(into), ["clone", "--quiet", "--no-checkout", tree.bare, into]);
+  await git(into, ["checkout", "--quiet", "--detach", sha], gitEnvironment);
+}
+
+/** Never aborted. */
+export const never = new AbortController().signal;
+setMaxListeners(0, never);
