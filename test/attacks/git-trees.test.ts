@@ -11,24 +11,24 @@ import type { Mirror } from "../../src/git/mirror.ts";
 import { buildFiles } from "../support/engine/file-builds.ts";
 import { orderOf, shellImage, startYard } from "../support/engine/image-builds.ts";
 import { testRun } from "../support/fixtures/run.ts";
-import { never, startWorld, type WorkTree, type World } from "../support/hosts/git-host.ts";
+import { type GitHost, never, startGitHost, type WorkTree } from "../support/hosts/git-host.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
 
 describe("A hostile tree as a build context", () => {
-  let world: World;
+  let gitHost: GitHost;
   let repo: WorkTree;
   let mirror: Mirror;
   let count = 0;
 
   before(async () => {
-    world = await startWorld();
+    gitHost = await startGitHost();
   });
-  after(() => world.close());
+  after(() => gitHost.close());
   beforeEach(async () => {
     count += 1;
-    repo = await world.repo(`t${count}`);
-    mirror = world.mirrors.open(`github:${count}`);
+    repo = await gitHost.repo(`t${count}`);
+    mirror = gitHost.mirrors.open(`github:${count}`);
   });
 
   const open = (sha: string) => openContext(mirror, sha, ORDER, testRun());
@@ -121,7 +121,7 @@ describe("A hostile tree as a build context", () => {
       it(`carries them all, ${title}`, async () => {
         const unpacked = await listUnpacked(
           await openContext(mirror, sha, { ...ORDER, ...order }, testRun()),
-          world.path,
+          gitHost.path,
         );
         for (const folder of top) {
           const inside = folder === "\xff\xfd/" ? `${folder}${"\xfe".repeat(200)}/` : folder;

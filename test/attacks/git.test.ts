@@ -8,28 +8,28 @@ import { UserError } from "../../src/delivery/errors.ts";
 import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { testRun } from "../support/fixtures/run.ts";
-import { never, startWorld, type WorkTree, type World } from "../support/hosts/git-host.ts";
+import { type GitHost, never, startGitHost, type WorkTree } from "../support/hosts/git-host.ts";
 import { until } from "../support/processes/process.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
 
 describe("Attacks by way of git", () => {
-  let world: World;
+  let gitHost: GitHost;
   let repo: WorkTree;
   let mirror: Mirror;
   let canary: string;
   let count = 0;
 
   before(async () => {
-    world = await startWorld();
+    gitHost = await startGitHost();
   });
-  after(() => world.close());
+  after(() => gitHost.close());
   beforeEach(async () => {
     count += 1;
-    world.proxy.fault = () => undefined;
-    repo = await world.repo(`a${count}`);
-    mirror = world.mirrors.open(`github:${count}`);
-    canary = join(world.path, `canary-${count}`);
+    gitHost.proxy.fault = () => undefined;
+    repo = await gitHost.repo(`a${count}`);
+    mirror = gitHost.mirrors.open(`github:${count}`);
+    canary = join(gitHost.path, `canary-${count}`);
   });
 
   const unharmed = async () => assert.equal(await exists(canary), false, "the canary file appeared: a command was run");
@@ -90,9 +90,9 @@ describe("Attacks by way of git", () => {
         mirror.newCommits([evil], [sha]),
         mirror.newCommits([], [evil]),
         mirror.sync({ url: evil, authorization: null }, never),
-        mirror.sync({ url: `${world.proxy.url}/${evil}`, authorization: null }, never),
+        mirror.sync({ url: `${gitHost.proxy.url}/${evil}`, authorization: null }, never),
         mirror.sync({ url: repo.source.url, authorization: evil }, never),
-        world.mirrors.open(evil).has(sha),
+        gitHost.mirrors.open(evil).has(sha),
         checkTree(mirror, sha, { contextDir: evil, dockerfile: evil }),
         drain(sha, { contextDir: evil }),
         drain(sha, { dockerfile: evil }),
@@ -145,7 +145,7 @@ describe("Attacks by way of git", () => {
   });
 
   it("cannot reach git by the environment, the home or the password file of the user who runs us", async () => {
-    const home = join(world.path, `home-${count}`);
+    const home = join(gitHost.path, `home-${count}`);
     await mkdir(home);
     const host = new URL(repo.source.url).hostname;
     await writeFile(join(home, ".netrc"), `machine ${host} login ada password netrc-s3cret\n`);
@@ -166,15 +166,15 @@ describe("Attacks by way of git", () => {
     };
     const before = Object.fromEntries(Object.keys(planted).map((name) => [name, process.env[name]]));
     const sha = await repo.commit({ Dockerfile: "FROM scratch\n" });
-    const seen = world.proxy.passed.length;
+    const seen = gitHost.proxy.passed.length;
     try {
       Object.assign(process.env, planted);
-      world.proxy.fault = ({ headers }) =>
+      gitHost.proxy.fault = ({ headers }) =>
         headers.authorization === undefined
           ? { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } }
           : undefined;
       await assert.rejects(mirror.sync(repo.source, never), { code: "git-access-denied" });
-      world.proxy.fault = () => undefined;
+      gitHost.proxy.fault = () => undefined;
       await mirror.sync(repo.source, never);
       await drain(sha);
     } finally {
@@ -184,7 +184,7 @@ describe("Attacks by way of git", () => {
       }
     }
     await unharmed();
-    for (const { headers } of world.proxy.passed.slice(seen)) assert.equal(headers.authorization, undefined);
+    for (const { headers } of gitHost.proxy.passed.slice(seen)) assert.equal(headers.authorization, undefined);
   });
 
   it("cannot have submodules fetched, nor filters, diff or merge drivers of the tree run", async () => {
@@ -232,7 +232,7 @@ describe("Attacks by way of git", () => {
     it("find none in the list of processes while a slow host is read, though it gets them", async () => {
       await repo.commit({ a: "1" });
       let posts = 0;
-      world.proxy.fault = ({ method }) => {
+      gitHost.proxy.fault = ({ method }) => {
         posts += method === "POST" ? 1 : 0;
         return posts === 3 ? { delay: 1_500 } : undefined;
       };
@@ -250,14 +250,14 @@ describe("Attacks by way of git", () => {
           [],
         );
       await sync;
-      assert.equal(world.proxy.passed.at(-1)?.headers.authorization, authorization);
+      assert.equal(gitHost.proxy.passed.at(-1)?.headers.authorization, authorization);
       const kept = await grep(mirror.path, secrets);
       assert.deepEqual(kept, [], "nothing of it stays in the mirror");
     });
 
     it("find none in an error, even where the host echoes them", async () => {
       for (const status of [400, 401, 403, 404, 429, 500]) {
-        world.proxy.fault = ({ headers }) => ({
+        gitHost.proxy.fault = ({ headers }) => ({
           status,
           headers: { "content-type": "text/plain" },
           body: `You sent ${headers.authorization} ${token}\n`,
@@ -282,7 +282,7 @@ describe("Attacks by way of git", () => {
       const port = typeof address === "object" ? address?.port : 0;
       try {
         for (const status of [301, 302, 307, 308]) {
-          world.proxy.fault = ({ url }) => ({ status, headers: { location: `http://127.0.0.1:${port}${url}` } });
+          gitHost.proxy.fault = ({ url }) => ({ status, headers: { location: `http://127.0.0.1:${port}${url}` } });
           await assert.rejects(mirror.sync({ ...repo.source, authorization }, never), { code: "git-redirected" });
         }
         assert.equal(visits, 0);
@@ -300,7 +300,7 @@ describe("Attacks by way of git", () => {
           return "code" in error && error.code === "bad-credential";
         },
       );
-      assert.ok(world.proxy.passed.every(({ headers }) => headers["x-evil"] === undefined));
+      assert.ok(gitHost.proxy.passed.every(({ headers }) => headers["x-evil"] === undefined));
     });
   });
 });

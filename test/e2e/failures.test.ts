@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/network/faulty-proxy.ts";
 import { pidsOf } from "../support/processes/command-lines.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
@@ -17,7 +17,7 @@ describe("When something goes wrong", function () {
   before(async () => {
     world = await startWorld({
       async config({ registry, second }) {
-        proxy = await startProxy(second.url);
+        proxy = await startFaultyProxy(second.url);
         const { url, username, password } = registry;
         return {
           registries: {

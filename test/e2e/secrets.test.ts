@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/network/faulty-proxy.ts";
 import { commandLines } from "../support/processes/command-lines.ts";
 import { tempDir, until } from "../support/processes/process.ts";
 import { image, pipeline, startWorld, WEBHOOK_SECRET, type World } from "../support/world/world.ts";
@@ -31,7 +31,7 @@ describe("A secret", function () {
     databaseUrl.password = "database-canary-secret";
     world = await startWorld({
       async config({ registry, second }) {
-        proxy = await startProxy(registry.url);
+        proxy = await startFaultyProxy(registry.url);
         const login = { username: registry.username, password: registry.password };
         return {
           databaseUrl: databaseUrl.href,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/network/faulty-proxy.ts";
 import { until } from "../support/processes/process.ts";
 import { startWorld, type World } from "../support/world/world.ts";
 import { begin, builds, quickFiles } from "./support.ts";
@@ -13,7 +13,7 @@ describe("A release whose names stand at one of two registries", function () {
   before(async () => {
     world = await startWorld({
       async config({ registry, second: behind }) {
-        second = await startProxy(behind.url);
+        second = await startFaultyProxy(behind.url);
         const { url, username, password } = registry;
         const local = { type: "oci", url, username, password, default: true };
         return { registries: { local, second: { type: "oci", url: second.url } } };

@@ -4,7 +4,7 @@ import type { Pushed } from "../faults/oracle.ts";
 import { generator } from "../faults/random.ts";
 import { begin, builds, quickFiles, settled } from "../faults/support.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
-import { type FaultyProxy, type Passed, startProxy } from "../support/network/faulty-proxy.ts";
+import { type FaultyProxy, type Passed, startFaultyProxy } from "../support/network/faulty-proxy.ts";
 import { until } from "../support/processes/process.ts";
 import { startRegistry, type TestRegistry } from "../support/registries/docker-registry.ts";
 import { startWorld, type World } from "../support/world/world.ts";
@@ -26,11 +26,11 @@ describe("Of three registries, one", function () {
 
   before(async () => {
     strict = await startRegistry({ auth: "token" });
-    tokened = await startProxy(strict.url);
+    tokened = await startFaultyProxy(strict.url);
     world = await startWorld({
       async config({ registry, second }) {
-        steady = await startProxy(registry.url);
-        flaky = await startProxy(second.url);
+        steady = await startFaultyProxy(registry.url);
+        flaky = await startFaultyProxy(second.url);
         const { username, password } = registry;
         return {
           registries: {

@@ -8,7 +8,7 @@ import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
 import { startRedis, type TestRedis } from "../support/databases/redis.ts";
 import { type OwnEngine, startOwnEngine } from "../support/engine/engine.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
-import { type FaultyProxy, startProxy } from "../support/network/faulty-proxy.ts";
+import { type FaultyProxy, startFaultyProxy } from "../support/network/faulty-proxy.ts";
 import { until } from "../support/processes/process.ts";
 import { type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
 import { startWorld, type World } from "../support/world/world.ts";
@@ -35,7 +35,7 @@ describe("Two workers and one commit, the first stopped (SIGSTOP) past its lease
     world = await startWorld({
       command: "receiver",
       async config({ registry: { url, username, password } }) {
-        proxy = await startProxy(url);
+        proxy = await startFaultyProxy(url);
         const registries = { local: { type: "oci", url: proxy.url, username, password, default: true } };
         // With limits the classic builder builds, which does not join two builds of one step.
         return { ...shared, registries, docker: { socket: engine.socket, limits: { memory: "1GB" } } };

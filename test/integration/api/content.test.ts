@@ -4,17 +4,18 @@ import { TransientError } from "../../../src/delivery/errors.ts";
 import type { FrozenFile } from "../../../src/delivery/types.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { withRepo } from "../../support/databases/ledgers.ts";
+import { tarOf } from "../../support/fixtures/archives.ts";
 import { frozenFiles, released } from "../../support/fixtures/releases.ts";
 import { tempDir } from "../../support/processes/process.ts";
-import { type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
+import { type Download, downloadOnlyRegistry } from "../../support/registries/download-source.ts";
 import { startApi, type TestApi, TOKEN } from "./support.ts";
 
 const digestOf = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
 const file = (name: string, text: string): FrozenFile => ({ name, digest: digestOf(text), size: text.length });
 
 describe("the content of files in the API", () => {
-  const one: Record<string, Handed> = {};
-  const two: Record<string, Handed> = {};
+  const one: Record<string, Download> = {};
+  const two: Record<string, Download> = {};
   let ledger: Ledger;
   let api: TestApi;
   let dir: { path: string; remove(): Promise<void> };
@@ -24,8 +25,8 @@ describe("the content of files in the API", () => {
     ledger = await withRepo(await openLedger({ dataDir: dir.path }));
     api = await startApi(ledger, {
       registries: new Map([
-        ["one", shelf(one)],
-        ["two", shelf(two)],
+        ["one", downloadOnlyRegistry(one)],
+        ["two", downloadOnlyRegistry(two)],
       ]),
     });
   });

@@ -12,7 +12,14 @@ import { leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
 import { orderOf, startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type Content, checkout, never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import {
+  type Content,
+  checkout,
+  type GitHost,
+  never,
+  startGitHost,
+  type WorkTree,
+} from "../../support/hosts/git-host.ts";
 
 interface Tree {
   title: string;
@@ -153,7 +160,7 @@ const trees: Tree[] = [
 ];
 
 describe("An image holds what `docker build` of a checkout puts into it", () => {
-  let world: World;
+  let gitHost: GitHost;
   let yard: Yard;
   let repo: WorkTree;
   let mirror: Mirror;
@@ -162,9 +169,9 @@ describe("An image holds what `docker build` of a checkout puts into it", () => 
 
   before(async function () {
     this.timeout(60_000);
-    [world, yard] = await Promise.all([startWorld(), startYard()]);
-    repo = await world.repo("trees");
-    mirror = world.mirrors.open("github:1");
+    [gitHost, yard] = await Promise.all([startGitHost(), startYard()]);
+    repo = await gitHost.repo("trees");
+    mirror = gitHost.mirrors.open("github:1");
     const placed = trees.flatMap(({ files }, index) =>
       Object.entries(files).map(([path, content]): [string, Content] => [`t${index}/${path}`, content]),
     );
@@ -176,13 +183,13 @@ describe("An image holds what `docker build` of a checkout puts into it", () => 
     await repo.push();
     sha = await repo.git(["rev-parse", "HEAD"]);
     await mirror.sync(repo.source, never);
-    folder = join(world.path, "checkout");
+    folder = join(gitHost.path, "checkout");
     await checkout(repo, sha, folder);
     await rm(join(folder, ".git"), { recursive: true });
   });
   after(async () => {
     await yard?.stop();
-    await world?.close();
+    await gitHost?.close();
   });
 
   for (const installation of ["buildkit", "classic"] as const) {

@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { withRepo } from "../../support/databases/ledgers.ts";
 import { type Engine, startEngine } from "../../support/engine/engine.ts";
+import { type TarEntry, tarOf } from "../../support/fixtures/archives.ts";
 import { released } from "../../support/fixtures/releases.ts";
 import { tempDir } from "../../support/processes/process.ts";
-import { type Entry, type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
+import { type Download, downloadOnlyRegistry } from "../../support/registries/download-source.ts";
 import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
 
@@ -17,7 +18,7 @@ const OCI = "application/vnd.oci.image";
 
 describe("deliverd pull --load of an image for several platforms", function () {
   this.timeout(60_000);
-  const shelved: Record<string, Handed> = {};
+  const shelved: Record<string, Download> = {};
   let engine: Engine;
   let ledger: Ledger;
   let api: TestApi;
@@ -27,7 +28,7 @@ describe("deliverd pull --load of an image for several platforms", function () {
     dir = await tempDir();
     engine = await startEngine();
     ledger = await withRepo(await openLedger({ dataDir: dir.path }));
-    api = await startApi(ledger, { registries: new Map([["files", shelf(shelved)]]) });
+    api = await startApi(ledger, { registries: new Map([["files", downloadOnlyRegistry(shelved)]]) });
   });
   after(async () => {
     await api.close();
@@ -51,7 +52,7 @@ describe("deliverd pull --load of an image for several platforms", function () {
 
   /** Puts an index of one image each for these on the shelf. @returns the digests of their configurations */
   async function shelve(artifact: string, architectures: string[]): Promise<string[]> {
-    const entries: Entry[] = [{ name: "oci-layout", text: "{}" }];
+    const entries: TarEntry[] = [{ name: "oci-layout", text: "{}" }];
     const blob = (bytes: Buffer | string, mediaType: string) => {
       const digest = digestOf(bytes);
       // The tar takes bytes as it takes text.

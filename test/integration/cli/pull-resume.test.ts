@@ -6,10 +6,11 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { withRepo } from "../../support/databases/ledgers.ts";
+import { tarOf } from "../../support/fixtures/archives.ts";
 import { frozenFiles, released } from "../../support/fixtures/releases.ts";
-import { type FaultyProxy, type Passed, startProxy } from "../../support/network/faulty-proxy.ts";
+import { type FaultyProxy, type Passed, startFaultyProxy } from "../../support/network/faulty-proxy.ts";
 import { tempDir, until } from "../../support/processes/process.ts";
-import { type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
+import { type Download, downloadOnlyRegistry } from "../../support/registries/download-source.ts";
 import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
 
@@ -21,7 +22,7 @@ describe("a pull that was interrupted", function () {
   this.timeout(60_000);
   const bytes = randomBytes(TOTAL);
   const digest = digestOf(bytes);
-  const shelved: Record<string, Handed> = {};
+  const shelved: Record<string, Download> = {};
   let ledger: Ledger;
   let api: TestApi;
   let proxy: FaultyProxy;
@@ -32,8 +33,8 @@ describe("a pull that was interrupted", function () {
   before(async () => {
     dir = await tempDir();
     ledger = await withRepo(await openLedger({ dataDir: dir.path }));
-    api = await startApi(ledger, { registries: new Map([["files", shelf(shelved)]]) });
-    proxy = await startProxy(api.url);
+    api = await startApi(ledger, { registries: new Map([["files", downloadOnlyRegistry(shelved)]]) });
+    proxy = await startFaultyProxy(api.url);
     await released(ledger, "large", "file", frozenFiles([{ name: "large.bin", digest, size: TOTAL }]));
     shelved.large = bytes;
   });

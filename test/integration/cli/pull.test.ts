@@ -8,9 +8,10 @@ import { promisify } from "node:util";
 import type { FrozenFile } from "../../../src/delivery/types.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { withRepo } from "../../support/databases/ledgers.ts";
+import { type TarEntry, tarOf } from "../../support/fixtures/archives.ts";
 import { frozenFiles, released } from "../../support/fixtures/releases.ts";
 import { tempDir } from "../../support/processes/process.ts";
-import { type Entry, type Handed, shelf, tarOf } from "../../support/registries/download-source.ts";
+import { type Download, downloadOnlyRegistry } from "../../support/registries/download-source.ts";
 import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
 
@@ -19,7 +20,7 @@ const file = (name: string, text: string): FrozenFile => ({ name, digest: digest
 
 describe("deliverd pull", function () {
   this.timeout(60_000);
-  const shelved: Record<string, Handed> = {};
+  const shelved: Record<string, Download> = {};
   let ledger: Ledger;
   let api: TestApi;
   let dir: { path: string; remove(): Promise<void> };
@@ -30,8 +31,8 @@ describe("deliverd pull", function () {
     ledger = await withRepo(await openLedger({ dataDir: dir.path }));
     api = await startApi(ledger, {
       registries: new Map([
-        ["files", shelf(shelved)],
-        ["empty", shelf({})],
+        ["files", downloadOnlyRegistry(shelved)],
+        ["empty", downloadOnlyRegistry({})],
       ]),
     });
   });
@@ -112,11 +113,11 @@ describe("deliverd pull", function () {
     await mkdir(out);
     await writeFile(join(out, "mine"), "kept");
     const pair = frozenFiles([file("a", "a"), file("b", "b")]);
-    const both: Entry[] = [
+    const both: TarEntry[] = [
       { name: "a", text: "a" },
       { name: "b", text: "b" },
     ];
-    const wrong: [name: string, entries: Entry[]][] = [
+    const wrong: [name: string, entries: TarEntry[]][] = [
       [
         "exchanged",
         [
@@ -210,9 +211,9 @@ describe("deliverd pull", function () {
       layers: [{ digest: digestOf(layer), size: 7 }],
     });
     const digest = digestOf(manifest);
-    const blob = (text: string, as = text): Entry => ({ name: `blobs/sha256/${digestOf(as).slice(7)}`, text });
-    const image: Entry[] = [{ name: "oci-layout", text: "{}" }, blob(config), blob(layer), blob(manifest)];
-    const cases: [name: string, entries: Entry[], because: RegExp | null][] = [
+    const blob = (text: string, as = text): TarEntry => ({ name: `blobs/sha256/${digestOf(as).slice(7)}`, text });
+    const image: TarEntry[] = [{ name: "oci-layout", text: "{}" }, blob(config), blob(layer), blob(manifest)];
+    const cases: [name: string, entries: TarEntry[], because: RegExp | null][] = [
       ["whole", image, null],
       ["unlisted", image.filter((entry) => entry.text !== layer), /is not in it/],
       ["other", image.map((entry) => (entry.text === layer ? blob("b layer", layer) : entry)), /a blob is sha256:/],

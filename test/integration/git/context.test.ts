@@ -10,25 +10,32 @@ import { type ContextOrder, checkTree, leavesOutDockerfile, openContext } from "
 import type { Mirror } from "../../../src/git/mirror.ts";
 import type { BuildPaths } from "../../../src/git/tree.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type Content, checkout, never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import {
+  type Content,
+  checkout,
+  type GitHost,
+  never,
+  startGitHost,
+  type WorkTree,
+} from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
 const ROOT: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e9, maxEntries: 100_000 };
 
 describe("A build context", () => {
-  let world: World;
+  let gitHost: GitHost;
   let repo: WorkTree;
   let mirror: Mirror;
   let count = 0;
 
   before(async () => {
-    world = await startWorld();
+    gitHost = await startGitHost();
   });
-  after(() => world.close());
+  after(() => gitHost.close());
   beforeEach(async () => {
     count += 1;
-    repo = await world.repo(`c${count}`);
-    mirror = world.mirrors.open(`github:${count}`);
+    repo = await gitHost.repo(`c${count}`);
+    mirror = gitHost.mirrors.open(`github:${count}`);
   });
 
   /** Commits the files with a Dockerfile and syncs. */
@@ -73,7 +80,7 @@ describe("A build context", () => {
     ] as const) {
       it(title, async () => {
         const sha = await commit({ ...tricky, ...files });
-        const directory = join(world.path, `checkout-${count}`);
+        const directory = join(gitHost.path, `checkout-${count}`);
         await checkout(repo, sha, directory);
         const wanted = await onDisk(join(directory, "contextDir" in order ? order.contextDir : "."));
         if (".dockerignore" in files) wanted.delete("empty");

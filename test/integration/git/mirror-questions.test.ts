@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Mirror } from "../../../src/git/mirror.ts";
-import { never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { type GitHost, never, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 
 describe("A mirror that is asked", () => {
-  let world: World;
+  let gitHost: GitHost;
   let repo: WorkTree;
   let mirror: Mirror;
   let count = 0;
 
   before(async () => {
-    world = await startWorld();
+    gitHost = await startGitHost();
   });
-  after(() => world.close());
+  after(() => gitHost.close());
   beforeEach(async () => {
     count += 1;
-    repo = await world.repo(`q${count}`);
-    mirror = world.mirrors.open(`github:${count}`);
+    repo = await gitHost.repo(`q${count}`);
+    mirror = gitHost.mirrors.open(`github:${count}`);
   });
 
   const sync = () => mirror.sync(repo.source, never);
@@ -160,9 +160,9 @@ describe("A mirror that is asked", () => {
 
   it("stands under a name of its own for every repo id", () => {
     const paths = ["github:1", "github-1", "GitHub:1", "github/../1", "x".repeat(300)].map(
-      (id) => world.mirrors.open(id).path,
+      (id) => gitHost.mirrors.open(id).path,
     );
     assert.equal(new Set(paths.map((path) => path.toLowerCase())).size, paths.length);
-    for (const path of paths) assert.equal(join(path, ".."), join(world.path, "mirrors"));
+    for (const path of paths) assert.equal(join(path, ".."), join(gitHost.path, "mirrors"));
   });
 });

@@ -3,24 +3,24 @@ import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Refused, TransientError, type UserError } from "../../../src/delivery/errors.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
-import { never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { type GitHost, never, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 import { freePort, until } from "../../support/processes/process.ts";
 
 describe("A mirror that syncs", () => {
-  let world: World;
+  let gitHost: GitHost;
   let repo: WorkTree;
   let mirror: Mirror;
   let count = 0;
 
   before(async () => {
-    world = await startWorld();
+    gitHost = await startGitHost();
   });
-  after(() => world.close());
+  after(() => gitHost.close());
   beforeEach(async () => {
     count += 1;
-    world.proxy.fault = () => undefined;
-    repo = await world.repo(`r${count}`);
-    mirror = world.mirrors.open(`github:${count}`);
+    gitHost.proxy.fault = () => undefined;
+    repo = await gitHost.repo(`r${count}`);
+    mirror = gitHost.mirrors.open(`github:${count}`);
   });
 
   const sync = () => mirror.sync(repo.source, never);
@@ -82,17 +82,17 @@ describe("A mirror that syncs", () => {
     it("asks only for the refs where nothing moved", async () => {
       await repo.commit({ a: "1" });
       assert.equal((await sync()).moved, true);
-      const fetches = world.server.fetches();
+      const fetches = gitHost.server.fetches();
       assert.equal((await sync()).moved, false);
-      assert.equal(world.server.fetches(), fetches);
+      assert.equal(gitHost.server.fetches(), fetches);
     });
 
     it("fetches at once what the host has told of, and asks for nothing more where that is there already", async () => {
       await repo.commit({ a: "1" });
       const told = async (sha: string) => {
-        const before = world.server.requests.length;
+        const before = gitHost.server.requests.length;
         const refs = await mirror.sync(repo.source, never, sha);
-        const kinds = world.server.requests.slice(before).map((request) => request.kind);
+        const kinds = gitHost.server.requests.slice(before).map((request) => request.kind);
         return { refs, kinds };
       };
       await sync();
@@ -122,16 +122,16 @@ describe("A mirror that syncs", () => {
 
     it("serves all calls of one moment with one fetch", async () => {
       await repo.commit({ a: "1" });
-      const fetches = world.server.fetches();
+      const fetches = gitHost.server.fetches();
       await Promise.all(Array.from({ length: 20 }, sync));
-      assert.equal(world.server.fetches(), fetches + 1);
+      assert.equal(gitHost.server.fetches(), fetches + 1);
     });
 
     it("shows a call what was pushed before it, even while an older fetch runs", async () => {
       await repo.commit({ a: "1" });
       let posts = 0;
       // Listing, listing again, and then the objects: by then it has read the refs.
-      world.proxy.fault = ({ method }) => {
+      gitHost.proxy.fault = ({ method }) => {
         if (method === "POST") posts += 1;
         return method === "POST" && posts === 3 ? { delay: 1_000 } : undefined;
       };
@@ -164,7 +164,7 @@ describe("A mirror that syncs", () => {
       const draft = `${mirror.path}.new-abc`;
       await writeFile(draft, "");
       const sha = await repo.commit({ a: "2" });
-      mirror = world.reopen().open(`github:${count}`);
+      mirror = gitHost.reopen().open(`github:${count}`);
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
       const names = await readdir(mirror.path, { recursive: true });
       assert.deepEqual(
@@ -233,46 +233,46 @@ describe("A mirror that syncs", () => {
       [404, Refused, "git-access-denied"],
     ] as const) {
       it(`answers ${status} with ${code}`, async () => {
-        world.proxy.fault = () => ({ status });
+        gitHost.proxy.fault = () => ({ status });
         await assert.rejects(sync(), fails(kind, code, /127\.0\.0\.1.*acme\/r/));
       });
     }
 
     it("takes credentials that the host does not accept for what they are", async () => {
-      world.proxy.fault = () => ({ status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
+      gitHost.proxy.fault = () => ({ status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
       const source = { ...repo.source, authorization: "Bearer wrong" };
       await assert.rejects(mirror.sync(source, never), fails(Refused, "git-access-denied", /token/));
     });
 
     it("does not follow a redirect", async () => {
-      world.proxy.fault = ({ url }) => ({ status: 301, headers: { location: `${world.server.cloneUrl}${url}` } });
+      gitHost.proxy.fault = ({ url }) => ({ status: 301, headers: { location: `${gitHost.server.cloneUrl}${url}` } });
       await assert.rejects(sync(), fails(Refused, "git-redirected", /renamed/));
     });
 
     it("can be tried again after a connection that broke in the middle", async () => {
       const sha = await repo.commit({ a: "1" });
-      world.proxy.fault = ({ method }) => (method === "POST" ? { loseAnswer: true } : undefined);
+      gitHost.proxy.fault = ({ method }) => (method === "POST" ? { loseAnswer: true } : undefined);
       await assert.rejects(sync(), TransientError);
-      world.proxy.fault = () => undefined;
+      gitHost.proxy.fault = () => undefined;
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
     });
 
     it("gives up at its time limit, and is as before", async () => {
       const sha = await repo.commit({ a: "1" });
-      world.proxy.fault = () => ({ hang: true });
-      mirror = world.reopen({ fetchLimit: 300 }).open(`github:${count}`);
-      const before = world.proxy.passed.length;
+      gitHost.proxy.fault = () => ({ hang: true });
+      mirror = gitHost.reopen({ fetchLimit: 300 }).open(`github:${count}`);
+      const before = gitHost.proxy.passed.length;
       await assert.rejects(sync(), fails(TransientError, "git-timeout", /0\.3 s/));
       // Our own request and git's have one limit, not each its own.
-      assert.equal(world.proxy.passed.length, before + 1);
-      world.proxy.fault = () => undefined;
-      mirror = world.reopen().open(`github:${count}`);
+      assert.equal(gitHost.proxy.passed.length, before + 1);
+      gitHost.proxy.fault = () => undefined;
+      mirror = gitHost.reopen().open(`github:${count}`);
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
     });
 
     it("ends git and its helpers when the last caller gives up", async () => {
       // Our own request fails at once, so that git asks.
-      world.proxy.fault = ({ headers }) =>
+      gitHost.proxy.fault = ({ headers }) =>
         headers["user-agent"] === "git/deliverd" ? { status: 500 } : { hang: true };
       const first = new AbortController();
       const second = new AbortController();

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { Objects } from "../../../src/git/objects.ts";
-import { startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { type GitHost, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
 describe("Objects of a repository, asked of one git", () => {
-  let world: World;
+  let gitHost: GitHost;
   let repo: WorkTree;
   let objects: Objects;
   let stopped: AbortController;
@@ -14,11 +14,11 @@ describe("Objects of a repository, asked of one git", () => {
   let count = 0;
 
   before(async () => {
-    world = await startWorld();
+    gitHost = await startGitHost();
   });
-  after(() => world.close());
+  after(() => gitHost.close());
   beforeEach(async () => {
-    repo = await world.repo(`o${count++}`);
+    repo = await gitHost.repo(`o${count++}`);
     stopped = new AbortController();
     starts = 0;
     objects = new Objects(async () => {

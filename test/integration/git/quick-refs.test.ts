@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { isRef } from "../../../src/git/names.ts";
 import { QuickRefs } from "../../../src/git/quick-refs.ts";
 import { git } from "../../support/hosts/git.ts";
-import { never, startWorld, type WorkTree, type World } from "../../support/hosts/git-host.ts";
+import { type GitHost, never, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 import { startGitServer } from "../../support/hosts/git-server.ts";
 import type { Fault, Passed } from "../../support/network/faulty-proxy.ts";
 import { freePort, until } from "../../support/processes/process.ts";
@@ -16,7 +16,7 @@ const NETWORK = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_P
 const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
 
 describe("Listing refs without a process", () => {
-  let world: World;
+  let gitHost: GitHost;
   let repo: WorkTree;
   let quick: QuickRefs;
   let now: number;
@@ -24,16 +24,16 @@ describe("Listing refs without a process", () => {
   const environment = { ...process.env };
 
   before(async () => {
-    world = await startWorld();
+    gitHost = await startGitHost();
   });
-  after(() => world.close());
+  after(() => gitHost.close());
   beforeEach(async () => {
     for (const name of [...NETWORK, ...TRUST]) delete process.env[name];
     count += 1;
     now = 0;
-    world.proxy.fault = () => undefined;
-    world.proxy.passed.length = 0;
-    repo = await world.repo(`quick${count}`);
+    gitHost.proxy.fault = () => undefined;
+    gitHost.proxy.passed.length = 0;
+    repo = await gitHost.repo(`quick${count}`);
     quick = new QuickRefs({ now: () => now, stall: 3_600_000 });
   });
   afterEach(() => {
@@ -43,7 +43,7 @@ describe("Listing refs without a process", () => {
   });
 
   const ask = () => quick.ask(repo.source, [never]);
-  const seen = () => world.proxy.passed.map(({ method }) => method).join(" ");
+  const seen = () => gitHost.proxy.passed.map(({ method }) => method).join(" ");
   const isOurs = ({ headers }: Passed) => headers["user-agent"] === "git/deliverd";
 
   describe("gives what git ls-remote gives", () => {
@@ -126,18 +126,18 @@ describe("Listing refs without a process", () => {
 
     it("serves a mirror's look at a repo where nothing moved with one request and no git", async () => {
       await repo.commit({ a: "1" });
-      const mirror = world.mirrors.open(`github:quick-${count}`);
+      const mirror = gitHost.mirrors.open(`github:quick-${count}`);
       await mirror.sync(repo.source, never);
-      world.proxy.passed.length = 0;
+      gitHost.proxy.passed.length = 0;
       await mirror.sync(repo.source, never);
       await mirror.peek(repo.source, never);
       assert.equal(seen(), "POST POST");
-      assert.ok(world.proxy.passed.every(isOurs));
+      assert.ok(gitHost.proxy.passed.every(isOurs));
     });
 
     it("keeps its connection", async () => {
       await repo.commit({ a: "1" });
-      const server = await startGitServer(join(world.path, "host"));
+      const server = await startGitServer(join(gitHost.path, "host"));
       try {
         const source = { ...repo.source, url: `${server.cloneUrl}/acme/quick${count}.git` };
         for (let look = 0; look < 5; look++) assert.ok(await quick.ask(source, [never]));
@@ -152,7 +152,7 @@ describe("Listing refs without a process", () => {
       const source = { ...repo.source, authorization: "Bearer pässwörd" };
       await quick.ask(source, [never]);
       await git("/", ["-c", `http.extraHeader=Authorization: ${source.authorization}`, "ls-remote", source.url]);
-      const sent = world.proxy.passed.map(({ headers }) => headers.authorization);
+      const sent = gitHost.proxy.passed.map(({ headers }) => headers.authorization);
       assert.equal(sent.length, 4);
       assert.equal(new Set(sent).size, 1);
     });
@@ -192,12 +192,12 @@ describe("Listing refs without a process", () => {
     for (const [what, fault] of cases) {
       it(`such as ${what}, and tries no more for some minutes`, async () => {
         await repo.commit({ a: "1" });
-        world.proxy.fault = fault;
+        gitHost.proxy.fault = fault;
         assert.equal(await ask(), null);
-        const before = world.proxy.passed.length;
+        const before = gitHost.proxy.passed.length;
         assert.equal(await ask(), null);
-        assert.equal(world.proxy.passed.length, before);
-        world.proxy.fault = () => undefined;
+        assert.equal(gitHost.proxy.passed.length, before);
+        gitHost.proxy.fault = () => undefined;
         now += 6 * 60_000;
         assert.notEqual(await ask(), null);
       });
@@ -216,7 +216,7 @@ describe("Listing refs without a process", () => {
     it("and keeps no connection of which it did not read the answer", async () => {
       await repo.commit({ a: "1" });
       const body = "x".repeat(1_000_000);
-      world.proxy.fault = ({ url }) => (url.includes("/none") ? { status: 404, body } : undefined);
+      gitHost.proxy.fault = ({ url }) => (url.includes("/none") ? { status: 404, body } : undefined);
       // More than there are connections to one host.
       for (let at = 0; at < 20; at++) {
         const source = { ...repo.source, url: repo.source.url.replace("/quick", `/none${at}-`) };
@@ -226,25 +226,25 @@ describe("Listing refs without a process", () => {
     });
 
     it("never goes where a redirect leads", async () => {
-      world.proxy.fault = ({ url }) => ({ status: 302, headers: { location: `${world.server.cloneUrl}${url}` } });
-      const before = world.server.requests.length;
+      gitHost.proxy.fault = ({ url }) => ({ status: 302, headers: { location: `${gitHost.server.cloneUrl}${url}` } });
+      const before = gitHost.server.requests.length;
       assert.equal(await ask(), null);
-      assert.equal(world.server.requests.length, before);
+      assert.equal(gitHost.server.requests.length, before);
     });
 
     it("so that a mirror has its refs all the same, and its next look is git's at once", async () => {
       const head = await repo.commit({ a: "1" });
-      world.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
-      const mirror = world.mirrors.open(`github:quick-${count}`);
+      gitHost.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
+      const mirror = gitHost.mirrors.open(`github:quick-${count}`);
       for (let look = 0; look < 2; look++)
         assert.equal((await mirror.peek(repo.source, never)).get("refs/heads/main"), head);
-      assert.deepEqual(world.proxy.passed.map(isOurs), [true, false, false, false, false]);
+      assert.deepEqual(gitHost.proxy.passed.map(isOurs), [true, false, false, false, false]);
     });
 
     it("such as a server that speaks no version 2, and then asks none of its repos", async () => {
       await repo.commit({ a: "1" });
-      await world.repo(`other${count}`);
-      const server = await startGitServer(join(world.path, "host"), { isOld: true });
+      await gitHost.repo(`other${count}`);
+      const server = await startGitServer(join(gitHost.path, "host"), { isOld: true });
       try {
         for (const name of [`quick${count}`, `other${count}`]) {
           const source = { ...repo.source, url: `${server.cloneUrl}/acme/${name}.git` };
@@ -259,7 +259,7 @@ describe("Listing refs without a process", () => {
     it("such as a server that holds the line", async () => {
       await repo.commit({ a: "1" });
       for (const fault of [{ hang: true }, { stallAnswerAfter: 10 }]) {
-        world.proxy.fault = () => fault;
+        gitHost.proxy.fault = () => fault;
         quick = new QuickRefs({ stall: 50 });
         assert.equal(await ask(), null);
       }
@@ -268,9 +268,9 @@ describe("Listing refs without a process", () => {
     it("holds nothing against a server that closed an idle connection just now", async () => {
       await repo.commit({ a: "1" });
       assert.notEqual(await ask(), null);
-      world.proxy.fault = () => ({ loseAnswer: true });
+      gitHost.proxy.fault = () => ({ loseAnswer: true });
       assert.equal(await ask(), null);
-      world.proxy.fault = () => undefined;
+      gitHost.proxy.fault = () => undefined;
       assert.notEqual(await ask(), null);
       assert.equal(seen(), "GET POST POST POST");
     });
@@ -294,7 +294,7 @@ describe("Listing refs without a process", () => {
       it(`such as ${name}`, async () => {
         process.env[name] = "http://127.0.0.1:1";
         assert.equal(await ask(), null);
-        assert.equal(world.proxy.passed.length, 0);
+        assert.equal(gitHost.proxy.passed.length, 0);
       });
     }
 
@@ -319,36 +319,36 @@ describe("Listing refs without a process", () => {
 
   describe("ends at once when it is told to", () => {
     it("with the signal's reason, also where it still waits for a connection", async () => {
-      world.proxy.fault = () => ({ hang: true });
+      gitHost.proxy.fault = () => ({ hang: true });
       const [first, second] = [new AbortController(), new AbortController()];
       setMaxListeners(0, first.signal);
       const hanging = Array.from({ length: 16 }, () => quick.ask(repo.source, [never, first.signal]));
       const ended = Promise.all(hanging.map((one) => assert.rejects(one, /enough/)));
       // More than there are connections to one host.
       const waiting = assert.rejects(quick.ask(repo.source, [never, second.signal]), /me too/);
-      await until("they ask", () => world.proxy.passed.length === 16);
+      await until("they ask", () => gitHost.proxy.passed.length === 16);
       second.abort(new Error("me too"));
       await waiting;
       first.abort(new Error("enough"));
       await ended;
-      assert.equal(world.proxy.passed.length, 16);
-      world.proxy.fault = () => undefined;
+      assert.equal(gitHost.proxy.passed.length, 16);
+      gitHost.proxy.fault = () => undefined;
       assert.notEqual(await ask(), null);
     });
 
     it("in the middle of an answer", async () => {
       await repo.commit({ a: "1" });
-      world.proxy.fault = ({ method }) => (method === "POST" ? { stallAnswerAfter: 10 } : undefined);
+      gitHost.proxy.fault = ({ method }) => (method === "POST" ? { stallAnswerAfter: 10 } : undefined);
       const stop = new AbortController();
       const ended = assert.rejects(quick.ask(repo.source, [stop.signal]), /enough/);
-      await until("the answer has begun", () => world.proxy.passed.at(-1)?.answered === 10);
+      await until("the answer has begun", () => gitHost.proxy.passed.at(-1)?.answered === 10);
       stop.abort(new Error("enough"));
       await ended;
     });
 
     it("before it has begun", async () => {
       await assert.rejects(quick.ask(repo.source, [AbortSignal.abort(new Error("enough"))]), /enough/);
-      assert.equal(world.proxy.passed.length, 0);
+      assert.equal(gitHost.proxy.passed.length, 0);
     });
   });
 });

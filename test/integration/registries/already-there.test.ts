@@ -2,23 +2,18 @@ import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { httpRegistry } from "../../../src/registries/http/index.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { freeze, wheel } from "../../support/fixtures/packages.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type Fault, type FaultyProxy, startProxy } from "../../support/network/faulty-proxy.ts";
+import { type Fault, type FaultyProxy, startFaultyProxy } from "../../support/network/faulty-proxy.ts";
 import { tempDir } from "../../support/processes/process.ts";
 import { startNginx } from "../../support/registries/files/nginx.ts";
 import { type PypiStandIn, startPypi } from "../../support/registries/files/pypi.ts";
 import { type FileServer, TOKEN } from "../../support/registries/files/server.ts";
-import {
-  type Asked,
-  type CrookedRegistry,
-  error,
-  startCrookedRegistry,
-} from "../../support/registries/scripted-registry.ts";
+import { useScriptedOci } from "../../support/registries/scripted-oci.ts";
+import { type Asked, error } from "../../support/registries/scripted-registry.ts";
 
 /** How registries say that they have a file already, and what others than those of this list may say. */
 const refusals: Record<string, Fault> = {
@@ -45,7 +40,7 @@ describe("a file that is refused as one that is there already", () => {
   });
   beforeEach(async () => {
     server = await startPypi();
-    proxy = await startProxy(new URL(server.url).origin);
+    proxy = await startFaultyProxy(new URL(server.url).origin);
   });
   afterEach(async () => {
     await proxy.stop();
@@ -136,7 +131,7 @@ describe("metadata beside files that are refused as there already", () => {
   before(async () => {
     dir = await tempDir();
     server = await startNginx("bearer");
-    proxy = await startProxy(server.url);
+    proxy = await startFaultyProxy(server.url);
   });
   after(async () => {
     await proxy.stop();
@@ -163,25 +158,14 @@ describe("a tag that is refused as there already", () => {
   const name: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
   const isPut = ({ method, path }: Asked) => method === "PUT" && path.endsWith("/manifests/1.0.0");
   const isLook = ({ method, path }: Asked) => method === "HEAD" && path.endsWith("/manifests/1.0.0");
-  let dir: Awaited<ReturnType<typeof tempDir>>;
-  let store: Store;
-  let server: CrookedRegistry;
-  before(async () => {
-    dir = await tempDir();
-    store = new Store(dir.path);
-  });
-  beforeEach(async () => {
-    server = await startCrookedRegistry();
-  });
-  afterEach(() => server.stop());
-  after(() => dir.remove());
-  const open = () => ociRegistry("local", { url: server.url }, { store });
+  const oci = useScriptedOci();
   /** Refuses what it has, and does not show it for so many looks. */
   const behind = (looks: number, status: number, code: string) => {
     let left = looks;
-    server.quirk = (asked, act) => {
-      if (isLook(asked) && server.manifests.has("acme/a:1.0.0") && left-- > 0) return error(404, "MANIFEST_UNKNOWN");
-      return isPut(asked) && server.manifests.has("acme/a:1.0.0") ? error(status, code) : act();
+    oci.server.quirk = (asked, act) => {
+      if (isLook(asked) && oci.server.manifests.has("acme/a:1.0.0") && left-- > 0)
+        return error(404, "MANIFEST_UNKNOWN");
+      return isPut(asked) && oci.server.manifests.has("acme/a:1.0.0") ? error(status, code) : act();
     };
   };
 
@@ -193,17 +177,17 @@ describe("a tag that is refused as there already", () => {
     [422, "MANIFEST_INVALID"],
   ] as const) {
     it(`with ${status} is there where its digest comes to be seen, and taken where another's does`, async () => {
-      const [image, other] = [await freezeImage(store), await freezeImage(store)];
-      await open().publish(image, name, testRun());
+      const [image, other] = [await freezeImage(oci.store), await freezeImage(oci.store)];
+      await oci.open().publish(image, name, testRun());
       behind(3, status, code);
-      assert.equal((await open().publish(image, name, testRun())).digest, image.digest);
+      assert.equal((await oci.open().publish(image, name, testRun())).digest, image.digest);
       behind(3, status, code);
-      await assert.rejects(open().publish(other, name, testRun()), { name: "Refused", code: "name-taken" });
+      await assert.rejects(oci.open().publish(other, name, testRun()), { name: "Refused", code: "name-taken" });
     });
   }
 
   it("is waited for where it was answered 201 a moment ago and is not shown", async () => {
-    const [registry, image] = [open(), await freezeImage(store)];
+    const [registry, image] = [oci.open(), await freezeImage(oci.store)];
     behind(100, 400, "UNSPEAKABLE");
     await assert.rejects(registry.publish(image, name, testRun()), {
       name: "TransientError",
@@ -216,8 +200,8 @@ describe("a tag that is refused as there already", () => {
   });
 
   it("is refused where nothing stands there", async () => {
-    server.quirk = (asked, act) => (isPut(asked) ? error(400, "MANIFEST_INVALID", "no such media type") : act());
-    await assert.rejects(open().publish(await freezeImage(store), name, testRun()), {
+    oci.server.quirk = (asked, act) => (isPut(asked) ? error(400, "MANIFEST_INVALID", "no such media type") : act());
+    await assert.rejects(oci.open().publish(await freezeImage(oci.store), name, testRun()), {
       code: "registry-refused",
       message: /MANIFEST_INVALID/,
     });

@@ -13,7 +13,7 @@ import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { type FilesByName, freeze } from "../../support/fixtures/packages.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type FaultyProxy, type Passed, startProxy } from "../../support/network/faulty-proxy.ts";
+import { type FaultyProxy, type Passed, startFaultyProxy } from "../../support/network/faulty-proxy.ts";
 import { tempDir } from "../../support/processes/process.ts";
 
 /** A server with all that the contract has to know of its type. */
@@ -55,7 +55,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
     before(async function () {
       this.timeout(60_000);
       place = await start();
-      proxy = await startProxy(place.origin);
+      proxy = await startFaultyProxy(place.origin);
       dir = await tempDir();
       store = new Store(dir.path);
     });
@@ -245,7 +245,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
     });
 
     it("hands no login to a host that it is sent to", async () => {
-      const elsewhere = await startProxy(place.origin);
+      const elsewhere = await startFaultyProxy(place.origin);
       try {
         const content = await frozen("1.7.0");
         proxy.fault = ({ method, url }) =>

@@ -15,7 +15,7 @@ import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freeze } from "../../support/fixtures/packages.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { startProxy } from "../../support/network/faulty-proxy.ts";
+import { startFaultyProxy } from "../../support/network/faulty-proxy.ts";
 import { memoryOf } from "../../support/processes/memory.ts";
 import { tempDir } from "../../support/processes/process.ts";
 import { startApache } from "../../support/registries/files/apache.ts";
@@ -106,7 +106,7 @@ describe("an HTTP store", () => {
   });
 
   it("reads no byte again of what it knows not to have changed", async () => {
-    const proxy = await startProxy(server.url);
+    const proxy = await startFaultyProxy(server.url);
     try {
       const { store, registry } = open(proxy.url);
       const content = await freeze(store, { "a.txt": Buffer.from("a") }, "file");
@@ -126,7 +126,7 @@ describe("an HTTP store", () => {
   });
 
   it("needs no HEAD where a server knows none", async () => {
-    const proxy = await startProxy(server.url);
+    const proxy = await startFaultyProxy(server.url);
     try {
       proxy.fault = ({ method }) => (method === "HEAD" ? { status: 405 } : undefined);
       const { store, registry } = open(proxy.url);

@@ -7,7 +7,7 @@ import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type FaultyProxy, startProxy } from "../../support/network/faulty-proxy.ts";
+import { type FaultyProxy, startFaultyProxy } from "../../support/network/faulty-proxy.ts";
 import { tempDir } from "../../support/processes/process.ts";
 import { startRegistry, type TestRegistry } from "../../support/registries/docker-registry.ts";
 import type { TokenServer } from "../../support/registries/token-server.ts";
@@ -29,7 +29,7 @@ describe("logging in to a registry with tokens", () => {
     server = await startRegistry({ auth: "token" });
     if (!server.tokens) throw new Error("no token server");
     tokens = server.tokens;
-    proxy = await startProxy(server.url);
+    proxy = await startFaultyProxy(server.url);
   });
   beforeEach(() => {
     tokens.rules = { life: 300, told: 300, actions: ["pull", "push"] };
@@ -132,7 +132,7 @@ describe("logging in to a registry with tokens", () => {
   });
 
   it("sends no login to where an upload or a download is sent on", async () => {
-    const other = await startProxy("http://127.0.0.1:1");
+    const other = await startFaultyProxy("http://127.0.0.1:1");
     try {
       const image = await freezeImage(store, { layers: [10] });
       const location = await registry.publish(image, named("acme/elsewhere"), testRun());
@@ -160,7 +160,7 @@ describe("logging in to a registry with tokens", () => {
   });
 
   it("is not sent on to another host for what a name holds, which would be asked whatever the registry likes", async () => {
-    const other = await startProxy("http://127.0.0.1:1");
+    const other = await startFaultyProxy("http://127.0.0.1:1");
     try {
       proxy.fault = ({ url }) =>
         url.includes("/manifests/") || url === "/v2/"

@@ -2,14 +2,12 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { createMask } from "../../../src/observe/mask.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import { HttpClient } from "../../../src/registries/protocols/http/client.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
-import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { tempDir } from "../../support/processes/process.ts";
-import { type CrookedRegistry, LOGIN, startCrookedRegistry } from "../../support/registries/scripted-registry.ts";
+import { useScriptedOci } from "../../support/registries/scripted-oci.ts";
+import { LOGIN } from "../../support/registries/scripted-registry.ts";
 
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 const base64 = (text: string) => Buffer.from(text).toString("base64");
@@ -21,24 +19,13 @@ function told(error: unknown): string {
 }
 
 describe("what a registry hands out", () => {
-  let dir: Awaited<ReturnType<typeof tempDir>>;
-  let store: Store;
-  let server: CrookedRegistry;
-  before(async () => {
-    dir = await tempDir();
-    store = new Store(dir.path);
-  });
-  beforeEach(async () => {
-    server = await startCrookedRegistry({ auth: true });
-  });
-  afterEach(() => server.stop());
-  after(() => dir.remove());
+  const oci = useScriptedOci({ auth: true });
 
   it("is masked from then on, wherever it comes to be written: tokens, and those to get others with", async () => {
     const mask = createMask([]);
-    const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store, learn: mask.learn });
+    const registry = oci.open({ learn: mask.learn });
     const given: string[] = [];
-    server.quirk = (asked, act) => {
+    oci.server.quirk = (asked, act) => {
       const honest = act();
       if (asked.path !== "/token" || honest.status !== 200) return honest;
       const { token } = JSON.parse(String(honest.body)) as { token: string };
@@ -48,7 +35,7 @@ describe("what a registry hands out", () => {
         body: JSON.stringify({ token, refresh_token: "refresh-canary-1", id_token: "id-canary-22" }),
       };
     };
-    await registry.publish(await freezeImage(store), NAME, testRun());
+    await registry.publish(await freezeImage(oci.store), NAME, testRun());
     assert.ok(given.length > 0);
     for (const secret of [...given, "refresh-canary-1", "id-canary-22"]) {
       assert.equal(mask(`a line with ${secret} in it`), "a line with [secret] in it");
@@ -69,14 +56,14 @@ describe("what a registry hands out", () => {
     it(`never comes back into an error that sends it back ${how}`, async () => {
       for (const status of [400, 401, 403, 404, 422, 429, 500, 503]) {
         const shown: string[] = [];
-        const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store });
-        server.quirk = (asked, act) => {
+        const registry = oci.open();
+        oci.server.quirk = (asked, act) => {
           const { authorization = "" } = asked.headers;
           if (asked.path === "/token" || authorization === "" || asked.method === "HEAD") return act();
           shown.push(authorization.split(" ")[1] ?? "");
           return { status, body: say(authorization) };
         };
-        const failure = await registry.publish(await freezeImage(store), NAME, testRun()).catch(told);
+        const failure = await registry.publish(await freezeImage(oci.store), NAME, testRun()).catch(told);
         assert.equal(typeof failure, "string");
         assert.ok(shown.length > 0);
         const flat = String(failure).replace(/\s+/g, "");
@@ -90,8 +77,8 @@ describe("what a registry hands out", () => {
   }
 
   it("never comes into an error by the password of the login", async () => {
-    const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store });
-    server.quirk = (asked, act) => {
+    const registry = oci.open();
+    oci.server.quirk = (asked, act) => {
       if (asked.path !== "/token") return act();
       return { status: 403, body: `<<${asked.headers.authorization}>> ${LOGIN.password} ${base64(LOGIN.password)}` };
     };
@@ -100,15 +87,15 @@ describe("what a registry hands out", () => {
   });
 
   it("never shows the signature of an address that it sends us to, nor a login in one", async () => {
-    const registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store });
-    const image = await freezeImage(store);
+    const registry = oci.open();
+    const image = await freezeImage(oci.store);
     const location = await registry.publish(image, NAME, testRun());
     for (const address of [
       "/storage?X-Amz-Signature=sig-canary-1&X-Amz-Security-Token=sts-canary-2",
       "http://ci:pw-canary-3@127.0.0.1:1/storage",
       "http://[broken-canary-4/?sig=5",
     ]) {
-      server.quirk = (asked, act) => {
+      oci.server.quirk = (asked, act) => {
         if (asked.path === "/storage")
           return { status: 403, body: `<Error>${asked.target} ${asked.query}</Error>.${asked.target}` };
         const isBlob = asked.method === "GET" && asked.path.includes("/blobs/");
@@ -121,12 +108,18 @@ describe("what a registry hands out", () => {
 
   it("is masked in what a registry of files answers too", async () => {
     const login = basic("ci", "s3cret-canary-9");
-    const client = new HttpClient({ label: "files", url: new URL(server.url), authorize: async () => login });
-    server.quirk = ({ headers }) => ({
+    const client = new HttpClient({ label: "files", url: new URL(oci.server.url), authorize: async () => login });
+    oci.server.quirk = ({ headers }) => ({
       status: 500,
       body: `{"message":"${headers.authorization} ci:s3cret-canary-9"}`,
     });
-    const ask = { method: "GET", url: new URL(`${server.url}/x`), headers: {}, repository: null, to: "read" } as const;
+    const ask = {
+      method: "GET",
+      url: new URL(`${oci.server.url}/x`),
+      headers: {},
+      repository: null,
+      to: "read",
+    } as const;
     const { signal } = new AbortController();
     const failure = await client.ask({ ...ask, expect: [200], signal }).catch(told);
     assert.ok(!/canary|Y2k6/.test(String(failure)), String(failure));

@@ -2,45 +2,28 @@ import assert from "node:assert/strict";
 import type { Frozen } from "../../../src/builders/builder.ts";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
-import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { tempDir } from "../../support/processes/process.ts";
-import {
-  type Asked,
-  type CrookedRegistry,
-  error,
-  type Reply,
-  startCrookedRegistry,
-} from "../../support/registries/scripted-registry.ts";
+import { useScriptedOci } from "../../support/registries/scripted-oci.ts";
+import { type Asked, error, type Reply } from "../../support/registries/scripted-registry.ts";
 
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 const sendsBlob = ({ method, path }: Asked) => method === "PUT" && path.includes("/blobs/uploads/");
 const putsName = ({ method, path }: Asked) => method === "PUT" && path.endsWith("/manifests/1.0.0");
 
 describe("an upload that a registry loses", () => {
-  let dir: Awaited<ReturnType<typeof tempDir>>;
-  let store: Store;
-  let server: CrookedRegistry;
+  const oci = useScriptedOci();
   let image: Frozen;
-  before(async () => {
-    dir = await tempDir();
-    store = new Store(dir.path);
-  });
   beforeEach(async () => {
-    server = await startCrookedRegistry();
-    image = await freezeImage(store);
+    image = await freezeImage(oci.store);
   });
-  afterEach(() => server.stop());
-  after(() => dir.remove());
-  const publish = () => ociRegistry("local", { url: server.url }, { store }).publish(image, NAME, testRun());
+  const publish = () => oci.open().publish(image, NAME, testRun());
   const isWhole = async () =>
-    (await store.contentOf(image.digest)).blobs.every(({ digest }) => server.blobs.has(`acme/a@${digest}`));
+    (await oci.store.contentOf(image.digest)).blobs.every(({ digest }) => oci.server.blobs.has(`acme/a@${digest}`));
   /** Answers the first of these requests in this way, and does nothing of it. */
   const once = (which: (asked: Asked) => boolean, reply: Reply) => {
     let isFirst = true;
-    server.quirk = (asked, act) => {
+    oci.server.quirk = (asked, act) => {
       if (!isFirst || !which(asked)) return act();
       isFirst = false;
       return reply;
@@ -74,13 +57,16 @@ describe("an upload that a registry loses", () => {
       once(sendsBlob, reply);
       await publish();
       assert.ok(await isWhole());
-      assert.equal(server.asked.filter(sendsBlob).length, (await store.contentOf(image.digest)).blobs.length + 1);
+      assert.equal(
+        oci.server.asked.filter(sendsBlob).length,
+        (await oci.store.contentOf(image.digest)).blobs.length + 1,
+      );
     });
   }
 
   it("is tried again later where that happens each time, and is no refusal", async () => {
     for (const reply of [error(400, "DIGEST_INVALID"), { status: 404 }]) {
-      server.quirk = (asked, act) => (sendsBlob(asked) ? reply : act());
+      oci.server.quirk = (asked, act) => (sendsBlob(asked) ? reply : act());
       await assert.rejects(publish(), (failure) => {
         assert.ok(failure instanceof TransientError);
         assert.equal(failure.code, "registry-upload-lost");
@@ -92,7 +78,7 @@ describe("an upload that a registry loses", () => {
   for (const code of ["BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", ""]) {
     it(`is sent again where its manifest is answered 404 ${code}`, async () => {
       let lost = 0;
-      server.quirk = (asked, act) => {
+      oci.server.quirk = (asked, act) => {
         if (sendsBlob(asked) && lost++ === 0) return { status: 204 };
         const honest = act();
         return putsName(asked) && honest.status === 400 ? error(404, code, "blob unknown to registry") : honest;
@@ -106,10 +92,10 @@ describe("an upload that a registry loses", () => {
   for (const status of [400, 403, 405, 409, 412, 423, 500]) {
     it(`is none where the image stands and every write is answered ${status}: nothing is written`, async () => {
       await publish();
-      server.asked.length = 0;
-      server.quirk = (asked, act) => (["GET", "HEAD"].includes(asked.method) ? act() : error(status, "X", "WORM"));
+      oci.server.asked.length = 0;
+      oci.server.quirk = (asked, act) => (["GET", "HEAD"].includes(asked.method) ? act() : error(status, "X", "WORM"));
       assert.equal((await publish()).digest, image.digest);
-      assert.ok(server.asked.every(({ method }) => method === "GET" || method === "HEAD"));
+      assert.ok(oci.server.asked.every(({ method }) => method === "GET" || method === "HEAD"));
     });
   }
 });

@@ -1,26 +1,22 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
-import { Store } from "../../../src/store/store.ts";
 import { freezeImage, freezeIndex } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { tempDir } from "../../support/processes/process.ts";
+import { useScriptedOci } from "../../support/registries/scripted-oci.ts";
 import {
   type Asked,
-  type CrookedRegistry,
   challenge,
   error,
-  LOGIN,
   type Reply,
-  startCrookedRegistry,
+  type ScriptedRegistry,
   tokenFor,
 } from "../../support/registries/scripted-registry.ts";
 
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 
-type Quirk = (asked: Asked, act: () => Reply, registry: CrookedRegistry) => Reply;
+type Quirk = (asked: Asked, act: () => Reply, registry: ScriptedRegistry) => Reply;
 
 /** Answers an honest reply with other headers. */
 const withHeaders = (reply: Reply, headers: Record<string, string>): Reply => ({
@@ -225,28 +221,19 @@ const options: Record<string, Record<string, Quirk>> = {
 };
 
 describe("what is optional in the OCI protocol", () => {
-  let dir: Awaited<ReturnType<typeof tempDir>>;
-  let store: Store;
-  let server: CrookedRegistry;
+  const oci = useScriptedOci({ auth: true });
   let registry: ImageRegistry;
-  before(async () => {
-    dir = await tempDir();
-    store = new Store(dir.path);
-  });
   beforeEach(async () => {
-    server = await startCrookedRegistry({ auth: true });
-    registry = ociRegistry("local", { url: server.url, ...LOGIN }, { store });
+    registry = oci.open();
   });
-  afterEach(() => server.stop());
-  after(() => dir.remove());
 
   for (const [what, quirks] of Object.entries(options)) {
     describe(what, () => {
       for (const [title, quirk] of Object.entries(quirks)) {
         it(`${title}: an image is published`, async () => {
-          server.quirk = (asked, act) => quirk(asked, once(act), server);
-          const image = await freezeImage(store);
-          const index = await freezeIndex(store, [image, await freezeImage(store, { family: "oci" })]);
+          oci.server.quirk = (asked, act) => quirk(asked, once(act), oci.server);
+          const image = await freezeImage(oci.store);
+          const index = await freezeIndex(oci.store, [image, await freezeImage(oci.store, { family: "oci" })]);
           await registry.check();
           for (const content of [image, index]) {
             const name = { ...NAME, tag: content === image ? "1.0.0" : "2.0.0" };
@@ -260,24 +247,24 @@ describe("what is optional in the OCI protocol", () => {
   }
 
   it("asks for a token of another resource too where the challenge wants one", async () => {
-    server.quirk = (asked, act) => {
+    oci.server.quirk = (asked, act) => {
       const honest = act();
       const isIn = isToken(asked) || asked.scopes.includes("aws");
-      const header = `Bearer realm="${server.url}/token",scope="aws"`;
+      const header = `Bearer realm="${oci.server.url}/token",scope="aws"`;
       return isIn ? honest : { ...error(401, "UNAUTHORIZED"), headers: { "WWW-Authenticate": header } };
     };
-    await registry.publish(await freezeImage(store), NAME, testRun());
+    await registry.publish(await freezeImage(oci.store), NAME, testRun());
   });
 
   it("logs in by Basic where the Bearer challenge says nothing of where", async () => {
-    server.quirk = (asked, act) => {
+    oci.server.quirk = (asked, act) => {
       const isIn = asked.headers.authorization?.startsWith("Basic ") === true;
       if (isIn) asked.scopes.push("repository:acme/a:pull,push");
       if (isIn) asked.headers.authorization = `Bearer ${tokenFor(asked.scopes)}`;
       const header = 'Bearer realm="", Basic realm="crooked"';
       return isIn ? act() : { ...error(401, "UNAUTHORIZED"), headers: { "WWW-Authenticate": header } };
     };
-    await registry.publish(await freezeImage(store), NAME, testRun());
+    await registry.publish(await freezeImage(oci.store), NAME, testRun());
   });
 });
 

@@ -16,7 +16,7 @@ import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage, freezeIndex, freezeLarge } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type FaultyProxy, startProxy } from "../../support/network/faulty-proxy.ts";
+import { type FaultyProxy, startFaultyProxy } from "../../support/network/faulty-proxy.ts";
 import { memoryOf } from "../../support/processes/memory.ts";
 import { tempDir, until } from "../../support/processes/process.ts";
 import { startRegistry, type TestRegistry } from "../../support/registries/docker-registry.ts";
@@ -172,7 +172,7 @@ describe("publishing through a network that can be watched and broken", () => {
   let registry: ImageRegistry;
   before(async () => {
     house = await startHouse({ auth: "htpasswd" });
-    proxy = await startProxy(house.server.url);
+    proxy = await startFaultyProxy(house.server.url);
   });
   beforeEach(() => {
     proxy.fault = () => undefined;

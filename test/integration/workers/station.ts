@@ -21,7 +21,7 @@ import { openIdentities } from "../../../workers/commit/repo-identity.ts";
 import type { Station } from "../../../workers/station.ts";
 import { acmeApi, withRepo } from "../../support/databases/ledgers.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
-import { startWorld, type WorkTree } from "../../support/hosts/git-host.ts";
+import { startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 
 /** A registry that keeps what it is given, as the port asks it to. */
 export interface Kept extends Registry {
@@ -56,7 +56,7 @@ registries:
 
 /** A worker's station: ledger, mirror and store are real, host, engine and registries are not. */
 export async function startStation(): Promise<TestStation> {
-  const world = await startWorld();
+  const world = await startGitHost();
   const configFile = join(world.path, "deliverd.yml");
   await writeFile(configFile, CONFIG);
   const config = { ...loadServerConfig({ path: configFile, env: {} }), dataDir: join(world.path, "data") };

@@ -3,7 +3,7 @@ import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { MirrorOptions } from "../../../src/git/mirror.ts";
 import { Mirrors } from "../../../src/git/mirrors.ts";
-import { type FaultyProxy, startProxy } from "../network/faulty-proxy.ts";
+import { type FaultyProxy, startFaultyProxy } from "../network/faulty-proxy.ts";
 import { tempDir } from "../processes/process.ts";
 import { git, gitEnvironment, initBare } from "./git.ts";
 import { type GitServer, startGitServer } from "./git-server.ts";
@@ -30,7 +30,7 @@ export interface WorkTree {
   push(): Promise<void>;
 }
 
-export interface World {
+export interface GitHost {
   path: string;
   server: GitServer;
   proxy: FaultyProxy;
@@ -42,11 +42,11 @@ export interface World {
 }
 
 /** A git host on 127.0.0.1 whose faults a test decides, and mirrors of it. */
-export async function startWorld(): Promise<World> {
+export async function startGitHost(): Promise<GitHost> {
   const home = await tempDir();
   const root = join(home.path, "host");
   const server = await startGitServer(root);
-  const proxy = await startProxy(server.cloneUrl);
+  const proxy = await startFaultyProxy(server.cloneUrl);
   const opened: Mirrors[] = [];
   const reopen = (options?: MirrorOptions) => {
     const mirrors = new Mirrors(join(home.path, "mirrors"), options);

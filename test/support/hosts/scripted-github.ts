@@ -10,14 +10,16 @@ export interface Asked {
   body: string;
 }
 
-export interface Scripted {
+export interface ScriptedServer {
   url: string;
   asked: Asked[];
   close(): Promise<void>;
 }
 
 /** A server that answers each request as the test's script says. */
-export async function scripted(answer: (asked: Asked, response: ServerResponse) => void): Promise<Scripted> {
+export async function startScriptedServer(
+  answer: (asked: Asked, response: ServerResponse) => void,
+): Promise<ScriptedServer> {
   const seen: Asked[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];

@@ -67,7 +67,7 @@ function passing(seen: Passed, end = Number.POSITIVE_INFINITY, atEnd = () => {})
 }
 
 /** Stands before a plain-HTTP server and does to it what networks and busy servers do. @param target URL of that server */
-export async function startProxy(target: string): Promise<FaultyProxy> {
+export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const passed: Passed[] = [];
   const server = createServer(async (request, response) => {
     const { method = "", url = "", headers } = request;

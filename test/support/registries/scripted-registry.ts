@@ -22,7 +22,7 @@ export interface Reply {
   body?: string | Buffer | undefined;
 }
 
-export interface CrookedRegistry {
+export interface ScriptedRegistry {
   url: string;
   asked: Asked[];
   /** By `<repository>:<tag or digest>`. */
@@ -42,7 +42,7 @@ const BASIC = `Basic ${Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toStri
  * specification says, and refuses what it forbids (a blob whose digest is wrong, a manifest whose blobs are missing, an
  * unknown login): each test bends one thing of it.
  */
-export async function startCrookedRegistry({ auth = false } = {}): Promise<CrookedRegistry> {
+export async function startScriptedRegistry({ auth = false } = {}): Promise<ScriptedRegistry> {
   const uploads = new Set<string>();
   const server = createServer(async (request, response) => {
     const { method = "", url: target = "", headers } = request;
@@ -109,7 +109,7 @@ export async function startCrookedRegistry({ auth = false } = {}): Promise<Crook
 
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const registry: CrookedRegistry = {
+  const registry: ScriptedRegistry = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
     manifests: new Map(),

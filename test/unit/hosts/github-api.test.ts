@@ -6,7 +6,7 @@ import { ConfigError, Refused, TransientError } from "../../../src/delivery/erro
 import { Declined, type GitHubApi, githubApi } from "../../../src/hosts/github/api.ts";
 import { findRepo } from "../../../src/hosts/github/find-repo.ts";
 import { cut, postStatus } from "../../../src/hosts/github/report.ts";
-import { type Asked, json, type Scripted, scripted } from "../../support/hosts/scripted-github.ts";
+import { type Asked, json, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
 import { until } from "../../support/processes/process.ts";
 
 const TOKEN = "ghp_hidden7hidden7hidden7";
@@ -26,14 +26,14 @@ function byClock(ahead: number): Record<string, string> {
 }
 
 describe("GitHub's API", () => {
-  let servers: Scripted[] = [];
+  let servers: ScriptedServer[] = [];
   afterEach(async () => {
     for (const server of servers) await server.close();
     servers = [];
   });
 
   async function served(answer: (asked: Asked, response: ServerResponse) => void, options: { timeout?: number } = {}) {
-    const server = await scripted(answer);
+    const server = await startScriptedServer(answer);
     servers.push(server);
     return {
       ...server,
@@ -250,7 +250,7 @@ describe("GitHub's API", () => {
     });
 
     it("is not followed to another host, neither by a redirect nor by a next page", async () => {
-      const elsewhere = await scripted((_asked, response) => json(response, 200, []));
+      const elsewhere = await startScriptedServer((_asked, response) => json(response, 200, []));
       servers.push(elsewhere);
       const redirected = await served((_asked, response) =>
         json(response, 302, {}, { location: `${elsewhere.url}/x` }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CommitRef, Gate } from "../../../src/delivery/types.ts";
 import { githubHost } from "../../../src/hosts/github/index.ts";
-import { json, type Scripted, scripted } from "../../support/hosts/scripted-github.ts";
+import { json, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
 
 /** What GitHub answers of one commit. Each table row has the shape of a public report; the data are our own. */
 interface World {
@@ -633,10 +633,10 @@ const tables: Record<string, Row[]> = {
 
 describe("What GitHub reports of a commit, read and judged:", () => {
   let world: World;
-  let server: Scripted;
+  let server: ScriptedServer;
 
   before(async () => {
-    server = await scripted(({ url }, response) => {
+    server = await startScriptedServer(({ url }, response) => {
       const { pathname } = new URL(url, "http://x");
       const list = (items: object[], name?: string) =>
         json(response, 200, name === undefined ? items : { total_count: items.length, [name]: items });

@@ -8,7 +8,7 @@ import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type Asked, type Scripted, scripted } from "../../support/hosts/scripted-github.ts";
+import { type Asked, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
 
 const FILE = { name: "hello-1.0.0.tgz", digest: `sha256:${"a".repeat(64)}`, size: 3 } as const;
 const PAGE = "<!DOCTYPE html><html><title>Down for maintenance</title></html>";
@@ -22,7 +22,7 @@ function release(repository: string): Release {
 }
 
 describe("what answers in a registry's place", () => {
-  let server: Scripted;
+  let server: ScriptedServer;
   let body: string | Buffer;
   let headers: Record<string, string>;
   const only = (path: RegExp) => (asked: Asked) => path.test(asked.url);
@@ -32,7 +32,7 @@ describe("what answers in a registry's place", () => {
   beforeEach(async () => {
     headers = {};
     answers = () => true;
-    server = await scripted((asked, response) => {
+    server = await startScriptedServer((asked, response) => {
       if (answers(asked)) response.writeHead(200, headers).end(body);
       else response.writeHead(asked.method === "PUT" ? 201 : 404).end();
     });
