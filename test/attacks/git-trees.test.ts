@@ -7,31 +7,17 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
-import type { Mirror } from "../../src/git/mirror.ts";
 import { buildFiles } from "../support/engine/file-builds.ts";
 import { orderOf, shellImage, startYard } from "../support/engine/image-builds.ts";
 import { testRun } from "../support/fixtures/run.ts";
-import { type GitHost, never, startGitHost, type WorkTree } from "../support/hosts/git-host.ts";
+import { never, useGitHost, type WorkTree } from "../support/hosts/git-host.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
 
 describe("A hostile tree as a build context", () => {
-  let gitHost: GitHost;
-  let repo: WorkTree;
-  let mirror: Mirror;
-  let count = 0;
+  const scene = useGitHost();
 
-  before(async () => {
-    gitHost = await startGitHost();
-  });
-  after(() => gitHost.close());
-  beforeEach(async () => {
-    count += 1;
-    repo = await gitHost.repo(`t${count}`);
-    mirror = gitHost.mirrors.open(`github:${count}`);
-  });
-
-  const open = (sha: string) => openContext(mirror, sha, ORDER, testRun());
+  const open = (sha: string) => openContext(scene.mirror, sha, ORDER, testRun());
 
   const crafted: [
     title: string,
@@ -52,11 +38,14 @@ describe("A hostile tree as a build context", () => {
   ];
   for (const [title, make] of crafted) {
     it(`refuses ${title}`, async () => {
-      await repo.commit({ Dockerfile: "FROM scratch\n" });
-      const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
-      const inner = await writeTree(repo, [["100644", "inner", blob]]);
-      const sha = await commitTree(repo, await writeTree(repo, [["100644", "Dockerfile", blob], ...make(blob, inner)]));
-      await mirror.sync(repo.source, never);
+      await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
+      const blob = await scene.repo.git(["rev-parse", "HEAD:Dockerfile"]);
+      const inner = await writeTree(scene.repo, [["100644", "inner", blob]]);
+      const sha = await commitTree(
+        scene.repo,
+        await writeTree(scene.repo, [["100644", "Dockerfile", blob], ...make(blob, inner)]),
+      );
+      await scene.mirror.sync(scene.repo.source, never);
       await assert.rejects(open(sha), { code: "context-bad-name" });
     });
   }
@@ -94,23 +83,23 @@ describe("A hostile tree as a build context", () => {
     let sha: string;
 
     beforeEach(async () => {
-      await repo.commit({ Dockerfile: "FROM scratch\n", ".dockerignore": "in/~\n" });
-      const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
-      const ignore = await repo.git(["rev-parse", "HEAD:.dockerignore"]);
+      await scene.repo.commit({ Dockerfile: "FROM scratch\n", ".dockerignore": "in/~\n" });
+      const blob = await scene.repo.git(["rev-parse", "HEAD:Dockerfile"]);
+      const ignore = await scene.repo.git(["rev-parse", "HEAD:.dockerignore"]);
       const inner = await writeTree(
-        repo,
+        scene.repo,
         names.toSorted().map((name) => ["100644", name, blob]),
       );
-      const deep = await writeTree(repo, [["40000", "\xfe".repeat(200), inner]]);
-      const root = await writeTree(repo, [
+      const deep = await writeTree(scene.repo, [["40000", "\xfe".repeat(200), inner]]);
+      const root = await writeTree(scene.repo, [
         ["100644", ".dockerignore", ignore],
         ["100644", "Dockerfile", blob],
         ["40000", "in", inner],
         ["40000", "\xff\xfd", deep],
         ["40000", "\xff\xfe", inner],
       ]);
-      sha = await commitTree(repo, root);
-      await mirror.sync(repo.source, never);
+      sha = await commitTree(scene.repo, root);
+      await scene.mirror.sync(scene.repo.source, never);
     });
 
     for (const [title, order, top, ignored] of [
@@ -120,8 +109,8 @@ describe("A hostile tree as a build context", () => {
     ] as const) {
       it(`carries them all, ${title}`, async () => {
         const unpacked = await listUnpacked(
-          await openContext(mirror, sha, { ...ORDER, ...order }, testRun()),
-          gitHost.path,
+          await openContext(scene.mirror, sha, { ...ORDER, ...order }, testRun()),
+          scene.host.path,
         );
         for (const folder of top) {
           const inside = folder === "\xff\xfd/" ? `${folder}${"\xfe".repeat(200)}/` : folder;
@@ -136,14 +125,14 @@ describe("A hostile tree as a build context", () => {
 
     it("finds the one that is asked for, and tells two that differ in such a byte apart", async () => {
       for (const name of ["gr\u00fc\u00dfe", "Case", "\uFFFD"])
-        assert.equal((await mirror.entry(sha, `in/${name}`))?.kind, "regular file");
+        assert.equal((await scene.mirror.entry(sha, `in/${name}`))?.kind, "regular file");
       const seen = new Set<string>();
-      for await (const [path] of mirror.tree(sha, never)) seen.add(path);
+      for await (const [path] of scene.mirror.tree(sha, never)) seen.add(path);
       assert.equal(seen.size, 2 + 3 + 1 + 3 * names.length);
     });
 
     it("says in a message which one is too large", async () => {
-      await assert.rejects(openContext(mirror, sha, { ...ORDER, maxBytes: 1000 }, testRun()), {
+      await assert.rejects(openContext(scene.mirror, sha, { ...ORDER, maxBytes: 1000 }, testRun()), {
         code: "context-too-large",
       });
     });
@@ -152,23 +141,26 @@ describe("A hostile tree as a build context", () => {
   it("reaches a build and an image with every name as it is", async function () {
     this.timeout(120_000);
     const names = ["\xff", "\xfe", "line\nbreak", "back\\slash"];
-    for (const name of names) await writeFile(Buffer.from(`${repo.path}/${name}`, "latin1"), "");
+    for (const name of names) await writeFile(Buffer.from(`${scene.repo.path}/${name}`, "latin1"), "");
     const say = '(for name in *; do echo "$name"; done) | /bin/busybox od -An -v -tx1';
     const dockerfile = `FROM ${shellImage}\nCOPY . /in\nRUN cd /in && ${say}\n`;
-    const sha = await repo.commit({ Dockerfile: dockerfile, ".dockerignore": "ignored\n", ignored: "" });
-    await mirror.sync(repo.source, never);
+    const sha = await scene.repo.commit({ Dockerfile: dockerfile, ".dockerignore": "ignored\n", ignored: "" });
+    await scene.mirror.sync(scene.repo.source, never);
     const expected = (all: string[]) => Buffer.from(all.map((name) => `${name}\n`).join(""), "latin1").toString("hex");
     const hex = (text: string) => text.replace(/[^0-9a-f]/g, "");
     const yard = await startYard();
     try {
-      const openTree = () => openContext(mirror, sha, { ...ORDER, dockerfile: null }, testRun());
+      const openTree = () => openContext(scene.mirror, sha, { ...ORDER, dockerfile: null }, testRun());
       const { texts } = await buildFiles(yard, { run: [`${say} > /tmp/out`, "cp /tmp/out out"], openTree });
       assert.equal(
         hex(texts.out ?? ""),
         expected(["Dockerfile", "back\\slash", "ignored", "line\nbreak", "\xfe", "\xff"]),
       );
       const run = testRun();
-      const order = orderOf({ Dockerfile: dockerfile }, { openContext: () => openContext(mirror, sha, ORDER, run) });
+      const order = orderOf(
+        { Dockerfile: dockerfile },
+        { openContext: () => openContext(scene.mirror, sha, ORDER, run) },
+      );
       await yard.builder().build(order, run);
       const [, said = ""] = /od -An -v -tx1\n([0-9a-f \n]+)\n/.exec(run.text()) ?? [];
       assert.equal(hex(said), expected(["Dockerfile", "back\\slash", "line\nbreak", "\xfe", "\xff"]));
@@ -178,43 +170,43 @@ describe("A hostile tree as a build context", () => {
   });
 
   it("serves a repo that has branches and tags whose names are no UTF-8, without those", async () => {
-    const sha = await repo.commit({ Dockerfile: "FROM scratch\n" });
+    const sha = await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
     const packed = ["heads/\xff", "heads/\xfe", "heads/main", "tags/v1\xff"].map((name) => `${sha} refs/${name}\n`);
     await writeFile(
-      join(repo.bare, "packed-refs"),
+      join(scene.repo.bare, "packed-refs"),
       Buffer.from(`# pack-refs with: sorted \n${packed.sort().join("")}`, "latin1"),
     );
-    await mirror.sync(repo.source, never);
-    assert.deepEqual([...(await mirror.refs()).keys()], ["refs/heads/main"]);
-    assert.deepEqual(await mirror.refsContaining(sha), ["refs/heads/main"]);
-    const refs = [...(await mirror.refs()).keys()];
-    const places = await mirror.places(refs, new Set([sha]));
+    await scene.mirror.sync(scene.repo.source, never);
+    assert.deepEqual([...(await scene.mirror.refs()).keys()], ["refs/heads/main"]);
+    assert.deepEqual(await scene.mirror.refsContaining(sha), ["refs/heads/main"]);
+    const refs = [...(await scene.mirror.refs()).keys()];
+    const places = await scene.mirror.places(refs, new Set([sha]));
     for (const ref of refs) assert.deepEqual(places.get(ref), [sha]);
-    assert.equal(await mirror.count(null, sha), 1);
+    assert.equal(await scene.mirror.count(null, sha), 1);
   });
 
   it("refuses a few objects that stand for billions of files, in little time", async () => {
-    await repo.commit({ Dockerfile: "FROM scratch\n" });
-    const blob = await repo.git(["rev-parse", "HEAD:Dockerfile"]);
+    await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
+    const blob = await scene.repo.git(["rev-parse", "HEAD:Dockerfile"]);
     let [mode, object] = ["100644", blob];
     for (let level = 0; level < 10; level += 1) {
       object = await writeTree(
-        repo,
+        scene.repo,
         Array.from("abcdefghij", (name) => [mode, name, object]),
       );
       mode = "40000";
     }
     const sha = await commitTree(
-      repo,
-      await writeTree(repo, [
+      scene.repo,
+      await writeTree(scene.repo, [
         ["100644", "Dockerfile", blob],
         ["40000", "bomb", object],
       ]),
     );
-    await mirror.sync(repo.source, never);
+    await scene.mirror.sync(scene.repo.source, never);
     const start = performance.now();
     await assert.rejects(open(sha), { code: "context-too-many-entries" });
-    await checkTree(mirror, sha, ORDER);
+    await checkTree(scene.mirror, sha, ORDER);
     assert.ok(performance.now() - start < 10_000);
   });
 
@@ -222,12 +214,12 @@ describe("A hostile tree as a build context", () => {
     const files = Object.fromEntries(
       Array.from({ length: 300 }, (_, index) => [`${"a".repeat(60)}/${index}${"a".repeat(60)}`, ""]),
     );
-    const sha = await repo.commit({
+    const sha = await scene.repo.commit({
       Dockerfile: "FROM scratch\n",
       ".dockerignore": `${"*a".repeat(30)}b\n`.repeat(900),
       ...files,
     });
-    await mirror.sync(repo.source, never);
+    await scene.mirror.sync(scene.repo.source, never);
     let longest = 0;
     let last = performance.now();
     const beat = setInterval(() => {
@@ -235,7 +227,7 @@ describe("A hostile tree as a build context", () => {
       last = performance.now();
     }, 5);
     const stop = AbortSignal.timeout(3_000);
-    await openContext(mirror, sha, ORDER, testRun(stop)).then(
+    await openContext(scene.mirror, sha, ORDER, testRun(stop)).then(
       (stream) => stream.destroy(),
       () => {},
     );

@@ -6,43 +6,33 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { UserError } from "../../src/delivery/errors.ts";
 import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
-import type { Mirror } from "../../src/git/mirror.ts";
 import { testRun } from "../support/fixtures/run.ts";
-import { type GitHost, never, startGitHost, type WorkTree } from "../support/hosts/git-host.ts";
+import { never, useGitHost } from "../support/hosts/git-host.ts";
 import { until } from "../support/processes/process.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
 
 describe("Attacks by way of git", () => {
-  let gitHost: GitHost;
-  let repo: WorkTree;
-  let mirror: Mirror;
+  const scene = useGitHost();
   let canary: string;
   let count = 0;
 
-  before(async () => {
-    gitHost = await startGitHost();
-  });
-  after(() => gitHost.close());
   beforeEach(async () => {
     count += 1;
-    gitHost.proxy.fault = () => undefined;
-    repo = await gitHost.repo(`a${count}`);
-    mirror = gitHost.mirrors.open(`github:${count}`);
-    canary = join(gitHost.path, `canary-${count}`);
+    canary = join(scene.host.path, `canary-${count}`);
   });
 
   const unharmed = async () => assert.equal(await exists(canary), false, "the canary file appeared: a command was run");
   const drain = async (sha: string, order: Partial<ContextOrder> = {}) => {
     let text = "";
-    for await (const chunk of await openContext(mirror, sha, { ...ORDER, ...order }, testRun()))
+    for await (const chunk of await openContext(scene.mirror, sha, { ...ORDER, ...order }, testRun()))
       text += chunk.toString("latin1");
     return text;
   };
 
   it("cannot pass an option or a command through any parameter", async () => {
-    const sha = await repo.commit({ Dockerfile: "FROM scratch\n" });
-    await mirror.sync(repo.source, never);
+    const sha = await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
+    await scene.mirror.sync(scene.repo.source, never);
     const corpus = [
       `--upload-pack=touch ${canary}`,
       `--upload-pack=touch ${canary};`,
@@ -69,38 +59,38 @@ describe("Attacks by way of git", () => {
     ];
     for (const evil of corpus) {
       const tries: Promise<unknown>[] = [
-        mirror.has(evil),
-        mirror.commit(evil),
-        mirror.refsContaining(evil),
-        mirror.readFile(evil, "Dockerfile", 100),
-        mirror.readFile(sha, evil, 100),
-        mirror.entry(sha, evil),
-        mirror.archive(evil, ".", never, 10_000).then(read),
-        mirror.archive(sha, evil, never, 10_000).then(read),
-        mirror.tagsOn(evil),
-        mirror.tagsReachable(evil),
-        mirror.count(evil, sha),
-        mirror.count(null, evil),
-        mirror.places([evil], new Set([sha])),
-        mirror.places([`refs/heads/${evil}`], new Set([sha])),
-        mirror.past(evil, ["a"]),
-        mirror.past(sha, [evil]),
-        mirror.isAncestor(evil, sha),
-        mirror.isAncestor(sha, evil),
-        mirror.newCommits([evil], [sha]),
-        mirror.newCommits([], [evil]),
-        mirror.sync({ url: evil, authorization: null }, never),
-        mirror.sync({ url: `${gitHost.proxy.url}/${evil}`, authorization: null }, never),
-        mirror.sync({ url: repo.source.url, authorization: evil }, never),
-        gitHost.mirrors.open(evil).has(sha),
-        checkTree(mirror, sha, { contextDir: evil, dockerfile: evil }),
+        scene.mirror.has(evil),
+        scene.mirror.commit(evil),
+        scene.mirror.refsContaining(evil),
+        scene.mirror.readFile(evil, "Dockerfile", 100),
+        scene.mirror.readFile(sha, evil, 100),
+        scene.mirror.entry(sha, evil),
+        scene.mirror.archive(evil, ".", never, 10_000).then(read),
+        scene.mirror.archive(sha, evil, never, 10_000).then(read),
+        scene.mirror.tagsOn(evil),
+        scene.mirror.tagsReachable(evil),
+        scene.mirror.count(evil, sha),
+        scene.mirror.count(null, evil),
+        scene.mirror.places([evil], new Set([sha])),
+        scene.mirror.places([`refs/heads/${evil}`], new Set([sha])),
+        scene.mirror.past(evil, ["a"]),
+        scene.mirror.past(sha, [evil]),
+        scene.mirror.isAncestor(evil, sha),
+        scene.mirror.isAncestor(sha, evil),
+        scene.mirror.newCommits([evil], [sha]),
+        scene.mirror.newCommits([], [evil]),
+        scene.mirror.sync({ url: evil, authorization: null }, never),
+        scene.mirror.sync({ url: `${scene.host.proxy.url}/${evil}`, authorization: null }, never),
+        scene.mirror.sync({ url: scene.repo.source.url, authorization: evil }, never),
+        scene.host.mirrors.open(evil).has(sha),
+        checkTree(scene.mirror, sha, { contextDir: evil, dockerfile: evil }),
         drain(sha, { contextDir: evil }),
         drain(sha, { dockerfile: evil }),
       ];
       await Promise.allSettled(tries);
       await unharmed();
     }
-    assert.equal(await mirror.has(sha), true);
+    assert.equal(await scene.mirror.has(sha), true);
   }).timeout(180_000);
 
   it("cannot do so by the names of branches and files either", async () => {
@@ -111,22 +101,22 @@ describe("Attacks by way of git", () => {
       ":(glob)*": "literal",
       "-": "1",
     };
-    const sha = await repo.commit(files);
+    const sha = await scene.repo.commit(files);
     for (const name of ["--upload-pack=touch", "-u", "$(id)", "`id`", ";id", "|id"])
-      await repo.git(["update-ref", `refs/heads/x/${name}`, sha]);
-    await repo.push();
-    const { commits } = await mirror.sync(repo.source, never);
+      await scene.repo.git(["update-ref", `refs/heads/x/${name}`, sha]);
+    await scene.repo.push();
+    const { commits } = await scene.mirror.sync(scene.repo.source, never);
     assert.equal(commits.size, 7);
-    const places = await mirror.places([...commits.keys()], new Set([sha]));
+    const places = await scene.mirror.places([...commits.keys()], new Set([sha]));
     for (const ref of commits.keys()) assert.deepEqual(places.get(ref), [sha]);
-    assert.equal(await mirror.readFile(sha, ":(glob)*", 100), "literal");
+    assert.equal(await scene.mirror.readFile(sha, ":(glob)*", 100), "literal");
     for (const name of Object.keys(files)) assert.ok((await drain(sha)).includes(name));
   });
 
   it("cannot run hooks, even where somebody put them into the mirror", async () => {
-    await repo.commit({ a: "1" });
-    await mirror.sync(repo.source, never);
-    await mkdir(join(mirror.path, "hooks"), { recursive: true });
+    await scene.repo.commit({ a: "1" });
+    await scene.mirror.sync(scene.repo.source, never);
+    await mkdir(join(scene.mirror.path, "hooks"), { recursive: true });
     for (const hook of [
       "reference-transaction",
       "post-checkout",
@@ -135,19 +125,19 @@ describe("Attacks by way of git", () => {
       "update",
       "post-update",
     ]) {
-      const path = join(mirror.path, "hooks", hook);
+      const path = join(scene.mirror.path, "hooks", hook);
       await writeFile(path, `#!/bin/sh\ntouch ${canary}\n`);
       await chmod(path, 0o755);
     }
-    await repo.commit({ a: "2" });
-    assert.equal((await mirror.sync(repo.source, never)).moved, true);
+    await scene.repo.commit({ a: "2" });
+    assert.equal((await scene.mirror.sync(scene.repo.source, never)).moved, true);
     await unharmed();
   });
 
   it("cannot reach git by the environment, the home or the password file of the user who runs us", async () => {
-    const home = join(gitHost.path, `home-${count}`);
+    const home = join(scene.host.path, `home-${count}`);
     await mkdir(home);
-    const host = new URL(repo.source.url).hostname;
+    const host = new URL(scene.repo.source.url).hostname;
     await writeFile(join(home, ".netrc"), `machine ${host} login ada password netrc-s3cret\n`);
     await writeFile(
       join(home, ".gitconfig"),
@@ -165,17 +155,17 @@ describe("Attacks by way of git", () => {
       GIT_DIR: "/nowhere",
     };
     const before = Object.fromEntries(Object.keys(planted).map((name) => [name, process.env[name]]));
-    const sha = await repo.commit({ Dockerfile: "FROM scratch\n" });
-    const seen = gitHost.proxy.passed.length;
+    const sha = await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
+    const seen = scene.host.proxy.passed.length;
     try {
       Object.assign(process.env, planted);
-      gitHost.proxy.fault = ({ headers }) =>
+      scene.host.proxy.fault = ({ headers }) =>
         headers.authorization === undefined
           ? { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } }
           : undefined;
-      await assert.rejects(mirror.sync(repo.source, never), { code: "git-access-denied" });
-      gitHost.proxy.fault = () => undefined;
-      await mirror.sync(repo.source, never);
+      await assert.rejects(scene.mirror.sync(scene.repo.source, never), { code: "git-access-denied" });
+      scene.host.proxy.fault = () => undefined;
+      await scene.mirror.sync(scene.repo.source, never);
       await drain(sha);
     } finally {
       for (const [name, value] of Object.entries(before)) {
@@ -184,11 +174,11 @@ describe("Attacks by way of git", () => {
       }
     }
     await unharmed();
-    for (const { headers } of gitHost.proxy.passed.slice(seen)) assert.equal(headers.authorization, undefined);
+    for (const { headers } of scene.host.proxy.passed.slice(seen)) assert.equal(headers.authorization, undefined);
   });
 
   it("cannot have submodules fetched, nor filters, diff or merge drivers of the tree run", async () => {
-    await repo.commit({
+    await scene.repo.commit({
       Dockerfile: "FROM scratch\n",
       ".gitmodules": `[submodule "x"]\n\tpath = sub\n\turl = ext::sh -c touch% ${canary}\n\tupdate = !touch ${canary}\n`,
       ".gitattributes": "* filter=evil diff=evil merge=evil\n",
@@ -196,32 +186,32 @@ describe("Attacks by way of git", () => {
       ".lfsconfig": "[lfs]\n\turl = http://127.0.0.1:1/\n",
       data: "plain\n",
     });
-    await repo.git(["update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},sub`]);
-    await repo.git(["commit", "--quiet", "-m", "Submodule"]);
-    await repo.push();
-    const sha = await repo.git(["rev-parse", "HEAD"]);
-    await mirror.sync(repo.source, never);
+    await scene.repo.git(["update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},sub`]);
+    await scene.repo.git(["commit", "--quiet", "-m", "Submodule"]);
+    await scene.repo.push();
+    const sha = await scene.repo.git(["rev-parse", "HEAD"]);
+    await scene.mirror.sync(scene.repo.source, never);
     assert.match(await drain(sha), /plain\n/);
-    assert.equal((await mirror.past(sha, ["data"])).get(sha)?.parents[0]?.differs, false);
+    assert.equal((await scene.mirror.past(sha, ["data"])).get(sha)?.parents[0]?.differs, false);
     await unharmed();
   });
 
   it("cannot read the machine's files by a symbolic link", async () => {
-    const sha = await repo.commit({
+    const sha = await scene.repo.commit({
       Dockerfile: { link: "/etc/passwd" },
       up: { link: "../../../etc" },
       ".dockerignore": { link: "/etc/passwd" },
       real: "x",
     });
-    await mirror.sync(repo.source, never);
+    await scene.mirror.sync(scene.repo.source, never);
     const named = (path: string) => (error: unknown) =>
       error instanceof UserError && error.message.includes(path) && !inspect(error).includes("root:");
-    await assert.rejects(checkTree(mirror, sha, ORDER), named("Dockerfile"));
+    await assert.rejects(checkTree(scene.mirror, sha, ORDER), named("Dockerfile"));
     await assert.rejects(drain(sha), named("Dockerfile"));
     await assert.rejects(drain(sha, { dockerfile: "up/passwd" }), named("up"));
     await assert.rejects(drain(sha, { dockerfile: "real" }), named(".dockerignore"));
-    await assert.rejects(mirror.readFile(sha, "Dockerfile", 10_000), named("Dockerfile"));
-    assert.equal(await mirror.readFile(sha, "up/passwd", 10_000), null);
+    await assert.rejects(scene.mirror.readFile(sha, "Dockerfile", 10_000), named("Dockerfile"));
+    assert.equal(await scene.mirror.readFile(sha, "up/passwd", 10_000), null);
   });
 
   describe("on credentials", () => {
@@ -230,18 +220,18 @@ describe("Attacks by way of git", () => {
     const secrets = [token, authorization.slice(6), Buffer.from(token).toString("base64")];
 
     it("find none in the list of processes while a slow host is read, though it gets them", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       let posts = 0;
-      gitHost.proxy.fault = ({ method }) => {
+      scene.host.proxy.fault = ({ method }) => {
         posts += method === "POST" ? 1 : 0;
         return posts === 3 ? { delay: 1_500 } : undefined;
       };
       const stop = new AbortController();
-      const sync = mirror.sync({ ...repo.source, authorization }, stop.signal);
+      const sync = scene.mirror.sync({ ...scene.repo.source, authorization }, stop.signal);
       await until("git fetches", () => posts === 3);
       const lines = await commandLines();
       assert.ok(
-        lines.some((line) => line.includes(repo.source.url)),
+        lines.some((line) => line.includes(scene.repo.source.url)),
         "the fetch is seen at all",
       );
       for (const secret of secrets)
@@ -250,19 +240,19 @@ describe("Attacks by way of git", () => {
           [],
         );
       await sync;
-      assert.equal(gitHost.proxy.passed.at(-1)?.headers.authorization, authorization);
-      const kept = await grep(mirror.path, secrets);
+      assert.equal(scene.host.proxy.passed.at(-1)?.headers.authorization, authorization);
+      const kept = await grep(scene.mirror.path, secrets);
       assert.deepEqual(kept, [], "nothing of it stays in the mirror");
     });
 
     it("find none in an error, even where the host echoes them", async () => {
       for (const status of [400, 401, 403, 404, 429, 500]) {
-        gitHost.proxy.fault = ({ headers }) => ({
+        scene.host.proxy.fault = ({ headers }) => ({
           status,
           headers: { "content-type": "text/plain" },
           body: `You sent ${headers.authorization} ${token}\n`,
         });
-        await assert.rejects(mirror.sync({ ...repo.source, authorization }, never), (error) => {
+        await assert.rejects(scene.mirror.sync({ ...scene.repo.source, authorization }, never), (error) => {
           const all = inspect(error, { depth: 10, showHidden: true });
           for (const secret of secrets) assert.ok(!all.includes(secret), all);
           return true;
@@ -282,8 +272,10 @@ describe("Attacks by way of git", () => {
       const port = typeof address === "object" ? address?.port : 0;
       try {
         for (const status of [301, 302, 307, 308]) {
-          gitHost.proxy.fault = ({ url }) => ({ status, headers: { location: `http://127.0.0.1:${port}${url}` } });
-          await assert.rejects(mirror.sync({ ...repo.source, authorization }, never), { code: "git-redirected" });
+          scene.host.proxy.fault = ({ url }) => ({ status, headers: { location: `http://127.0.0.1:${port}${url}` } });
+          await assert.rejects(scene.mirror.sync({ ...scene.repo.source, authorization }, never), {
+            code: "git-redirected",
+          });
         }
         assert.equal(visits, 0);
       } finally {
@@ -292,15 +284,15 @@ describe("Attacks by way of git", () => {
     });
 
     it("cannot smuggle a header in by a line break", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       await assert.rejects(
-        mirror.sync({ ...repo.source, authorization: `${authorization}\r\nX-Evil: 1` }, never),
+        scene.mirror.sync({ ...scene.repo.source, authorization: `${authorization}\r\nX-Evil: 1` }, never),
         (error: Error) => {
           assert.ok(!inspect(error).includes(token));
           return "code" in error && error.code === "bad-credential";
         },
       );
-      assert.ok(gitHost.proxy.passed.every(({ headers }) => headers["x-evil"] === undefined));
+      assert.ok(scene.host.proxy.passed.every(({ headers }) => headers["x-evil"] === undefined));
     });
   });
 });

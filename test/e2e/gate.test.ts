@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type SampleRepo, sampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
-import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
+import { image, pipeline, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
 describe("The gate", function () {
   this.timeout(90_000);
@@ -13,11 +13,7 @@ describe("The gate", function () {
     });
   });
 
-  after(async () => {
-    const violations = world?.github.violations;
-    await world?.stop();
-    assert.deepEqual(violations, []);
-  });
+  after(() => stopAndCheck(world));
 
   it("keeps a red commit back and names the check; a re-run that turns green releases it", async () => {
     const repo = await world.repo("red");

@@ -6,7 +6,7 @@ import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { commandLines, pidsOf } from "../support/processes/command-lines.ts";
 import { until } from "../support/processes/process.ts";
 import { BIN } from "../support/world/deliverd.ts";
-import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
+import { image, pipeline, slowDockerfile, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
 describe("A deliverd that dies", function () {
   this.timeout(120_000);
@@ -16,11 +16,7 @@ describe("A deliverd that dies", function () {
     world = await startWorld();
   });
 
-  after(async () => {
-    const violations = world?.github.violations;
-    await world?.stop();
-    assert.deepEqual(violations, []);
-  });
+  after(() => stopAndCheck(world));
 
   it("by SIGKILL in the middle of a build releases the commit once after its next start, with no help", async () => {
     const repo = await world.repo("killed", slow("killed", 4.25));

@@ -3,7 +3,7 @@ import type { Why } from "../../src/api/why.ts";
 import type { Release } from "../../src/delivery/types.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
-import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
+import { image, pipeline, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
 const ANY_BRANCH = { on: { branches: ["**"], tags: ["*"] } };
 
@@ -14,11 +14,7 @@ describe("Who may write a name", function () {
   before(async () => {
     world = await startWorld();
   });
-  after(async () => {
-    const violations = world?.github.violations;
-    await world?.stop();
-    assert.deepEqual(violations, []);
-  });
+  after(() => stopAndCheck(world));
 
   async function repoOf(name: string, publish: Record<string, unknown>, more = ANY_BRANCH): Promise<SampleRepo> {
     const artifact = image(name, { publish: [{ to: "local", ...publish }] });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
-import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
+import { image, pipeline, slowDockerfile, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
 describe("Whatever the order in which webhooks come", function () {
   this.timeout(90_000);
@@ -11,11 +11,7 @@ describe("Whatever the order in which webhooks come", function () {
     world = await startWorld({ config: { workers: { slots: 4 } } });
   });
 
-  after(async () => {
-    const violations = world?.github.violations;
-    await world?.stop();
-    assert.deepEqual(violations, []);
-  });
+  after(() => stopAndCheck(world));
 
   it("a commit whose CI was green before the push was told is released once, each event sent twice", async () => {
     const repo = await world.repo("early");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { until } from "../support/processes/process.ts";
-import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
+import { image, pipeline, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 import { hold } from "./hold.ts";
 import { begin, quickFiles, settled } from "./support.ts";
 
@@ -12,11 +12,7 @@ describe("The git host", function () {
     world = await startWorld();
   });
 
-  after(async () => {
-    const violations = world?.github.violations;
-    await world?.stop();
-    assert.deepEqual(violations, []);
-  });
+  after(() => stopAndCheck(world));
 
   it("whose CI turns red after the release, again and again: kept, shown, told once under an id of its own; nothing is taken back", async () => {
     const repo = await world.repo("turned", quickFiles("turned"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Failpoint } from "../../src/observe/failpoints.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
-import { startWorld, type World } from "../support/world/world.ts";
+import { startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 import { figure, seconds } from "./figures.ts";
 import { hold } from "./hold.ts";
 import type { Pushed } from "./oracle.ts";
@@ -24,11 +24,7 @@ describe("Killed", function () {
     await settled(world, pushed);
   });
 
-  after(async () => {
-    const violations = world?.github.violations;
-    await world?.stop();
-    assert.deepEqual(violations, []);
-  });
+  after(() => stopAndCheck(world));
 
   it("the receiver before the inbox commit: no 2xx was sent; the sweep finds the commit", async () => {
     const hooks = await pushUnder("receiver.before-commit");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HookDelivery } from "../support/hosts/github/github.ts";
-import { startWorld, type World } from "../support/world/world.ts";
+import { startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 import { figure } from "./figures.ts";
 import type { Pushed } from "./oracle.ts";
 import { generator } from "./random.ts";
@@ -16,11 +16,7 @@ describe("Webhooks lost (30 %), the rest tripled, all shuffled:", function () {
     world = await startWorld({ config: { workers: { slots: 4 } } });
   });
 
-  after(async () => {
-    const violations = world?.github.violations;
-    await world?.stop();
-    assert.deepEqual(violations, []);
-  });
+  after(() => stopAndCheck(world));
 
   it("every green commit is released, once, and no red one", async () => {
     const random = generator(SEED);

@@ -1,51 +1,30 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import tar from "tar-stream";
 import { UserError } from "../../../src/delivery/errors.ts";
 import { type ContextOrder, checkTree, leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
-import type { Mirror } from "../../../src/git/mirror.ts";
 import type { BuildPaths } from "../../../src/git/tree.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import {
-  type Content,
-  checkout,
-  type GitHost,
-  never,
-  startGitHost,
-  type WorkTree,
-} from "../../support/hosts/git-host.ts";
+import { type Content, checkout, never, useGitHost } from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
 const ROOT: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e9, maxEntries: 100_000 };
 
 describe("A build context", () => {
-  let gitHost: GitHost;
-  let repo: WorkTree;
-  let mirror: Mirror;
-  let count = 0;
-
-  before(async () => {
-    gitHost = await startGitHost();
-  });
-  after(() => gitHost.close());
-  beforeEach(async () => {
-    count += 1;
-    repo = await gitHost.repo(`c${count}`);
-    mirror = gitHost.mirrors.open(`github:${count}`);
-  });
+  const scene = useGitHost();
 
   /** Commits the files with a Dockerfile and syncs. */
   const commit = async (files: Record<string, Content>) => {
-    const sha = await repo.commit({ Dockerfile: "FROM scratch\n", ...files });
-    await mirror.sync(repo.source, never);
+    const sha = await scene.repo.commit({ Dockerfile: "FROM scratch\n", ...files });
+    await scene.mirror.sync(scene.repo.source, never);
     return sha;
   };
   const open = (sha: string, order: Partial<ContextOrder> = {}) =>
-    openContext(mirror, sha, { ...ROOT, ...order }, testRun());
+    openContext(scene.mirror, sha, { ...ROOT, ...order }, testRun());
   const names = async (sha: string, order: Partial<ContextOrder> = {}) =>
     [...(await unpack(await open(sha, order))).keys()].sort();
 
@@ -80,8 +59,8 @@ describe("A build context", () => {
     ] as const) {
       it(title, async () => {
         const sha = await commit({ ...tricky, ...files });
-        const directory = join(gitHost.path, `checkout-${count}`);
-        await checkout(repo, sha, directory);
+        const directory = join(scene.host.path, `checkout-${basename(scene.repo.path)}`);
+        await checkout(scene.repo, sha, directory);
         const wanted = await onDisk(join(directory, "contextDir" in order ? order.contextDir : "."));
         if (".dockerignore" in files) wanted.delete("empty");
         assert.deepEqual(new Map([...(await unpack(await open(sha, order)))].sort()), new Map([...wanted].sort()));
@@ -89,13 +68,13 @@ describe("A build context", () => {
     }
 
     it("with an empty folder where a submodule is", async () => {
-      await repo.commit({ a: "1" });
-      await repo.git(["update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},lib/sub`]);
-      await repo.git(["commit", "--quiet", "-m", "Submodule"]);
-      await repo.git(["checkout", "--quiet", "HEAD"]);
-      const sha = await repo.git(["rev-parse", "HEAD"]);
-      await repo.push();
-      await mirror.sync(repo.source, never);
+      await scene.repo.commit({ a: "1" });
+      await scene.repo.git(["update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},lib/sub`]);
+      await scene.repo.git(["commit", "--quiet", "-m", "Submodule"]);
+      await scene.repo.git(["checkout", "--quiet", "HEAD"]);
+      const sha = await scene.repo.git(["rev-parse", "HEAD"]);
+      await scene.repo.push();
+      await scene.mirror.sync(scene.repo.source, never);
       await assert.rejects(open(sha), { code: "dockerfile-missing" });
       assert.deepEqual(await names(sha, { dockerfile: "a" }), ["a", "lib", "lib/sub"]);
     });
@@ -105,7 +84,7 @@ describe("A build context", () => {
     it("to itself and the Dockerfile too, and says where the Dockerfile is left out", async () => {
       const sha = await commit({ ".dockerignore": "*\n!b\n", a: "1", "b/c": "1", "b/api": "FROM scratch\n" });
       assert.deepEqual(await names(sha), ["b", "b/api", "b/c"]);
-      const apart = (paths: Partial<BuildPaths>) => leavesOutDockerfile(mirror, sha, { ...ROOT, ...paths });
+      const apart = (paths: Partial<BuildPaths>) => leavesOutDockerfile(scene.mirror, sha, { ...ROOT, ...paths });
       assert.equal(await apart({}), true);
       assert.equal(await apart({ dockerfile: "b/api" }), false);
       assert.equal(await apart({ contextDir: "b", dockerfile: "b/api" }), false);
@@ -176,7 +155,7 @@ describe("A build context", () => {
         assert.match(error.message, text);
         return true;
       };
-      await assert.rejects(checkTree(mirror, sha, { ...ROOT, ...order }), expected);
+      await assert.rejects(checkTree(scene.mirror, sha, { ...ROOT, ...order }), expected);
       await assert.rejects(open(sha, order), expected);
     };
 
@@ -214,7 +193,7 @@ describe("A build context", () => {
 
     it("and passes the early check otherwise", async () => {
       const sha = await commit({ "api/Dockerfile": "FROM scratch\n" });
-      await checkTree(mirror, sha, { contextDir: "./api/", dockerfile: "api//Dockerfile" });
+      await checkTree(scene.mirror, sha, { contextDir: "./api/", dockerfile: "api//Dockerfile" });
     });
   });
 
@@ -259,7 +238,7 @@ describe("A build context", () => {
       it(`when the run is aborted, ${title}, and git is gone`, async () => {
         const sha = await commit({ ...files, ...noise(4) });
         const stop = new AbortController();
-        const stream = await openContext(mirror, sha, ROOT, testRun(stop.signal));
+        const stream = await openContext(scene.mirror, sha, ROOT, testRun(stop.signal));
         const pid = await until("git archive runs", () => childRunning("archive", sha));
         stop.abort(new Error("cancelled"));
         await assert.rejects(unpack(stream), /cancelled/);

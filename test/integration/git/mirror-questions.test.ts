@@ -1,31 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { Mirror } from "../../../src/git/mirror.ts";
-import { type GitHost, never, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
+import { never, useGitHost } from "../../support/hosts/git-host.ts";
 
 describe("A mirror that is asked", () => {
-  let gitHost: GitHost;
-  let repo: WorkTree;
-  let mirror: Mirror;
-  let count = 0;
+  const scene = useGitHost();
 
-  before(async () => {
-    gitHost = await startGitHost();
-  });
-  after(() => gitHost.close());
-  beforeEach(async () => {
-    count += 1;
-    repo = await gitHost.repo(`q${count}`);
-    mirror = gitHost.mirrors.open(`github:${count}`);
-  });
-
-  const sync = () => mirror.sync(repo.source, never);
+  const sync = () => scene.mirror.sync(scene.repo.source, never);
 
   it("tells a commit", async () => {
-    const parent = await repo.commit({ a: "1" });
-    const sha = await repo.commit({ a: "2" }, "Ümlaut\n\nand a body");
+    const parent = await scene.repo.commit({ a: "1" });
+    const sha = await scene.repo.commit({ a: "2" }, "Ümlaut\n\nand a body");
     await sync();
-    const { committedAt, ...rest } = await mirror.commit(sha);
+    const { committedAt, ...rest } = await scene.mirror.commit(sha);
     assert.deepEqual(rest, {
       sha,
       message: "Ümlaut\n\nand a body",
@@ -36,84 +22,84 @@ describe("A mirror that is asked", () => {
   });
 
   it("says that a commit is gone, and takes an annotated tag's own id for none", async () => {
-    await repo.commit({ a: "1" });
-    await repo.git(["tag", "-a", "v1", "-m", "x"]);
-    await repo.push();
+    await scene.repo.commit({ a: "1" });
+    await scene.repo.git(["tag", "-a", "v1", "-m", "x"]);
+    await scene.repo.push();
     await sync();
-    const tag = await repo.git(["rev-parse", "refs/tags/v1"]);
-    for (const sha of ["0".repeat(40), tag]) await assert.rejects(mirror.commit(sha), { code: "commit-gone" });
-    assert.equal(await mirror.has("0".repeat(40)), false);
-    assert.equal(await mirror.isAncestor("0".repeat(40), tag), false);
+    const tag = await scene.repo.git(["rev-parse", "refs/tags/v1"]);
+    for (const sha of ["0".repeat(40), tag]) await assert.rejects(scene.mirror.commit(sha), { code: "commit-gone" });
+    assert.equal(await scene.mirror.has("0".repeat(40)), false);
+    assert.equal(await scene.mirror.isAncestor("0".repeat(40), tag), false);
   });
 
   it("reads a regular file of a commit, and nothing else", async () => {
-    const sha = await repo.commit({
+    const sha = await scene.repo.commit({
       "a/b.yml": "text: é\n",
       link: { link: "a/b.yml" },
       big: "x".repeat(100),
       "*": "star",
     });
     await sync();
-    assert.equal(await mirror.readFile(sha, "a/b.yml", 100), "text: é\n");
-    assert.equal(await mirror.readFile(sha, "./a//b.yml", 100), "text: é\n");
-    assert.equal(await mirror.readFile(sha, "*", 100), "star");
-    assert.equal(await mirror.readFile(sha, "a/none", 100), null);
-    assert.equal(await mirror.readFile(sha, "a/b.yml/c", 100), null);
-    await assert.rejects(mirror.readFile(sha, "link", 100), {
+    assert.equal(await scene.mirror.readFile(sha, "a/b.yml", 100), "text: é\n");
+    assert.equal(await scene.mirror.readFile(sha, "./a//b.yml", 100), "text: é\n");
+    assert.equal(await scene.mirror.readFile(sha, "*", 100), "star");
+    assert.equal(await scene.mirror.readFile(sha, "a/none", 100), null);
+    assert.equal(await scene.mirror.readFile(sha, "a/b.yml/c", 100), null);
+    await assert.rejects(scene.mirror.readFile(sha, "link", 100), {
       code: "path-not-a-file",
       message: /link.*symbolic link/,
     });
-    await assert.rejects(mirror.readFile(sha, "a", 100), { code: "path-not-a-file" });
-    await assert.rejects(mirror.readFile(sha, "big", 99), { code: "file-too-large", message: /big.*100 bytes/ });
+    await assert.rejects(scene.mirror.readFile(sha, "a", 100), { code: "path-not-a-file" });
+    await assert.rejects(scene.mirror.readFile(sha, "big", 99), { code: "file-too-large", message: /big.*100 bytes/ });
   });
 
   it("knows which refs hold a commit, and that a forced push takes it out of them", async () => {
-    const base = await repo.commit({ a: "1" });
-    const lost = await repo.commit({ a: "2" });
+    const base = await scene.repo.commit({ a: "1" });
+    const lost = await scene.repo.commit({ a: "2" });
     await sync();
-    assert.deepEqual(await mirror.refsContaining(lost), ["refs/heads/main"]);
-    await repo.git(["reset", "--quiet", "--hard", base]);
-    const next = await repo.commit({ a: "3" });
+    assert.deepEqual(await scene.mirror.refsContaining(lost), ["refs/heads/main"]);
+    await scene.repo.git(["reset", "--quiet", "--hard", base]);
+    const next = await scene.repo.commit({ a: "3" });
     await sync();
-    assert.deepEqual(await mirror.refsContaining(lost), []);
-    assert.equal(await mirror.isAncestor(lost, next), false);
-    assert.equal(await mirror.isAncestor(base, next), true);
-    assert.equal(await mirror.isAncestor(next, base), false);
+    assert.deepEqual(await scene.mirror.refsContaining(lost), []);
+    assert.equal(await scene.mirror.isAncestor(lost, next), false);
+    assert.equal(await scene.mirror.isAncestor(base, next), true);
+    assert.equal(await scene.mirror.isAncestor(next, base), false);
   });
 
   it("knows the tags on a commit, those before it, and how far they are", async () => {
-    const one = await repo.commit({ a: "1" });
-    await repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
-    const two = await repo.commit({ a: "2" });
-    const three = await repo.commit({ a: "3" });
-    await repo.git(["tag", "v2.0.0"]);
-    await repo.push();
+    const one = await scene.repo.commit({ a: "1" });
+    await scene.repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
+    const two = await scene.repo.commit({ a: "2" });
+    const three = await scene.repo.commit({ a: "3" });
+    await scene.repo.git(["tag", "v2.0.0"]);
+    await scene.repo.push();
     await sync();
-    assert.deepEqual(await mirror.tagsOn(one), ["v1.0.0"]);
-    assert.deepEqual(await mirror.tagsOn(two), []);
-    assert.deepEqual(await mirror.tagsReachable(two), ["v1.0.0"]);
-    assert.deepEqual(await mirror.tagsReachable(three), ["v1.0.0", "v2.0.0"]);
-    assert.equal(await mirror.count("v1.0.0", three), 2);
-    assert.equal(await mirror.count(null, three), 3);
+    assert.deepEqual(await scene.mirror.tagsOn(one), ["v1.0.0"]);
+    assert.deepEqual(await scene.mirror.tagsOn(two), []);
+    assert.deepEqual(await scene.mirror.tagsReachable(two), ["v1.0.0"]);
+    assert.deepEqual(await scene.mirror.tagsReachable(three), ["v1.0.0", "v2.0.0"]);
+    assert.equal(await scene.mirror.count("v1.0.0", three), 2);
+    assert.equal(await scene.mirror.count(null, three), 3);
   });
 
   it("orders commits of a branch by descent, whatever their clocks say", async () => {
     const early = { GIT_COMMITTER_DATE: "2001-01-01T00:00:00Z" };
-    const one = await repo.commit({ a: "1" });
-    await repo.git(["commit", "--quiet", "--allow-empty", "-m", "clock wrong"], early);
-    const two = await repo.git(["rev-parse", "HEAD"]);
-    const three = await repo.commit({ a: "3" });
+    const one = await scene.repo.commit({ a: "1" });
+    await scene.repo.git(["commit", "--quiet", "--allow-empty", "-m", "clock wrong"], early);
+    const two = await scene.repo.git(["rev-parse", "HEAD"]);
+    const three = await scene.repo.commit({ a: "3" });
     await sync();
     const among = new Set([one, three, two, "0".repeat(40)]);
-    const places = await mirror.places(["refs/heads/main", "refs/heads/none"], among);
+    const places = await scene.mirror.places(["refs/heads/main", "refs/heads/none"], among);
     assert.deepEqual([...places], [["refs/heads/main", [three, two, one]]]);
   });
 
   it("knows whether a path changed between a commit and each of its parents", async () => {
-    const from = await repo.commit({ "api/a.ts": "1", "web/b.ts": "1", "web/doc.md": "1" });
-    const to = await repo.commit({ "web/b.ts": "2" });
+    const from = await scene.repo.commit({ "api/a.ts": "1", "web/b.ts": "1", "web/doc.md": "1" });
+    const to = await scene.repo.commit({ "web/b.ts": "2" });
     await sync();
-    const changed = async (...globs: string[]) => (await mirror.past(to, globs)).get(to)?.parents[0]?.differs;
+    const changed = async (...globs: string[]) => (await scene.mirror.past(to, globs)).get(to)?.parents[0]?.differs;
     assert.deepEqual(
       [
         await changed("web/**"),
@@ -125,14 +111,14 @@ describe("A mirror that is asked", () => {
       [true, false, true, false, true],
     );
     assert.equal(await changed("web/**", "!**/*.ts"), false);
-    assert.deepEqual(await mirror.past("0".repeat(40), ["api/**"]), new Map());
-    await repo.git(["checkout", "--quiet", "-b", "side", from]);
-    const side = await repo.commit({ "api/a.ts": "2" });
-    await repo.git(["merge", "--quiet", "--no-edit", to]);
-    await repo.push();
-    const merge = await repo.git(["rev-parse", "HEAD"]);
+    assert.deepEqual(await scene.mirror.past("0".repeat(40), ["api/**"]), new Map());
+    await scene.repo.git(["checkout", "--quiet", "-b", "side", from]);
+    const side = await scene.repo.commit({ "api/a.ts": "2" });
+    await scene.repo.git(["merge", "--quiet", "--no-edit", to]);
+    await scene.repo.push();
+    const merge = await scene.repo.git(["rev-parse", "HEAD"]);
     await sync();
-    const past = await mirror.past(merge, ["api/**"]);
+    const past = await scene.mirror.past(merge, ["api/**"]);
     assert.deepEqual(
       [merge, side, to].map((sha) => past.get(sha)?.parents),
       [
@@ -148,21 +134,21 @@ describe("A mirror that is asked", () => {
   });
 
   it("lists the commits that no known ref reached before", async () => {
-    const one = await repo.commit({ a: "1" });
-    const two = await repo.commit({ a: "2" });
-    const three = await repo.commit({ a: "3" });
+    const one = await scene.repo.commit({ a: "1" });
+    const two = await scene.repo.commit({ a: "2" });
+    const three = await scene.repo.commit({ a: "3" });
     await sync();
-    assert.deepEqual(await mirror.newCommits([one], [three, two]), [three, two]);
-    assert.deepEqual(await mirror.newCommits([], [two]), [two, one]);
-    assert.deepEqual(await mirror.newCommits(["0".repeat(40), three], [three, "1".repeat(40)]), []);
-    assert.deepEqual(await mirror.newCommits([one], []), []);
+    assert.deepEqual(await scene.mirror.newCommits([one], [three, two]), [three, two]);
+    assert.deepEqual(await scene.mirror.newCommits([], [two]), [two, one]);
+    assert.deepEqual(await scene.mirror.newCommits(["0".repeat(40), three], [three, "1".repeat(40)]), []);
+    assert.deepEqual(await scene.mirror.newCommits([one], []), []);
   });
 
   it("stands under a name of its own for every repo id", () => {
     const paths = ["github:1", "github-1", "GitHub:1", "github/../1", "x".repeat(300)].map(
-      (id) => gitHost.mirrors.open(id).path,
+      (id) => scene.host.mirrors.open(id).path,
     );
     assert.equal(new Set(paths.map((path) => path.toLowerCase())).size, paths.length);
-    for (const path of paths) assert.equal(join(path, ".."), join(gitHost.path, "mirrors"));
+    for (const path of paths) assert.equal(join(path, ".."), join(scene.host.path, "mirrors"));
   });
 });

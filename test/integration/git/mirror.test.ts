@@ -2,40 +2,25 @@ import assert from "node:assert/strict";
 import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Refused, TransientError, type UserError } from "../../../src/delivery/errors.ts";
-import type { Mirror } from "../../../src/git/mirror.ts";
-import { type GitHost, never, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
+import { never, useGitHost } from "../../support/hosts/git-host.ts";
 import { freePort, until } from "../../support/processes/process.ts";
 
 describe("A mirror that syncs", () => {
-  let gitHost: GitHost;
-  let repo: WorkTree;
-  let mirror: Mirror;
-  let count = 0;
+  const scene = useGitHost();
 
-  before(async () => {
-    gitHost = await startGitHost();
-  });
-  after(() => gitHost.close());
-  beforeEach(async () => {
-    count += 1;
-    gitHost.proxy.fault = () => undefined;
-    repo = await gitHost.repo(`r${count}`);
-    mirror = gitHost.mirrors.open(`github:${count}`);
-  });
-
-  const sync = () => mirror.sync(repo.source, never);
+  const sync = () => scene.mirror.sync(scene.repo.source, never);
 
   describe("with a host that is well", () => {
     it("has the host's branches and tags, annotated tags as their commit, and knows the default branch", async () => {
-      const sha = await repo.commit({ a: "1" });
-      await repo.git(["branch", "release/1.x"]);
-      await repo.git(["tag", "light"]);
-      await repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
-      await repo.git(["tag", "-a", "nested", "-m", "A tag of a tag", "v1.0.0"]);
-      await repo.git(["tag", "tree", "HEAD^{tree}"]);
-      await repo.push();
+      const sha = await scene.repo.commit({ a: "1" });
+      await scene.repo.git(["branch", "release/1.x"]);
+      await scene.repo.git(["tag", "light"]);
+      await scene.repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
+      await scene.repo.git(["tag", "-a", "nested", "-m", "A tag of a tag", "v1.0.0"]);
+      await scene.repo.git(["tag", "tree", "HEAD^{tree}"]);
+      await scene.repo.push();
       const refs = await sync();
-      assert.deepEqual(refs.commits, await mirror.refs());
+      assert.deepEqual(refs.commits, await scene.mirror.refs());
       assert.deepEqual(
         [...refs.commits].sort(),
         ["refs/heads/main", "refs/heads/release/1.x", "refs/tags/light", "refs/tags/nested", "refs/tags/v1.0.0"].map(
@@ -50,56 +35,56 @@ describe("A mirror that syncs", () => {
     });
 
     it("follows the host when its default branch changes", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       await sync();
-      await repo.git(["branch", "trunk"]);
-      await repo.push();
-      await repo.git(["--git-dir", repo.bare, "symbolic-ref", "HEAD", "refs/heads/trunk"]);
+      await scene.repo.git(["branch", "trunk"]);
+      await scene.repo.push();
+      await scene.repo.git(["--git-dir", scene.repo.bare, "symbolic-ref", "HEAD", "refs/heads/trunk"]);
       assert.equal((await sync()).defaultBranch, "trunk");
     });
 
     it("forgets what the host no longer has, also where a branch becomes a folder of branches", async () => {
-      await repo.commit({ a: "1" });
-      await repo.git(["branch", "topic"]);
-      await repo.push();
+      await scene.repo.commit({ a: "1" });
+      await scene.repo.git(["branch", "topic"]);
+      await scene.repo.push();
       await sync();
-      await repo.git(["branch", "-m", "topic", "topic/one"]);
-      await repo.push();
+      await scene.repo.git(["branch", "-m", "topic", "topic/one"]);
+      await scene.repo.push();
       assert.deepEqual([...(await sync()).commits.keys()], ["refs/heads/main", "refs/heads/topic/one"]);
     });
 
     it("never fetches pull requests", async () => {
-      await repo.commit({ a: "1" });
-      await repo.git(["checkout", "--quiet", "--orphan", "fork"]);
-      await repo.git(["commit", "--quiet", "-m", "From a fork"]);
-      const fork = await repo.git(["rev-parse", "HEAD"]);
-      await repo.git(["push", "--quiet", repo.bare, "HEAD:refs/pull/1/head"]);
+      await scene.repo.commit({ a: "1" });
+      await scene.repo.git(["checkout", "--quiet", "--orphan", "fork"]);
+      await scene.repo.git(["commit", "--quiet", "-m", "From a fork"]);
+      const fork = await scene.repo.git(["rev-parse", "HEAD"]);
+      await scene.repo.git(["push", "--quiet", scene.repo.bare, "HEAD:refs/pull/1/head"]);
       await sync();
-      assert.equal(await mirror.has(fork), false);
-      assert.deepEqual(await mirror.refsContaining(fork), []);
+      assert.equal(await scene.mirror.has(fork), false);
+      assert.deepEqual(await scene.mirror.refsContaining(fork), []);
     });
 
     it("asks only for the refs where nothing moved", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       assert.equal((await sync()).moved, true);
-      const fetches = gitHost.server.fetches();
+      const fetches = scene.host.server.fetches();
       assert.equal((await sync()).moved, false);
-      assert.equal(gitHost.server.fetches(), fetches);
+      assert.equal(scene.host.server.fetches(), fetches);
     });
 
     it("fetches at once what the host has told of, and asks for nothing more where that is there already", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       const told = async (sha: string) => {
-        const before = gitHost.server.requests.length;
-        const refs = await mirror.sync(repo.source, never, sha);
-        const kinds = gitHost.server.requests.slice(before).map((request) => request.kind);
+        const before = scene.host.server.requests.length;
+        const refs = await scene.mirror.sync(scene.repo.source, never, sha);
+        const kinds = scene.host.server.requests.slice(before).map((request) => request.kind);
         return { refs, kinds };
       };
       await sync();
-      await repo.git(["tag", "gone-soon"]);
-      await repo.push();
-      const sha = await repo.commit({ a: "2" });
-      await repo.git(["tag", "--delete", "gone-soon"]);
+      await scene.repo.git(["tag", "gone-soon"]);
+      await scene.repo.push();
+      const sha = await scene.repo.commit({ a: "2" });
+      await scene.repo.git(["tag", "--delete", "gone-soon"]);
       const first = await told(sha);
       assert.deepEqual(first.kinds, ["refs", "refs", "fetch"]);
       assert.equal(first.refs.commits.get("refs/heads/main"), sha);
@@ -112,90 +97,97 @@ describe("A mirror that syncs", () => {
     });
 
     it("leaves out refs that git takes and no other place does, and is not made to fetch by them each time", async () => {
-      const sha = await repo.commit({ a: "1" });
-      await repo.git(["update-ref", "refs/heads/\u009b31m", sha]);
-      await repo.git(["push", "--quiet", repo.bare, "refs/heads/*:refs/heads/*"]);
+      const sha = await scene.repo.commit({ a: "1" });
+      await scene.repo.git(["update-ref", "refs/heads/\u009b31m", sha]);
+      await scene.repo.git(["push", "--quiet", scene.repo.bare, "refs/heads/*:refs/heads/*"]);
       assert.deepEqual([...(await sync()).commits.keys()], ["refs/heads/main"]);
-      assert.deepEqual(await mirror.refsContaining(sha), ["refs/heads/main"]);
+      assert.deepEqual(await scene.mirror.refsContaining(sha), ["refs/heads/main"]);
       assert.equal((await sync()).moved, false);
     });
 
     it("serves all calls of one moment with one fetch", async () => {
-      await repo.commit({ a: "1" });
-      const fetches = gitHost.server.fetches();
+      await scene.repo.commit({ a: "1" });
+      const fetches = scene.host.server.fetches();
       await Promise.all(Array.from({ length: 20 }, sync));
-      assert.equal(gitHost.server.fetches(), fetches + 1);
+      assert.equal(scene.host.server.fetches(), fetches + 1);
     });
 
     it("shows a call what was pushed before it, even while an older fetch runs", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       let posts = 0;
       // Listing, listing again, and then the objects: by then it has read the refs.
-      gitHost.proxy.fault = ({ method }) => {
+      scene.host.proxy.fault = ({ method }) => {
         if (method === "POST") posts += 1;
         return method === "POST" && posts === 3 ? { delay: 1_000 } : undefined;
       };
       const older = sync();
       await until("the older sync asks for objects", () => posts === 3);
-      const second = await repo.commit({ a: "2" });
+      const second = await scene.repo.commit({ a: "2" });
       const younger = await sync();
       assert.notEqual((await older).commits.get("refs/heads/main"), second);
       assert.equal(younger.commits.get("refs/heads/main"), second);
     });
 
     it("reads a SHA-256 repository", async () => {
-      await rm(repo.bare, { recursive: true });
-      await rm(join(repo.path, ".git"), { recursive: true });
-      await repo.git(["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", repo.bare]);
-      await repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
-      const sha = await repo.commit({ a: "1" });
+      await rm(scene.repo.bare, { recursive: true });
+      await rm(join(scene.repo.path, ".git"), { recursive: true });
+      await scene.repo.git([
+        "init",
+        "--quiet",
+        "--bare",
+        "--object-format=sha256",
+        "--initial-branch=main",
+        scene.repo.bare,
+      ]);
+      await scene.repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+      const sha = await scene.repo.commit({ a: "1" });
       assert.equal(sha.length, 64);
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
-      assert.equal(await mirror.readFile(sha, "a", 10), "1");
+      assert.equal(await scene.mirror.readFile(sha, "a", 10), "1");
     });
   });
 
   describe("when a process died", () => {
     it("removes the locks and half-made files that it left, and goes on", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       await sync();
       const left = ["packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_x", "gc.pid"];
-      for (const name of left) await writeFile(join(mirror.path, name), "");
-      const draft = `${mirror.path}.new-abc`;
+      for (const name of left) await writeFile(join(scene.mirror.path, name), "");
+      const draft = `${scene.mirror.path}.new-abc`;
       await writeFile(draft, "");
-      const sha = await repo.commit({ a: "2" });
-      mirror = gitHost.reopen().open(`github:${count}`);
+      const sha = await scene.repo.commit({ a: "2" });
+      scene.reopenMirror();
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
-      const names = await readdir(mirror.path, { recursive: true });
+      const names = await readdir(scene.mirror.path, { recursive: true });
       assert.deepEqual(
         left.filter((name) => names.includes(name)),
         [],
       );
       assert.equal(
-        (await readdir(join(mirror.path, ".."))).some((name) => draft.endsWith(name)),
+        (await readdir(join(scene.mirror.path, ".."))).some((name) => draft.endsWith(name)),
         false,
       );
     });
 
     it("is made anew where its objects are broken", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       await sync();
-      const folder = join(mirror.path, "objects");
+      const folder = join(scene.mirror.path, "objects");
       for (const file of await readdir(folder, { recursive: true })) {
         if (/^..\/[0-9a-f]{38}$/.test(file)) await truncate(join(folder, file), 0);
       }
-      const sha = await repo.commit({ a: "2" });
+      const sha = await scene.repo.commit({ a: "2" });
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
-      assert.equal(await mirror.readFile(sha, "a", 10), "2");
+      assert.equal(await scene.mirror.readFile(sha, "a", 10), "2");
     });
 
     it("is made anew where somebody deleted it", async () => {
-      const sha = await repo.commit({ a: "1" });
+      const sha = await scene.repo.commit({ a: "1" });
       await sync();
-      await rm(mirror.path, { recursive: true });
-      assert.equal(await mirror.has(sha), false);
+      await rm(scene.mirror.path, { recursive: true });
+      assert.equal(await scene.mirror.has(sha), false);
       await sync();
-      assert.equal(await mirror.has(sha), true);
+      assert.equal(await scene.mirror.has(sha), true);
     });
   });
 
@@ -210,7 +202,7 @@ describe("A mirror that syncs", () => {
     it("names a host that does not resolve, to be tried again", async () => {
       const source = { url: "http://git.nowhere.invalid/acme/api.git", authorization: null };
       await assert.rejects(
-        mirror.sync(source, never),
+        scene.mirror.sync(source, never),
         fails(TransientError, "git-host-unreachable", /git\.nowhere\.invalid/),
       );
     });
@@ -219,7 +211,7 @@ describe("A mirror that syncs", () => {
       const port = await freePort();
       const source = { url: `http://127.0.0.1:${port}/acme/api.git`, authorization: null };
       await assert.rejects(
-        mirror.sync(source, never),
+        scene.mirror.sync(source, never),
         fails(TransientError, "git-host-unreachable", new RegExp(`127.0.0.1:${port}`)),
       );
     });
@@ -233,58 +225,61 @@ describe("A mirror that syncs", () => {
       [404, Refused, "git-access-denied"],
     ] as const) {
       it(`answers ${status} with ${code}`, async () => {
-        gitHost.proxy.fault = () => ({ status });
+        scene.host.proxy.fault = () => ({ status });
         await assert.rejects(sync(), fails(kind, code, /127\.0\.0\.1.*acme\/r/));
       });
     }
 
     it("takes credentials that the host does not accept for what they are", async () => {
-      gitHost.proxy.fault = () => ({ status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
-      const source = { ...repo.source, authorization: "Bearer wrong" };
-      await assert.rejects(mirror.sync(source, never), fails(Refused, "git-access-denied", /token/));
+      scene.host.proxy.fault = () => ({ status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
+      const source = { ...scene.repo.source, authorization: "Bearer wrong" };
+      await assert.rejects(scene.mirror.sync(source, never), fails(Refused, "git-access-denied", /token/));
     });
 
     it("does not follow a redirect", async () => {
-      gitHost.proxy.fault = ({ url }) => ({ status: 301, headers: { location: `${gitHost.server.cloneUrl}${url}` } });
+      scene.host.proxy.fault = ({ url }) => ({
+        status: 301,
+        headers: { location: `${scene.host.server.cloneUrl}${url}` },
+      });
       await assert.rejects(sync(), fails(Refused, "git-redirected", /renamed/));
     });
 
     it("can be tried again after a connection that broke in the middle", async () => {
-      const sha = await repo.commit({ a: "1" });
-      gitHost.proxy.fault = ({ method }) => (method === "POST" ? { loseAnswer: true } : undefined);
+      const sha = await scene.repo.commit({ a: "1" });
+      scene.host.proxy.fault = ({ method }) => (method === "POST" ? { loseAnswer: true } : undefined);
       await assert.rejects(sync(), TransientError);
-      gitHost.proxy.fault = () => undefined;
+      scene.host.proxy.fault = () => undefined;
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
     });
 
     it("gives up at its time limit, and is as before", async () => {
-      const sha = await repo.commit({ a: "1" });
-      gitHost.proxy.fault = () => ({ hang: true });
-      mirror = gitHost.reopen({ fetchLimit: 300 }).open(`github:${count}`);
-      const before = gitHost.proxy.passed.length;
+      const sha = await scene.repo.commit({ a: "1" });
+      scene.host.proxy.fault = () => ({ hang: true });
+      scene.reopenMirror({ fetchLimit: 300 });
+      const before = scene.host.proxy.passed.length;
       await assert.rejects(sync(), fails(TransientError, "git-timeout", /0\.3 s/));
       // Our own request and git's have one limit, not each its own.
-      assert.equal(gitHost.proxy.passed.length, before + 1);
-      gitHost.proxy.fault = () => undefined;
-      mirror = gitHost.reopen().open(`github:${count}`);
+      assert.equal(scene.host.proxy.passed.length, before + 1);
+      scene.host.proxy.fault = () => undefined;
+      scene.reopenMirror();
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
     });
 
     it("ends git and its helpers when the last caller gives up", async () => {
       // Our own request fails at once, so that git asks.
-      gitHost.proxy.fault = ({ headers }) =>
+      scene.host.proxy.fault = ({ headers }) =>
         headers["user-agent"] === "git/deliverd" ? { status: 500 } : { hang: true };
       const first = new AbortController();
       const second = new AbortController();
-      const one = assert.rejects(mirror.sync(repo.source, first.signal), /enough/);
-      const two = assert.rejects(mirror.sync(repo.source, second.signal), /me too/);
+      const one = assert.rejects(scene.mirror.sync(scene.repo.source, first.signal), /enough/);
+      const two = assert.rejects(scene.mirror.sync(scene.repo.source, second.signal), /me too/);
       const running = await until("git asks", async () => {
-        const found = await processesWith(repo.source.url);
+        const found = await processesWith(scene.repo.source.url);
         return found.length > 1 && found;
       });
       first.abort(new Error("enough"));
       await one;
-      const left = await processesWith(repo.source.url);
+      const left = await processesWith(scene.repo.source.url);
       // A helper may have begun since.
       assert.deepEqual(
         running.filter((pid) => !left.includes(pid)),
@@ -292,7 +287,7 @@ describe("A mirror that syncs", () => {
       );
       second.abort(new Error("me too"));
       await two;
-      await until("git is gone", async () => (await processesWith(repo.source.url)).length === 0);
+      await until("git is gone", async () => (await processesWith(scene.repo.source.url)).length === 0);
     });
   });
 });

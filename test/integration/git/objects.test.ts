@@ -2,35 +2,28 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { Objects } from "../../../src/git/objects.ts";
-import { type GitHost, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
+import { useGitHost } from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
 describe("Objects of a repository, asked of one git", () => {
-  let gitHost: GitHost;
-  let repo: WorkTree;
+  const scene = useGitHost();
   let objects: Objects;
   let stopped: AbortController;
   let starts = 0;
-  let count = 0;
 
-  before(async () => {
-    gitHost = await startGitHost();
-  });
-  after(() => gitHost.close());
   beforeEach(async () => {
-    repo = await gitHost.repo(`o${count++}`);
     stopped = new AbortController();
     starts = 0;
     objects = new Objects(async () => {
       starts += 1;
-      return { gitDir: repo.bare, signals: [stopped.signal], timeLimit: 10_000 };
+      return { gitDir: scene.repo.bare, signals: [stopped.signal], timeLimit: 10_000 };
     });
   });
   afterEach(() => objects.close());
 
   it("come whole, however large, and each to its own question", async () => {
     const large = Buffer.alloc(3_000_000, "line\n");
-    const sha = await repo.commit({ large, "empty.txt": "" });
+    const sha = await scene.repo.commit({ large, "empty.txt": "" });
     const [tree, commit, none, blob, empty] = await Promise.all([
       objects.head(`${sha}^{tree}`),
       objects.read(sha),
@@ -47,36 +40,36 @@ describe("Objects of a repository, asked of one git", () => {
   });
 
   it("are found when they come while git runs, and after all was packed anew", async () => {
-    const first = await repo.commit({ a: "1" });
+    const first = await scene.repo.commit({ a: "1" });
     assert.ok(await objects.head(first));
-    const second = await repo.commit({ a: "2" });
+    const second = await scene.repo.commit({ a: "2" });
     assert.ok(await objects.head(second));
-    await repo.git(["--git-dir", repo.bare, "gc", "--quiet", "--prune=now"]);
-    const third = await repo.commit({ a: "3" });
+    await scene.repo.git(["--git-dir", scene.repo.bare, "gc", "--quiet", "--prune=now"]);
+    const third = await scene.repo.commit({ a: "3" });
     for (const sha of [first, second, third]) assert.ok((await objects.read(sha))?.bytes.length);
     assert.equal(starts, 1);
   });
 
   it("are asked of a new git where the old one died, and its question fails", async () => {
-    const sha = await repo.commit({ a: "1" });
+    const sha = await scene.repo.commit({ a: "1" });
     assert.ok(await objects.head(sha));
-    for (const pid of gitsOf(repo.bare)) process.kill(pid, "SIGKILL");
+    for (const pid of gitsOf(scene.repo.bare)) process.kill(pid, "SIGKILL");
     await until("it has failed and begun anew", () => objects.head(sha).catch(() => null));
     assert.equal(starts, 2);
   });
 
   it("leave no git behind once nobody asks, or all is over", async () => {
-    const sha = await repo.commit({ a: "1" });
+    const sha = await scene.repo.commit({ a: "1" });
     await objects.head(sha);
-    assert.equal(gitsOf(repo.bare).length, 1);
-    await until("git is gone", async () => gitsOf(repo.bare).length === 0);
+    assert.equal(gitsOf(scene.repo.bare).length, 1);
+    await until("git is gone", async () => gitsOf(scene.repo.bare).length === 0);
     await objects.head(sha);
     stopped.abort(new Error("over"));
-    await until("git is gone", async () => gitsOf(repo.bare).length === 0);
+    await until("git is gone", async () => gitsOf(scene.repo.bare).length === 0);
   });
 
   it("fail in a repository that is none, and say so", async () => {
-    await rm(repo.bare, { recursive: true });
+    await rm(scene.repo.bare, { recursive: true });
     await assert.rejects(objects.head("0".repeat(40)), /not a git repository/);
   });
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { once, setMaxListeners } from "node:events";
 import { appendFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isRef } from "../../../src/git/names.ts";
 import { QuickRefs } from "../../../src/git/quick-refs.ts";
 import { git } from "../../support/hosts/git.ts";
-import { type GitHost, never, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
+import { never, useGitHost } from "../../support/hosts/git-host.ts";
 import { startGitServer } from "../../support/hosts/git-server.ts";
 import type { Fault, Passed } from "../../support/network/faulty-proxy.ts";
 import { freePort, until } from "../../support/processes/process.ts";
@@ -16,24 +16,14 @@ const NETWORK = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_P
 const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
 
 describe("Listing refs without a process", () => {
-  let gitHost: GitHost;
-  let repo: WorkTree;
+  const scene = useGitHost();
   let quick: QuickRefs;
   let now: number;
-  let count = 0;
   const environment = { ...process.env };
 
-  before(async () => {
-    gitHost = await startGitHost();
-  });
-  after(() => gitHost.close());
   beforeEach(async () => {
     for (const name of [...NETWORK, ...TRUST]) delete process.env[name];
-    count += 1;
     now = 0;
-    gitHost.proxy.fault = () => undefined;
-    gitHost.proxy.passed.length = 0;
-    repo = await gitHost.repo(`quick${count}`);
     quick = new QuickRefs({ now: () => now, stall: 3_600_000 });
   });
   afterEach(() => {
@@ -42,31 +32,31 @@ describe("Listing refs without a process", () => {
       else process.env[name] = environment[name];
   });
 
-  const ask = () => quick.ask(repo.source, [never]);
-  const seen = () => gitHost.proxy.passed.map(({ method }) => method).join(" ");
+  const ask = () => quick.ask(scene.repo.source, [never]);
+  const seen = () => scene.host.proxy.passed.map(({ method }) => method).join(" ");
   const isOurs = ({ headers }: Passed) => headers["user-agent"] === "git/deliverd";
 
   describe("gives what git ls-remote gives", () => {
     const sameAsGit = async () => {
       const refs = await ask();
-      assert.deepEqual(refs, listOf(await git("/", ["ls-remote", "--symref", repo.source.url])));
+      assert.deepEqual(refs, listOf(await git("/", ["ls-remote", "--symref", scene.repo.source.url])));
       return refs;
     };
 
     it("for branches, annotated tags, light tags, and names that look like something else", async () => {
-      const sha = await repo.commit({ a: "1" });
+      const sha = await scene.repo.commit({ a: "1" });
       const names = ["release/1.x", "HEAD", "@", "ünïcode/名", "a#b%20c&d=e", "refs/heads/x", "\u009b31m", "-x"];
-      for (const name of names) await repo.git(["update-ref", `refs/heads/${name}`, sha]);
-      await repo.git(["tag", "light"]);
-      await repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
-      await repo.git(["tag", "-a", "nested", "-m", "A tag of a tag", "v1.0.0"]);
-      await repo.git(["tag", "tree", "HEAD^{tree}"]);
-      await repo.push();
-      const inBare = (...args: string[]) => repo.git(["--git-dir", repo.bare, ...args]);
+      for (const name of names) await scene.repo.git(["update-ref", `refs/heads/${name}`, sha]);
+      await scene.repo.git(["tag", "light"]);
+      await scene.repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
+      await scene.repo.git(["tag", "-a", "nested", "-m", "A tag of a tag", "v1.0.0"]);
+      await scene.repo.git(["tag", "tree", "HEAD^{tree}"]);
+      await scene.repo.push();
+      const inBare = (...args: string[]) => scene.repo.git(["--git-dir", scene.repo.bare, ...args]);
       await inBare("symbolic-ref", "refs/heads/alias", "refs/heads/main");
       for (const ref of ["refs/pull/1/head", "refs/remotes/x/refs/heads/y"]) await inBare("update-ref", ref, sha);
       const refs = await sameAsGit();
-      assert.equal(refs?.raw.get("refs/tags/v1.0.0"), await repo.git(["rev-parse", "v1.0.0"]));
+      assert.equal(refs?.raw.get("refs/tags/v1.0.0"), await scene.repo.git(["rev-parse", "v1.0.0"]));
       assert.equal(refs.raw.get("refs/heads/alias"), sha);
       assert.equal(refs.raw.has("refs/heads/\u009b31m"), false);
       assert.equal(refs.raw.size, 13);
@@ -78,12 +68,12 @@ describe("Listing refs without a process", () => {
     });
 
     it("for a default branch that does not exist yet, one of another name, and none", async () => {
-      const sha = await repo.commit({ a: "1" });
-      const setHead = (...args: string[]) => repo.git(["--git-dir", repo.bare, ...args]);
+      const sha = await scene.repo.commit({ a: "1" });
+      const setHead = (...args: string[]) => scene.repo.git(["--git-dir", scene.repo.bare, ...args]);
       await setHead("symbolic-ref", "HEAD", "refs/heads/unborn");
       assert.equal((await sameAsGit())?.defaultBranch, null);
-      await repo.git(["branch", "trunk/x"]);
-      await repo.push();
+      await scene.repo.git(["branch", "trunk/x"]);
+      await scene.repo.push();
       await setHead("symbolic-ref", "HEAD", "refs/heads/trunk/x");
       assert.equal((await sameAsGit())?.defaultBranch, "trunk/x");
       await setHead("update-ref", "--no-deref", "HEAD", sha);
@@ -91,19 +81,26 @@ describe("Listing refs without a process", () => {
     });
 
     it("for a SHA-256 repository", async () => {
-      await rm(repo.bare, { recursive: true });
-      await rm(join(repo.path, ".git"), { recursive: true });
-      await repo.git(["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", repo.bare]);
-      await repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
-      const sha = await repo.commit({ a: "1" });
+      await rm(scene.repo.bare, { recursive: true });
+      await rm(join(scene.repo.path, ".git"), { recursive: true });
+      await scene.repo.git([
+        "init",
+        "--quiet",
+        "--bare",
+        "--object-format=sha256",
+        "--initial-branch=main",
+        scene.repo.bare,
+      ]);
+      await scene.repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+      const sha = await scene.repo.commit({ a: "1" });
       assert.equal((await sameAsGit())?.raw.get("refs/heads/main"), sha);
     });
 
     it("for a list of many refs", async () => {
-      const sha = await repo.commit({ a: "1" });
+      const sha = await scene.repo.commit({ a: "1" });
       const lines = Array.from({ length: 3_000 }, (_none, at) => `${sha} refs/heads/many/${at}\n`);
-      await git(repo.bare, ["pack-refs", "--all"]);
-      const file = join(repo.bare, "packed-refs");
+      await git(scene.repo.bare, ["pack-refs", "--all"]);
+      const file = join(scene.repo.bare, "packed-refs");
       await appendFile(file, lines.sort().join(""));
       assert.equal((await sameAsGit())?.raw.size, 3_001);
     });
@@ -111,11 +108,11 @@ describe("Listing refs without a process", () => {
 
   describe("costs no more than it must", () => {
     it("asks what the server can only at the first look, and again after some minutes", async () => {
-      const sha = await repo.commit({ a: "1" });
+      const sha = await scene.repo.commit({ a: "1" });
       await ask();
       assert.equal(seen(), "GET POST");
       now += 9 * 60_000;
-      const second = await repo.commit({ a: "2" });
+      const second = await scene.repo.commit({ a: "2" });
       assert.notEqual(sha, second);
       assert.equal((await ask())?.raw.get("refs/heads/main"), second);
       assert.equal(seen(), "GET POST POST");
@@ -125,21 +122,20 @@ describe("Listing refs without a process", () => {
     });
 
     it("serves a mirror's look at a repo where nothing moved with one request and no git", async () => {
-      await repo.commit({ a: "1" });
-      const mirror = gitHost.mirrors.open(`github:quick-${count}`);
-      await mirror.sync(repo.source, never);
-      gitHost.proxy.passed.length = 0;
-      await mirror.sync(repo.source, never);
-      await mirror.peek(repo.source, never);
+      await scene.repo.commit({ a: "1" });
+      await scene.mirror.sync(scene.repo.source, never);
+      scene.host.proxy.passed.length = 0;
+      await scene.mirror.sync(scene.repo.source, never);
+      await scene.mirror.peek(scene.repo.source, never);
       assert.equal(seen(), "POST POST");
-      assert.ok(gitHost.proxy.passed.every(isOurs));
+      assert.ok(scene.host.proxy.passed.every(isOurs));
     });
 
     it("keeps its connection", async () => {
-      await repo.commit({ a: "1" });
-      const server = await startGitServer(join(gitHost.path, "host"));
+      await scene.repo.commit({ a: "1" });
+      const server = await startGitServer(join(scene.host.path, "host"));
       try {
-        const source = { ...repo.source, url: `${server.cloneUrl}/acme/quick${count}.git` };
+        const source = { ...scene.repo.source, url: `${server.cloneUrl}/acme/${basename(scene.repo.bare)}` };
         for (let look = 0; look < 5; look++) assert.ok(await quick.ask(source, [never]));
         assert.equal(server.requests.length, 6);
         assert.equal(new Set(server.requests.map(({ port }) => port)).size, 1);
@@ -149,10 +145,10 @@ describe("Listing refs without a process", () => {
     });
 
     it("sends the credential as git does, byte for byte", async () => {
-      const source = { ...repo.source, authorization: "Bearer pässwörd" };
+      const source = { ...scene.repo.source, authorization: "Bearer pässwörd" };
       await quick.ask(source, [never]);
       await git("/", ["-c", `http.extraHeader=Authorization: ${source.authorization}`, "ls-remote", source.url]);
-      const sent = gitHost.proxy.passed.map(({ headers }) => headers.authorization);
+      const sent = scene.host.proxy.passed.map(({ headers }) => headers.authorization);
       assert.equal(sent.length, 4);
       assert.equal(new Set(sent).size, 1);
     });
@@ -191,63 +187,72 @@ describe("Listing refs without a process", () => {
     ];
     for (const [what, fault] of cases) {
       it(`such as ${what}, and tries no more for some minutes`, async () => {
-        await repo.commit({ a: "1" });
-        gitHost.proxy.fault = fault;
+        await scene.repo.commit({ a: "1" });
+        scene.host.proxy.fault = fault;
         assert.equal(await ask(), null);
-        const before = gitHost.proxy.passed.length;
+        const before = scene.host.proxy.passed.length;
         assert.equal(await ask(), null);
-        assert.equal(gitHost.proxy.passed.length, before);
-        gitHost.proxy.fault = () => undefined;
+        assert.equal(scene.host.proxy.passed.length, before);
+        scene.host.proxy.fault = () => undefined;
         now += 6 * 60_000;
         assert.notEqual(await ask(), null);
       });
     }
 
     it("such as one to an object format that the repo had before", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       assert.notEqual(await ask(), null);
-      await rm(repo.bare, { recursive: true });
-      await repo.git(["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", repo.bare]);
+      await rm(scene.repo.bare, { recursive: true });
+      await scene.repo.git([
+        "init",
+        "--quiet",
+        "--bare",
+        "--object-format=sha256",
+        "--initial-branch=main",
+        scene.repo.bare,
+      ]);
       assert.equal(await ask(), null);
       now += 6 * 60_000;
       assert.notEqual(await ask(), null);
     });
 
     it("and keeps no connection of which it did not read the answer", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       const body = "x".repeat(1_000_000);
-      gitHost.proxy.fault = ({ url }) => (url.includes("/none") ? { status: 404, body } : undefined);
+      scene.host.proxy.fault = ({ url }) => (url.includes("/none") ? { status: 404, body } : undefined);
       // More than there are connections to one host.
       for (let at = 0; at < 20; at++) {
-        const source = { ...repo.source, url: repo.source.url.replace("/quick", `/none${at}-`) };
+        const source = { ...scene.repo.source, url: scene.repo.source.url.replace("/acme/", `/acme/none${at}-`) };
         assert.equal(await quick.ask(source, [never]), null);
       }
       assert.notEqual(await ask(), null);
     });
 
     it("never goes where a redirect leads", async () => {
-      gitHost.proxy.fault = ({ url }) => ({ status: 302, headers: { location: `${gitHost.server.cloneUrl}${url}` } });
-      const before = gitHost.server.requests.length;
+      scene.host.proxy.fault = ({ url }) => ({
+        status: 302,
+        headers: { location: `${scene.host.server.cloneUrl}${url}` },
+      });
+      const before = scene.host.server.requests.length;
       assert.equal(await ask(), null);
-      assert.equal(gitHost.server.requests.length, before);
+      assert.equal(scene.host.server.requests.length, before);
     });
 
     it("so that a mirror has its refs all the same, and its next look is git's at once", async () => {
-      const head = await repo.commit({ a: "1" });
-      gitHost.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
-      const mirror = gitHost.mirrors.open(`github:quick-${count}`);
+      const head = await scene.repo.commit({ a: "1" });
+      scene.host.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
       for (let look = 0; look < 2; look++)
-        assert.equal((await mirror.peek(repo.source, never)).get("refs/heads/main"), head);
-      assert.deepEqual(gitHost.proxy.passed.map(isOurs), [true, false, false, false, false]);
+        assert.equal((await scene.mirror.peek(scene.repo.source, never)).get("refs/heads/main"), head);
+      assert.deepEqual(scene.host.proxy.passed.map(isOurs), [true, false, false, false, false]);
     });
 
     it("such as a server that speaks no version 2, and then asks none of its repos", async () => {
-      await repo.commit({ a: "1" });
-      await gitHost.repo(`other${count}`);
-      const server = await startGitServer(join(gitHost.path, "host"), { isOld: true });
+      await scene.repo.commit({ a: "1" });
+      const other = await scene.host.repo("other");
+      const server = await startGitServer(join(scene.host.path, "host"), { isOld: true });
       try {
-        for (const name of [`quick${count}`, `other${count}`]) {
-          const source = { ...repo.source, url: `${server.cloneUrl}/acme/${name}.git` };
+        for (const { bare } of [scene.repo, other]) {
+          const source = { ...scene.repo.source, url: `${server.cloneUrl}/acme/${basename(bare)}` };
           assert.equal(await quick.ask(source, [never]), null);
         }
         assert.equal(server.requests.length, 1);
@@ -257,20 +262,20 @@ describe("Listing refs without a process", () => {
     });
 
     it("such as a server that holds the line", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       for (const fault of [{ hang: true }, { stallAnswerAfter: 10 }]) {
-        gitHost.proxy.fault = () => fault;
+        scene.host.proxy.fault = () => fault;
         quick = new QuickRefs({ stall: 50 });
         assert.equal(await ask(), null);
       }
     });
 
     it("holds nothing against a server that closed an idle connection just now", async () => {
-      await repo.commit({ a: "1" });
+      await scene.repo.commit({ a: "1" });
       assert.notEqual(await ask(), null);
-      gitHost.proxy.fault = () => ({ loseAnswer: true });
+      scene.host.proxy.fault = () => ({ loseAnswer: true });
       assert.equal(await ask(), null);
-      gitHost.proxy.fault = () => undefined;
+      scene.host.proxy.fault = () => undefined;
       assert.notEqual(await ask(), null);
       assert.equal(seen(), "GET POST POST POST");
     });
@@ -294,7 +299,7 @@ describe("Listing refs without a process", () => {
       it(`such as ${name}`, async () => {
         process.env[name] = "http://127.0.0.1:1";
         assert.equal(await ask(), null);
-        assert.equal(gitHost.proxy.passed.length, 0);
+        assert.equal(scene.host.proxy.passed.length, 0);
       });
     }
 
@@ -319,36 +324,36 @@ describe("Listing refs without a process", () => {
 
   describe("ends at once when it is told to", () => {
     it("with the signal's reason, also where it still waits for a connection", async () => {
-      gitHost.proxy.fault = () => ({ hang: true });
+      scene.host.proxy.fault = () => ({ hang: true });
       const [first, second] = [new AbortController(), new AbortController()];
       setMaxListeners(0, first.signal);
-      const hanging = Array.from({ length: 16 }, () => quick.ask(repo.source, [never, first.signal]));
+      const hanging = Array.from({ length: 16 }, () => quick.ask(scene.repo.source, [never, first.signal]));
       const ended = Promise.all(hanging.map((one) => assert.rejects(one, /enough/)));
       // More than there are connections to one host.
-      const waiting = assert.rejects(quick.ask(repo.source, [never, second.signal]), /me too/);
-      await until("they ask", () => gitHost.proxy.passed.length === 16);
+      const waiting = assert.rejects(quick.ask(scene.repo.source, [never, second.signal]), /me too/);
+      await until("they ask", () => scene.host.proxy.passed.length === 16);
       second.abort(new Error("me too"));
       await waiting;
       first.abort(new Error("enough"));
       await ended;
-      assert.equal(gitHost.proxy.passed.length, 16);
-      gitHost.proxy.fault = () => undefined;
+      assert.equal(scene.host.proxy.passed.length, 16);
+      scene.host.proxy.fault = () => undefined;
       assert.notEqual(await ask(), null);
     });
 
     it("in the middle of an answer", async () => {
-      await repo.commit({ a: "1" });
-      gitHost.proxy.fault = ({ method }) => (method === "POST" ? { stallAnswerAfter: 10 } : undefined);
+      await scene.repo.commit({ a: "1" });
+      scene.host.proxy.fault = ({ method }) => (method === "POST" ? { stallAnswerAfter: 10 } : undefined);
       const stop = new AbortController();
-      const ended = assert.rejects(quick.ask(repo.source, [stop.signal]), /enough/);
-      await until("the answer has begun", () => gitHost.proxy.passed.at(-1)?.answered === 10);
+      const ended = assert.rejects(quick.ask(scene.repo.source, [stop.signal]), /enough/);
+      await until("the answer has begun", () => scene.host.proxy.passed.at(-1)?.answered === 10);
       stop.abort(new Error("enough"));
       await ended;
     });
 
     it("before it has begun", async () => {
-      await assert.rejects(quick.ask(repo.source, [AbortSignal.abort(new Error("enough"))]), /enough/);
-      assert.equal(gitHost.proxy.passed.length, 0);
+      await assert.rejects(quick.ask(scene.repo.source, [AbortSignal.abort(new Error("enough"))]), /enough/);
+      assert.equal(scene.host.proxy.passed.length, 0);
     });
   });
 });

@@ -15,8 +15,8 @@ describe("a shortcut that a registry does not give", () => {
   beforeEach(async () => {
     image = await freezeImage(oci.store, { layers: [10, 20, 30] });
   });
-  const open = (holder = "acme/source") => oci.open({ holderOf: async () => holder });
-  const publishes = async (registry = oci.open()) => {
+  const open = () => oci.open({ holderOf: async () => "acme/source" });
+  const publishes = async (registry = open()) => {
     await registry.publish(image, NAME, testRun());
     for (const { digest } of (await oci.store.contentOf(image.digest)).blobs) {
       assert.ok(oci.server.blobs.has(`${NAME.repository}@${digest}`), "its bytes are there");
@@ -44,7 +44,7 @@ describe("a shortcut that a registry does not give", () => {
 
   it("asks once for a mount that is refused, and not for each blob of each image", async () => {
     oci.server.quirk = (asked, act) => (isMount(asked) ? error(403, "DENIED") : act());
-    const registry = oci.open();
+    const registry = open();
     await publishes(registry);
     const first = oci.server.asked.filter(isMount).length;
     assert.ok(first > 0 && first <= 5, "those that were under way at once");

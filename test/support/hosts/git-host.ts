@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { MirrorOptions } from "../../../src/git/mirror.ts";
+import type { Mirror, MirrorOptions } from "../../../src/git/mirror.ts";
 import { Mirrors } from "../../../src/git/mirrors.ts";
 import { type FaultyProxy, startFaultyProxy } from "../network/faulty-proxy.ts";
 import { tempDir } from "../processes/process.ts";
@@ -123,3 +123,36 @@ export async function checkout(tree: WorkTree, sha: string, into: string): Promi
 /** Never aborted. */
 export const never = new AbortController().signal;
 setMaxListeners(0, never);
+
+export interface GitHostSuite {
+  /** One host for all tests of the suite; its proxy is faultless at the start of each. */
+  host: GitHost;
+  /** A new, empty repo for each test. */
+  repo: WorkTree;
+  /** An empty mirror of `repo`. */
+  mirror: Mirror;
+  /** Opens `mirror` again, as a process would that starts now. */
+  reopenMirror(options?: MirrorOptions): void;
+}
+
+/** Call it inside a `describe`: it adds the hooks that start and stop a git host, with a new repo and mirror for each test. */
+export function useGitHost(): GitHostSuite {
+  let count = 0;
+  const suite = {
+    reopenMirror(options) {
+      suite.mirror = suite.host.reopen(options).open(`github:${count}`);
+    },
+  } as GitHostSuite;
+  before(async () => {
+    suite.host = await startGitHost();
+  });
+  beforeEach(async () => {
+    count += 1;
+    suite.host.proxy.fault = () => undefined;
+    suite.host.proxy.passed.length = 0;
+    suite.repo = await suite.host.repo(`r${count}`);
+    suite.mirror = suite.host.mirrors.open(`github:${count}`);
+  });
+  after(() => suite.host?.close());
+  return suite;
+}

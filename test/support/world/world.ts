@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
@@ -215,6 +216,12 @@ export async function startWorld(
     await stop();
     throw error;
   }
+}
+
+/** Stops the world. @throws AssertionError where deliverd sent GitHub a request that GitHub's own description forbids */
+export async function stopAndCheck(world: World | undefined): Promise<void> {
+  await world?.stop();
+  assert.deepEqual(world?.github.violations ?? [], []);
 }
 
 /** docker-registry answers 500 where a manifest is read at the very moment at which it is given one more tag. */
