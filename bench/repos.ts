@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { createCipheriv } from "node:crypto";
 import { promisify } from "node:util";
 import { importShell } from "../test/support/engine/image-builds.ts";
-import type { Files, SampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import type { SampleRepo } from "../test/support/fixtures/sample-repo.ts";
+import type { Files } from "../test/support/fixtures/work-tree.ts";
 import type { World } from "../test/support/world/world.ts";
 
 /** Nothing but the files. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { DeliveryView } from "../../src/api/views.ts";
-import type { Files } from "../../test/support/fixtures/sample-repo.ts";
+import type { Files } from "../../test/support/fixtures/work-tree.ts";
 import { until } from "../../test/support/processes/process.ts";
 import { follow } from "./follow.ts";
 import type { Started, Surroundings } from "./surroundings.ts";

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import type { Files } from "../support/fixtures/sample-repo.ts";
+import type { Files } from "../support/fixtures/work-tree.ts";
 import { pidsOf } from "../support/processes/command-lines.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline } from "../support/world/world.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Files, SampleRepo } from "../support/fixtures/sample-repo.ts";
+import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
+import type { Files } from "../support/fixtures/work-tree.ts";
 import type { TestRegistry } from "../support/registries/docker-registry.ts";
 import { image, pipeline, type World } from "../support/world/world.ts";
 import { isContent, judge, type Pushed } from "./oracle.ts";

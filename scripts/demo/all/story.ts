@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parsePipeline } from "../../../src/config/pipeline.ts";
 import type { ArtifactPlan, Release } from "../../../src/delivery/types.ts";
 import { importShell } from "../../../test/support/engine/image-builds.ts";
-import type { Files } from "../../../test/support/fixtures/sample-repo.ts";
+import type { Files } from "../../../test/support/fixtures/work-tree.ts";
 import { Aws, awsEnvironment } from "../../../test/support/registries/aws/index.ts";
 import { deliver, patience, type Scene } from "../scene.ts";
 import { type Started, type Surroundings, surround } from "../surroundings.ts";

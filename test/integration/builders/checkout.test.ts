@@ -12,18 +12,12 @@ import { leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
 import { orderOf, startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import {
-  type Content,
-  checkout,
-  type GitHost,
-  never,
-  startGitHost,
-  type WorkTree,
-} from "../../support/hosts/git-host.ts";
+import type { FileContent, Files } from "../../support/fixtures/work-tree.ts";
+import { checkout, type GitHost, never, startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 
 interface Tree {
   title: string;
-  files: Record<string, Content>;
+  files: Files;
   /** Both from the tree's own folder. */
   context?: string;
   dockerfile?: string;
@@ -32,7 +26,7 @@ interface Tree {
 }
 
 const COPY = "FROM scratch\nCOPY . /\n";
-const some: Record<string, Content> = {
+const some: Files = {
   a: "a\n",
   "b.md": "b\n",
   "src/a": "x\n",
@@ -127,7 +121,7 @@ const trees: Tree[] = [
     files: {
       Dockerfile: COPY,
       ".dockerignore": "Dockerfile\n.dockerignore\nlinked\n",
-      "run.sh": { run: "#!/bin/sh\n" },
+      "run.sh": { executable: "#!/bin/sh\n" },
       "to file": { link: "run.sh" },
       "to nowhere": { link: "../../nowhere" },
       "to root": { link: "/etc/passwd" },
@@ -173,7 +167,7 @@ describe("An image holds what `docker build` of a checkout puts into it", () => 
     repo = await gitHost.repo("trees");
     mirror = gitHost.mirrors.open("github:1");
     const placed = trees.flatMap(({ files }, index) =>
-      Object.entries(files).map(([path, content]): [string, Content] => [`t${index}/${path}`, content]),
+      Object.entries(files).map(([path, content]): [string, FileContent] => [`t${index}/${path}`, content]),
     );
     await repo.commit(Object.fromEntries(placed));
     // A submodule is an empty folder in a checkout.

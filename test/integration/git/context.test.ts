@@ -9,7 +9,8 @@ import { UserError } from "../../../src/delivery/errors.ts";
 import { type ContextOrder, checkTree, leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
 import type { BuildPaths } from "../../../src/git/tree.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type Content, checkout, never, useGitHost } from "../../support/hosts/git-host.ts";
+import type { Files } from "../../support/fixtures/work-tree.ts";
+import { checkout, never, useGitHost } from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
 const ROOT: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e9, maxEntries: 100_000 };
@@ -18,7 +19,7 @@ describe("A build context", () => {
   const scene = useGitHost();
 
   /** Commits the files with a Dockerfile and syncs. */
-  const commit = async (files: Record<string, Content>) => {
+  const commit = async (files: Files) => {
     const sha = await scene.repo.commit({ Dockerfile: "FROM scratch\n", ...files });
     await scene.mirror.sync(scene.repo.source, never);
     return sha;
@@ -29,14 +30,14 @@ describe("A build context", () => {
     [...(await unpack(await open(sha, order))).keys()].sort();
 
   describe("equals a checkout on Linux, byte for byte and mode for mode", () => {
-    const tricky: Record<string, Content> = {
+    const tricky: Files = {
       ".gitattributes":
         "[attr]hidden export-ignore\nDockerfile export-ignore\nsecret hidden\ngone/ export-ignore\nversion.txt export-subst\n" +
         "*.bat text eol=crlf\n*.id ident\n*.utf16 text working-tree-encoding=UTF-16LE\n",
       secret: "here all the same\n",
       "gone/file": "here\n",
       "version.txt": "$Format:%H$\n",
-      "run.sh": { run: "#!/bin/sh\n" },
+      "run.sh": { executable: "#!/bin/sh\n" },
       "win.bat": "one\ntwo\n",
       "deep/win.bat": "one\ntwo\n",
       "crlf.txt": "one\r\ntwo\r\n",

@@ -1,4 +1,5 @@
-import { type Files, type SampleRepo, sampleRepo } from "../../support/fixtures/sample-repo.ts";
+import { type SampleRepo, sampleRepo } from "../../support/fixtures/sample-repo.ts";
+import type { Files } from "../../support/fixtures/work-tree.ts";
 import { type GitHubStandIn, startGitHub } from "../../support/hosts/github/github.ts";
 
 export interface Scene {

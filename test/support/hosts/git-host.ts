@@ -1,8 +1,9 @@
 import { setMaxListeners } from "node:events";
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Mirror, MirrorOptions } from "../../../src/git/mirror.ts";
 import { Mirrors } from "../../../src/git/mirrors.ts";
+import { type Files, writeFiles } from "../fixtures/work-tree.ts";
 import { type FaultyProxy, startFaultyProxy } from "../network/faulty-proxy.ts";
 import { tempDir } from "../processes/process.ts";
 import { git, gitEnvironment, initBare } from "./git.ts";
@@ -15,9 +16,6 @@ const AUTHOR = {
   GIT_COMMITTER_EMAIL: "ada@example.com",
 };
 
-/** A file's content, an executable's, or a symbolic link's target. */
-export type Content = string | Buffer | { run: string } | { link: string };
-
 export interface WorkTree {
   path: string;
   /** The bare repository that the server serves. */
@@ -26,7 +24,7 @@ export interface WorkTree {
   source: { url: string; authorization: string | null };
   git(args: string[], environment?: NodeJS.ProcessEnv): Promise<string>;
   /** Writes the files, commits them and pushes the branch; returns the sha. */
-  commit(files: Record<string, Content>, message?: string): Promise<string>;
+  commit(files: Files, message?: string): Promise<string>;
   push(): Promise<void>;
 }
 
@@ -95,23 +93,13 @@ async function makeRepo(home: string, root: string, url: string, name: string): 
     git: inTree,
     push,
     async commit(files, message = "A change") {
-      for (const [file, content] of Object.entries(files)) await write(join(path, file), content);
+      await writeFiles(path, files);
       await inTree(["add", "--all"]);
       await inTree(["commit", "--quiet", "--allow-empty", "-m", message]);
       await push();
       return inTree(["rev-parse", "HEAD"]);
     },
   };
-}
-
-async function write(path: string, content: Content): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  if (typeof content === "string" || Buffer.isBuffer(content)) await writeFile(path, content);
-  else if ("link" in content) await symlink(content.link, path);
-  else {
-    await writeFile(path, content.run);
-    await chmod(path, 0o755);
-  }
 }
 
 /** A checkout as a user on Linux has it. */
