@@ -1,7 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { createAuth } from "../../../src/api/auth.ts";
 import { apiRoute } from "../../../src/api/index.ts";
-import type { Plan } from "../../../src/delivery/types.ts";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/observe/log.ts";
@@ -9,6 +8,7 @@ import { createApp, listen } from "../../../src/receiver/app.ts";
 import type { Registry } from "../../../src/registries/registry.ts";
 import { webRoute } from "../../../src/web/index.ts";
 import { REPO } from "../../support/databases/ledgers.ts";
+import { artifactPlan, planWith } from "../../support/fixtures/plans.ts";
 
 export const TOKEN = "admin-token-of-the-tests";
 
@@ -105,23 +105,6 @@ function pathsOf(router: unknown): string[] {
   return stack.flatMap(({ route }) => (route === undefined ? [] : [route.path]));
 }
 
-function planOf(artifact: string): Plan {
-  const gate = { ci: "required" as const, required: [], apps: null, settle: 0, timeout: 0 };
-  const image = {
-    name: artifact,
-    kind: "image" as const,
-    dockerfile: "Dockerfile",
-    context: ".",
-    paths: [],
-    platforms: [],
-    args: {},
-    build: null,
-    files: [],
-    publish: [],
-  };
-  return { on: { branches: ["main"], tags: [] }, gate, supersede: false, artifacts: [image], isDefault: true };
-}
-
 /** A delivery of the repo `withRepo` made. */
 export async function deliveryIn(
   ledger: Ledger,
@@ -137,6 +120,11 @@ export async function deliveryIn(
     author,
     committedAt: 0,
   });
-  await setState(ledger, delivery.id, { from: ["waiting"], to: state, because, plan: planOf("api") });
+  await setState(ledger, delivery.id, {
+    from: ["waiting"],
+    to: state,
+    because,
+    plan: planWith({ artifacts: [artifactPlan()] }),
+  });
   return delivery;
 }

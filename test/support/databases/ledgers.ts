@@ -1,6 +1,6 @@
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { noteRepos } from "../../../src/ledger/repos.ts";
-import { tempDir } from "../processes/process.ts";
+import { type TempDir, tempDir } from "../processes/process.ts";
 import { type Postgres, startPostgres } from "./postgres.ts";
 
 let shared: Promise<Postgres> | undefined;
@@ -70,4 +70,19 @@ export const acmeApi = { id: REPO, host: "github", owner: "acme", name: "api", d
 export async function withRepo(ledger: Ledger): Promise<Ledger> {
   await ledger.transaction((tx) => noteRepos(tx, [acmeApi]));
   return ledger;
+}
+
+/** Call it inside a `describe`: each test gets a new SQLite ledger, closed after it, which knows the repo acme/api. */
+export function useLedger(): { ledger: Ledger } {
+  const suite = {} as { ledger: Ledger };
+  let directory: TempDir;
+  beforeEach(async () => {
+    directory = await tempDir();
+    suite.ledger = await withRepo(await openLedger({ dataDir: directory.path }));
+  });
+  afterEach(async () => {
+    await suite.ledger?.close();
+    await directory?.remove();
+  });
+  return suite;
 }

@@ -3,14 +3,9 @@ import fc from "fast-check";
 import { decide, type Facts, needsCi } from "../../../src/delivery/decide.ts";
 import { DEFAULT_GATE } from "../../../src/delivery/plan.ts";
 import type { Check, Gate, Plan } from "../../../src/delivery/types.ts";
+import { planWith } from "../../support/fixtures/plans.ts";
 
-const plan = (gate: Partial<Gate> = {}): Plan => ({
-  on: { branches: ["main"], tags: ["v*"] },
-  gate: { ...DEFAULT_GATE, ...gate },
-  supersede: false,
-  artifacts: [],
-  isDefault: true,
-});
+const plan = (gate: Partial<Gate> = {}): Plan => planWith({ gate: { ...DEFAULT_GATE, ...gate } });
 const check: Check = { name: "test", source: "check-run", state: "passed", app: null, detail: "success", at: 0 };
 const ci = (verdict: "green" | "red" | "pending" | "none", because: string, checks = [check]) => ({
   verdict,

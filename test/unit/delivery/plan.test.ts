@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Refused, UserError } from "../../../src/delivery/errors.ts";
 import { DEFAULT_GATE, matchRepo, type PlanOrder, planOf, watches } from "../../../src/delivery/plan.ts";
 import type { ArtifactPlan, Pipeline, Plan, RepoBounds } from "../../../src/delivery/types.ts";
+import { artifactPlan } from "../../support/fixtures/plans.ts";
 
 const IMAGES = ["image"] as const;
 
@@ -14,19 +15,8 @@ const bounds = (given: Partial<RepoBounds> = {}): RepoBounds => ({
   secrets: {},
   ...given,
 });
-const artifact = (given: Partial<ArtifactPlan> = {}): ArtifactPlan => ({
-  name: "api",
-  kind: "image",
-  dockerfile: "Dockerfile",
-  context: ".",
-  paths: [],
-  platforms: [],
-  args: {},
-  build: null,
-  files: [],
-  publish: [{ to: "hub", as: "acme/api", tags: ["{version}"] }],
-  ...given,
-});
+const artifact = (given: Partial<ArtifactPlan> = {}) =>
+  artifactPlan({ publish: [{ to: "hub", as: "acme/api", tags: ["{version}"] }], ...given });
 const commands = (secrets: string[]) => ({
   image: "node:24",
   run: ["npm pack"],

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { checkSharedNames } from "../../../src/delivery/shared-names.ts";
 import type { ArtifactKind, ArtifactPlan, Destination } from "../../../src/delivery/types.ts";
+import { artifactPlan } from "../../support/fixtures/plans.ts";
 
 const REPO = { owner: "acme", name: "api" };
 
-function artifact(name: string, publish: Destination, kind: ArtifactKind = "image"): ArtifactPlan {
-  const image = { dockerfile: "Dockerfile", context: ".", paths: [], platforms: [], args: {}, build: null, files: [] };
-  return { name, kind, ...image, publish: [publish] };
-}
+const artifact = (name: string, publish: Destination, kind: ArtifactKind = "image") =>
+  artifactPlan({ name, kind, publish: [publish] });
 const to = (as: string | null, tags: string[] = [], registry = "local"): Destination => ({ to: registry, as, tags });
 const check = (...artifacts: ArtifactPlan[]) => checkSharedNames(artifacts, REPO, (registry) => registry !== "files");
 

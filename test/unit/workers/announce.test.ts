@@ -1,42 +1,29 @@
 import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host, Report } from "../../../src/hosts/host.ts";
-import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { countUnsent, outboxOf, queueStatus } from "../../../src/ledger/outbox.ts";
 import { openNotifiers } from "../../../src/notices/index.ts";
 import type { Notifier } from "../../../src/notices/notice.ts";
-import { silentLog } from "../../../src/observe/log.ts";
-import { createMask } from "../../../src/observe/mask.ts";
-import type { Queues } from "../../../src/queue/queues.ts";
 import { Announcer, announce } from "../../../workers/announce/announcer.ts";
 import { queueNotices } from "../../../workers/announce/queue-notices.ts";
-import { openIdentities } from "../../../workers/commit/repo-identity.ts";
-import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
-import { type TempDir, tempDir, until } from "../../support/processes/process.ts";
+import { REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
+import { unitStation } from "../../support/fixtures/station.ts";
+import { until } from "../../support/processes/process.ts";
 
 const subject = { repoId: REPO, sha: SHA, deliveryId: "d" };
-const queues: Queues = { add: async () => true, ping: async () => true, waiting: async () => 0, close: async () => {} };
 
 describe("announcers", () => {
-  let dir: TempDir;
-  let ledger: Ledger;
+  const store = useLedger();
   /** What the host has, in the order in which it came. */
   let host: string[];
   /** Ends the requests that the host holds, in any order. */
   let held: (() => void)[];
   let holds: (state: string) => boolean;
 
-  beforeEach(async () => {
-    dir = await tempDir();
-    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
+  beforeEach(() => {
     host = [];
     held = [];
     holds = () => false;
-  });
-
-  afterEach(async () => {
-    await ledger.close();
-    await dir.remove();
   });
 
   const report: Host["report"] = async (_commit, { state }: Report) => {
@@ -44,13 +31,10 @@ describe("announcers", () => {
     host.push(state);
   };
   const findRepo: Host["findRepo"] = async () => ({ hostId: "1", owner: "acme", name: "api", defaultBranch: "main" });
-  const station = (owner: string, notifiers: Notifier[] = []) => ({
-    ...{ ledger, queues, owner, notifiers, log: silentLog, mask: createMask([]) },
-    identities: openIdentities(),
-    hosts: new Map([["github", { report, findRepo } as Partial<Host> as Host]]),
-  });
+  const station = (owner: string, notifiers: Notifier[] = []) =>
+    unitStation({ ledger: store.ledger, owner, notifiers, hosts: { github: { report, findRepo } } });
   const say = (state: string, context = "deliverd/api") =>
-    ledger.transaction((tx) => queueStatus(tx, { ...subject, payload: { context, state } }));
+    store.ledger.transaction((tx) => queueStatus(tx, { ...subject, payload: { context, state } }));
   const receiver = (key: string, send: Notifier["send"]): Notifier => ({
     key,
     target: `https://${key}.example.com/`,
@@ -71,7 +55,7 @@ describe("announcers", () => {
     held[0]?.();
     await one.idle();
     assert.deepEqual(host, ["pending", "success"]);
-    assert.equal(await countUnsent(ledger), 0);
+    assert.equal(await countUnsent(store.ledger), 0);
   });
 
   it("say the newest again where one that was stalled past its time comes to its end", async () => {
@@ -105,7 +89,7 @@ describe("announcers", () => {
       await announce(station("two"));
       return host.length > 0;
     });
-    const [row] = await outboxOf(ledger, REPO, SHA);
+    const [row] = await outboxOf(store.ledger, REPO, SHA);
     assert.ok(row?.state === "unsent" && Number(row.retryAt) > Date.now() + 30_000);
     held[0]?.();
   });
@@ -115,12 +99,12 @@ describe("announcers", () => {
     const silent = receiver("silent", () => new Promise(() => {}));
     const well = receiver("well", async ({ id }) => void told.push(id));
     const at = station("one", [silent, well]);
-    await ledger.transaction(async (tx) => {
+    await store.ledger.transaction(async (tx) => {
       for (let n = 0; n < 1_000; n++) await queueNotices(tx, { notifiers: [silent] }, subject, event(n));
     });
     const announcer = new Announcer(at);
     await announcer.wake();
-    await ledger.transaction((tx) => queueNotices(tx, at, subject, event(2_000)));
+    await store.ledger.transaction((tx) => queueNotices(tx, at, subject, event(2_000)));
     await say("success");
     await announcer.wake();
     await until("host and the other receiver are told", () => host.length === 1 && told.length === 1, 5_000);
@@ -134,12 +118,12 @@ describe("announcers", () => {
       told.push(id);
     });
     const at = station("one", [picky]);
-    await ledger.transaction(async (tx) => {
+    await store.ledger.transaction(async (tx) => {
       for (let n = 0; n < 40; n++) await queueNotices(tx, at, subject, event(n));
     });
     await announce(at);
-    await ledger.db.updateTable("outbox").set({ retryAt: 0 }).execute();
-    await ledger.transaction((tx) => queueNotices(tx, at, subject, event(2_000)));
+    await store.ledger.db.updateTable("outbox").set({ retryAt: 0 }).execute();
+    await store.ledger.transaction((tx) => queueNotices(tx, at, subject, event(2_000)));
     await announce(at);
     assert.deepEqual(told, ["release-2000"]);
   });
@@ -156,21 +140,21 @@ describe("announcers", () => {
       "one",
       [one, two].map((each) => ({ ...each, send: async () => void told.push(each.key) })),
     );
-    const queue = () => ledger.transaction((tx) => queueNotices(tx, at, subject, event(1)));
+    const queue = () => store.ledger.transaction((tx) => queueNotices(tx, at, subject, event(1)));
     await queue();
-    assert.ok(!JSON.stringify(await outboxOf(ledger, REPO, SHA)).includes("token"));
+    assert.ok(!JSON.stringify(await outboxOf(store.ledger, REPO, SHA)).includes("token"));
     await announce(at);
     assert.deepEqual(told.sort(), [one.key, two.key].sort());
-    await ledger.db.deleteFrom("outbox").execute();
+    await store.ledger.db.deleteFrom("outbox").execute();
     await queue();
-    assert.equal(await countUnsent(ledger), 0, "also after its rows are gone");
+    assert.equal(await countUnsent(store.ledger), 0, "also after its rows are gone");
     assert.throws(() => open("one", "two", "one"), { name: "ConfigError", code: "notice-url-twice" });
   });
 
   it("find a receiver whose secret in the query was changed meanwhile, where it is the only one at its address", async () => {
     const told: string[] = [];
     const before = receiver("before", async () => void told.push("before"));
-    await ledger.transaction((tx) => queueNotices(tx, { notifiers: [before] }, subject, event(1)));
+    await store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [before] }, subject, event(1)));
     await announce(station("one", [{ ...before, key: "after" }]));
     assert.deepEqual(told, ["before"]);
   });

@@ -1,37 +1,31 @@
 import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
+import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { claim } from "../../../src/ledger/leases.ts";
-import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { noteLocation } from "../../../src/ledger/names.ts";
 import { owedNames, oweNames } from "../../../src/ledger/outbox.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
-import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
-import type { Registry } from "../../../src/registries/registry.ts";
 import type { Run } from "../../../src/run/run.ts";
 import { findChanged } from "../../../workers/names/check-drift.ts";
-import type { Station } from "../../../workers/station.ts";
-import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
-import { type TempDir, tempDir } from "../../support/processes/process.ts";
+import { REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
+import { unitStation } from "../../support/fixtures/station.ts";
 
 const DIGEST = `sha256:${"1".repeat(64)}`;
 const OTHER = `sha256:${"2".repeat(64)}`;
 const job = { repo: REPO, artifact: "api" };
 
 describe("the check of released names", () => {
-  let dir: TempDir;
-  let ledger: Ledger;
+  const store = useLedger();
   const run = { signal: new AbortController().signal } as Run;
 
   beforeEach(async () => {
-    dir = await tempDir();
-    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
     const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
-    const { id } = await ensureDelivery(ledger, REPO, SHA, facts);
-    const lease = await claim(ledger, id, "one", 60_000);
+    const { id } = await ensureDelivery(store.ledger, REPO, SHA, facts);
+    const lease = await claim(store.ledger, id, "one", 60_000);
     const content = { digest: DIGEST, mediaType: "application/vnd.oci.image.manifest.v1+json", size: 1 };
-    await ledger.transaction((tx) =>
+    await store.ledger.transaction((tx) =>
       recordRelease(tx, {
         ...{ repoId: REPO, sha: SHA, artifact: "api", variant: "", kind: "image", versions: ["1.0.0"], tagged: [] },
         ...{ ...content, ref: null, deliveryId: id, fence: lease?.fence ?? 0, committedAt: 1, metadata: {} },
@@ -39,7 +33,7 @@ describe("the check of released names", () => {
     );
     for (const registry of ["down", "well"]) {
       for (const tag of ["1.0.0", "main"]) {
-        await noteLocation(ledger, {
+        await noteLocation(store.ledger, {
           ...{ registry, repository: "acme/api", tag, immutable: tag !== "main", deliveryId: id, artifact: "api" },
           ...{ repoId: REPO, digest: DIGEST, url: "", pull: "" },
         });
@@ -47,20 +41,14 @@ describe("the check of released names", () => {
     }
   });
 
-  afterEach(async () => {
-    await ledger.close();
-    await dir.remove();
-  });
-
   const stationWith = (find: (registry: string, tag: string) => string) => {
     const metrics = createMetrics();
-    const registries = ["down", "well"].map((key) => {
-      const registry: Partial<Registry> = { find: async ({ tag }) => ({ digest: find(key, tag) }) as never };
-      return [key, registry] as const;
+    const registry = (key: string) => ({
+      find: async ({ tag }: ArtifactName) => ({ digest: find(key, tag) }) as never,
     });
+    const registries = { down: registry("down"), well: registry("well") };
     const drift = metrics.counter("drift", "Drift.");
-    const station = { ledger, log: silentLog, drift, registries: new Map(registries) } as unknown as Station;
-    return { station, metrics };
+    return { station: unitStation({ ledger: store.ledger, drift, registries }), metrics };
   };
 
   it("asks each registry by itself: one that is down blinds none of the others, and is owed another look", async () => {
@@ -74,10 +62,10 @@ describe("the check of released names", () => {
       ["well main"],
     );
     assert.match(metrics.text(), /^drift\{registry="well"\} 1$/m);
-    const [owed] = await owedNames(ledger, { repoId: REPO, artifact: "api" });
+    const [owed] = await owedNames(store.ledger, { repoId: REPO, artifact: "api" });
     assert.deepEqual([owed?.verify, owed?.isEarly], [true, true]);
-    await ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }));
-    assert.equal((await owedNames(ledger))[0]?.verify, true, "a plain look does not take its place");
+    await store.ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }));
+    assert.equal((await owedNames(store.ledger))[0]?.verify, true, "a plain look does not take its place");
   });
 
   it("looks at the other names of a registry that does not tell of one", async () => {
@@ -92,6 +80,6 @@ describe("the check of released names", () => {
   it("owes nothing where all answered", async () => {
     const { station } = stationWith(() => DIGEST);
     assert.deepEqual(await findChanged(station, job, run), []);
-    assert.deepEqual(await owedNames(ledger), []);
+    assert.deepEqual(await owedNames(store.ledger), []);
   });
 });

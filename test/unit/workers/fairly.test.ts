@@ -3,61 +3,40 @@ import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
-import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { noteUnasked, pastLooks, waitingCommits } from "../../../src/ledger/looks.ts";
 import { owedNames, oweNames } from "../../../src/ledger/outbox.ts";
-import { silentLog } from "../../../src/observe/log.ts";
-import { createMask } from "../../../src/observe/mask.ts";
-import type { Jobs, Queues } from "../../../src/queue/queues.ts";
+import type { Jobs } from "../../../src/queue/queues.ts";
 import { fairly, looksIn, namesIn } from "../../../workers/fair-jobs.ts";
 import type { Station } from "../../../workers/station.ts";
 import { HostPoller } from "../../../workers/sweep/poll-hosts.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
-import { acmeApi, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
-import { type TempDir, tempDir, until } from "../../support/processes/process.ts";
+import { acmeApi, REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
+import { deafQueues, unitStation } from "../../support/fixtures/station.ts";
+import { until } from "../../support/processes/process.ts";
 
 const sha = (n: number) => n.toString(16).padStart(40, "0");
 const MINUTE = 60_000;
 
 describe("What may never come to an answer", () => {
-  let dir: TempDir;
-  let ledger: Ledger;
+  const store = useLedger();
   let added: { name: string; job: unknown }[];
   let station: Station;
   let at: number;
   let budget: { remaining: number; resetsAt: number };
 
-  beforeEach(async () => {
-    dir = await tempDir();
-    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
+  beforeEach(() => {
     added = [];
     at = Date.now();
     budget = { remaining: 5_000, resetsAt: at + 60 * MINUTE };
-    const queues: Queues = {
-      add: async (name, job) => added.push({ name, job }) > 0,
-      ping: async () => true,
-      waiting: async () => 0,
-      close: async () => {},
-    };
-    const host: Partial<Host> = {
+    const github: Partial<Host> = {
       budget: () => budget,
       counted: async (work) => {
         await work();
         return 0;
       },
     };
-    const parts = { ledger, queues, log: silentLog, mask: createMask([]), clock: { now: () => at }, owner: "one" };
-    station = {
-      ...parts,
-      hosts: new Map([["github", host]]),
-      config: { repos: [] },
-      notifiers: [],
-    } as unknown as Station;
-  });
-
-  afterEach(async () => {
-    await ledger.close();
-    await dir.remove();
+    const { ledger } = store;
+    station = unitStation({ ledger, queues: deafQueues(added), clock: { now: () => at }, hosts: { github } });
   });
 
   const evaluating = (places: number, work: (job: Jobs["evaluate"]) => Promise<void>) =>
@@ -75,10 +54,10 @@ describe("What may never come to an answer", () => {
       await evaluating(8, work)(one);
       await evaluating(8, work)(one);
       assert.equal(tries, 1, "not before its time");
-      assert.equal((await pastLooks(ledger, one))?.failures, 1);
-      await ledger.db.updateTable("looks").set({ retryAt: 0 }).execute();
+      assert.equal((await pastLooks(store.ledger, one))?.failures, 1);
+      await store.ledger.db.updateTable("looks").set({ retryAt: 0 }).execute();
       await evaluating(8, async () => {})(one);
-      assert.equal(await pastLooks(ledger, one), null, "answered: nothing is kept");
+      assert.equal(await pastLooks(store.ledger, one), null, "answered: nothing is kept");
     }
   });
 
@@ -104,30 +83,30 @@ describe("What may never come to an answer", () => {
     }
   });
 
-  it("names that a registry does not take wait in the ledger, and new ones go first", async () => {
+  it("names that a registry does not take wait in the store.ledger, and new ones go first", async () => {
     const owe = (artifact: string) =>
-      ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact }));
+      store.ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact }));
     await owe("stuck");
     const names = fairly(station, "names", 4, namesIn(station), async () => {
       throw new TransientError("x", "registry down");
     });
     await names({ repo: REPO, artifact: "stuck" });
-    const [stuck] = await owedNames(ledger, { repoId: REPO, artifact: "stuck" });
+    const [stuck] = await owedNames(store.ledger, { repoId: REPO, artifact: "stuck" });
     assert.deepEqual([stuck?.failures, stuck?.isEarly], [1, true]);
     await owe("new");
     assert.deepEqual(
-      (await owedNames(ledger)).map(({ artifact }) => artifact),
+      (await owedNames(store.ledger)).map(({ artifact }) => artifact),
       ["new"],
     );
     await owe("stuck");
     assert.deepEqual(
-      (await owedNames(ledger)).map(({ artifact }) => artifact),
+      (await owedNames(store.ledger)).map(({ artifact }) => artifact),
       ["new", "stuck"],
     );
   });
 
   const wait = (commits: number[]) =>
-    ledger.transaction(async (tx) => {
+    store.ledger.transaction(async (tx) => {
       const facts = { ref: null, state: "waiting" as const, because: "", message: "", author: "", committedAt: null };
       for (const n of commits) await ensureDelivery(tx, REPO, sha(n), facts);
       await tx.db
@@ -141,7 +120,7 @@ describe("What may never come to an answer", () => {
     await wait(many);
     const first = new HostPoller(station);
     await first.round();
-    await noteUnasked(ledger, await waitingCommits(ledger), at - 5 * MINUTE);
+    await noteUnasked(store.ledger, await waitingCommits(store.ledger), at - 5 * MINUTE);
     const watch = new HostPoller(station);
     await watch.round();
     await wait([1_000]);
@@ -155,25 +134,25 @@ describe("What may never come to an answer", () => {
 
   it("costs nothing of the host's limit where its answers have not changed", async () => {
     await wait(many);
-    await noteUnasked(ledger, await waitingCommits(ledger), at - 5 * MINUTE);
+    await noteUnasked(store.ledger, await waitingCommits(store.ledger), at - 5 * MINUTE);
     // As many of their answers as tell what kind they are: the ledger's own pace is no part of this.
     await evaluating(8, async () => {})(job(0));
-    const { calls } = await ledger.db
+    const { calls } = await store.ledger.db
       .selectFrom("looks")
       .select("calls")
       .where("sha", "=", sha(0))
       .executeTakeFirstOrThrow();
     assert.equal(calls, 0);
-    await ledger.db.updateTable("looks").set({ calls }).execute();
+    await store.ledger.db.updateTable("looks").set({ calls }).execute();
     budget = { remaining: 3, resetsAt: at + 60 * MINUTE };
     await new HostPoller(station).round();
     assert.equal(added.filter(({ name }) => name === "evaluate").length, 300);
   });
 
   it("is swept behind what is new", async () => {
-    await addHints(ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(1) }]);
+    await addHints(store.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(1) }]);
     await evaluating(8, () => Promise.reject(new TransientError("x", "gone")))(job(1));
-    await addHints(ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(2) }]);
+    await addHints(store.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(2) }]);
     added.length = 0;
     await sweep(station, 0);
     assert.deepEqual(

@@ -1,36 +1,31 @@
 import assert from "node:assert/strict";
+
 import { setTimeout as delay } from "node:timers/promises";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { claim } from "../../../src/ledger/leases.ts";
-import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { LeaseLost, type LeaseTimes, requireLease, takeLease } from "../../../workers/deliver/lease.ts";
-import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
-import { type TempDir, tempDir, until } from "../../support/processes/process.ts";
+import { REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
+import { until } from "../../support/processes/process.ts";
 
 /** As in a worker, ten times as fast. */
 const TIMES: LeaseTimes = { ttl: 1_200, renewEvery: 400, margin: 200, now: () => performance.now() };
 
 describe("a lease", () => {
-  let dir: TempDir;
-  let ledger: Ledger;
+  const store = useLedger();
   let delivery: string;
   const now = Date.now;
 
   beforeEach(async () => {
-    dir = await tempDir();
-    ledger = await withRepo(await openLedger({ dataDir: dir.path }));
     const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
-    delivery = (await ensureDelivery(ledger, REPO, SHA, facts)).id;
+    delivery = (await ensureDelivery(store.ledger, REPO, SHA, facts)).id;
   });
 
-  afterEach(async () => {
+  afterEach(() => {
     Date.now = now;
-    await ledger.close();
-    await dir.remove();
   });
 
-  const take = async (times = TIMES, over = ledger) => {
+  const take = async (times = TIMES, over = store.ledger) => {
     const lease = await takeLease(over, delivery, "one", claim, times);
     assert.ok(lease);
     return lease;
@@ -40,7 +35,7 @@ describe("a lease", () => {
     const lease = await take();
     await delay(TIMES.ttl * 1.5);
     assert.equal(lease.signal.aborted, false);
-    assert.equal(await takeLease(ledger, delivery, "two", claim, TIMES), null);
+    assert.equal(await takeLease(store.ledger, delivery, "two", claim, TIMES), null);
     lease.stop();
   });
 
@@ -48,7 +43,7 @@ describe("a lease", () => {
     const began = performance.now();
     const lease = await take();
     let answer = () => {};
-    const held = ledger.transaction(() => new Promise<void>((resolve) => (answer = resolve)));
+    const held = store.ledger.transaction(() => new Promise<void>((resolve) => (answer = resolve)));
     try {
       await until("the attempt is aborted", () => lease.signal.aborted, TIMES.ttl);
       assert.ok(performance.now() - began < TIMES.ttl, `after ${performance.now() - began} ms`);
@@ -64,21 +59,21 @@ describe("a lease", () => {
     const lease = await take({ ...TIMES, now: () => (at += TIMES.ttl) });
     assert.ok(lease.signal.reason instanceof LeaseLost);
     at = 0;
-    const late = requireLease(ledger, delivery, lease.fence, { ...TIMES, now: () => (at += TIMES.ttl) });
+    const late = requireLease(store.ledger, delivery, lease.fence, { ...TIMES, now: () => (at += TIMES.ttl) });
     await assert.rejects(late, LeaseLost);
-    await requireLease(ledger, delivery, lease.fence, TIMES);
+    await requireLease(store.ledger, delivery, lease.fence, TIMES);
   });
 
   it("is not moved by the wall clock, while a renewal fails and the next succeeds", async () => {
     let fails = true;
-    const db = new Proxy(ledger.db, {
+    const db = new Proxy(store.ledger.db, {
       get(target, key) {
         if (fails && key === "updateTable") throw new TransientError("ledger-unavailable", "not now");
         const value: unknown = Reflect.get(target, key, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    const lease = await take(TIMES, { ...ledger, db });
+    const lease = await take(TIMES, { ...store.ledger, db });
     Date.now = () => now() + 3_600_000;
     await delay(TIMES.renewEvery * 1.5);
     fails = false;
@@ -91,14 +86,14 @@ describe("a lease", () => {
 
   it("is not kept by one renewal that hangs, where the next one gets through", async () => {
     let asked = 0;
-    const db = new Proxy(ledger.db, {
+    const db = new Proxy(store.ledger.db, {
       get(target, key) {
         if (key === "updateTable" && ++asked === 1) return () => hangingQuery;
         const value: unknown = Reflect.get(target, key, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    const lease = await take(TIMES, { ...ledger, db });
+    const lease = await take(TIMES, { ...store.ledger, db });
     await delay(TIMES.ttl * 1.5);
     assert.equal(lease.signal.aborted, false);
     lease.stop();
