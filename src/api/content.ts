@@ -11,7 +11,7 @@ import type { Release } from "../ledger/releases.ts";
 import { Problem } from "../receiver/problem.ts";
 import type { Registry } from "../registries/registry.ts";
 import { systemClock } from "../run/clock.ts";
-import { PartOf, type Range } from "../store/part.ts";
+import { type Range, RangeFilter } from "../store/range-filter.ts";
 import { tarSize } from "../store/tar.ts";
 
 interface Sources {
@@ -64,7 +64,7 @@ function attachmentOf(release: Release): { name: string; type: string } {
 
 /** Nothing is kept of what passes: of a tar, only the entries are fetched that lie in the range. */
 async function sendRange(sources: Sources, content: Asked, asked: RangeOf, response: Response): Promise<void> {
-  const part = new PartOf(
+  const part = new RangeFilter(
     (size) => requireRange(asked, size, response),
     ({ start, end }, size) => response.status(206).set("content-range", `bytes ${start}-${end}/${size}`),
   );

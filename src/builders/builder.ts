@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { Piece } from "../delivery/housekeeping.ts";
+import type { DiskItem } from "../delivery/disk-budget.ts";
 import type { ArtifactPlan, BuildCommands, Digest, FrozenFile, PackageIdentity } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
 
@@ -75,8 +75,8 @@ export interface BaseImage {
 }
 
 /** What builds keep from one to the next. It lies on the engine's disk. */
-export interface Caches {
-  list(): Promise<Piece[]>;
+export interface BuildCaches {
+  list(): Promise<DiskItem[]>;
   /** False: it is in use, or gone already. */
   remove(name: string): Promise<boolean>;
 }

@@ -43,7 +43,7 @@ export function judge(
 }
 
 /** True when the CI of a commit, first seen at `firstSeenAt` (ms), has had all the time the gate gives it. */
-export function timedOut(firstSeenAt: number, gate: Gate, now: number): boolean {
+export function hasTimedOut(firstSeenAt: number, gate: Gate, now: number): boolean {
   return now - firstSeenAt >= gate.timeout;
 }
 

@@ -4,7 +4,7 @@ import type { ArtifactKind, ArtifactName, Digest, Location } from "../delivery/t
 import type { Run } from "../run/run.ts";
 
 /** Frozen content with the facts of its release: registries that have a place for them keep them beside the bytes. */
-export interface Stamped extends Frozen {
+export interface StampedContent extends Frozen {
   kind: ArtifactKind;
   /** As `releaseMetadata` of src/delivery/metadata.ts gives it: the keys are those of an image's labels. */
   metadata: Record<string, string>;
@@ -25,12 +25,12 @@ export interface Registry {
    */
   find(name: ArtifactName, run: Run, content: Frozen): Promise<Found | null>;
   /** Sends content ahead of its names, where that is invisible. Idempotent: what is there already is not sent again. */
-  upload?(content: Stamped, name: ArtifactName, run: Run): Promise<void>;
+  upload?(content: StampedContent, name: ArtifactName, run: Run): Promise<void>;
   /**
    * Puts the name on the content and reads the digest back. Same content under the name: success. Other content under an
    * immutable name: Refused `name-taken`. Moving names are overwritten. @throws TransientError to be tried again.
    */
-  publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location>;
+  publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location>;
   /**
    * Brings content that was published here back into the store, where this host no longer has it, or never had.
    * @returns false: it is not here any more. @throws TransientError.

@@ -9,10 +9,10 @@ const ociManifest = "application/vnd.oci.image.manifest.v1+json";
 const ociIndex = "application/vnd.oci.image.index.v1+json";
 
 /** What an `Accept` header names and the intake takes: Docker schema 2 and OCI, an image or an index of images. */
-export const manifestTypes: readonly string[] = [ociManifest, ociIndex, dockerManifest, dockerList];
+export const MANIFEST_TYPES: readonly string[] = [ociManifest, ociIndex, dockerManifest, dockerList];
 
 /** Registries and engines agree on this limit (OCI distribution specification 1.1, "Pushing Manifests"). */
-export const maxManifestBytes = 4 * 1024 * 1024;
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** A content by digest, as manifests name it. */
 export interface Descriptor {
@@ -58,7 +58,7 @@ export function readManifest(bytes: Buffer, mediaType?: string): Manifest {
   }
   // OCI leaves the field optional: then what it lists tells.
   const type = mediaType ?? own ?? (manifests ? ociIndex : ociManifest);
-  if (!manifestTypes.includes(type)) throw invalid(`the media type ${type} is not taken`);
+  if (!MANIFEST_TYPES.includes(type)) throw invalid(`the media type ${type} is not taken`);
   const isIndex = type === ociIndex || type === dockerList;
   // A document that is both an image and an index means different things to different readers (CVE-2021-41190).
   if (isIndex ? !manifests || config || layers : !config || !layers || manifests) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
+import { type ContextOrder, checkBuildPaths, openContext } from "../../src/git/context.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { never, startWorld, type WorkTree, type World } from "../integration/git/fixture.ts";
 import { buildFiles } from "../support/file-builds.ts";
@@ -188,7 +188,7 @@ describe("A hostile tree as a build context", () => {
     assert.deepEqual([...(await mirror.refs()).keys()], ["refs/heads/main"]);
     assert.deepEqual(await mirror.refsContaining(sha), ["refs/heads/main"]);
     const refs = [...(await mirror.refs()).keys()];
-    const places = await mirror.places(refs, new Set([sha]));
+    const places = await mirror.commitsByRef(refs, new Set([sha]));
     for (const ref of refs) assert.deepEqual(places.get(ref), [sha]);
     assert.equal(await mirror.count(null, sha), 1);
   });
@@ -214,7 +214,7 @@ describe("A hostile tree as a build context", () => {
     await mirror.sync(repo.source, never);
     const start = performance.now();
     await assert.rejects(open(sha), { code: "context-too-many-entries" });
-    await checkTree(mirror, sha, ORDER);
+    await checkBuildPaths(mirror, sha, ORDER);
     assert.ok(performance.now() - start < 10_000);
   });
 

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { UserError } from "../../src/delivery/errors.ts";
-import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
+import { type ContextOrder, checkBuildPaths, openContext } from "../../src/git/context.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { never, startWorld, type WorkTree, type World } from "../integration/git/fixture.ts";
 import { until } from "../support/process.ts";
@@ -81,10 +81,10 @@ describe("Attacks by way of git", () => {
         mirror.tagsReachable(evil),
         mirror.count(evil, sha),
         mirror.count(null, evil),
-        mirror.places([evil], new Set([sha])),
-        mirror.places([`refs/heads/${evil}`], new Set([sha])),
-        mirror.past(evil, ["a"]),
-        mirror.past(sha, [evil]),
+        mirror.commitsByRef([evil], new Set([sha])),
+        mirror.commitsByRef([`refs/heads/${evil}`], new Set([sha])),
+        mirror.history(evil, ["a"]),
+        mirror.history(sha, [evil]),
         mirror.isAncestor(evil, sha),
         mirror.isAncestor(sha, evil),
         mirror.newCommits([evil], [sha]),
@@ -93,7 +93,7 @@ describe("Attacks by way of git", () => {
         mirror.sync({ url: `${world.proxy.url}/${evil}`, authorization: null }, never),
         mirror.sync({ url: repo.source.url, authorization: evil }, never),
         world.mirrors.open(evil).has(sha),
-        checkTree(mirror, sha, { contextDir: evil, dockerfile: evil }),
+        checkBuildPaths(mirror, sha, { contextDir: evil, dockerfile: evil }),
         drain(sha, { contextDir: evil }),
         drain(sha, { dockerfile: evil }),
       ];
@@ -117,7 +117,7 @@ describe("Attacks by way of git", () => {
     await repo.push();
     const { commits } = await mirror.sync(repo.source, never);
     assert.equal(commits.size, 7);
-    const places = await mirror.places([...commits.keys()], new Set([sha]));
+    const places = await mirror.commitsByRef([...commits.keys()], new Set([sha]));
     for (const ref of commits.keys()) assert.deepEqual(places.get(ref), [sha]);
     assert.equal(await mirror.readFile(sha, ":(glob)*", 100), "literal");
     for (const name of Object.keys(files)) assert.ok((await drain(sha)).includes(name));
@@ -202,7 +202,7 @@ describe("Attacks by way of git", () => {
     const sha = await repo.git(["rev-parse", "HEAD"]);
     await mirror.sync(repo.source, never);
     assert.match(await drain(sha), /plain\n/);
-    assert.equal((await mirror.past(sha, ["data"])).get(sha)?.parents[0]?.differs, false);
+    assert.equal((await mirror.history(sha, ["data"])).get(sha)?.parents[0]?.differs, false);
     await unharmed();
   });
 
@@ -216,7 +216,7 @@ describe("Attacks by way of git", () => {
     await mirror.sync(repo.source, never);
     const named = (path: string) => (error: unknown) =>
       error instanceof UserError && error.message.includes(path) && !inspect(error).includes("root:");
-    await assert.rejects(checkTree(mirror, sha, ORDER), named("Dockerfile"));
+    await assert.rejects(checkBuildPaths(mirror, sha, ORDER), named("Dockerfile"));
     await assert.rejects(drain(sha), named("Dockerfile"));
     await assert.rejects(drain(sha, { dockerfile: "up/passwd" }), named("up"));
     await assert.rejects(drain(sha, { dockerfile: "real" }), named(".dockerignore"));

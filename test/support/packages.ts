@@ -7,14 +7,14 @@ import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import type { Frozen } from "../../src/builders/builder.ts";
 import type { ArtifactKind } from "../../src/delivery/types.ts";
-import type { Stamped } from "../../src/registries/registry.ts";
+import type { StampedContent } from "../../src/registries/registry.ts";
 import { freezeFiles } from "../../src/store/files.ts";
 import type { Store } from "../../src/store/store.ts";
 
 export type FilesByName = Record<string, Buffer>;
 
 /** Puts files into the store as a builder does, with the facts of a release. */
-export async function freeze(store: Store, files: FilesByName, kind: ArtifactKind): Promise<Stamped> {
+export async function freeze(store: Store, files: FilesByName, kind: ArtifactKind): Promise<StampedContent> {
   const frozen = await Promise.all(
     Object.entries(files).map(async ([name, bytes]) => {
       const { digest, size } = await store.write(Readable.from([bytes]), { maxBytes: bytes.length });

@@ -2,7 +2,7 @@ import type { Frozen } from "../../src/builders/builder.ts";
 import { Refused } from "../../src/delivery/errors.ts";
 import type { Share } from "../../src/delivery/naming.ts";
 import type { ArtifactPlan } from "../../src/delivery/types.ts";
-import { checkTree } from "../../src/git/context.ts";
+import { checkBuildPaths } from "../../src/git/context.ts";
 import { artifactsOf, noteFrozen, resetArtifact, saveArtifacts, unpin } from "../../src/ledger/artifacts.ts";
 import { noteVersion } from "../../src/ledger/deliveries.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";
@@ -80,7 +80,7 @@ async function readyOrBegun(
     return { end: Promise.resolve({ kind: "unchanged", artifact, since }) };
   }
   const paths = { contextDir: artifact.context, dockerfile: artifact.dockerfile };
-  if (artifact.kind === "image") await checkTree(mirror, commit.sha, paths);
+  if (artifact.kind === "image") await checkBuildPaths(mirror, commit.sha, paths);
   const released = await releasesOf(station, work, artifact.name);
   const share = shareOf(await holdsVersion(mirror, commit.sha, artifact), versions, released);
 

@@ -1,5 +1,5 @@
 import { matchRepo, watches } from "../../src/delivery/bounds.ts";
-import { isOvertaken, type Standing } from "../../src/delivery/history.ts";
+import { isOvertakenBy, type RefMembership } from "../../src/delivery/history.ts";
 import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { requestCancel } from "../../src/ledger/cancel.ts";
@@ -28,7 +28,7 @@ export async function supersedeOlder(
   for (const older of await listUnfinished(station.ledger, newer.repoId)) {
     if (older.id === newer.id || !older.plan?.supersede || older.isInsisted) continue;
     if (!(await mirror.isAncestor(older.sha, newer.sha))) continue;
-    if (!isOvertaken(await standingOf(mirror, older.sha, older.plan, bounds), standing)) continue;
+    if (!isOvertakenBy(await standingOf(mirror, older.sha, older.plan, bounds), standing)) continue;
     const because = `superseded by ${newer.sha}`;
     const subject = { repoId: older.repoId, sha: older.sha, deliveryId: older.id };
     const names = older.plan.artifacts.map((artifact) => artifact.name);
@@ -54,11 +54,11 @@ export async function overtakenBy(
   const bounds = matchRepo(station.config.repos, repo);
   if (!plan?.supersede || bounds === null || existing?.isInsisted) return null;
   const older = { branches: branchesOf(refs), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
-  if (!isOvertaken(older, older)) return null;
+  if (!isOvertakenBy(older, older)) return null;
   for (const newer of (await listDeliveries(station.ledger, { repoId: repo.id, limit: NEWEST })).items) {
     if (newer.sha === sha || !newer.plan?.supersede || !STANDS[newer.state]) continue;
     if (!(await mirror.isAncestor(sha, newer.sha))) continue;
-    if (isOvertaken(older, await standingOf(mirror, newer.sha, newer.plan, bounds))) return newer.sha;
+    if (isOvertakenBy(older, await standingOf(mirror, newer.sha, newer.plan, bounds))) return newer.sha;
   }
   return null;
 }
@@ -76,7 +76,7 @@ const STANDS: Record<Delivery["state"], boolean> = {
   ignored: false,
 };
 
-async function standingOf(mirror: Mirror, sha: Sha, plan: Plan, bounds: RepoBounds): Promise<Standing> {
+async function standingOf(mirror: Mirror, sha: Sha, plan: Plan, bounds: RepoBounds): Promise<RefMembership> {
   const held = await mirror.refsContaining(sha);
   const watched = held.filter((ref) => watches(plan.on, bounds, ref).watched);
   return { branches: branchesOf(watched), tags: await watchedTagsOn(mirror, sha, plan, bounds) };

@@ -1,8 +1,8 @@
 import { matchRepo, watches } from "../../src/delivery/bounds.ts";
-import { type Contender, holderOfVersion, knownVersions, type RefFacts } from "../../src/delivery/highest.ts";
-import { type Candidate, kindOfNames, notOvershadowed } from "../../src/delivery/reconcile.ts";
+import { type Candidate, kindOfNames, newestOfEachKind } from "../../src/delivery/moving-names.ts";
 import type { Repo, Sha } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
+import { type Contender, holderOfVersion, knownVersions, type RefFacts } from "../../src/delivery/version-holder.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { noteLatest } from "../../src/ledger/latest.ts";
 import { type NamedRelease, namedReleases } from "../../src/ledger/named-releases.ts";
@@ -74,7 +74,7 @@ async function ordersOf(
   for (const release of releases) bySha.set(release.sha, [...(bySha.get(release.sha) ?? []), release]);
   const kinds = new Map(releases.map((release) => [release, kindOf(release)]));
   const branches = [...refs.keys()].filter((ref) => ref.startsWith(HEADS));
-  for (const [ref, shas] of await mirror.places(branches, new Set(bySha.keys()))) {
+  for (const [ref, shas] of await mirror.commitsByRef(branches, new Set(bySha.keys()))) {
     const plans = new Map<NamedRelease["on"], boolean>();
     const isWatched = ({ on }: NamedRelease): boolean => {
       const known = plans.get(on) ?? (on !== null && watches(on, bounds, ref).watched);
@@ -83,7 +83,7 @@ async function ordersOf(
     };
     const standing = shas.flatMap((sha, place) => (bySha.get(sha) ?? []).map((release) => ({ sha, place, release })));
     const watched = standing.filter(({ release }) => isWatched(release));
-    for (const { release, place } of notOvershadowed(watched, ({ release }) => kinds.get(release) ?? "")) {
+    for (const { release, place } of newestOfEachKind(watched, ({ release }) => kinds.get(release) ?? "")) {
       const order = orders.get(release);
       if (order !== undefined) order[ref.slice(HEADS.length)] = place;
     }

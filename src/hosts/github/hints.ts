@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Webhooks } from "@octokit/webhooks";
 import * as z from "zod";
-import { BadSignature, type Hint, Malformed, type RawWebhook, type Reading } from "../host.ts";
+import { BadSignature, type Hint, MalformedWebhook, type RawWebhook, type WebhookReading } from "../host.ts";
 import { isOwnContext } from "./own-context.ts";
 import { firstIssue, label, refName, repository, sha } from "./payload.ts";
 
@@ -16,12 +16,12 @@ type Reader = (body: unknown) => Found | { ignored: string };
  * Verifies the SHA-256 signature over the body and normalises what the event says.
  * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
  */
-export function hintReader(webhookSecret: string): (request: RawWebhook) => Promise<Reading> {
+export function hintReader(webhookSecret: string): (request: RawWebhook) => Promise<WebhookReading> {
   const webhooks = new Webhooks({ secret: webhookSecret });
   return async (request) => {
     const text = await verified(webhooks, webhookSecret, request);
     const event = header(request, "x-github-event");
-    if (event === "") throw new Malformed("The X-GitHub-Event header is missing.");
+    if (event === "") throw new MalformedWebhook("The X-GitHub-Event header is missing.");
     const body = parse(text);
     if (event === "ping") return { ignored: "ping" };
     const read = readers.get(event);
@@ -78,7 +78,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Malformed("The body is not JSON.");
+    throw new MalformedWebhook("The body is not JSON.");
   }
 }
 
@@ -86,7 +86,8 @@ function readAs(event: string, read: Reader, body: unknown): Found | { ignored: 
   try {
     return read(body);
   } catch (error) {
-    if (error instanceof z.ZodError) throw new Malformed(`The body is no '${event}' event: ${firstIssue(error)}.`);
+    if (error instanceof z.ZodError)
+      throw new MalformedWebhook(`The body is no '${event}' event: ${firstIssue(error)}.`);
     throw error;
   }
 }

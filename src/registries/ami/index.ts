@@ -9,7 +9,7 @@ import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
 import { verified } from "../protocols/http/verified.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import { AmiApi, type Machine, TAGS } from "./api.ts";
 import { joined } from "./blocks.ts";
 import { blocksIn } from "./read.ts";
@@ -62,11 +62,11 @@ class AmiRegistry implements Registry {
     return image === null ? null : { digest: digestIn(image) };
   }
 
-  async upload(content: Stamped, name: ArtifactName, run: Run): Promise<void> {
+  async upload(content: StampedContent, name: ArtifactName, run: Run): Promise<void> {
     await snapshotOf(this.#writing(content, name, run));
   }
 
-  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  async publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     const writing = this.#writing(content, name, run);
     const found = await this.find(name, run);
     if (found === null) await this.#register(writing, name);
@@ -123,7 +123,7 @@ class AmiRegistry implements Registry {
     return root?.Ebs?.SnapshotId ?? null;
   }
 
-  #writing(content: Stamped, name: ArtifactName, run: Run): Writing {
+  #writing(content: StampedContent, name: ArtifactName, run: Run): Writing {
     requireName(name.repository);
     if (content.files?.length !== 1) {
       throw new UserError(

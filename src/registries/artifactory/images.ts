@@ -3,7 +3,7 @@ import type { Frozen } from "../../builders/builder.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { ImageRegistry, type ImageRegistryOptions, type Stock } from "../protocols/oci/image-registry.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import type { ArtifactoryApi } from "./api.ts";
 import { notShown, stamp } from "./stamped.ts";
 
@@ -40,7 +40,7 @@ export class DockerRepository implements Registry {
     return this.#images.upload(content, this.#inside(name), run);
   }
 
-  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  async publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     const location = await this.#images.publish(content, this.#inside(name), run);
     // A tag is a folder there: its manifest, and whatever that lists.
     const folder = `${this.#repository}/${name.repository}/${name.tag}`;

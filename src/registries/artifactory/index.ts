@@ -13,7 +13,7 @@ import { NpmShelf } from "../protocols/npm/shelf.ts";
 import { readCredentials } from "../protocols/oci/credentials.ts";
 import type { Stock } from "../protocols/oci/image-registry.ts";
 import { PypiShelf } from "../protocols/pypi/shelf.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import { ArtifactoryApi } from "./api.ts";
 import { GenericShelf } from "./generic.ts";
 import { DockerRepository } from "./images.ts";
@@ -83,11 +83,11 @@ class Artifactory implements Registry {
     return this.#for(name.repository, content).find(name, run, content);
   }
 
-  async upload(content: Stamped, name: ArtifactName, run: Run): Promise<void> {
+  async upload(content: StampedContent, name: ArtifactName, run: Run): Promise<void> {
     await this.#for(name.repository, content).upload?.(content, name, run);
   }
 
-  publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     return this.#for(name.repository, content).publish(content, name, run);
   }
 

@@ -1,8 +1,8 @@
 import { TransientError } from "../../delivery/errors.ts";
 import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
-import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
-import type { Stamped } from "../registry.ts";
+import type { ExistingFile, Shelf, Version, VersionUpload } from "../protocols/files/shelf.ts";
+import type { StampedContent } from "../registry.ts";
 import type { ArtifactoryApi, StoredFile } from "./api.ts";
 import { buildFacts } from "./build-facts.ts";
 import { addToBuild, moduleOf } from "./build-info.ts";
@@ -17,7 +17,7 @@ const SOON = 5_000;
  */
 export async function stamp(
   api: ArtifactoryApi,
-  content: Stamped,
+  content: StampedContent,
   name: ArtifactName,
   files: StoredFile[],
   signal: AbortSignal,
@@ -55,19 +55,19 @@ export class StampedShelf implements Shelf {
     return this.#api.tryDeploy(this.#repository, signal);
   }
 
-  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
     return this.#shelf.look(file, version, signal);
   }
 
-  async begin(release: Release, run: Run): Promise<void> {
+  async begin(release: VersionUpload, run: Run): Promise<void> {
     await this.#shelf.begin?.(release, run);
   }
 
-  put(file: FrozenFile, release: Release, run: Run): Promise<void> {
+  put(file: FrozenFile, release: VersionUpload, run: Run): Promise<void> {
     return this.#shelf.put(file, release, run);
   }
 
-  async finish(release: Release, run: Run): Promise<void> {
+  async finish(release: VersionUpload, run: Run): Promise<void> {
     await this.#shelf.finish?.(release, run);
     const files = await Promise.all(release.files.map((file) => this.#stored(file, release.name, run.signal)));
     await stamp(this.#api, release.content, release.name, files, run.signal);

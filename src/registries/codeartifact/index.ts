@@ -8,7 +8,7 @@ import type { Store } from "../../store/store.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import { coordinatesOf } from "../protocols/maven/coordinates.ts";
 import type { Stock } from "../protocols/oci/image-registry.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import { CodeArtifactApi, type CodeArtifactConfig } from "./api.ts";
 import { GenericShelf, genericVersion } from "./generic.ts";
 import { mavenVersion, type PackageFormat, packageShelf } from "./packages.ts";
@@ -47,7 +47,7 @@ class CodeArtifactRegistry implements Registry {
     return found;
   }
 
-  publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     return this.#in(formatOf(name.repository, content), (registry) => registry.publish(content, name, run));
   }
 

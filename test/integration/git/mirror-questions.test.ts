@@ -105,7 +105,7 @@ describe("A mirror that is asked", () => {
     const three = await repo.commit({ a: "3" });
     await sync();
     const among = new Set([one, three, two, "0".repeat(40)]);
-    const places = await mirror.places(["refs/heads/main", "refs/heads/none"], among);
+    const places = await mirror.commitsByRef(["refs/heads/main", "refs/heads/none"], among);
     assert.deepEqual([...places], [["refs/heads/main", [three, two, one]]]);
   });
 
@@ -113,7 +113,7 @@ describe("A mirror that is asked", () => {
     const from = await repo.commit({ "api/a.ts": "1", "web/b.ts": "1", "web/doc.md": "1" });
     const to = await repo.commit({ "web/b.ts": "2" });
     await sync();
-    const changed = async (...globs: string[]) => (await mirror.past(to, globs)).get(to)?.parents[0]?.differs;
+    const changed = async (...globs: string[]) => (await mirror.history(to, globs)).get(to)?.parents[0]?.differs;
     assert.deepEqual(
       [
         await changed("web/**"),
@@ -125,14 +125,14 @@ describe("A mirror that is asked", () => {
       [true, false, true, false, true],
     );
     assert.equal(await changed("web/**", "!**/*.ts"), false);
-    assert.deepEqual(await mirror.past("0".repeat(40), ["api/**"]), new Map());
+    assert.deepEqual(await mirror.history("0".repeat(40), ["api/**"]), new Map());
     await repo.git(["checkout", "--quiet", "-b", "side", from]);
     const side = await repo.commit({ "api/a.ts": "2" });
     await repo.git(["merge", "--quiet", "--no-edit", to]);
     await repo.push();
     const merge = await repo.git(["rev-parse", "HEAD"]);
     await sync();
-    const past = await mirror.past(merge, ["api/**"]);
+    const past = await mirror.history(merge, ["api/**"]);
     assert.deepEqual(
       [merge, side, to].map((sha) => past.get(sha)?.parents),
       [

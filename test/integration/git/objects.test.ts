@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { rm } from "node:fs/promises";
-import { Objects } from "../../../src/git/objects.ts";
+import { ObjectReader } from "../../../src/git/object-reader.ts";
 import { until } from "../../support/process.ts";
 import { startWorld, type WorkTree, type World } from "./fixture.ts";
 
 describe("Objects of a repository, asked of one git", () => {
   let world: World;
   let repo: WorkTree;
-  let objects: Objects;
+  let objects: ObjectReader;
   let stopped: AbortController;
   let starts = 0;
   let count = 0;
@@ -21,7 +21,7 @@ describe("Objects of a repository, asked of one git", () => {
     repo = await world.repo(`o${count++}`);
     stopped = new AbortController();
     starts = 0;
-    objects = new Objects(async () => {
+    objects = new ObjectReader(async () => {
       starts += 1;
       return { gitDir: repo.bare, signals: [stopped.signal], timeLimit: 10_000 };
     });

@@ -3,7 +3,7 @@ import { once, setMaxListeners } from "node:events";
 import { appendFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { isRef } from "../../../src/git/names.ts";
+import { isRef } from "../../../src/git/arguments.ts";
 import { QuickRefs } from "../../../src/git/quick-refs.ts";
 import { startGitServer } from "../../support/git-server.ts";
 import { git } from "../../support/github/git.ts";
@@ -130,7 +130,7 @@ describe("Listing refs without a process", () => {
       await mirror.sync(repo.source, never);
       world.proxy.passed.length = 0;
       await mirror.sync(repo.source, never);
-      await mirror.peek(repo.source, never);
+      await mirror.remoteRefs(repo.source, never);
       assert.equal(seen(), "POST POST");
       assert.ok(world.proxy.passed.every(isOurs));
     });
@@ -237,7 +237,7 @@ describe("Listing refs without a process", () => {
       world.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
       const mirror = world.mirrors.open(`github:quick-${count}`);
       for (let look = 0; look < 2; look++)
-        assert.equal((await mirror.peek(repo.source, never)).get("refs/heads/main"), head);
+        assert.equal((await mirror.remoteRefs(repo.source, never)).get("refs/heads/main"), head);
       assert.deepEqual(world.proxy.passed.map(isOurs), [true, false, false, false, false]);
     });
 

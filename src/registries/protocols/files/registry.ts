@@ -1,20 +1,20 @@
 import type { Writable } from "node:stream";
+import { mapLimit } from "../../../async/map-limit.ts";
 import type { Frozen } from "../../../builders/builder.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { ArtifactName, Digest, FrozenFile, Location } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import { digestOfFiles } from "../../../store/files.ts";
 import type { Store } from "../../../store/store.ts";
-import type { Found, Registry, Stamped } from "../../registry.ts";
+import type { Found, Registry, StampedContent } from "../../registry.ts";
 import { place } from "../http/failures.ts";
 import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
 import { untilShown } from "../http/until-shown.ts";
 import { differs } from "../http/verified.ts";
-import { inTurns } from "./in-turns.ts";
 import { pullFiles } from "./pull.ts";
-import { readStanding } from "./read.ts";
+import { readDigest } from "./read.ts";
 import { restoreFiles } from "./restore.ts";
-import type { Release, Shelf, Version } from "./shelf.ts";
+import type { Shelf, Version, VersionUpload } from "./shelf.ts";
 import { sourceOf } from "./source.ts";
 
 const FILES_AT_ONCE = 3;
@@ -56,8 +56,8 @@ export class FileRegistry implements Registry {
     return there.length === 0 ? null : { digest: digestOfFiles(there) };
   }
 
-  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
-    const release: Release = {
+  async publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
+    const release: VersionUpload = {
       ...versionOf(name, content),
       content,
       source: (file) => sourceOf(this.#store, file, `${this.#key} ${name.repository}`, run),
@@ -70,7 +70,7 @@ export class FileRegistry implements Registry {
       if (name.immutable) throw this.#taken(release, file, digest);
     }
     const wanting = standing.filter(({ file, digest }) => digest !== file.digest);
-    await inTurns(wanting, FILES_AT_ONCE, ({ file, digest }) => this.#putFile(file, digest, release, run));
+    await mapLimit(wanting, FILES_AT_ONCE, ({ file, digest }) => this.#putFile(file, digest, release, run));
     await this.#shelf.finish?.(release, run);
     const { repository, tag } = name;
     run.log.line(
@@ -93,7 +93,7 @@ export class FileRegistry implements Registry {
   }
 
   #lookAtAll(version: Version, signal: AbortSignal): Promise<{ file: FrozenFile; digest: Digest | null }[]> {
-    return inTurns(version.files, FILES_AT_ONCE, async (file) => ({
+    return mapLimit(version.files, FILES_AT_ONCE, async (file) => ({
       file,
       digest: await this.#digestAt(file, version, signal),
     }));
@@ -108,7 +108,7 @@ export class FileRegistry implements Registry {
     const key = standing.mark ? JSON.stringify([repository, tag, file.name, standing.mark]) : null;
     const known = key && this.#read.get(key);
     if (known) return known;
-    const digest = await readStanding(this.#shelf, standing, version, signal);
+    const digest = await readDigest(this.#shelf, standing, version, signal);
     if (this.#read.size >= READ_MAX) this.#read.clear();
     if (key) this.#read.set(key, digest);
     return digest;
@@ -119,7 +119,7 @@ export class FileRegistry implements Registry {
    * says no may be that of a file which is there, ours or another's.
    * @param standing what was seen there before; null: nothing
    */
-  async #putFile(file: FrozenFile, standing: Digest | null, release: Release, run: Run): Promise<void> {
+  async #putFile(file: FrozenFile, standing: Digest | null, release: VersionUpload, run: Run): Promise<void> {
     if (!(await this.#store.has(file.digest))) {
       throw new TransientError("content-gone", `The store no longer has ${file.digest}.`);
     }
@@ -148,7 +148,7 @@ export class FileRegistry implements Registry {
   }
 
   /** @returns why it may not have been taken; null: it was */
-  async #send(file: FrozenFile, release: Release, run: Run): Promise<Refused | TransientError | null> {
+  async #send(file: FrozenFile, release: VersionUpload, run: Run): Promise<Refused | TransientError | null> {
     try {
       await this.#shelf.put(file, release, run);
       return null;

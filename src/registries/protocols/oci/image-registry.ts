@@ -8,11 +8,11 @@ import type { Found, Registry } from "../../registry.ts";
 import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
 import { untilShown } from "../http/until-shown.ts";
 import { type Endpoint, type Look, RegistryClient } from "./client.ts";
+import { CompleteImages } from "./complete-images.ts";
 import { splitName } from "./names.ts";
 import { pullLayout } from "./pull.ts";
 import { pushContent } from "./push.ts";
 import { restoreContent } from "./restore.ts";
-import { Wholeness } from "./whole.ts";
 
 export interface ImageRegistryOptions extends Endpoint {
   /** What `docker pull` is told before the repository, as in `docker.io`. */
@@ -35,14 +35,14 @@ export class ImageRegistry implements Registry {
   readonly #options: ImageRegistryOptions;
   readonly #stock: Stock;
   readonly #client: RegistryClient;
-  readonly #wholeness: Wholeness;
+  readonly #wholeness: CompleteImages;
   readonly #accepted = new Accepted();
 
   constructor(options: ImageRegistryOptions, stock: Stock) {
     this.#options = options;
     this.#stock = stock;
     this.#client = new RegistryClient({ learn: stock.learn, ...options });
-    this.#wholeness = new Wholeness(this.#client);
+    this.#wholeness = new CompleteImages(this.#client);
   }
 
   async check(): Promise<void> {

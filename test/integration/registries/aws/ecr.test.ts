@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { createMask } from "../../../../src/observe/mask.ts";
 import { type EcrConfig, ecrRegistry } from "../../../../src/registries/ecr/index.ts";
-import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../../../src/registries/registry.ts";
 import type { Door } from "../../../support/aws/door.ts";
 import { account } from "../../../support/aws/ecr.ts";
 import { type House, metadata, named, openHouse } from "../../../support/aws/house.ts";
@@ -41,7 +41,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
   });
 
   const open = (more: Partial<EcrConfig> = {}) => ecrRegistry("ecr", { ...config, ...more }, { store: house.store });
-  const freeze = async (layers = [1000, 2000]): Promise<Stamped> => {
+  const freeze = async (layers = [1000, 2000]): Promise<StampedContent> => {
     const image = await freezeImage(house.store, { layers });
     return { ...image, kind: "image", metadata };
   };
