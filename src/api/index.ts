@@ -1,6 +1,7 @@
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import { Semaphore } from "../async/semaphore.ts";
 import { printable } from "../delivery/printable.ts";
+import { BRANCHES } from "../delivery/refs.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
 import { describeRelease } from "../ledger/catalog.ts";
@@ -152,7 +153,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         repoId: repo?.id,
         artifact: text(request, "artifact"),
         sha: text(request, "sha"),
-        ref: branch === undefined ? undefined : `refs/heads/${branch}`,
+        ref: branch === undefined ? undefined : BRANCHES + branch,
         cursor: text(request, "cursor"),
         limit: limitOf(text(request, "limit")),
       });

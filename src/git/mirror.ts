@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { Coalescer } from "../async/coalescer.ts";
 import type { HistoryCommit } from "../delivery/history.ts";
+import { TAGS, tagNames } from "../delivery/refs.ts";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./arguments.ts";
@@ -21,7 +22,6 @@ import { parseTreeListing, type TreeEntry } from "./tree.ts";
 
 export type { MirrorCommit } from "./commit.ts";
 
-const TAGS = "refs/tags/";
 /** Commits, and pipeline files and Dockerfiles of commits: each look at a commit asks for the same ones. */
 const KEPT = 64;
 /** Two looks at the names of a repo's artifacts mostly follow each other, and nothing moved between them. */
@@ -175,15 +175,14 @@ export class Mirror {
   async tagsOn(sha: Sha): Promise<string[]> {
     checkSha(sha);
     const refs = await this.refs();
-    return [...refs].filter(([ref, at]) => at === sha && ref.startsWith(TAGS)).map(([ref]) => ref.slice(TAGS.length));
+    return tagNames([...refs].filter(([, at]) => at === sha).map(([ref]) => ref));
   }
 
   /** Short names of the tags on that commit or one before it. */
   async tagsReachable(sha: Sha): Promise<string[]> {
     const names = [...(await this.refs()).keys()];
     if (!names.some((ref) => ref.startsWith(TAGS)) || !(await this.has(sha))) return [];
-    const refs = linesOf(await this.#text(["for-each-ref", `--merged=${sha}`, "--format=%(refname)", "refs/tags"]));
-    return refs.map((ref) => ref.slice(TAGS.length));
+    return tagNames(linesOf(await this.#text(["for-each-ref", `--merged=${sha}`, "--format=%(refname)", "refs/tags"])));
   }
 
   /** How many commits lead from the tag (short name; null: from the first commit on) to the sha: `git rev-list --count <tag>..<sha>`. */

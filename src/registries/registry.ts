@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../builders/builder.ts";
+import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, ArtifactName, Digest, Location } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
 

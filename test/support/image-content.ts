@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
-import type { Frozen } from "../../src/builders/builder.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import { type Descriptor, readManifest } from "../../src/store/manifest.ts";
 import type { Store } from "../../src/store/store.ts";
 

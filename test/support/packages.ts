@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
-import type { Frozen } from "../../src/builders/builder.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { ArtifactKind } from "../../src/delivery/types.ts";
 import type { StampedContent } from "../../src/registries/registry.ts";
 import { freezeFiles } from "../../src/store/files.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Frozen } from "../../src/builders/builder.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { ArtifactKind, FrozenFile } from "../../src/delivery/types.ts";
 import { ensureDelivery } from "../../src/ledger/deliveries.ts";
 import { claim } from "../../src/ledger/leases.ts";

@@ -3,6 +3,7 @@ import { parsePipeline } from "../../src/config/pipeline.ts";
 import { type CommitDecision, type DecisionFacts, decide, needsCi } from "../../src/delivery/decide.ts";
 import { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
 import { matchRepo, planOf, watches } from "../../src/delivery/plan.ts";
+import { BRANCHES } from "../../src/delivery/refs.ts";
 import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { findDelivery } from "../../src/ledger/deliveries.ts";
@@ -158,7 +159,7 @@ function inOrderOfHints(refs: string[], hinted: (string | null)[], defaultBranch
   const rank = (ref: string): number => {
     const place = hinted.indexOf(ref);
     if (place >= 0) return place;
-    return ref === `refs/heads/${defaultBranch}` ? hinted.length : hinted.length + 1;
+    return ref === BRANCHES + defaultBranch ? hinted.length : hinted.length + 1;
   };
   return [...refs].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }

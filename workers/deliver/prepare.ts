@@ -1,5 +1,5 @@
-import type { Frozen } from "../../src/builders/builder.ts";
 import { Refused } from "../../src/delivery/errors.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { Share } from "../../src/delivery/naming.ts";
 import type { ArtifactPlan } from "../../src/delivery/types.ts";
 import { checkBuildPaths } from "../../src/git/context.ts";

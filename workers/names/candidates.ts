@@ -1,5 +1,6 @@
 import { matchRepo, watches } from "../../src/delivery/bounds.ts";
 import { type Candidate, kindOfNames, newestOfEachKind } from "../../src/delivery/moving-names.ts";
+import { BRANCHES, TAGS } from "../../src/delivery/refs.ts";
 import type { Repo, Sha } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
 import { type Contender, holderOfVersion, knownVersions, type RefFacts } from "../../src/delivery/version-holder.ts";
@@ -9,9 +10,6 @@ import { type NamedRelease, namedReleases } from "../../src/ledger/named-release
 import { deliveredVersions } from "../../src/ledger/versions.ts";
 import type { Station } from "../station.ts";
 import { factsOf } from "./immutable-names.ts";
-
-const HEADS = "refs/heads/";
-const TAGS = "refs/tags/";
 
 /** What the names of a repo's artifacts are computed from. */
 export interface RepoNames {
@@ -73,7 +71,7 @@ async function ordersOf(
   const bySha = new Map<Sha, NamedRelease[]>();
   for (const release of releases) bySha.set(release.sha, [...(bySha.get(release.sha) ?? []), release]);
   const kinds = new Map(releases.map((release) => [release, kindOf(release)]));
-  const branches = [...refs.keys()].filter((ref) => ref.startsWith(HEADS));
+  const branches = [...refs.keys()].filter((ref) => ref.startsWith(BRANCHES));
   for (const [ref, shas] of await mirror.commitsByRef(branches, new Set(bySha.keys()))) {
     const plans = new Map<NamedRelease["on"], boolean>();
     const isWatched = ({ on }: NamedRelease): boolean => {
@@ -85,7 +83,7 @@ async function ordersOf(
     const watched = standing.filter(({ release }) => isWatched(release));
     for (const { release, place } of newestOfEachKind(watched, ({ release }) => kinds.get(release) ?? "")) {
       const order = orders.get(release);
-      if (order !== undefined) order[ref.slice(HEADS.length)] = place;
+      if (order !== undefined) order[ref.slice(BRANCHES.length)] = place;
     }
   }
   return orders;
@@ -97,7 +95,7 @@ function kindOf({ artifact, committedAt, versions, destinations }: NamedRelease)
 
 function candidateOf(repo: Repo, release: NamedRelease, order: Contender["order"], tags: string[]): Candidate {
   const { id, sha, artifact, kind, versions, tagged, destinations } = release;
-  const refs = Object.keys(order).map((branch) => HEADS + branch);
+  const refs = Object.keys(order).map((branch) => BRANCHES + branch);
   const owned = tags.filter((tag) => versionTag(tag) === null || versions.includes(versionTag(tag) ?? ""));
   const commit = { sha, committedAt: new Date(release.committedAt) };
   const facts = factsOf({ repo, commit, refs, tags: owned }, { artifact: { name: artifact }, versions, isFirst: true });

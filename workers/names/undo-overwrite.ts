@@ -1,4 +1,4 @@
-import type { Frozen } from "../../src/builders/builder.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { ArtifactName } from "../../src/delivery/types.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";

@@ -1,7 +1,7 @@
 import type Dockerode from "dockerode";
 import { TransientError } from "../../delivery/errors.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
 import type { Grant } from "../../store/intake.ts";
-import type { Frozen } from "../builder.ts";
 import { explainFailure } from "../engine/build-failure.ts";
 import { explainEngineError } from "../engine/errors.ts";
 import { readMessages } from "../engine/messages.ts";

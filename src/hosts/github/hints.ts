@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Webhooks } from "@octokit/webhooks";
 import * as z from "zod";
+import { BRANCHES, TAGS } from "../../delivery/refs.ts";
 import { BadSignature, type Hint, MalformedWebhook, type RawWebhook, type WebhookReading } from "../host.ts";
 import { isOwnContext } from "./own-context.ts";
 import { firstIssue, label, refName, repository, sha } from "./payload.ts";
@@ -102,8 +103,8 @@ const push = z.object({
 
 function readPush(body: unknown): Found | { ignored: string } {
   const { ref, after, deleted, head_commit, repository } = push.parse(body);
-  const isBranch = ref.startsWith("refs/heads/");
-  if (!isBranch && !ref.startsWith("refs/tags/")) return { ignored: "neither a branch nor a tag was pushed" };
+  const isBranch = ref.startsWith(BRANCHES);
+  if (!isBranch && !ref.startsWith(TAGS)) return { ignored: "neither a branch nor a tag was pushed" };
   // What is gone points to the id of all zeros; not every server that speaks like GitHub says `deleted` too.
   if (deleted || /^0+$/.test(after)) return { repo: repository, ref, sha: null, detail: "deleted" };
   // `after` of an annotated tag is the tag object; the commit it points at is then told by head_commit alone.
@@ -114,7 +115,7 @@ const create = z.object({ ref: refName, ref_type: z.enum(["branch", "tag"]), rep
 
 function readCreate(body: unknown): Found {
   const { ref, ref_type, repository } = create.parse(body);
-  return { repo: repository, ref: `refs/${ref_type === "branch" ? "heads" : "tags"}/${ref}`, sha: null };
+  return { repo: repository, ref: (ref_type === "branch" ? BRANCHES : TAGS) + ref, sha: null };
 }
 
 const status = z.object({ sha, context: label, state: label, repository });

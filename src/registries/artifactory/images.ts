@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../builders/builder.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { ImageRegistry, type ImageRegistryOptions, type Stock } from "../protocols/oci/image-registry.ts";

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../builders/builder.ts";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
 import type { ArtifactName, Location } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";

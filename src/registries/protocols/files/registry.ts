@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import { mapLimit } from "../../../async/map-limit.ts";
-import type { Frozen } from "../../../builders/builder.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
+import type { Frozen } from "../../../delivery/frozen.ts";
 import type { ArtifactName, Digest, FrozenFile, Location } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import { digestOfFiles } from "../../../store/files.ts";

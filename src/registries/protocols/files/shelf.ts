@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { Frozen } from "../../../builders/builder.ts";
+import type { Frozen } from "../../../delivery/frozen.ts";
 import type { ArtifactName, Digest, FrozenFile } from "../../../delivery/types.ts";
 import type { Body } from "../../../http/transport.ts";
 import type { Run } from "../../../run/run.ts";
