@@ -3,7 +3,6 @@ import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
 import { Refused, TransientError } from "../delivery/errors.ts";
-import type { Location } from "../delivery/types.ts";
 import { frozenOf } from "../ledger/frozen.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { locationsOfRelease } from "../ledger/names.ts";
@@ -84,16 +83,8 @@ async function pullFromAny(sources: Sources, { release, from, signal }: Asked, i
   for (const stored of await locationsOfRelease(sources.ledger, release)) {
     const registry = sources.registries.get(stored.registry);
     if (registry === undefined || (from !== null && stored.registry !== from)) continue;
-    const { digest, url, pull } = stored;
-    const location: Location = {
-      registry: stored.registry,
-      name: `${stored.repository}:${stored.tag}`,
-      digest,
-      url,
-      pull,
-    };
     try {
-      await registry.pull(location, into, run, frozenOf(release));
+      await registry.pull(stored, into, run, frozenOf(release));
       return;
     } catch (error) {
       failure = error;

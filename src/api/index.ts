@@ -2,6 +2,7 @@ import express, { type Request, type RequestHandler, type Response, Router } fro
 import { Semaphore } from "../async/semaphore.ts";
 import { printable } from "../delivery/printable.ts";
 import { BRANCHES } from "../delivery/refs.ts";
+import { releaseView } from "../delivery/release-view.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
 import { describeRelease } from "../ledger/catalog.ts";
@@ -158,14 +159,14 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         limit: limitOf(text(request, "limit")),
       });
       const end = (each: Release) => cursorOf({ at: each.releasedAt, id: each.id });
-      sendText(response, await pageText(page, (each) => describeRelease(ledger, each), end));
+      sendText(response, await pageText(page, async (each) => releaseView(await describeRelease(ledger, each)), end));
     }),
   );
   router.get(
     "/api/v1/releases/:artifact/:version",
     auth.reader,
     answer(async (request, response) => {
-      send(response, await describeRelease(ledger, await requireRelease(ledger, request)));
+      send(response, releaseView(await describeRelease(ledger, await requireRelease(ledger, request))));
     }),
   );
   router.get(

@@ -1,4 +1,5 @@
 import { packageUrlOf } from "./package-url.ts";
+import { releaseView } from "./release-view.ts";
 import type { Release } from "./types.ts";
 
 /** What a notice says, as its CloudEvent's type. */
@@ -64,6 +65,6 @@ function cloudEvent({ id, type, source, time, subject, content, customData }: To
 }
 
 function factsOf(release: Release): Record<string, unknown> {
-  const { repo, sha, ref, artifact, kind, digest, versions, deliveryId, files, locations } = release;
+  const { repo, sha, ref, artifact, kind, digest, versions, deliveryId, files, locations } = releaseView(release);
   return { repo, sha, ref, artifact, kind, digest, versions, deliveryId, files, locations };
 }

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../delivery/frozen.ts";
-import type { ArtifactKind, ArtifactName, Digest, Location } from "../delivery/types.ts";
+import type { ArtifactKind, ArtifactName, Digest, Location, RegistryName } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
 
 /** Frozen content with the facts of its release: registries that have a place for them keep them beside the bytes. */
@@ -32,13 +32,13 @@ export interface Registry {
    */
   publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location>;
   /**
-   * Brings content that was published here back into the store, where this host no longer has it, or never had.
+   * Brings content that was published under this name back into the store, where this host no longer has it, or never had.
    * @returns false: it is not here any more. @throws TransientError.
    */
-  restore(location: Location, run: Run, content: Frozen): Promise<boolean>;
+  restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean>;
   /**
    * Streams the content into the sink, verified: an image as the tar of an OCI layout, one file as it is, several as a tar.
    * @throws TransientError, Refused when it is gone.
    */
-  pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void>;
+  pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void>;
 }

@@ -168,13 +168,12 @@ export async function isWhole(
   const { name: artifact, publish } = share.artifact;
   const noted = await locationsOfRelease(station.ledger, { repoId: work.repo.id, artifact, digest: content.digest });
   const names = [...noted, ...publish.flatMap((to) => namesFor(station, work, share, content, to))];
-  for (const { registry: key, repository, tag } of names) {
-    const registry = station.registries.get(key);
-    const found = await registry?.find({ registry: key, repository, tag, immutable: true }, run, content);
+  for (const name of names) {
+    const registry = station.registries.get(name.registry);
+    const found = await registry?.find(name, run, content);
     if (registry === undefined || found?.digest !== content.digest) continue;
-    const location = { registry: key, name: `${repository}:${tag}`, digest: content.digest, url: "", pull: "" };
-    if (await registry.restore(location, run, content)) {
-      run.log.line(`${artifact}: ${content.digest} was fetched back from ${key}`);
+    if (await registry.restore(name, run, content)) {
+      run.log.line(`${artifact}: ${content.digest} was fetched back from ${name.registry}`);
       return true;
     }
   }

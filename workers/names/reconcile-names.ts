@@ -139,8 +139,7 @@ async function place(station: Station, repo: Repo, { name, release }: Wanted, ru
   const before = async (own: Run): Promise<void> => {
     if (await station.store.has(digest)) return;
     // Another host froze it, or housekeeping let it go: the repository had it before it had any name there.
-    const there = { registry, name: `${repository}:${tag}`, digest, url: "", pull: "" };
-    await registryOf(station, registry).restore(there, own, content);
+    await registryOf(station, registry).restore(name, own, content);
   };
   const moving = { registry, repository, tag, immutable: false };
   try {

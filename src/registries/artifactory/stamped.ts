@@ -1,5 +1,5 @@
 import { TransientError } from "../../delivery/errors.ts";
-import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
+import type { FrozenFile, RegistryName } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import type { ExistingFile, Shelf, Version, VersionUpload } from "../protocols/files/shelf.ts";
 import type { StampedContent } from "../registry.ts";
@@ -18,7 +18,7 @@ const SOON = 5_000;
 export async function stamp(
   api: ArtifactoryApi,
   content: StampedContent,
-  name: ArtifactName,
+  name: RegistryName,
   files: StoredFile[],
   signal: AbortSignal,
   folder?: string,
@@ -78,7 +78,7 @@ export class StampedShelf implements Shelf {
   }
 
   /** Where a package repository keeps a file is its own affair: found by what is in it. Every layout has the version in its paths. */
-  async #stored({ digest }: FrozenFile, { repository, tag }: ArtifactName, signal: AbortSignal): Promise<StoredFile> {
+  async #stored({ digest }: FrozenFile, { repository, tag }: RegistryName, signal: AbortSignal): Promise<StoredFile> {
     const found = await this.#api.holders(this.#repository, digest, signal);
     const stored = found.find(({ path }) => path.includes(tag));
     if (stored !== undefined) return stored;
@@ -89,7 +89,7 @@ export class StampedShelf implements Shelf {
 /** What Artifactory took, as its package endpoint says itself, and does not show by its own REST API yet. */
 export function notShown(
   { label }: ArtifactoryApi,
-  { repository, tag }: Pick<ArtifactName, "repository" | "tag">,
+  { repository, tag }: Pick<RegistryName, "repository" | "tag">,
   key: string,
 ): TransientError {
   return new TransientError(

@@ -1,5 +1,5 @@
 import { Refused } from "../../delivery/errors.ts";
-import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
+import type { FrozenFile, RegistryName } from "../../delivery/types.ts";
 import { bodyOf } from "../../http/transport.ts";
 import type { Run } from "../../run/run.ts";
 import { digestOf } from "../../store/digest.ts";
@@ -105,7 +105,7 @@ export async function standingOf(
  * `acme/api/docs` is the package `docs` in the namespace `acme:api`: a slash is not allowed, and what stands in its place
  * may not stand in a name itself, or two names would meet. @throws Refused `name-invalid`
  */
-export function genericVersion({ repository, tag }: ArtifactName): PackageVersion {
+export function genericVersion({ repository, tag }: RegistryName): PackageVersion {
   const parts = repository.split("/");
   const name = parts.pop() ?? "";
   const namespace = parts.join(":");

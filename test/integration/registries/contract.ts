@@ -115,7 +115,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.equal(await registry.find(name, run, content), null);
       const location = await registry.publish(content, name, run);
       assert.equal(location.digest, content.digest);
-      assert.equal(location.name, `${name.repository}:${name.tag}`);
+      assert.deepEqual([location.repository, location.tag], [name.repository, name.tag]);
       assert.deepEqual(await registry.find(name, run, content), { digest: content.digest });
 
       const files = await place.files("1.0.0", "");
@@ -172,7 +172,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       for (const { digest } of [content, ...(content.files ?? [])]) assert.ok(await store.has(digest));
 
       const other = await frozen("1.2.1");
-      const nothing = { ...location, name: `${name.repository}:${named("1.2.1").tag}`, digest: other.digest };
+      const nothing = { ...location, tag: named("1.2.1").tag };
       for (const { digest } of other.files ?? []) await store.remove(digest);
       assert.equal(await registry.restore(nothing, run, other), false);
       const gone = await failure(registry.pull(nothing, new PassThrough().resume(), run, other));

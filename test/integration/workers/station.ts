@@ -163,7 +163,7 @@ function keeper(key: string): Kept {
       published.push(at(name));
       return {
         registry: key,
-        name: at(name),
+        ...{ repository: name.repository, tag: name.tag },
         digest: content.digest,
         url: `https://${key}.example.com/`,
         pull: "pull",

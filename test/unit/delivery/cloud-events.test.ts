@@ -5,12 +5,10 @@ import { afterReleaseEvent, publishedEvent } from "../../../src/delivery/cloud-e
 import type { Release } from "../../../src/delivery/types.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
-const location = (host: string, name: string) => ({
-  registry: "hub",
-  name,
-  digest,
+const location = (host: string, repository: string, tag: string) => ({
+  ...{ registry: "hub", repository, tag, digest },
   url: `https://api.${host}/v2/`,
-  pull: `docker pull ${host}/${name.split(":")[0]}@${digest}`,
+  pull: `docker pull ${host}/${repository}@${digest}`,
 });
 const release = (given: Partial<Release> = {}): Release => ({
   id: "42",
@@ -27,7 +25,7 @@ const release = (given: Partial<Release> = {}): Release => ({
   deliveryId: "d1",
   files: [],
   package: null,
-  locations: [location("registry.example.com", "acme/API:1.2.3"), location("other.example.com", "x/api:1")],
+  locations: [location("registry.example.com", "acme/API", "1.2.3"), location("other.example.com", "x/api", "1")],
   ...given,
 });
 const source = "https://deliverd.example.com";
@@ -112,7 +110,7 @@ describe("the announcement of a release", () => {
       publishedEvent(release(), source).subject,
       `pkg:oci/api@${digest}?repository_url=registry.example.com%2Facme%2FAPI`,
     );
-    const local = { ...location("127.0.0.1:5000", "acme/api:1"), pull: "", url: "http://127.0.0.1:5000/v2/" };
+    const local = { ...location("127.0.0.1:5000", "acme/api", "1"), pull: "", url: "http://127.0.0.1:5000/v2/" };
     assert.equal(
       publishedEvent(release({ locations: [local] }), source).subject,
       `pkg:oci/api@${digest}?repository_url=127.0.0.1%3A5000%2Facme%2Fapi`,
@@ -121,7 +119,7 @@ describe("the announcement of a release", () => {
 
   it("finds the repository in whatever command pulls it", () => {
     const skopeo = {
-      ...location("r.example.com", "a/api:1"),
+      ...location("r.example.com", "a/api", "1"),
       pull: `skopeo copy docker://r.example.com/a/api@${digest} x`,
     };
     assert.match(
@@ -150,8 +148,8 @@ describe("the announcement of a release", () => {
       const url = `pkg:maven/org.example/library@1.2.4-alpha.5.gab12cd3?${checksum}`;
       assert.equal(subject({ kind: "jar", package: library }), url);
       const put = [
-        { ...location("files", "acme/api/library:1.2.3"), registry: "files" },
-        location("maven", `${library.name}:${library.version}`),
+        { ...location("files", "acme/api/library", "1.2.3"), registry: "files" },
+        location("maven", library.name, library.version),
       ];
       assert.equal(subject({ kind: "jar", locations: put }), url);
     });
@@ -181,7 +179,10 @@ describe("the announcement of a release", () => {
 
   it("tells what a deployer asks for", () => {
     const { customData } = publishedEvent(release(), source).data as { customData: Record<string, unknown> };
-    const { repo, sha, ref, artifact, kind, versions, deliveryId, files, locations } = release();
+    const { repo, sha, ref, artifact, kind, versions, deliveryId, files } = release();
+    const locations = release().locations.map(({ registry, repository, tag, digest, url, pull }) => {
+      return { registry, name: `${repository}:${tag}`, digest, url, pull };
+    });
     assert.deepEqual(customData, { repo, sha, ref, artifact, kind, digest, versions, deliveryId, files, locations });
   });
 });

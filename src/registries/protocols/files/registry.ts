@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import { mapLimit } from "../../../async/map-limit.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Frozen } from "../../../delivery/frozen.ts";
-import type { ArtifactName, Digest, FrozenFile, Location } from "../../../delivery/types.ts";
+import type { ArtifactName, Digest, FrozenFile, Location, RegistryName } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import { digestOfFiles } from "../../../store/files.ts";
 import type { Store } from "../../../store/store.ts";
@@ -77,19 +77,17 @@ export class FileRegistry implements Registry {
       `${this.#key} ${repository}: ${tag} is ${content.digest}${wanting.length === 0 ? ", and was already" : ""}`,
     );
     return {
-      registry: this.#key,
-      name: `${repository}:${tag}`,
-      digest: content.digest,
+      ...{ registry: this.#key, repository, tag, digest: content.digest },
       ...this.#shelf.locate(release),
     };
   }
 
-  restore(location: Location, run: Run, content: Frozen): Promise<boolean> {
-    return restoreFiles(this.#shelf, this.#store, this.#versionAt(location, content), run.signal);
+  restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean> {
+    return restoreFiles(this.#shelf, this.#store, versionOf(name, content), run.signal);
   }
 
-  pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void> {
-    return pullFiles(this.#shelf, this.#versionAt(location, content), into, run.signal);
+  pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
+    return pullFiles(this.#shelf, versionOf(name, content), into, run.signal);
   }
 
   #lookAtAll(version: Version, signal: AbortSignal): Promise<{ file: FrozenFile; digest: Digest | null }[]> {
@@ -159,12 +157,6 @@ export class FileRegistry implements Registry {
     }
   }
 
-  #versionAt({ name }: Location, content: Frozen): Version {
-    const colon = name.lastIndexOf(":");
-    const [repository, tag] = [name.slice(0, Math.max(0, colon)), name.slice(colon + 1)];
-    return versionOf({ registry: this.#key, repository, tag, immutable: true }, content);
-  }
-
   #taken({ name }: Version, file: FrozenFile, found: Digest): Refused {
     return new Refused(
       "name-taken",
@@ -173,7 +165,7 @@ export class FileRegistry implements Registry {
   }
 }
 
-function versionOf(name: ArtifactName, content: Frozen): Version {
+function versionOf(name: RegistryName, content: Frozen): Version {
   const { files = [] } = content;
   if (files.length === 0) throw new TypeError("a registry of files was handed a content without any");
   return { name, content, files };

@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 import type { Frozen } from "../../../delivery/frozen.ts";
-import type { ArtifactName, Digest, FrozenFile } from "../../../delivery/types.ts";
+import type { Digest, FrozenFile, RegistryName } from "../../../delivery/types.ts";
 import type { Body } from "../../../http/transport.ts";
 import type { Run } from "../../../run/run.ts";
 import type { StampedContent } from "../../registry.ts";
 
 /** One version of an artifact, as a registry of files is asked for it. */
 export interface Version {
-  name: ArtifactName;
+  name: RegistryName;
   content: Frozen;
   /** Those of the content, at least one. */
   files: readonly FrozenFile[];

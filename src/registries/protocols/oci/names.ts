@@ -24,15 +24,6 @@ export function requireReference(text: string): string {
   );
 }
 
-/** Splits `<repository>:<tag>`, the name of a Location. @throws Refused `name-invalid` */
-export function splitName(name: string): { repository: string; tag: string } {
-  const colon = name.lastIndexOf(":");
-  return {
-    repository: requireRepository(name.slice(0, Math.max(0, colon))),
-    tag: requireReference(name.slice(colon + 1)),
-  };
-}
-
 /** @param key under `registries` @throws ConfigError `registry-url` */
 export function readRegistryUrl(key: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -66,7 +66,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.ok(read.subarray(disk.length).every((byte) => byte === 0));
     assert.deepEqual(location, {
       registry: "amis",
-      name: "acme-api-1.0.0:1.0.0",
+      ...{ repository: "acme-api-1.0.0", tag: "1.0.0" },
       digest: sha256(disk),
       url: `https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#ImageDetails:imageId=${image?.id}`,
       pull: `aws ec2 describe-images --region eu-west-1 --owners self --filters Name=tag:dev.deliverd.digest,Values=${content.digest}`,

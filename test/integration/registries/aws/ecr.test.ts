@@ -67,7 +67,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     const host = new URL(door.url).host;
     assert.deepEqual(location, {
       registry: "ecr",
-      name: `${name.repository}:1.0.0`,
+      ...{ repository: name.repository, tag: "1.0.0" },
       digest: image.digest,
       url: `${door.url}/v2/${name.repository}/manifests/${image.digest}`,
       pull: `docker pull ${host}/${name.repository}@${image.digest}`,
