@@ -1,21 +1,26 @@
 import { printable } from "./printable.ts";
 import type { DeliveryState } from "./types.ts";
 
-/** What a commit's page on the host says of one artifact, apart from its address. */
+/** The state and text of a commit status. */
 export interface StatusText {
   state: "pending" | "success" | "failure" | "error";
   description: string;
 }
 
-/** GitHub cuts at 140 characters; so do we, at a whole word. */
-const DESCRIPTION_MAX = 140;
+/** GitHub refuses a longer description: https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
+const MAX_DESCRIPTION_LENGTH = 140;
 
-/** The context that a commit status of this artifact bears; `deliverd` alone where no artifact is known. */
+/** The context of an artifact's commit status: `deliverd/<artifact>`, or `deliverd` where no artifact is known. */
 export function statusContext(artifact: string | null): string {
   return artifact === null ? "deliverd" : `deliverd/${artifact}`;
 }
 
-/** One line for the commit: what the delivery is doing, or why it ended. */
+/** Whether deliverd set this status itself: its own reports say nothing about CI. Hosts compare contexts without case. */
+export function isOwnContext(context: string): boolean {
+  return /^deliverd(?:\/|$)/i.test(context);
+}
+
+/** The commit status of a delivery. @param because why it is in this state @param bad a waiting commit whose CI is red or late */
 export function statusText(state: DeliveryState, because: string, bad: boolean): StatusText {
   const description = oneLine(because);
   switch (state) {
@@ -37,16 +42,17 @@ export function statusText(state: DeliveryState, because: string, bad: boolean):
   }
 }
 
-/** What a commit says that waits for its CI, and will fail whatever that comes to. */
+/** The description of a commit that will fail even if its CI passes. */
 export function willFailText(failure: string): string {
   return `will fail once CI is green: ${failure}`;
 }
 
+/** The first line of a text, at most 140 UTF-16 units, cut between two words where possible. */
 export function oneLine(text: string): string {
   const line = printable((text.split("\n", 1)[0] ?? "").trim());
-  if (line.length <= DESCRIPTION_MAX) return line;
+  if (line.length <= MAX_DESCRIPTION_LENGTH) return line;
   // A host refuses half of a surrogate pair.
-  const cut = line.slice(0, DESCRIPTION_MAX - 1).replace(/[\uD800-\uDBFF]$/, "");
+  const cut = line.slice(0, MAX_DESCRIPTION_LENGTH - 1).replace(/[\uD800-\uDBFF]$/, "");
   const space = cut.lastIndexOf(" ");
-  return `${space > DESCRIPTION_MAX / 2 ? cut.slice(0, space) : cut}…`;
+  return `${space > MAX_DESCRIPTION_LENGTH / 2 ? cut.slice(0, space) : cut}…`;
 }

@@ -2,9 +2,9 @@ import { isUtf8 } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Webhooks } from "@octokit/webhooks";
 import * as z from "zod";
+import { isOwnContext } from "../../delivery/commit-status.ts";
 import { BRANCHES, TAGS } from "../../delivery/refs.ts";
 import { BadSignature, type Hint, MalformedWebhook, type RawWebhook, type WebhookReading } from "../host.ts";
-import { isOwnContext } from "./own-context.ts";
 import { firstIssue, label, refName, repository, sha } from "./payload.ts";
 
 type Found = Pick<Hint, "repo" | "ref" | "sha"> & { detail?: string };

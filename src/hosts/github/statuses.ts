@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { isOwnContext } from "../../delivery/commit-status.ts";
 import type { Check } from "../../delivery/types.ts";
-import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
 import { stateOf, time } from "./states.ts";
 

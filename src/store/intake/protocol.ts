@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { TAG_PATTERN } from "../../delivery/oci-names.ts";
 
 /** An answer of the intake. */
 export interface Reply {
@@ -51,7 +52,7 @@ const places = [
   { kind: "blob", path: new RegExp(`^/v2/${name}/blobs/(sha256:[0-9a-f]{64})$`) },
   {
     kind: "manifest",
-    path: new RegExp(`^/v2/${name}/manifests/(sha256:[0-9a-f]{64}|[A-Za-z0-9_][A-Za-z0-9._-]{0,127})$`),
+    path: new RegExp(`^/v2/${name}/manifests/(sha256:[0-9a-f]{64}|${TAG_PATTERN})$`),
   },
 ] as const;
 
