@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Frozen } from "../src/builders/builder.ts";
+import type { Frozen } from "../src/delivery/frozen.ts";
 import { Store } from "../src/store/store.ts";
 import { freezeImage } from "../test/support/fixtures/images.ts";
 import { tempDir } from "../test/support/processes/process.ts";

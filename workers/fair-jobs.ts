@@ -1,6 +1,6 @@
 import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
+import { mayStart, type RunningWork } from "../src/delivery/fair-share.ts";
 import { backOff } from "../src/delivery/retry.ts";
-import { type Doing, mayBegin } from "../src/delivery/sharing.ts";
 import { noteFailedLook, noteLook, pastLooks } from "../src/ledger/looks.ts";
 import { markNamesFailed, owedNames } from "../src/ledger/outbox.ts";
 import type { Jobs } from "../src/queue/queues.ts";
@@ -30,7 +30,7 @@ export function fairly<N extends Name>(
   memory: Memory<N>,
   work: (job: Jobs[N]) => Promise<void>,
 ): (job: Jobs[N]) => Promise<void> {
-  const running = new Set<Omit<Doing, "isSlow"> & { since: number }>();
+  const running = new Set<Omit<RunningWork, "isSlow"> & { since: number }>();
   return async (job) => {
     const { failures, isEarly } = await memory.past(job);
     if (isEarly) return;
@@ -38,7 +38,7 @@ export function fairly<N extends Name>(
     const one = { repo: job.repo, host, hasFailed: failures > 0, since: performance.now() };
     const beside = [...running].map((each) => ({ ...each, isSlow: performance.now() - each.since > SLOW }));
     // The ledger still owes it, and the sweep brings it back.
-    if (!mayBegin(beside, one, places)) return;
+    if (!mayStart(beside, one, places)) return;
     running.add(one);
     try {
       await memory.done(job, await counted(station, host, () => work(job)));

@@ -1,5 +1,5 @@
 import type { TtlCache } from "../src/async/ttl-cache.ts";
-import type { Builder, BuildOrder, Caches, FilesOrder } from "../src/builders/builder.ts";
+import type { BuildCaches, Builder, BuildOrder, FilesOrder } from "../src/builders/builder.ts";
 import type { ServerConfig } from "../src/config/server.ts";
 import type { Mirrors } from "../src/git/mirrors.ts";
 import type { Host } from "../src/hosts/host.ts";
@@ -30,7 +30,7 @@ export interface Station {
   /** Bounds what is built at once in this process. */
   buildSlots: BuildSlots;
   /** What builds leave in the engine, for housekeeping. Neither is a reason to connect to it. */
-  engine: { caches: Caches; removeLeftovers(): Promise<void> };
+  engine: { caches: BuildCaches; removeLeftovers(): Promise<void> };
   log: Log;
   mask: Mask;
   clock: Clock;

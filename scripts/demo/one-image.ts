@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Release } from "../../src/delivery/types.ts";
+import type { ReleaseView } from "../../src/delivery/release-view.ts";
 import { startRegistry } from "../../test/support/registries/docker-registry.ts";
 import { pullAndRun } from "./run-image.ts";
 import { deliver, patience, type Scene } from "./scene.ts";
@@ -46,7 +46,7 @@ async function play(around: Surroundings, tell: Teller, signal: AbortSignal): Pr
   const sha = await deliver(around, { ".deliverd.yml": PIPELINE, Dockerfile: DOCKERFILE }, tell, signal);
 
   const release = await patiently("the release stands under all its names", async () => {
-    const { items } = await deliverd.api<{ items: Release[] }>(`/api/v1/releases?sha=${sha}`);
+    const { items } = await deliverd.api<{ items: ReleaseView[] }>(`/api/v1/releases?sha=${sha}`);
     return items.find((each) => each.locations.length === 3);
   });
   tell.step("release", `${release.artifact} ${release.version}`);
@@ -67,6 +67,6 @@ async function play(around: Surroundings, tell: Teller, signal: AbortSignal): Pr
 
   const notice = await patiently("the deployer has got a notice", () => sink.notices[0]);
   tell.step("notice", `${notice.event.type}, signed, id ${notice.id}`);
-  const { repo: from, digest, versions } = (notice.event.data as { customData: Release }).customData;
+  const { repo: from, digest, versions } = (notice.event.data as { customData: ReleaseView }).customData;
   tell.quote(JSON.stringify({ repo: from, versions, digest }, null, 2));
 }

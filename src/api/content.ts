@@ -3,7 +3,6 @@ import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
 import { Refused, TransientError } from "../delivery/errors.ts";
-import type { Location } from "../delivery/types.ts";
 import { frozenOf } from "../ledger/frozen.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { locationsOfRelease } from "../ledger/names.ts";
@@ -11,7 +10,7 @@ import type { Release } from "../ledger/releases.ts";
 import { Problem } from "../receiver/problem.ts";
 import type { Registry } from "../registries/registry.ts";
 import { systemClock } from "../run/clock.ts";
-import { PartOf, type Range } from "../store/part.ts";
+import { type Range, RangeFilter } from "../store/range-filter.ts";
 import { tarSize } from "../store/tar.ts";
 
 interface Sources {
@@ -64,7 +63,7 @@ function attachmentOf(release: Release): { name: string; type: string } {
 
 /** Nothing is kept of what passes: of a tar, only the entries are fetched that lie in the range. */
 async function sendRange(sources: Sources, content: Asked, asked: RangeOf, response: Response): Promise<void> {
-  const part = new PartOf(
+  const part = new RangeFilter(
     (size) => requireRange(asked, size, response),
     ({ start, end }, size) => response.status(206).set("content-range", `bytes ${start}-${end}/${size}`),
   );
@@ -84,16 +83,8 @@ async function pullFromAny(sources: Sources, { release, from, signal }: Asked, i
   for (const stored of await locationsOfRelease(sources.ledger, release)) {
     const registry = sources.registries.get(stored.registry);
     if (registry === undefined || (from !== null && stored.registry !== from)) continue;
-    const { digest, url, pull } = stored;
-    const location: Location = {
-      registry: stored.registry,
-      name: `${stored.repository}:${stored.tag}`,
-      digest,
-      url,
-      pull,
-    };
     try {
-      await registry.pull(location, into, run, frozenOf(release));
+      await registry.pull(stored, into, run, frozenOf(release));
       return;
     } catch (error) {
       failure = error;

@@ -1,6 +1,8 @@
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import { Semaphore } from "../async/semaphore.ts";
 import { printable } from "../delivery/printable.ts";
+import { BRANCHES } from "../delivery/refs.ts";
+import { releaseView } from "../delivery/release-view.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
 import { describeRelease } from "../ledger/catalog.ts";
@@ -152,19 +154,19 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         repoId: repo?.id,
         artifact: text(request, "artifact"),
         sha: text(request, "sha"),
-        ref: branch === undefined ? undefined : `refs/heads/${branch}`,
+        ref: branch === undefined ? undefined : BRANCHES + branch,
         cursor: text(request, "cursor"),
         limit: limitOf(text(request, "limit")),
       });
       const end = (each: Release) => cursorOf({ at: each.releasedAt, id: each.id });
-      sendText(response, await pageText(page, (each) => describeRelease(ledger, each), end));
+      sendText(response, await pageText(page, async (each) => releaseView(await describeRelease(ledger, each)), end));
     }),
   );
   router.get(
     "/api/v1/releases/:artifact/:version",
     auth.reader,
     answer(async (request, response) => {
-      send(response, await describeRelease(ledger, await requireRelease(ledger, request)));
+      send(response, releaseView(await describeRelease(ledger, await requireRelease(ledger, request))));
     }),
   );
   router.get(

@@ -1,3 +1,4 @@
+import { BRANCHES } from "../delivery/refs.ts";
 import type { RepoId } from "../delivery/types.ts";
 import { highestVersion, isStable } from "../delivery/version.ts";
 import { latestNoted } from "../ledger/latest.ts";
@@ -49,5 +50,5 @@ async function latestOfLedger(ledger: Ledger, repoId: RepoId, artifact: string):
   const highest = highestVersion(tagged.map(({ version }) => version).filter(isStable));
   if (highest !== null) return tagged.find(({ version }) => version === highest)?.releaseId ?? null;
   const branch = (await getRepo(ledger, repoId))?.defaultBranch ?? "main";
-  return newestCommitted(ledger, repoId, artifact, `refs/heads/${branch}`);
+  return newestCommitted(ledger, repoId, artifact, BRANCHES + branch);
 }

@@ -1,4 +1,4 @@
-import { shortRef } from "../delivery/metadata.ts";
+import { shortRef } from "../delivery/refs.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import { headsOf } from "../ledger/heads.ts";
 import { hintsOf } from "../ledger/hints.ts";

@@ -1,4 +1,4 @@
-import { PUBLISHED } from "../delivery/announcement.ts";
+import { PUBLISHED_EVENT_TYPE } from "../delivery/cloud-events.ts";
 import type { DeliveryState, RepoId, Sha } from "../delivery/types.ts";
 import { iso, repoName } from "../ledger/catalog.ts";
 import { decisionsOf, type StoredDecision } from "../ledger/decisions.ts";
@@ -90,8 +90,8 @@ function statusOf(payload: unknown): string {
 
 function noticeOf(payload: unknown): string {
   const { notice } = payload as { notice?: { event?: { type?: string; id?: string } } };
-  const { type = PUBLISHED, id = "" } = notice?.event ?? {};
-  if (type === PUBLISHED) return "ready to deploy";
+  const { type = PUBLISHED_EVENT_TYPE, id = "" } = notice?.event ?? {};
+  if (type === PUBLISHED_EVENT_TYPE) return "ready to deploy";
   if (id.startsWith("gone-")) return "the commit was taken away while it was released";
   return id.startsWith("cancelled-") ? "cancelled too late" : "CI turned red after the release";
 }

@@ -1,21 +1,8 @@
 import type { Readable } from "node:stream";
-import type { Piece } from "../delivery/housekeeping.ts";
-import type { ArtifactPlan, BuildCommands, Digest, FrozenFile, PackageIdentity } from "../delivery/types.ts";
+import type { DiskItem } from "../delivery/disk-budget.ts";
+import type { Frozen } from "../delivery/frozen.ts";
+import type { ArtifactPlan, BuildCommands } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
-
-/** An artifact's final bytes, in the store, before anyone outside has seen them. */
-export interface Frozen {
-  /** Of an image's manifest; of the one file; of several, that of their listing (`freezeFiles` in src/store/files.ts). */
-  digest: Digest;
-  /** Media type of the manifest, for an image. */
-  mediaType: string;
-  /** Bytes in all. */
-  size: number;
-  /** Sorted by name; left out for an image. */
-  files?: FrozenFile[];
-  /** What the files say of themselves, where their kind is a package. */
-  package?: PackageIdentity;
-}
 
 export interface BuildOrder {
   /** Unique to this build: names intake repository, containers and temporary tags. Lower-case `[a-z0-9-]`. */
@@ -75,8 +62,8 @@ export interface BaseImage {
 }
 
 /** What builds keep from one to the next. It lies on the engine's disk. */
-export interface Caches {
-  list(): Promise<Piece[]>;
+export interface BuildCaches {
+  list(): Promise<DiskItem[]>;
   /** False: it is in use, or gone already. */
   remove(name: string): Promise<boolean>;
 }

@@ -99,7 +99,7 @@ export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
 }
 
 /** Was it the engine's own stop? It kills what runs, and reports that like any failed step before its connection ends. */
-export async function stoppedWith(watch: EngineWatch, exitCode: number): Promise<boolean> {
+export async function hasEngineStopped(watch: EngineWatch, exitCode: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(resolve, exitCode >= 128 ? 2_000 : 200, false);

@@ -7,13 +7,13 @@ import { freezeFiles } from "../store/files.ts";
 import type { Store } from "../store/store.ts";
 import type { Builder, Built, FilesOrder } from "./builder.ts";
 import { Bases, type RegistryAuth } from "./engine/bases.ts";
-import { withinTime } from "./engine/deadline.ts";
+import { withDeadline } from "./engine/deadline.ts";
 import { type EngineFacts, engineFacts, watchEngine } from "./engine.ts";
 import { WORKSPACE } from "./files/caches.ts";
-import { collect } from "./files/collect.ts";
+import { collectOutputs } from "./files/collect.ts";
 import { makeContainer } from "./files/container.ts";
-import { execute } from "./files/execute.ts";
-import { identify } from "./files/identity.ts";
+import { identifyPackage } from "./files/identity.ts";
+import { runCommands } from "./files/run-commands.ts";
 
 export interface FilesBuilderOptions {
   docker: Dockerode;
@@ -33,7 +33,7 @@ export function filesBuilder(options: FilesBuilderOptions): Builder<FilesOrder> 
   const bases = new Bases(options.docker, options.registryAuth);
   return {
     build: (order, run) =>
-      withinTime(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
+      withDeadline(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
   };
 }
 
@@ -49,11 +49,11 @@ async function buildAndFreeze(options: FilesBuilderOptions, bases: Bases, order:
     container = await makeContainer(docker, order, network, facts.cpus);
     run.signal.throwIfAborted();
     await putTree(container, order, run);
-    await execute(docker, container, order, watch, run);
+    await runCommands(docker, container, order, watch, run);
     failpoint("prepare.made");
     const limits = { maxBytes: options.maxBytes ?? 20 * 2 ** 30, maxFiles: MOST_FILES };
-    const frozen = await freezeFiles(store, await collect(container, artifact, store, limits, run));
-    const identity = await identify(store, artifact, frozen.files, order.environment);
+    const frozen = await freezeFiles(store, await collectOutputs(container, artifact, store, limits, run));
+    const identity = await identifyPackage(store, artifact, frozen.files, order.environment);
     run.log.line(`Frozen as ${frozen.digest} (${(frozen.size / 1e6).toFixed(1)} MB).`);
     return { ...frozen, ...(identity === null ? {} : { package: identity }), bases: [base] };
   } finally {

@@ -6,12 +6,12 @@ import type { Run } from "../run/run.ts";
 import type { Grant, Intake } from "../store/intake.ts";
 import type { Builder, BuildOrder, Built } from "./builder.ts";
 import { Bases, type RegistryAuth } from "./engine/bases.ts";
-import { withinTime } from "./engine/deadline.ts";
-import { readEngineError } from "./engine/errors.ts";
+import { withDeadline } from "./engine/deadline.ts";
+import { explainEngineError } from "./engine/errors.ts";
 import { engineFacts, type Installation, watchEngine } from "./engine.ts";
-import { begun } from "./image/context.ts";
-import { freeze, temporaryName } from "./image/freeze.ts";
-import { make } from "./image/make.ts";
+import { buildImage } from "./image/build.ts";
+import { openEarly } from "./image/context.ts";
+import { freezeBuiltImage, temporaryName } from "./image/freeze.ts";
 import { planBuild, reportPlan } from "./image/plan.ts";
 
 export interface ImageBuilderOptions {
@@ -32,13 +32,13 @@ export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> 
   const bases = new Bases(options.docker, options.registryAuth);
   return {
     build: (order, run) =>
-      withinTime(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
+      withDeadline(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
   };
 }
 
 /** Its context is read while the engine is still asked, and fetches what it builds on. */
 async function buildAndFreeze(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
-  const tree = begun(order.openContext);
+  const tree = openEarly(order.openContext);
   try {
     return await buildOn(options, bases, { ...order, openContext: tree.open }, run);
   } finally {
@@ -55,10 +55,10 @@ async function buildOn(options: ImageBuilderOptions, bases: Bases, order: BuildO
   const watch = await watchEngine(docker);
   try {
     const frozen = await whileItStands(async () => {
-      await make(docker, plan, grant, watch, run.log);
+      await buildImage(docker, plan, grant, watch, run.log);
       failpoint("prepare.made");
       await requireLabels(docker, grant, order);
-      return freeze(docker, grant, run.signal);
+      return freezeBuiltImage(docker, grant, run.signal);
     });
     run.log.line(`Frozen as ${frozen.digest} (${(frozen.size / 1e6).toFixed(1)} MB).`);
     return { ...frozen, bases: fetched };
@@ -75,7 +75,7 @@ async function whileItStands<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (caught) {
-      const error = readEngineError(caught);
+      const error = explainEngineError(caught);
       if (!(error instanceof TransientError) || error.code !== "image-vanished" || attempt === 5) throw error;
     }
   }

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { DeliveryView } from "../api/views.ts";
 import type { Why } from "../api/why.ts";
 import { printable } from "../delivery/printable.ts";
-import type { Release } from "../delivery/types.ts";
+import type { ReleaseView } from "../delivery/release-view.ts";
 import { ask, askJson, type ClientOptions, clientOptions } from "./client.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { safe, table } from "./print.ts";
@@ -96,7 +96,7 @@ export function addClientCommands(program: Command): void {
       async (own: Common & { repo?: string; artifact?: string; sha?: string; branch?: string; limit?: number }) => {
         const { repo, artifact, sha, branch, limit = Number.POSITIVE_INFINITY } = own;
         const query = { repo, artifact, sha, branch };
-        const page = await listAll<Release>(await connect(own), "/api/v1/releases", query, limit);
+        const page = await listAll<ReleaseView>(await connect(own), "/api/v1/releases", query, limit);
         print(
           own,
           page,

@@ -1,6 +1,6 @@
 import type Dockerode from "dockerode";
 import { BUILD_ID } from "../../workers/deliver/build.ts";
-import type { Caches } from "../builders/builder.ts";
+import type { BuildCaches } from "../builders/builder.ts";
 import type { engineAddress } from "../config/engine-address.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -28,7 +28,7 @@ export class LazyEngine {
   }
 
   /** As long as nothing was built there are none: housekeeping alone is no reason to load the client. */
-  readonly caches: Caches = {
+  readonly caches: BuildCaches = {
     list: async () => (this.#opened === null ? [] : inTime((await this.#caches()).list())),
     remove: async (name) => inTime((await this.#caches()).remove(name)),
   };
@@ -40,15 +40,15 @@ export class LazyEngine {
     return docker;
   }
 
-  async #caches(): Promise<Caches> {
+  async #caches(): Promise<BuildCaches> {
     const [{ cachesIn }, docker] = await Promise.all([import("../builders/files/caches.ts"), this.client()]);
     return cachesIn(docker);
   }
 }
 
 async function removeLeftoversOf({ ledger, log }: Parts, docker: Dockerode): Promise<void> {
-  const { removeLeftovers } = await import("../builders/engine/leftovers.ts");
-  await inTime(removeLeftovers(docker, (build) => isDead(ledger, build))).then(
+  const { removeBuildLeftovers } = await import("../builders/engine/leftovers.ts");
+  await inTime(removeBuildLeftovers(docker, (build) => isDead(ledger, build))).then(
     (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
     (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
   );

@@ -5,10 +5,8 @@ import { join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
+import { MAX_MANIFEST_BYTES, OCI_INDEX, OCI_MANIFEST } from "../store/manifest.ts";
 import { nowhere } from "./receive.ts";
-
-/** A manifest larger than this is none. */
-const MANIFEST_MAX = 4 * 1024 * 1024;
 
 export interface Descriptor {
   mediaType: string;
@@ -71,7 +69,7 @@ async function readEntries(archive: ReturnType<typeof extract>, folder: string |
     const look = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         hash.update(chunk);
-        if (size <= MANIFEST_MAX) kept.push(chunk);
+        if (size <= MAX_MANIFEST_BYTES) kept.push(chunk);
         done(null, chunk);
       },
     });
@@ -81,7 +79,7 @@ async function readEntries(archive: ReturnType<typeof extract>, folder: string |
     if (hex === undefined) continue;
     const found = hash.digest("hex");
     if (found !== hex) throw new Error(`a blob is sha256:${found}, and is called sha256:${hex}`);
-    const text = size <= MANIFEST_MAX && kept[0]?.[0] === 0x7b ? Buffer.concat(kept).toString() : null;
+    const text = size <= MAX_MANIFEST_BYTES && kept[0]?.[0] === 0x7b ? Buffer.concat(kept).toString() : null;
     entries.blobs.set(`sha256:${hex}`, text);
   }
   return entries;
@@ -105,11 +103,10 @@ function demand(digest: string, blobs: Entries["blobs"], image: Image): void {
 export function layoutFiles(image: Image, annotations: Record<string, string>): [name: string, text: string][] {
   const { digest, size, manifests } = image;
   const own = manifests.get(digest);
-  const type = own?.manifests === undefined ? "manifest" : "index";
-  const mediaType = own?.mediaType ?? `application/vnd.oci.image.${type}.v1+json`;
+  const mediaType = own?.mediaType ?? (own?.manifests === undefined ? OCI_MANIFEST : OCI_INDEX);
   const index = {
     schemaVersion: 2,
-    mediaType: "application/vnd.oci.image.index.v1+json",
+    mediaType: OCI_INDEX,
     manifests: [{ mediaType, digest, size, annotations }],
   };
   return [

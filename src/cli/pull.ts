@@ -1,7 +1,7 @@
 import { lstat, mkdir, readFile, rename, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { Release } from "../delivery/types.ts";
+import type { ReleaseView } from "../delivery/release-view.ts";
 import { askJson, type ClientOptions } from "./client.ts";
 import { Download, type Source } from "./download.ts";
 import { EXIT, Failure } from "./exit.ts";
@@ -48,7 +48,7 @@ export interface Pulled {
 export async function pull(options: ClientOptions, order: PullOrder): Promise<Pulled> {
   if (order.layout && order.load) throw new Failure(EXIT.usage, "--layout and --load exclude each other");
   const query = order.repo === undefined ? "" : `?${new URLSearchParams({ repo: order.repo })}`;
-  const release = await askJson<Release>(options, `${pathOf(order.artifact, order.version)}${query}`);
+  const release = await askJson<ReleaseView>(options, `${pathOf(order.artifact, order.version)}${query}`);
   if ((order.layout || order.load) && release.kind !== "image") {
     throw new Failure(EXIT.usage, `--layout and --load are for images: ${release.artifact} is ${release.kind}`);
   }
@@ -68,7 +68,7 @@ export async function pull(options: ClientOptions, order: PullOrder): Promise<Pu
 
 async function attempt(
   order: PullOrder,
-  release: Release,
+  release: ReleaseView,
   source: Source,
   partial: Partial,
   engine: Engine | null,
@@ -108,7 +108,7 @@ function pathOf(artifact: string, version: string): string {
   return `/api/v1/releases/${encodeURIComponent(artifact)}/${encodeURIComponent(version)}`;
 }
 
-function failure({ artifact, version }: Release, error: unknown, more = ""): Failure {
+function failure({ artifact, version }: ReleaseView, error: unknown, more = ""): Failure {
   const because = error instanceof Error ? error.message : String(error);
   return new Failure(EXIT.failed, `the content of ${artifact} ${version} was not taken: ${because}${more}`);
 }
@@ -118,7 +118,7 @@ type Proven = { files: Received[] } | { image: Image };
 
 async function receive(
   order: PullOrder,
-  release: Release,
+  release: ReleaseView,
   content: Readable,
   partial: Partial,
   engine: Engine | null,
@@ -138,7 +138,7 @@ type Placed = Pick<Pulled, "file" | "files" | "contents" | "loaded">;
 /** Gives what is proven its names. */
 async function place(
   order: PullOrder,
-  release: Release,
+  release: ReleaseView,
   proven: Proven,
   partial: Partial,
   engine: Engine | null,
@@ -169,7 +169,7 @@ async function place(
 }
 
 /** The index comes last: a reader finds what it names. */
-async function placeLayout(output: string, release: Release, image: Image, partial: Partial): Promise<Placed> {
+async function placeLayout(output: string, release: ReleaseView, image: Image, partial: Partial): Promise<Placed> {
   const index = join(output, "index.json");
   const before = await readFile(index, "utf8").catch(() => null);
   if (before !== null && !before.includes(image.digest)) {

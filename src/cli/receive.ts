@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Readable, Transform, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
-import type { Release } from "../delivery/types.ts";
+import type { ReleaseView } from "../delivery/release-view.ts";
 import { digestOfFiles } from "../store/files.ts";
 
 export interface Received {
@@ -16,7 +16,7 @@ export interface Received {
  * Holds files to the release's digest as they come. Of several, each is put into the folder under its name; one is the
  * content itself, and kept by whoever brings it. @throws where they differ from what the release has
  */
-export async function receiveFiles(release: Release, content: Readable, folder: string): Promise<Received[]> {
+export async function receiveFiles(release: ReleaseView, content: Readable, folder: string): Promise<Received[]> {
   const [file, ...others] = release.files;
   const got =
     file !== undefined && others.length === 0
@@ -28,7 +28,7 @@ export async function receiveFiles(release: Release, content: Readable, folder: 
 }
 
 /** Takes the files that the release names out of a tar, and nothing else: no folder, no link, no file twice. */
-async function unpack(content: Readable, folder: string, release: Release): Promise<Received[]> {
+async function unpack(content: Readable, folder: string, release: ReleaseView): Promise<Received[]> {
   const got: Received[] = [];
   const archive = extract();
   const reading = pipeline(content, archive);

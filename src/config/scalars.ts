@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { didYouMean } from "../delivery/nearest.ts";
+import { didYouMean } from "../delivery/did-you-mean.ts";
 
 /*
  * The scalars of both configuration files. Each schema's own message says what is expected and how to write it; what was

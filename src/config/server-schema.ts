@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { didYouMean } from "../delivery/nearest.ts";
+import { didYouMean } from "../delivery/did-you-mean.ts";
 import {
   apps,
   duration,

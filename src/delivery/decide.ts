@@ -1,7 +1,7 @@
 import type { CiState, Decision, Plan } from "./types.ts";
 
 /** All that a decision on one commit rests on, read anew each time. */
-export interface Facts {
+export interface DecisionFacts {
   /** Full refs of the repo's own mirror that hold the commit. A fork's commit, or one that was pushed away, has none. */
   heldBy: string[];
   /** Those of them that the pipeline watches, within what the server allows. */
@@ -19,13 +19,13 @@ export interface Facts {
   timedOut: boolean;
 }
 
-export type Verdict = Decision & {
+export type CommitDecision = Decision & {
   /** The CI says no, or never spoke: shown as a failure while the delivery goes on waiting. */
   bad?: "red" | "timed-out";
 };
 
 /** Is there any use in asking the host for the commit's CI state? */
-export function needsCi(facts: Omit<Facts, "ci" | "timedOut">): boolean {
+export function needsCi(facts: Omit<DecisionFacts, "ci" | "timedOut">): boolean {
   return undecidable(facts) === null && !("ignored" in facts.plan) && facts.plan.gate.ci !== "none";
 }
 
@@ -33,7 +33,7 @@ export function needsCi(facts: Omit<Facts, "ci" | "timedOut">): boolean {
  * The one decision of deliverd: what is to become of this commit. Pure; the same facts give the same answer, whatever
  * the order in which webhooks came.
  */
-export function decide(facts: Facts): Verdict {
+export function decide(facts: DecisionFacts): CommitDecision {
   const early = undecidable(facts);
   if (early !== null) return early;
   const isUngated = !("ignored" in facts.plan) && facts.plan.gate.ci === "none";
@@ -51,7 +51,7 @@ export function decide(facts: Facts): Verdict {
 }
 
 /** What can be said without knowing the CI state; null where nothing can. */
-function undecidable(facts: Pick<Facts, "heldBy" | "watched" | "unwatched" | "plan">): Verdict | null {
+function undecidable(facts: Pick<DecisionFacts, "heldBy" | "watched" | "unwatched" | "plan">): CommitDecision | null {
   if (facts.heldBy.length === 0)
     return { action: "superseded", because: "no branch or tag of the repo holds this commit" };
   if ("ignored" in facts.plan) return ignore(facts.plan.ignored);
@@ -61,6 +61,6 @@ function undecidable(facts: Pick<Facts, "heldBy" | "watched" | "unwatched" | "pl
   return null;
 }
 
-function ignore(because: string): Verdict {
+function ignore(because: string): CommitDecision {
   return { action: "ignore", because };
 }

@@ -1,3 +1,4 @@
+import { isOwnContext } from "./commit-status.ts";
 import { nameMatches } from "./glob.ts";
 import type { Check, CiState, Gate, Verdict } from "./types.ts";
 
@@ -26,7 +27,7 @@ export function judge(
   gate: Gate,
   options: JudgeOptions,
 ): CiState & { because: string; retryAt: number | null } {
-  const counted = newestOfEach(checks.filter((check) => !isOwn(check.name) && isTrusted(check, gate.apps)));
+  const counted = newestOfEach(checks.filter((check) => !isOwnContext(check.name) && isTrusted(check, gate.apps)));
   const answer = (verdict: Verdict, because: string, retryAt: number | null = null) => ({
     verdict,
     checks: counted,
@@ -43,14 +44,8 @@ export function judge(
 }
 
 /** True when the CI of a commit, first seen at `firstSeenAt` (ms), has had all the time the gate gives it. */
-export function timedOut(firstSeenAt: number, gate: Gate, now: number): boolean {
+export function hasTimedOut(firstSeenAt: number, gate: Gate, now: number): boolean {
   return now - firstSeenAt >= gate.timeout;
-}
-
-/** deliverd's own reports must not keep it waiting for itself. Hosts compare contexts without case. */
-function isOwn(name: string): boolean {
-  const lower = name.toLowerCase();
-  return lower === "deliverd" || lower.startsWith("deliverd/");
 }
 
 /** Anybody who may write a status can write any, in any name: it says nothing of who it comes from. */

@@ -1,13 +1,13 @@
 import type { Sha } from "./types.ts";
 
 /** One commit: its parents, and whether anything under an artifact's paths differs from each. */
-export interface Step {
+export interface HistoryCommit {
   parents: { sha: Sha; differs: boolean }[];
 }
 
 /** What is known of the commits before one, as far as it was read. */
-export interface Past {
-  steps: ReadonlyMap<Sha, Step>;
+export interface KnownHistory {
+  steps: ReadonlyMap<Sha, HistoryCommit>;
   /** Commits of which the artifact has a release. */
   released: ReadonlySet<Sha>;
   /** Commits of which a release may come at any moment, since their deliveries have decided already. */
@@ -23,7 +23,7 @@ export interface Past {
  * its revert, makes this one concerned. A parent of a merge may differ where its own ways back end in releases that came
  * before one of these: a branch that began earlier and touched nothing of the artifact.
  */
-export function sourcesOf(commit: Sha, past: Past): Sha[] | null {
+export function findUnchangedSince(commit: Sha, past: KnownHistory): Sha[] | null {
   const known = new Map<Sha, Sha[] | null>();
   const find = (sha: Sha): Sha[] | null => {
     const before = known.get(sha);
@@ -49,7 +49,7 @@ export function sourcesOf(commit: Sha, past: Past): Sha[] | null {
 }
 
 /** A commit and those before it, nearest first; `until`: not beyond these, nor these themselves. */
-function walk(from: Sha, { steps }: Past, until: ReadonlySet<Sha> = new Set()): Sha[] {
+function walk(from: Sha, { steps }: KnownHistory, until: ReadonlySet<Sha> = new Set()): Sha[] {
   const found = new Set([from].filter((sha) => !until.has(sha)));
   // A set hands out what is added while it is read.
   for (const sha of found)
@@ -58,7 +58,7 @@ function walk(from: Sha, { steps }: Past, until: ReadonlySet<Sha> = new Set()): 
 }
 
 /** Where a commit stands among the refs that are watched. */
-export interface Standing {
+export interface RefMembership {
   /** Branches that hold it. */
   branches: readonly string[];
   /** Tags on this very commit. */
@@ -69,7 +69,7 @@ export interface Standing {
  * Whether a commit that descends from another stands for it everywhere: on each watched branch that holds the older one. A tag asks for its
  * very commit, so nothing overtakes that.
  */
-export function isOvertaken(older: Standing, newer: Standing): boolean {
+export function isOvertakenBy(older: RefMembership, newer: RefMembership): boolean {
   const isHeld = (branch: string) => newer.branches.includes(branch);
   return older.tags.length === 0 && older.branches.length > 0 && older.branches.every(isHeld);
 }

@@ -1,5 +1,6 @@
 import { argsInImage } from "./dockerfile/index.ts";
 import { mavenVersion, pythonVersion } from "./ecosystem-version.ts";
+import { shortRef } from "./refs.ts";
 import type { Repo, Sha } from "./types.ts";
 
 /** The facts of a delivery that enter what it builds. */
@@ -62,9 +63,4 @@ export function buildEnvironment(facts: BuildFacts): Record<string, string> {
     SOURCE_DATE_EPOCH: String(Math.floor(facts.committedAt.getTime() / 1000)),
     CI: "true",
   };
-}
-
-/** `refs/heads/feature/x` is `feature/x`. */
-export function shortRef(ref: string): string {
-  return ref.replace(/^refs\/(?:heads|tags)\//, "");
 }

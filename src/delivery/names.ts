@@ -1,4 +1,5 @@
 import { UserError } from "./errors.ts";
+import { isRepository, MAX_REPOSITORY_LENGTH, MAX_TAG_LENGTH } from "./oci-names.ts";
 import { isImmutable, render, type Values, variablesOf } from "./template.ts";
 import type { ArtifactName, Destination, Sha } from "./types.ts";
 import { majorMinor } from "./version.ts";
@@ -143,7 +144,7 @@ function toTag(text: string, template: string): string {
   const tag = text
     .replace(/[^A-Za-z0-9_.-]/g, "-")
     .replace(/^[.-]/, "_")
-    .slice(0, 128);
+    .slice(0, MAX_TAG_LENGTH);
   if (tag === "") throw new UserError("bad-template", `the template "${template}" gives an empty tag`);
   return tag;
 }
@@ -185,15 +186,15 @@ function repositoryTemplate(destination: Destination): string {
   return destination.as;
 }
 
-/** OCI distribution specification 1.1, "Pulling manifests": the grammar of `<name>`, and 255 characters with the host. */
-const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+/** Characters: the registry's host, and what stands before the name there, need the other 55. */
+const MAX_LENGTH = MAX_REPOSITORY_LENGTH - 55;
 
 function checkedRepository(repository: string, template: string): string {
-  if (repository.length <= 200 && REPOSITORY.test(repository)) return repository;
+  if (isRepository(repository, MAX_LENGTH)) return repository;
   const lower = repository.toLowerCase();
-  const remedy = REPOSITORY.test(lower)
+  const remedy = isRepository(lower, Number.POSITIVE_INFINITY)
     ? `Write it in lower case, as in "${lower}".`
-    : "Use lower-case letters, digits and single . _ - / between them, at most 200 characters.";
+    : `Use lower-case letters, digits and single . _ - / between them, at most ${MAX_LENGTH} characters.`;
   throw new UserError(
     "bad-repository-name",
     `the template "${template}" gives the name "${repository.slice(0, 250)}", which no registry takes. ${remedy}`,

@@ -13,12 +13,12 @@ export function packageUrlOf(release: Release): string {
   return new PackageURL(type, namespace, name, version, oneFile(release), undefined).toString();
 }
 
-/** What it says of itself; where its files do not, what a registry of packages calls it. */
-function identityOf({ kind, package: said, locations }: Release): PackageIdentity | null {
-  if (said !== null || kind !== "jar") return said;
-  // `group:artifact:version`. A path has no colon before its version.
-  const [, name, version] = locations.map((each) => /^([^:/]+:[^:/]+):([^:]+)$/.exec(each.name)).find(Boolean) ?? [];
-  return name === undefined || version === undefined ? null : { name, version };
+/** The name and version inside the package; where a jar has none, those of its Maven repository. */
+function identityOf({ kind, package: identity, locations }: Release): PackageIdentity | null {
+  if (identity !== null || kind !== "jar") return identity;
+  // `group:artifact`. The path of a plain store has no colon.
+  const packaged = locations.find(({ repository }) => /^[^:/]+:[^:/]+$/.test(repository));
+  return packaged === undefined ? null : { name: packaged.repository, version: packaged.tag };
 }
 
 function coordinatesOf({ kind, repo, artifact, version }: Release, identity: PackageIdentity | null) {
@@ -53,5 +53,5 @@ function imageUrl(release: Release): string {
 /** `registry.example.com/acme/api`: as the pull command has it, since a registry may be reached by another host than its API. */
 function repositoryUrl(location: Location): string {
   const pulled = /(\S+)@sha256:/.exec(location.pull)?.[1]?.replace(/^[a-z-]+:\/\//, "");
-  return pulled ?? `${new URL(location.url).host}/${location.name.replace(/:[^:/]*$/, "")}`;
+  return pulled ?? `${new URL(location.url).host}/${location.repository}`;
 }

@@ -1,7 +1,7 @@
+import { didYouMean } from "./did-you-mean.ts";
+import { requireDistinctNames } from "./distinct-names.ts";
 import { Refused, UserError } from "./errors.ts";
 import { checkTemplates } from "./names.ts";
-import { didYouMean } from "./nearest.ts";
-import { checkSharedNames } from "./shared-names.ts";
 import type { ArtifactKind, ArtifactPlan, Gate, Pipeline, Plan, Repo, RepoBounds } from "./types.ts";
 import { checkAs } from "./version-names.ts";
 
@@ -41,7 +41,7 @@ export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
   if (pipeline === null) return { ignored: "no .deliverd.yml and no Dockerfile at the root" };
   const artifacts = pipeline.artifacts.map((artifact) => checked(artifact, order));
   // A plain store has a path for each artifact.
-  checkSharedNames(artifacts, order.repo, (to, kind) => kind !== "file" && order.registries[to]?.type !== "http");
+  requireDistinctNames(artifacts, order.repo, (to, kind) => kind !== "file" && order.registries[to]?.type !== "http");
   return {
     plan: {
       on: pipeline.on ?? { branches: [order.repo.defaultBranch], tags: ["v*"] },

@@ -6,7 +6,7 @@ export function normalPythonName(name: string): string {
 }
 
 /** Project and version as the file's name says them, as far as they are written there; null: it is no such name. */
-export function saidByName(file: string): PackageIdentity | null {
+export function identityInFileName(file: string): PackageIdentity | null {
   // {name}-{version}(-{build})?-{python}-{abi}-{platform}.whl; {name}-{version}.tar.gz
   const wheel = /^([^-]+)-([^-]+)(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl$/.exec(file);
   const [, name, version] = wheel ?? /^(.+)-([^-]+)\.tar\.gz$/.exec(file) ?? [];

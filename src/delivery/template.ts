@@ -1,5 +1,5 @@
+import { didYouMean } from "./did-you-mean.ts";
 import { UserError } from "./errors.ts";
-import { didYouMean } from "./nearest.ts";
 
 /** What a template can hold, each in braces. */
 export const VARIABLES = [

@@ -160,22 +160,23 @@ export interface Plan {
   isDefault: boolean;
 }
 
-/** A name in a registry: the host part is the registry's own affair. */
-export interface ArtifactName {
+/** A name in a registry. The registry itself knows which host it stands for. */
+export interface RegistryName {
   /** The key under `registries`. */
   registry: string;
   /** The repository's name; a package's (`group:artifact` for Maven), a path's, a machine image's. */
   repository: string;
   /** The tag; the version as the ecosystem writes it. */
   tag: string;
+}
+
+/** A name that a release may have. An immutable name never changes what it stands for. */
+export interface ArtifactName extends RegistryName {
   immutable: boolean;
 }
 
 /** Where a content stands under one name. */
-export interface Location {
-  registry: string;
-  /** `<repository>:<tag>`. */
-  name: string;
+export interface Location extends RegistryName {
   digest: Digest;
   url: string;
   /** The command that fetches it by digest. */
@@ -205,7 +206,7 @@ export interface RepoBounds {
   secrets: Record<string, string>;
 }
 
-/** The immutable record of one artifact of one commit, as the catalog shows it. */
+/** The immutable record of one artifact of one commit. */
 export interface Release {
   id: string;
   artifact: string;

@@ -1,4 +1,5 @@
 import semver from "semver";
+import { MAX_TAG_LENGTH } from "./oci-names.ts";
 import type { Sha } from "./types.ts";
 
 /**
@@ -8,7 +9,9 @@ import type { Sha } from "./types.ts";
  */
 export function versionTag(tag: string): string | null {
   const version = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/.exec(tag)?.[1];
-  return version !== undefined && version.length <= 128 && semver.valid(version) === version ? version : null;
+  return version !== undefined && version.length <= MAX_TAG_LENGTH && semver.valid(version) === version
+    ? version
+    : null;
 }
 
 /** True for a version without a pre-release part. */

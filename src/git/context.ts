@@ -2,12 +2,12 @@ import { finished, type Readable } from "node:stream";
 import { TransientError, UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
+import { checkPath } from "./arguments.ts";
 import { Dockerignore } from "./dockerignore.ts";
 import { GitFailed } from "./git.ts";
 import type { Mirror } from "./mirror.ts";
-import { checkPath } from "./names.ts";
-import { capBytes, repack } from "./tar.ts";
-import { type BuildPaths, readTree, requirePaths, type TreeEntry, upTo } from "./tree.ts";
+import { filterTar, limitBytes } from "./tar.ts";
+import { type BuildPaths, pathsUpTo, readTree, requireBuildPaths, type TreeEntry } from "./tree.ts";
 
 export interface ContextOrder extends BuildPaths {
   /** Bytes of the tar that is sent. */
@@ -23,17 +23,17 @@ const ARCHIVE_LIMIT = 30 * 60_000;
  * The early look, before anything is built: the context is a folder, and the Dockerfile a regular file.
  * @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink" | "bad-path"), naming path and sha.
  */
-export async function checkTree(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<void> {
+export async function checkBuildPaths(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<void> {
   const entries = new Map<string, TreeEntry>();
-  for (const path of [paths.contextDir, paths.dockerfile ?? "."].flatMap((path) => upTo(checkPath(path)))) {
+  for (const path of [paths.contextDir, paths.dockerfile ?? "."].flatMap((path) => pathsUpTo(checkPath(path)))) {
     const entry = await mirror.entry(sha, path);
     if (entry !== null) entries.set(path, entry);
   }
-  requirePaths(entries, sha, paths);
+  requireBuildPaths(entries, sha, paths);
 }
 
 /** Whether the Dockerfile lies outside of the context, or is left out of it. @throws UserError("dockerignore-pattern") */
-export async function leavesOutDockerfile(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<boolean> {
+export async function isDockerfileOutside(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<boolean> {
   const base = baseOf(paths.contextDir);
   const dockerfile = checkPath(paths.dockerfile ?? ".");
   if (!dockerfile.startsWith(base)) return true;
@@ -42,7 +42,7 @@ export async function leavesOutDockerfile(mirror: Mirror, sha: Sha, paths: Build
     if (text === null) continue;
     const ignore = new Dockerignore(text, file);
     const inside = dockerfile.slice(base.length);
-    return upTo(inside).reduce((_, path) => ignore.ignores(path, path !== inside), false);
+    return pathsUpTo(inside).reduce((_, path) => ignore.ignores(path, path !== inside), false);
   }
   return false;
 }
@@ -79,7 +79,7 @@ export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder,
 
 async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: Readable, run: Run): Promise<Readable> {
   const tree = await readTree(mirror.tree(sha, run.signal), sha, order.maxEntries);
-  requirePaths(tree, sha, order);
+  requireBuildPaths(tree, sha, order);
   const base = baseOf(order.contextDir);
   const entries = new Map([...tree].filter(([path]) => path.startsWith(base)));
   const dockerfile = order.dockerfile === null ? null : checkPath(order.dockerfile);
@@ -91,7 +91,7 @@ async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: 
   const asItIs = base === "" && sent.size === entries.size;
   run.log.line(`Context: ${sent.size} of ${entries.size} entries, ${(bytes / 1e6).toFixed(1)} MB.`);
 
-  return guarded(asItIs ? archive : repack(archive, base, sent), sha, order.maxBytes);
+  return guarded(asItIs ? archive : filterTar(archive, base, sent), sha, order.maxBytes);
 }
 
 interface Choice {
@@ -116,7 +116,7 @@ async function choose(mirror: Mirror, sha: Sha, choice: Choice, signal: AbortSig
   for (const [path, entry] of entries) {
     await pause();
     if (!ignore.ignores(path.slice(base.length), entry.kind === "directory"))
-      for (const one of upTo(path)) if (one.startsWith(base)) sent.add(one);
+      for (const one of pathsUpTo(path)) if (one.startsWith(base)) sent.add(one);
   }
   return sent;
 }
@@ -138,7 +138,7 @@ function pauses(signal: AbortSignal): () => Promise<void> | undefined {
 
 /** What leaves the mirror: capped, since a checkout's conversions may make files larger than the tree says, and with errors a person understands. */
 function guarded(tar: Readable, sha: Sha, maxBytes: number): Readable {
-  const out = capBytes(maxBytes, () => tooLarge(sha, maxBytes, null, null));
+  const out = limitBytes(maxBytes, () => tooLarge(sha, maxBytes, null, null));
   finished(tar, (error) => {
     if (!error) return;
     const broken = new TransientError(

@@ -1,4 +1,4 @@
-import { type GitCall, GitFailed, startGit, tooLate } from "./git.ts";
+import { type GitCall, GitFailed, gitTimeout, startGit } from "./git.ts";
 
 /** A git that answers while it is asked. Every wait throws as `git` does, the time limit being that of one answer. */
 export interface Conversation {
@@ -22,7 +22,7 @@ export function talkToGit(args: string[], call: GitCall): Conversation {
       rest = Buffer.alloc(0);
       return heard;
     }
-    const limit = setTimeout(() => stop(tooLate(verb, call)), call.timeLimit);
+    const limit = setTimeout(() => stop(gitTimeout(verb, call)), call.timeLimit);
     try {
       const { value, done } = await chunks.next();
       if (done) throw new GitFailed(verb, 0, "it ended in the middle of an answer");

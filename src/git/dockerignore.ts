@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { UserError } from "../delivery/errors.ts";
-import { compileGlob, type Glob } from "./glob.ts";
+import { compileGlob, type Glob } from "./dockerignore-glob.ts";
 
 interface Rule {
   matches: Glob;

@@ -1,19 +1,19 @@
 import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
-import { checkPath, checkSha } from "./names.ts";
-import type { Objects } from "./objects.ts";
-import { entriesOf, type TreeEntry } from "./tree.ts";
+import { checkPath, checkSha } from "./arguments.ts";
+import type { ObjectReader } from "./object-reader.ts";
+import { parseTreeObject, type TreeEntry } from "./tree.ts";
 
 /** What stands under a path, links on the way not followed; null: nothing. The root is a directory. @throws UserError("commit-gone" | "bad-path") */
-export async function readEntry(objects: Objects, sha: Sha, path: string): Promise<TreeEntry | null> {
+export async function readEntry(objects: ObjectReader, sha: Sha, path: string): Promise<TreeEntry | null> {
   const plain = checkPath(path);
   if (plain === "") return { kind: "directory", size: 0, object: checkSha(sha) };
   let found: Omit<TreeEntry, "size"> | undefined = { kind: "directory", object: `${checkSha(sha)}^{tree}` };
   for (const name of plain.split("/")) {
     if (found?.kind !== "directory") return null;
     const tree = await objects.read(found.object);
-    if (tree === null) throw gone(sha);
-    found = entriesOf(tree.bytes, sha.length / 2).get(name);
+    if (tree === null) throw commitGone(sha);
+    found = parseTreeObject(tree.bytes, sha.length / 2).get(name);
   }
   if (found === undefined) return null;
   const holdsBytes = found.kind === "regular file" || found.kind === "symbolic link";
@@ -21,7 +21,12 @@ export async function readEntry(objects: Objects, sha: Sha, path: string): Promi
 }
 
 /** A regular file's text; null where there is none. @throws UserError("path-not-a-file" | "file-too-large" | "commit-gone") */
-export async function readText(objects: Objects, sha: Sha, path: string, maxBytes: number): Promise<string | null> {
+export async function readText(
+  objects: ObjectReader,
+  sha: Sha,
+  path: string,
+  maxBytes: number,
+): Promise<string | null> {
   const entry = await readEntry(objects, sha, path);
   if (entry === null) return null;
   if (entry.kind !== "regular file")
@@ -31,7 +36,7 @@ export async function readText(objects: Objects, sha: Sha, path: string, maxByte
   return (await objects.read(entry.object))?.bytes.toString("utf8") ?? null;
 }
 
-export function gone(sha: Sha): UserError {
+export function commitGone(sha: Sha): UserError {
   return new UserError(
     "commit-gone",
     `The commit ${sha} is not in the repository (any more): was it replaced by a forced push?`,

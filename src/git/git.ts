@@ -54,16 +54,16 @@ const PINNED: [string, string][] = [
 ];
 
 /** How the machine reaches the network is the administrator's affair; everything else of the environment stays out. */
-export const PROXIES = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-const PASSED_ON = ["PATH", "TMPDIR", ...PROXIES, "no_proxy", "NO_PROXY"];
-export const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+export const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const PASSED_ON = ["PATH", "TMPDIR", ...PROXY_VARIABLES, "no_proxy", "NO_PROXY"];
+export const TRUST_VARIABLES = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 const STDERR_KEPT = 8_000;
 /** Some 500,000 refs; a host that sends more is broken or hostile. */
 const OUTPUT_KEPT = 64 * 1024 * 1024;
 
 /** Runs git to its end. @throws GitFailed, TransientError("git-timeout"), the signal's reason. */
-export async function git(args: string[], call: GitCall): Promise<{ exitCode: number; stdout: Buffer }> {
+export async function runGit(args: string[], call: GitCall): Promise<{ exitCode: number; stdout: Buffer }> {
   const { child, stdout, ended } = startGit(args, call);
   child.stdin.end(call.stdin ?? "");
   const [bytes, exitCode] = await Promise.all([collect(stdout), ended]);
@@ -83,7 +83,7 @@ async function collect(stdout: Readable): Promise<Buffer> {
 
 /** The same, for those that only want to read: what git printed, as text. */
 export async function gitText(args: string[], call: GitCall): Promise<string> {
-  return (await git(args, call)).stdout.toString("utf8");
+  return (await runGit(args, call)).stdout.toString("utf8");
 }
 
 /**
@@ -110,7 +110,7 @@ export function startGit(args: string[], call: GitCall, isLimited = true) {
     cwd: "/",
   });
   const stop = stopper(child);
-  const limit = isLimited ? setTimeout(() => stop(tooLate(verb, call)), call.timeLimit) : undefined;
+  const limit = isLimited ? setTimeout(() => stop(gitTimeout(verb, call)), call.timeLimit) : undefined;
   const abort = (event: Event) => stop((event.target as AbortSignal).reason);
   for (const signal of call.signals) signal.addEventListener("abort", abort, { once: true });
 
@@ -144,7 +144,7 @@ export function startGit(args: string[], call: GitCall, isLimited = true) {
   return { child, stdout, ended, stop };
 }
 
-export function tooLate(verb: string, { timeLimit }: GitCall): TransientError {
+export function gitTimeout(verb: string, { timeLimit }: GitCall): TransientError {
   return new TransientError("git-timeout", `git ${verb} was ended after ${timeLimit / 1000} s.`);
 }
 
@@ -193,7 +193,8 @@ function environment(call: GitCall): NodeJS.ProcessEnv {
     GIT_NO_LAZY_FETCH: "1",
     GIT_NO_REPLACE_OBJECTS: "1",
   };
-  for (const name of [...PASSED_ON, ...TRUST]) if (process.env[name] !== undefined) env[name] = process.env[name];
+  for (const name of [...PASSED_ON, ...TRUST_VARIABLES])
+    if (process.env[name] !== undefined) env[name] = process.env[name];
   if (call.gitDir !== undefined) env.GIT_DIR = call.gitDir;
   const config = [...PINNED, ...(call.config ?? [])];
   env.GIT_CONFIG_COUNT = String(config.length);

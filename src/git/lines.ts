@@ -10,7 +10,7 @@ export function linesOf(text: string): string[] {
  * What stands between separators, as it comes; bytes that are no UTF-8 as `decodePath` writes them. A stream that breaks
  * throws; what was not ended by a separator is left out.
  */
-export async function* partsOf(stream: Readable, separator: "\n" | "\0"): AsyncGenerator<string> {
+export async function* splitStream(stream: Readable, separator: "\n" | "\0"): AsyncGenerator<string> {
   let rest = "";
   for await (const chunk of stream) {
     const parts = (rest + (chunk as Buffer).toString("latin1")).split(separator);

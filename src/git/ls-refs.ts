@@ -1,5 +1,5 @@
 import type { Sha } from "../delivery/types.ts";
-import { isRef } from "./names.ts";
+import { isRef } from "./arguments.ts";
 import { DELIMITER, FLUSH, frame, type Packet, RESPONSE_END, Unframed, unframe } from "./pkt-line.ts";
 
 /** What a host lists. */

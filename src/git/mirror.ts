@@ -1,27 +1,27 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { Coalescer } from "../async/coalescer.ts";
-import type { Step } from "../delivery/history.ts";
+import type { HistoryCommit } from "../delivery/history.ts";
+import { TAGS, tagNames } from "../delivery/refs.ts";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
-import { makeBare, removeLeftovers, removeLocks } from "./bare.ts";
+import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./arguments.ts";
+import { ensureBareRepository, removeGitLeftovers, removeLocks } from "./bare-repository.ts";
 import { type MirrorCommit, parseCommit } from "./commit.ts";
-import { gone, readEntry, readText } from "./entry.ts";
-import { type GitCall, GitFailed, git, gitText, streamGit } from "./git.ts";
+import { type CommitsByRef, readCommitsByRef } from "./commits-by-ref.ts";
+import { noteUse } from "./disk-usage.ts";
+import { commitGone, readEntry, readText } from "./entry.ts";
+import { type GitCall, GitFailed, gitText, runGit, streamGit } from "./git.ts";
+import { readHistory } from "./history.ts";
 import { linesOf } from "./lines.ts";
-import { checkPath, checkRef, checkSha, isRef, toPathspec } from "./names.ts";
-import { Objects } from "./objects.ts";
-import { readPast } from "./past.ts";
-import { type Places, readPlaces } from "./places.ts";
-import { Recent } from "./recent.ts";
-import { readRefs } from "./refs.ts";
-import { fetchInto, listRefs, type Refs } from "./sync.ts";
-import { parseTree, type TreeEntry } from "./tree.ts";
-import { noteUse } from "./usage.ts";
+import { readRefs } from "./local-refs.ts";
+import { ObjectReader } from "./object-reader.ts";
+import { PromiseCache } from "./promise-cache.ts";
+import { listRemoteRefs, type Refs, syncRepository } from "./sync.ts";
+import { parseTreeListing, type TreeEntry } from "./tree.ts";
 
 export type { MirrorCommit } from "./commit.ts";
 
-const TAGS = "refs/tags/";
 /** Commits, and pipeline files and Dockerfiles of commits: each look at a commit asks for the same ones. */
 const KEPT = 64;
 /** Two looks at the names of a repo's artifacts mostly follow each other, and nothing moved between them. */
@@ -53,18 +53,18 @@ export class Mirror {
   #latest: { refs: Refs; at: number } | null = null;
 
   #moves = 0;
-  readonly #objects: Objects;
+  readonly #objects: ObjectReader;
   /** What a sha says can never change. */
-  readonly #commits = new Recent<MirrorCommit>(KEPT);
-  readonly #texts = new Recent<string | null>(KEPT);
-  readonly #places = new Recent<Places>(PLACES_KEPT);
+  readonly #commits = new PromiseCache<MirrorCommit>(KEPT);
+  readonly #texts = new PromiseCache<string | null>(KEPT);
+  readonly #places = new PromiseCache<CommitsByRef>(PLACES_KEPT);
   /** The same for as long as no ref moves. */
-  #holders = new Recent<string[]>(KEPT);
+  #holders = new PromiseCache<string[]>(KEPT);
 
   constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
     this.path = path;
     this.#closing = closing;
-    this.#objects = new Objects(() => this.#call());
+    this.#objects = new ObjectReader(() => this.#call());
     this.#readLimit = options.readLimit ?? 60_000;
     const fetchLimit = options.fetchLimit ?? 30 * 60_000;
     this.#syncs = new Coalescer(
@@ -75,8 +75,8 @@ export class Mirror {
         const at = performance.now();
         const hasNews = expected !== null && (await this.#lacks(expected, known));
         const call = { signals: [signal, closing], timeLimit: fetchLimit };
-        const refs = await fetchInto(path, source, call, known, hasNews);
-        if (refs.moved || known === null) this.#holders = new Recent(KEPT);
+        const refs = await syncRepository(path, source, call, known, hasNews);
+        if (refs.moved || known === null) this.#holders = new PromiseCache(KEPT);
         this.#latest = { refs, at };
         return refs;
       },
@@ -106,8 +106,8 @@ export class Mirror {
    * Branches and tags by full ref as the host lists them now, annotated tags as the tag object. Fetches nothing, so that a
    * repo that nobody asked for costs one question. @throws as `sync` does.
    */
-  peek(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
-    return listRefs(source, { signals: [signal, this.#closing], timeLimit: this.#readLimit });
+  remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
+    return listRemoteRefs(source, { signals: [signal, this.#closing], timeLimit: this.#readLimit });
   }
 
   /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */
@@ -141,7 +141,7 @@ export class Mirror {
   async #readCommit(sha: Sha): Promise<MirrorCommit> {
     const found = await this.#objects.read(checkSha(sha));
     // An annotated tag has an id too, and leads to a commit of another.
-    if (found?.type !== "commit") throw gone(sha);
+    if (found?.type !== "commit") throw commitGone(sha);
     return parseCommit(sha, found.bytes);
   }
 
@@ -161,7 +161,7 @@ export class Mirror {
   /** The whole tree, every directory before what it holds. */
   async *tree(sha: Sha, signal: AbortSignal): AsyncGenerator<[path: string, entry: TreeEntry]> {
     const call = await this.#call(signal);
-    yield* parseTree(streamGit(["ls-tree", "-r", "-t", "-z", "-l", "--full-tree", checkSha(sha)], call));
+    yield* parseTreeListing(streamGit(["ls-tree", "-r", "-t", "-z", "-l", "--full-tree", checkSha(sha)], call));
   }
 
   /** The tree (or one folder of it, under its full path) as a tar: what a checkout on Linux holds, owned by root, dated by the commit. */
@@ -175,15 +175,14 @@ export class Mirror {
   async tagsOn(sha: Sha): Promise<string[]> {
     checkSha(sha);
     const refs = await this.refs();
-    return [...refs].filter(([ref, at]) => at === sha && ref.startsWith(TAGS)).map(([ref]) => ref.slice(TAGS.length));
+    return tagNames([...refs].filter(([, at]) => at === sha).map(([ref]) => ref));
   }
 
   /** Short names of the tags on that commit or one before it. */
   async tagsReachable(sha: Sha): Promise<string[]> {
     const names = [...(await this.refs()).keys()];
     if (!names.some((ref) => ref.startsWith(TAGS)) || !(await this.has(sha))) return [];
-    const refs = linesOf(await this.#text(["for-each-ref", `--merged=${sha}`, "--format=%(refname)", "refs/tags"]));
-    return refs.map((ref) => ref.slice(TAGS.length));
+    return tagNames(linesOf(await this.#text(["for-each-ref", `--merged=${sha}`, "--format=%(refname)", "refs/tags"])));
   }
 
   /** How many commits lead from the tag (short name; null: from the first commit on) to the sha: `git rev-list --count <tag>..<sha>`. */
@@ -193,7 +192,7 @@ export class Mirror {
   }
 
   /** Where the commits stand on each of the refs (full; one that is gone holds none), by one walk over their history. */
-  async places(refs: string[], among: ReadonlySet<Sha>): Promise<Places> {
+  async commitsByRef(refs: string[], among: ReadonlySet<Sha>): Promise<CommitsByRef> {
     const known = await this.refs();
     const tips = new Map(refs.flatMap((ref) => [[checkRef(ref), known.get(ref) ?? null] as const]).filter(isTip));
     const key = createHash("sha256")
@@ -203,7 +202,7 @@ export class Mirror {
       if (tips.size === 0 || among.size === 0) return new Map();
       const stdin = [...new Set(tips.values())].map((sha) => `${sha}\n`).join("");
       const call = { ...(await this.#call()), stdin };
-      return readPlaces(tips, among, streamGit(["rev-list", "--date-order", "--parents", "--stdin"], call));
+      return readCommitsByRef(tips, among, streamGit(["rev-list", "--date-order", "--parents", "--stdin"], call));
     });
   }
 
@@ -211,9 +210,9 @@ export class Mirror {
    * A commit and what came before it, as far as it is read, with what differs under the globs from each parent; a glob is git's own (`*` within a
    * folder, `**` across, a folder means all in it, a leading `!` leaves out). Empty where the commit is gone. @throws UserError("bad-glob").
    */
-  async past(sha: Sha, globs: string[]): Promise<Map<Sha, Step>> {
+  async history(sha: Sha, globs: string[]): Promise<Map<Sha, HistoryCommit>> {
     const paths = globs.map(toPathspec);
-    return (await this.has(sha)) ? readPast(sha, paths, PAST_READ, await this.#call()) : new Map();
+    return (await this.has(sha)) ? readHistory(sha, paths, PAST_READ, await this.#call()) : new Map();
   }
 
   /** Whether `descendant`'s history holds `ancestor`; a commit is its own ancestor. False where one is gone. */
@@ -246,7 +245,7 @@ export class Mirror {
 
   /** A question whose answer is the exit code: 0 is yes. */
   async #holds(args: string[], answers: number[]): Promise<boolean> {
-    const { exitCode } = await git(args, { ...(await this.#call()), answers });
+    const { exitCode } = await runGit(args, { ...(await this.#call()), answers });
     return exitCode === 0;
   }
 
@@ -269,19 +268,22 @@ export class Mirror {
 
   /** A mirror is a cache, and may be deleted at any time. */
   async #prepare(): Promise<void> {
-    this.#repaired ??= removeLeftovers(this.path);
+    this.#repaired ??= removeGitLeftovers(this.path);
     await this.#repaired;
-    const stood = await makeBare(this.path, "sha1", { signals: [this.#closing], timeLimit: this.#readLimit });
+    const stood = await ensureBareRepository(this.path, "sha1", {
+      signals: [this.#closing],
+      timeLimit: this.#readLimit,
+    });
     if (stood) return;
     this.#latest = null;
-    this.#holders = new Recent(KEPT);
+    this.#holders = new PromiseCache(KEPT);
   }
 
   /** An untidy mirror is slower, not wrong: where this fails, the next fetch brings it about again. */
   async #tidy(): Promise<void> {
     const call = { gitDir: this.path, signals: [this.#closing], timeLimit: 30 * 60_000 };
     try {
-      await git(["maintenance", "run", "--auto", "--quiet"], call);
+      await runGit(["maintenance", "run", "--auto", "--quiet"], call);
     } catch {
       await removeLocks(this.path).catch(() => {});
     }

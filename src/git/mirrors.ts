@@ -3,8 +3,8 @@ import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RepoId } from "../delivery/types.ts";
+import { usageOf } from "./disk-usage.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
-import { usageOf } from "./usage.ts";
 
 /** The bare repositories under one directory, one a repo. The process that holds the directory is the only one that writes there. */
 export class Mirrors {

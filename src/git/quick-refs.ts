@@ -1,6 +1,6 @@
 import { TtlCache } from "../async/ttl-cache.ts";
 import type { CloneSource } from "../hosts/host.ts";
-import { PROXIES, TRUST } from "./git.ts";
+import { PROXY_VARIABLES, TRUST_VARIABLES } from "./git.ts";
 import { lsRefs, NoSuchCommand, type RemoteRefs, readAdvertisement, readRefList, type Server } from "./ls-refs.ts";
 import { exchange, NoAnswer } from "./smart-http.ts";
 
@@ -60,8 +60,8 @@ export class QuickRefs {
 
 /** How git goes through a proxy, and whom it trusts where it is told to, is not imitated. */
 function isForGit(url: string): boolean {
-  const trust = url.startsWith("https:") ? [...TRUST, "NODE_EXTRA_CA_CERTS"] : [];
-  return /[?#]/.test(url) || [...PROXIES, ...trust].some((name) => (process.env[name] ?? "") !== "");
+  const trust = url.startsWith("https:") ? [...TRUST_VARIABLES, "NODE_EXTRA_CA_CERTS"] : [];
+  return /[?#]/.test(url) || [...PROXY_VARIABLES, ...trust].some((name) => (process.env[name] ?? "") !== "");
 }
 
 function folder(url: string): string {

@@ -1,14 +1,14 @@
 import { rm } from "node:fs/promises";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
-import { makeBare, removeLeftovers } from "./bare.ts";
-import { hostFailure } from "./failure.ts";
-import { type GitCall, GitFailed, git, gitText, tooLate } from "./git.ts";
+import { checkAuthorization, checkUrl, isRef } from "./arguments.ts";
+import { ensureBareRepository, removeGitLeftovers } from "./bare-repository.ts";
+import { type GitCall, GitFailed, gitText, gitTimeout, runGit } from "./git.ts";
+import { hostFailure } from "./host-failure.ts";
 import { linesOf } from "./lines.ts";
+import { type LocalRefs, readRefs } from "./local-refs.ts";
 import type { RemoteRefs } from "./ls-refs.ts";
-import { checkAuthorization, checkUrl, isRef } from "./names.ts";
 import { QuickRefs } from "./quick-refs.ts";
-import { type LocalRefs, readRefs } from "./refs.ts";
 
 /** What a sync came to. */
 export interface Refs extends LocalRefs {
@@ -26,7 +26,7 @@ const CORRUPT =
   /object file .* is empty|missing object|loose object .* is corrupt|bad object|unable to read (?:tree|sha1 file)|invalid (?:sha1|object) pointer|bad pack header|inflate: /;
 
 /** Branches and tags by full ref as the host lists them now: annotated tags as the tag object. Needs no mirror. */
-export async function listRefs(source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Map<string, Sha>> {
+export async function listRemoteRefs(source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Map<string, Sha>> {
   checkUrl(source.url);
   const there = await toldOfHost(source, () => listRemote(source, call));
   return there.raw;
@@ -37,7 +37,7 @@ export async function listRefs(source: CloneSource, call: Omit<GitCall, "gitDir"
  * @param known what the sync before found; null: nobody knows
  * @param hasNews whether the source surely has more than that: then it is not asked for its refs first
  */
-export async function fetchInto(
+export async function syncRepository(
   path: string,
   source: CloneSource,
   call: Omit<GitCall, "gitDir">,
@@ -52,7 +52,7 @@ export async function fetchInto(
   } catch (error) {
     if (!isCorrupt(error)) throw error;
     await rm(path, { recursive: true, force: true });
-    await makeBare(path, "sha1", call);
+    await ensureBareRepository(path, "sha1", call);
     return bringUp(path, source, call, null);
   }
 }
@@ -85,7 +85,7 @@ async function fetchNews(
   try {
     await toldOfHost(source, () => fetchAll(source.url, remote));
   } catch (error) {
-    await removeLeftovers(path);
+    await removeGitLeftovers(path);
     throw error;
   }
   return { ...(await readRefs({ ...call, gitDir: path })), defaultBranch, moved: true };
@@ -117,7 +117,7 @@ const quick = new QuickRefs();
 async function listRemote(source: CloneSource, call: GitCall): Promise<RemoteRefs> {
   const config = credentials(source);
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(tooLate("ls-remote", call)), call.timeLimit);
+  const timer = setTimeout(() => limit.abort(gitTimeout("ls-remote", call)), call.timeLimit);
   const signals = [...call.signals, limit.signal];
   try {
     return (await quick.ask(source, signals)) ?? (await lsRemote(source.url, { ...call, signals, config }));
@@ -147,13 +147,13 @@ async function fetchAll(url: string, call: GitCall): Promise<void> {
     "--no-show-forced-updates",
     "--no-recurse-submodules",
   ];
-  await git(["fetch", ...quick, "--force", "--prune", "--no-tags", "--end-of-options", url, ...REFSPECS], call);
+  await runGit(["fetch", ...quick, "--force", "--prune", "--no-tags", "--end-of-options", url, ...REFSPECS], call);
 }
 
 async function makeSha256(path: string, call: GitCall): Promise<void> {
   if ((await gitText(["rev-parse", "--show-object-format"], call)).trim() === "sha256") return;
   await rm(path, { recursive: true, force: true });
-  await makeBare(path, "sha256", { signals: call.signals, timeLimit: call.timeLimit });
+  await ensureBareRepository(path, "sha256", { signals: call.signals, timeLimit: call.timeLimit });
 }
 
 function same(one: Map<string, Sha>, other: Map<string, Sha>): boolean {

@@ -8,7 +8,7 @@ const BLOCK = 512;
  * Passes a tar of git's on with only the wanted entries, their names without `base` (`""` or `folder/`). Names are bytes, and
  * stay what they are; a library would write them as UTF-8. Breaks where the tar breaks.
  */
-export function repack(archive: Readable, base: string, wanted: Set<string>): Readable {
+export function filterTar(archive: Readable, base: string, wanted: Set<string>): Readable {
   const out = new PassThrough();
   // It destroys both ends with the reason: whoever reads hears of it there.
   pipeline(archive, (chunks: AsyncIterable<Buffer>) => chosen(new Input(chunks), base, wanted), out).catch(() => {});
@@ -129,7 +129,7 @@ class Input {
 }
 
 /** Passes bytes on and breaks at the first one over `max`. */
-export function capBytes(max: number, tooMany: () => Error): Transform {
+export function limitBytes(max: number, tooMany: () => Error): Transform {
   let passed = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {

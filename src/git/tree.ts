@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
-import { partsOf } from "./lines.ts";
-import { checkPath } from "./names.ts";
+import { checkPath } from "./arguments.ts";
+import { splitStream } from "./lines.ts";
 import { decodePath } from "./path-bytes.ts";
 
 /** One entry of a commit's tree. */
@@ -27,8 +27,8 @@ const KINDS: Record<string, TreeEntry["kind"]> = {
 };
 
 /** Reads what `git ls-tree -z -l` prints: `<mode> <type> <object> <size>\t<path>`. */
-export async function* parseTree(stream: Readable): AsyncGenerator<[path: string, entry: TreeEntry]> {
-  for await (const line of partsOf(stream, "\0")) {
+export async function* parseTreeListing(stream: Readable): AsyncGenerator<[path: string, entry: TreeEntry]> {
+  for await (const line of splitStream(stream, "\0")) {
     const tab = line.indexOf("\t");
     const [mode = "", , object = "", size = ""] = line.slice(0, tab).split(/ +/);
     yield [line.slice(tab + 1), { kind: KINDS[mode] ?? "regular file", size: Number(size) || 0, object }];
@@ -36,7 +36,7 @@ export async function* parseTree(stream: Readable): AsyncGenerator<[path: string
 }
 
 /** Reads a tree object: `<mode> <name>\0<id>` after each other, the modes without leading zeros. Sizes are not in it. */
-export function entriesOf(tree: Buffer, idBytes: number): Map<string, Omit<TreeEntry, "size">> {
+export function parseTreeObject(tree: Buffer, idBytes: number): Map<string, Omit<TreeEntry, "size">> {
   const entries = new Map<string, Omit<TreeEntry, "size">>();
   for (let at = 0; at < tree.length; ) {
     const space = tree.indexOf(" ", at);
@@ -84,13 +84,13 @@ function badName(path: string, sha: Sha, what: string): UserError {
 }
 
 /** `a/b/c` as `a`, `a/b`, `a/b/c`; nothing for the root. */
-export function upTo(path: string): string[] {
+export function pathsUpTo(path: string): string[] {
   const names = path === "" ? [] : path.split("/");
   return names.map((_, index) => names.slice(0, index + 1).join("/"));
 }
 
 /** @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink"), naming path and sha. */
-export function requirePaths(entries: Map<string, TreeEntry>, sha: Sha, paths: BuildPaths): void {
+export function requireBuildPaths(entries: Map<string, TreeEntry>, sha: Sha, paths: BuildPaths): void {
   demand(entries, sha, paths.contextDir, "directory", "context-missing", "Set context to a folder of the repository.");
   if (paths.dockerfile === null) return;
   demand(
@@ -112,7 +112,7 @@ function demand(
   remedy: string,
 ): void {
   const plain = checkPath(path);
-  for (const step of upTo(plain)) {
+  for (const step of pathsUpTo(plain)) {
     const found = entries.get(step)?.kind ?? null;
     if (found === "symbolic link")
       throw new UserError(

@@ -31,12 +31,12 @@ export interface Hint {
 }
 
 /** What a webhook comes to: hints, or a reason why there is nothing to look at. */
-export type Reading = { hints: Hint[] } | { ignored: string };
+export type WebhookReading = { hints: Hint[] } | { ignored: string };
 
 /** Thrown by readHints: the signature is missing, wrong, or of a kind we do not take. Answered 401. */
 export class BadSignature extends Error {}
 /** Thrown by readHints: not JSON, or not what its event header says. Answered 400; the message names what is wrong. */
-export class Malformed extends Error {}
+export class MalformedWebhook extends Error {}
 
 /** Where to fetch from, with short-lived credentials that never enter the URL. */
 export interface CloneSource {
@@ -64,7 +64,7 @@ export interface Report {
 
 export interface Host {
   /** Verifies and normalises one request. Pure apart from the signature check. */
-  readHints(request: RawWebhook): Promise<Reading>;
+  readHints(request: RawWebhook): Promise<WebhookReading>;
   /** The repo as the host knows it now, by its current name. Null: the host has no such repo, or does not show it to us. */
   findRepo(owner: string, name: string): Promise<HostRepo | null>;
   /** The repos of an owner that the host shows us. Empty: no such owner, or none. @throws TransientError. */

@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
-import type { BaseImage, Frozen } from "../builders/builder.ts";
+import type { BaseImage } from "../builders/builder.ts";
+import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, Digest } from "../delivery/types.ts";
 import { ACTIVE } from "./deliveries.ts";
 import { columnsOf, frozenOf } from "./frozen.ts";

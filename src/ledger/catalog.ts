@@ -5,13 +5,11 @@ import { locationsOfRelease } from "./names.ts";
 import type { Release } from "./releases.ts";
 import { getRepo } from "./repos.ts";
 
-/** A release as everyone outside is told of it: by the API, in a notice, on a page. */
+/** A release with all names under which it stands now. The API, notices and pages are made from it. */
 export async function describeRelease(ledger: Db, release: Release): Promise<TheRelease> {
   const { id, artifact, kind, version, versions, sha, digest, deliveryId } = release;
   const locations = (await locationsOfRelease(ledger, release)).map(
-    ({ registry, repository, tag, digest, url, pull }) => {
-      return { registry, name: `${repository}:${tag}`, digest, url, pull };
-    },
+    ({ registry, repository, tag, digest, url, pull }) => ({ registry, repository, tag, digest, url, pull }),
   );
   const repo = await repoName(ledger, release.repoId);
   const times = { committedAt: iso(release.committedAt), releasedAt: iso(release.releasedAt) };

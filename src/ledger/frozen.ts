@@ -1,4 +1,4 @@
-import type { Frozen } from "../builders/builder.ts";
+import type { Frozen } from "../delivery/frozen.ts";
 import type { Digest } from "../delivery/types.ts";
 
 /** How a frozen content stands in a table. */

@@ -1,6 +1,6 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import { TtlCache } from "../async/ttl-cache.ts";
-import { freshFirst } from "../delivery/sharing.ts";
+import { freshFirst } from "../delivery/fair-share.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import { ACTIVE } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";

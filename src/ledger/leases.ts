@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import { nextOf, type Turn } from "../delivery/next.ts";
+import { chooseNext, type RepoLoad } from "../delivery/choose-next.ts";
 import type { RepoId } from "../delivery/types.ts";
 import { type EndAs, endOf } from "./cancel.ts";
 import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
@@ -150,7 +150,7 @@ export async function orphans(ledger: Db, limit = 1_000): Promise<Delivery[]> {
   return rows.map(fromRow);
 }
 
-/** The delivery to take next, as `nextOf` orders them; null: none is due. What another takes meanwhile, `claim` refuses. */
+/** The delivery to take next, as `chooseNext` orders them; null: none is due. What another takes meanwhile, `claim` refuses. */
 export async function nextDue(ledger: Db): Promise<string | null> {
   const rows = await ledger.db
     .selectFrom("deliveries")
@@ -167,11 +167,11 @@ export async function nextDue(ledger: Db): Promise<string | null> {
     .orderBy("deliveries.createdAt")
     .orderBy("deliveries.id")
     .execute();
-  const turns = new Map<RepoId, Turn>();
+  const turns = new Map<RepoId, RepoLoad>();
   for (const { repoId, servedAt, isHeld } of rows)
     turns.set(repoId, { servedAt, running: (turns.get(repoId)?.running ?? 0) + isHeld });
   const due = rows.filter((row) => row.isFree === 1).map((row) => ({ ...row, hasFailed: row.lastOutcome === "retry" }));
-  return nextOf(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
+  return chooseNext(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
 }
 
 /** In their order. */

@@ -1,5 +1,5 @@
 import type { Selectable } from "kysely";
-import type { Frozen } from "../builders/builder.ts";
+import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactName, Digest, RepoId, Sha } from "../delivery/types.ts";
 import { frozenOf } from "./frozen.ts";
 import type { Db } from "./ledger.ts";

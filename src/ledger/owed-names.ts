@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Selectable, sql } from "kysely";
-import { freshFirst } from "../delivery/sharing.ts";
+import { freshFirst } from "../delivery/fair-share.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
 import { newRow } from "./outbox-row.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
-import type { Frozen } from "../builders/builder.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
+import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, RepoId, Sha } from "../delivery/types.ts";
 import { columnsOf } from "./frozen.ts";
 import { holdFence } from "./leases.ts";

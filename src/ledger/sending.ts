@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, sql } from "kysely";
-import { freshFirst } from "../delivery/sharing.ts";
+import { freshFirst } from "../delivery/fair-share.ts";
 import type { Db } from "./ledger.ts";
 import { fromRow, type Outgoing } from "./outbox.ts";
 import type { Schema } from "./schema.ts";

@@ -4,15 +4,15 @@ import type { Mask } from "./mask.ts";
 
 /** The daemon's own log: one JSON object a line on stdout. Every line of a delivery bears its id. */
 export interface Log {
-  debug(message: string, facts?: Facts): void;
-  info(message: string, facts?: Facts): void;
-  warn(message: string, facts?: Facts): void;
-  error(message: string, facts?: Facts): void;
+  debug(message: string, facts?: LogFields): void;
+  info(message: string, facts?: LogFields): void;
+  warn(message: string, facts?: LogFields): void;
+  error(message: string, facts?: LogFields): void;
   /** A log that adds these facts to every line. */
-  with(facts: Facts): Log;
+  with(facts: LogFields): Log;
 }
 
-export type Facts = Record<string, unknown>;
+export type LogFields = Record<string, unknown>;
 
 export function createLog(options: { level?: string; mask: Mask; stream?: NodeJS.WritableStream }): Log {
   const line = winston.format.printf((info) => printable(options.mask(JSON.stringify(inOrder(info)))));
@@ -33,8 +33,8 @@ export const silentLog: Log = {
   with: () => silentLog,
 };
 
-function wrap(logger: winston.Logger, common: Facts): Log {
-  const at = (level: string) => (message: string, facts?: Facts) => {
+function wrap(logger: winston.Logger, common: LogFields): Log {
+  const at = (level: string) => (message: string, facts?: LogFields) => {
     logger.log(level, message, { ...common, ...plain(facts) });
   };
   return {
@@ -47,7 +47,7 @@ function wrap(logger: winston.Logger, common: Facts): Log {
 }
 
 /** Errors become data: their code and message; the stack only where the error is not one we foresaw. */
-function plain(facts: Facts | undefined): Facts {
+function plain(facts: LogFields | undefined): LogFields {
   const error = facts?.error;
   if (!(error instanceof Error)) return facts ?? {};
   const code = "code" in error ? String(error.code) : undefined;
@@ -55,7 +55,7 @@ function plain(facts: Facts | undefined): Facts {
   return { ...facts, error: error.message, code, cause, stack: code === undefined ? error.stack : undefined };
 }
 
-function inOrder(info: Facts): Facts {
+function inOrder(info: LogFields): LogFields {
   const { timestamp, level, message, ...rest } = info;
   return { at: timestamp, level, message, ...rest };
 }

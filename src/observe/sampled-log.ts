@@ -1,4 +1,4 @@
-import type { Facts, Log } from "./log.ts";
+import type { Log, LogFields } from "./log.ts";
 
 /** Lines in a window of so many ms. */
 const LINES = 5;
@@ -18,7 +18,7 @@ export class SampledLog {
     this.#of = of;
   }
 
-  warn(message: string, facts?: Facts): void {
+  warn(message: string, facts?: LogFields): void {
     this.#window ??= setTimeout(() => this.#endWindow(), WINDOW).unref();
     this.#lines += 1;
     if (this.#lines <= LINES) this.#log.warn(message, facts);

@@ -29,7 +29,7 @@ const MAX_ENTRIES = 200_000;
 const MAX_INFLATED = 4 * 2 ** 30;
 
 /** The archive, or a file of it, cannot be read as what it should be. The message is for the user. */
-export class Unreadable extends Error {}
+export class UnreadablePackage extends Error {}
 
 /** The wanted files of a gzipped tar, in its order. @throws Unreadable */
 export async function readTarball(source: ArchiveSource, isWanted: IsWanted): Promise<ArchiveEntry[]> {
@@ -41,7 +41,7 @@ export async function readTarball(source: ArchiveSource, isWanted: IsWanted): Pr
     const found = new Found();
     let entries = 0;
     for await (const entry of extract) {
-      if (++entries > MAX_ENTRIES) throw new Unreadable("it has too many entries");
+      if (++entries > MAX_ENTRIES) throw new UnreadablePackage("it has too many entries");
       const { type, name, size = 0 } = entry.header;
       const path = plain(name);
       if (type === "file" && isWanted(path, size)) await found.add(path, Readable.from(entry));
@@ -57,7 +57,7 @@ export async function readTarball(source: ArchiveSource, isWanted: IsWanted): Pr
 export async function readZip(source: ArchiveSource, isWanted: IsWanted): Promise<ArchiveEntry[]> {
   try {
     const zip = await yauzl.fromRandomAccessReaderPromise(new Ranges(source), source.length);
-    if (zip.entryCount > MAX_ENTRIES) throw new Unreadable("it has too many entries");
+    if (zip.entryCount > MAX_ENTRIES) throw new UnreadablePackage("it has too many entries");
     const found = new Found();
     for await (const entry of zip.eachEntry()) {
       const path = plain(entry.fileName);
@@ -73,24 +73,24 @@ export async function readZip(source: ArchiveSource, isWanted: IsWanted): Promis
  * The one file of its kind. Of two, each reader would choose for itself, and what was looked at is not what is installed.
  * @returns null: there is none. @throws Unreadable
  */
-export function onlyOne(entries: readonly ArchiveEntry[]): ArchiveEntry | null {
+export function atMostOne(entries: readonly ArchiveEntry[]): ArchiveEntry | null {
   const [first, second] = entries;
   if (first === undefined) return null;
   if (second === undefined) return first;
   const paths = first.path === second.path ? `${first.path} twice` : `both ${first.path} and ${second.path}`;
-  throw new Unreadable(`it holds ${paths}`);
+  throw new UnreadablePackage(`it holds ${paths}`);
 }
 
 class Found {
   readonly entries: ArchiveEntry[] = [];
 
   async add(path: string, stream: Readable): Promise<void> {
-    if (this.entries.length === MAX_READ) throw new Unreadable(`it describes more than ${MAX_READ} packages`);
+    if (this.entries.length === MAX_READ) throw new UnreadablePackage(`it describes more than ${MAX_READ} packages`);
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of stream) {
       size += chunk.length;
-      if (size > MAX_ENTRY_BYTES) throw new Unreadable(`its ${path} has more than ${MAX_ENTRY_BYTES} bytes`);
+      if (size > MAX_ENTRY_BYTES) throw new UnreadablePackage(`its ${path} has more than ${MAX_ENTRY_BYTES} bytes`);
       chunks.push(chunk);
     }
     this.entries.push({ path, bytes: Buffer.concat(chunks) });
@@ -113,7 +113,7 @@ function capped() {
   return async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
       passed += chunk.length;
-      if (passed > MAX_INFLATED) throw new Unreadable("it unpacks to more than 4 GiB");
+      if (passed > MAX_INFLATED) throw new UnreadablePackage("it unpacks to more than 4 GiB");
       yield chunk;
     }
   };
@@ -125,9 +125,9 @@ function plain(path: string): string {
 
 /** What zlib, tar-stream and yauzl say is about the bytes; what the disk says is not. */
 function asUnreadable(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof Unreadable) return error;
+  if (!(error instanceof Error) || error instanceof UnreadablePackage) return error;
   const { code = "", syscall } = error as NodeJS.ErrnoException;
   return syscall !== undefined || error instanceof TypeError || code === "ABORT_ERR"
     ? error
-    : new Unreadable(error.message, { cause: error });
+    : new UnreadablePackage(error.message, { cause: error });
 }

@@ -1,4 +1,4 @@
-import { Unreadable } from "./archive.ts";
+import { UnreadablePackage } from "./archive.ts";
 
 /** What a Python distribution says of itself: https://packaging.python.org/en/latest/specifications/core-metadata/ */
 export interface CoreMetadata {
@@ -25,11 +25,11 @@ export function readCoreMetadata(bytes: Buffer): CoreMetadata {
   for (const [name, raw] of headers) values.set(name, [...(values.get(name) ?? []), unfolded(name, raw)]);
   if (body.trim() !== "") values.set("description", [body]);
   for (const [name, several] of values) {
-    if (several.length > 1 && SINGLE.has(name)) throw new Unreadable(`its metadata has ${name} twice`);
+    if (several.length > 1 && SINGLE.has(name)) throw new UnreadablePackage(`its metadata has ${name} twice`);
   }
   const [name] = values.get("name") ?? [];
   const [version] = values.get("version") ?? [];
-  if (!name || !version) throw new Unreadable("its metadata has no Name or no Version");
+  if (!name || !version) throw new UnreadablePackage("its metadata has no Name or no Version");
   return { name, version, values: (field) => values.get(field) ?? [] };
 }
 

@@ -1,6 +1,6 @@
 import { parseXml, XmlElement } from "@rgrove/parse-xml";
 import type { PackageIdentity } from "../delivery/types.ts";
-import { type ArchiveSource, onlyOne, readZip, Unreadable } from "./archive.ts";
+import { type ArchiveSource, atMostOne, readZip, UnreadablePackage } from "./archive.ts";
 import { readProperties } from "./java-properties.ts";
 
 /**
@@ -12,7 +12,7 @@ export async function readJar(source: ArchiveSource): Promise<PackageIdentity | 
   const folders = new Set(packed.map(({ path }) => path.slice(0, path.lastIndexOf("/"))));
   const [folder] = folders;
   if (folder === undefined || folders.size > 1) return null;
-  const at = (name: string) => onlyOne(packed.filter(({ path }) => path === `${folder}/${name}`));
+  const at = (name: string) => atMostOne(packed.filter(({ path }) => path === `${folder}/${name}`));
   // Maven has written its values there with every property filled in.
   const [properties, xml] = [at("pom.properties"), at("pom.xml")];
   return (properties && ofProperties(properties.bytes)) ?? (xml && readPom(xml.bytes, xml.path));
@@ -31,7 +31,7 @@ export function readPom(bytes: Buffer, name: string): PackageIdentity {
   const own = (key: string) => childOf(project, key)?.text.trim();
   const inherited = (key: string) => own(key) || (parent ? childOf(parent, key)?.text.trim() : undefined);
   const identity = coordinates(inherited("groupId"), own("artifactId"), inherited("version"));
-  if (identity === null) throw new Unreadable(`${name} has no groupId, artifactId or version`);
+  if (identity === null) throw new UnreadablePackage(`${name} has no groupId, artifactId or version`);
   return identity;
 }
 
@@ -46,7 +46,7 @@ function rootOf(text: string, name: string): XmlElement {
   } catch {
     // It is told what it should be, below.
   }
-  throw new Unreadable(`${name} is no POM: expected XML with the root element project`);
+  throw new UnreadablePackage(`${name} is no POM: expected XML with the root element project`);
 }
 
 function childOf(element: XmlElement, name: string): XmlElement | undefined {

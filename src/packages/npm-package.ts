@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type ArchiveSource, onlyOne, readTarball, Unreadable } from "./archive.ts";
+import { type ArchiveSource, atMostOne, readTarball, UnreadablePackage } from "./archive.ts";
 
 /** Of the rest of a package.json anything may be there: what is not of the type that npm's documentation names counts as not there. */
 const manifestSchema = z.looseObject({
@@ -36,10 +36,10 @@ export async function readNpmPackage(source: ArchiveSource): Promise<NpmPackage>
     source,
     (path, size) => isManifest(path) || (isReadme(path) && size <= README_MAX_BYTES),
   );
-  const found = onlyOne(entries.filter(({ path }) => isManifest(path)));
-  if (found === null) throw new Unreadable("it holds no package/package.json");
+  const found = atMostOne(entries.filter(({ path }) => isManifest(path)));
+  if (found === null) throw new UnreadablePackage("it holds no package/package.json");
   const { success, data } = manifestSchema.safeParse(parsed(found.bytes));
-  if (!success) throw new Unreadable("its package.json has no name or no version");
+  if (!success) throw new UnreadablePackage("its package.json has no name or no version");
   const readme = entries.find(({ path }) => isReadme(path))?.bytes.toString("utf8") ?? "";
   return { manifest: data, readme: readme.slice(0, README_MAX_CHARACTERS) };
 }

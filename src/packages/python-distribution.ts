@@ -1,4 +1,4 @@
-import { type ArchiveSource, onlyOne, readTarball, readZip, Unreadable } from "./archive.ts";
+import { type ArchiveSource, atMostOne, readTarball, readZip, UnreadablePackage } from "./archive.ts";
 import { type CoreMetadata, readCoreMetadata } from "./core-metadata.ts";
 
 /** The metadata inside of a wheel, or of a source distribution (`.tar.gz`, and `.zip` as old tools made it). @throws Unreadable */
@@ -6,7 +6,7 @@ export async function readDistribution(file: string, source: ArchiveSource): Pro
   const isWheel = file.endsWith(".whl");
   const wanted = isWheel ? /^[^/]+\.dist-info\/METADATA$/ : /^[^/]+\/PKG-INFO$/;
   const read = isWheel || file.endsWith(".zip") ? readZip : readTarball;
-  const found = onlyOne(await read(source, (path) => wanted.test(path)));
-  if (found === null) throw new Unreadable(`it holds no ${isWheel ? "*.dist-info/METADATA" : "PKG-INFO"}`);
+  const found = atMostOne(await read(source, (path) => wanted.test(path)));
+  if (found === null) throw new UnreadablePackage(`it holds no ${isWheel ? "*.dist-info/METADATA" : "PKG-INFO"}`);
   return readCoreMetadata(found.bytes);
 }

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from "express";
 import { withTimeout } from "../async/with-timeout.ts";
-import { BadSignature, type Hint, type Host, Malformed, type Reading } from "../hosts/host.ts";
+import { BadSignature, type Hint, type Host, MalformedWebhook, type WebhookReading } from "../hosts/host.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
 import { Aborted, type BodyReader, bodyReader, discardRest } from "./body.ts";
@@ -101,7 +101,7 @@ function checkRequest(request: Request): void {
   }
 }
 
-function wanted(options: WebhookOptions, host: string, reading: Reading): StoredHint[] | { ignored: string } {
+function wanted(options: WebhookOptions, host: string, reading: WebhookReading): StoredHint[] | { ignored: string } {
   if ("ignored" in reading) return reading;
   const accepted = reading.hints.filter(({ repo }) => options.accepts(host, repo.owner, repo.name));
   if (accepted.length > 0) return accepted.map((hint) => stored(host, hint));
@@ -153,7 +153,7 @@ function refuse(log: Log, refusals: SampledLog, host: string, response: Response
   } else if (error instanceof BadSignature) {
     refusals.warn(`A webhook for '${host}' was refused: ${error.message}`);
     sendProblem(response, 401, error.message);
-  } else if (error instanceof Malformed) {
+  } else if (error instanceof MalformedWebhook) {
     sendProblem(response, 400, error.message);
   } else {
     log.error(`A webhook for '${host}' met a bug`, { error });

@@ -1,10 +1,10 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../builders/builder.ts";
-import type { ArtifactKind, ArtifactName, Digest, Location } from "../delivery/types.ts";
+import type { Frozen } from "../delivery/frozen.ts";
+import type { ArtifactKind, ArtifactName, Digest, Location, RegistryName } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
 
 /** Frozen content with the facts of its release: registries that have a place for them keep them beside the bytes. */
-export interface Stamped extends Frozen {
+export interface StampedContent extends Frozen {
   kind: ArtifactKind;
   /** As `releaseMetadata` of src/delivery/metadata.ts gives it: the keys are those of an image's labels. */
   metadata: Record<string, string>;
@@ -25,20 +25,20 @@ export interface Registry {
    */
   find(name: ArtifactName, run: Run, content: Frozen): Promise<Found | null>;
   /** Sends content ahead of its names, where that is invisible. Idempotent: what is there already is not sent again. */
-  upload?(content: Stamped, name: ArtifactName, run: Run): Promise<void>;
+  upload?(content: StampedContent, name: ArtifactName, run: Run): Promise<void>;
   /**
    * Puts the name on the content and reads the digest back. Same content under the name: success. Other content under an
    * immutable name: Refused `name-taken`. Moving names are overwritten. @throws TransientError to be tried again.
    */
-  publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location>;
+  publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location>;
   /**
-   * Brings content that was published here back into the store, where this host no longer has it, or never had.
+   * Brings content that was published under this name back into the store, where this host no longer has it, or never had.
    * @returns false: it is not here any more. @throws TransientError.
    */
-  restore(location: Location, run: Run, content: Frozen): Promise<boolean>;
+  restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean>;
   /**
    * Streams the content into the sink, verified: an image as the tar of an OCI layout, one file as it is, several as a tar.
    * @throws TransientError, Refused when it is gone.
    */
-  pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void>;
+  pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void>;
 }

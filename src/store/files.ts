@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import type { Frozen } from "../builders/builder.ts";
+import type { Frozen } from "../delivery/frozen.ts";
 import type { FrozenFile } from "../delivery/types.ts";
 import type { Store } from "./store.ts";
 

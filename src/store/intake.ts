@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { ConfigError, TransientError } from "../delivery/errors.ts";
 import { addToUpload, beginUpload, cancelUpload, endUpload, headBlob, uploadStatus } from "./intake/blobs.ts";
-import { type Grant, Grants, type Holding } from "./intake/grants.ts";
+import { type Grant, type GrantState, Grants } from "./intake/grants.ts";
 import { headManifest, putManifest } from "./intake/manifests.ts";
-import { Denial, type Reply, type Route, routeOf } from "./intake/wire.ts";
+import { OciError, type Reply, type Route, routeOf } from "./intake/protocol.ts";
 import type { Store } from "./store.ts";
 
 export type { Grant } from "./intake/grants.ts";
@@ -44,7 +44,7 @@ export async function startIntake(options: {
       (error) => {
         // A sender that went away is no bug, and nobody is there to be answered.
         if (request.destroyed && !request.complete) return;
-        if (!(error instanceof Denial || error instanceof TransientError)) options.onBug?.(error);
+        if (!(error instanceof OciError || error instanceof TransientError)) options.onBug?.(error);
         send(request, response, refusal(error));
       },
     );
@@ -90,25 +90,25 @@ async function answer(store: Store, grants: Grants, request: IncomingMessage): P
   // Before anything else, so that a stranger learns nothing, not even which paths there are.
   const holding = grants.holder(request.headers.authorization);
   if (!holding) {
-    throw new Denial(401, "UNAUTHORIZED", "a delivery's own credential is needed", {
+    throw new OciError(401, "UNAUTHORIZED", "a delivery's own credential is needed", {
       "WWW-Authenticate": 'Basic realm="deliverd intake"',
     });
   }
   const route = routeOf(request.url ?? "");
-  if (!route) throw new Denial(404, "NAME_UNKNOWN", "there is nothing here");
+  if (!route) throw new OciError(404, "NAME_UNKNOWN", "there is nothing here");
   if (route.kind === "version") return { status: 200, body: {} };
   if (route.repository !== holding.repository) {
-    throw new Denial(403, "DENIED", "this credential is for another repository");
+    throw new OciError(403, "DENIED", "this credential is for another repository");
   }
   const reply = await dispatch(store, holding, request, route);
-  if (!reply) throw new Denial(405, "UNSUPPORTED", "the intake takes pushes and nothing else");
+  if (!reply) throw new OciError(405, "UNSUPPORTED", "the intake takes pushes and nothing else");
   return reply;
 }
 
 /** Null: not that method there. */
 async function dispatch(
   store: Store,
-  holding: Holding,
+  holding: GrantState,
   request: IncomingMessage,
   route: Exclude<Route, { kind: "version" }>,
 ): Promise<Reply | null> {
@@ -137,11 +137,11 @@ async function dispatch(
 
 function refusal(error: unknown): Reply {
   const denial =
-    error instanceof Denial
+    error instanceof OciError
       ? error
       : error instanceof TransientError
-        ? new Denial(503, "UNAVAILABLE", error.message)
-        : new Denial(500, "UNKNOWN", "the intake failed");
+        ? new OciError(503, "UNAVAILABLE", error.message)
+        : new OciError(500, "UNKNOWN", "the intake failed");
   return {
     status: denial.status,
     headers: denial.headers,

@@ -3,16 +3,16 @@ import { Refused } from "../delivery/errors.ts";
 import type { Digest } from "../delivery/types.ts";
 import { digestOf, isDigest } from "./digest.ts";
 
-const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
-const dockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
-const ociManifest = "application/vnd.oci.image.manifest.v1+json";
-const ociIndex = "application/vnd.oci.image.index.v1+json";
+const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
+export const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 
 /** What an `Accept` header names and the intake takes: Docker schema 2 and OCI, an image or an index of images. */
-export const manifestTypes: readonly string[] = [ociManifest, ociIndex, dockerManifest, dockerList];
+export const MANIFEST_TYPES: readonly string[] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
 
 /** Registries and engines agree on this limit (OCI distribution specification 1.1, "Pushing Manifests"). */
-export const maxManifestBytes = 4 * 1024 * 1024;
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** A content by digest, as manifests name it. */
 export interface Descriptor {
@@ -57,9 +57,9 @@ export function readManifest(bytes: Buffer, mediaType?: string): Manifest {
     throw invalid(`it was sent as ${mediaType} and says ${own} of itself`);
   }
   // OCI leaves the field optional: then what it lists tells.
-  const type = mediaType ?? own ?? (manifests ? ociIndex : ociManifest);
-  if (!manifestTypes.includes(type)) throw invalid(`the media type ${type} is not taken`);
-  const isIndex = type === ociIndex || type === dockerList;
+  const type = mediaType ?? own ?? (manifests ? OCI_INDEX : OCI_MANIFEST);
+  if (!MANIFEST_TYPES.includes(type)) throw invalid(`the media type ${type} is not taken`);
+  const isIndex = type === OCI_INDEX || type === DOCKER_LIST;
   // A document that is both an image and an index means different things to different readers (CVE-2021-41190).
   if (isIndex ? !manifests || config || layers : !config || !layers || manifests) {
     throw invalid(`what it lists does not fit ${type}`);

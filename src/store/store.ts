@@ -6,7 +6,7 @@ import { Refused, TransientError, UserError } from "../delivery/errors.ts";
 import type { Digest } from "../delivery/types.ts";
 import { digestOf, isDigest } from "./digest.ts";
 import { Incoming } from "./incoming.ts";
-import { type Descriptor, type Manifest, maxManifestBytes, readManifest } from "./manifest.ts";
+import { type Descriptor, MAX_MANIFEST_BYTES, type Manifest, readManifest } from "./manifest.ts";
 
 /** All that makes up an image or an index of images. */
 export interface Content {
@@ -87,7 +87,8 @@ export class Store {
   async manifest(digest: Digest): Promise<Manifest> {
     const size = await this.size(digest);
     if (size === null) throw new TransientError("content-gone", `The store no longer has ${digest}.`);
-    if (size > maxManifestBytes) throw new Refused("manifest-invalid", `${digest} is too large for an image manifest.`);
+    if (size > MAX_MANIFEST_BYTES)
+      throw new Refused("manifest-invalid", `${digest} is too large for an image manifest.`);
     const bytes = await readFile(this.#path(digest));
     if (digestOf(bytes) !== digest) {
       throw new TransientError("content-damaged", `The bytes of ${digest} in the store are damaged: check the disk.`);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
-import { PartOf, type Range, within } from "./part.ts";
+import { type Range, RangeFilter, sliceInRange } from "./range-filter.ts";
 
 export interface TarEntry {
   name: string;
@@ -22,7 +22,7 @@ const END = Buffer.alloc(2 * BLOCK);
 export async function writeTar(into: Writable, signal: AbortSignal, entries: TarEntry[]): Promise<void> {
   const pieces = await piecesOf(entries);
   const size = pieces.reduce((sum, piece) => sum + piece.size, 0);
-  const range = into instanceof PartOf ? into.cut(size) : { start: 0, end: size - 1 };
+  const range = into instanceof RangeFilter ? into.cut(size) : { start: 0, end: size - 1 };
   await pipeline(Readable.from(bytesIn(pieces, range), { objectMode: false }), into, { signal });
 }
 
@@ -67,7 +67,7 @@ async function* bytesIn(pieces: Piece[], range: Range): AsyncGenerator<Buffer> {
     if (size === 0 || begin > range.end || at <= range.start) continue;
     let seen = begin;
     for await (const chunk of typeof bytes === "function" ? await bytes() : [bytes]) {
-      const part = within(range, seen, chunk);
+      const part = sliceInRange(range, seen, chunk);
       seen += chunk.length;
       if (part.length > 0) yield part;
     }

@@ -7,7 +7,7 @@ export function releaseTable(releases: Release[]): Markup {
   return html`<table><tr><th>Artifact</th><th>Versions</th><th>Repo</th><th>Digest</th><th>Where</th></tr>
 ${releases.map(
   (release) =>
-    html`<tr><td>${release.artifact}</td><td>${release.versions.join(", ")}</td><td><a href="/deliveries/${release.deliveryId}">${release.repo}</a></td><td><code>${release.digest}</code></td><td>${release.locations.map((each) => html`${each.registry} ${each.name}<br>`)}</td></tr>`,
+    html`<tr><td>${release.artifact}</td><td>${release.versions.join(", ")}</td><td><a href="/deliveries/${release.deliveryId}">${release.repo}</a></td><td><code>${release.digest}</code></td><td>${release.locations.map((each) => html`${each.registry} ${each.repository}:${each.tag}<br>`)}</td></tr>`,
 )}</table>`;
 }
 
@@ -26,6 +26,6 @@ function fileTable(files: Release["files"]): Markup {
 ${files.map((file) => html`<tr><td>${file.name}</td><td>${file.size}</td><td><code>${file.digest}</code></td></tr>`)}</table>`;
 }
 
-function locationRow({ registry, name, pull }: Location): Markup {
-  return html`<tr><td>${registry}</td><td>${name}</td><td><code>${pull}</code></td></tr>`;
+function locationRow({ registry, repository, tag, pull }: Location): Markup {
+  return html`<tr><td>${registry}</td><td>${repository}:${tag}</td><td><code>${pull}</code></td></tr>`;
 }

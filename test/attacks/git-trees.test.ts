@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
+import { type ContextOrder, checkBuildPaths, openContext } from "../../src/git/context.ts";
 import { buildFiles } from "../support/engine/file-builds.ts";
 import { orderOf, shellImage, startYard } from "../support/engine/image-builds.ts";
 import { testRun } from "../support/fixtures/run.ts";
@@ -180,7 +180,7 @@ describe("A hostile tree as a build context", () => {
     assert.deepEqual([...(await scene.mirror.refs()).keys()], ["refs/heads/main"]);
     assert.deepEqual(await scene.mirror.refsContaining(sha), ["refs/heads/main"]);
     const refs = [...(await scene.mirror.refs()).keys()];
-    const places = await scene.mirror.places(refs, new Set([sha]));
+    const places = await scene.mirror.commitsByRef(refs, new Set([sha]));
     for (const ref of refs) assert.deepEqual(places.get(ref), [sha]);
     assert.equal(await scene.mirror.count(null, sha), 1);
   });
@@ -206,7 +206,7 @@ describe("A hostile tree as a build context", () => {
     await scene.mirror.sync(scene.repo.source, never);
     const start = performance.now();
     await assert.rejects(open(sha), { code: "context-too-many-entries" });
-    await checkTree(scene.mirror, sha, ORDER);
+    await checkBuildPaths(scene.mirror, sha, ORDER);
     assert.ok(performance.now() - start < 10_000);
   });
 

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { UserError } from "../../src/delivery/errors.ts";
-import { type ContextOrder, checkTree, openContext } from "../../src/git/context.ts";
+import { type ContextOrder, checkBuildPaths, openContext } from "../../src/git/context.ts";
 import { testRun } from "../support/fixtures/run.ts";
 import { never, useGitHost } from "../support/hosts/git-host.ts";
 import { until } from "../support/processes/process.ts";
@@ -71,10 +71,10 @@ describe("Attacks by way of git", () => {
         scene.mirror.tagsReachable(evil),
         scene.mirror.count(evil, sha),
         scene.mirror.count(null, evil),
-        scene.mirror.places([evil], new Set([sha])),
-        scene.mirror.places([`refs/heads/${evil}`], new Set([sha])),
-        scene.mirror.past(evil, ["a"]),
-        scene.mirror.past(sha, [evil]),
+        scene.mirror.commitsByRef([evil], new Set([sha])),
+        scene.mirror.commitsByRef([`refs/heads/${evil}`], new Set([sha])),
+        scene.mirror.history(evil, ["a"]),
+        scene.mirror.history(sha, [evil]),
         scene.mirror.isAncestor(evil, sha),
         scene.mirror.isAncestor(sha, evil),
         scene.mirror.newCommits([evil], [sha]),
@@ -83,7 +83,7 @@ describe("Attacks by way of git", () => {
         scene.mirror.sync({ url: `${scene.host.proxy.url}/${evil}`, authorization: null }, never),
         scene.mirror.sync({ url: scene.repo.source.url, authorization: evil }, never),
         scene.host.mirrors.open(evil).has(sha),
-        checkTree(scene.mirror, sha, { contextDir: evil, dockerfile: evil }),
+        checkBuildPaths(scene.mirror, sha, { contextDir: evil, dockerfile: evil }),
         drain(sha, { contextDir: evil }),
         drain(sha, { dockerfile: evil }),
       ];
@@ -107,7 +107,7 @@ describe("Attacks by way of git", () => {
     await scene.repo.push();
     const { commits } = await scene.mirror.sync(scene.repo.source, never);
     assert.equal(commits.size, 7);
-    const places = await scene.mirror.places([...commits.keys()], new Set([sha]));
+    const places = await scene.mirror.commitsByRef([...commits.keys()], new Set([sha]));
     for (const ref of commits.keys()) assert.deepEqual(places.get(ref), [sha]);
     assert.equal(await scene.mirror.readFile(sha, ":(glob)*", 100), "literal");
     for (const name of Object.keys(files)) assert.ok((await drain(sha)).includes(name));
@@ -192,7 +192,7 @@ describe("Attacks by way of git", () => {
     const sha = await scene.repo.git(["rev-parse", "HEAD"]);
     await scene.mirror.sync(scene.repo.source, never);
     assert.match(await drain(sha), /plain\n/);
-    assert.equal((await scene.mirror.past(sha, ["data"])).get(sha)?.parents[0]?.differs, false);
+    assert.equal((await scene.mirror.history(sha, ["data"])).get(sha)?.parents[0]?.differs, false);
     await unharmed();
   });
 
@@ -206,7 +206,7 @@ describe("Attacks by way of git", () => {
     await scene.mirror.sync(scene.repo.source, never);
     const named = (path: string) => (error: unknown) =>
       error instanceof UserError && error.message.includes(path) && !inspect(error).includes("root:");
-    await assert.rejects(checkTree(scene.mirror, sha, ORDER), named("Dockerfile"));
+    await assert.rejects(checkBuildPaths(scene.mirror, sha, ORDER), named("Dockerfile"));
     await assert.rejects(drain(sha), named("Dockerfile"));
     await assert.rejects(drain(sha, { dockerfile: "up/passwd" }), named("up"));
     await assert.rejects(drain(sha, { dockerfile: "real" }), named(".dockerignore"));

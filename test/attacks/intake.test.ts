@@ -210,13 +210,13 @@ describe("the intake", () => {
 
   it("takes no more bytes than were granted, in one upload or in several at once, and take says why", async () => {
     const [first, second] = [await begin(), await begin()];
-    assert.equal(grant.take("v1"), null);
+    assert.equal(grant.pushed("v1"), null);
     const answers = await Promise.all([
       ask("PATCH", first, { body: randomBytes(600_000) }),
       ask("PATCH", second, { body: randomBytes(600_000) }),
     ]);
     assert.deepEqual(answers.map(({ status }) => status).sort(), [202, 413]);
-    assert.throws(() => grant.take("v1"), { name: "UserError", code: "image-too-large" });
+    assert.throws(() => grant.pushed("v1"), { name: "UserError", code: "image-too-large" });
   });
 
   it("stops writing an endless upload at the limit", async () => {
@@ -234,7 +234,7 @@ describe("the intake", () => {
       assert.equal((await ask("PATCH", upload, { body: randomBytes(900_000) })).status, 202);
       assert.equal((await ask("DELETE", upload)).status, 204);
     }
-    assert.equal(grant.take("v1"), null);
+    assert.equal(grant.pushed("v1"), null);
   });
 
   it("bounds the number of uploads", async () => {
@@ -258,12 +258,16 @@ describe("the intake", () => {
       const bytes = Buffer.from(JSON.stringify(document));
       const answer = await put(document);
       assert.deepEqual([answer.status, answer.headers["docker-content-digest"]], [201, digestOf(bytes)]);
-      assert.deepEqual(grant.take("v1"), { digest: digestOf(bytes), mediaType: manifestType, size: bytes.length + 20 });
+      assert.deepEqual(grant.pushed("v1"), {
+        digest: digestOf(bytes),
+        mediaType: manifestType,
+        size: bytes.length + 20,
+      });
       for (const reference of ["v1", digestOf(bytes)]) {
         const head = await ask("HEAD", `/v2/build-1/manifests/${reference}`);
         assert.deepEqual([head.status, head.headers["content-type"]], [200, manifestType]);
       }
-      assert.equal(grant.take("v2"), null);
+      assert.equal(grant.pushed("v2"), null);
     });
 
     it("refuses one that names what was not sent, or lies about a size", async () => {
@@ -276,7 +280,7 @@ describe("the intake", () => {
         layers: [{ ...document.config, digest: await pushBlob(randomBytes(5)), size: 6 }],
       });
       assert.deepEqual([lie.status, code(lie)], [400, "MANIFEST_INVALID"]);
-      assert.equal(grant.take("v1"), null);
+      assert.equal(grant.pushed("v1"), null);
     });
 
     it("refuses what is no manifest, is of another kind, too large, or under another's digest", async () => {
@@ -290,7 +294,7 @@ describe("the intake", () => {
       assert.equal(large.status, 413);
       const other = await put(document, `sha256:${"0".repeat(64)}`);
       assert.deepEqual([other.status, code(other)], [400, "DIGEST_INVALID"]);
-      assert.equal(grant.take("v1"), null);
+      assert.equal(grant.pushed("v1"), null);
     });
   });
 

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Release } from "../../src/delivery/types.ts";
+import type { ReleaseView } from "../../src/delivery/release-view.ts";
 import { importShell, shellImage } from "../support/engine/image-builds.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { tempDir, until } from "../support/processes/process.ts";
@@ -68,7 +68,7 @@ describe("One commit with an image, an npm package and plain files", function ()
   });
 
   /** By its artifact's ending, and its version. */
-  async function release(repo: SampleRepo, sha: string, ending: string, version?: string): Promise<Release> {
+  async function release(repo: SampleRepo, sha: string, ending: string, version?: string): Promise<ReleaseView> {
     const all = (await world.releases(repo, sha)).filter((each) => each.artifact === `${repo.name}${ending}`);
     const found = version === undefined ? all[0] : all.find((each) => each.versions.includes(version));
     assert.ok(found, `${repo.name}${ending} ${version}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { DeliveryView } from "../../src/api/views.ts";
-import type { Release } from "../../src/delivery/types.ts";
+import type { ReleaseView } from "../../src/delivery/release-view.ts";
 import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
 import { greetingDockerfile, type SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
@@ -109,7 +109,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
 
         const moved = async () => (await world.releases(repo, sha))[0]?.locations.length === 3;
         await until("every name is in the catalog", moved);
-        const release = await world.deliverd.api<Release>(`/api/v1/releases/api/${version}`);
+        const release = await world.deliverd.api<ReleaseView>(`/api/v1/releases/api/${version}`);
         const { id, releasedAt, locations, committedAt, ...facts } = release;
         assert.deepEqual(facts, {
           ...{ artifact: "api", kind: "image", version, versions: [version], repo: "github/acme/api", sha },
@@ -238,7 +238,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual(after?.versions, [before?.version, "1.0.0"]);
       assert.equal(builds(await world.log(repo, sha)), 1);
       assert.equal(new Set(world.notices(repo, sha).map(({ id }) => id)).size, 1);
-      assert.equal((await world.deliverd.api<Release>("/api/v1/releases/later/v1.0.0")).id, before?.id);
+      assert.equal((await world.deliverd.api<ReleaseView>("/api/v1/releases/later/v1.0.0")).id, before?.id);
     });
 
     it("builds once more where the bytes hold the version", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Why } from "../../src/api/why.ts";
-import type { Release } from "../../src/delivery/types.ts";
+import type { ReleaseView } from "../../src/delivery/release-view.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
@@ -32,7 +32,7 @@ describe("Who may write a name", function () {
     return sha;
   }
 
-  const delivered = (repo: SampleRepo, sha: string): Promise<Release> =>
+  const delivered = (repo: SampleRepo, sha: string): Promise<ReleaseView> =>
     until(`${repo.name} ${sha.slice(0, 7)} is delivered`, async () => {
       const { state } = await world.delivery(repo, sha);
       return state === "delivered" ? ((await world.releases(repo, sha))[0] ?? null) : null;
@@ -140,7 +140,7 @@ describe("Which version is the highest", function () {
   });
   after(() => world?.stop());
 
-  async function release(repo: SampleRepo, greeting: string, tag?: string): Promise<Release> {
+  async function release(repo: SampleRepo, greeting: string, tag?: string): Promise<ReleaseView> {
     await repo.commit({ "greeting.txt": greeting });
     if (tag !== undefined) {
       await repo.tag(tag);
@@ -159,7 +159,7 @@ describe("Which version is the highest", function () {
     until(`${repository}:${tag} is ${digest}`, async () => (await world.digest(repository, tag)) === digest);
   const latest = async (artifact: string): Promise<string | null> => {
     const answer = await world.deliverd.fetch(`/api/v1/releases/${artifact}/latest`);
-    return answer.ok ? ((await answer.json()) as Release).digest : null;
+    return answer.ok ? ((await answer.json()) as ReleaseView).digest : null;
   };
 
   it("a version tag that is moved by force takes nothing back: latest stays in the registry and in the API", async () => {

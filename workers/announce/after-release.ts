@@ -1,5 +1,5 @@
-import { type Afterthought, afterReleaseEvent } from "../../src/delivery/announcement.ts";
-import { oneLine } from "../../src/delivery/reports.ts";
+import { type AfterReleaseCause, afterReleaseEvent } from "../../src/delivery/cloud-events.ts";
+import { oneLine } from "../../src/delivery/commit-status.ts";
 import { describeRelease, iso } from "../../src/ledger/catalog.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, setState } from "../../src/ledger/deliveries.ts";
@@ -32,7 +32,7 @@ async function note(
   tx: Tx,
   station: Station,
   { id, repoId, sha }: Subject,
-  what: Afterthought,
+  what: AfterReleaseCause,
   because: string,
   reason: string,
 ): Promise<void> {

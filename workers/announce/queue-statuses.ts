@@ -1,4 +1,4 @@
-import { contextOf, statusText } from "../../src/delivery/reports.ts";
+import { statusContext, statusText } from "../../src/delivery/commit-status.ts";
 import type { DeliveryState, RepoId, Sha } from "../../src/delivery/types.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
 import { queueStatus, replaceStatus } from "../../src/ledger/outbox.ts";
@@ -30,7 +30,7 @@ export async function queueStatuses(
   const targetUrl = deliveryPage(config.publicUrl, subject.deliveryId);
   for (const artifact of artifacts.length === 0 ? [null] : artifacts) {
     const say = state === "ignored" ? replaceStatus : queueStatus;
-    await say(tx, { ...subject, payload: { context: contextOf(artifact), ...text, targetUrl } });
+    await say(tx, { ...subject, payload: { context: statusContext(artifact), ...text, targetUrl } });
   }
 }
 
@@ -42,7 +42,7 @@ export async function clearBadPlan(
 ): Promise<void> {
   const targetUrl = deliveryPage(config.publicUrl, deliveryId);
   const payload = {
-    context: contextOf(null),
+    context: statusContext(null),
     state: "success",
     description: "the pipeline file can be followed",
     targetUrl,

@@ -1,3 +1,4 @@
+import { branchNames } from "../../src/delivery/refs.ts";
 import type { CiState, Gate, Repo, Sha } from "../../src/delivery/types.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
@@ -19,8 +20,7 @@ export interface PrefetchedCi {
 
 /** The short names of those refs that are branches, in an order that does not hang on who told of which first. */
 export function branchesOf(refs: readonly string[]): string[] {
-  const branches = refs.filter((ref) => ref.startsWith("refs/heads/"));
-  return branches.map((ref) => ref.slice("refs/heads/".length)).sort();
+  return branchNames(refs).sort();
 }
 
 /** @throws as Host.ciState does */

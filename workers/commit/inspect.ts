@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { parsePipeline } from "../../src/config/pipeline.ts";
-import { decide, type Facts, needsCi, type Verdict } from "../../src/delivery/decide.ts";
+import { type CommitDecision, type DecisionFacts, decide, needsCi } from "../../src/delivery/decide.ts";
 import { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
 import { matchRepo, planOf, watches } from "../../src/delivery/plan.ts";
+import { BRANCHES } from "../../src/delivery/refs.ts";
 import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { findDelivery } from "../../src/ledger/deliveries.ts";
@@ -18,7 +19,7 @@ const PIPELINE_MAX_BYTES = 64 * 1024;
 
 /** What one look at a commit finds: the decision, and what was read on the way. */
 export interface Inspection {
-  verdict: Verdict;
+  verdict: CommitDecision;
   /** Null where the pipeline file is bad, or there is nothing to deliver. */
   plan: Plan | null;
   /** The pipeline file's own error: shown on the commit. */
@@ -68,7 +69,7 @@ export async function inspect(
   const whole = "ignored" in plan ? null : plan;
   const asked = heldBy.map((ref) => ({ ref, ...(whole === null ? UNWATCHED : watches(whole.on, bounds, ref)) }));
   const watched = asked.filter((each) => each.watched).map((each) => each.ref);
-  const facts: Omit<Facts, "ci" | "timedOut"> = {
+  const facts: Omit<DecisionFacts, "ci" | "timedOut"> = {
     heldBy,
     watched,
     unwatched: [...new Set(asked.filter((each) => !each.watched).map((each) => each.because))].slice(0, 3).join("; "),
@@ -158,12 +159,12 @@ function inOrderOfHints(refs: string[], hinted: (string | null)[], defaultBranch
   const rank = (ref: string): number => {
     const place = hinted.indexOf(ref);
     if (place >= 0) return place;
-    return ref === `refs/heads/${defaultBranch}` ? hinted.length : hinted.length + 1;
+    return ref === BRANCHES + defaultBranch ? hinted.length : hinted.length + 1;
   };
   return [...refs].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-function nothing(action: Verdict["action"], because: string): Inspection {
+function nothing(action: CommitDecision["action"], because: string): Inspection {
   return {
     verdict: { action, because },
     plan: null,

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { oneLine } from "../../src/delivery/reports.ts";
+import { oneLine } from "../../src/delivery/commit-status.ts";
 import type { DeliveryState } from "../../src/delivery/types.ts";
 import { requireDate } from "../../src/git/commit.ts";
 import { artifactsOf, setArtifactState } from "../../src/ledger/artifacts.ts";

@@ -4,7 +4,7 @@ import { ecosystemVersion } from "../../src/delivery/ecosystem-version.ts";
 import { buildEnvironment, releaseMetadata } from "../../src/delivery/metadata.ts";
 import { matchRepo } from "../../src/delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands } from "../../src/delivery/types.ts";
-import { leavesOutDockerfile, openContext } from "../../src/git/context.ts";
+import { isDockerfileOutside, openContext } from "../../src/git/context.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import type { Run } from "../../src/run/run.ts";
 import { factsOfBuild } from "../commit/release-facts.ts";
@@ -55,7 +55,7 @@ export async function build(
       id,
       artifact,
       openContext: () => open(paths),
-      dockerfileApart: await leavesOutDockerfile(mirror, commit.sha, paths),
+      dockerfileApart: await isDockerfileOutside(mirror, commit.sha, paths),
       dockerfile: await readDockerfile(mirror, commit.sha, artifact),
       args: { ...artifact.args, ...buildEnvironment(facts) },
       labels: releaseMetadata(facts),

@@ -1,5 +1,5 @@
+import { oneLine } from "../../src/delivery/commit-status.ts";
 import { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
-import { oneLine } from "../../src/delivery/reports.ts";
 import { backOff } from "../../src/delivery/retry.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { ACTIVE, getDelivery, setState } from "../../src/ledger/deliveries.ts";

@@ -1,5 +1,5 @@
+import { oneLine, willFailText } from "../../src/delivery/commit-status.ts";
 import { UserError } from "../../src/delivery/errors.ts";
-import { oneLine, willFail } from "../../src/delivery/reports.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { getDelivery, noteBecause } from "../../src/ledger/deliveries.ts";
 import { attemptsOf, claimAhead, finishAttempt } from "../../src/ledger/leases.ts";
@@ -118,7 +118,7 @@ async function reportItWillFail(
   await station.ledger.transaction(async (tx) => {
     const held = await finishAttempt(tx, id, lease.fence, { outcome: "failed-ahead", errorCode, message });
     await clearAhead(tx, id);
-    const because = willFail(message);
+    const because = willFailText(message);
     if (!held || !(await noteBecause(tx, id, because))) return;
     const delivery = await getDelivery(tx, id);
     if (delivery === null) return;

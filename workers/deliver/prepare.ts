@@ -1,8 +1,8 @@
-import type { Frozen } from "../../src/builders/builder.ts";
 import { Refused } from "../../src/delivery/errors.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { Share } from "../../src/delivery/naming.ts";
 import type { ArtifactPlan } from "../../src/delivery/types.ts";
-import { checkTree } from "../../src/git/context.ts";
+import { checkBuildPaths } from "../../src/git/context.ts";
 import { artifactsOf, noteFrozen, resetArtifact, saveArtifacts, unpin } from "../../src/ledger/artifacts.ts";
 import { noteVersion } from "../../src/ledger/deliveries.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";
@@ -80,7 +80,7 @@ async function readyOrBegun(
     return { end: Promise.resolve({ kind: "unchanged", artifact, since }) };
   }
   const paths = { contextDir: artifact.context, dockerfile: artifact.dockerfile };
-  if (artifact.kind === "image") await checkTree(mirror, commit.sha, paths);
+  if (artifact.kind === "image") await checkBuildPaths(mirror, commit.sha, paths);
   const released = await releasesOf(station, work, artifact.name);
   const share = shareOf(await holdsVersion(mirror, commit.sha, artifact), versions, released);
 
@@ -168,13 +168,12 @@ export async function isWhole(
   const { name: artifact, publish } = share.artifact;
   const noted = await locationsOfRelease(station.ledger, { repoId: work.repo.id, artifact, digest: content.digest });
   const names = [...noted, ...publish.flatMap((to) => namesFor(station, work, share, content, to))];
-  for (const { registry: key, repository, tag } of names) {
-    const registry = station.registries.get(key);
-    const found = await registry?.find({ registry: key, repository, tag, immutable: true }, run, content);
+  for (const name of names) {
+    const registry = station.registries.get(name.registry);
+    const found = await registry?.find(name, run, content);
     if (registry === undefined || found?.digest !== content.digest) continue;
-    const location = { registry: key, name: `${repository}:${tag}`, digest: content.digest, url: "", pull: "" };
-    if (await registry.restore(location, run, content)) {
-      run.log.line(`${artifact}: ${content.digest} was fetched back from ${key}`);
+    if (await registry.restore(name, run, content)) {
+      run.log.line(`${artifact}: ${content.digest} was fetched back from ${name.registry}`);
       return true;
     }
   }

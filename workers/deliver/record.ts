@@ -1,4 +1,4 @@
-import { publishedEvent } from "../../src/delivery/announcement.ts";
+import { publishedEvent } from "../../src/delivery/cloud-events.ts";
 import type { ArtifactName } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";

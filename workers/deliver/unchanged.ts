@@ -1,4 +1,4 @@
-import { sourcesOf } from "../../src/delivery/history.ts";
+import { findUnchangedSince } from "../../src/delivery/history.ts";
 import type { ArtifactPlan } from "../../src/delivery/types.ts";
 import { commitsUnderWay, releasedAmong } from "../../src/ledger/past.ts";
 import type { Work } from "../commit/work.ts";
@@ -11,10 +11,10 @@ export async function unchangedSince(
   { name, paths }: ArtifactPlan,
 ): Promise<string | null> {
   if (paths.length === 0) return null;
-  const steps = await mirror.past(commit.sha, paths);
+  const steps = await mirror.history(commit.sha, paths);
   const versions = await releasedAmong(ledger, { repoId: repo.id, artifact: name }, [...steps.keys()]);
   if (versions.has(commit.sha)) return null;
   const underWay = new Set(await commitsUnderWay(ledger, repo.id));
-  const [nearest] = sourcesOf(commit.sha, { steps, released: new Set(versions.keys()), underWay }) ?? [];
+  const [nearest] = findUnchangedSince(commit.sha, { steps, released: new Set(versions.keys()), underWay }) ?? [];
   return nearest === undefined ? null : (versions.get(nearest) ?? null);
 }

@@ -1,5 +1,5 @@
 import { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
-import { shortRef } from "../../src/delivery/metadata.ts";
+import { shortRef } from "../../src/delivery/refs.ts";
 import type { Repo, Sha } from "../../src/delivery/types.ts";
 import { ACTIVE, type Delivery, findDelivery } from "../../src/ledger/deliveries.ts";
 import { addHints, type HintTarget, lastHintId, markHintsDone } from "../../src/ledger/hints.ts";

@@ -1,5 +1,6 @@
 import { matchRepo, watches } from "../../src/delivery/bounds.ts";
-import { isOvertaken, type Standing } from "../../src/delivery/history.ts";
+import { isOvertakenBy, type RefMembership } from "../../src/delivery/history.ts";
+import { branchNames, TAGS } from "../../src/delivery/refs.ts";
 import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { requestCancel } from "../../src/ledger/cancel.ts";
@@ -24,11 +25,11 @@ export async function supersedeOlder(
 ): Promise<void> {
   const bounds = matchRepo(station.config.repos, repo);
   if (!newer.plan?.supersede || bounds === null) return;
-  const standing = { branches: branchesOf(refs), tags: [] };
+  const standing = { branches: branchNames(refs), tags: [] };
   for (const older of await listUnfinished(station.ledger, newer.repoId)) {
     if (older.id === newer.id || !older.plan?.supersede || older.isInsisted) continue;
     if (!(await mirror.isAncestor(older.sha, newer.sha))) continue;
-    if (!isOvertaken(await standingOf(mirror, older.sha, older.plan, bounds), standing)) continue;
+    if (!isOvertakenBy(await standingOf(mirror, older.sha, older.plan, bounds), standing)) continue;
     const because = `superseded by ${newer.sha}`;
     const subject = { repoId: older.repoId, sha: older.sha, deliveryId: older.id };
     const names = older.plan.artifacts.map((artifact) => artifact.name);
@@ -53,12 +54,12 @@ export async function overtakenBy(
 ): Promise<Sha | null> {
   const bounds = matchRepo(station.config.repos, repo);
   if (!plan?.supersede || bounds === null || existing?.isInsisted) return null;
-  const older = { branches: branchesOf(refs), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
-  if (!isOvertaken(older, older)) return null;
+  const older = { branches: branchNames(refs), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
+  if (!isOvertakenBy(older, older)) return null;
   for (const newer of (await listDeliveries(station.ledger, { repoId: repo.id, limit: NEWEST })).items) {
     if (newer.sha === sha || !newer.plan?.supersede || !STANDS[newer.state]) continue;
     if (!(await mirror.isAncestor(sha, newer.sha))) continue;
-    if (isOvertaken(older, await standingOf(mirror, newer.sha, newer.plan, bounds))) return newer.sha;
+    if (isOvertakenBy(older, await standingOf(mirror, newer.sha, newer.plan, bounds))) return newer.sha;
   }
   return null;
 }
@@ -76,16 +77,12 @@ const STANDS: Record<Delivery["state"], boolean> = {
   ignored: false,
 };
 
-async function standingOf(mirror: Mirror, sha: Sha, plan: Plan, bounds: RepoBounds): Promise<Standing> {
+async function standingOf(mirror: Mirror, sha: Sha, plan: Plan, bounds: RepoBounds): Promise<RefMembership> {
   const held = await mirror.refsContaining(sha);
   const watched = held.filter((ref) => watches(plan.on, bounds, ref).watched);
-  return { branches: branchesOf(watched), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
+  return { branches: branchNames(watched), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
 }
 
 async function watchedTagsOn(mirror: Mirror, sha: Sha, plan: Plan, bounds: RepoBounds): Promise<string[]> {
-  return (await mirror.tagsOn(sha)).filter((tag) => watches(plan.on, bounds, `refs/tags/${tag}`).watched);
-}
-
-function branchesOf(refs: string[]): string[] {
-  return refs.filter((ref) => ref.startsWith("refs/heads/"));
+  return (await mirror.tagsOn(sha)).filter((tag) => watches(plan.on, bounds, TAGS + tag).watched);
 }

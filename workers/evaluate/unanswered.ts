@@ -1,5 +1,5 @@
+import { oneLine } from "../../src/delivery/commit-status.ts";
 import { Refused, type TransientError, type UserError } from "../../src/delivery/errors.ts";
-import { oneLine } from "../../src/delivery/reports.ts";
 import type { Sha } from "../../src/delivery/types.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, findDelivery, noteBecause, setState } from "../../src/ledger/deliveries.ts";

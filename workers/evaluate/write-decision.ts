@@ -1,4 +1,4 @@
-import { willFail } from "../../src/delivery/reports.ts";
+import { willFailText } from "../../src/delivery/commit-status.ts";
 import type { DeliveryState, Plan, Repo, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
@@ -194,6 +194,6 @@ function openTarget({ verdict }: Inspection, existing: Delivery | null, failure:
   }
   if (bad === "timed-out") return { state: "failed", failedBy: "gate", because, isBad: true, takeBack };
   if (failure !== null && bad === undefined)
-    return { state: "waiting", because: willFail(failure), isBad: true, takeBack };
+    return { state: "waiting", because: willFailText(failure), isBad: true, takeBack };
   return { state: "waiting", because, isBad: takeBack, takeBack };
 }

@@ -1,17 +1,15 @@
 import { matchRepo, watches } from "../../src/delivery/bounds.ts";
-import { type Contender, holderOfVersion, knownVersions, type RefFacts } from "../../src/delivery/highest.ts";
-import { type Candidate, kindOfNames, notOvershadowed } from "../../src/delivery/reconcile.ts";
+import { type Candidate, kindOfNames, newestOfEachKind } from "../../src/delivery/moving-names.ts";
+import { BRANCHES, TAGS } from "../../src/delivery/refs.ts";
 import type { Repo, Sha } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
+import { type Contender, holderOfVersion, knownVersions, type RefFacts } from "../../src/delivery/version-holder.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { noteLatest } from "../../src/ledger/latest.ts";
 import { type NamedRelease, namedReleases } from "../../src/ledger/named-releases.ts";
 import { deliveredVersions } from "../../src/ledger/versions.ts";
 import type { Station } from "../station.ts";
 import { factsOf } from "./immutable-names.ts";
-
-const HEADS = "refs/heads/";
-const TAGS = "refs/tags/";
 
 /** What the names of a repo's artifacts are computed from. */
 export interface RepoNames {
@@ -73,8 +71,8 @@ async function ordersOf(
   const bySha = new Map<Sha, NamedRelease[]>();
   for (const release of releases) bySha.set(release.sha, [...(bySha.get(release.sha) ?? []), release]);
   const kinds = new Map(releases.map((release) => [release, kindOf(release)]));
-  const branches = [...refs.keys()].filter((ref) => ref.startsWith(HEADS));
-  for (const [ref, shas] of await mirror.places(branches, new Set(bySha.keys()))) {
+  const branches = [...refs.keys()].filter((ref) => ref.startsWith(BRANCHES));
+  for (const [ref, shas] of await mirror.commitsByRef(branches, new Set(bySha.keys()))) {
     const plans = new Map<NamedRelease["on"], boolean>();
     const isWatched = ({ on }: NamedRelease): boolean => {
       const known = plans.get(on) ?? (on !== null && watches(on, bounds, ref).watched);
@@ -83,9 +81,9 @@ async function ordersOf(
     };
     const standing = shas.flatMap((sha, place) => (bySha.get(sha) ?? []).map((release) => ({ sha, place, release })));
     const watched = standing.filter(({ release }) => isWatched(release));
-    for (const { release, place } of notOvershadowed(watched, ({ release }) => kinds.get(release) ?? "")) {
+    for (const { release, place } of newestOfEachKind(watched, ({ release }) => kinds.get(release) ?? "")) {
       const order = orders.get(release);
-      if (order !== undefined) order[ref.slice(HEADS.length)] = place;
+      if (order !== undefined) order[ref.slice(BRANCHES.length)] = place;
     }
   }
   return orders;
@@ -97,7 +95,7 @@ function kindOf({ artifact, committedAt, versions, destinations }: NamedRelease)
 
 function candidateOf(repo: Repo, release: NamedRelease, order: Contender["order"], tags: string[]): Candidate {
   const { id, sha, artifact, kind, versions, tagged, destinations } = release;
-  const refs = Object.keys(order).map((branch) => HEADS + branch);
+  const refs = Object.keys(order).map((branch) => BRANCHES + branch);
   const owned = tags.filter((tag) => versionTag(tag) === null || versions.includes(versionTag(tag) ?? ""));
   const commit = { sha, committedAt: new Date(release.committedAt) };
   const facts = factsOf({ repo, commit, refs, tags: owned }, { artifact: { name: artifact }, versions, isFirst: true });

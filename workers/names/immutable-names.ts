@@ -1,6 +1,7 @@
-import type { Frozen } from "../../src/builders/builder.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import { immutableNames, type NameFacts } from "../../src/delivery/names.ts";
 import type { Share } from "../../src/delivery/naming.ts";
+import { branchNames } from "../../src/delivery/refs.ts";
 import type { ArtifactName, ArtifactPlan, Destination, Repo, Sha } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
 import { versionNames } from "../../src/delivery/version-names.ts";
@@ -22,8 +23,6 @@ export function factsOf(
   work: NamedWork,
   each: Pick<Share, "versions" | "isFirst"> & { artifact: { name: string } },
 ): NameFacts {
-  const short = (prefix: string) =>
-    work.refs.filter((ref) => ref.startsWith(prefix)).map((ref) => ref.slice(prefix.length));
   const isIts = (tag: string): boolean => {
     const version = versionTag(tag);
     return version === null ? each.isFirst : each.versions.includes(version);
@@ -36,7 +35,7 @@ export function factsOf(
     artifact: each.artifact.name,
     versions: each.versions,
     tags: work.tags.filter(isIts),
-    branches: short("refs/heads/"),
+    branches: branchNames(work.refs),
   };
 }
 

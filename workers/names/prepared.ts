@@ -1,4 +1,5 @@
-import type { BaseImage, Frozen } from "../../src/builders/builder.ts";
+import type { BaseImage } from "../../src/builders/builder.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { Share } from "../../src/delivery/naming.ts";
 import type { ArtifactPlan } from "../../src/delivery/types.ts";
 

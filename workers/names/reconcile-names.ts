@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { Refused, throwPreferringTransient } from "../../src/delivery/errors.ts";
-import { holdings } from "../../src/delivery/reconcile.ts";
+import { assignMovingNames } from "../../src/delivery/moving-names.ts";
 import type { ArtifactName, Repo } from "../../src/delivery/types.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
@@ -65,7 +65,7 @@ function wishesOf(
   const own = new Map(releases.filter((each) => each.artifact === artifact).map((each) => [each.id, each]));
   const wanted: Wanted[] = [];
   const lost: Loss[] = [];
-  for (const { name, holder, losers } of holdings(candidates, refs, tags)) {
+  for (const { name, holder, losers } of assignMovingNames(candidates, refs, tags)) {
     const { registry, repository, tag } = name;
     const release = own.get(holder ?? "");
     if (release !== undefined) wanted.push({ name, release });
@@ -139,8 +139,7 @@ async function place(station: Station, repo: Repo, { name, release }: Wanted, ru
   const before = async (own: Run): Promise<void> => {
     if (await station.store.has(digest)) return;
     // Another host froze it, or housekeeping let it go: the repository had it before it had any name there.
-    const there = { registry, name: `${repository}:${tag}`, digest, url: "", pull: "" };
-    await registryOf(station, registry).restore(there, own, content);
+    await registryOf(station, registry).restore(name, own, content);
   };
   const moving = { registry, repository, tag, immutable: false };
   try {

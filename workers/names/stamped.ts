@@ -1,12 +1,12 @@
 import { releaseMetadata } from "../../src/delivery/metadata.ts";
-import type { Stamped } from "../../src/registries/registry.ts";
+import type { StampedContent } from "../../src/registries/registry.ts";
 import { factsOfBuild } from "../commit/release-facts.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 import type { Prepared } from "./prepared.ts";
 
 /** Content as registries take it, with what a release tells of itself. */
-export function stamped(station: Station, work: Work, { artifact, content, versions }: Prepared): Stamped {
+export function stamped(station: Station, work: Work, { artifact, content, versions }: Prepared): StampedContent {
   const metadata = releaseMetadata(factsOfBuild(station, work, versions[0] ?? ""));
   return { ...content, kind: artifact.kind, metadata };
 }

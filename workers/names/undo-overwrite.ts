@@ -1,4 +1,4 @@
-import type { Frozen } from "../../src/builders/builder.ts";
+import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { ArtifactName } from "../../src/delivery/types.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { frozenOf } from "../../src/ledger/frozen.ts";
@@ -49,12 +49,12 @@ async function restoreName(
   );
   const content = released === undefined ? null : frozenOf(released);
   if (released === undefined || content?.digest !== standing.digest) return;
-  const { digest } = content;
-  const there = { registry: name.registry, name: `${name.repository}:${name.tag}`, digest, url: "", pull: "" };
-  if (!(await registry.restore(there, patient, content))) return;
+  if (!(await registry.restore(name, patient, content))) return;
   await put({ ...content, kind: released.kind, metadata: {} }, { ...name, immutable: false }, patient);
   log.warn("a name was written over by a worker that had lost its lease: put back", {
-    ...there,
+    registry: name.registry,
+    name: `${name.repository}:${name.tag}`,
+    digest: content.digest,
     written: written.digest,
   });
 }

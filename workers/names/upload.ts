@@ -1,7 +1,7 @@
 import { movingNames } from "../../src/delivery/names.ts";
 import type { Destination } from "../../src/delivery/types.ts";
 import { ownerOf } from "../../src/ledger/name-writes.ts";
-import type { Stamped } from "../../src/registries/registry.ts";
+import type { StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
@@ -20,7 +20,7 @@ export async function sendInto(
   { registries }: Pick<Station, "registries">,
   { to: registry }: Destination,
   repository: string,
-  content: Stamped,
+  content: StampedContent,
   run: Run,
 ): Promise<void> {
   const nameless = { registry, repository, tag: content.digest, immutable: true };

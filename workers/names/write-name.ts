@@ -12,7 +12,7 @@ import {
   type WriteOrder,
 } from "../../src/ledger/name-writes.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
-import type { Registry, Stamped } from "../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
 import { isShared, ownedByAnother, registryOf } from "./registry-of.ts";
@@ -28,7 +28,7 @@ const ASK_FOR = 2 * TTL;
 /** What a name is to stand for. */
 export interface NameWrite {
   name: ArtifactName;
-  content: Stamped;
+  content: StampedContent;
   of: { repoId: RepoId; deliveryId: string; artifact: string };
   /** What is done once the name is reserved, and before the registry is written. */
   before(run: Run): Promise<void>;
@@ -155,7 +155,7 @@ async function publish(
 async function replacesOurs(
   registry: Registry,
   name: ArtifactName,
-  content: Stamped,
+  content: StampedContent,
   ours: string[],
   run: Run,
 ): Promise<boolean> {

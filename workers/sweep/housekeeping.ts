@@ -1,5 +1,5 @@
 import { rm, statfs } from "node:fs/promises";
-import { isNearlyFull, type Piece, toRemove } from "../../src/delivery/housekeeping.ts";
+import { chooseRemovals, type DiskItem, isNearlyFull } from "../../src/delivery/disk-budget.ts";
 import { neededOn } from "../../src/ledger/artifacts.ts";
 import { listUnfinished } from "../../src/ledger/deliveries.ts";
 import { listRepos } from "../../src/ledger/repos.ts";
@@ -32,7 +32,7 @@ export async function runHousekeeping(station: Station): Promise<void> {
   const needed = await neededHere(station);
   const caches = await cachesOf(station);
   const found = [...(await pieces(station)), ...caches];
-  const removed = toRemove(found, config.disk.max, (name) => needed.has(name), young);
+  const removed = chooseRemovals(found, config.disk.max, (name) => needed.has(name), young);
   const stale = caches.filter((cache) => cache.usedAt < clock.now() - KEEP_CACHE && !removed.includes(cache));
   for (const piece of stale) removed.push(piece);
   for (const piece of removed) {
@@ -52,8 +52,8 @@ export async function runHousekeeping(station: Station): Promise<void> {
 const DIGEST = "sha256:";
 
 /** Blobs by digest, mirrors by the repo's id. */
-async function pieces({ ledger, mirrors, store }: Station): Promise<Piece[]> {
-  const found: Piece[] = (await store.list()).map(({ digest, bytes, usedAt }) => ({ name: digest, bytes, usedAt }));
+async function pieces({ ledger, mirrors, store }: Station): Promise<DiskItem[]> {
+  const found: DiskItem[] = (await store.list()).map(({ digest, bytes, usedAt }) => ({ name: digest, bytes, usedAt }));
   for (const { id } of await listRepos(ledger)) {
     const usage = await mirrors.usage(id);
     if (usage !== null) found.push({ name: id, ...usage });
@@ -62,7 +62,7 @@ async function pieces({ ledger, mirrors, store }: Station): Promise<Piece[]> {
 }
 
 /** Without an engine there is other work to do all the same. */
-async function cachesOf({ engine, log }: Station): Promise<Piece[]> {
+async function cachesOf({ engine, log }: Station): Promise<DiskItem[]> {
   try {
     return await engine.caches.list();
   } catch (error) {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { matchRepo } from "../../src/delivery/bounds.ts";
-import { chooseLooks, dueShare, repoInterval } from "../../src/delivery/sweeping.ts";
+import { choosePolls, pollBudget, repoPollInterval } from "../../src/delivery/poll-schedule.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
 import { noteUnasked, waitingCommits } from "../../src/ledger/looks.ts";
 import { type KnownRepo, listRepos } from "../../src/ledger/repos.ts";
@@ -58,7 +58,7 @@ export class HostPoller {
     const idle = repos.filter((repo) => !isActive(repo)).length;
     const due: KnownRepo[] = [];
     for (const repo of repos) {
-      const interval = repoInterval(isActive(repo), idle);
+      const interval = repoPollInterval(isActive(repo), idle);
       const first = isActive(repo) ? now : now + spread(repo.id, interval);
       // A repo that has come to life does not wait for its idle turn.
       const at = Math.min(this.#repos.get(repo.id) ?? first, now + interval);
@@ -95,7 +95,7 @@ export class HostPoller {
       const budget = host.budget();
       const account = this.#accountOf(key, budget?.resetsAt ?? 0);
       const its = waiting.filter(({ repoId }) => repoId.startsWith(`${key}:`));
-      const { chosen, cost } = chooseLooks(its, now, dueShare(budget, now, account.spent), isFirst);
+      const { chosen, cost } = choosePolls(its, now, pollBudget(budget, now, account.spent), isFirst);
       account.spent += cost;
       await noteUnasked(ledger, chosen, now);
       for (const { repoId: repo, sha } of chosen) await queues.add("evaluate", { repo, sha, ref: null });

@@ -135,7 +135,7 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
 async function peek(station: Station, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
   const named = { ...repo, ...(await confirmIdentity(station, repo)), defaultBranch: repo.defaultBranch ?? "" };
   const source = await hostOf(station, named).cloneSource(named);
-  const refs = await station.mirrors.open(repo.id).peek(source, AbortSignal.timeout(PEEK_LIMIT));
+  const refs = await station.mirrors.open(repo.id).remoteRefs(source, AbortSignal.timeout(PEEK_LIMIT));
   return [...refs].map(([ref, sha]) => ({ ref, sha }));
 }
 

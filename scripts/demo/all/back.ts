@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Location, Release } from "../../../src/delivery/types.ts";
+import type { LocationView, ReleaseView } from "../../../src/delivery/release-view.ts";
 import { tempDir } from "../../../test/support/processes/process.ts";
 import { BIN, type Deliverd } from "../../../test/support/world/deliverd.ts";
 import type { Teller } from "../teller.ts";
@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 /** Fetches each release from each of its registries, through deliverd and past it. @throws Error where any of it fails or differs */
 export async function bringBack(
-  releases: Release[],
+  releases: ReleaseView[],
   places: Map<string, Place>,
   deliverd: Deliverd,
   tell: Teller,
@@ -22,7 +22,7 @@ export async function bringBack(
   const dir = await tempDir();
   let wrong = 0;
   let right = 0;
-  const attempt = async (client: Client | undefined, release: Release, location: Location) => {
+  const attempt = async (client: Client | undefined, release: ReleaseView, location: LocationView) => {
     const { key = location.registry, isReal = false } = places.get(location.registry) ?? {};
     const about = `${key.padEnd(6)} ${(isReal ? "real" : "stand-in").padEnd(9)} ${(client?.tool ?? "").padEnd(13)}`;
     try {
@@ -62,12 +62,12 @@ function reasonOf(error: unknown): string {
   return `${message}\n${stdout}`.trim();
 }
 
-function firstOfEach(locations: Location[]): Location[] {
+function firstOfEach(locations: LocationView[]): LocationView[] {
   return locations.filter(({ registry }, index) => locations.findIndex((one) => one.registry === registry) === index);
 }
 
 /** @returns what came back, in words @throws Error where it is not what was released */
-function compare({ digest, files }: Release, got: Record<string, string>): string {
+function compare({ digest, files }: ReleaseView, got: Record<string, string>): string {
   const released = files.length === 0 ? { manifest: digest } : byName(files);
   const names = Object.keys(got);
   if (names.length === 0) throw new Error("nothing came");
@@ -81,7 +81,7 @@ function compare({ digest, files }: Release, got: Record<string, string>): strin
   );
 }
 
-function byName(files: Release["files"]): Record<string, string> {
+function byName(files: ReleaseView["files"]): Record<string, string> {
   return Object.fromEntries(files.map(({ name, digest }) => [name, digest]));
 }
 

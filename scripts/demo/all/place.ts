@@ -1,5 +1,6 @@
 import type { RegistryConfig } from "../../../src/config/server-schema.ts";
-import type { ArtifactKind, Location, Release } from "../../../src/delivery/types.ts";
+import type { LocationView, ReleaseView } from "../../../src/delivery/release-view.ts";
+import type { ArtifactKind } from "../../../src/delivery/types.ts";
 import type { Aws } from "../../../test/support/registries/aws/index.ts";
 
 /** A registry that the demo delivers to. */
@@ -24,8 +25,8 @@ export interface Client {
 }
 
 export interface Asked {
-  release: Release;
-  location: Location;
+  release: ReleaseView;
+  location: LocationView;
   directory: string;
 }
 

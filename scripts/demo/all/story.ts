@@ -3,7 +3,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parsePipeline } from "../../../src/config/pipeline.ts";
-import type { ArtifactPlan, Release } from "../../../src/delivery/types.ts";
+import type { ReleaseView } from "../../../src/delivery/release-view.ts";
+import type { ArtifactPlan } from "../../../src/delivery/types.ts";
 import { importShell } from "../../../test/support/engine/image-builds.ts";
 import type { Files } from "../../../test/support/fixtures/work-tree.ts";
 import { Aws, awsEnvironment } from "../../../test/support/registries/aws/index.ts";
@@ -54,10 +55,10 @@ async function play(around: Surroundings, places: Map<string, Place>, tell: Tell
   assert.deepEqual(unused, [], "the sample delivers nothing to these");
   const sha = await deliver(around, files, tell, signal);
 
-  const releases: Release[] = [];
+  const releases: ReleaseView[] = [];
   for (const artifact of artifacts) {
     const release = await patiently(`${artifact.name} is in all its registries`, async () => {
-      const { items } = await deliverd.api<{ items: Release[] }>(`/api/v1/releases?sha=${sha}`);
+      const { items } = await deliverd.api<{ items: ReleaseView[] }>(`/api/v1/releases?sha=${sha}`);
       const found = items.find((each) => each.artifact === artifact.name);
       const held = found?.locations.map(({ registry }) => registry) ?? [];
       return destinationsOf(artifact).every((key) => held.includes(key)) ? found : null;

@@ -2,10 +2,10 @@ import type Dockerode from "dockerode";
 import { TransientError, UserError } from "../../delivery/errors.ts";
 import type { Run } from "../../run/run.ts";
 import type { BaseImage } from "../builder.ts";
-import { engineAnswer, isUnreachable, readEngineError } from "./errors.ts";
+import { engineAnswer, explainEngineError, isUnreachable } from "./errors.ts";
 import { readMessages } from "./messages.ts";
 import { parseReference, type Reference } from "./reference.ts";
-import { Shared } from "./shared.ts";
+import { SharedTasks } from "./shared-tasks.ts";
 
 /** The login for a registry's host, `docker.io` for Docker Hub; null: none is configured. */
 export type RegistryAuth = (host: string) => { username: string; password: string } | null;
@@ -14,7 +14,7 @@ export type RegistryAuth = (host: string) => { username: string; password: strin
 export class Bases {
   readonly #docker: Dockerode;
   readonly #registryAuth: RegistryAuth;
-  readonly #pulls = new Shared<string | null>();
+  readonly #pulls = new SharedTasks<string | null>();
 
   constructor(docker: Dockerode, registryAuth: RegistryAuth) {
     this.#docker = docker;
@@ -62,7 +62,7 @@ export class Bases {
       }
     } catch (error) {
       const answer = engineAnswer(error);
-      throw answer === null ? readEngineError(error) : new PullFailed(answer, login !== null);
+      throw answer === null ? explainEngineError(error) : new PullFailed(answer, login !== null);
     }
     return digest;
   }
@@ -75,7 +75,7 @@ export class Bases {
       const answer = engineAnswer(error);
       if (answer !== null && /invalid reference format/.test(answer))
         throw explain(image, parseReference(image), new PullFailed(answer, false));
-      throw readEngineError(error);
+      throw explainEngineError(error);
     }
   }
 }

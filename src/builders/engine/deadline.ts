@@ -1,6 +1,6 @@
 import { UserError } from "../../delivery/errors.ts";
 import type { Run } from "../../run/run.ts";
-import { readEngineError } from "./errors.ts";
+import { explainEngineError } from "./errors.ts";
 
 /** Ms that a build which was stopped has to clear up after itself. */
 const patience = 10_000;
@@ -10,7 +10,7 @@ const patience = 10_000;
  * @param time ms; 0: no limit
  * @throws UserError `build-timeout`, the run's reason to abort, what the work throws
  */
-export async function withinTime<T>(time: number, run: Run, work: (run: Run) => Promise<T>): Promise<T> {
+export async function withDeadline<T>(time: number, run: Run, work: (run: Run) => Promise<T>): Promise<T> {
   const deadline = time > 0 ? AbortSignal.timeout(time) : null;
   const signal = deadline ? AbortSignal.any([run.signal, deadline]) : run.signal;
   try {
@@ -19,7 +19,7 @@ export async function withinTime<T>(time: number, run: Run, work: (run: Run) => 
   } catch (error) {
     run.signal.throwIfAborted();
     if (deadline?.aborted) throw overTime(time);
-    throw readEngineError(error);
+    throw explainEngineError(error);
   }
 }
 

@@ -30,7 +30,7 @@ export function engineAnswer(error: unknown): string | null {
 }
 
 /** What a failed request to the engine means. Errors that came from elsewhere are given back as they are. */
-export function readEngineError(error: unknown): unknown {
+export function explainEngineError(error: unknown): unknown {
   const answer = engineAnswer(error);
   if (answer !== null)
     return (
@@ -65,11 +65,14 @@ export function imageVanished(message: string): TransientError | null {
     )
   )
     return null;
-  return new TransientError("image-vanished", `The Docker Engine lost the image it had just built: ${tidy(message)}`);
+  return new TransientError(
+    "image-vanished",
+    `The Docker Engine lost the image it had just built: ${tidyEngineMessage(message)}`,
+  );
 }
 
 /** Without the engine's inner chain of wrappers and the paths of its own folders. */
-export function tidy(message: string): string {
+export function tidyEngineMessage(message: string): string {
   return message
     .trim()
     .replace(

@@ -16,7 +16,7 @@ export function containerName(build: string): string {
  * @param isDead asked with a build's id: does nobody work on it any more? Of builds that are not ours it must say no.
  * @returns the names that went
  */
-export async function removeLeftovers(
+export async function removeBuildLeftovers(
   docker: Dockerode,
   isDead: (build: string) => Promise<boolean>,
 ): Promise<string[]> {

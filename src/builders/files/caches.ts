@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import type Dockerode from "dockerode";
+import type { DiskItem } from "../../delivery/disk-budget.ts";
 import { UserError } from "../../delivery/errors.ts";
-import type { Piece } from "../../delivery/housekeeping.ts";
-import type { Caches, FilesOrder } from "../builder.ts";
-import { readEngineError } from "../engine/errors.ts";
+import type { BuildCaches, FilesOrder } from "../builder.ts";
+import { explainEngineError } from "../engine/errors.ts";
 
 /** The commit's tree lies there, and the commands run there. */
 export const WORKSPACE = "/workspace";
@@ -46,13 +46,13 @@ export async function makeCaches(docker: Dockerode, volumes: ReturnType<typeof c
 }
 
 /** The caches in this engine, whoever's builds they are, for housekeeping. */
-export function cachesIn(docker: Dockerode): Caches {
+export function cachesIn(docker: Dockerode): BuildCaches {
   return {
     async list() {
       const { Volumes: found } = await docker.listVolumes({ filters: { label: [LABEL] } });
       // Measuring makes the engine walk through them, so only where there are any.
       const sizes = (found ?? []).length === 0 ? new Map<string, number>() : await measure(docker);
-      return (found ?? []).map((volume): Piece => {
+      return (found ?? []).map((volume): DiskItem => {
         const made = Date.parse((volume as { CreatedAt?: string }).CreatedAt ?? "") || 0;
         return { name: volume.Name, bytes: sizes.get(volume.Name) ?? 0, usedAt: lastUsed.get(volume.Name) ?? made };
       });
@@ -64,7 +64,7 @@ export function cachesIn(docker: Dockerode): Caches {
       } catch (error) {
         // 409: a build uses it right now.
         if ([404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) return false;
-        throw readEngineError(error);
+        throw explainEngineError(error);
       }
     },
   };

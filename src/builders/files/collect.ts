@@ -10,7 +10,7 @@ import type { ArtifactPlan, FrozenFile } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { WORKSPACE } from "./caches.ts";
-import { badOutput, chooseOutputs, requireNames } from "./outputs.ts";
+import { badOutput, chooseOutputs, requireUniqueNames } from "./outputs.ts";
 
 export interface OutputLimits {
   /** Of all files together. */
@@ -24,7 +24,7 @@ export interface OutputLimits {
  * the list, 1.6 s to stream the workspace and throw most of it away.) Volumes are no part of the list.
  * @throws UserError `nothing-matches`, `same-name-twice`, `bad-output`, `too-many-outputs`, `outputs-too-large`
  */
-export async function collect(
+export async function collectOutputs(
   container: Dockerode.Container,
   artifact: ArtifactPlan,
   store: Store,
@@ -88,7 +88,7 @@ async function statAll(
   }
   if (outputs.length === 0) throw badOutput(paths[0] ?? "", "is a folder with nothing in it");
   const names = outputs.map((output) => output.path);
-  requireNames(artifact, names);
+  requireUniqueNames(artifact, names);
   return outputs;
 }
 

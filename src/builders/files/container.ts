@@ -1,10 +1,10 @@
 import type Dockerode from "dockerode";
 import { UserError } from "../../delivery/errors.ts";
 import type { FilesOrder } from "../builder.ts";
+import { engineFailed } from "../engine/build-failure.ts";
 import { engineAnswer } from "../engine/errors.ts";
-import { engineFailed } from "../engine/failure.ts";
+import { cannotStart } from "../engine/failure-patterns.ts";
 import { BUILD_LABEL, containerName } from "../engine/leftovers.ts";
-import { cannotStart } from "../engine/whose.ts";
 import { cacheVolumes, makeCaches, WORKSPACE } from "./caches.ts";
 
 /**
@@ -77,7 +77,7 @@ async function acceptable<T>(image: string, request: () => Promise<T>): Promise<
  * @throws UserError `container-refused` where the image has no shell, TransientError `engine-failed` where the engine
  *   could not start a container that it had accepted
  */
-export async function startable<T>(image: string, request: () => Promise<T>): Promise<T> {
+export async function explainStart<T>(image: string, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {

@@ -2,9 +2,9 @@ import { buffer } from "node:stream/consumers";
 import { normalPythonVersion } from "../../delivery/ecosystem-version.ts";
 import { UserError } from "../../delivery/errors.ts";
 import { type JarFiles, jarFiles } from "../../delivery/package-files.ts";
-import { normalPythonName, saidByName } from "../../delivery/python-name.ts";
+import { identityInFileName, normalPythonName } from "../../delivery/python-name.ts";
 import type { ArtifactPlan, FrozenFile, PackageIdentity } from "../../delivery/types.ts";
-import { type ArchiveSource, Unreadable } from "../../packages/archive.ts";
+import { type ArchiveSource, UnreadablePackage } from "../../packages/archive.ts";
 import { readJar, readPom } from "../../packages/jar.ts";
 import { readNpmPackage } from "../../packages/npm-package.ts";
 import { readDistribution } from "../../packages/python-distribution.ts";
@@ -20,7 +20,7 @@ type About = Pick<ArtifactPlan, "name" | "kind">;
  * @returns null where the kind is no package, or nothing in it says what it is
  * @throws UserError `wrong-files`, `package-unreadable`, `package-version-differs`
  */
-export async function identify(
+export async function identifyPackage(
   store: Store,
   about: About,
   files: readonly FrozenFile[],
@@ -62,7 +62,7 @@ async function identifyPython(store: Store, about: About, files: readonly Frozen
     const { name, version } = await readable(about, file, () => readDistribution(file.name, sourceOf(store, file)));
     const identity = { name, version };
     requireVersion(about, file, identity, told, "DELIVERD_VERSION_PEP440", normalPythonVersion);
-    const byName = saidByName(file.name);
+    const byName = identityInFileName(file.name);
     if (byName === null || !isSame(byName, identity)) {
       const says = `named so that it says it is ${identity.name} ${identity.version}, as its metadata does`;
       throw wrongFiles(about, [file], `a file ${says}`);
@@ -100,7 +100,7 @@ const MAX_POM_BYTES = 2 ** 20;
 async function identityOfJar(store: Store, { main, pom }: JarFiles<FrozenFile>): Promise<PackageIdentity | null> {
   const packed = await readJar(sourceOf(store, main));
   if (pom === null) return packed;
-  if (pom.size > MAX_POM_BYTES) throw new Unreadable(`${pom.name} has more than ${MAX_POM_BYTES} bytes`);
+  if (pom.size > MAX_POM_BYTES) throw new UnreadablePackage(`${pom.name} has more than ${MAX_POM_BYTES} bytes`);
   return readPom(await buffer(store.open(pom.digest)), pom.name);
 }
 
@@ -112,7 +112,7 @@ async function readable<T>({ name, kind }: About, file: FrozenFile, read: () => 
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
+    if (!(error instanceof UnreadablePackage)) throw error;
     throw new UserError(
       "package-unreadable",
       `artifacts.${name}: ${file.name} cannot be read as what kind ${kind} is: ${error.message}.`,

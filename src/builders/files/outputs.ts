@@ -70,7 +70,7 @@ function nearestFolder(glob: string, left: readonly string[]): string {
 }
 
 /** @throws UserError `same-name-twice`: outside, a file has no folder */
-export function requireNames(artifact: string, paths: readonly string[]): void {
+export function requireUniqueNames(artifact: string, paths: readonly string[]): void {
   const seen = new Map<string, string>();
   for (const path of paths) {
     const name = posix.basename(path);

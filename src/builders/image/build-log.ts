@@ -1,16 +1,16 @@
 import type { RunLog } from "../../run/run.ts";
-import type { Failure } from "../engine/failure.ts";
+import type { BuildFailure } from "../engine/build-failure.ts";
+import { exitCodeIn } from "../engine/failure-patterns.ts";
 import type { EngineMessage, Trace, Vertex } from "../engine/messages.ts";
-import { Step } from "../engine/step.ts";
-import { exitCodeIn } from "../engine/whose.ts";
+import { StepOutput } from "../engine/step-output.ts";
 
 /** Writes what the engine says as readable lines, and remembers how it ended. Its memory does not grow with the output. */
 export class BuildLog {
   imageId: string | null = null;
   readonly #log: RunLog;
-  readonly #steps = new Map<string, Step>();
+  readonly #steps = new Map<string, StepOutput>();
   /** The classic builder runs one step after the other; its lines do not say whose they are. */
-  #classic = new Step("");
+  #classic = new StepOutput("");
   /** Whose lines were written last. */
   #current: string | null = null;
   #failing: { name: string; tail: string[] } | null = null;
@@ -29,7 +29,7 @@ export class BuildLog {
   }
 
   /** Null where the engine reported no error. */
-  end(): Failure | null {
+  end(): BuildFailure | null {
     this.#classic.end((line) => this.#hearClassic(line));
     if (this.#error === null) return null;
     const { message, code } = this.#error;
@@ -51,7 +51,7 @@ export class BuildLog {
     const { digest, name } = vertex;
     let step = this.#steps.get(digest);
     if (!step && vertex.started) {
-      step = new Step(name);
+      step = new StepOutput(name);
       this.#steps.set(digest, step);
       if (isShown(name)) {
         this.#log.line(vertex.cached ? `${name} (cached)` : name);
@@ -66,7 +66,7 @@ export class BuildLog {
     this.#steps.delete(digest);
   }
 
-  #write(vertex: string, step: Step, line: string): boolean {
+  #write(vertex: string, step: StepOutput, line: string): boolean {
     if (this.#current !== vertex) this.#log.line(`${step.name} (goes on)`);
     this.#current = vertex;
     this.#log.line(line);

@@ -88,7 +88,7 @@ function withDockerfile(tree: Readable, text: string, place: string, isInside: b
 }
 
 /** A tree that is opened before anybody asks for it: whoever asks first gets that one, others get their own. */
-export function begun(openTree: BuildOrder["openContext"]): { open: BuildOrder["openContext"]; end(): void } {
+export function openEarly(openTree: BuildOrder["openContext"]): { open: BuildOrder["openContext"]; end(): void } {
   const early = openTree().then(attached);
   // Where it fails, whoever asks hears of it.
   early.catch(() => {});

@@ -1,9 +1,9 @@
 import type Dockerode from "dockerode";
 import { TransientError } from "../../delivery/errors.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
 import type { Grant } from "../../store/intake.ts";
-import type { Frozen } from "../builder.ts";
-import { readEngineError } from "../engine/errors.ts";
-import { readFailure } from "../engine/failure.ts";
+import { explainFailure } from "../engine/build-failure.ts";
+import { explainEngineError } from "../engine/errors.ts";
 import { readMessages } from "../engine/messages.ts";
 
 /** The reference under which a built image waits to be frozen. */
@@ -15,7 +15,7 @@ export function temporaryName(grant: Pick<Grant, "host" | "repository">): { name
  * Has the engine push the image into the intake. The intake, not the engine, says whether it arrived, and as what.
  * @throws TransientError `freeze-failed`, `disk-full`, `engine-gone`, `image-vanished`, UserError `image-too-large`
  */
-export async function freeze(docker: Dockerode, grant: Grant, signal: AbortSignal): Promise<Frozen> {
+export async function freezeBuiltImage(docker: Dockerode, grant: Grant, signal: AbortSignal): Promise<Frozen> {
   const { name, tag } = temporaryName(grant);
   const { username, password, host } = grant;
   let complaint = "the engine says nothing";
@@ -27,11 +27,11 @@ export async function freeze(docker: Dockerode, grant: Grant, signal: AbortSigna
     });
     for await (const { error } of readMessages(answer)) complaint = error ?? complaint;
   } catch (error) {
-    throw readEngineError(error);
+    throw explainEngineError(error);
   }
-  const pushed = grant.take(tag);
+  const pushed = grant.pushed(tag);
   if (pushed) return { digest: pushed.digest, mediaType: pushed.mediaType, size: pushed.size };
-  const failure = readFailure({ message: complaint, step: null, exitCode: null, tail: [] }, null, null);
+  const failure = explainFailure({ message: complaint, step: null, exitCode: null, tail: [] }, null, null);
   if (["disk-full", "engine-gone", "image-vanished"].includes(failure.code)) throw failure;
   throw new TransientError(
     "freeze-failed",

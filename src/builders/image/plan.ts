@@ -5,7 +5,7 @@ import type { BuildOrder } from "../builder.ts";
 import { chooseInstallation, type EngineFacts, type Installation } from "../engine.ts";
 
 /** Everything a build is made with, once it is known. */
-export interface Plan {
+export interface BuildPlan {
   order: BuildOrder;
   facts: EngineFacts;
   installation: Installation;
@@ -25,7 +25,7 @@ export interface PlanOptions {
 }
 
 /** @throws UserError `several-platforms`, `dockerfile-invalid` */
-export function planBuild(options: PlanOptions, facts: EngineFacts, order: BuildOrder, signal: AbortSignal): Plan {
+export function planBuild(options: PlanOptions, facts: EngineFacts, order: BuildOrder, signal: AbortSignal): BuildPlan {
   const [platform = facts.platform, ...others] = order.artifact.platforms;
   if (others.length > 0) {
     throw new UserError(
@@ -56,7 +56,11 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
 }
 
 /** Says in the build's log what a reader would else wonder about. */
-export function reportPlan({ facts, installation, network, order }: Plan, options: PlanOptions, log: RunLog): void {
+export function reportPlan(
+  { facts, installation, network, order }: BuildPlan,
+  options: PlanOptions,
+  log: RunLog,
+): void {
   const builder = installation === "buildkit" ? "BuildKit" : "the classic builder";
   log.line(`Building with ${builder} of Docker ${facts.version}.`);
   if (network === "none" && options.network === undefined)

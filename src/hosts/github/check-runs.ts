@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Check } from "../../delivery/types.ts";
 import type { Suite } from "./check-suites.ts";
 import { readAnswer } from "./payload.ts";
-import { app, stateOf, time, wasInterrupted, wordOf, worstOfEach } from "./words.ts";
+import { app, stateOf, time, wasInterrupted, wordOf, worstOfEach } from "./states.ts";
 
 const checkRun = z
   .object({

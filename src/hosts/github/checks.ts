@@ -4,17 +4,17 @@ import type { Check, CommitRef } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { checksOfRuns, type Run, readRuns } from "./check-runs.ts";
 import { checksOfSuites, readSuites, type Suite, type SuiteView } from "./check-suites.ts";
-import { fromStatuses } from "./statuses.ts";
+import { checksOfStatuses } from "./statuses.ts";
 
 /** GitHub's lists for one commit. */
-export interface Reported {
+export interface CommitResults {
   statuses: unknown[];
   runs: Run[];
   suites: Suite[];
 }
 
 /** All that GitHub reports at exactly that sha. @throws TransientError, Refused where the commit is gone. */
-export async function readReported(api: GitHubApi, { repo, sha }: CommitRef): Promise<Reported> {
+export async function readCommitResults(api: GitHubApi, { repo, sha }: CommitRef): Promise<CommitResults> {
   const at = { owner: repo.owner, repo: repo.name, ref: sha };
   try {
     const [statuses, runs, suites] = await settleAll([
@@ -37,11 +37,11 @@ export async function readReported(api: GitHubApi, { repo, sha }: CommitRef): Pr
 }
 
 /** The checks that count, ours left out. Pure. @throws TransientError where a status has another shape. */
-export function checksOf({ statuses, runs, suites }: Reported, view: SuiteView): Check[] {
+export function checksOf({ statuses, runs, suites }: CommitResults, view: SuiteView): Check[] {
   const appIds = new Map(
     [...suites, ...runs].flatMap(({ app, appId }) => (app === null || appId === null ? [] : [[app, appId] as const])),
   );
   const bySuites = checksOfSuites(suites, new Set(runs.map((run) => run.suite)), view);
   const runningApps = new Set(bySuites.flatMap(({ app, state }) => (state === "pending" ? [app] : [])));
-  return [...fromStatuses(statuses, appIds), ...checksOfRuns(runs, suites, runningApps), ...bySuites];
+  return [...checksOfStatuses(statuses, appIds), ...checksOfRuns(runs, suites, runningApps), ...bySuites];
 }

@@ -2,10 +2,10 @@ import { settleAll } from "../../async/settle-all.ts";
 import { judge } from "../../delivery/gate.ts";
 import type { CiState, CommitRef, Gate } from "../../delivery/types.ts";
 import type { GitHubApi } from "./api.ts";
-import { checksOf, readReported } from "./checks.ts";
+import { checksOf, readCommitResults } from "./checks.ts";
 import { readRequired } from "./required.ts";
 
-export interface Question {
+export interface CiQuestion {
   commit: CommitRef;
   gate: Gate;
   /** Short; none where no branch is concerned. */
@@ -17,12 +17,12 @@ export interface Question {
 /** What GitHub reports at exactly that sha, judged by the gate. @throws TransientError, Refused where the commit is gone. */
 export async function readCiState(
   api: GitHubApi,
-  { commit, gate, branches, now }: Question,
+  { commit, gate, branches, now }: CiQuestion,
 ): Promise<CiState & { because: string; retryAt: number | null }> {
   if (gate.ci === "none") return judge([], gate, { hostRequired: null, now });
   const asksHost = gate.required.length === 0;
   const [reported, hostRequired] = await settleAll([
-    readReported(api, commit),
+    readCommitResults(api, commit),
     asksHost ? readRequired(api, commit, branches) : null,
   ]);
   // GitHub stamps its checks by its own clock: ours may be hours off.

@@ -2,8 +2,9 @@ import { isUtf8 } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Webhooks } from "@octokit/webhooks";
 import * as z from "zod";
-import { BadSignature, type Hint, Malformed, type RawWebhook, type Reading } from "../host.ts";
-import { isOwnContext } from "./own-context.ts";
+import { isOwnContext } from "../../delivery/commit-status.ts";
+import { BRANCHES, TAGS } from "../../delivery/refs.ts";
+import { BadSignature, type Hint, MalformedWebhook, type RawWebhook, type WebhookReading } from "../host.ts";
 import { firstIssue, label, refName, repository, sha } from "./payload.ts";
 
 type Found = Pick<Hint, "repo" | "ref" | "sha"> & { detail?: string };
@@ -16,12 +17,12 @@ type Reader = (body: unknown) => Found | { ignored: string };
  * Verifies the SHA-256 signature over the body and normalises what the event says.
  * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
  */
-export function hintReader(webhookSecret: string): (request: RawWebhook) => Promise<Reading> {
+export function hintReader(webhookSecret: string): (request: RawWebhook) => Promise<WebhookReading> {
   const webhooks = new Webhooks({ secret: webhookSecret });
   return async (request) => {
     const text = await verified(webhooks, webhookSecret, request);
     const event = header(request, "x-github-event");
-    if (event === "") throw new Malformed("The X-GitHub-Event header is missing.");
+    if (event === "") throw new MalformedWebhook("The X-GitHub-Event header is missing.");
     const body = parse(text);
     if (event === "ping") return { ignored: "ping" };
     const read = readers.get(event);
@@ -78,7 +79,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Malformed("The body is not JSON.");
+    throw new MalformedWebhook("The body is not JSON.");
   }
 }
 
@@ -86,7 +87,8 @@ function readAs(event: string, read: Reader, body: unknown): Found | { ignored: 
   try {
     return read(body);
   } catch (error) {
-    if (error instanceof z.ZodError) throw new Malformed(`The body is no '${event}' event: ${firstIssue(error)}.`);
+    if (error instanceof z.ZodError)
+      throw new MalformedWebhook(`The body is no '${event}' event: ${firstIssue(error)}.`);
     throw error;
   }
 }
@@ -101,8 +103,8 @@ const push = z.object({
 
 function readPush(body: unknown): Found | { ignored: string } {
   const { ref, after, deleted, head_commit, repository } = push.parse(body);
-  const isBranch = ref.startsWith("refs/heads/");
-  if (!isBranch && !ref.startsWith("refs/tags/")) return { ignored: "neither a branch nor a tag was pushed" };
+  const isBranch = ref.startsWith(BRANCHES);
+  if (!isBranch && !ref.startsWith(TAGS)) return { ignored: "neither a branch nor a tag was pushed" };
   // What is gone points to the id of all zeros; not every server that speaks like GitHub says `deleted` too.
   if (deleted || /^0+$/.test(after)) return { repo: repository, ref, sha: null, detail: "deleted" };
   // `after` of an annotated tag is the tag object; the commit it points at is then told by head_commit alone.
@@ -113,7 +115,7 @@ const create = z.object({ ref: refName, ref_type: z.enum(["branch", "tag"]), rep
 
 function readCreate(body: unknown): Found {
   const { ref, ref_type, repository } = create.parse(body);
-  return { repo: repository, ref: `refs/${ref_type === "branch" ? "heads" : "tags"}/${ref}`, sha: null };
+  return { repo: repository, ref: (ref_type === "branch" ? BRANCHES : TAGS) + ref, sha: null };
 }
 
 const status = z.object({ sha, context: label, state: label, repository });

@@ -1,10 +1,8 @@
+import { oneLine } from "../../delivery/commit-status.ts";
 import { Refused } from "../../delivery/errors.ts";
 import type { CommitRef } from "../../delivery/types.ts";
 import type { Report } from "../host.ts";
 import { Declined, type GitHubApi } from "./api.ts";
-
-/** GitHub answers 422 to a longer one. https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
-const MAX_DESCRIPTION = 140;
 
 /** Sets the commit status. @throws TransientError, Refused. */
 export async function postStatus(api: GitHubApi, { repo, sha }: CommitRef, report: Report): Promise<void> {
@@ -15,7 +13,7 @@ export async function postStatus(api: GitHubApi, { repo, sha }: CommitRef, repor
       sha,
       state: report.state,
       context: report.context,
-      description: cut(report.description),
+      description: oneLine(report.description),
       target_url: report.targetUrl,
     });
   } catch (error) {
@@ -30,12 +28,4 @@ export async function postStatus(api: GitHubApi, { repo, sha }: CommitRef, repor
     }
     throw new Refused("github-status-refused", `GitHub refuses ${where} (${error.status}): ${error.message}`);
   }
-}
-
-/** One line of at most 140 UTF-16 units that ends between two characters. */
-export function cut(description: string): string {
-  const line = description.replace(/\s+/g, " ").trim();
-  if (line.length <= MAX_DESCRIPTION) return line;
-  const head = line.slice(0, MAX_DESCRIPTION - 1);
-  return `${/[\uD800-\uDBFF]$/.test(head) ? head.slice(0, -1) : head}…`;
 }

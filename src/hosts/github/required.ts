@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { settleAll } from "../../async/settle-all.ts";
+import { isOwnContext } from "../../delivery/commit-status.ts";
 import type { HostRequired } from "../../delivery/gate.ts";
 import type { CommitRef } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";
-import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
 import { requiredCheck, requiredOfRules } from "./rules.ts";
 

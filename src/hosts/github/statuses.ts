@@ -1,8 +1,8 @@
 import * as z from "zod";
+import { isOwnContext } from "../../delivery/commit-status.ts";
 import type { Check } from "../../delivery/types.ts";
-import { isOwnContext } from "./own-context.ts";
 import { readAnswer } from "./payload.ts";
-import { stateOf, time } from "./words.ts";
+import { stateOf, time } from "./states.ts";
 
 const creator = z.object({ type: z.string(), login: z.string().nullish(), avatar_url: z.string().nullish() });
 
@@ -18,7 +18,7 @@ const status = z.object({
  * The newest status of each context; ours left out. Pure.
  * @param appIds ids of the apps that have a suite at this commit, by slug
  */
-export function fromStatuses(items: unknown[], appIds: ReadonlyMap<string, number> = new Map()): Check[] {
+export function checksOfStatuses(items: unknown[], appIds: ReadonlyMap<string, number> = new Map()): Check[] {
   const newest = new Map<string, z.output<typeof status>>();
   for (const item of readAnswer("a commit status", status, items)) {
     const key = item.context.toLowerCase();

@@ -2,14 +2,14 @@ import type { Writable } from "node:stream";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Image } from "@aws-sdk/client-ec2";
-import type { Frozen } from "../../builders/builder.ts";
 import { ConfigError, Refused, TransientError, UserError } from "../../delivery/errors.ts";
-import type { ArtifactName, Location } from "../../delivery/types.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
+import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
 import { verified } from "../protocols/http/verified.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import { AmiApi, type Machine, TAGS } from "./api.ts";
 import { joined } from "./blocks.ts";
 import { blocksIn } from "./read.ts";
@@ -62,11 +62,11 @@ class AmiRegistry implements Registry {
     return image === null ? null : { digest: digestIn(image) };
   }
 
-  async upload(content: Stamped, name: ArtifactName, run: Run): Promise<void> {
+  async upload(content: StampedContent, name: ArtifactName, run: Run): Promise<void> {
     await snapshotOf(this.#writing(content, name, run));
   }
 
-  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  async publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     const writing = this.#writing(content, name, run);
     const found = await this.find(name, run);
     if (found === null) await this.#register(writing, name);
@@ -75,26 +75,25 @@ class AmiRegistry implements Registry {
     run.log.line(`${this.#api.label}: ${name.repository} is ${id}`);
     const { region } = this.#config;
     return {
-      registry: this.#key,
-      name: `${name.repository}:${name.tag}`,
+      ...{ registry: this.#key, repository: name.repository, tag: name.tag },
       digest: content.digest,
       url: `https://${region}.console.aws.amazon.com/ec2/home?region=${region}#ImageDetails:imageId=${id}`,
       pull: `aws ec2 describe-images --region ${region} --owners self --filters Name=tag:${TAGS.digest},Values=${content.digest}`,
     };
   }
 
-  async restore(location: Location, run: Run, content: Frozen): Promise<boolean> {
-    const snapshotId = await this.#snapshotBehind(location, run);
+  async restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean> {
+    const snapshotId = await this.#snapshotBehind(name, content, run);
     if (snapshotId === null) return false;
     const bytes = joined(blocksIn(this.#api, snapshotId, run.signal), content.size);
     await this.#store.write(Readable.from(bytes), { expect: content.digest, maxBytes: content.size });
     return true;
   }
 
-  async pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void> {
-    const snapshotId = await this.#snapshotBehind(location, run);
+  async pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
+    const snapshotId = await this.#snapshotBehind(name, content, run);
     if (snapshotId === null) {
-      throw new Refused("content-gone", `${this.#api.label} no longer has ${location.name} with ${location.digest}.`);
+      throw new Refused("content-gone", `${this.#api.label} no longer has ${name.repository} with ${content.digest}.`);
     }
     const bytes = Readable.from(joined(blocksIn(this.#api, snapshotId, run.signal), content.size));
     await pipeline(verified(bytes, content, this.#api.label), into, { signal: run.signal });
@@ -116,14 +115,14 @@ class AmiRegistry implements Registry {
   }
 
   /** The root disk's snapshot of the image, where that is still the one of this content. */
-  async #snapshotBehind({ name, digest }: Location, run: Run): Promise<string | null> {
-    const image = await this.#api.image(name.slice(0, name.lastIndexOf(":")), run.signal);
+  async #snapshotBehind({ repository }: RegistryName, { digest }: Frozen, run: Run): Promise<string | null> {
+    const image = await this.#api.image(repository, run.signal);
     if (image === null || digestIn(image) !== digest) return null;
     const root = image.BlockDeviceMappings?.find(({ DeviceName }) => DeviceName === image.RootDeviceName);
     return root?.Ebs?.SnapshotId ?? null;
   }
 
-  #writing(content: Stamped, name: ArtifactName, run: Run): Writing {
+  #writing(content: StampedContent, name: ArtifactName, run: Run): Writing {
     requireName(name.repository);
     if (content.files?.length !== 1) {
       throw new UserError(

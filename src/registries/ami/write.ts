@@ -4,14 +4,14 @@ import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
-import type { Stamped } from "../registry.ts";
+import type { StampedContent } from "../registry.ts";
 import type { AmiApi } from "./api.ts";
 import { aggregateOf, blocksOf } from "./blocks.ts";
 
 export interface Writing {
   api: AmiApi;
   store: Store;
-  content: Stamped;
+  content: StampedContent;
   tags: Record<string, string>;
   /** By snapshot: the digests of the blocks that this process has put there. Another try goes on from them. */
   put: Map<string, Map<number, Buffer>>;

@@ -2,8 +2,8 @@ import { TransientError } from "../../delivery/errors.ts";
 import type { FrozenFile } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { hashesOf } from "../protocols/files/hashes.ts";
-import { openAt } from "../protocols/files/http-standing.ts";
-import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
+import { openFileAt } from "../protocols/files/http-files.ts";
+import type { ExistingFile, Shelf, Version, VersionUpload } from "../protocols/files/shelf.ts";
 import { below } from "../protocols/http/paths.ts";
 import type { ArtifactoryApi } from "./api.ts";
 import { buildFacts } from "./build-facts.ts";
@@ -30,20 +30,20 @@ export class GenericShelf implements Shelf {
     return this.#api.tryDeploy(this.#repository, signal);
   }
 
-  async look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+  async look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
     const path = this.#path(version, file);
     const { client } = this.#api;
     const stored = await this.#api.file(path, signal);
     return (
       stored && {
         digest: stored.sha256 === undefined ? null : `sha256:${stored.sha256}`,
-        open: () => openAt(client, below(client.url, path), version.name.repository, signal),
+        open: () => openFileAt(client, below(client.url, path), version.name.repository, signal),
       }
     );
   }
 
   /** By its checksum alone where Artifactory has the bytes. Facts and bytes come in one request: no file stands without them. */
-  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+  async put(file: FrozenFile, release: VersionUpload, { signal }: Run): Promise<void> {
     const body = release.source(file);
     const [sha1, md5] = await hashesOf(body, ["sha1", "md5"]);
     if (sha1 === undefined || md5 === undefined) throw new TypeError("a digest is missing");
@@ -73,7 +73,7 @@ export class GenericShelf implements Shelf {
     );
   }
 
-  async finish(release: Release, { signal }: Run): Promise<void> {
+  async finish(release: VersionUpload, { signal }: Run): Promise<void> {
     const files = await Promise.all(release.files.map((file) => this.#api.file(this.#path(release, file), signal)));
     const stored = files.filter((file) => file !== null);
     await stamp(this.#api, release.content, release.name, stored, signal);

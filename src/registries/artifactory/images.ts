@@ -1,9 +1,9 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../builders/builder.ts";
-import type { ArtifactName, Location } from "../../delivery/types.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
+import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { ImageRegistry, type ImageRegistryOptions, type Stock } from "../protocols/oci/image-registry.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import type { ArtifactoryApi } from "./api.ts";
 import { notShown, stamp } from "./stamped.ts";
 
@@ -40,7 +40,7 @@ export class DockerRepository implements Registry {
     return this.#images.upload(content, this.#inside(name), run);
   }
 
-  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  async publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     const location = await this.#images.publish(content, this.#inside(name), run);
     // A tag is a folder there: its manifest, and whatever that lists.
     const folder = `${this.#repository}/${name.repository}/${name.tag}`;
@@ -49,22 +49,18 @@ export class DockerRepository implements Registry {
       if (files.length === 0) throw notShown(this.#api, name, this.#repository);
       await stamp(this.#api, content, name, files, run.signal, folder);
     }
-    return { ...location, name: `${name.repository}:${name.tag}` };
+    return { ...location, repository: name.repository };
   }
 
-  restore(location: Location, run: Run): Promise<boolean> {
-    return this.#images.restore(this.#at(location), run);
+  restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean> {
+    return this.#images.restore(this.#inside(name), run, content);
   }
 
-  pull(location: Location, into: Writable, run: Run): Promise<void> {
-    return this.#images.pull(this.#at(location), into, run);
+  pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
+    return this.#images.pull(this.#inside(name), into, run, content);
   }
 
-  #inside(name: ArtifactName): ArtifactName {
+  #inside<Name extends RegistryName>(name: Name): Name {
     return { ...name, repository: `${this.#repository}/${name.repository}` };
-  }
-
-  #at(location: Location): Location {
-    return { ...location, name: `${this.#repository}/${location.name}` };
   }
 }

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../builders/builder.ts";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
-import type { ArtifactName, Location } from "../../delivery/types.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
+import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import type { Shelf } from "../protocols/files/shelf.ts";
@@ -13,7 +13,7 @@ import { NpmShelf } from "../protocols/npm/shelf.ts";
 import { readCredentials } from "../protocols/oci/credentials.ts";
 import type { Stock } from "../protocols/oci/image-registry.ts";
 import { PypiShelf } from "../protocols/pypi/shelf.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import { ArtifactoryApi } from "./api.ts";
 import { GenericShelf } from "./generic.ts";
 import { DockerRepository } from "./images.ts";
@@ -83,20 +83,20 @@ class Artifactory implements Registry {
     return this.#for(name.repository, content).find(name, run, content);
   }
 
-  async upload(content: Stamped, name: ArtifactName, run: Run): Promise<void> {
+  async upload(content: StampedContent, name: ArtifactName, run: Run): Promise<void> {
     await this.#for(name.repository, content).upload?.(content, name, run);
   }
 
-  publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     return this.#for(name.repository, content).publish(content, name, run);
   }
 
-  restore(location: Location, run: Run, content: Frozen): Promise<boolean> {
-    return this.#for(repositoryOf(location), content).restore(location, run, content);
+  restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean> {
+    return this.#for(name.repository, content).restore(name, run, content);
   }
 
-  pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void> {
-    return this.#for(repositoryOf(location), content).pull(location, into, run, content);
+  pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
+    return this.#for(name.repository, content).pull(name, into, run, content);
   }
 
   #for(repository: string, content: Frozen): Registry {
@@ -105,10 +105,6 @@ class Artifactory implements Registry {
     if (registry !== undefined) return registry;
     throw new Refused("registry-refused", `registries.${this.#key}.repositories names no ${kept} repository any more.`);
   }
-}
-
-function repositoryOf({ name }: Location): string {
-  return name.slice(0, name.lastIndexOf(":"));
 }
 
 /** By what is known of a content wherever it is asked for: its files, what they say of themselves, and its name. */

@@ -1,8 +1,8 @@
 import { TransientError } from "../../delivery/errors.ts";
-import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
+import type { FrozenFile, RegistryName } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
-import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
-import type { Stamped } from "../registry.ts";
+import type { ExistingFile, Shelf, Version, VersionUpload } from "../protocols/files/shelf.ts";
+import type { StampedContent } from "../registry.ts";
 import type { ArtifactoryApi, StoredFile } from "./api.ts";
 import { buildFacts } from "./build-facts.ts";
 import { addToBuild, moduleOf } from "./build-info.ts";
@@ -17,8 +17,8 @@ const SOON = 5_000;
  */
 export async function stamp(
   api: ArtifactoryApi,
-  content: Stamped,
-  name: ArtifactName,
+  content: StampedContent,
+  name: RegistryName,
   files: StoredFile[],
   signal: AbortSignal,
   folder?: string,
@@ -55,19 +55,19 @@ export class StampedShelf implements Shelf {
     return this.#api.tryDeploy(this.#repository, signal);
   }
 
-  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
     return this.#shelf.look(file, version, signal);
   }
 
-  async begin(release: Release, run: Run): Promise<void> {
+  async begin(release: VersionUpload, run: Run): Promise<void> {
     await this.#shelf.begin?.(release, run);
   }
 
-  put(file: FrozenFile, release: Release, run: Run): Promise<void> {
+  put(file: FrozenFile, release: VersionUpload, run: Run): Promise<void> {
     return this.#shelf.put(file, release, run);
   }
 
-  async finish(release: Release, run: Run): Promise<void> {
+  async finish(release: VersionUpload, run: Run): Promise<void> {
     await this.#shelf.finish?.(release, run);
     const files = await Promise.all(release.files.map((file) => this.#stored(file, release.name, run.signal)));
     await stamp(this.#api, release.content, release.name, files, run.signal);
@@ -78,7 +78,7 @@ export class StampedShelf implements Shelf {
   }
 
   /** Where a package repository keeps a file is its own affair: found by what is in it. Every layout has the version in its paths. */
-  async #stored({ digest }: FrozenFile, { repository, tag }: ArtifactName, signal: AbortSignal): Promise<StoredFile> {
+  async #stored({ digest }: FrozenFile, { repository, tag }: RegistryName, signal: AbortSignal): Promise<StoredFile> {
     const found = await this.#api.holders(this.#repository, digest, signal);
     const stored = found.find(({ path }) => path.includes(tag));
     if (stored !== undefined) return stored;
@@ -89,7 +89,7 @@ export class StampedShelf implements Shelf {
 /** What Artifactory took, as its package endpoint says itself, and does not show by its own REST API yet. */
 export function notShown(
   { label }: ArtifactoryApi,
-  { repository, tag }: Pick<ArtifactName, "repository" | "tag">,
+  { repository, tag }: Pick<RegistryName, "repository" | "tag">,
   key: string,
 ): TransientError {
   return new TransientError(

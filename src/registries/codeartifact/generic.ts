@@ -1,10 +1,10 @@
 import { Refused } from "../../delivery/errors.ts";
-import type { ArtifactName, FrozenFile } from "../../delivery/types.ts";
+import type { FrozenFile, RegistryName } from "../../delivery/types.ts";
 import { bodyOf } from "../../http/transport.ts";
 import type { Run } from "../../run/run.ts";
 import { digestOf } from "../../store/digest.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";
-import type { Release, Shelf, Standing, Version } from "../protocols/files/shelf.ts";
+import type { ExistingFile, Shelf, Version, VersionUpload } from "../protocols/files/shelf.ts";
 import { SIDECAR, sidecarOf } from "../protocols/files/sidecar.ts";
 import type { CodeArtifactApi, PackageVersion } from "./api.ts";
 
@@ -24,12 +24,12 @@ export class GenericShelf implements Shelf {
     await this.#api.token(() => false);
   }
 
-  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
     return standingOf(this.#api, genericVersion(version.name), file.name, signal);
   }
 
   /** A published version takes no more files, so one that lacks any will never have it. */
-  async begin({ name, files }: Release, { signal }: Run): Promise<void> {
+  async begin({ name, files }: VersionUpload, { signal }: Run): Promise<void> {
     if (files.some((file) => file.name === SIDECAR)) {
       throw new Refused(
         "name-invalid",
@@ -48,7 +48,7 @@ export class GenericShelf implements Shelf {
     );
   }
 
-  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+  async put(file: FrozenFile, release: VersionUpload, { signal }: Run): Promise<void> {
     const asset = { ...file, body: release.source(file), unfinished: true };
     try {
       await this.#api.publish(genericVersion(release.name), asset, signal);
@@ -58,7 +58,7 @@ export class GenericShelf implements Shelf {
     }
   }
 
-  async finish(release: Release, { signal }: Run): Promise<void> {
+  async finish(release: VersionUpload, { signal }: Run): Promise<void> {
     const version = genericVersion(release.name);
     if ((await this.#api.status(version, signal)) === "Published") return;
     const text = sidecarOf(release);
@@ -95,7 +95,7 @@ export async function standingOf(
   version: PackageVersion,
   asset: string,
   signal: AbortSignal,
-): Promise<Standing | null> {
+): Promise<ExistingFile | null> {
   const found = (await api.assets(version, signal))?.find(({ name }) => name === asset);
   if (found === undefined) return null;
   return { digest: found.digest, open: () => api.open(version, asset, signal) };
@@ -105,7 +105,7 @@ export async function standingOf(
  * `acme/api/docs` is the package `docs` in the namespace `acme:api`: a slash is not allowed, and what stands in its place
  * may not stand in a name itself, or two names would meet. @throws Refused `name-invalid`
  */
-export function genericVersion({ repository, tag }: ArtifactName): PackageVersion {
+export function genericVersion({ repository, tag }: RegistryName): PackageVersion {
   const parts = repository.split("/");
   const name = parts.pop() ?? "";
   const namespace = parts.join(":");

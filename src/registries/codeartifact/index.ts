@@ -1,14 +1,14 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../builders/builder.ts";
 import { Refused } from "../../delivery/errors.ts";
-import type { ArtifactName, Location } from "../../delivery/types.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
+import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import { type Clock, systemClock } from "../../run/clock.ts";
 import type { Run } from "../../run/run.ts";
 import type { Store } from "../../store/store.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import { coordinatesOf } from "../protocols/maven/coordinates.ts";
 import type { Stock } from "../protocols/oci/image-registry.ts";
-import type { Found, Registry, Stamped } from "../registry.ts";
+import type { Found, Registry, StampedContent } from "../registry.ts";
 import { CodeArtifactApi, type CodeArtifactConfig } from "./api.ts";
 import { GenericShelf, genericVersion } from "./generic.ts";
 import { mavenVersion, type PackageFormat, packageShelf } from "./packages.ts";
@@ -47,18 +47,18 @@ class CodeArtifactRegistry implements Registry {
     return found;
   }
 
-  publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
+  publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
     return this.#in(formatOf(name.repository, content), (registry) => registry.publish(content, name, run));
   }
 
-  restore(location: Location, run: Run, content: Frozen): Promise<boolean> {
-    const format = formatOf(repositoryIn(location), content);
-    return this.#in(format, (registry) => registry.restore(location, run, content));
+  restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean> {
+    const format = formatOf(name.repository, content);
+    return this.#in(format, (registry) => registry.restore(name, run, content));
   }
 
-  pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void> {
-    const format = formatOf(repositoryIn(location), content);
-    return this.#in(format, (registry) => registry.pull(location, into, run, content));
+  pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
+    const format = formatOf(name.repository, content);
+    return this.#in(format, (registry) => registry.pull(name, into, run, content));
   }
 
   async #isUnfinished(format: Format, name: ArtifactName, { signal }: Run): Promise<boolean> {
@@ -100,10 +100,6 @@ function formatOf(repository: string, { files = [], package: identity }: Frozen)
   if (repository.includes(":")) return "maven";
   const isPython = files.every(({ name }) => /\.(?:whl|tar\.gz|zip)$/.test(name));
   return isPython && !isScoped ? "pypi" : "npm";
-}
-
-function repositoryIn({ name }: Location): string {
-  return name.slice(0, Math.max(0, name.lastIndexOf(":")));
 }
 
 /** Nothing is loaded or asked here. */

@@ -1,5 +1,5 @@
 import type { FrozenFile } from "../../delivery/types.ts";
-import type { Shelf, Standing, Version } from "../protocols/files/shelf.ts";
+import type { ExistingFile, Shelf, Version } from "../protocols/files/shelf.ts";
 import type { Authorize } from "../protocols/http/client.ts";
 import { basic } from "../protocols/http/login.ts";
 import { type Coordinates, coordinatesOf, pathOf, suffixOf } from "../protocols/maven/coordinates.ts";
@@ -43,7 +43,7 @@ class FinishedMavenShelf extends MavenShelf {
     this.#api = api;
   }
 
-  override look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+  override look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
     const at = coordinatesOf(version);
     const path = pathOf(at, suffixOf(file, version, at));
     return standingOf(this.#api, mavenVersion(at), path.slice(path.lastIndexOf("/") + 1), signal);

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../builders/builder.ts";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
-import type { ArtifactName, Location } from "../../delivery/types.ts";
+import type { Frozen } from "../../delivery/frozen.ts";
+import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import { type Clock, systemClock } from "../../run/clock.ts";
 import type { Run } from "../../run/run.ts";
 import { lazily } from "../protocols/aws/sdk.ts";
@@ -69,12 +69,12 @@ class EcrRegistry implements Registry {
     }
   }
 
-  async restore(location: Location, run: Run): Promise<boolean> {
-    return (await this.#images()).restore(location, run);
+  async restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean> {
+    return (await this.#images()).restore(name, run, content);
   }
 
-  async pull(location: Location, into: Writable, run: Run): Promise<void> {
-    await (await this.#images()).pull(location, into, run);
+  async pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
+    await (await this.#images()).pull(name, into, run, content);
   }
 
   /** Does it once more where the repository was missing, and has been made. */

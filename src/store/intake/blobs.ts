@@ -3,8 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { TransientError } from "../../delivery/errors.ts";
 import { isDigest } from "../digest.ts";
 import type { Store } from "../store.ts";
-import type { Holding, Upload } from "./grants.ts";
-import { Denial, type Reply } from "./wire.ts";
+import type { GrantState, Upload } from "./grants.ts";
+import { OciError, type Reply } from "./protocol.ts";
 
 /** The engine sends 5 layers at once; more than this is no engine. */
 const maxUploads = 50;
@@ -12,7 +12,7 @@ const maxUploads = 50;
 /** Says only that the store has it, whoever brought it: that is what makes pushes cheap, and no byte can be read here. */
 export async function headBlob(store: Store, digest: string): Promise<Reply> {
   const size = await store.size(digest);
-  if (size === null) throw new Denial(404, "BLOB_UNKNOWN", "the store does not have this blob");
+  if (size === null) throw new OciError(404, "BLOB_UNKNOWN", "the store does not have this blob");
   // The engine will not send it: it must still be there when the manifest comes.
   await store.touch(digest);
   return {
@@ -26,7 +26,7 @@ export async function headBlob(store: Store, digest: string): Promise<Reply> {
 }
 
 /** POST: mounts what the store has, else begins an upload. */
-export async function beginUpload(store: Store, holding: Holding, query: URLSearchParams): Promise<Reply> {
+export async function beginUpload(store: Store, holding: GrantState, query: URLSearchParams): Promise<Reply> {
   const mount = query.get("mount");
   if (mount !== null && isDigest(mount) && (await store.has(mount))) {
     await store.touch(mount);
@@ -34,7 +34,7 @@ export async function beginUpload(store: Store, holding: Holding, query: URLSear
   }
   if (holding.tooLarge) throw tooLarge(holding);
   if (holding.uploads.size >= maxUploads) {
-    throw new Denial(429, "TOOMANYREQUESTS", `no more than ${maxUploads} uploads at once`);
+    throw new OciError(429, "TOOMANYREQUESTS", `no more than ${maxUploads} uploads at once`);
   }
   const id = randomUUID();
   holding.uploads.set(id, { incoming: await store.receive(), busy: false });
@@ -42,7 +42,7 @@ export async function beginUpload(store: Store, holding: Holding, query: URLSear
 }
 
 /** PATCH: the next bytes. */
-export async function addToUpload(request: IncomingMessage, holding: Holding, id: string): Promise<Reply> {
+export async function addToUpload(request: IncomingMessage, holding: GrantState, id: string): Promise<Reply> {
   const upload = find(holding, id);
   await exclusively(upload, () => append(request, holding, id, upload));
   return progress(holding, id, upload.incoming.size, 202);
@@ -52,13 +52,13 @@ export async function addToUpload(request: IncomingMessage, holding: Holding, id
 export async function endUpload(
   request: IncomingMessage,
   store: Store,
-  holding: Holding,
+  holding: GrantState,
   id: string,
   query: URLSearchParams,
 ): Promise<Reply> {
   const upload = find(holding, id);
   const digest = query.get("digest") ?? "";
-  if (!isDigest(digest)) throw new Denial(400, "DIGEST_INVALID", "digest must be sha256:<64 hex>");
+  if (!isDigest(digest)) throw new OciError(400, "DIGEST_INVALID", "digest must be sha256:<64 hex>");
   return exclusively(upload, async () => {
     await append(request, holding, id, upload);
     holding.uploads.delete(id);
@@ -67,7 +67,7 @@ export async function endUpload(
     } catch (error) {
       holding.usedBytes -= upload.incoming.size;
       if (error instanceof TransientError && error.code === "digest-mismatch") {
-        throw new Denial(400, "DIGEST_INVALID", error.message);
+        throw new OciError(400, "DIGEST_INVALID", error.message);
       }
       throw error;
     }
@@ -76,34 +76,34 @@ export async function endUpload(
 }
 
 /** GET: how far it came, for a sender that was cut off. */
-export function uploadStatus(holding: Holding, id: string): Reply {
+export function uploadStatus(holding: GrantState, id: string): Reply {
   return progress(holding, id, find(holding, id).incoming.size, 204);
 }
 
 /** DELETE. */
-export async function cancelUpload(holding: Holding, id: string): Promise<Reply> {
+export async function cancelUpload(holding: GrantState, id: string): Promise<Reply> {
   const upload = find(holding, id);
   await exclusively(upload, () => drop(holding, id, upload));
   return { status: 204 };
 }
 
-async function append(request: IncomingMessage, holding: Holding, id: string, upload: Upload): Promise<void> {
+async function append(request: IncomingMessage, holding: GrantState, id: string, upload: Upload): Promise<void> {
   const next = upload.incoming.size;
   const start = /^(?:bytes[ =])?(\d{1,15})-/.exec(request.headers["content-range"] ?? "")?.[1];
   if (start !== undefined && Number(start) !== next) {
-    throw new Denial(416, "BLOB_UPLOAD_INVALID", `the next byte is number ${next}`, { Range: range(next) });
+    throw new OciError(416, "BLOB_UPLOAD_INVALID", `the next byte is number ${next}`, { Range: range(next) });
   }
   try {
     await upload.incoming.append(request, (bytes) => spend(holding, bytes));
   } catch (error) {
     // Over the limit, or half a chunk written and its hash not: nobody can go on from there. After a cut connection one can.
-    if (error instanceof Denial || error instanceof TransientError) await drop(holding, id, upload);
+    if (error instanceof OciError || error instanceof TransientError) await drop(holding, id, upload);
     throw error;
   }
 }
 
 /** Counted as bytes come, so that uploads side by side share one allowance. */
-function spend(holding: Holding, bytes: number): void {
+function spend(holding: GrantState, bytes: number): void {
   if (holding.usedBytes + bytes > holding.maxBytes) {
     holding.tooLarge = true;
     throw tooLarge(holding);
@@ -112,18 +112,18 @@ function spend(holding: Holding, bytes: number): void {
 }
 
 /** Docker tries an upload five times over 45 s, except after codes such as DENIED (20.10, distribution/errors.go, retryOnError). */
-function tooLarge({ maxBytes }: Holding): Denial {
-  return new Denial(413, "DENIED", `one delivery may add ${maxBytes} bytes, and this goes over it`);
+function tooLarge({ maxBytes }: GrantState): OciError {
+  return new OciError(413, "DENIED", `one delivery may add ${maxBytes} bytes, and this goes over it`);
 }
 
-async function drop(holding: Holding, id: string, upload: Upload): Promise<void> {
+async function drop(holding: GrantState, id: string, upload: Upload): Promise<void> {
   holding.uploads.delete(id);
   holding.usedBytes -= upload.incoming.size;
   await upload.incoming.discard();
 }
 
 async function exclusively<T>(upload: Upload, work: () => Promise<T>): Promise<T> {
-  if (upload.busy) throw new Denial(409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload");
+  if (upload.busy) throw new OciError(409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload");
   upload.busy = true;
   try {
     return await work();
@@ -132,13 +132,13 @@ async function exclusively<T>(upload: Upload, work: () => Promise<T>): Promise<T
   }
 }
 
-function find(holding: Holding, id: string): Upload {
+function find(holding: GrantState, id: string): Upload {
   const upload = holding.uploads.get(id);
-  if (!upload) throw new Denial(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload");
+  if (!upload) throw new OciError(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload");
   return upload;
 }
 
-function progress(holding: Holding, id: string, size: number, status: number): Reply {
+function progress(holding: GrantState, id: string, size: number, status: number): Reply {
   return {
     status,
     headers: {
@@ -154,7 +154,7 @@ function range(size: number): string {
   return `0-${Math.max(0, size - 1)}`;
 }
 
-function stored(holding: Holding, digest: string): Reply {
+function stored(holding: GrantState, digest: string): Reply {
   return {
     status: 201,
     headers: { Location: `/v2/${holding.repository}/blobs/${digest}`, "Docker-Content-Digest": digest },

@@ -22,13 +22,13 @@ export interface Grant {
    * What stands under the tag now; null: nothing. Ask it also after a push that failed: the engine's own message hides the reason.
    * @throws UserError `image-too-large` where the push went over the grant's limit
    */
-  take(tag: string): Pushed | null;
+  pushed(tag: string): Pushed | null;
   /** Ends the right and drops what was half sent. */
   revoke(): Promise<void>;
 }
 
 /** The intake's side of a grant. */
-export interface Holding {
+export interface GrantState {
   readonly repository: string;
   readonly secret: Buffer;
   readonly maxBytes: number;
@@ -48,12 +48,12 @@ export interface Upload {
 
 /** All grants in force, by user name. */
 export class Grants {
-  readonly #held = new Map<string, Holding>();
+  readonly #held = new Map<string, GrantState>();
 
   issue(host: string, repository: string, maxBytes: number): Grant {
     const username = randomBytes(9).toString("hex");
     const password = randomBytes(32).toString("base64url");
-    const holding: Holding = {
+    const holding: GrantState = {
       repository,
       secret: fingerprint(password),
       maxBytes,
@@ -69,7 +69,7 @@ export class Grants {
       repository,
       username,
       password,
-      take: (tag) => {
+      pushed: (tag) => {
         if (holding.tooLarge) {
           throw new UserError(
             "image-too-large",
@@ -87,7 +87,7 @@ export class Grants {
   }
 
   /** Who sent this `Authorization` header; null: nobody we know. */
-  holder(authorization: string | undefined): Holding | null {
+  holder(authorization: string | undefined): GrantState | null {
     const encoded = /^Basic ([A-Za-z0-9+/=_-]{1,400})$/i.exec(authorization ?? "")?.[1];
     if (encoded === undefined) return null;
     const [username = "", ...rest] = Buffer.from(encoded, "base64").toString("utf8").split(":");

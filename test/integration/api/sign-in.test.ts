@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { createAuth } from "../../../src/api/auth.ts";
-import type { Facts, Log } from "../../../src/observe/log.ts";
+import type { Log, LogFields } from "../../../src/observe/log.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { webRoute } from "../../../src/web/index.ts";
 
@@ -11,12 +11,12 @@ const TOKEN = "right-token-of-these-tests";
 
 describe("attempts to sign in", () => {
   let url: string;
-  let lines: { message: string; facts: Facts | undefined }[];
+  let lines: { message: string; facts: LogFields | undefined }[];
   let close: () => Promise<void>;
 
   beforeEach(async () => {
     lines = [];
-    const warn = (message: string, facts?: Facts) => void lines.push({ message, facts });
+    const warn = (message: string, facts?: LogFields) => void lines.push({ message, facts });
     const log: Log = { ...silentLog, warn };
     const auth = createAuth({ adminToken: TOKEN, anonymous: "none", secureCookie: false, log });
     const app = express();

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import tar from "tar-stream";
 import type { Installation } from "../../../src/builders/engine.ts";
-import { leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
+import { isDockerfileOutside, openContext } from "../../../src/git/context.ts";
 import type { Mirror } from "../../../src/git/mirror.ts";
 import { orderOf, startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { testRun } from "../../support/fixtures/run.ts";
@@ -213,7 +213,7 @@ describe("An image holds what `docker build` of a checkout puts into it", () => 
         ...plain,
         artifact: { ...plain.artifact, context: paths.contextDir, dockerfile: paths.dockerfile },
         openContext: () => openContext(mirror, sha, { ...paths, maxBytes: 1e9, maxEntries: 1e5 }, run),
-        dockerfileApart: await leavesOutDockerfile(mirror, sha, paths),
+        dockerfileApart: await isDockerfileOutside(mirror, sha, paths),
       },
       run,
     );

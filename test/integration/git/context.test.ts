@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import tar from "tar-stream";
 import { UserError } from "../../../src/delivery/errors.ts";
-import { type ContextOrder, checkTree, leavesOutDockerfile, openContext } from "../../../src/git/context.ts";
+import { type ContextOrder, checkBuildPaths, isDockerfileOutside, openContext } from "../../../src/git/context.ts";
 import type { BuildPaths } from "../../../src/git/tree.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 import type { Files } from "../../support/fixtures/work-tree.ts";
@@ -85,7 +85,7 @@ describe("A build context", () => {
     it("to itself and the Dockerfile too, and says where the Dockerfile is left out", async () => {
       const sha = await commit({ ".dockerignore": "*\n!b\n", a: "1", "b/c": "1", "b/api": "FROM scratch\n" });
       assert.deepEqual(await names(sha), ["b", "b/api", "b/c"]);
-      const apart = (paths: Partial<BuildPaths>) => leavesOutDockerfile(scene.mirror, sha, { ...ROOT, ...paths });
+      const apart = (paths: Partial<BuildPaths>) => isDockerfileOutside(scene.mirror, sha, { ...ROOT, ...paths });
       assert.equal(await apart({}), true);
       assert.equal(await apart({ dockerfile: "b/api" }), false);
       assert.equal(await apart({ contextDir: "b", dockerfile: "b/api" }), false);
@@ -156,7 +156,7 @@ describe("A build context", () => {
         assert.match(error.message, text);
         return true;
       };
-      await assert.rejects(checkTree(scene.mirror, sha, { ...ROOT, ...order }), expected);
+      await assert.rejects(checkBuildPaths(scene.mirror, sha, { ...ROOT, ...order }), expected);
       await assert.rejects(open(sha, order), expected);
     };
 
@@ -194,7 +194,7 @@ describe("A build context", () => {
 
     it("and passes the early check otherwise", async () => {
       const sha = await commit({ "api/Dockerfile": "FROM scratch\n" });
-      await checkTree(scene.mirror, sha, { contextDir: "./api/", dockerfile: "api//Dockerfile" });
+      await checkBuildPaths(scene.mirror, sha, { contextDir: "./api/", dockerfile: "api//Dockerfile" });
     });
   });
 

@@ -91,7 +91,7 @@ describe("A mirror that is asked", () => {
     const three = await scene.repo.commit({ a: "3" });
     await sync();
     const among = new Set([one, three, two, "0".repeat(40)]);
-    const places = await scene.mirror.places(["refs/heads/main", "refs/heads/none"], among);
+    const places = await scene.mirror.commitsByRef(["refs/heads/main", "refs/heads/none"], among);
     assert.deepEqual([...places], [["refs/heads/main", [three, two, one]]]);
   });
 
@@ -99,7 +99,7 @@ describe("A mirror that is asked", () => {
     const from = await scene.repo.commit({ "api/a.ts": "1", "web/b.ts": "1", "web/doc.md": "1" });
     const to = await scene.repo.commit({ "web/b.ts": "2" });
     await sync();
-    const changed = async (...globs: string[]) => (await scene.mirror.past(to, globs)).get(to)?.parents[0]?.differs;
+    const changed = async (...globs: string[]) => (await scene.mirror.history(to, globs)).get(to)?.parents[0]?.differs;
     assert.deepEqual(
       [
         await changed("web/**"),
@@ -111,14 +111,14 @@ describe("A mirror that is asked", () => {
       [true, false, true, false, true],
     );
     assert.equal(await changed("web/**", "!**/*.ts"), false);
-    assert.deepEqual(await scene.mirror.past("0".repeat(40), ["api/**"]), new Map());
+    assert.deepEqual(await scene.mirror.history("0".repeat(40), ["api/**"]), new Map());
     await scene.repo.git(["checkout", "--quiet", "-b", "side", from]);
     const side = await scene.repo.commit({ "api/a.ts": "2" });
     await scene.repo.git(["merge", "--quiet", "--no-edit", to]);
     await scene.repo.push();
     const merge = await scene.repo.git(["rev-parse", "HEAD"]);
     await sync();
-    const past = await scene.mirror.past(merge, ["api/**"]);
+    const past = await scene.mirror.history(merge, ["api/**"]);
     assert.deepEqual(
       [merge, side, to].map((sha) => past.get(sha)?.parents),
       [

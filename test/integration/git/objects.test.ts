@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { rm } from "node:fs/promises";
-import { Objects } from "../../../src/git/objects.ts";
+import { ObjectReader } from "../../../src/git/object-reader.ts";
 import { useGitHost } from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
 describe("Objects of a repository, asked of one git", () => {
   const scene = useGitHost();
-  let objects: Objects;
+  let objects: ObjectReader;
   let stopped: AbortController;
   let starts = 0;
 
   beforeEach(async () => {
     stopped = new AbortController();
     starts = 0;
-    objects = new Objects(async () => {
+    objects = new ObjectReader(async () => {
       starts += 1;
       return { gitDir: scene.repo.bare, signals: [stopped.signal], timeLimit: 10_000 };
     });

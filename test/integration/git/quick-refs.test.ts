@@ -3,7 +3,7 @@ import { once, setMaxListeners } from "node:events";
 import { appendFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
-import { isRef } from "../../../src/git/names.ts";
+import { isRef } from "../../../src/git/arguments.ts";
 import { QuickRefs } from "../../../src/git/quick-refs.ts";
 import { git } from "../../support/hosts/git.ts";
 import { never, useGitHost } from "../../support/hosts/git-host.ts";
@@ -126,7 +126,7 @@ describe("Listing refs without a process", () => {
       await scene.mirror.sync(scene.repo.source, never);
       scene.host.proxy.passed.length = 0;
       await scene.mirror.sync(scene.repo.source, never);
-      await scene.mirror.peek(scene.repo.source, never);
+      await scene.mirror.remoteRefs(scene.repo.source, never);
       assert.equal(seen(), "POST POST");
       assert.ok(scene.host.proxy.passed.every(isOurs));
     });
@@ -242,7 +242,7 @@ describe("Listing refs without a process", () => {
       const head = await scene.repo.commit({ a: "1" });
       scene.host.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
       for (let look = 0; look < 2; look++)
-        assert.equal((await scene.mirror.peek(scene.repo.source, never)).get("refs/heads/main"), head);
+        assert.equal((await scene.mirror.remoteRefs(scene.repo.source, never)).get("refs/heads/main"), head);
       assert.deepEqual(scene.host.proxy.passed.map(isOurs), [true, false, false, false, false]);
     });
 

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactKind, ArtifactName } from "../../../src/delivery/types.ts";
 import { type ArtifactoryConfig, artifactoryRegistry } from "../../../src/registries/artifactory/index.ts";
-import type { Registry, Stamped } from "../../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../../src/registries/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { type FilesByName, freeze, jar, npmPackage, wheel } from "../../support/fixtures/packages.ts";
@@ -78,7 +78,11 @@ describe("what Artifactory is told of a release (stand-in)", function () {
     tag,
     immutable: true,
   });
-  const frozen = async (kind: ArtifactKind, files: FilesByName, more: Partial<Stamped> = {}): Promise<Stamped> => ({
+  const frozen = async (
+    kind: ArtifactKind,
+    files: FilesByName,
+    more: Partial<StampedContent> = {},
+  ): Promise<StampedContent> => ({
     ...(await freeze(store, files, kind)),
     metadata: METADATA,
     ...more,
@@ -109,7 +113,7 @@ describe("what Artifactory is told of a release (stand-in)", function () {
     const registry = open();
     const image = { ...(await freezeImage(store)), kind: "image" as const, metadata: METADATA };
     const npm = { name: "@acme/hello", version: "1.2.0" };
-    const contents: [Stamped, ArtifactName][] = [
+    const contents: [StampedContent, ArtifactName][] = [
       [image, named("acme/api", "1.2.0")],
       [image, named("acme/api", `sha-${SHA.slice(0, 7)}`)],
       [await frozen("file", { "tool.bin": Buffer.alloc(30_000, "t") }), named("acme/api/tool", "1.2.0")],
@@ -289,7 +293,7 @@ describe("what Artifactory is told of a release (stand-in)", function () {
       [tool, named("acme/back/tool", "1.2.0")],
     ] as const) {
       const location = await registry.publish(content, name, testRun());
-      assert.equal(location.name, `${name.repository}:1.2.0`);
+      assert.deepEqual([location.repository, location.tag], [name.repository, "1.2.0"]);
       const sink = new PassThrough();
       const [bytes] = await Promise.all([buffer(sink), registry.pull(location, sink, testRun(), content)]);
       assert.ok(bytes.length > 0);

@@ -115,7 +115,7 @@ itKeepsFiles("Artifactory, an npm repository (stand-in before verdaccio)", async
             `registry=${registry}\n${registry.slice("http:".length)}:_authToken=${art.token}\n`,
           );
           const env = { PATH: process.env.PATH, HOME: cwd, npm_config_update_notifier: "false" };
-          await run("npm", ["pack", location.name.replace(/:([^:]*)$/, "@$1")], { cwd, env });
+          await run("npm", ["pack", `${location.repository}@${location.tag}`], { cwd, env });
         };
         return under(files, await fetched(npm));
       },
@@ -144,9 +144,9 @@ itKeepsFiles("Artifactory, a PyPI repository (stand-in before the stand-in of Py
         [`acme_hello-${version}-py3-none-any.whl`]: await wheel("acme-hello", version, salt),
       }),
       sends: ({ method }) => method === "POST",
-      readBack: async ({ name }, files) => {
+      readBack: async ({ repository, tag }, files) => {
         const pip = ["-m", "pip", "download", "--isolated", "--no-cache-dir", "--no-deps", "-q"];
-        const from = ["--trusted-host", "127.0.0.1", "--index-url", `${endpoint}/simple/`, name.replace(":", "==")];
+        const from = ["--trusted-host", "127.0.0.1", "--index-url", `${endpoint}/simple/`, `${repository}==${tag}`];
         const env = { PATH: process.env.PATH, PIP_CONFIG_FILE: "/dev/null" };
         return under(files, await fetched((cwd) => run("/usr/bin/python3", [...pip, ...from], { cwd, env })));
       },
@@ -170,7 +170,7 @@ itKeepsFiles("Artifactory, a Maven repository (stand-in)", async () => {
 });
 
 /** With the plugins that Debian has; a checksum that is wrong or missing ends it. */
-async function mavenGet(art: ArtifactoryStandIn, { name }: Location, files: string[]): Promise<FilesByName> {
+async function mavenGet(art: ArtifactoryStandIn, { repository, tag }: Location, files: string[]): Promise<FilesByName> {
   const debian = "<id>central</id><url>file:///usr/share/maven-repo</url>";
   const settings = (home: string) => `<settings><localRepository>${home}/m2</localRepository>
     <servers><server><id>r</id><username>${art.username}</username><password>${art.password}</password></server></servers>
@@ -182,9 +182,11 @@ async function mavenGet(art: ArtifactoryStandIn, { name }: Location, files: stri
   const get = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0:get";
   const mvn = async (cwd: string) => {
     await writeFile(join(cwd, "s.xml"), settings(cwd));
-    await run("mvn", ["-B", "-q", "-s", "s.xml", get, `-Dartifact=${name}`, "-Dtransitive=false"], { cwd });
-    const [group = "", artifact = "", version = ""] = name.split(":");
-    const jarFile = join(cwd, "m2", ...group.split("."), artifact, version, `${artifact}-${version}.jar`);
+    await run("mvn", ["-B", "-q", "-s", "s.xml", get, `-Dartifact=${repository}:${tag}`, "-Dtransitive=false"], {
+      cwd,
+    });
+    const [group = "", artifact = ""] = repository.split(":");
+    const jarFile = join(cwd, "m2", ...group.split("."), artifact, tag, `${artifact}-${tag}.jar`);
     await writeFile(join(cwd, "got.jar"), await readFile(jarFile));
   };
   return under(files, await fetched(mvn));

@@ -8,7 +8,7 @@ import { openRegistries, type RegistryConfig } from "../../../src/registries/ind
 import { FileRegistry } from "../../../src/registries/protocols/files/registry.ts";
 import type { Shelf } from "../../../src/registries/protocols/files/shelf.ts";
 import type { Authorize } from "../../../src/registries/protocols/http/client.ts";
-import type { Registry, Stamped } from "../../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../../src/registries/registry.ts";
 import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { type FilesByName, freeze } from "../../support/fixtures/packages.ts";
@@ -75,11 +75,11 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       return opened;
     };
     const named = (version: string): ArtifactName => ({ registry: "files", ...place.name(version), immutable: true });
-    const frozen = async (version: string, salt = ""): Promise<Stamped> => ({
+    const frozen = async (version: string, salt = ""): Promise<StampedContent> => ({
       ...(await freeze(store, await place.files(version, salt), place.kind)),
       ...(place.identity && { package: place.identity(version) }),
     });
-    const sent = (content: Stamped) =>
+    const sent = (content: StampedContent) =>
       proxy.passed.filter((request) => content.files?.some(({ name }) => place.sends(request, name))).length;
     /** The error, whose text is kept: no secret may be in any. */
     const failure = async (work: Promise<unknown>) => {
@@ -115,7 +115,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.equal(await registry.find(name, run, content), null);
       const location = await registry.publish(content, name, run);
       assert.equal(location.digest, content.digest);
-      assert.equal(location.name, `${name.repository}:${name.tag}`);
+      assert.deepEqual([location.repository, location.tag], [name.repository, name.tag]);
       assert.deepEqual(await registry.find(name, run, content), { digest: content.digest });
 
       const files = await place.files("1.0.0", "");
@@ -172,7 +172,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       for (const { digest } of [content, ...(content.files ?? [])]) assert.ok(await store.has(digest));
 
       const other = await frozen("1.2.1");
-      const nothing = { ...location, name: `${name.repository}:${named("1.2.1").tag}`, digest: other.digest };
+      const nothing = { ...location, tag: named("1.2.1").tag };
       for (const { digest } of other.files ?? []) await store.remove(digest);
       assert.equal(await registry.restore(nothing, run, other), false);
       const gone = await failure(registry.pull(nothing, new PassThrough().resume(), run, other));
@@ -297,7 +297,7 @@ function digests(files: FilesByName): [string, string][] {
 }
 
 /** What the port streams: one file as it is, several as a tar. */
-async function pulled(registry: Registry, location: Location, content: Stamped): Promise<FilesByName> {
+async function pulled(registry: Registry, location: Location, content: StampedContent): Promise<FilesByName> {
   const sink = new PassThrough();
   const [bytes] = await Promise.all([buffer(sink), registry.pull(location, sink, testRun(), content)]);
   const [first, ...others] = content.files ?? [];

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { httpRegistry } from "../../../src/registries/http/index.ts";
 import { HttpShelf } from "../../../src/registries/protocols/files/http-shelf.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
-import type { Stamped } from "../../../src/registries/registry.ts";
+import type { StampedContent } from "../../../src/registries/registry.ts";
 import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freeze } from "../../support/fixtures/packages.ts";
@@ -97,7 +97,7 @@ describe("an HTTP store", () => {
     const { digest, size } = await store.write(Readable.from(Array(128).fill(chunk)), { maxBytes: bytes });
     const file = { name: "big.bin", digest, size };
     const frozen = await freezeFiles(store, [file]);
-    const content: Stamped = { ...frozen, kind: "file", metadata: {} };
+    const content: StampedContent = { ...frozen, kind: "file", metadata: {} };
     const grown = await memoryOf(async () => {
       const location = await registry.publish(content, named("1.0.0"), testRun());
       await registry.pull(location, new Writable({ write: (_chunk, _encoding, done) => done() }), testRun(), content);

@@ -143,7 +143,7 @@ describe("logging in to a registry with tokens", () => {
         }
         return method === "POST" ? { status: 202, headers: { Location: `${other.url}/upload?id=1` } } : undefined;
       };
-      await assert.rejects(registry.pull(location, new PassThrough().resume(), testRun()), (error: Error) => {
+      await assert.rejects(registry.pull(location, new PassThrough().resume(), testRun(), image), (error: Error) => {
         assert.ok(!error.message.includes("canary"), "the signature of the address is a secret too");
         return true;
       });

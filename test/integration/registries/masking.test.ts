@@ -101,7 +101,7 @@ describe("what a registry hands out", () => {
         const isBlob = asked.method === "GET" && asked.path.includes("/blobs/");
         return isBlob ? { status: 307, headers: { Location: address } } : act();
       };
-      const failure = await registry.pull(location, new PassThrough().resume(), testRun()).catch(told);
+      const failure = await registry.pull(location, new PassThrough().resume(), testRun(), image).catch(told);
       assert.ok(!/canary/.test(String(failure)), String(failure));
     }
   });

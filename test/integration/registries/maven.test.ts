@@ -67,7 +67,7 @@ function placeOf(server: FileServer): Place {
       [`hello-${version}.pom`]: Buffer.from(pom("org.example", "hello", version, salt)),
     }),
     sends: ({ method, url }, file) => method === "PUT" && url.endsWith(`/${file}`),
-    readBack: ({ name }) => resolve(at(server.url), name),
+    readBack: ({ repository, tag }) => resolve(at(server.url), `${repository}:${tag}`),
     guards: false,
     holds: server.holds,
     stop: server.stop,

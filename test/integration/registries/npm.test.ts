@@ -37,11 +37,10 @@ function placeOf(server: Verdaccio, name: string): Place {
     name: (version) => ({ repository: name, tag: version }),
     files: async (version, salt) => ({ "package.tgz": await npmPackage(name, version, salt) }),
     sends: ({ method, url }) => method === "PUT" && !url.startsWith("/-/"),
-    async readBack({ name: location }, [file = ""]) {
+    async readBack({ repository, tag }, [file = ""]) {
       const dir = await tempDir();
       try {
-        const spec = location.replace(/:([^:]*)$/, "@$1");
-        const [packed] = Object.values(JSON.parse(await npm(dir.path, server.url, "pack", spec)));
+        const [packed] = Object.values(JSON.parse(await npm(dir.path, server.url, "pack", `${repository}@${tag}`)));
         return { [file]: await readFile(join(dir.path, (packed as { filename: string }).filename)) };
       } finally {
         await dir.remove();

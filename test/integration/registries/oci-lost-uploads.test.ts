@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Frozen } from "../../../src/builders/builder.ts";
 import { TransientError } from "../../../src/delivery/errors.ts";
+import type { Frozen } from "../../../src/delivery/frozen.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";

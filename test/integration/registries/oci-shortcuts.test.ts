@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Frozen } from "../../../src/builders/builder.ts";
+import type { Frozen } from "../../../src/delivery/frozen.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { freezeImage, freezeIndex } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";

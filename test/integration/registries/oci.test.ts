@@ -4,9 +4,9 @@ import { readdir, readlink } from "node:fs/promises";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
-import type { Frozen } from "../../../src/builders/builder.ts";
 import type { RegistryConfig } from "../../../src/config/server.ts";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
+import type { Frozen } from "../../../src/delivery/frozen.ts";
 import type { ArtifactName, Digest, Location } from "../../../src/delivery/types.ts";
 import { openRegistries } from "../../../src/registries/index.ts";
 import { ociRegistry } from "../../../src/registries/oci/index.ts";
@@ -65,7 +65,7 @@ async function pulled(registry: ImageRegistry, location: Location): Promise<Map<
   const reading = (async () => {
     for await (const entry of tar) files.set(entry.header.name, await buffer(entry));
   })();
-  await Promise.all([registry.pull(location, sink, testRun()), reading]);
+  await Promise.all([registry.pull(location, sink, testRun(), location), reading]);
   return files;
 }
 
@@ -111,7 +111,7 @@ for (const { title, options } of servers) {
       const location = await registry.publish(image, named("acme/api", "1.0.0"), testRun());
       assert.deepEqual(location, {
         registry: "local",
-        name: "acme/api:1.0.0",
+        ...{ repository: "acme/api", tag: "1.0.0" },
         digest: image.digest,
         url: `${house.server.url}/v2/acme/api/manifests/${image.digest}`,
         pull: `docker pull ${house.server.host}/acme/api@${image.digest}`,
@@ -388,7 +388,7 @@ describe("publishing through a network that can be watched and broken", () => {
       if (process.env.MEASURE) console.log(`      pushed in ${Date.now() - started} ms`);
       const sink = new PassThrough();
       sink.resume();
-      await registry.pull(location, sink, testRun());
+      await registry.pull(location, sink, testRun(), image);
     });
     if (process.env.MEASURE)
       console.log(`      and pulled in ${Date.now() - started} ms, RSS grew by ${grown.toFixed(0)} MB`);
@@ -410,21 +410,15 @@ describe("publishing through a network that can be watched and broken", () => {
       const sink = new PassThrough();
       sink.resume();
       const failed = new Promise((resolve) => sink.once("error", resolve));
-      await assert.rejects(registry.pull(location, sink, testRun()), { code });
+      await assert.rejects(registry.pull(location, sink, testRun(), image), { code });
       await failed;
       assert.ok(sink.destroyed && !sink.readableEnded);
     }
   });
 
   it("refuses to pull a digest that is gone", async () => {
-    const location: Location = {
-      registry: "local",
-      name: "acme/gone:1",
-      digest: `sha256:${"0".repeat(64)}`,
-      url: "",
-      pull: "",
-    };
-    await assert.rejects(registry.pull(location, new PassThrough(), testRun()), {
+    const gone = { digest: `sha256:${"0".repeat(64)}` };
+    await assert.rejects(registry.pull(named("acme/gone", "1"), new PassThrough(), testRun(), gone), {
       name: "Refused",
       code: "content-gone",
     });

@@ -78,7 +78,7 @@ function placeOf(server: PypiStandIn): Place {
       [`acme_hello-${version}-py3-none-any.whl`]: await wheel("Acme.Hello", version, salt),
     }),
     sends: ({ method }) => method === "POST",
-    readBack: ({ name }) => download(server.index, name.slice(name.lastIndexOf(":") + 1)),
+    readBack: ({ tag }) => download(server.index, tag),
     guards: true,
     holds: server.holds,
     stop: server.stop,

@@ -68,7 +68,7 @@ describe("an engine that pushes into the intake", function () {
     const grant = intake.grant("build-1", { maxBytes });
     const image = await build("build-1");
     await push(image, grant);
-    const pushed = grant.take("v1");
+    const pushed = grant.pushed("v1");
     assert.ok(pushed);
     const { RepoDigests } = await image.inspect();
     assert.deepEqual(RepoDigests, [`${intake.host}/build-1@${pushed.digest}`]);
@@ -83,7 +83,7 @@ describe("an engine that pushes into the intake", function () {
     const started = Date.now();
     await push(image, grant);
     if (process.env.MEASURE) console.log(`      ${Date.now() - started} ms`);
-    assert.ok((grant.take("v1")?.size ?? 0) > 12_000_000, "far more than this grant could have sent");
+    assert.ok((grant.pushed("v1")?.size ?? 0) > 12_000_000, "far more than this grant could have sent");
     await grant.revoke();
   });
 
@@ -93,14 +93,14 @@ describe("an engine that pushes into the intake", function () {
     await grant.revoke();
     await assert.rejects(push(image, grant));
     await assert.rejects(push(image, { ...grant, username: "x", password: "y" }));
-    assert.equal(grant.take("v1"), null);
+    assert.equal(grant.pushed("v1"), null);
   });
 
   it("is told to stop at the grant's limit, and take says why", async () => {
     const image = await build("build-4");
     const grant = intake.grant("build-4", { maxBytes: 100 });
     await assert.rejects(push(image, grant), /one delivery may add 100 bytes|denied/);
-    assert.throws(() => grant.take("v1"), { name: "UserError", code: "image-too-large" });
+    assert.throws(() => grant.pushed("v1"), { name: "UserError", code: "image-too-large" });
     await grant.revoke();
   });
 
@@ -128,7 +128,7 @@ describe("an engine that pushes into the intake", function () {
       `oci:${join(dir.path, "layout")}`,
       `docker://${grant.host}/build-5:v1`,
     ]);
-    assert.equal(grant.take("v1")?.digest, index.digest);
+    assert.equal(grant.pushed("v1")?.digest, index.digest);
     await grant.revoke();
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { Piece } from "../../../src/delivery/housekeeping.ts";
+import type { DiskItem } from "../../../src/delivery/disk-budget.ts";
 import { Mirrors } from "../../../src/git/mirrors.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/observe/log.ts";
@@ -15,7 +15,7 @@ const now = Date.now();
 
 describe("housekeeping", () => {
   /** Keeps house where these caches stand beside 100 bytes in the store. @returns what went */
-  async function keep(max: number, caches: Piece[], list = async () => caches): Promise<string[]> {
+  async function keep(max: number, caches: DiskItem[], list = async () => caches): Promise<string[]> {
     const dir = await tempDir();
     const ledger = await openLedger({ dataDir: dir.path });
     try {
@@ -35,7 +35,7 @@ describe("housekeeping", () => {
       await dir.remove();
     }
   }
-  const cache = (name: string, bytes: number, age: number): Piece => ({ name, bytes, usedAt: now - age });
+  const cache = (name: string, bytes: number, age: number): DiskItem => ({ name, bytes, usedAt: now - age });
 
   it("counts the caches of builds within the disk's budget, and lets the oldest go first", async () => {
     const caches = [cache("new", 50, 2 * DAY), cache("old", 50, 5 * DAY), cache("young", 900, 60_000)];

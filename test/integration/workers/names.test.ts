@@ -8,7 +8,7 @@ import { ownerOf, reserveName } from "../../../src/ledger/name-writes.ts";
 import { locationOf } from "../../../src/ledger/names.ts";
 import { outboxOf } from "../../../src/ledger/outbox.ts";
 import { listReleases, type Release } from "../../../src/ledger/releases.ts";
-import type { Stamped } from "../../../src/registries/registry.ts";
+import type { StampedContent } from "../../../src/registries/registry.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
 import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
@@ -168,7 +168,7 @@ describe("The only door to a name", function () {
     });
 
     it("leaves what another tool wrote: a version is refused, and so is a branch where a git tag gives the name", async () => {
-      const theirs = { digest: `sha256:${"7".repeat(64)}` } as Stamped;
+      const theirs = { digest: `sha256:${"7".repeat(64)}` } as StampedContent;
       at.registries.local.names.set("acme/api:1.2.3", theirs);
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
       await at.repo.git(["tag", "v1.2.3"]);
@@ -330,7 +330,7 @@ describe("The only door to a name", function () {
     const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
     const { deliveryId, digest, kind, mediaType, size } = await released(sha);
     const name = { registry: "local", repository: "acme/api", tag: "9.9.9", immutable: true };
-    const content: Stamped = { digest, mediaType, size, kind, metadata: {} };
+    const content: StampedContent = { digest, mediaType, size, kind, metadata: {} };
     const of = { repoId: REPO, deliveryId, artifact: "api" };
     const order = { ...name, ...of, digest: "sha256:x", owner: "other", shared: false };
     await reserveName(ledger, { ...order, token: "theirs" }, 60_000);

@@ -12,7 +12,7 @@ import { silentLog } from "../../../src/observe/log.ts";
 import { createMask } from "../../../src/observe/mask.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import type { Queues } from "../../../src/queue/queues.ts";
-import type { Registry, Stamped } from "../../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../../src/registries/registry.ts";
 import { systemClock } from "../../../src/run/clock.ts";
 import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
@@ -26,7 +26,7 @@ import { startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 /** A registry that keeps what it is given, as the port asks it to. */
 export interface Kept extends Registry {
   /** By `<repository>:<tag>`. */
-  names: Map<string, Stamped>;
+  names: Map<string, StampedContent>;
   /** Every name that was published, again and again. */
   published: string[];
 }
@@ -148,7 +148,7 @@ function packer(store: Store, built: string[]): Builder<FilesOrder> {
 }
 
 function keeper(key: string): Kept {
-  const names = new Map<string, Stamped>();
+  const names = new Map<string, StampedContent>();
   const published: string[] = [];
   const at = ({ repository, tag }: ArtifactName) => `${repository}:${tag}`;
   return {
@@ -163,7 +163,7 @@ function keeper(key: string): Kept {
       published.push(at(name));
       return {
         registry: key,
-        name: at(name),
+        ...{ repository: name.repository, tag: name.tag },
         digest: content.digest,
         url: `https://${key}.example.com/`,
         pull: "pull",

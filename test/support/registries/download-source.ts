@@ -17,8 +17,8 @@ export function downloadOnlyRegistry(contents: Record<string, Download>): Regist
     find: never,
     publish: never,
     restore: never,
-    async pull({ name }, into) {
-      const artifact = /([^/:]+):[^:]*$/.exec(name)?.[1] ?? "";
+    async pull({ repository }, into) {
+      const artifact = /[^/:]+$/.exec(repository)?.[0] ?? "";
       const handed = contents[artifact];
       if (typeof handed === "function") return handed(into);
       if (handed instanceof Error) throw handed;

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
 import type { DeliveryView } from "../../../src/api/views.ts";
-import type { Release } from "../../../src/delivery/types.ts";
+import type { ReleaseView } from "../../../src/delivery/release-view.ts";
 import { type Engine, startEngine } from "../engine/engine.ts";
 import { type SampleRepo, sampleRepo } from "../fixtures/sample-repo.ts";
 import type { Files } from "../fixtures/work-tree.ts";
@@ -38,7 +38,7 @@ export interface World extends Surroundings {
   release(repo: SampleRepo, artifact?: string): Promise<string>;
   /** The commit's delivery as the API tells it. */
   delivery(repo: SampleRepo, sha: string): Promise<DeliveryView>;
-  releases(repo: SampleRepo, sha: string): Promise<Release[]>;
+  releases(repo: SampleRepo, sha: string): Promise<ReleaseView[]>;
   log(repo: SampleRepo, sha: string): Promise<string>;
   /** Those that came about this commit, in their order: of its releases, or of red CI after them. */
   notices(repo: SampleRepo, sha: string, type?: "artifact.published" | "pipelinerun.finished"): ReceivedNotice[];
@@ -165,7 +165,7 @@ export async function startWorld(
         return first;
       },
       async releases(repo, sha) {
-        return (await deliverd.api<{ items: Release[] }>(`/api/v1/releases?${query(repo, sha)}`)).items;
+        return (await deliverd.api<{ items: ReleaseView[] }>(`/api/v1/releases?${query(repo, sha)}`)).items;
       },
       async log(repo, sha) {
         const { id } = await world.delivery(repo, sha);

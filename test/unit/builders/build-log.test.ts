@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFailure } from "../../../src/builders/engine/failure.ts";
+import { explainFailure } from "../../../src/builders/engine/build-failure.ts";
 import type { Trace, Vertex } from "../../../src/builders/engine/messages.ts";
 import { BuildLog } from "../../../src/builders/image/build-log.ts";
 import { testRun } from "../../support/fixtures/run.ts";
@@ -102,7 +102,7 @@ describe("a build's log", () => {
 
 describe("a build that the engine gave up", () => {
   const sort = (message: string, more: { exitCode?: number; tail?: string[] } = {}) => {
-    const error = readFailure({ message, step: "RUN x", exitCode: null, tail: [], ...more }, "front/end:1", null);
+    const error = explainFailure({ message, step: "RUN x", exitCode: null, tail: [], ...more }, "front/end:1", null);
     return `${error.name} ${error.code}`;
   };
   const cases: [string, string][] = [

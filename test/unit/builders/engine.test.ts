@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Shared } from "../../../src/builders/engine/shared.ts";
+import { SharedTasks } from "../../../src/builders/engine/shared-tasks.ts";
 import { chooseInstallation, connectEngine } from "../../../src/builders/engine.ts";
 import { ConfigError } from "../../../src/delivery/errors.ts";
 
@@ -67,7 +67,7 @@ describe("work that several wait for", () => {
     new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
   it("is done once, and anew after its end", async () => {
-    const shared = new Shared<number>();
+    const shared = new SharedTasks<number>();
     let count = 0;
     const work = async () => ++count;
     const { signal } = new AbortController();
@@ -76,7 +76,7 @@ describe("work that several wait for", () => {
   });
 
   it("goes on when one leaves, and is stopped when the last does", async () => {
-    const shared = new Shared<never>();
+    const shared = new SharedTasks<never>();
     const [one, other] = [new AbortController(), new AbortController()];
     let stopped = false;
     const begin = (signal: AbortSignal) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decide, type Facts, needsCi } from "../../../src/delivery/decide.ts";
+import { type DecisionFacts, decide, needsCi } from "../../../src/delivery/decide.ts";
 import { DEFAULT_GATE } from "../../../src/delivery/plan.ts";
 import type { Check, Gate, Plan } from "../../../src/delivery/types.ts";
 import { planWith } from "../../support/fixtures/plans.ts";
@@ -12,7 +12,7 @@ const ci = (verdict: "green" | "red" | "pending" | "none", because: string, chec
   because,
   checks,
 });
-const facts = (more: Partial<Facts> = {}): Facts => ({
+const facts = (more: Partial<DecisionFacts> = {}): DecisionFacts => ({
   heldBy: ["refs/heads/main"],
   watched: ["refs/heads/main"],
   unwatched: "",
@@ -25,7 +25,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
 });
 
 describe("the decision on a commit", () => {
-  const rows: [title: string, given: Partial<Facts>, expected: ReturnType<typeof decide>][] = [
+  const rows: [title: string, given: Partial<DecisionFacts>, expected: ReturnType<typeof decide>][] = [
     ["delivers what is green", {}, { action: "deliver", because: "check test passed" }],
     [
       "waits for what is red, and shows it",
@@ -107,7 +107,7 @@ describe("the decision on a commit", () => {
       { watched: [] },
       { plan: { ignored: "" } },
       { plan: plan({ ci: "none" }) },
-    ] satisfies Partial<Facts>[]) {
+    ] satisfies Partial<DecisionFacts>[]) {
       assert.equal(needsCi(facts(given)), false);
     }
   });
@@ -117,7 +117,7 @@ describe("the decision on a commit", () => {
     const any = fc.record({
       heldBy: fc.constantFrom<string[]>([], ["refs/heads/main"]),
       watched: fc.constantFrom<string[]>([], ["refs/heads/main"]),
-      plan: fc.constantFrom<Facts["plan"]>(plan(), plan({ ci: "none" }), { ignored: "x" }),
+      plan: fc.constantFrom<DecisionFacts["plan"]>(plan(), plan({ ci: "none" }), { ignored: "x" }),
       wasHead: fc.boolean(),
       asked: fc.boolean(),
       timedOut: fc.boolean(),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type HostRequired, judge, timedOut } from "../../../src/delivery/gate.ts";
+import { type HostRequired, hasTimedOut, judge } from "../../../src/delivery/gate.ts";
 import type { Check, Gate } from "../../../src/delivery/types.ts";
 
 const NOW = 1_000_000;
@@ -275,7 +275,7 @@ describe("the gate", () => {
   });
 
   it("has had its time once the timeout is over", () => {
-    assert.equal(timedOut(0, gate({ timeout: 10 }), 9), false);
-    assert.equal(timedOut(0, gate({ timeout: 10 }), 10), true);
+    assert.equal(hasTimedOut(0, gate({ timeout: 10 }), 9), false);
+    assert.equal(hasTimedOut(0, gate({ timeout: 10 }), 10), true);
   });
 });

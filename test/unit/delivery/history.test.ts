@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isOvertaken, type Step, sourcesOf } from "../../../src/delivery/history.ts";
+import { findUnchangedSince, type HistoryCommit, isOvertakenBy } from "../../../src/delivery/history.ts";
 
 /** Each commit by its parents and by what stands under the artifact's paths. */
 type History = Record<string, { parents?: string[]; has: string }>;
 
-function stepsOf(history: History): Map<string, Step> {
-  const steps = Object.entries(history).map(([sha, { parents = [], has }]): [string, Step] => {
+function stepsOf(history: History): Map<string, HistoryCommit> {
+  const steps = Object.entries(history).map(([sha, { parents = [], has }]): [string, HistoryCommit] => {
     return [sha, { parents: parents.map((parent) => ({ sha: parent, differs: history[parent]?.has !== has })) }];
   });
   return new Map(steps);
 }
 
 function sources(history: History, commit: string, released: string[], underWay: string[] = []) {
-  return sourcesOf(commit, {
+  return findUnchangedSince(commit, {
     steps: stepsOf(history),
     released: new Set(released),
     underWay: new Set(underWay),
@@ -35,7 +35,7 @@ describe("A commit leaves an artifact as it is", () => {
 
   it("nor where nothing before it is released, nor where the past that was read does not reach so far", () => {
     assert.equal(sources(line, "c", []), null);
-    assert.equal(sourcesOf("c", { steps: new Map(), released: new Set(["a"]), underWay: new Set() }), null);
+    assert.equal(findUnchangedSince("c", { steps: new Map(), released: new Set(["a"]), underWay: new Set() }), null);
   });
 
   const merge = (side: string, merged: string): History => ({
@@ -100,7 +100,7 @@ function playedOut(history: History, fates: Fate[], tip: string): Set<string> {
     const sha = String(i);
     if (isRed && sha !== tip) return [];
     const decide = () => {
-      if (sourcesOf(sha, { steps: stepsOf(history), released, underWay }) === null) underWay.add(sha);
+      if (findUnchangedSince(sha, { steps: stepsOf(history), released, underWay }) === null) underWay.add(sha);
     };
     const record = () => {
       if (underWay.delete(sha)) released.add(sha);
@@ -135,12 +135,12 @@ describe("A newer commit overtakes an older one", () => {
   const on = (branches: string[], tags: string[] = []) => ({ branches, tags });
 
   it("where it is on each branch that holds the older one", () => {
-    assert.equal(isOvertaken(on(["main"]), on(["main", "next"])), true);
-    assert.equal(isOvertaken(on(["main", "release/1"]), on(["main"])), false);
+    assert.equal(isOvertakenBy(on(["main"]), on(["main", "next"])), true);
+    assert.equal(isOvertakenBy(on(["main", "release/1"]), on(["main"])), false);
   });
 
   it("but never one that a tag asks for, nor one that no branch holds", () => {
-    assert.equal(isOvertaken(on(["main"], ["v1.0.0"]), on(["main"])), false);
-    assert.equal(isOvertaken(on([]), on(["main"])), false);
+    assert.equal(isOvertakenBy(on(["main"], ["v1.0.0"]), on(["main"])), false);
+    assert.equal(isOvertakenBy(on([]), on(["main"])), false);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseCommit, requireDate } from "../../../src/git/commit.ts";
-import { entriesOf } from "../../../src/git/tree.ts";
+import { parseTreeObject } from "../../../src/git/tree.ts";
 
 const sha = "a".repeat(40);
 
@@ -88,7 +88,7 @@ describe("A tree object", () => {
       const tree = Buffer.concat(names.map((name, index) => entry(modes[index] ?? "", name, bytes)));
       const object = "01".repeat(bytes);
       assert.deepEqual(
-        [...entriesOf(tree, bytes)],
+        [...parseTreeObject(tree, bytes)],
         [
           ["a b", { kind: "regular file", object }],
           ["ü\n", { kind: "directory", object }],
@@ -99,6 +99,6 @@ describe("A tree object", () => {
   });
 
   it("that is cut off ends", () => {
-    assert.equal(entriesOf(Buffer.from("100644 name-without-an-end"), 20).size, 0);
+    assert.equal(parseTreeObject(Buffer.from("100644 name-without-an-end"), 20).size, 0);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Dockerignore } from "../../../src/git/dockerignore.ts";
-import { compileGlob } from "../../../src/git/glob.ts";
+import { compileGlob } from "../../../src/git/dockerignore-glob.ts";
 
 /** Which of the paths are left, folders asked before what is in them. */
 function left(lines: string[], paths: string[]): string[] {

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import { Declined, type GitHubApi, githubApi } from "../../../src/hosts/github/api.ts";
 import { findRepo } from "../../../src/hosts/github/find-repo.ts";
-import { cut, postStatus } from "../../../src/hosts/github/report.ts";
+import { postStatus } from "../../../src/hosts/github/report.ts";
 import { type Asked, json, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
 import { until } from "../../support/processes/process.ts";
 
@@ -382,11 +382,14 @@ describe("GitHub's API", () => {
       await transient(post(api), "github-unavailable");
     });
 
-    it("has one line of 140 characters at most, cut between two characters", () => {
-      assert.equal(cut("two\nlines\t here "), "two lines here");
-      assert.equal(cut("x".repeat(140)), "x".repeat(140));
-      assert.equal(cut("x".repeat(141)), `${"x".repeat(139)}…`);
-      assert.equal(cut(`${"x".repeat(138)}😀😀`), `${"x".repeat(138)}…`);
+    it("has one line of 140 characters at most, cut between two characters", async () => {
+      const { api, asked } = await served((_asked, response) => json(response, 201, {}));
+      for (const text of ["two\nlines", "x".repeat(140), "x".repeat(141), `${"x".repeat(138)}😀😀`])
+        await post(api, text);
+      assert.deepEqual(
+        asked.map(({ body }) => JSON.parse(body).description),
+        ["two", "x".repeat(140), `${"x".repeat(139)}…`, `${"x".repeat(138)}…`],
+      );
     });
   });
 });

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { checksOfRuns, readRuns } from "../../../src/hosts/github/check-runs.ts";
 import { checksOfSuites, readSuites } from "../../../src/hosts/github/check-suites.ts";
-import { fromStatuses } from "../../../src/hosts/github/statuses.ts";
+import { checksOfStatuses } from "../../../src/hosts/github/statuses.ts";
 
 const { components } = createRequire(import.meta.url)("@octokit/openapi/generated/api.github.com.json");
 const githubsOwn = (name: string) => structuredClone(components.examples[name].value);
@@ -30,7 +30,7 @@ const run = (id: number, name: string, status: string, conclusion: string | null
 
 describe("GitHub's commit statuses", () => {
   it("become checks, in GitHub's own example", () => {
-    assert.deepEqual(fromStatuses(githubsOwn("status-items")), [
+    assert.deepEqual(checksOfStatuses(githubsOwn("status-items")), [
       {
         name: "continuous-integration/jenkins",
         source: "status",
@@ -50,7 +50,7 @@ describe("GitHub's commit statuses", () => {
     ["error", "failed"],
   ]) {
     it(`are ${becomes} when they say ${state}`, () => {
-      assert.equal(fromStatuses([status(1, "ci", String(state))])[0]?.state, becomes);
+      assert.equal(checksOfStatuses([status(1, "ci", String(state))])[0]?.state, becomes);
     });
   }
 
@@ -63,24 +63,26 @@ describe("GitHub's commit statuses", () => {
       status(9, "other", "failure"),
     ];
     for (const order of [items, items.toReversed()]) {
-      const states = Object.fromEntries(fromStatuses(order).map(({ name, detail }) => [name.toLowerCase(), detail]));
+      const states = Object.fromEntries(
+        checksOfStatuses(order).map(({ name, detail }) => [name.toLowerCase(), detail]),
+      );
       assert.deepEqual(states, { ci: "success", other: "failure" });
     }
   });
 
   it("are of no app where a person or a token set them, and of some app where a bot did", () => {
-    const by = (type: string) => fromStatuses([{ ...status(1, "ci", "success"), creator: { type } }])[0]?.appId;
+    const by = (type: string) => checksOfStatuses([{ ...status(1, "ci", "success"), creator: { type } }])[0]?.appId;
     assert.deepEqual([by("User"), by("Bot")], [null, undefined]);
   });
 
   it("leave out what deliverd itself has reported", () => {
-    assert.deepEqual(fromStatuses([status(1, "deliverd", "failure"), status(2, "Deliverd/api", "pending")]), []);
-    assert.equal(fromStatuses([status(1, "deliverdly", "success")]).length, 1);
+    assert.deepEqual(checksOfStatuses([status(1, "deliverd", "failure"), status(2, "Deliverd/api", "pending")]), []);
+    assert.equal(checksOfStatuses([status(1, "deliverdly", "success")]).length, 1);
   });
 
   it("say nothing where their shape is another", () => {
     for (const items of [[{}], ["x"], [status(1, "ci", "success", "yesterday")]]) {
-      assert.throws(() => fromStatuses(items), TransientError);
+      assert.throws(() => checksOfStatuses(items), TransientError);
     }
   });
 });

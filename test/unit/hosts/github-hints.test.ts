@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import fc from "fast-check";
 import { cloneSourceOf } from "../../../src/hosts/github/clone.ts";
 import { hintReader } from "../../../src/hosts/github/hints.ts";
-import { BadSignature, type Hint, Malformed, type Reading } from "../../../src/hosts/host.ts";
+import { BadSignature, type Hint, MalformedWebhook, type WebhookReading } from "../../../src/hosts/host.ts";
 
 const SECRET = "It's a Secret to Everybody";
 const SHA = "a".repeat(40);
@@ -16,7 +16,7 @@ const readHints = hintReader(SECRET);
 const sign = (body: string | Buffer, secret = SECRET, kind = "sha256") =>
   `${kind}=${createHmac(kind, secret).update(body).digest("hex")}`;
 
-function read(event: string, payload: unknown, headers: Record<string, string> = {}): Promise<Reading> {
+function read(event: string, payload: unknown, headers: Record<string, string> = {}): Promise<WebhookReading> {
   const body = Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload));
   return readHints({
     headers: { "x-github-event": event, "x-github-delivery": "d-1", "x-hub-signature-256": sign(body), ...headers },
@@ -31,7 +31,7 @@ async function hint(event: string, payload: unknown): Promise<Hint> {
 }
 
 const malformed = (event: string, payload: unknown, naming: RegExp) =>
-  assert.rejects(read(event, payload), (error) => error instanceof Malformed && naming.test(error.message));
+  assert.rejects(read(event, payload), (error) => error instanceof MalformedWebhook && naming.test(error.message));
 
 const examples: { name: string; examples: Record<string, unknown>[] }[] = JSON.parse(
   readFileSync(createRequire(import.meta.url).resolve("@octokit/webhooks-examples/api.github.com/index.json"), "utf8"),
@@ -52,7 +52,10 @@ describe("A webhook's signature", () => {
       },
       body: Buffer.from("Hello, World!"),
     };
-    await assert.rejects(readHints(hello), (error) => error instanceof Malformed && /not JSON/.test(error.message));
+    await assert.rejects(
+      readHints(hello),
+      (error) => error instanceof MalformedWebhook && /not JSON/.test(error.message),
+    );
   });
 
   const right = sign(body);
@@ -274,7 +277,7 @@ describe("A malformed body", () => {
     await fc.assert(
       fc.asyncProperty(event, body, async (name, text) => {
         const reading = await read(name, text).catch((error) => {
-          assert.ok(error instanceof Malformed, error);
+          assert.ok(error instanceof MalformedWebhook, error);
           return { hints: [] };
         });
         assert.ok("hints" in reading || "ignored" in reading);

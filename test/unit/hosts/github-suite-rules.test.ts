@@ -5,7 +5,7 @@ import type { Check, Gate } from "../../../src/delivery/types.ts";
 import { checksOfRuns, type Run } from "../../../src/hosts/github/check-runs.ts";
 import { checksOfSuites, type Suite } from "../../../src/hosts/github/check-suites.ts";
 import { checksOf } from "../../../src/hosts/github/checks.ts";
-import { stateOf, wasInterrupted } from "../../../src/hosts/github/words.ts";
+import { stateOf, wasInterrupted } from "../../../src/hosts/github/states.ts";
 
 const NOW = 1_000_000_000;
 const HOUR = 3_600_000;

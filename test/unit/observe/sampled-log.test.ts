@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import { type Facts, silentLog } from "../../../src/observe/log.ts";
+import { type LogFields, silentLog } from "../../../src/observe/log.ts";
 import { SampledLog } from "../../../src/observe/sampled-log.ts";
 
 describe("a log for what anybody may cause", () => {
@@ -8,7 +8,7 @@ describe("a log for what anybody may cause", () => {
   afterEach(() => mock.timers.reset());
 
   it("keeps a few lines of a flood, then tells how many it left out, and begins anew", () => {
-    const lines: [string, Facts | undefined][] = [];
+    const lines: [string, LogFields | undefined][] = [];
     const log = new SampledLog({ ...silentLog, warn: (message, facts) => lines.push([message, facts]) }, "failures");
     for (let count = 0; count < 100; count++) log.warn("it failed", { count });
     assert.equal(lines.length, 5);

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
-import { type ArchiveEntry, onlyOne, readTarball, readZip, Unreadable } from "../../../src/packages/archive.ts";
+import {
+  type ArchiveEntry,
+  atMostOne,
+  readTarball,
+  readZip,
+  UnreadablePackage,
+} from "../../../src/packages/archive.ts";
 import { zipOf } from "../../support/fixtures/archives.ts";
 import { sourceOf, tarOf } from "./sources.ts";
 
@@ -32,10 +38,10 @@ describe("an archive that a build made", () => {
 
   it("that holds what should be there once twice says so", async () => {
     const two = await readTarball(await tarOf(["p/x", "1"], ["./p/x", "2"]), () => true);
-    assert.throws(() => onlyOne(two), { message: "it holds p/x twice" });
+    assert.throws(() => atMostOne(two), { message: "it holds p/x twice" });
     const other = await readTarball(await tarOf(["p/x", "1"], ["q/x", "2"]), () => true);
-    assert.throws(() => onlyOne(other), { message: "it holds both p/x and q/x" });
-    assert.equal(onlyOne([]), null);
+    assert.throws(() => atMostOne(other), { message: "it holds both p/x and q/x" });
+    assert.equal(atMostOne([]), null);
   });
 
   it("that is none, or damaged, says so", async () => {
@@ -48,14 +54,14 @@ describe("an archive that a build made", () => {
     ]) {
       await assert.rejects(
         readZip(sourceOf(bytes), () => true),
-        Unreadable,
+        UnreadablePackage,
       );
     }
     const whole = await tarOf(["a", "hello"]);
     for (const bytes of [Buffer.from("no tarball"), Buffer.alloc(0), whole.bytes.subarray(0, whole.length - 8)]) {
       await assert.rejects(
         readTarball(sourceOf(bytes), () => true),
-        Unreadable,
+        UnreadablePackage,
       );
     }
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import { HttpShelf } from "../../../src/registries/protocols/files/http-shelf.ts";
-import type { Release } from "../../../src/registries/protocols/files/shelf.ts";
+import type { VersionUpload } from "../../../src/registries/protocols/files/shelf.ts";
 import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
@@ -13,12 +13,12 @@ import { type Asked, type ScriptedServer, startScriptedServer } from "../../supp
 const FILE = { name: "hello-1.0.0.tgz", digest: `sha256:${"a".repeat(64)}`, size: 3 } as const;
 const PAGE = "<!DOCTYPE html><html><title>Down for maintenance</title></html>";
 
-function release(repository: string): Release {
+function release(repository: string): VersionUpload {
   return {
     name: { registry: "r", repository, tag: "1.0.0", immutable: true },
     files: [FILE],
     content: { digest: FILE.digest, metadata: {} },
-  } as unknown as Release;
+  } as unknown as VersionUpload;
 }
 
 describe("what answers in a registry's place", () => {
@@ -65,7 +65,7 @@ describe("what answers in a registry's place", () => {
     body = PAGE;
     answers = only(/maven-metadata\.xml$/);
     const shelf = new MavenShelf(endpoint());
-    const some = { ...release("com.acme:hello"), files: [] } as unknown as Release;
+    const some = { ...release("com.acme:hello"), files: [] } as unknown as VersionUpload;
     await assert.rejects(
       shelf.finish(some, testRun()),
       (error) => error instanceof TransientError || assert.fail(String(error)),

@@ -4,7 +4,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import fc from "fast-check";
 import { pack } from "tar-stream";
-import { PartOf } from "../../../src/store/part.ts";
+import { RangeFilter } from "../../../src/store/range-filter.ts";
 import { tarSize, writeTar } from "../../../src/store/tar.ts";
 
 const never = new AbortController().signal;
@@ -53,7 +53,7 @@ describe("a tar", () => {
         const whole = await theirs(entries);
         const [start = 0, end = 0] = [one % whole.length, other % whole.length].sort((a, b) => a - b);
         const opened: string[] = [];
-        const part = new PartOf(
+        const part = new RangeFilter(
           () => ({ start, end }),
           (range, size) => assert.deepEqual([range, size], [{ start, end }, whole.length]),
         );
@@ -66,7 +66,7 @@ describe("a tar", () => {
   });
 
   it("of which a part is wanted is cut as it comes by whoever writes the whole", async () => {
-    const part = new PartOf(
+    const part = new RangeFilter(
       () => ({ start: 3, end: 5 }),
       () => {},
     );

@@ -5,9 +5,9 @@ import type { Run } from "../../../run/run.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { below } from "../http/paths.ts";
 import { putFile, putOnce, tryPut } from "../http/put.ts";
-import { sidecarStands } from "./http-sidecar.ts";
-import { standingAt } from "./http-standing.ts";
-import type { Release, Shelf, Standing, Version } from "./shelf.ts";
+import { findFileAt } from "./http-files.ts";
+import { hasSidecar } from "./http-sidecar.ts";
+import type { ExistingFile, Shelf, Version, VersionUpload } from "./shelf.ts";
 import { SIDECAR, sidecarOf } from "./sidecar.ts";
 
 /** Files under `<url>/<repository>/<version>/<file>`, put there by PUT, with `deliverd.json` beside them. */
@@ -24,29 +24,29 @@ export class HttpShelf implements Shelf {
     return tryPut(this.#client, signal);
   }
 
-  look({ name }: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
-    return standingAt(this.#client, pathOf(version, name), version.name.repository, signal);
+  look({ name }: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
+    return findFileAt(this.#client, pathOf(version, name), version.name.repository, signal);
   }
 
-  async begin(release: Release, run: Run): Promise<void> {
+  async begin(release: VersionUpload, run: Run): Promise<void> {
     if (release.files.some(({ name }) => name === SIDECAR)) {
       throw new Refused(
         "name-invalid",
         `${SIDECAR} is what deliverd itself puts beside files: call that file something else.`,
       );
     }
-    await sidecarStands(this.#client, pathOf(release, SIDECAR), release, run.signal);
+    await hasSidecar(this.#client, pathOf(release, SIDECAR), release, run.signal);
   }
 
-  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+  async put(file: FrozenFile, release: VersionUpload, { signal }: Run): Promise<void> {
     const { repository } = release.name;
     const body = release.source(file);
     await putFile(this.#client, { path: pathOf(release, file.name), body, repository, guard: true, signal });
   }
 
-  async finish(release: Release, { signal }: Run): Promise<void> {
+  async finish(release: VersionUpload, { signal }: Run): Promise<void> {
     const path = pathOf(release, SIDECAR);
-    const stands = () => sidecarStands(this.#client, path, release, signal);
+    const stands = () => hasSidecar(this.#client, path, release, signal);
     if (await stands()) return;
     const { repository } = release.name;
     await putOnce(this.#client, { path, body: bodyOf(sidecarOf(release)), repository, guard: false, signal }, stands);

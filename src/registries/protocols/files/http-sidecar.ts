@@ -2,14 +2,14 @@ import { Refused } from "../../../delivery/errors.ts";
 import type { HttpClient } from "../http/client.ts";
 import { requireData } from "../http/failures.ts";
 import { below } from "../http/paths.ts";
-import type { Release } from "./shelf.ts";
+import type { VersionUpload } from "./shelf.ts";
 import { digestInSidecar, SIDECAR_MAX_BYTES } from "./sidecar.ts";
 
 /** Whether a release's metadata stand already. @throws Refused `name-taken` where they are another content's */
-export async function sidecarStands(
+export async function hasSidecar(
   client: HttpClient,
   path: string,
-  { name, content }: Release,
+  { name, content }: VersionUpload,
   signal: AbortSignal,
 ): Promise<boolean> {
   const ask = { method: "GET", headers: {}, repository: name.repository, to: "read metadata", signal } as const;

@@ -3,12 +3,12 @@ import type { Readable } from "node:stream";
 import type { Digest, FrozenFile } from "../../../delivery/types.ts";
 import { place, withoutAnswer } from "../http/failures.ts";
 import { verified } from "../http/verified.ts";
-import type { Shelf, Standing, Version } from "./shelf.ts";
+import type { ExistingFile, Shelf, Version } from "./shelf.ts";
 
 /** The digest of what stands there, by its bytes. */
-export async function readStanding(
+export async function readDigest(
   { label }: Shelf,
-  standing: Standing,
+  standing: ExistingFile,
   version: Version,
   signal: AbortSignal,
 ): Promise<Digest> {

@@ -1,20 +1,20 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../../builders/builder.ts";
+import { mapLimit } from "../../../async/map-limit.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
-import type { ArtifactName, Digest, FrozenFile, Location } from "../../../delivery/types.ts";
+import type { Frozen } from "../../../delivery/frozen.ts";
+import type { ArtifactName, Digest, FrozenFile, Location, RegistryName } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import { digestOfFiles } from "../../../store/files.ts";
 import type { Store } from "../../../store/store.ts";
-import type { Found, Registry, Stamped } from "../../registry.ts";
+import type { Found, Registry, StampedContent } from "../../registry.ts";
 import { place } from "../http/failures.ts";
 import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
 import { untilShown } from "../http/until-shown.ts";
 import { differs } from "../http/verified.ts";
-import { inTurns } from "./in-turns.ts";
 import { pullFiles } from "./pull.ts";
-import { readStanding } from "./read.ts";
+import { readDigest } from "./read.ts";
 import { restoreFiles } from "./restore.ts";
-import type { Release, Shelf, Version } from "./shelf.ts";
+import type { Shelf, Version, VersionUpload } from "./shelf.ts";
 import { sourceOf } from "./source.ts";
 
 const FILES_AT_ONCE = 3;
@@ -56,8 +56,8 @@ export class FileRegistry implements Registry {
     return there.length === 0 ? null : { digest: digestOfFiles(there) };
   }
 
-  async publish(content: Stamped, name: ArtifactName, run: Run): Promise<Location> {
-    const release: Release = {
+  async publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location> {
+    const release: VersionUpload = {
       ...versionOf(name, content),
       content,
       source: (file) => sourceOf(this.#store, file, `${this.#key} ${name.repository}`, run),
@@ -70,30 +70,28 @@ export class FileRegistry implements Registry {
       if (name.immutable) throw this.#taken(release, file, digest);
     }
     const wanting = standing.filter(({ file, digest }) => digest !== file.digest);
-    await inTurns(wanting, FILES_AT_ONCE, ({ file, digest }) => this.#putFile(file, digest, release, run));
+    await mapLimit(wanting, FILES_AT_ONCE, ({ file, digest }) => this.#putFile(file, digest, release, run));
     await this.#shelf.finish?.(release, run);
     const { repository, tag } = name;
     run.log.line(
       `${this.#key} ${repository}: ${tag} is ${content.digest}${wanting.length === 0 ? ", and was already" : ""}`,
     );
     return {
-      registry: this.#key,
-      name: `${repository}:${tag}`,
-      digest: content.digest,
+      ...{ registry: this.#key, repository, tag, digest: content.digest },
       ...this.#shelf.locate(release),
     };
   }
 
-  restore(location: Location, run: Run, content: Frozen): Promise<boolean> {
-    return restoreFiles(this.#shelf, this.#store, this.#versionAt(location, content), run.signal);
+  restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean> {
+    return restoreFiles(this.#shelf, this.#store, versionOf(name, content), run.signal);
   }
 
-  pull(location: Location, into: Writable, run: Run, content: Frozen): Promise<void> {
-    return pullFiles(this.#shelf, this.#versionAt(location, content), into, run.signal);
+  pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
+    return pullFiles(this.#shelf, versionOf(name, content), into, run.signal);
   }
 
   #lookAtAll(version: Version, signal: AbortSignal): Promise<{ file: FrozenFile; digest: Digest | null }[]> {
-    return inTurns(version.files, FILES_AT_ONCE, async (file) => ({
+    return mapLimit(version.files, FILES_AT_ONCE, async (file) => ({
       file,
       digest: await this.#digestAt(file, version, signal),
     }));
@@ -108,7 +106,7 @@ export class FileRegistry implements Registry {
     const key = standing.mark ? JSON.stringify([repository, tag, file.name, standing.mark]) : null;
     const known = key && this.#read.get(key);
     if (known) return known;
-    const digest = await readStanding(this.#shelf, standing, version, signal);
+    const digest = await readDigest(this.#shelf, standing, version, signal);
     if (this.#read.size >= READ_MAX) this.#read.clear();
     if (key) this.#read.set(key, digest);
     return digest;
@@ -119,7 +117,7 @@ export class FileRegistry implements Registry {
    * says no may be that of a file which is there, ours or another's.
    * @param standing what was seen there before; null: nothing
    */
-  async #putFile(file: FrozenFile, standing: Digest | null, release: Release, run: Run): Promise<void> {
+  async #putFile(file: FrozenFile, standing: Digest | null, release: VersionUpload, run: Run): Promise<void> {
     if (!(await this.#store.has(file.digest))) {
       throw new TransientError("content-gone", `The store no longer has ${file.digest}.`);
     }
@@ -148,7 +146,7 @@ export class FileRegistry implements Registry {
   }
 
   /** @returns why it may not have been taken; null: it was */
-  async #send(file: FrozenFile, release: Release, run: Run): Promise<Refused | TransientError | null> {
+  async #send(file: FrozenFile, release: VersionUpload, run: Run): Promise<Refused | TransientError | null> {
     try {
       await this.#shelf.put(file, release, run);
       return null;
@@ -159,12 +157,6 @@ export class FileRegistry implements Registry {
     }
   }
 
-  #versionAt({ name }: Location, content: Frozen): Version {
-    const colon = name.lastIndexOf(":");
-    const [repository, tag] = [name.slice(0, Math.max(0, colon)), name.slice(colon + 1)];
-    return versionOf({ registry: this.#key, repository, tag, immutable: true }, content);
-  }
-
   #taken({ name }: Version, file: FrozenFile, found: Digest): Refused {
     return new Refused(
       "name-taken",
@@ -173,7 +165,7 @@ export class FileRegistry implements Registry {
   }
 }
 
-function versionOf(name: ArtifactName, content: Frozen): Version {
+function versionOf(name: RegistryName, content: Frozen): Version {
   const { files = [] } = content;
   if (files.length === 0) throw new TypeError("a registry of files was handed a content without any");
   return { name, content, files };

@@ -1,12 +1,12 @@
 import * as z from "zod";
 import type { Digest } from "../../../delivery/types.ts";
-import type { Release } from "./shelf.ts";
+import type { VersionUpload } from "./shelf.ts";
 
 export const SIDECAR = "deliverd.json";
 export const SIDECAR_MAX_BYTES = 1024 * 1024;
 
 /** What stands beside files whose registry has no place of its own for the facts of a release. The same release gives the same bytes. */
-export function sidecarOf({ content, files }: Pick<Release, "content" | "files">): string {
+export function sidecarOf({ content, files }: Pick<VersionUpload, "content" | "files">): string {
   const { kind, digest, metadata } = content;
   const listed = files.map(({ name, digest, size }) => ({ name, digest, size }));
   return `${JSON.stringify({ kind, digest, files: listed, metadata }, null, 2)}\n`;

@@ -1,10 +1,10 @@
-import { readZip, Unreadable } from "../../../packages/archive.ts";
-import type { Release } from "../files/shelf.ts";
+import { readZip, UnreadablePackage } from "../../../packages/archive.ts";
+import type { VersionUpload } from "../files/shelf.ts";
 import { type Coordinates, isPom, suffixOf } from "./coordinates.ts";
 import { escapeXml } from "./xml.ts";
 
 /** The POM of a release whose build leaves none beside its jar: the one inside, as Maven puts it there, else the least that works. */
-export async function pomOf(release: Release, at: Coordinates): Promise<Buffer> {
+export async function pomOf(release: VersionUpload, at: Coordinates): Promise<Buffer> {
   const main = release.files.find((file) => !isPom(file) && /^\.\w+$/.test(suffixOf(file, release, at)));
   const inside = `META-INF/maven/${at.group}/${at.artifact}/pom.xml`;
   const packed = main === undefined ? [] : await readZip(release.source(main), (path) => path === inside).catch(orNone);
@@ -13,12 +13,12 @@ export async function pomOf(release: Release, at: Coordinates): Promise<Buffer> 
 
 /** Not every main file is a zip. */
 function orNone(error: unknown): [] {
-  if (error instanceof Unreadable) return [];
+  if (error instanceof UnreadablePackage) return [];
   throw error;
 }
 
 /** It says the commit where Maven's release plugin puts the git tag: https://maven.apache.org/pom.html#SCM */
-function leastPom({ content }: Release, { group, artifact, version }: Coordinates, packaging: string): string {
+function leastPom({ content }: VersionUpload, { group, artifact, version }: Coordinates, packaging: string): string {
   const fact = (element: string, key: string) => {
     const value = content.metadata[`org.opencontainers.image.${key}`];
     return value === undefined ? "" : `    <${element}>${escapeXml(value)}</${element}>\n`;

@@ -3,9 +3,9 @@ import type { FrozenFile } from "../../../delivery/types.ts";
 import { type Body, bodyOf } from "../../../http/transport.ts";
 import type { Run } from "../../../run/run.ts";
 import { hashesOf } from "../files/hashes.ts";
-import { sidecarStands } from "../files/http-sidecar.ts";
-import { standingAt } from "../files/http-standing.ts";
-import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
+import { findFileAt } from "../files/http-files.ts";
+import { hasSidecar } from "../files/http-sidecar.ts";
+import type { ExistingFile, Shelf, Version, VersionUpload } from "../files/shelf.ts";
 import { sidecarOf } from "../files/sidecar.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { isHtml, requireData } from "../http/failures.ts";
@@ -45,12 +45,12 @@ export class MavenShelf implements Shelf {
     return tryPut(this.#client, signal);
   }
 
-  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+  look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
     const at = coordinatesOf(version);
-    return standingAt(this.#client, pathOf(at, suffixOf(file, version, at)), version.name.repository, signal);
+    return findFileAt(this.#client, pathOf(at, suffixOf(file, version, at)), version.name.repository, signal);
   }
 
-  async begin(release: Release, { signal }: Run): Promise<void> {
+  async begin(release: VersionUpload, { signal }: Run): Promise<void> {
     const at = coordinatesOf(release);
     const suffixes = release.files.map((file) => suffixOf(file, release, at));
     const twice = suffixes.find((suffix, index) => suffixes.indexOf(suffix) !== index);
@@ -60,15 +60,15 @@ export class MavenShelf implements Shelf {
         `Two files of ${release.name.repository} come to be ${at.artifact}-${at.version}${twice ?? SIDECAR_SUFFIX}: give each a classifier of its own.`,
       );
     }
-    await sidecarStands(this.#client, pathOf(at, SIDECAR_SUFFIX), release, signal);
+    await hasSidecar(this.#client, pathOf(at, SIDECAR_SUFFIX), release, signal);
   }
 
-  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+  async put(file: FrozenFile, release: VersionUpload, { signal }: Run): Promise<void> {
     const at = coordinatesOf(release);
     await this.#put(pathOf(at, suffixOf(file, release, at)), release.source(file), release, signal, true);
   }
 
-  async finish(release: Release, { signal, clock }: Run): Promise<void> {
+  async finish(release: VersionUpload, { signal, clock }: Run): Promise<void> {
     const at = coordinatesOf(release);
     for (const file of release.files) {
       await this.#ensureChecksums(pathOf(at, suffixOf(file, release, at)), release.source(file), release, signal);
@@ -78,7 +78,7 @@ export class MavenShelf implements Shelf {
     }
     const sidecar = pathOf(at, SIDECAR_SUFFIX);
     // The first that was written stays.
-    if (!(await sidecarStands(this.#client, sidecar, release, signal))) {
+    if (!(await hasSidecar(this.#client, sidecar, release, signal))) {
       await this.#ensureFile(sidecar, async () => Buffer.from(sidecarOf(release)), release, signal);
     }
     await this.#inTurn(() => this.#list(at, release, new Date(clock.now()), signal));
@@ -97,14 +97,19 @@ export class MavenShelf implements Shelf {
   }
 
   /** @param make is asked only where nothing stands there */
-  async #ensureFile(path: string, make: () => Promise<Buffer>, release: Release, signal: AbortSignal): Promise<void> {
+  async #ensureFile(
+    path: string,
+    make: () => Promise<Buffer>,
+    release: VersionUpload,
+    signal: AbortSignal,
+  ): Promise<void> {
     const standing = await this.#read(path, release, signal);
     const bytes = standing ?? (await make());
     if (standing === null) await this.#putOnce(path, bodyOf(bytes), release, signal, true);
     await this.#ensureChecksums(path, bodyOf(bytes), release, signal);
   }
 
-  async #ensureChecksums(path: string, body: Body, release: Release, signal: AbortSignal): Promise<void> {
+  async #ensureChecksums(path: string, body: Body, release: VersionUpload, signal: AbortSignal): Promise<void> {
     if (await this.#isThere(`${path}.sha1`, release, signal)) return;
     for (const [name, hex] of await checksumsOf(body)) {
       await this.#putOnce(`${path}.${name}`, bodyOf(hex), release, signal, false);
@@ -112,18 +117,18 @@ export class MavenShelf implements Shelf {
   }
 
   /** Of a file that may change. */
-  async #putChecksums(path: string, body: Body, release: Release, signal: AbortSignal): Promise<void> {
+  async #putChecksums(path: string, body: Body, release: VersionUpload, signal: AbortSignal): Promise<void> {
     for (const [name, hex] of await checksumsOf(body)) {
       await this.#put(`${path}.${name}`, bodyOf(hex), release, signal, false);
     }
   }
 
-  async #isThere(path: string, { name }: Release, signal: AbortSignal): Promise<boolean> {
-    return (await standingAt(this.#client, path, name.repository, signal)) !== null;
+  async #isThere(path: string, { name }: VersionUpload, signal: AbortSignal): Promise<boolean> {
+    return (await findFileAt(this.#client, path, name.repository, signal)) !== null;
   }
 
   /** Another process may write it at the same time, and drop our version: we look whether it is in. */
-  async #list(at: Coordinates, release: Release, now: Date, signal: AbortSignal): Promise<void> {
+  async #list(at: Coordinates, release: VersionUpload, now: Date, signal: AbortSignal): Promise<void> {
     const path = `${artifactFolder(at)}/maven-metadata.xml`;
     let mayPut = this.#alwaysPutMetadata;
     for (let turn = 0; turn < 4; turn++) {
@@ -154,7 +159,7 @@ export class MavenShelf implements Shelf {
     );
   }
 
-  async #read(path: string, release: Release, signal: AbortSignal): Promise<Buffer | null> {
+  async #read(path: string, release: VersionUpload, signal: AbortSignal): Promise<Buffer | null> {
     const url = below(this.#client.url, path);
     const ask = { method: "GET", url, headers: {}, to: `read ${path}`, expect: [200, 404], signal } as const;
     const { repository } = release.name;
@@ -164,11 +169,11 @@ export class MavenShelf implements Shelf {
     return bytes;
   }
 
-  #put(path: string, body: Body, { name }: Release, signal: AbortSignal, guard: boolean): Promise<void> {
+  #put(path: string, body: Body, { name }: VersionUpload, signal: AbortSignal, guard: boolean): Promise<void> {
     return putFile(this.#client, { path, body, repository: name.repository, guard, signal });
   }
 
-  #putOnce(path: string, body: Body, release: Release, signal: AbortSignal, guard: boolean): Promise<void> {
+  #putOnce(path: string, body: Body, release: VersionUpload, signal: AbortSignal, guard: boolean): Promise<void> {
     const put = { path, body, repository: release.name.repository, guard, signal };
     return putOnce(this.#client, put, () => this.#isThere(path, release, signal));
   }

@@ -21,7 +21,7 @@ function known<T>(entry: z.ZodType<T>) {
 
 export type Packument = z.output<typeof packumentSchema>;
 
-export const noPackument: Packument = { "dist-tags": {}, versions: {} };
+export const NO_PACKUMENT: Packument = { "dist-tags": {}, versions: {} };
 
 /** Of `/-/whoami`; some registries answer 200 to a token that nobody has. */
 export const whoamiSchema = z.object({ username: z.string().min(1) });

@@ -2,18 +2,18 @@ import { valid } from "semver";
 import { Refused, UserError } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
 import { bodyOf } from "../../../http/transport.ts";
-import { Unreadable } from "../../../packages/archive.ts";
+import { UnreadablePackage } from "../../../packages/archive.ts";
 import { type NpmPackage, readNpmPackage } from "../../../packages/npm-package.ts";
 import type { Run } from "../../../run/run.ts";
 import { hashesOf } from "../files/hashes.ts";
-import { standingAt } from "../files/http-standing.ts";
-import type { Release, Shelf, Source, Standing, Version } from "../files/shelf.ts";
+import { findFileAt } from "../files/http-files.ts";
+import type { ExistingFile, Shelf, Source, Version, VersionUpload } from "../files/shelf.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { requireData } from "../http/failures.ts";
 import { oneAtATime } from "../http/one-at-a-time.ts";
 import { distTagFor, tagToRaise } from "./dist-tag.ts";
-import { publicationBody } from "./document.ts";
-import { noPackument, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
+import { NO_PACKUMENT, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
+import { publicationBody } from "./publication.ts";
 
 const PACKUMENT_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -40,15 +40,15 @@ export class NpmShelf implements Shelf {
     );
   }
 
-  async look(_file: FrozenFile, version: Version, signal: AbortSignal): Promise<Standing | null> {
+  async look(_file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null> {
     const { repository, tag } = requireName(version);
     const { versions } = await this.#packument(repository, signal);
     const tarball = versions[tag]?.dist.tarball;
     if (tarball === undefined) return null;
-    return standingAt(this.#client, this.#tarballUrl(tarball, repository), repository, signal);
+    return findFileAt(this.#client, this.#tarballUrl(tarball, repository), repository, signal);
   }
 
-  async begin(release: Release): Promise<void> {
+  async begin(release: VersionUpload): Promise<void> {
     requireName(release);
     const [file, ...others] = release.files;
     if (file !== undefined && others.length === 0) return;
@@ -58,16 +58,16 @@ export class NpmShelf implements Shelf {
     );
   }
 
-  async put(file: FrozenFile, release: Release, run: Run): Promise<void> {
+  async put(file: FrozenFile, release: VersionUpload, run: Run): Promise<void> {
     await this.#inTurn(release.name.repository, () => this.#put(file, release, run));
   }
 
   /** A tag that was lost to a lower version that was published at the same time is put back. */
-  async finish(release: Release, run: Run): Promise<void> {
+  async finish(release: VersionUpload, run: Run): Promise<void> {
     await this.#inTurn(release.name.repository, () => this.#raiseTag(release, null, run));
   }
 
-  async #put(file: FrozenFile, release: Release, run: Run): Promise<void> {
+  async #put(file: FrozenFile, release: VersionUpload, run: Run): Promise<void> {
     const { signal } = run;
     const { repository: name, tag: version } = release.name;
     const body = release.source(file);
@@ -92,7 +92,7 @@ export class NpmShelf implements Shelf {
   }
 
   /** Another process may write the tag at the same time: we look what it is after each write. */
-  async #raiseTag({ name }: Release, before: Packument | null, run: Run): Promise<void> {
+  async #raiseTag({ name }: VersionUpload, before: Packument | null, run: Run): Promise<void> {
     const { repository, tag: version } = name;
     for (let turn = 0; turn < 4; turn++) {
       const now = await this.#packument(repository, run.signal);
@@ -151,7 +151,7 @@ export class NpmShelf implements Shelf {
       "Cache-Control": "no-cache",
     };
     const { status, bytes } = await this.#client.read({ ...ask, headers, expect: [200, 404] }, PACKUMENT_MAX_BYTES);
-    if (status === 404) return noPackument;
+    if (status === 404) return NO_PACKUMENT;
     requireData(bytes, { registry: this.label, repository: name, to: "read a package" });
     const parsed = packumentSchema.safeParse(asJson(bytes));
     if (parsed.success) return parsed.data;
@@ -178,7 +178,7 @@ export class NpmShelf implements Shelf {
 /** @throws UserError `npm-package` */
 async function publishable(tarball: Source, file: string): Promise<NpmPackage> {
   const pack = await readNpmPackage(tarball).catch((error: unknown) => {
-    if (!(error instanceof Unreadable)) throw error;
+    if (!(error instanceof UnreadablePackage)) throw error;
     throw new UserError("npm-package", `${file} is no package as \`npm pack\` makes them: ${error.message}.`);
   });
   if (pack.manifest.private !== true) return pack;

@@ -5,9 +5,9 @@ import { type Answer, type Body, discard, readBytes } from "../../../http/transp
 import { isDigest } from "../../../store/digest.ts";
 import {
   type Descriptor,
+  MANIFEST_TYPES,
+  MAX_MANIFEST_BYTES,
   type Manifest,
-  manifestTypes,
-  maxManifestBytes,
   readManifest,
 } from "../../../store/manifest.ts";
 import { isPage, place, type Question, requireData, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
@@ -47,7 +47,7 @@ export class RegistryClient {
     const ask = { repository: null, to: "log in", scope: "", expect: DONE, signal };
     const answer = await this.#wire.ask({ ...ask, method: "GET", url: "/v2/" });
     // Its type says nothing: some answer a bare "true" as text/html.
-    if (!isPage(await readBytes(answer, maxManifestBytes).catch(() => Buffer.alloc(0)))) return;
+    if (!isPage(await readBytes(answer, MAX_MANIFEST_BYTES).catch(() => Buffer.alloc(0)))) return;
     throw new Refused(
       "registry-refused",
       `${this.#wire.label} answered the request to log in with a web page: is the url that of a registry?`,
@@ -161,17 +161,17 @@ export class RegistryClient {
 
   /** @throws Refused `manifest-invalid`, TransientError where a proxy or a maintenance answers in its place */
   async #readManifest(answer: Answer, ask: Omit<Question, "registry"> & { signal: AbortSignal }): Promise<Manifest> {
-    const bytes = await readBytes(answer, maxManifestBytes).catch((error) => {
+    const bytes = await readBytes(answer, MAX_MANIFEST_BYTES).catch((error) => {
       throw withoutAnswer(this.#wire.question(ask), error, ask.signal);
     });
     requireData(bytes, this.#wire.question(ask));
     const type = answer.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
     // What is served as mere bytes or JSON says itself what it is.
-    return readManifest(bytes, manifestTypes.includes(type) ? type : undefined);
+    return readManifest(bytes, MANIFEST_TYPES.includes(type) ? type : undefined);
   }
 
   #manifest(repository: string, reference: string, signal: AbortSignal) {
     const url = `/v2/${requireRepository(repository)}/manifests/${requireReference(reference)}`;
-    return { ...toPull(repository, signal), url, headers: { Accept: manifestTypes.join(", ") } };
+    return { ...toPull(repository, signal), url, headers: { Accept: MANIFEST_TYPES.join(", ") } };
   }
 }

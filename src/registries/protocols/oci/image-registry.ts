@@ -1,18 +1,17 @@
 import type { Writable } from "node:stream";
-import type { Frozen } from "../../../builders/builder.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
-import type { ArtifactName, Digest, Location } from "../../../delivery/types.ts";
+import type { Frozen } from "../../../delivery/frozen.ts";
+import type { ArtifactName, Digest, Location, RegistryName } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import type { Content, Store } from "../../../store/store.ts";
 import type { Found, Registry } from "../../registry.ts";
 import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
 import { untilShown } from "../http/until-shown.ts";
 import { type Endpoint, type Look, RegistryClient } from "./client.ts";
-import { splitName } from "./names.ts";
+import { CompleteImages } from "./complete-images.ts";
 import { pullLayout } from "./pull.ts";
 import { pushContent } from "./push.ts";
 import { restoreContent } from "./restore.ts";
-import { Wholeness } from "./whole.ts";
 
 export interface ImageRegistryOptions extends Endpoint {
   /** What `docker pull` is told before the repository, as in `docker.io`. */
@@ -35,14 +34,14 @@ export class ImageRegistry implements Registry {
   readonly #options: ImageRegistryOptions;
   readonly #stock: Stock;
   readonly #client: RegistryClient;
-  readonly #wholeness: Wholeness;
+  readonly #wholeness: CompleteImages;
   readonly #accepted = new Accepted();
 
   constructor(options: ImageRegistryOptions, stock: Stock) {
     this.#options = options;
     this.#stock = stock;
     this.#client = new RegistryClient({ learn: stock.learn, ...options });
-    this.#wholeness = new Wholeness(this.#client);
+    this.#wholeness = new CompleteImages(this.#client);
   }
 
   async check(): Promise<void> {
@@ -97,22 +96,23 @@ export class ImageRegistry implements Registry {
     }
     const { key, pullHost, url } = this.#options;
     return {
-      registry: key,
-      name: `${repository}:${tag}`,
-      digest,
+      ...{ registry: key, repository, tag, digest },
       url: `${url.origin}/v2/${repository}/manifests/${digest}`,
       pull: `docker pull ${pullHost}/${repository}@${digest}`,
     };
   }
 
-  async restore(location: Location, run: Run): Promise<boolean> {
-    const { repository } = splitName(location.name);
-    return restoreContent(this.#client, this.#stock.store, repository, location.digest, run.signal);
+  restore({ repository }: RegistryName, run: Run, { digest }: Pick<Frozen, "digest">): Promise<boolean> {
+    return restoreContent(this.#client, this.#stock.store, repository, digest, run.signal);
   }
 
-  async pull(location: Location, into: Writable, run: Run): Promise<void> {
-    const { repository, tag } = splitName(location.name);
-    await pullLayout(this.#client, repository, { digest: location.digest, tag }, into, run.signal);
+  async pull(
+    { repository, tag }: RegistryName,
+    into: Writable,
+    run: Run,
+    content: Pick<Frozen, "digest">,
+  ): Promise<void> {
+    await pullLayout(this.#client, repository, { digest: content.digest, tag }, into, run.signal);
   }
 
   /** What stands under the name, seen for certain: nothing is written over by one who was not let look. */

@@ -1,36 +1,23 @@
 import { ConfigError, Refused } from "../../../delivery/errors.ts";
+import { isRepository, isTag } from "../../../delivery/oci-names.ts";
 import { isDigest } from "../../../store/digest.ts";
 
-/** Grammar of OCI distribution specification 1.1, "Pulling manifests". */
-const repositoryForm = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const tagForm = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-
-/** A repository's name becomes a path: whatever does not fit the grammar ends here. @throws Refused `name-invalid` */
+/** A repository's name becomes part of a URL, so what does not fit the grammar is refused. @throws Refused `name-invalid` */
 export function requireRepository(text: string): string {
-  // 255 with the registry's host, for older Docker engines.
-  if (text.length <= 255 && repositoryForm.test(text)) return text;
+  if (isRepository(text)) return text;
   throw new Refused(
     "name-invalid",
     `${JSON.stringify(text.slice(0, 100))} is not a repository name: lower-case letters, digits, ".", "_", "-" and "/" between them.`,
   );
 }
 
-/** @throws Refused `name-invalid` */
+/** A tag or a digest. @throws Refused `name-invalid` */
 export function requireReference(text: string): string {
-  if (isDigest(text) || tagForm.test(text)) return text;
+  if (isDigest(text) || isTag(text)) return text;
   throw new Refused(
     "name-invalid",
     `${JSON.stringify(text.slice(0, 150))} is not a tag: letters, digits, "_", "." and "-", at most 128, no "." or "-" first.`,
   );
-}
-
-/** Splits `<repository>:<tag>`, the name of a Location. @throws Refused `name-invalid` */
-export function splitName(name: string): { repository: string; tag: string } {
-  const colon = name.lastIndexOf(":");
-  return {
-    repository: requireRepository(name.slice(0, Math.max(0, colon))),
-    tag: requireReference(name.slice(colon + 1)),
-  };
 }
 
 /** @param key under `registries` @throws ConfigError `registry-url` */

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
-import type { Descriptor, Manifest } from "../../../store/manifest.ts";
+import { type Descriptor, type Manifest, OCI_INDEX } from "../../../store/manifest.ts";
 import { type TarEntry, writeTar } from "../../../store/tar.ts";
 import type { RegistryClient } from "./client.ts";
 
@@ -63,7 +63,7 @@ function indexOf(root: Descriptor, tag: string) {
   const { mediaType, digest, size } = root;
   return {
     schemaVersion: 2,
-    mediaType: "application/vnd.oci.image.index.v1+json",
+    mediaType: OCI_INDEX,
     manifests: [{ mediaType, digest, size, annotations: { "org.opencontainers.image.ref.name": tag } }],
   };
 }

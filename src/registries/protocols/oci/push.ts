@@ -1,9 +1,9 @@
+import { mapLimit } from "../../../async/map-limit.ts";
 import { TransientError } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import type { Descriptor } from "../../../store/manifest.ts";
 import type { Content, Store } from "../../../store/store.ts";
-import { inTurns } from "../files/in-turns.ts";
 import { mayStand } from "../http/refusals.ts";
 import { megabytes, progressOf } from "../progress.ts";
 import type { RegistryClient } from "./client.ts";
@@ -29,7 +29,7 @@ const startsAgain = new Set(["registry-unreachable", "registry-upload-lost"]);
 export async function pushContent(push: Push): Promise<void> {
   const { client, content, repository, run } = push;
   // After a failure what is under way is still finished, so that the next try finds it there.
-  await inTurns(content.blobs, blobsAtOnce, (blob) => pushBlob(push, blob));
+  await mapLimit(content.blobs, blobsAtOnce, (blob) => pushBlob(push, blob));
   for (const manifest of content.manifests.slice(0, -1)) {
     const { kind } = await client.lookUp(repository, manifest.digest, run.signal);
     if (kind !== "stands") await client.putManifest(repository, manifest.digest, manifest, run.signal);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../../../delivery/errors.ts";
-import { Unreadable } from "../../../packages/archive.ts";
+import { UnreadablePackage } from "../../../packages/archive.ts";
 import type { CoreMetadata } from "../../../packages/core-metadata.ts";
 import { readDistribution } from "../../../packages/python-distribution.ts";
 import type { Source } from "../files/shelf.ts";
@@ -9,7 +9,7 @@ import { uploadFields } from "./upload-fields.ts";
 /** What a form says of one file; the file itself comes after it. @throws UserError `python-package` */
 export async function fieldsOf(name: string, source: Source): Promise<[string, string][]> {
   const metadata = await readDistribution(name, source).catch((error: unknown) => {
-    if (!(error instanceof Unreadable)) throw error;
+    if (!(error instanceof UnreadablePackage)) throw error;
     throw new UserError(
       "python-package",
       `${name} cannot be read as a wheel or a source distribution: ${error.message}. Make it with \`python -m build\`.`,

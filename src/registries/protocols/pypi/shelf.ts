@@ -2,8 +2,8 @@ import { Refused } from "../../../delivery/errors.ts";
 import { normalPythonName } from "../../../delivery/python-name.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
-import { standingAt } from "../files/http-standing.ts";
-import type { Release, Shelf, Standing, Version } from "../files/shelf.ts";
+import { findFileAt } from "../files/http-files.ts";
+import type { ExistingFile, Shelf, Version, VersionUpload } from "../files/shelf.ts";
 import { type Authorize, HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { requireData } from "../http/failures.ts";
 import { below } from "../http/paths.ts";
@@ -44,7 +44,11 @@ export class PypiShelf implements Shelf {
     await this.#index.status({ ...ask, to: "read the index", expect: [200, 404] });
   }
 
-  async look({ name }: FrozenFile, { name: { repository } }: Version, signal: AbortSignal): Promise<Standing | null> {
+  async look(
+    { name }: FrozenFile,
+    { name: { repository } }: Version,
+    signal: AbortSignal,
+  ): Promise<ExistingFile | null> {
     const url = this.#page(repository);
     // Right after an upload, what a cache in between remembers is the page before it.
     const headers = { Accept: INDEX_TYPES, "Cache-Control": "no-cache" };
@@ -62,7 +66,7 @@ export class PypiShelf implements Shelf {
     const found = files.find((file) => file.name === name);
     if (found === undefined) return null;
     // A page may list what its storage has lost.
-    return standingAt(
+    return findFileAt(
       this.#index,
       this.#safe(found.url),
       repository,
@@ -71,7 +75,7 @@ export class PypiShelf implements Shelf {
     );
   }
 
-  async put(file: FrozenFile, release: Release, { signal }: Run): Promise<void> {
+  async put(file: FrozenFile, release: VersionUpload, { signal }: Run): Promise<void> {
     const body = release.source(file);
     const fields = [...(await fieldsOf(file.name, body)), ...ENVELOPE];
     const { repository } = release.name;

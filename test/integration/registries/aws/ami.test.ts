@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Location } from "../../../../src/delivery/types.ts";
 import { type AmiConfig, amiRegistry } from "../../../../src/registries/ami/index.ts";
-import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../../../src/registries/registry.ts";
 import { Store } from "../../../../src/store/store.ts";
 import { testRun } from "../../../support/fixtures/run.ts";
 import { tempDir } from "../../../support/processes/process.ts";
@@ -41,7 +41,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
 
   const open = () => amiRegistry("amis", config, { store: house.store }, 5);
   const freezeDisk = (bytes: Buffer) => freeze(house.store, "ami", { "disk.raw": bytes });
-  const pulled = async (location: Location, content: Stamped) => {
+  const pulled = async (location: Location, content: StampedContent) => {
     const sink = new PassThrough();
     const [bytes] = await Promise.all([buffer(sink), registry.pull(location, sink, testRun(), content)]);
     return bytes;
@@ -66,7 +66,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.ok(read.subarray(disk.length).every((byte) => byte === 0));
     assert.deepEqual(location, {
       registry: "amis",
-      name: "acme-api-1.0.0:1.0.0",
+      ...{ repository: "acme-api-1.0.0", tag: "1.0.0" },
       digest: sha256(disk),
       url: `https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#ImageDetails:imageId=${image?.id}`,
       pull: `aws ec2 describe-images --region eu-west-1 --owners self --filters Name=tag:dev.deliverd.digest,Values=${content.digest}`,
@@ -227,7 +227,8 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
 
   it("takes one file alone, and a name that EC2 takes", async () => {
     const two = await freeze(house.store, "ami", { "a.raw": 10, "b.raw": 20 });
-    const publish = (content: Stamped, name: string) => registry.publish(content, named("amis", name, "1"), testRun());
+    const publish = (content: StampedContent, name: string) =>
+      registry.publish(content, named("amis", name, "1"), testRun());
     await assert.rejects(publish(two, "two-files"), { name: "UserError", code: "ami-not-one-file" });
     const one = await freeze(house.store, "ami", { "a.raw": 10 });
     await assert.rejects(publish(one, "a:b"), { name: "Refused", code: "name-invalid" });

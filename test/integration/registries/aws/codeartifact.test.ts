@@ -41,7 +41,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
       `aws codeartifact get-package-version-asset --region eu-west-1 --domain acme --domain-owner ${account} --repository main --format generic --namespace acme:api --package docs --package-version 1.0.0 --asset ${file} ${file}`;
     assert.deepEqual(location, {
       registry: "ca",
-      name: "acme/api/docs:1.0.0",
+      ...{ repository: "acme/api/docs", tag: "1.0.0" },
       digest: content.digest,
       url: `https://eu-west-1.console.aws.amazon.com/codesuite/codeartifact/d/${account}/acme/r/main/p/generic/acme%3Aapi/docs/v/1.0.0`,
       pull: `${pull("a+b.bin")} && ${pull("'über uns.txt'")}`,
@@ -73,9 +73,9 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     const sink = new PassThrough();
     const [bytes] = await Promise.all([buffer(sink), registry.pull(other, sink, testRun(), one)]);
     assert.deepEqual(bytes, await buffer(house.store.open(one.digest)));
-    assert.equal(await registry.restore({ ...other, name: "acme/api/none:1.0.0" }, testRun(), one), true);
+    assert.equal(await registry.restore({ ...other, repository: "acme/api/none" }, testRun(), one), true);
     await house.store.remove(one.digest);
-    assert.equal(await registry.restore({ ...other, name: "acme/api/none:1.0.0" }, testRun(), one), false);
+    assert.equal(await registry.restore({ ...other, repository: "acme/api/none" }, testRun(), one), false);
   });
 
   it("takes the same content as done, and refuses any other under the name", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { createMask } from "../../../../src/observe/mask.ts";
 import { type EcrConfig, ecrRegistry } from "../../../../src/registries/ecr/index.ts";
-import type { Registry, Stamped } from "../../../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../../../src/registries/registry.ts";
 import { freezeImage } from "../../../support/fixtures/images.ts";
 import { testRun } from "../../../support/fixtures/run.ts";
 import type { Door } from "../../../support/registries/aws/door.ts";
@@ -41,7 +41,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
   });
 
   const open = (more: Partial<EcrConfig> = {}) => ecrRegistry("ecr", { ...config, ...more }, { store: house.store });
-  const freeze = async (layers = [1000, 2000]): Promise<Stamped> => {
+  const freeze = async (layers = [1000, 2000]): Promise<StampedContent> => {
     const image = await freezeImage(house.store, { layers });
     return { ...image, kind: "image", metadata };
   };
@@ -67,7 +67,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     const host = new URL(door.url).host;
     assert.deepEqual(location, {
       registry: "ecr",
-      name: `${name.repository}:1.0.0`,
+      ...{ repository: name.repository, tag: "1.0.0" },
       digest: image.digest,
       url: `${door.url}/v2/${name.repository}/manifests/${image.digest}`,
       pull: `docker pull ${host}/${name.repository}@${image.digest}`,

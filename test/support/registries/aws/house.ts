@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import type { ArtifactName } from "../../../../src/delivery/types.ts";
-import type { Stamped } from "../../../../src/registries/registry.ts";
+import type { StampedContent } from "../../../../src/registries/registry.ts";
 import { freezeFiles } from "../../../../src/store/files.ts";
 import { Store } from "../../../../src/store/store.ts";
 import { tempDir } from "../../processes/process.ts";
@@ -39,9 +39,9 @@ export const metadata = {
 /** Random files of so many bytes, or these. */
 export async function freeze(
   store: Store,
-  kind: Stamped["kind"],
+  kind: StampedContent["kind"],
   contents: Record<string, number | Buffer>,
-): Promise<Stamped> {
+): Promise<StampedContent> {
   const files = await Promise.all(
     Object.entries(contents).map(async ([name, content]) => {
       const bytes = Buffer.isBuffer(content) ? content : randomBytes(content);

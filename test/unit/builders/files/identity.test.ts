@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { identify } from "../../../../src/builders/files/identity.ts";
+import { identifyPackage } from "../../../../src/builders/files/identity.ts";
 import { UserError } from "../../../../src/delivery/errors.ts";
 import type { ArtifactKind, FrozenFile } from "../../../../src/delivery/types.ts";
 import { Store } from "../../../../src/store/store.ts";
@@ -35,7 +35,7 @@ describe("what the files of a build say of themselves", function () {
       const bytes = Buffer.from(content);
       files.push({ name, ...(await store.write(Readable.from([bytes]), { maxBytes: bytes.length })) });
     }
-    return identify(store, { name: "client", kind }, files, variables);
+    return identifyPackage(store, { name: "client", kind }, files, variables);
   }
 
   async function refused(code: string, said: RegExp, kind: ArtifactKind, contents: Contents) {

@@ -1,0 +1,101 @@
+import { Readable } from "node:stream";
+import type Dockerode from "dockerode";
+import { TransientError } from "../../delivery/errors.ts";
+import type { RunLog } from "../../run/run.ts";
+import type { Grant } from "../../store/intake.ts";
+import { type BuildFailure, explainFailure } from "../engine/build-failure.ts";
+import { engineAnswer, engineGone } from "../engine/errors.ts";
+import { readMessages } from "../engine/messages.ts";
+import { type EngineWatch, hasEngineStopped } from "../engine.ts";
+import { BuildLog } from "./build-log.ts";
+import { type Context, openContext, sessionContext } from "./context.ts";
+import { temporaryName } from "./freeze.ts";
+import type { BuildPlan } from "./plan.ts";
+import { openSession, type Session } from "./session.ts";
+
+/**
+ * Has the engine build the image under its temporary name.
+ * @throws UserError `build-failed`, TransientError `engine-failed`, `engine-gone`, `disk-full`, `image-vanished`, and what breaks the context
+ */
+export async function buildImage(
+  docker: Dockerode,
+  plan: BuildPlan,
+  grant: Grant,
+  watch: EngineWatch,
+  runLog: RunLog,
+): Promise<void> {
+  const log = new BuildLog(runLog);
+  await send(docker, plan, grant, log);
+  const failure = log.end();
+  if (failure) throw await sortOut(failure, plan, watch);
+  // An answer that just ends is one that was cut off.
+  if (log.imageId === null) throw engineGone();
+}
+
+async function send(docker: Dockerode, plan: BuildPlan, grant: Grant, log: BuildLog): Promise<void> {
+  const { installation, order } = plan;
+  const bySession = installation === "buildkit" && order.dockerfileApart;
+  const context = bySession ? sessionContext(order) : await openContext(order);
+  let session: Session | null = null;
+  try {
+    if (installation === "buildkit") session = await openSession(docker, context.files);
+    // `_query` is docker-modem's: with `version` among the options, dockerode would open a session of its own.
+    const options = {
+      abortSignal: AbortSignal.any([plan.signal, context.broken]),
+      _query: query(plan, grant, context, session?.id),
+    };
+    const answer = await docker.buildImage(context.stream ?? Readable.from([]), options);
+    for await (const message of readMessages(answer)) log.hear(message);
+  } catch (error) {
+    // A context that broke breaks the request too, and says more.
+    context.broken.throwIfAborted();
+    const message = engineAnswer(error);
+    if (message === null) throw error;
+    // What the engine sees at once, such as an unknown instruction, comes before any progress.
+    throw explainFailure({ message, step: null, exitCode: null, tail: [] }, plan.dockerfile.syntax, plan.order.limits);
+  } finally {
+    context.stream?.destroy();
+    session?.close();
+  }
+}
+
+function query(plan: BuildPlan, grant: Grant, context: Context, session: string | undefined): Record<string, unknown> {
+  const { order } = plan;
+  const { name, tag } = temporaryName(grant);
+  return {
+    t: `${name}:${tag}`,
+    dockerfile: context.dockerfile,
+    ...(context.files === null ? {} : { remote: "client-session" }),
+    buildargs: declaredArgs(plan),
+    labels: order.labels,
+    rm: true,
+    forcerm: true,
+    ...(session === undefined ? {} : { version: "2", session }),
+    ...(plan.network === null ? {} : { networkmode: plan.network }),
+    ...(plan.platform === null ? {} : { platform: plan.platform }),
+    ...(plan.installation === "classic" ? limits(plan) : {}),
+  };
+}
+
+/** The classic builder warns of arguments that no ARG declares. */
+function declaredArgs({ order, dockerfile }: BuildPlan): Record<string, string> {
+  // Docker knows the proxies' names without an ARG.
+  const isProxy = (name: string) => /^(https?|ftp|no|all)_proxy$/i.test(name);
+  return Object.fromEntries(Object.entries(order.args).filter(([name]) => dockerfile.args.has(name) || isProxy(name)));
+}
+
+function limits({ order: { limits } }: BuildPlan): Record<string, number> {
+  const period = 100_000;
+  return {
+    // Swap counts with it: equal means none.
+    ...(limits.memoryBytes ? { memory: limits.memoryBytes, memswap: limits.memoryBytes } : {}),
+    ...(limits.cpus ? { cpuperiod: period, cpuquota: Math.round(limits.cpus * period) } : {}),
+  };
+}
+
+async function sortOut(failure: BuildFailure, plan: BuildPlan, watch: EngineWatch): Promise<Error> {
+  const error = explainFailure(failure, plan.dockerfile.syntax, plan.order.limits);
+  const mayBeItsEnd = failure.exitCode !== null || error instanceof TransientError;
+  if (mayBeItsEnd && (await hasEngineStopped(watch, failure.exitCode ?? 0))) return engineGone();
+  return error;
+}

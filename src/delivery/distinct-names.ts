@@ -1,0 +1,58 @@
+import { UserError } from "./errors.ts";
+import { type NameFacts, renderings } from "./names.ts";
+import type { ArtifactKind, ArtifactName, ArtifactPlan, Repo } from "./types.ts";
+import { versionNames } from "./version-names.ts";
+
+/** What no branch, tag or version of a real repo is: two names that are equal for these are equal for all. */
+const SAMPLE = {
+  sha: "5a3b1e0f".repeat(5),
+  committedAt: new Date(Date.UTC(1970, 0, 1)),
+  versions: ["90210.31415.27182"],
+  tags: ["a-git-tag-that-nobody-has"],
+  branches: ["a-branch-that-nobody-has"],
+};
+
+/**
+ * Finds two artifacts that would take one name of a registry from each other, whatever the commit. Names that meet only at
+ * some commits, as a branch called `edge` beside a tag `edge`, are found where they are written.
+ * @param isPackage whether a registry keeps this kind under the name that `as` gives; else each artifact has a path of its own
+ * @throws UserError `name-shared`
+ */
+export function requireDistinctNames(
+  artifacts: ArtifactPlan[],
+  repo: Pick<Repo, "owner" | "name">,
+  isPackage: (registry: string, kind: ArtifactKind) => boolean,
+): void {
+  const owners = new Map<string, string>();
+  for (const artifact of artifacts) {
+    for (const { name, template } of namesOf(artifact, repo, isPackage)) {
+      const { registry, repository, tag } = name;
+      const key = JSON.stringify([artifact.kind, registry, repository, tag]);
+      const owner = owners.get(key) ?? artifact.name;
+      owners.set(key, owner);
+      if (owner === artifact.name) continue;
+      throw new UserError(
+        "name-shared",
+        `artifacts "${owner}" and "${artifact.name}" both publish as "${template}" to "${registry}", and a name stands for one content. Give one of them another \`as\`, or put {artifact} into it.`,
+      );
+    }
+  }
+}
+
+function namesOf(
+  artifact: ArtifactPlan,
+  repo: Pick<Repo, "owner" | "name">,
+  isPackage: (registry: string, kind: ArtifactKind) => boolean,
+): { name: ArtifactName; template: string }[] {
+  const facts: NameFacts = { ...SAMPLE, owner: repo.owner, repo: repo.name, artifact: artifact.name };
+  return artifact.publish.flatMap((to) => {
+    const { as } = to;
+    if (artifact.kind === "image") {
+      return to.tags.flatMap((tag) =>
+        renderings({ ...to, tags: [tag] }, facts).map(({ name }) => ({ name, template: `${as}:${tag}` })),
+      );
+    }
+    if (as === null || !isPackage(to.to, artifact.kind)) return [];
+    return versionNames(artifact.kind, "package", to, facts, null).map((name) => ({ name, template: as }));
+  });
+}
