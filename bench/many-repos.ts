@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import type { DeliveryView } from "../src/api/views.ts";
+import type { DeliveryView } from "../src/api/delivery-view.ts";
 import { tempDir, until } from "../test/support/process.ts";
 import { type SampleRepo, sampleRepo } from "../test/support/sample-repo.ts";
 import { startWorld, type World } from "../test/support/world.ts";

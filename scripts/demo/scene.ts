@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DeliveryView } from "../../src/api/views.ts";
+import type { DeliveryView } from "../../src/api/delivery-view.ts";
 import { until } from "../../test/support/process.ts";
 import type { Files } from "../../test/support/sample-repo.ts";
 import { follow } from "./follow.ts";

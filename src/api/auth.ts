@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import { type Log, silentLog } from "../observe/log.ts";
 import { sendProblem } from "../receiver/problem.ts";
-import { Attempts } from "./attempts.ts";
+import { SignInAttempts } from "./sign-in-attempts.ts";
 
 const COOKIE = "deliverd_session";
 const SESSION_MS = 12 * 60 * 60_000;
@@ -15,10 +15,10 @@ export interface Auth {
   /** For pages: the token, the sign-in cookie, or nobody; else on to the sign-in page. */
   page: RequestHandler;
   /** Checks a token typed at the sign-in page and sets the cookie. */
-  signIn(token: string, request: Request, response: Response): SignIn;
+  signIn(token: string, request: Request, response: Response): SignInOutcome;
 }
 
-export type SignIn =
+export type SignInOutcome =
   | { kind: "signed-in" }
   | { kind: "wrong" }
   /** Too many have failed: the token was not looked at. @property wait ms */
@@ -33,7 +33,7 @@ export interface AuthOptions {
 }
 
 export function createAuth(options: AuthOptions): Auth {
-  const attempts = new Attempts(options.log ?? silentLog);
+  const attempts = new SignInAttempts(options.log ?? silentLog);
   const isAdmin = (request: Request): boolean => {
     const token = bearer(request);
     if (token === null) return false;

@@ -3,26 +3,26 @@ import { Semaphore } from "../async/semaphore.ts";
 import { printable } from "../delivery/printable.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
-import { describeRelease } from "../ledger/catalog.ts";
 import { recordDecision } from "../ledger/decisions.ts";
-import { type Delivery, getDelivery, listDeliveries, retry } from "../ledger/deliveries.ts";
+import { type Delivery, getDelivery, listDeliveries, retryDelivery } from "../ledger/deliveries.ts";
+import { describeRelease } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { writeCursor } from "../ledger/page.ts";
 import { getRelease, listReleases, type Release } from "../ledger/releases.ts";
 import { findRepo, type KnownRepo } from "../ledger/repos.ts";
-import { cursorOf } from "../ledger/sql.ts";
+import { type ConcurrencyLimits, createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
-import { createShares, type Shares } from "../receiver/share.ts";
 import type { Registry } from "../registries/registry.ts";
 import type { Auth } from "./auth.ts";
 import { sendContent } from "./content.ts";
+import { rejectControlCharacters } from "./control-characters.ts";
+import { deliveryView } from "./delivery-view.ts";
+import { findReleasesByVersion } from "./find-releases.ts";
 import { createFollow } from "./follow.ts";
 import { sendLogEvents, sendLogText } from "./log.ts";
-import { releaseNamed } from "./named.ts";
-import { pageText } from "./page-text.ts";
-import { plainUrl } from "./plain.ts";
-import { whyNoRepo } from "./unknown.ts";
-import { deliveryView } from "./views.ts";
+import { pageJson } from "./page-json.ts";
 import { whyOf } from "./why.ts";
+import { whyNoRepo } from "./why-unknown.ts";
 
 export interface ApiOptions {
   ledger: Ledger;
@@ -35,7 +35,7 @@ export interface ApiOptions {
   /** Tells that a delivery is to be gone on with, or ended. */
   wake(deliveryId: string): void;
   /** What the pages take part in too. */
-  shares?: Shares;
+  shares?: ConcurrencyLimits;
 }
 
 const PAGE = 50;
@@ -54,11 +54,11 @@ const STATES: DeliveryState[] = [
 
 /** REST v1 over the ledger. Everything is denied that is not named here. */
 export function apiRoute(options: ApiOptions): RequestHandler {
-  const { ledger, auth, shares = createShares() } = options;
+  const { ledger, auth, shares = createConcurrencyLimits() } = options;
   const answer = (work: (request: Request, response: Response) => Promise<void>) => shares.answers.handler(work);
   const logs = { ledger, turns: new Semaphore(), follow: createFollow(ledger) };
   const router = Router({ caseSensitive: true, strict: true });
-  router.use("/api", plainUrl);
+  router.use("/api", rejectControlCharacters);
 
   router.get(
     "/api/v1/deliveries",
@@ -71,8 +71,8 @@ export function apiRoute(options: ApiOptions): RequestHandler {
       const limit = limitOf(text(request, "limit"));
       if (repo === null) return send(response, { items: [], next: null });
       const page = await listDeliveries(ledger, { repoId: repo?.id, sha, state, cursor, limit });
-      const end = (each: Delivery) => cursorOf({ at: each.createdAt, id: each.id });
-      sendText(response, await pageText(page, (each) => deliveryView(ledger, each), end));
+      const end = (each: Delivery) => writeCursor({ at: each.createdAt, id: each.id });
+      sendText(response, await pageJson(page, (each) => deliveryView(ledger, each), end));
     }),
   );
   router.post(
@@ -134,7 +134,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     auth.admin,
     answer(async (request, response) => {
       const { id, state } = await requireDelivery(ledger, request);
-      if ((await retry(ledger, id)) === "impossible")
+      if ((await retryDelivery(ledger, id)) === "impossible")
         throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
       options.wake(id);
       send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
@@ -156,8 +156,8 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         cursor: text(request, "cursor"),
         limit: limitOf(text(request, "limit")),
       });
-      const end = (each: Release) => cursorOf({ at: each.releasedAt, id: each.id });
-      sendText(response, await pageText(page, (each) => describeRelease(ledger, each), end));
+      const end = (each: Release) => writeCursor({ at: each.releasedAt, id: each.id });
+      sendText(response, await pageJson(page, (each) => describeRelease(ledger, each), end));
     }),
   );
   router.get(
@@ -248,7 +248,7 @@ async function requireRelease(ledger: Ledger, request: Request) {
   const repo = await repoOf(ledger, text(request, "repo"));
   if (repo === null) throw new Problem(404, "There is no repo of this name.");
   const { artifact, version } = request.params;
-  const found = await releaseNamed(ledger, String(artifact), String(version), repo?.id);
+  const found = await findReleasesByVersion(ledger, String(artifact), String(version), repo?.id);
   const [only, ...others] = found;
   if (only === undefined) throw new Problem(404, "There is no release of this artifact and version.");
   if (others.length > 0) {

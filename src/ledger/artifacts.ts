@@ -1,11 +1,11 @@
 import type { Selectable } from "kysely";
 import type { BaseImage, Frozen } from "../builders/builder.ts";
 import type { ArtifactKind, Digest } from "../delivery/types.ts";
-import { ACTIVE } from "./deliveries.ts";
-import { columnsOf, frozenOf } from "./frozen.ts";
-import { holdFence } from "./leases.ts";
+import { ACTIVE_STATES } from "./deliveries.ts";
+import { frozenColumns, frozenOf } from "./frozen-columns.ts";
+import { lockFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { ArtifactState, Schema } from "./schema.ts";
+import type { ArtifactState, Schema } from "./schema/schema.ts";
 
 type Row = Selectable<Schema["artifacts"]>;
 
@@ -57,7 +57,7 @@ export function setArtifactState(
   fence?: number,
 ): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (fence !== undefined && !(await holdFence(tx, deliveryId, fence))) return false;
+    if (fence !== undefined && !(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name).set({ state, because }).executeTakeFirst();
     return result.numUpdatedRows > 0n;
   });
@@ -67,7 +67,7 @@ export function setArtifactState(
  * Notes what `prepare` made. Nothing outside knows it yet: a later freeze may replace it until a digest is pinned.
  * @returns false: the fence is stale, or another digest is pinned
  */
-export async function noteFrozen(
+export async function saveFrozen(
   ledger: Db,
   deliveryId: string,
   name: string,
@@ -75,7 +75,7 @@ export async function noteFrozen(
   content: FrozenContent,
 ): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    if (!(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
       .set({ ...contentColumns(content), state: "frozen", because: "" })
       .where((eb) => eb.or([eb("pinnedFence", "is", null), eb("digest", "=", content.digest)]))
@@ -96,7 +96,7 @@ export function pinDigest(
   content: FrozenContent,
 ): Promise<Pinning> {
   return ledger.transaction(async (tx): Promise<Pinning> => {
-    if (!(await holdFence(tx, deliveryId, fence))) return "stale";
+    if (!(await lockFence(tx, deliveryId, fence))) return "stale";
     const result = await ofDelivery(tx, deliveryId, name)
       .set({ ...contentColumns(content), pinnedFence: fence })
       .where("pinnedFence", "is", null)
@@ -122,7 +122,7 @@ export function pinDigest(
  */
 export function resetArtifact(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    if (!(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
       .set(NOTHING_FROZEN)
       .where((eb) =>
@@ -141,9 +141,9 @@ export function resetArtifact(ledger: Db, deliveryId: string, name: string, fenc
 }
 
 /** Takes a pinned digest back, as long as nothing stands under any name. @returns false: something does, or the fence is stale */
-export function unpin(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
+export function unpinDigest(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    if (!(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
       .set(NOTHING_FROZEN)
       .where((eb) =>
@@ -169,7 +169,7 @@ const NOTHING_FROZEN = {
 };
 
 /** Contents that lie on this store and that an unfinished delivery still needs; what was prepared ahead can be made again. */
-export async function neededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> {
+export async function contentsNeededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> {
   const rows = await ledger.db
     .selectFrom("artifacts")
     .innerJoin("deliveries", "deliveries.id", "artifacts.deliveryId")
@@ -178,7 +178,7 @@ export async function neededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> 
     .where("artifacts.digest", "is not", null)
     .where((eb) =>
       eb.or([
-        eb("deliveries.state", "in", ACTIVE),
+        eb("deliveries.state", "in", ACTIVE_STATES),
         eb.and([eb("deliveries.state", "=", "waiting"), eb("artifacts.pinnedFence", "is not", null)]),
       ]),
     )
@@ -191,7 +191,7 @@ function ofDelivery(tx: Tx, deliveryId: string, name: string) {
 }
 
 function contentColumns({ frozenOn, bases, ...frozen }: FrozenContent) {
-  return { ...columnsOf(frozen), frozenOn, ...(bases && { bases: JSON.stringify(bases) }) };
+  return { ...frozenColumns(frozen), frozenOn, ...(bases && { bases: JSON.stringify(bases) }) };
 }
 
 function fromRow({ bases, ...row }: Row): DeliveryArtifact {

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 import { now } from "./sql.ts";
 
 export type StoredDecision = Selectable<Schema["decisions"]>;

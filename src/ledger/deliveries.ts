@@ -3,8 +3,9 @@ import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Naming } from "../delivery/naming.ts";
 import type { DeliveryState, Plan, RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
-import type { FailedBy, Schema } from "./schema.ts";
-import { fromNow, now, type Page, pageOf, readCursor } from "./sql.ts";
+import { type Page, pageOf, readCursor } from "./page.ts";
+import type { FailedBy, Schema } from "./schema/schema.ts";
+import { fromNow, now } from "./sql.ts";
 
 type Row = Selectable<Schema["deliveries"]>;
 
@@ -17,9 +18,9 @@ export type Delivery = Omit<Row, "plan" | "cancelRequested" | "naming" | "aheadD
 };
 
 /** Somebody works on it, or should. */
-export const ACTIVE = ["queued", "building", "publishing"] as const satisfies DeliveryState[];
+export const ACTIVE_STATES = ["queued", "building", "publishing"] as const satisfies DeliveryState[];
 /** Nothing more happens by itself. */
-export const FINISHED = [
+export const FINISHED_STATES = [
   "delivered",
   "failed",
   "cancelled",
@@ -57,7 +58,7 @@ export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, field
     .onConflict((conflict) => conflict.columns(["repoId", "sha"]).doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (inserted !== undefined) return fromRow(inserted);
+  if (inserted !== undefined) return toDelivery(inserted);
   const delivery = await findDelivery(ledger, repoId, sha);
   if (delivery === null) throw new Error(`the delivery of ${repoId}@${sha} was there and is gone`);
   return delivery;
@@ -120,7 +121,7 @@ function waitingSince(at: RawBuilder<number>) {
 }
 
 /** Says anew what a delivery waits for. @returns false: it does not wait */
-export async function noteBecause(ledger: Db, id: string, because: string): Promise<boolean> {
+export async function saveBecause(ledger: Db, id: string, because: string): Promise<boolean> {
   const result = await ledger.db
     .updateTable("deliveries")
     .set({ because, updatedAt: now(ledger) })
@@ -131,7 +132,7 @@ export async function noteBecause(ledger: Db, id: string, because: string): Prom
 }
 
 /** Notes the version decided at the first prepare; a later one replaces only what it is known to replace. */
-export async function noteVersion(ledger: Db, id: string, version: string, before: string | null = null) {
+export async function saveVersion(ledger: Db, id: string, version: string, before: string | null = null) {
   await ledger.db
     .updateTable("deliveries")
     .set({ version, updatedAt: now(ledger) })
@@ -142,7 +143,7 @@ export async function noteVersion(ledger: Db, id: string, version: string, befor
 
 export async function getDelivery(ledger: Db, id: string): Promise<Delivery | null> {
   const row = await ledger.db.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();
-  return row ? fromRow(row) : null;
+  return row ? toDelivery(row) : null;
 }
 
 export async function findDelivery(ledger: Db, repoId: RepoId, sha: Sha): Promise<Delivery | null> {
@@ -152,7 +153,7 @@ export async function findDelivery(ledger: Db, repoId: RepoId, sha: Sha): Promis
     .where("repoId", "=", repoId)
     .where("sha", "=", sha)
     .executeTakeFirst();
-  return row ? fromRow(row) : null;
+  return row ? toDelivery(row) : null;
 }
 
 export interface DeliveryFilter {
@@ -176,20 +177,20 @@ export async function listDeliveries(ledger: Db, filter: DeliveryFilter): Promis
   if (filter.state !== undefined) query = query.where("state", "=", filter.state);
   const after = readCursor(filter.cursor);
   if (after) query = query.where((eb) => eb(eb.refTuple("createdAt", "id"), "<", eb.tuple(after.at, after.id)));
-  return pageOf(await query.execute(), filter.limit, (row) => ({ at: row.createdAt, id: row.id }), fromRow);
+  return pageOf(await query.execute(), filter.limit, (row) => ({ at: row.createdAt, id: row.id }), toDelivery);
 }
 
 /** A repo's deliveries that have not come to an end, oldest first. */
-export async function listUnfinished(ledger: Db, repoId: RepoId): Promise<Delivery[]> {
+export async function unfinishedDeliveries(ledger: Db, repoId: RepoId): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .selectAll()
     .where("repoId", "=", repoId)
-    .where("state", "in", ["waiting", ...ACTIVE])
+    .where("state", "in", ["waiting", ...ACTIVE_STATES])
     .orderBy("createdAt")
     .orderBy("id")
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toDelivery);
 }
 
 /** Those that wait for their CI, also beyond the gate's patience, oldest first. */
@@ -203,10 +204,10 @@ export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
     .orderBy("createdAt")
     .orderBy("id")
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toDelivery);
 }
 
-export async function countByState(ledger: Db): Promise<Record<DeliveryState, number>> {
+export async function countDeliveriesByState(ledger: Db): Promise<Record<DeliveryState, number>> {
   const counts = {
     waiting: 0,
     queued: 0,
@@ -231,7 +232,7 @@ export async function countByState(ledger: Db): Promise<Record<DeliveryState, nu
  * Queues a delivery that ended without a release once more, under its own id.
  * @returns `queued`, `impossible` (in its state), or `unknown`
  */
-export async function retry(
+export async function retryDelivery(
   ledger: Db,
   id: string,
   because = "tried again by a person",
@@ -247,7 +248,7 @@ export async function retry(
   return (await getDelivery(ledger, id)) ? "impossible" : "unknown";
 }
 
-export function fromRow({ plan, cancelRequested, naming, insisted, aheadDue: _aheadDue, ...row }: Row): Delivery {
+export function toDelivery({ plan, cancelRequested, naming, insisted, aheadDue: _aheadDue, ...row }: Row): Delivery {
   return {
     ...row,
     isInsisted: insisted !== 0,
@@ -258,7 +259,7 @@ export function fromRow({ plan, cancelRequested, naming, insisted, aheadDue: _ah
 }
 
 function isFinished(state: DeliveryState): boolean {
-  return (FINISHED as readonly DeliveryState[]).includes(state);
+  return (FINISHED_STATES as readonly DeliveryState[]).includes(state);
 }
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";

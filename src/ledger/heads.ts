@@ -9,7 +9,7 @@ export interface Head {
 }
 
 /** Notes that these refs point, or pointed, to these commits. @returns those that were not known yet */
-export function noteHeads(ledger: Db, repoId: RepoId, heads: readonly Head[]): Promise<Head[]> {
+export function recordHeads(ledger: Db, repoId: RepoId, heads: readonly Head[]): Promise<Head[]> {
   return ledger.transaction(async (tx) => {
     const fresh: Head[] = [];
     for (const some of chunks(heads)) {
@@ -26,7 +26,7 @@ export function noteHeads(ledger: Db, repoId: RepoId, heads: readonly Head[]): P
 }
 
 /** Has any ref ever pointed to it? */
-export async function isHead(ledger: Db, repoId: RepoId, sha: Sha): Promise<boolean> {
+export async function wasEverHead(ledger: Db, repoId: RepoId, sha: Sha): Promise<boolean> {
   return (await headsOf(ledger, repoId, sha)).length > 0;
 }
 

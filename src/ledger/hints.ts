@@ -2,10 +2,10 @@ import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import { TtlCache } from "../async/ttl-cache.ts";
 import { freshFirst } from "../delivery/sharing.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
-import { ACTIVE } from "./deliveries.ts";
+import { ACTIVE_STATES } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { noteRepos, type SeenRepo } from "./repos.ts";
-import type { Schema } from "./schema.ts";
+import { type SeenRepo, saveRepos } from "./repos.ts";
+import type { Schema } from "./schema/schema.ts";
 import { chunks, now } from "./sql.ts";
 
 export interface NewHint {
@@ -27,9 +27,9 @@ export interface HintTarget {
 }
 
 /** The event of a hint that came from a person: whoever asks for one commit means that very commit. */
-export const ASKED = "asked";
+export const ASKED_EVENT = "asked";
 /** The event of a hint that the sweep left for itself: it found what no webhook told. */
-export const SWEPT = "sweep";
+export const SWEEP_EVENT = "sweep";
 
 const REPOS_NOTED = 10_000;
 /** ms; that a repo is active is told by the hour. */
@@ -48,7 +48,7 @@ export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[
 }
 
 /** As addHints, for a process that takes many: a repo that it has just noted, all else about it the same, is not noted again. */
-export function hintKeeper(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
+export function createHintWriter(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
   const noted = new TtlCache<string>(REPOS_NOTED, NOTED_FOR, () => performance.now());
   return async (hints) => {
     const news = hints.flatMap(({ repo }) => (noted.get(repo.id) === JSON.stringify(repo) ? [] : [repo]));
@@ -60,7 +60,7 @@ export function hintKeeper(ledger: Db): (hints: readonly NewHint[]) => Promise<v
 function add(ledger: Db, hints: readonly NewHint[], repos: readonly SeenRepo[]): Promise<number[]> {
   return ledger.transaction(async (tx) => {
     await writeInOrder(tx);
-    await noteRepos(tx, repos);
+    await saveRepos(tx, repos);
     const ids: number[] = [];
     for (const some of chunks(hints)) {
       const rows = await tx.db
@@ -87,7 +87,7 @@ async function writeInOrder(tx: Tx): Promise<void> {
 }
 
 /** What undone hints name, each once however many name it: the commit, or the ref where a hint names no commit. */
-export interface UndoneTarget {
+export interface PendingTarget {
   repoId: RepoId;
   sha: Sha | null;
   ref: string | null;
@@ -99,7 +99,7 @@ export interface UndoneTarget {
  * attempt's end, since no look could change it.
  * @param minAge only of hints received at least so many ms ago
  */
-export async function undoneTargets(ledger: Db, limit: number, minAge = 0): Promise<UndoneTarget[]> {
+export async function pendingTargets(ledger: Db, limit: number, minAge = 0): Promise<PendingTarget[]> {
   const rows = ledger.db
     .selectFrom("hints")
     .select(["repoId", "sha", ONLY_REF.as("ref"), (eb) => eb.fn.min("id").as("first")])
@@ -133,7 +133,7 @@ export async function undoneTargets(ledger: Db, limit: number, minAge = 0): Prom
 const ONLY_REF = sql<string | null>`case when sha is null then ref end`;
 
 /** Oldest first. */
-export function undoneHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): Promise<StoredHint[]> {
+export function pendingHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): Promise<StoredHint[]> {
   return ledger.db
     .selectFrom("hints")
     .selectAll()
@@ -144,7 +144,7 @@ export function undoneHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): P
     .execute();
 }
 
-export async function countUndoneHints(ledger: Db): Promise<number> {
+export async function countPendingHints(ledger: Db): Promise<number> {
   const row = await ledger.db
     .selectFrom("hints")
     .select((eb) => eb.fn.countAll<number>().as("count"))
@@ -199,79 +199,13 @@ export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly str
     .execute();
 }
 
-/** When somebody began to read what a commit stands in: what the host had told by then is not known to be in it. */
-export interface Reading {
-  /** The newest hint. */
-  hint: number;
-  /** ms since the epoch, by the store's clock: how old the refs that were read may have been. */
-  refs: number;
-}
-
-/**
- * Whether anything was told of the commit that this reading cannot have seen: any event since, and any ref that came after those that were read.
- * What the sweep found of it without a ref is only that it exists.
- */
-export async function isNewsSince(ledger: Db, repoId: RepoId, sha: Sha, reading: Reading): Promise<boolean> {
-  const row = await ledger.db
-    .selectFrom("hints")
-    .select("id")
-    .where("repoId", "=", repoId)
-    .where("sha", "=", sha)
-    .where((eb) => isNews(eb, reading))
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-/** Marks what an attempt has seen of its commit by itself: only news is left for a look. */
-export async function markReadDone(
-  ledger: Db,
-  { repoId, sha }: { repoId: RepoId; sha: Sha },
-  reading: Reading,
-): Promise<void> {
-  await ledger.db
-    .updateTable("hints")
-    .set({ doneAt: now(ledger), because: "read by its delivery" })
-    .where("repoId", "=", repoId)
-    .where("sha", "=", sha)
-    .where("doneAt", "is", null)
-    .where((eb) => eb.not(isNews(eb, reading)))
-    .execute();
-}
-
-/** Whether one of these refs was told of since: it may have left the commit. */
-export async function hasMovedSince(
-  ledger: Db,
-  repoId: RepoId,
-  refs: readonly string[],
-  { hint }: Reading,
-): Promise<boolean> {
-  if (refs.length === 0) return false;
-  const row = await ledger.db
-    .selectFrom("hints")
-    .select("id")
-    .where("repoId", "=", repoId)
-    .where("ref", "in", refs)
-    .where("id", ">", hint)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-function isNews(eb: ExpressionBuilder<Schema, "hints">, { hint, refs }: Reading) {
-  return eb.or([
-    eb.and([eb("id", ">", hint), eb("event", "<>", SWEPT)]),
-    eb.and([eb("receivedAt", ">", refs), eb("ref", "is not", null)]),
-  ]);
-}
-
 function underWay(eb: ExpressionBuilder<Schema, "hints">) {
   return eb
     .selectFrom("deliveries")
     .select("deliveries.id")
     .whereRef("deliveries.repoId", "=", "hints.repoId")
     .whereRef("deliveries.sha", "=", "hints.sha")
-    .where("deliveries.state", "in", ACTIVE);
+    .where("deliveries.state", "in", ACTIVE_STATES);
 }
 
 function answeredBy(eb: ExpressionBuilder<Schema, "hints">, { sha, ref }: HintTarget) {

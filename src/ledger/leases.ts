@@ -2,9 +2,9 @@ import { type Selectable, sql } from "kysely";
 import { nextOf, type Turn } from "../delivery/next.ts";
 import type { RepoId } from "../delivery/types.ts";
 import { type EndAs, endOf } from "./cancel.ts";
-import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
+import { ACTIVE_STATES, type Delivery, toDelivery } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { AttemptOutcome, Schema } from "./schema.ts";
+import type { AttemptOutcome, Schema } from "./schema/schema.ts";
 import { fromNow, now, startsWith } from "./sql.ts";
 
 export type Attempt = Selectable<Schema["attempts"]>;
@@ -20,12 +20,12 @@ export interface Claim {
  * Takes the lease of a delivery that is due. Of any number of processes that try, one gets it.
  * @param ttl ms by the store's clock, until others may take it. @returns null: another has it, or it is not due
  */
-export function claim(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
+export function claimDelivery(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
   return take(ledger, id, owner, ttl, { when: due, counts: 1 });
 }
 
 /** The same for a delivery that still waits for its CI: to prepare it ahead, which counts as no attempt. */
-export function claimAhead(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
+export function claimToPrepare(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
   return take(ledger, id, owner, ttl, { when: waits, counts: 0 });
 }
 
@@ -66,7 +66,7 @@ function take(
 }
 
 /** Holds the lease for another `ttl` ms. Not held: it was lost to another, or the delivery was ended from outside. */
-export async function renew(
+export async function renewLease(
   ledger: Db,
   id: string,
   fence: number,
@@ -112,7 +112,7 @@ export function finishAttempt(ledger: Db, id: string, fence: number, end: Attemp
 }
 
 /** Frees the leases, duties and names of processes that are known to be dead. @returns the deliveries */
-export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]> {
+export function releaseLeasesOf(ledger: Db, ownerPrefix: string): Promise<string[]> {
   return ledger.transaction(async (tx) => {
     await tx.db
       .deleteFrom("duties")
@@ -138,7 +138,7 @@ export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]
 }
 
 /** Deliveries that are due and that nobody works on, oldest first. */
-export async function orphans(ledger: Db, limit = 1_000): Promise<Delivery[]> {
+export async function dueDeliveries(ledger: Db, limit = 1_000): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .selectAll()
@@ -147,11 +147,11 @@ export async function orphans(ledger: Db, limit = 1_000): Promise<Delivery[]> {
     .orderBy("id")
     .limit(limit)
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toDelivery);
 }
 
 /** The delivery to take next, as `nextOf` orders them; null: none is due. What another takes meanwhile, `claim` refuses. */
-export async function nextDue(ledger: Db): Promise<string | null> {
+export async function nextDueDelivery(ledger: Db): Promise<string | null> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .innerJoin("repos", "repos.id", "deliveries.repoId")
@@ -181,7 +181,7 @@ export async function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
 }
 
 /** What the user's own files failed for while the commit waited, where nothing was tried since; null: they did not. */
-export async function failedAhead(ledger: Db, id: string): Promise<string | null> {
+export async function preparationFailure(ledger: Db, id: string): Promise<string | null> {
   const last = (await attemptsOf(ledger, id)).at(-1);
   return last?.outcome === "failed-ahead" ? (last.message ?? "") : null;
 }
@@ -190,7 +190,7 @@ export async function failedAhead(ledger: Db, id: string): Promise<string | null
  * The codes of the last attempts in a row that ended to be tried again, oldest first. Attempts that died with their
  * process say nothing of the work.
  */
-export async function failuresInARow(ledger: Db, id: string): Promise<string[]> {
+export async function recentFailureCodes(ledger: Db, id: string): Promise<string[]> {
   const ended = (await attemptsOf(ledger, id)).filter(({ outcome }) => outcome !== null && outcome !== "lost");
   const last = ended.findLastIndex(({ outcome }) => outcome !== "retry");
   return ended.slice(last + 1).map(({ errorCode }) => errorCode ?? "");
@@ -200,7 +200,7 @@ export async function failuresInARow(ledger: Db, id: string): Promise<string[]> 
  * Checks the fence and keeps it until the transaction ends: nobody claims the delivery meanwhile.
  * @returns false: the fence is stale, and the caller must write nothing
  */
-export async function holdFence(tx: Tx, id: string, fence: number): Promise<boolean> {
+export async function lockFence(tx: Tx, id: string, fence: number): Promise<boolean> {
   const result = await tx.db
     .updateTable("deliveries")
     .set({ updatedAt: now(tx) })
@@ -215,7 +215,7 @@ function due(ledger: Db) {
 }
 
 function isActive() {
-  return sql<boolean>`state in (${sql.join(ACTIVE.map((state) => sql.lit(state)))})`;
+  return sql<boolean>`state in (${sql.join(ACTIVE_STATES.map((state) => sql.lit(state)))})`;
 }
 
 function waits(ledger: Db) {

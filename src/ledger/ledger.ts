@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from "kysely";
+import { MIGRATION_TIMEOUTS, postgresDialect } from "./database/postgres.ts";
+import { sqliteDialect } from "./database/sqlite.ts";
 import { migrations } from "./migrations/index.ts";
-import { PATIENT, postgresDialect } from "./postgres.ts";
-import type { Schema } from "./schema.ts";
-import { sqliteDialect } from "./sqlite.ts";
+import type { Schema } from "./schema/schema.ts";
 
 export type DialectName = "sqlite" | "postgres";
 
@@ -81,7 +81,7 @@ async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Pro
   const migrator = migratorOn(db);
   const isDone = (await migrator.getMigrations()).every((migration) => migration.executedAt !== undefined);
   if (isDone || databaseUrl === undefined) return latest(migrator);
-  const dialect = postgresDialect(databaseUrl, () => {}, PATIENT);
+  const dialect = postgresDialect(databaseUrl, () => {}, MIGRATION_TIMEOUTS);
   const patient = new Kysely<Schema>({ dialect, plugins: [new CamelCasePlugin()] });
   try {
     await latest(migratorOn(patient));

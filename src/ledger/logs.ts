@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { sql } from "kysely";
 import type { Db } from "./ledger.ts";
-import { now, whole } from "./sql.ts";
+import { integer, now } from "./sql.ts";
 
 export interface LogChunk {
   /** From 1, rising. */
@@ -24,7 +24,7 @@ export async function appendLog(ledger: Db, deliveryId: string, text: string): P
             sql`cast(${deliveryId} as text)`.as("deliveryId"),
             sql<number>`coalesce(max(seq), 0) + 1`.as("seq"),
             now(ledger).as("at"),
-            whole(bytes).as("bytes"),
+            integer(bytes).as("bytes"),
             sql`cast(${chunk} as text)`.as("chunk"),
           ])
           .where("deliveryId", "=", deliveryId),

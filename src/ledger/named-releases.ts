@@ -1,7 +1,7 @@
 import type { Selectable } from "kysely";
 import type { Destination, Plan, RepoId } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 
 /** A release as the names of its repo are computed from. */
 export type NamedRelease = Pick<

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
 import { type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
+import { lastAnnouncedHash, recordAnnounced } from "./announced.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { newRow } from "./outbox-row.ts";
-import type { Schema } from "./schema.ts";
+import { newOutboxRow } from "./outbox-row.ts";
+import type { Schema } from "./schema/schema.ts";
 import { fromNow, now } from "./sql.ts";
-import { reportOnce, wasTold } from "./told.ts";
 
 type Row = Selectable<Schema["outbox"]>;
 
 /** What is owed to the outside. `payload` is what was queued. */
-export type Outgoing = Omit<Row, "payload"> & { payload: unknown };
+export type OutboxEntry = Omit<Row, "payload"> & { payload: unknown };
 
 /**
  * Owes a commit this status. Of one context only the newest word is kept: the same again changes nothing, another
@@ -24,9 +24,9 @@ export async function queueStatus<Payload extends { context: string }>(
   const id = statusId(repoId, sha, payload.context);
   const said = JSON.stringify(payload);
   // Where its row is gone, what it said is still known: see retention.ts.
-  if (!(await hasRow(tx, id)) && (await wasTold(tx, id)) === hashOf(said)) return;
+  if (!(await hasRow(tx, id)) && (await lastAnnouncedHash(tx, id)) === payloadHash(said)) return;
   const lane = statusLane(repoId);
-  const fresh = newRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: said, lane });
+  const fresh = newOutboxRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: said, lane });
   await tx.db
     .insertInto("outbox")
     .values(fresh)
@@ -57,7 +57,7 @@ function statusLane(repoId: RepoId): string {
   return `status ${repoId.split(":", 1)[0] ?? ""}`;
 }
 
-export function hashOf(payload: string): string {
+export function payloadHash(payload: string): string {
   return createHash("sha256").update(payload).digest("hex").slice(0, 16);
 }
 
@@ -67,7 +67,7 @@ export async function replaceStatus<Payload extends { context: string }>(
   status: { repoId: RepoId; sha: Sha; deliveryId: string | null; payload: Payload },
 ): Promise<void> {
   const id = statusId(status.repoId, status.sha, status.payload.context);
-  if ((await hasRow(tx, id)) || (await wasTold(tx, id)) !== null) await queueStatus(tx, status);
+  if ((await hasRow(tx, id)) || (await lastAnnouncedHash(tx, id)) !== null) await queueStatus(tx, status);
 }
 
 async function hasRow(tx: Tx, id: string): Promise<boolean> {
@@ -90,18 +90,18 @@ export async function queueNotice(
   const { payload, lane = noticeLane(""), ...fields } = notice;
   await tx.db
     .insertInto("outbox")
-    .values(newRow(tx, { ...fields, kind: "notice", payload: JSON.stringify(payload), lane }))
+    .values(newOutboxRow(tx, { ...fields, kind: "notice", payload: JSON.stringify(payload), lane }))
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
 }
 
 /** Events are told once, also after the rows that told them are gone. @returns whether this one is new */
-export function isNewEvent(tx: Tx, eventId: string): Promise<boolean> {
-  return reportOnce(tx, eventId, "");
+export function recordEvent(tx: Tx, eventId: string): Promise<boolean> {
+  return recordAnnounced(tx, eventId, "");
 }
 
 /** Everything said, or to be said, of a commit. */
-export async function outboxOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<Outgoing[]> {
+export async function outboxOfCommit(ledger: Db, repoId: RepoId, sha: Sha): Promise<OutboxEntry[]> {
   const rows = await ledger.db
     .selectFrom("outbox")
     .selectAll()
@@ -110,7 +110,7 @@ export async function outboxOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<Ou
     .orderBy("createdAt")
     .orderBy("id")
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toOutboxEntry);
 }
 
 export async function countUnsent(ledger: Db): Promise<number> {
@@ -162,7 +162,13 @@ export async function markFailed(
 }
 
 /** Never to be sent: the other side will not take it. */
-export async function drop(ledger: Db, id: string, revision: number, error: string, fence?: number): Promise<boolean> {
+export async function markDropped(
+  ledger: Db,
+  id: string,
+  revision: number,
+  error: string,
+  fence?: number,
+): Promise<boolean> {
   const result = await unsent(ledger, id, revision, fence)
     .set((eb) => ({ state: "dropped", attempts: eb("attempts", "+", 1), error, ...FREE }))
     .executeTakeFirst();
@@ -179,8 +185,6 @@ function unsent(ledger: Db, id: string, revision: number, fence?: number) {
 }
 
 /** As it is read by others than its sender. */
-export function fromRow(row: Row): Outgoing {
+export function toOutboxEntry(row: Row): OutboxEntry {
   return { ...row, payload: JSON.parse(row.payload) as unknown };
 }
-
-export { markNamesFailed, owedNames, oweNames } from "./owed-names.ts";

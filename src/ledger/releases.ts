@@ -3,11 +3,12 @@ import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import type { Frozen } from "../builders/builder.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { ArtifactKind, RepoId, Sha } from "../delivery/types.ts";
-import { columnsOf } from "./frozen.ts";
-import { holdFence } from "./leases.ts";
+import { frozenColumns } from "./frozen-columns.ts";
+import { lockFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
-import { now, type Page, pageOf, readCursor } from "./sql.ts";
+import { type Page, pageOf, readCursor } from "./page.ts";
+import type { Schema } from "./schema/schema.ts";
+import { now } from "./sql.ts";
 
 type Row = Selectable<Schema["releases"]>;
 
@@ -45,7 +46,7 @@ function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; variant?: 
  */
 export async function recordRelease(tx: Tx, release: NewRelease): Promise<Release> {
   const { fence, versions, tagged, variant = "", metadata, files: _files, package: _package, ...fields } = release;
-  if (!(await holdFence(tx, release.deliveryId, fence))) {
+  if (!(await lockFence(tx, release.deliveryId, fence))) {
     throw new TransientError("lease-lost", `delivery ${release.deliveryId} is another worker's now`);
   }
   const [version] = versions;
@@ -55,7 +56,7 @@ export async function recordRelease(tx: Tx, release: NewRelease): Promise<Releas
     .insertInto("releases")
     .values({
       ...fields,
-      ...columnsOf(release),
+      ...frozenColumns(release),
       id,
       variant,
       version,
@@ -182,7 +183,7 @@ async function someReposWith(ledger: Db, ref: string): Promise<RepoId[]> {
 }
 
 /** The releases of that artifact name that bear this version: more than one where several repos have one. */
-export async function findRelease(ledger: Db, artifact: string, version: string, repoId?: RepoId): Promise<Release[]> {
+export async function findReleases(ledger: Db, artifact: string, version: string, repoId?: RepoId): Promise<Release[]> {
   let query = ledger.db
     .selectFrom("releaseVersions as v")
     .innerJoin("releases", "releases.id", "v.releaseId")
@@ -242,7 +243,7 @@ export function taggedVersions(
 }
 
 /** Of the releases of an artifact whose commits a ref is known to have pointed to, that of the newest commit; null: there is none. */
-export async function newestCommitted(
+export async function newestReleaseOnRef(
   ledger: Db,
   repoId: RepoId,
   artifact: string,

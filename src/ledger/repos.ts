@@ -1,7 +1,7 @@
 import type { Selectable } from "kysely";
 import type { RepoId } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 import { chunks, now } from "./sql.ts";
 
 /** A repo as a webhook or the host's API names it. */
@@ -18,7 +18,7 @@ export interface SeenRepo {
 export type KnownRepo = Selectable<Schema["repos"]>;
 
 /** Keeps repos that a host's list names, where they are new. They count as idle until a hint names them. */
-export async function noteListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
+export async function saveListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
   for (const some of chunks(repos)) {
     const values = some.map((repo) => ({ ...repo, activeAt: 0, createdAt: now(tx) }));
     await tx.db
@@ -45,7 +45,7 @@ export async function noteListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promi
 const ACTIVE_FOR = 60_000;
 
 /** Keeps repos with the names they bear now; older names stay aliases until another repo bears them. */
-export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
+export async function saveRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
   // One statement may touch a row only once: the last word counts. The order keeps concurrent writers from a deadlock.
   const byId = [...new Map(repos.map((repo) => [repo.id, repo])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const some of chunks(byId)) {
@@ -105,7 +105,7 @@ export async function getRepo(ledger: Db, id: RepoId): Promise<KnownRepo | null>
 }
 
 /** Whether no other repo has been seen under its name since it was. */
-export async function bearsItsName(ledger: Db, { id, host, owner, name }: SeenRepo): Promise<boolean> {
+export async function ownsItsName(ledger: Db, { id, host, owner, name }: SeenRepo): Promise<boolean> {
   const row = await ledger.db
     .selectFrom("repoNames")
     .select("repoId")

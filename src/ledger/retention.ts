@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
-import { FINISHED } from "./deliveries.ts";
+import { FINISHED_STATES } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { hashOf } from "./outbox.ts";
+import { payloadHash } from "./outbox.ts";
 import { fromNow, now } from "./sql.ts";
 
 /** Rows that go in one transaction: few, so that no webhook waits for them. */
@@ -18,7 +18,7 @@ const MOST = 50_000;
  * told, so that nothing is told again for want of its row. In small steps, at a cost that goes by what is dropped.
  * @param age ms. @returns how many rows went
  */
-export async function forgetOld(ledger: Db, age: number): Promise<number> {
+export async function deleteOldRows(ledger: Db, age: number): Promise<number> {
   const before = fromNow(ledger, -age);
   if (before === null) return 0;
   // Asked for each old row by itself: a list of all deliveries that ended long ago only grows.
@@ -27,7 +27,7 @@ export async function forgetOld(ledger: Db, age: number): Promise<number> {
       .selectFrom("deliveries")
       .select("id")
       .where("id", "=", sql<string>`${sql.ref(deliveryId)}`)
-      .where("state", "in", FINISHED)
+      .where("state", "in", FINISHED_STATES)
       .where("finishedAt", "<", before)}`;
   const steps: ((tx: Tx) => Promise<number>)[] = [
     async ({ db }) => {
@@ -93,7 +93,7 @@ async function forgetSent(tx: Tx, before: NonNullable<ReturnType<typeof fromNow>
   for (const { id, payload } of said) {
     await tx.db
       .insertInto("told")
-      .values({ id, hash: hashOf(payload), at: now(tx) })
+      .values({ id, hash: payloadHash(payload), at: now(tx) })
       .onConflict((conflict) => conflict.column("id").doUpdateSet((eb) => ({ hash: eb.ref("excluded.hash") })))
       .execute();
   }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
-import { ACTIVE } from "./deliveries.ts";
+import { ACTIVE_STATES } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import { now } from "./sql.ts";
 
@@ -74,11 +74,11 @@ function deliveryOf(repoId: RepoId, sha: Sha, condition: RawBuilder<unknown>): R
 }
 
 function active(): RawBuilder<unknown> {
-  return sql.join(ACTIVE.map((state) => sql.lit(state)));
+  return sql.join(ACTIVE_STATES.map((state) => sql.lit(state)));
 }
 
 /** Those of the versions that another commit has for good, or is about to have. */
-export async function foreignVersions(
+export async function versionsOfOthers(
   ledger: Db,
   repoId: RepoId,
   sha: Sha,
@@ -112,7 +112,7 @@ export async function deliveredVersions(ledger: Db, repoId: RepoId): Promise<str
 }
 
 /** The versions of a commit, first claimed first. */
-export async function versionsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<string[]> {
+export async function versionsOfCommit(ledger: Db, repoId: RepoId, sha: Sha): Promise<string[]> {
   const rows = await ledger.db
     .selectFrom("versionClaims")
     .select("version")

@@ -1,7 +1,7 @@
 import { Worker } from "bullmq";
 import type { Log } from "../observe/log.ts";
-import { type Connection, patientConnection, type RedisAddress } from "./connection.ts";
-import { PREFIX } from "./queue.ts";
+import { KEY_PREFIX } from "./bullmq.ts";
+import { type Connection, persistentConnection, type RedisAddress } from "./connection.ts";
 import type { Jobs, QueueName } from "./queues.ts";
 
 export interface Consumer {
@@ -40,7 +40,7 @@ export function consume<N extends QueueName>(
   const running = new Set<Promise<void>>();
   let heard = 0;
   const open = (): Line => {
-    const redis = patientConnection(address);
+    const redis = persistentConnection(address);
     const worker = new Worker(
       name,
       async (job) => {
@@ -58,7 +58,7 @@ export function consume<N extends QueueName>(
       },
       {
         connection: redis,
-        prefix: PREFIX,
+        prefix: KEY_PREFIX,
         concurrency,
         lockDuration: 5_000,
         stalledInterval: 5_000,

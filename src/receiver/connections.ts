@@ -40,7 +40,7 @@ interface Connection {
  * One connection too many ends the oldest of those on which the client is silent or slow: `maxConnections` turns away
  * whoever comes last instead, so that a thousand silent connections would keep everybody out.
  */
-export function boundConnections(server: Server, limits: ConnectionLimits): void {
+export function limitConnections(server: Server, limits: ConnectionLimits): void {
   const { most, unread = 24 * 1024 * 1024, patience = 30_000 } = limits;
   /** In the order in which they came or were last answered. */
   const open = new Map<Socket, Connection>();

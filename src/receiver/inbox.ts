@@ -1,15 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { NewHint } from "../ledger/hints.ts";
 
-/** A hint as the inbox is given it, with the repo by its id. */
-export type StoredHint = NewHint;
-
 /** Thrown by add: the ledger is so far behind that one more would only cost memory, and its sender time. */
 export class InboxFull extends Error {}
 
 export interface Inbox {
   /** Resolves when the hints are committed. @throws InboxFull, or whatever the commit failed with. */
-  add(hints: StoredHint[]): Promise<void>;
+  add(hints: NewHint[]): Promise<void>;
   /** Hints taken and not yet committed. */
   pending(): number;
 }
@@ -22,7 +19,7 @@ export interface InboxLimits {
 }
 
 interface Entry {
-  hints: StoredHint[];
+  hints: NewHint[];
   since: number;
   resolve(): void;
   reject(error: unknown): void;
@@ -33,7 +30,7 @@ interface Entry {
  * costs a few commits instead of one each.
  */
 export function createInbox(
-  commit: (hints: StoredHint[]) => Promise<unknown>,
+  commit: (hints: NewHint[]) => Promise<unknown>,
   { most = 10_000, oldest = 5_000 }: InboxLimits = {},
 ): Inbox {
   let gathering: Entry[] = [];

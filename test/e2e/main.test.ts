@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DeliveryView } from "../../src/api/views.ts";
+import type { DeliveryView } from "../../src/api/delivery-view.ts";
 import type { Release } from "../../src/delivery/types.ts";
 import { type Postgres, startPostgres } from "../support/postgres.ts";
 import { until } from "../support/process.ts";

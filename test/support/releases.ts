@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import type { Frozen } from "../../src/builders/builder.ts";
 import type { ArtifactKind, FrozenFile } from "../../src/delivery/types.ts";
 import { ensureDelivery } from "../../src/ledger/deliveries.ts";
-import { claim } from "../../src/ledger/leases.ts";
+import { claimDelivery } from "../../src/ledger/leases.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import { noteLocation } from "../../src/ledger/names.ts";
+import { recordLocation } from "../../src/ledger/locations.ts";
 import { recordRelease } from "../../src/ledger/releases.ts";
 import { digestOfFiles } from "../../src/store/files.ts";
 import { REPO } from "./ledgers.ts";
@@ -27,7 +27,7 @@ export async function released(
   const sha = createHash("sha1").update(artifact).digest("hex");
   const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
   const { id: deliveryId } = await ensureDelivery(ledger, REPO, sha, facts);
-  const lease = await claim(ledger, deliveryId, "tests", 60_000);
+  const lease = await claimDelivery(ledger, deliveryId, "tests", 60_000);
   if (lease === null) throw new Error("the delivery is another's");
   const common = { repoId: REPO, artifact, deliveryId };
   const version = { versions: ["1.0.0"], tagged: ["1.0.0"], ref: "refs/heads/main", committedAt: 5, metadata: {} };
@@ -35,7 +35,7 @@ export async function released(
     recordRelease(tx, { ...common, ...version, ...content, sha, kind, fence: lease.fence }),
   );
   for (const registry of registries) {
-    await noteLocation(ledger, {
+    await recordLocation(ledger, {
       ...{ ...common, registry, repository: `acme/api/${artifact}`, tag: "1.0.0", immutable: true },
       ...{ digest: content.digest, url: `https://${registry}.example.com/`, pull: `fetch it from ${registry}` },
     });

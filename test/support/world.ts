@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import type { DeliveryView } from "../../src/api/views.ts";
+import type { DeliveryView } from "../../src/api/delivery-view.ts";
 import type { Release } from "../../src/delivery/types.ts";
 import { type Deliverd, type DeliverdOptions, startDeliverd } from "./deliverd.ts";
 import { type Engine, startEngine } from "./engine.ts";

@@ -1,8 +1,8 @@
 import { type Afterthought, afterReleaseEvent } from "../../src/delivery/announcement.ts";
 import { oneLine } from "../../src/delivery/reports.ts";
-import { describeRelease, iso } from "../../src/ledger/catalog.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, setState } from "../../src/ledger/deliveries.ts";
+import { describeRelease, iso } from "../../src/ledger/describe-release.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
 import type { Station } from "../station.ts";

@@ -7,9 +7,9 @@ import { artifactsOf, setArtifactState } from "../../src/ledger/artifacts.ts";
 import { type Delivery, getDelivery, setState } from "../../src/ledger/deliveries.ts";
 import { type AttemptEnd, finishAttempt } from "../../src/ledger/leases.ts";
 import { appendLog, logBytes } from "../../src/ledger/logs.ts";
-import { oweNames } from "../../src/ledger/outbox.ts";
+import { queueNameUpdate } from "../../src/ledger/name-updates.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
-import type { FailedBy } from "../../src/ledger/schema.ts";
+import type { FailedBy } from "../../src/ledger/schema/schema.ts";
 import type { Log } from "../../src/observe/log.ts";
 import type { Run } from "../../src/run/run.ts";
 import { noteCancelledLate } from "../announce/after-release.ts";
@@ -115,7 +115,7 @@ export async function end(station: Station, delivery: Delivery, lease: Lease, ho
     });
     if (how.state === "delivered") {
       for (const { name: artifact } of await artifactsOf(tx, delivery.id)) {
-        await oweNames(tx, { repoId: delivery.repoId, sha: delivery.sha, deliveryId: delivery.id, artifact });
+        await queueNameUpdate(tx, { repoId: delivery.repoId, sha: delivery.sha, deliveryId: delivery.id, artifact });
       }
       // One that came before the first name would have ended the attempt.
       if (before?.cancelRequested) await noteCancelledLate(tx, station, delivery);

@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import { Refused, throwPreferringTransient } from "../../src/delivery/errors.ts";
 import { holdings } from "../../src/delivery/reconcile.ts";
 import type { ArtifactName, Repo } from "../../src/delivery/types.ts";
-import { frozenOf } from "../../src/ledger/frozen.ts";
+import { frozenOf } from "../../src/ledger/frozen-columns.ts";
+import { getLocation, type ReleasedLocation } from "../../src/ledger/locations.ts";
+import { pendingNameUpdates } from "../../src/ledger/name-updates.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
-import { locationOf, type ReleasedLocation } from "../../src/ledger/names.ts";
-import { markSent, owedNames } from "../../src/ledger/outbox.ts";
+import { markSent } from "../../src/ledger/outbox.ts";
 import { getRelease } from "../../src/ledger/releases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
@@ -31,7 +32,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
   // Read before anything else: what is owed later is owed once more.
-  const owed = await owedNames(station.ledger, { repoId: job.repo, artifact: job.artifact });
+  const owed = await pendingNameUpdates(station.ledger, { repoId: job.repo, artifact: job.artifact });
   const signal = AbortSignal.timeout(LIMIT);
   const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
   let changed = job.verify ? await findChanged(station, job, run) : [];
@@ -111,7 +112,7 @@ async function placeAll(
   const ended = await Promise.allSettled(
     [...registries].map(async (registry) => {
       for (const each of all.filter(({ name }) => name.registry === registry)) {
-        const standing = await locationOf(station.ledger, each.name);
+        const standing = await getLocation(station.ledger, each.name);
         const isChanged = changed.some((one) => isSame(one, each.name));
         if (standing?.digest === each.release.digest && !isChanged) continue;
         const outcome = await place(station, repo, each, run);

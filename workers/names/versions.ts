@@ -4,7 +4,7 @@ import { baseTag, isUntaggedOf, untaggedVersion, versionsOf } from "../../src/de
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
-import { claimVersion, foreignVersions, versionsOf as versionsClaimed } from "../../src/ledger/versions.ts";
+import { claimVersion, versionsOfCommit as versionsClaimed, versionsOfOthers } from "../../src/ledger/versions.ts";
 import type { Station } from "../station.ts";
 
 type Ledger = Pick<Station, "ledger">;
@@ -71,7 +71,7 @@ async function isReleased(ledger: Station["ledger"], repoId: string, sha: Sha, v
 export async function ownVersions(station: Ledger, mirror: Mirror, delivery: Delivery): Promise<string[]> {
   const { repoId, sha } = delivery;
   const versions = await versionsOfCommit(station, mirror, delivery);
-  const foreign = await foreignVersions(station.ledger, repoId, sha, versions);
+  const foreign = await versionsOfOthers(station.ledger, repoId, sha, versions);
   const own = versions.filter((version) => !foreign.has(version));
   const tagged = versionsOf(await mirror.tagsOn(sha));
   return own.some((version) => tagged.includes(version)) ? own : versions;
@@ -86,6 +86,6 @@ export async function hasNewVersion(
   const tagged = versionsOf(await mirror.tagsOn(sha));
   if (tagged.length === 0) return false;
   const known = await versionsClaimed(ledger, repoId, sha);
-  const foreign = await foreignVersions(ledger, repoId, sha, tagged);
+  const foreign = await versionsOfOthers(ledger, repoId, sha, tagged);
   return tagged.some((version) => !known.includes(version) && !foreign.has(version));
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Redis } from "ioredis";
 import { silentLog } from "../../../src/observe/log.ts";
-import { hastyConnection, isClusterNode } from "../../../src/queue/connection.ts";
+import { failFastConnection, isClusterNode } from "../../../src/queue/connection.ts";
 import { consume } from "../../../src/queue/consume.ts";
 import { type Jobs, openQueues, type QueueName } from "../../../src/queue/queues.ts";
 import { until } from "../../support/process.ts";
@@ -30,7 +30,7 @@ describe("the queues in a Redis Cluster", function () {
 
   it("work by whichever node they are told of, each with all its keys in one slot", async () => {
     for (const url of cluster.urls) {
-      const connection = hastyConnection({ url });
+      const connection = failFastConnection({ url });
       const address = { url, isCluster: await isClusterNode(connection) };
       connection.disconnect();
       assert.equal(address.isCluster, true);
@@ -63,7 +63,7 @@ describe("the queues in a Redis Cluster", function () {
 
   it("are none where a Redis is alone", async () => {
     const redis = await startRedis();
-    const connection = hastyConnection({ url: redis.url });
+    const connection = failFastConnection({ url: redis.url });
     assert.equal(await isClusterNode(connection), false);
     connection.disconnect();
     await redis.stop();

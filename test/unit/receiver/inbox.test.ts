@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { createInbox, type Inbox, InboxFull, type InboxLimits, type StoredHint } from "../../../src/receiver/inbox.ts";
+import type { NewHint } from "../../../src/ledger/hints.ts";
+import { createInbox, type Inbox, InboxFull, type InboxLimits } from "../../../src/receiver/inbox.ts";
 import { until } from "../../support/process.ts";
 
 const repo = { id: "github:1", host: "github", owner: "acme", name: "api", defaultBranch: null } as const;
-const hint = (sha: string): StoredHint => ({ repo, event: "push", deliveryId: "d-1", ref: null, sha });
+const hint = (sha: string): NewHint => ({ repo, event: "push", deliveryId: "d-1", ref: null, sha });
 
 describe("The inbox", () => {
   /** The commits so far, and how to end the one that runs. */

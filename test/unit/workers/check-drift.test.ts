@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
-import { claim } from "../../../src/ledger/leases.ts";
+import { claimDelivery } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { noteLocation } from "../../../src/ledger/names.ts";
-import { owedNames, oweNames } from "../../../src/ledger/outbox.ts";
+import { recordLocation } from "../../../src/ledger/locations.ts";
+import { pendingNameUpdates, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
@@ -29,7 +29,7 @@ describe("the check of released names", () => {
     ledger = await withRepo(await openLedger({ dataDir: dir.path }));
     const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
     const { id } = await ensureDelivery(ledger, REPO, SHA, facts);
-    const lease = await claim(ledger, id, "one", 60_000);
+    const lease = await claimDelivery(ledger, id, "one", 60_000);
     const content = { digest: DIGEST, mediaType: "application/vnd.oci.image.manifest.v1+json", size: 1 };
     await ledger.transaction((tx) =>
       recordRelease(tx, {
@@ -39,7 +39,7 @@ describe("the check of released names", () => {
     );
     for (const registry of ["down", "well"]) {
       for (const tag of ["1.0.0", "main"]) {
-        await noteLocation(ledger, {
+        await recordLocation(ledger, {
           ...{ registry, repository: "acme/api", tag, immutable: tag !== "main", deliveryId: id, artifact: "api" },
           ...{ repoId: REPO, digest: DIGEST, url: "", pull: "" },
         });
@@ -74,10 +74,12 @@ describe("the check of released names", () => {
       ["well main"],
     );
     assert.match(metrics.text(), /^drift\{registry="well"\} 1$/m);
-    const [owed] = await owedNames(ledger, { repoId: REPO, artifact: "api" });
+    const [owed] = await pendingNameUpdates(ledger, { repoId: REPO, artifact: "api" });
     assert.deepEqual([owed?.verify, owed?.isEarly], [true, true]);
-    await ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }));
-    assert.equal((await owedNames(ledger))[0]?.verify, true, "a plain look does not take its place");
+    await ledger.transaction((tx) =>
+      queueNameUpdate(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }),
+    );
+    assert.equal((await pendingNameUpdates(ledger))[0]?.verify, true, "a plain look does not take its place");
   });
 
   it("looks at the other names of a registry that does not tell of one", async () => {
@@ -92,6 +94,6 @@ describe("the check of released names", () => {
   it("owes nothing where all answered", async () => {
     const { station } = stationWith(() => DIGEST);
     assert.deepEqual(await findChanged(station, job, run), []);
-    assert.deepEqual(await owedNames(ledger), []);
+    assert.deepEqual(await pendingNameUpdates(ledger), []);
   });
 });
