@@ -38,12 +38,12 @@ export function createAuth(options: AuthOptions): Auth {
     const token = bearer(request);
     if (token === null) return false;
     const isRight = same(token, options.adminToken);
-    if (!isRight) attempts.failed(request, "bearer");
+    if (!isRight) attempts.recordFailure(request, "bearer");
     return isRight;
   };
   const isSignedIn = (request: Request): boolean => {
     const session = sessionOf(request, options.adminToken);
-    if (session === "forged") attempts.failed(request, "cookie");
+    if (session === "forged") attempts.recordFailure(request, "cookie");
     return session === "valid";
   };
   const isOpen = options.anonymous === "viewer";
@@ -65,10 +65,10 @@ export function createAuth(options: AuthOptions): Auth {
       else response.redirect(303, `/sign-in${wayBack(request.originalUrl)}`);
     },
     signIn(token, request, response) {
-      const wait = attempts.wait(request);
+      const wait = attempts.waitMs(request);
       if (wait > 0) return { kind: "later", wait };
       if (!same(token, options.adminToken)) {
-        attempts.failed(request, "form");
+        attempts.recordFailure(request, "form");
         return { kind: "wrong" };
       }
       const expires = String(Date.now() + SESSION_MS);

@@ -16,7 +16,7 @@ export interface DeliveryUpdate {
   /** Of the log; read after the state. */
   lastSeq: number;
   /** Nothing more will come. */
-  isOver: boolean;
+  isFinal: boolean;
   /** Nothing was new for a while: a proxy wants to hear something all the same. */
   isHeartbeat: boolean;
 }
@@ -64,7 +64,7 @@ export function createFollow(ledger: Ledger): Follow {
         }
         told = topic.revision;
         yield topic.last;
-        if (topic.last.isOver && topic.revision === told) return;
+        if (topic.last.isFinal && topic.revision === told) return;
       }
     } finally {
       topic.followers -= 1;
@@ -103,7 +103,7 @@ async function look(ledger: Ledger, id: string, topic: Topic): Promise<void> {
 
 async function see(ledger: Ledger, id: string): Promise<DeliveryUpdate> {
   const delivery = await getDelivery(ledger, id);
-  const isOver = delivery === null || (FINISHED_STATES as readonly string[]).includes(delivery.state);
+  const isFinal = delivery === null || (FINISHED_STATES as readonly string[]).includes(delivery.state);
   const { state = null, because = "" } = delivery ?? {};
-  return { state, because, lastSeq: await lastLogSeq(ledger, id), isOver, isHeartbeat: false };
+  return { state, because, lastSeq: await lastLogSeq(ledger, id), isFinal, isHeartbeat: false };
 }

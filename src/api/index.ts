@@ -29,13 +29,13 @@ export interface ApiOptions {
   auth: Auth;
   registries: Map<string, Registry>;
   /** Commits a hint for this commit and queues it. `repo` as a person writes it. @throws Problem where no repo is it, or may be delivered. */
-  ask(repo: string, sha: string): Promise<void>;
+  requestCommit(repo: string, sha: string): Promise<void>;
   /** Whether `repos` lets a repo in that a person writes like this. */
-  isWanted(repo: string): boolean;
+  isConfigured(repo: string): boolean;
   /** Tells that a delivery is to be gone on with, or ended. */
-  wake(deliveryId: string): void;
+  onDeliveryChanged(deliveryId: string): void;
   /** What the pages take part in too. */
-  shares?: ConcurrencyLimits;
+  limits?: ConcurrencyLimits;
 }
 
 const PAGE = 50;
@@ -54,8 +54,8 @@ const STATES: DeliveryState[] = [
 
 /** REST v1 over the ledger. Everything is denied that is not named here. */
 export function apiRoute(options: ApiOptions): RequestHandler {
-  const { ledger, auth, shares = createConcurrencyLimits() } = options;
-  const answer = (work: (request: Request, response: Response) => Promise<void>) => shares.answers.handler(work);
+  const { ledger, auth, limits = createConcurrencyLimits() } = options;
+  const answer = (work: (request: Request, response: Response) => Promise<void>) => limits.queries.handler(work);
   const logs = { ledger, turns: new Semaphore(), follow: createFollow(ledger) };
   const router = Router({ caseSensitive: true, strict: true });
   router.use("/api", rejectControlCharacters);
@@ -79,12 +79,12 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     "/api/v1/deliveries",
     auth.admin,
     express.json({ limit: "16kb", inflate: false }),
-    shares.asks.handler(async (request, response) => {
+    limits.commitRequests.handler(async (request, response) => {
       const { repo, sha } = (request.body ?? {}) as { repo?: unknown; sha?: unknown };
       if (typeof repo !== "string" || typeof sha !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) {
         throw new Problem(400, 'The body must be {"repo": "<owner>/<name>", "sha": "<all digits of the commit id>"}.');
       }
-      await options.ask(repo, sha);
+      await options.requestCommit(repo, sha);
       send(
         response,
         { status: "accepted", because: "it is a hint: the commit is looked at, and holds to its gate" },
@@ -99,11 +99,11 @@ export function apiRoute(options: ApiOptions): RequestHandler {
       send(response, await deliveryView(ledger, await requireDelivery(ledger, request)));
     }),
   );
-  const followLog = shares.followers.handler(async (request, response) => {
+  const followLog = limits.logStreams.handler(async (request, response) => {
     const { id } = await requireDelivery(ledger, request);
     await sendLogEvents(logs, id, request, response);
   });
-  const wholeLog = shares.downloads.handler(async (request, response) => {
+  const wholeLog = limits.downloads.handler(async (request, response) => {
     await sendLogText(logs, (await requireDelivery(ledger, request)).id, request, response);
   });
   router.get("/api/v1/deliveries/:id/log", auth.reader, (request, response, next) => {
@@ -125,7 +125,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
           "The names of this delivery are being written: it is finished, so that no name stands without its release. A notice will tell of your request.",
         );
       }
-      options.wake(id);
+      options.onDeliveryChanged(id);
       send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
     }),
   );
@@ -136,7 +136,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
       const { id, state } = await requireDelivery(ledger, request);
       if ((await retryDelivery(ledger, id)) === "impossible")
         throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
-      options.wake(id);
+      options.onDeliveryChanged(id);
       send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
     }),
   );
@@ -170,7 +170,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
   router.get(
     "/api/v1/releases/:artifact/:version/content",
     auth.reader,
-    shares.downloads.handler(async (request, response) => {
+    limits.downloads.handler(async (request, response) => {
       await sendContent(options, await requireRelease(ledger, request), request, response);
     }),
   );
@@ -188,7 +188,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         repo: name,
         sha,
         state: "unknown",
-        because: whyNoRepo(name, options.isWanted(name)),
+        because: whyNoRepo(name, options.isConfigured(name)),
         events: [],
       };
       send(response, repo ? await whyOf(ledger, repo.id, sha) : unknown);

@@ -33,12 +33,12 @@ export class SignInAttempts {
   }
 
   /** ms until the form may be tried again from there; 0: now. */
-  wait(request: Request): number {
+  waitMs(request: Request): number {
     const own = this.#byAddress.get(addressOf(request));
     return Math.max(waitOf(this.#all, ALL), own === undefined ? 0 : waitOf(own, EACH_ADDRESS));
   }
 
-  failed(request: Request, by: SignInMethod): void {
+  recordFailure(request: Request, by: SignInMethod): void {
     const from = addressOf(request);
     if (by === "form") {
       const own = this.#byAddress.get(from) ?? { left: EACH_ADDRESS.most, at: performance.now() };

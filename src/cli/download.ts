@@ -20,7 +20,7 @@ type Rest = { response: Response; from: number; total: number | null } | null;
 /** One content on its way into its partial. */
 export class Download {
   /** Why it is not whole, where that is no fault of its bytes: another attempt may go on from here. */
-  brokenBy: unknown = null;
+  interruptedBy: unknown = null;
   /** Bytes that were here already. */
   readonly resumedAt: number;
   readonly #source: Source;
@@ -51,7 +51,7 @@ export class Download {
       }
       yield* this.#arriving(file, bar);
     } catch (error) {
-      this.brokenBy = error;
+      this.interruptedBy = error;
       throw error;
     } finally {
       await file?.close();

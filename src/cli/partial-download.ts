@@ -12,9 +12,9 @@ export interface PartialDownload {
   stage: string;
   /** Bytes that came before. */
   size: number;
-  make(): Promise<void>;
+  createFolder(): Promise<void>;
   /** Removes the stage, and the content as well unless it is to be gone on with. */
-  leave(keep: boolean): Promise<void>;
+  cleanUp(keep: boolean): Promise<void>;
 }
 
 /**
@@ -39,8 +39,8 @@ export async function openPartialDownload(output: string, artifact: string, dige
     file,
     stage,
     size: await sizeOf(file),
-    make: async () => void (await mkdir(folder, { recursive: true })),
-    async leave(keep) {
+    createFolder: async () => void (await mkdir(folder, { recursive: true })),
+    async cleanUp(keep) {
       await rm(stage, { recursive: true, force: true });
       if (!keep) await rm(file, { force: true });
       await rmdir(folder).catch(() => {});

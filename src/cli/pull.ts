@@ -79,9 +79,9 @@ async function attempt(
   let proven = false;
   let done = false;
   // A content that was taken whole and that only the engine did not want is as good as one that broke off.
-  const keep = () => download.brokenBy !== null || (proven && engine !== null);
+  const keep = () => download.interruptedBy !== null || (proven && engine !== null);
   try {
-    await partial.make();
+    await partial.createFolder();
     const content = Readable.from(download.bytes(bar), { objectMode: false });
     const received = await receive(order, release, content, partial, engine);
     proven = true;
@@ -91,15 +91,15 @@ async function attempt(
     const { artifact, version, repo, digest } = release;
     return { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
   } catch (error) {
-    if (!proven && download.brokenBy === null) return { wrong: error };
+    if (!proven && download.interruptedBy === null) return { wrong: error };
     throw failure(
       release,
-      download.brokenBy ?? error,
+      download.interruptedBy ?? error,
       keep() ? ". What came is kept: the same command goes on from there" : "",
     );
   } finally {
     bar.end();
-    await partial.leave(!done && keep());
+    await partial.cleanUp(!done && keep());
     if (!done && made !== undefined) await rmdir(order.output).catch(() => {});
   }
 }

@@ -31,10 +31,10 @@ export async function serve(parts: Parts): Promise<Listening> {
   metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
   const accepts = remembered((host, owner, name) => matchRepo(config.repos, { host, owner, name }) !== null);
-  const evaluations = createEnqueuer(queues, "evaluate", { busy: () => inbox.pending() > 0 });
+  const evaluations = createEnqueuer(queues, "evaluate", { isBusy: () => inbox.pending() > 0 });
   metrics.gauge("deliverd_evaluations_waiting", "Evaluations not handed to Redis yet.", () => evaluations.waiting());
   const onHints = (hints: NewHint[]) => {
-    for (const hint of hints) evaluations.wake(jobOf(hint));
+    for (const hint of hints) evaluations.add(jobOf(hint));
   };
   const auth = createAuth({
     adminToken: parts.adminToken,
@@ -42,7 +42,7 @@ export async function serve(parts: Parts): Promise<Listening> {
     secureCookie: config.publicUrl.startsWith("https:"),
     log,
   });
-  const shares = createConcurrencyLimits();
+  const limits = createConcurrencyLimits();
   // With connections of their own: clients that take a content slowly hold no connection that publishing needs.
   const registries = await openRegistries(config.registries, { store: parts.store });
   const app = createApp({
@@ -62,12 +62,12 @@ export async function serve(parts: Parts): Promise<Listening> {
       ledger,
       auth,
       registries,
-      shares,
-      ask: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
-      isWanted: (repo) => isWanted(parts, accepts, repo),
-      wake: (delivery) => void wake(parts, delivery),
+      limits,
+      requestCommit: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
+      isConfigured: (repo) => isWanted(parts, accepts, repo),
+      onDeliveryChanged: (delivery) => void wake(parts, delivery),
     }),
-    web: webRoute({ ledger, auth, shares }),
+    web: webRoute({ ledger, auth, limits }),
     log,
   });
   const listening = await listen(app, { port: config.port });

@@ -74,15 +74,15 @@ export interface Transition {
   /** Not to be claimed before so many ms from now. */
   retryIn?: number | null | undefined;
   /** Takes the delivery from whoever prepares it ahead. */
-  takeBack?: boolean | undefined;
+  revokeLease?: boolean | undefined;
   /** As read at this decision; null leaves what is known. */
   plan?: Plan | null | undefined;
   ref?: string | null | undefined;
   failedBy?: FailedBy | undefined;
   /** To be looked at in so many ms, told of or not; left out: only when somebody tells of it. */
-  lookIn?: number | null | undefined;
+  evaluateIn?: number | null | undefined;
   /** Whether it may be prepared while it waits. */
-  isAheadDue?: boolean | undefined;
+  mayPrepare?: boolean | undefined;
 }
 
 /**
@@ -90,15 +90,15 @@ export interface Transition {
  * @returns false: its state is another, the fence is stale, or its names are being written and this would take it off its way
  */
 export async function setState(ledger: Db, id: string, transition: Transition): Promise<boolean> {
-  const { from, to, because, fence, retryIn = null, takeBack = false, plan, ref } = transition;
-  const { failedBy, lookIn = null, isAheadDue = false } = transition;
+  const { from, to, because, fence, retryIn = null, revokeLease = false, plan, ref } = transition;
+  const { failedBy, evaluateIn = null, mayPrepare = false } = transition;
   const finished = isFinished(to);
   const at = now(ledger);
   let update = ledger.db
     .updateTable("deliveries")
     .set({ state: to, because, updatedAt: at, finishedAt: finished ? at : null, retryAt: fromNow(ledger, retryIn) })
-    .set({ failedBy: to === "failed" ? (failedBy ?? "attempt") : null, aheadDue: isAheadDue ? 1 : 0 })
-    .set({ lookAt: fromNow(ledger, lookIn) })
+    .set({ failedBy: to === "failed" ? (failedBy ?? "attempt") : null, aheadDue: mayPrepare ? 1 : 0 })
+    .set({ lookAt: fromNow(ledger, evaluateIn) })
     .where("id", "=", id)
     .where("state", "in", from);
   if (to === "waiting") update = update.set({ waitingSince: waitingSince(at) });
@@ -109,7 +109,7 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
   if (ref) update = update.set((eb) => ({ ref: eb.fn.coalesce("ref", eb.val(ref)) }));
   if (to === "building") update = update.set((eb) => ({ startedAt: eb.fn.coalesce("startedAt", at) }));
   if (fence !== undefined) update = update.where("fence", "=", fence);
-  else if (finished || takeBack)
+  else if (finished || revokeLease)
     update = update.set((eb) => ({ fence: eb("fence", "+", 1), leaseOwner: null, leaseUntil: null }));
   const result = await update.executeTakeFirst();
   return result.numUpdatedRows > 0n;

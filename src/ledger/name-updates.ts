@@ -87,7 +87,7 @@ export interface PendingNameUpdate {
   repoId: RepoId;
   artifact: string;
   /** The registries are to be asked first whether the names still stand. */
-  verify: boolean;
+  mustVerify: boolean;
   failures: number;
   isEarly: boolean;
 }
@@ -97,7 +97,7 @@ function fromNames(
 ): PendingNameUpdate {
   const { artifact, verify } = JSON.parse(row.payload) as NamesPayload;
   const { id, revision, repoId, attempts, isEarly } = row;
-  return { id, revision, repoId, artifact, verify: verify === true, failures: attempts, isEarly: isEarly === 1 };
+  return { id, revision, repoId, artifact, mustVerify: verify === true, failures: attempts, isEarly: isEarly === 1 };
 }
 
 /** The look failed, and is owed still. @param retryIn ms */

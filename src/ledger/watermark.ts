@@ -8,9 +8,9 @@ import { now } from "./sql.ts";
 /** When somebody began to read what a commit stands in: what the host had told by then is not known to be in it. */
 export interface Watermark {
   /** The newest hint. */
-  hint: number;
+  lastHintId: number;
   /** ms since the epoch, by the store's clock: how old the refs that were read may have been. */
-  refs: number;
+  refsReadAt: number;
 }
 
 /**
@@ -50,7 +50,7 @@ export async function haveRefsMovedSince(
   ledger: Db,
   repoId: RepoId,
   refs: readonly string[],
-  { hint }: Watermark,
+  { lastHintId }: Watermark,
 ): Promise<boolean> {
   if (refs.length === 0) return false;
   const row = await ledger.db
@@ -58,15 +58,15 @@ export async function haveRefsMovedSince(
     .select("id")
     .where("repoId", "=", repoId)
     .where("ref", "in", refs)
-    .where("id", ">", hint)
+    .where("id", ">", lastHintId)
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
 }
 
-function isNews(eb: ExpressionBuilder<Schema, "hints">, { hint, refs }: Watermark) {
+function isNews(eb: ExpressionBuilder<Schema, "hints">, { lastHintId, refsReadAt }: Watermark) {
   return eb.or([
-    eb.and([eb("id", ">", hint), eb("event", "<>", SWEEP_EVENT)]),
-    eb.and([eb("receivedAt", ">", refs), eb("ref", "is not", null)]),
+    eb.and([eb("id", ">", lastHintId), eb("event", "<>", SWEEP_EVENT)]),
+    eb.and([eb("receivedAt", ">", refsReadAt), eb("ref", "is not", null)]),
   ]);
 }

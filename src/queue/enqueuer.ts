@@ -3,16 +3,16 @@ import { type Jobs, jobKey, type QueueName, type Queues } from "./queues.ts";
 
 export interface Enqueuer<N extends QueueName> {
   /** Returns at once; where nothing else waits, the job leaves for Redis before that. */
-  wake(job: Jobs[N]): void;
+  add(job: Jobs[N]): void;
   /** Jobs that Redis has not been asked to take yet. */
   waiting(): number;
 }
 
 export interface EnqueuerOptions {
   /** Whether something more urgent is going on in this process: jobs then leave one by one, with a pause after each. */
-  busy?: () => boolean;
+  isBusy?: () => boolean;
   /** Jobs that may wait. */
-  most?: number;
+  maxWaiting?: number;
 }
 
 /** ms between two jobs while others are more urgent: still 200 a second, more than are evaluated. */
@@ -28,7 +28,7 @@ const PAUSE = 5;
 export function createEnqueuer<N extends QueueName>(
   queues: Pick<Queues, "add">,
   name: N,
-  { busy = () => false, most = 10_000 }: EnqueuerOptions = {},
+  { isBusy = () => false, maxWaiting = 10_000 }: EnqueuerOptions = {},
 ): Enqueuer<N> {
   const waiting = new Map<string, Jobs[N]>();
   let running = false;
@@ -38,16 +38,16 @@ export function createEnqueuer<N extends QueueName>(
     for (const [key, job] of waiting) {
       waiting.delete(key);
       if (!(await queues.add(name, job))) waiting.clear();
-      if (busy()) await delay(PAUSE, undefined, { ref: false });
+      if (isBusy()) await delay(PAUSE, undefined, { ref: false });
     }
     running = false;
   }
 
   return {
     waiting: () => waiting.size,
-    wake(job) {
+    add(job) {
       const key = jobKey(job);
-      if (waiting.size >= most || waiting.has(key)) return;
+      if (waiting.size >= maxWaiting || waiting.has(key)) return;
       waiting.set(key, job);
       if (!running) void run();
     },

@@ -32,7 +32,7 @@ export interface Queues {
   add<N extends QueueName>(name: N, data: Jobs[N], options?: { delay?: number }): Promise<boolean>;
   ping(): Promise<boolean>;
   /** Jobs that wait for a consumer; null: Redis does not answer. */
-  waiting(name: QueueName): Promise<number | null>;
+  countWaiting(name: QueueName): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
         () => false,
       );
     },
-    async waiting(name) {
+    async countWaiting(name) {
       const counting = queueOf(name).then((queue) => queue.getWaitingCount());
       return withTimeout(ADD_DEADLINE, counting, NO_ANSWER).catch(() => null);
     },

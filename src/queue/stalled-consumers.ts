@@ -9,13 +9,13 @@ import type { Queues } from "./queues.ts";
  */
 export class StalledConsumers {
   readonly #consumers: readonly Consumer[];
-  readonly #queues: Pick<Queues, "waiting">;
+  readonly #queues: Pick<Queues, "countWaiting">;
   readonly #log: Log;
   readonly #renewed: Counter;
   /** What a consumer had heard when jobs waited for it at the last check. */
   readonly #before = new Map<Consumer, number>();
 
-  constructor(consumers: readonly Consumer[], queues: Pick<Queues, "waiting">, log: Log, renewed: Counter) {
+  constructor(consumers: readonly Consumer[], queues: Pick<Queues, "countWaiting">, log: Log, renewed: Counter) {
     this.#consumers = consumers;
     this.#queues = queues;
     this.#log = log;
@@ -29,8 +29,8 @@ export class StalledConsumers {
 
   async #checkOne(consumer: Consumer): Promise<void> {
     const { name } = consumer;
-    const heard = consumer.heard();
-    const waiting = consumer.isFree() ? await this.#queues.waiting(name) : null;
+    const heard = consumer.jobEvents();
+    const waiting = consumer.isFree() ? await this.#queues.countWaiting(name) : null;
     if (waiting === null || waiting === 0) {
       this.#before.delete(consumer);
       return;
@@ -45,6 +45,6 @@ export class StalledConsumers {
       waiting,
     });
     this.#renewed.add({ queue: name });
-    consumer.renew();
+    consumer.reconnect();
   }
 }

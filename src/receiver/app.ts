@@ -47,7 +47,7 @@ export async function listen(app: Express, { port, address }: { port: number; ad
     connectionsCheckingInterval: 5_000,
   };
   const server = createServer({ ...timeouts, ...classesOf(app) }, app);
-  limitConnections(server, { most: MAX_CONNECTIONS });
+  limitConnections(server, { maxConnections: MAX_CONNECTIONS });
   server.listen(port, address);
   await once(server, "listening");
   return {

@@ -4,11 +4,11 @@ import { Problem } from "./problem.ts";
 
 export interface ConcurrencyLimitOptions {
   /** For whoever is turned away, as in `downloads`. */
-  of: string;
+  subject: string;
   /** At a time. */
-  most: number;
+  maxRunning: number;
   /** How many more may wait for their turn; none if left out. */
-  waiting?: number;
+  maxWaiting?: number;
 }
 
 /**
@@ -20,17 +20,17 @@ export class ConcurrencyLimit {
   readonly #turns: Semaphore;
   #taken = 0;
 
-  constructor({ waiting = 0, ...limits }: ConcurrencyLimitOptions) {
-    this.#limits = { ...limits, waiting };
-    this.#turns = new Semaphore(limits.most);
+  constructor({ maxWaiting = 0, ...limits }: ConcurrencyLimitOptions) {
+    this.#limits = { ...limits, maxWaiting };
+    this.#turns = new Semaphore(limits.maxRunning);
   }
 
   /** A handler that takes part in the share until it has done its work. It throws Problem 503 where there is no room. */
   handler<R extends Request>(work: (request: R, response: Response) => Promise<void>): RequestHandler {
     return async (request, response) => {
-      const { of, most, waiting } = this.#limits;
-      if (this.#taken >= most + waiting) {
-        throw new Problem(503, `Too many ${of} at a time. Ask again.`, { "retry-after": "5" });
+      const { subject, maxRunning, maxWaiting } = this.#limits;
+      if (this.#taken >= maxRunning + maxWaiting) {
+        throw new Problem(503, `Too many ${subject} at a time. Ask again.`, { "retry-after": "5" });
       }
       this.#taken += 1;
       await this.#turns.acquire();
@@ -48,21 +48,21 @@ export class ConcurrencyLimit {
 /** All that is answered but webhooks and health; none of them needs to wait for another. */
 export interface ConcurrencyLimits {
   /** Pages and the API: what asks the ledger. */
-  answers: ConcurrencyLimit;
+  queries: ConcurrencyLimit;
   /** Logs that are followed. */
-  followers: ConcurrencyLimit;
+  logStreams: ConcurrencyLimit;
   /** Contents, and logs as a whole. */
   downloads: ConcurrencyLimit;
   /** What asks a git host before it answers. */
-  asks: ConcurrencyLimit;
+  commitRequests: ConcurrencyLimit;
 }
 
 export function createConcurrencyLimits(): ConcurrencyLimits {
   return {
     // Few at a time, so that the ledger is soon free for a webhook.
-    answers: new ConcurrencyLimit({ of: "requests", most: 2, waiting: 60 }),
-    followers: new ConcurrencyLimit({ of: "followers of logs", most: 200 }),
-    downloads: new ConcurrencyLimit({ of: "downloads", most: 24 }),
-    asks: new ConcurrencyLimit({ of: "requests for a commit", most: 4, waiting: 8 }),
+    queries: new ConcurrencyLimit({ subject: "requests", maxRunning: 2, maxWaiting: 60 }),
+    logStreams: new ConcurrencyLimit({ subject: "followers of logs", maxRunning: 200 }),
+    downloads: new ConcurrencyLimit({ subject: "downloads", maxRunning: 24 }),
+    commitRequests: new ConcurrencyLimit({ subject: "requests for a commit", maxRunning: 4, maxWaiting: 8 }),
   };
 }

@@ -13,9 +13,9 @@ export interface Inbox {
 
 export interface InboxLimits {
   /** Hints that may wait for the ledger. */
-  most?: number;
+  maxHints?: number;
   /** ms that the oldest may have waited when another is taken: a ledger that stands still for half of what GitHub waits has not much hope to give. */
-  oldest?: number;
+  maxWaitMs?: number;
 }
 
 interface Entry {
@@ -31,7 +31,7 @@ interface Entry {
  */
 export function createInbox(
   commit: (hints: NewHint[]) => Promise<unknown>,
-  { most = 10_000, oldest = 5_000 }: InboxLimits = {},
+  { maxHints = 10_000, maxWaitMs = 5_000 }: InboxLimits = {},
 ): Inbox {
   let gathering: Entry[] = [];
   let committing: Entry[] = [];
@@ -69,7 +69,7 @@ export function createInbox(
   function demandRoom(more: number): void {
     const [first] = committing.length > 0 ? committing : gathering;
     const waited = first === undefined ? 0 : performance.now() - first.since;
-    if (pending + more > most || waited > oldest)
+    if (pending + more > maxHints || waited > maxWaitMs)
       throw new InboxFull(`${pending} hints wait for the ledger, the first for ${Math.round(waited)} ms`);
   }
 

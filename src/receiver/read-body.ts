@@ -6,9 +6,9 @@ export class Aborted extends Error {}
 
 export interface BodyLimits {
   /** Bytes of one body. */
-  maxBody: number;
+  maxBodyBytes: number;
   /** ms that a whole body may take. */
-  slowBody: number;
+  bodyTimeoutMs: number;
 }
 
 /**
@@ -25,20 +25,20 @@ export type BodyReader = (request: IncomingMessage) => Promise<Buffer>;
  * Reads raw bodies, since the raw bytes are what was signed.
  * @throws Problem 413 (too large, by its length or when it gets there), 408 (too slow), 503 (too many large ones); Aborted.
  */
-export function createBodyReader({ maxBody, slowBody }: BodyLimits): BodyReader {
+export function createBodyReader({ maxBodyBytes, bodyTimeoutMs }: BodyLimits): BodyReader {
   let large = 0;
   let reserved = 0;
   return async (request) => {
-    const tooLarge = () => new Problem(413, `The body is larger than ${maxBody} bytes.`);
+    const tooLarge = () => new Problem(413, `The body is larger than ${maxBodyBytes} bytes.`);
     const announced = Number(request.headers["content-length"] ?? 0);
-    if (announced > maxBody) throw tooLarge();
+    if (announced > maxBodyBytes) throw tooLarge();
     let own = 0;
     const admit = (size: number) => {
-      if (size > maxBody) throw tooLarge();
+      if (size > maxBodyBytes) throw tooLarge();
       if (own > 0 || size <= SMALL) return;
       // Room for the whole is taken at once: bodies refused half-way would leave garbage faster than it is collected.
-      const whole = announced > 0 ? announced : maxBody;
-      if (large >= MAX_LARGE || reserved + whole > maxBody + ROOM)
+      const whole = announced > 0 ? announced : maxBodyBytes;
+      if (large >= MAX_LARGE || reserved + whole > maxBodyBytes + ROOM)
         throw new Problem(503, "Too many large requests at a time.", { "retry-after": "5" });
       own = whole;
       large += 1;
@@ -46,7 +46,7 @@ export function createBodyReader({ maxBody, slowBody }: BodyLimits): BodyReader 
     };
     try {
       admit(announced);
-      return await collect(request, slowBody, admit);
+      return await collect(request, bodyTimeoutMs, admit);
     } finally {
       if (own > 0) large -= 1;
       reserved -= own;

@@ -20,11 +20,11 @@ export interface WebhookOptions {
   onAnswer?(host: string, status: number): void;
   log: Log;
   /** Bytes; 25 MB, the most that GitHub sends, if left out. */
-  maxBody?: number;
+  maxBodyBytes?: number;
   /** ms that a whole body may take; 30 s if left out. */
-  slowBody?: number;
+  bodyTimeoutMs?: number;
   /** ms that the commit may take: GitHub itself gives up after 10 s, so 9 s if left out. */
-  patience?: number;
+  commitTimeoutMs?: number;
 }
 
 export type WebhookAnswer = { status: "accepted" | "ignored"; because: string };
@@ -34,8 +34,8 @@ export type WebhookAnswer = { status: "accepted" | "ignored"; because: string };
  * 415, 413, 408, 401, 400, 503, 202 is given.
  */
 export function webhookRoute(options: WebhookOptions): RequestHandler {
-  const { maxBody = 25 * 1024 * 1024, slowBody = 30_000 } = options;
-  const readBody = createBodyReader({ maxBody, slowBody });
+  const { maxBodyBytes = 25 * 1024 * 1024, bodyTimeoutMs = 30_000 } = options;
+  const readBody = createBodyReader({ maxBodyBytes, bodyTimeoutMs });
   const keep = keeper(options);
   const refusals = new SampledLog(options.log, "refused webhooks");
   // A plain handler, and plain answers: Express's routes and `response.json` would cost more than all the rest of the way.
@@ -48,7 +48,7 @@ export function webhookRoute(options: WebhookOptions): RequestHandler {
     } catch (error) {
       if (error instanceof Aborted) return;
       refuse(options.log, refusals, key, response, error);
-      discardRest(request, Math.min(slowBody, 5_000));
+      discardRest(request, Math.min(bodyTimeoutMs, 5_000));
     } finally {
       if (response.headersSent) options.onAnswer?.(options.hosts.has(key) ? key : "unknown", response.statusCode);
     }
@@ -122,11 +122,11 @@ const SAID = 10_000;
  * Keeps hints, or throws Problem 503 where they are not committed in time. A commit that ends after that harms nothing:
  * hints may repeat.
  */
-function keeper({ inbox, log, patience = 9_000 }: WebhookOptions): (hints: NewHint[]) => Promise<void> {
+function keeper({ inbox, log, commitTimeoutMs = 9_000 }: WebhookOptions): (hints: NewHint[]) => Promise<void> {
   let saidAt = Number.NEGATIVE_INFINITY;
   return async (hints) => {
     try {
-      await withTimeout(patience, inbox.add(hints), "not committed");
+      await withTimeout(commitTimeoutMs, inbox.add(hints), "not committed");
     } catch (error) {
       const isFull = error instanceof InboxFull;
       if (!isFull || performance.now() - saidAt > SAID) {

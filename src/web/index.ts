@@ -30,17 +30,17 @@ export interface WebOptions {
   ledger: Ledger;
   auth: Auth;
   /** What the API takes part in too. */
-  shares?: ConcurrencyLimits;
+  limits?: ConcurrencyLimits;
 }
 
 /** The pages that people see: what is going on, one delivery, and the way in. */
-export function webRoute({ ledger, auth, shares = createConcurrencyLimits() }: WebOptions): RequestHandler {
+export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: WebOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
   router.use(rejectControlCharacters);
   router.get(
     "/",
     auth.page,
-    shares.answers.handler(async (_request, response) => {
+    limits.queries.handler(async (_request, response) => {
       const deliveries = await listDeliveries(ledger, { limit: RECENT });
       const releases = await listReleases(ledger, { limit: RECENT });
       sendPage(
@@ -54,7 +54,7 @@ export function webRoute({ ledger, auth, shares = createConcurrencyLimits() }: W
   router.get(
     "/deliveries/:id",
     auth.page,
-    shares.answers.handler(async (request, response) => {
+    limits.queries.handler(async (request, response) => {
       const delivery = await getDelivery(ledger, String(request.params.id));
       if (delivery === null) {
         sendPage(response, "Not found", html`<h1>There is no delivery of this id.</h1>`, { status: 404 });

@@ -94,7 +94,7 @@ export interface End {
   bad?: boolean;
   failedBy?: FailedBy;
   /** To be looked at in so many ms, told of or not. */
-  lookIn?: number;
+  evaluateIn?: number;
 }
 
 /** Writes how the attempt ended, in one transaction with what the commit is told. */
@@ -104,8 +104,8 @@ export async function end(station: Station, delivery: Delivery, lease: Lease, ho
     const retryIn = how.retryIn ?? null;
     const from: DeliveryState[] = ["waiting", "queued", "building", "publishing"];
     const before = await getDelivery(tx, delivery.id);
-    const { state: to, failedBy, lookIn } = how;
-    if (!(await setState(tx, delivery.id, { from, to, because, fence: lease.fence, retryIn, failedBy, lookIn })))
+    const { state: to, failedBy, evaluateIn } = how;
+    if (!(await setState(tx, delivery.id, { from, to, because, fence: lease.fence, retryIn, failedBy, evaluateIn })))
       return;
     await finishAttempt(tx, delivery.id, lease.fence, {
       outcome: how.outcome,

@@ -31,7 +31,10 @@ export async function deliverNext(station: Station, running: Running): Promise<v
   const taken = await takeNext(station);
   if (taken === null) return;
   const { id, lease } = taken;
-  const reading = { hint: await lastHintId(station.ledger), refs: (await storeTime(station.ledger)) - MAX_REF_AGE_MS };
+  const reading = {
+    lastHintId: await lastHintId(station.ledger),
+    refsReadAt: (await storeTime(station.ledger)) - MAX_REF_AGE_MS,
+  };
   const isResumed = (await getDelivery(station.ledger, id))?.naming != null;
   failpoint("deliver.claimed");
   await underLease(station, id, lease, running, async (tools) => {
@@ -92,7 +95,7 @@ async function attempt(
   // What changed meanwhile kept nothing back, and is told now.
   const isOwedLook = naming !== null || (await haveRefsMovedSince(station.ledger, work.repo.id, work.refs, reading));
   const done = { state: "delivered", because, outcome: "done" } as const;
-  await end(station, work.delivery, lease, isOwedLook ? { ...done, lookIn: 0 } : done);
+  await end(station, work.delivery, lease, isOwedLook ? { ...done, evaluateIn: 0 } : done);
   failpoint("release.delivered");
   log.info("delivered", { repo: fullName(work), sha: work.commit.sha, versions });
   for (const { name } of work.plan.artifacts) await station.queues.add("names", { repo: work.repo.id, artifact: name });
@@ -171,7 +174,7 @@ function outcomeOf(error: unknown, before: string[]): End {
   if (error instanceof NoLongerGreen) {
     const { state, message: because, bad } = error;
     const outcome = state === "failed" ? "failed" : "handed-back";
-    return { state, because, bad, outcome, failedBy: "plan", ...(state === "waiting" && { lookIn: 0 }) };
+    return { state, because, bad, outcome, failedBy: "plan", ...(state === "waiting" && { evaluateIn: 0 }) };
   }
   // Whoever bears its name now is another: nothing of this is built from there.
   if (error instanceof Refused && error.code === "repo-replaced")

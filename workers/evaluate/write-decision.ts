@@ -63,10 +63,10 @@ export async function writeDecision(
       from: [delivery.state],
       to: state,
       because,
-      takeBack: target.takeBack,
+      revokeLease: target.takeBack,
       failedBy: target.failedBy,
-      lookIn: state === "waiting" && found.retryAt !== null ? found.retryAt - station.clock.now() : null,
-      isAheadDue: mayGoAhead,
+      evaluateIn: state === "waiting" && found.retryAt !== null ? found.retryAt - station.clock.now() : null,
+      mayPrepare: mayGoAhead,
       plan: found.plan,
       ref: found.refs[0] ?? null,
     });

@@ -34,7 +34,7 @@ export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void>
   });
   for (const delivery of await dueDeliveries(ledger)) await queues.add("deliver", { delivery: delivery.id });
   for (const delivery of await duePreparations(ledger, AHEAD_AT_ONCE)) await queues.add("prepare", { delivery });
-  for (const { repoId: repo, artifact, verify } of await pendingNameUpdates(ledger))
-    await queues.add("names", { repo, artifact, ...(verify ? { verify: true } : {}) });
+  for (const { repoId: repo, artifact, mustVerify } of await pendingNameUpdates(ledger))
+    await queues.add("names", { repo, artifact, ...(mustVerify ? { verify: true } : {}) });
   await queues.add("announce", {});
 }

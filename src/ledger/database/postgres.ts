@@ -8,16 +8,16 @@ const INT8 = 20;
 /** How long things may take, in ms. */
 export interface Timeouts {
   /** One statement, by the server's clock. */
-  statement: number;
+  statementMs: number;
   /** Waiting for another's lock, as a part of that. */
-  lock: number;
+  lockMs: number;
   /** The same statement by a monotonic clock of this process: a server that hangs ends nothing itself. */
-  answer: number;
+  answerMs: number;
 }
 
-const QUERY_TIMEOUTS: Timeouts = { statement: 20_000, lock: 10_000, answer: 25_000 };
+const QUERY_TIMEOUTS: Timeouts = { statementMs: 20_000, lockMs: 10_000, answerMs: 25_000 };
 /** A migration may have to write a large table anew, or to wait for another process that does. */
-export const MIGRATION_TIMEOUTS: Timeouts = { statement: 30 * 60_000, lock: 30 * 60_000, answer: 31 * 60_000 };
+export const MIGRATION_TIMEOUTS: Timeouts = { statementMs: 30 * 60_000, lockMs: 30 * 60_000, answerMs: 31 * 60_000 };
 /** A process that is stopped inside a transaction must not hold its row locks for longer. */
 const IDLE_IN_TRANSACTION = 30_000;
 
@@ -64,12 +64,12 @@ async function openPool(databaseUrl: string): Promise<Pool> {
 }
 
 /** @param scope `session` lasts as long as the connection, `local` as long as the transaction */
-function settings(scope: "session" | "local", { statement, lock }: Timeouts): string {
+function settings(scope: "session" | "local", { statementMs, lockMs }: Timeouts): string {
   const values = {
     // Compiling a query that reads a handful of rows takes longer than running it.
     jit: "off",
-    statement_timeout: statement,
-    lock_timeout: lock,
+    statement_timeout: statementMs,
+    lock_timeout: lockMs,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
   };
   return Object.entries(values)
@@ -161,12 +161,12 @@ class Connection {
         // Whatever it still answers would be taken for the answer to the next question.
         this.#broken = new TransientError(
           "ledger-unavailable",
-          `the ledger at ${this.#place} cannot be used now: no answer within ${this.#limits.answer / 1000} s`,
+          `the ledger at ${this.#place} cannot be used now: no answer within ${this.#limits.answerMs / 1000} s`,
         );
         // It is closed once it is given back, and may say so after that.
         this.#client.on("error", this.#ignore);
         reject(this.#broken);
-      }, this.#limits.answer);
+      }, this.#limits.answerMs);
     });
     try {
       const asked = this.#client.query(text, [...values]);

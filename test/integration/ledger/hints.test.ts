@@ -81,17 +81,17 @@ describe("The inbox", () => {
       await addHints(ledger, [{ ...push, ref: null }]);
       const now = await storeTime(ledger);
       const hint = await lastHintId(ledger);
-      assert.equal(await isNews({ hint, refs: now - 60_000 }), false);
-      assert.equal(await isNews({ hint: hint - 1, refs: now }), true);
+      assert.equal(await isNews({ lastHintId: hint, refsReadAt: now - 60_000 }), false);
+      assert.equal(await isNews({ lastHintId: hint - 1, refsReadAt: now }), true);
       await addHints(ledger, [
         { ...push, ref: null, event: SWEEP_EVENT },
         { ...push, ref: null, sha: OTHER_SHA },
       ]);
-      assert.equal(await isNews({ hint, refs: now - 60_000 }), false);
+      assert.equal(await isNews({ lastHintId: hint, refsReadAt: now - 60_000 }), false);
       await addHints(ledger, [{ ...push, event: SWEEP_EVENT, ref: "refs/tags/v1" }]);
       const last = await lastHintId(ledger);
-      assert.equal(await isNews({ hint: last, refs: now - 60_000 }), true);
-      assert.equal(await isNews({ hint: last, refs: now + 60_000 }), false);
+      assert.equal(await isNews({ lastHintId: last, refsReadAt: now - 60_000 }), true);
+      assert.equal(await isNews({ lastHintId: last, refsReadAt: now + 60_000 }), false);
     });
 
     it("marks as done only what came before the evaluation began", async () => {

@@ -63,7 +63,7 @@ describe("A delivery whose names are being written", () => {
       );
       const again = await claimDelivery(ledger, id, "w2", 60_000);
       const delivered = { from: ["queued"], to: "delivered", because: "" } as const;
-      assert.equal(await setState(ledger, id, { ...delivered, fence: again?.fence, lookIn: 0 }), true);
+      assert.equal(await setState(ledger, id, { ...delivered, fence: again?.fence, evaluateIn: 0 }), true);
       const ended = await getDelivery(ledger, id);
       assert.deepEqual([ended?.naming, ended?.cancelRequested], [null, false]);
       assert.deepEqual(
@@ -87,7 +87,7 @@ describe("A delivery whose names are being written", () => {
       const told = (ref: string | null) =>
         addHints(ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref, sha: SHA }]);
       const [first = 0] = await told(null);
-      const reading = { hint: first, refs: Number.MAX_SAFE_INTEGER };
+      const reading = { lastHintId: first, refsReadAt: Number.MAX_SAFE_INTEGER };
       assert.equal(await haveRefsMovedSince(ledger, REPO, naming.refs, reading), false);
       const [second] = await told("refs/heads/main");
       await markHintsSeen(ledger, { repoId: REPO, sha: SHA }, reading);
@@ -101,7 +101,7 @@ describe("A delivery whose names are being written", () => {
     });
 
     it("and one that waits is to be prepared ahead until somebody has tried", async () => {
-      await setState(ledger, id, { from: ["queued"], to: "waiting", because: "", takeBack: true, isAheadDue: true });
+      await setState(ledger, id, { from: ["queued"], to: "waiting", because: "", revokeLease: true, mayPrepare: true });
       assert.deepEqual(await duePreparations(ledger, 10), [id]);
       const ahead = await claimToPrepare(ledger, id, "w3", 60_000);
       assert.deepEqual(await duePreparations(ledger, 10), []);

@@ -138,7 +138,7 @@ describe("PostgreSQL as the ledger", function () {
 
   it("ends each statement at the server, in a transaction or by itself", async () => {
     await open();
-    const limits = { statement: 300, lock: 200, answer: 60_000 };
+    const limits = { statementMs: 300, lockMs: 200, answerMs: 60_000 };
     const db = new Kysely<Schema>({ dialect: postgresDialect(databaseUrl, () => {}, limits) });
     leave.unshift(() => db.destroy());
     const slow = sql`select pg_sleep(20)`;
@@ -152,7 +152,7 @@ describe("PostgreSQL as the ledger", function () {
   it("ends what is asked of a server that hangs, and asks the next over another connection", async () => {
     await open();
     const { relay, url } = await relayed();
-    const limits = { statement: 20_000, lock: 10_000, answer: 700 };
+    const limits = { statementMs: 20_000, lockMs: 10_000, answerMs: 700 };
     const db = new Kysely<Schema>({ dialect: postgresDialect(url, () => {}, limits) });
     leave.unshift(() => db.destroy());
     const ask = () => sql`select 1`.execute(db);

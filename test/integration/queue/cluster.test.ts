@@ -46,7 +46,7 @@ describe("the queues in a Redis Cluster", function () {
         }
         await until("every queue did its job", () => done.size === names.length);
         assert.equal(await queues.ping(), true);
-        assert.equal(await queues.waiting("evaluate"), 0);
+        assert.equal(await queues.countWaiting("evaluate"), 0);
       } finally {
         for (const consumer of consumers) await consumer.close();
         await queues.close();

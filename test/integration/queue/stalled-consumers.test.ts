@@ -49,7 +49,7 @@ describe("a consumer that hears nothing more", function () {
       hold = null;
       end();
       await until("it goes on", () => ran === 3);
-      await until("its queue is empty", async () => (await queues.waiting("evaluate")) === 0 && consumer.isFree());
+      await until("its queue is empty", async () => (await queues.countWaiting("evaluate")) === 0 && consumer.isFree());
 
       relay.stallAnswers();
       await queues.add("evaluate", job(4));
@@ -69,12 +69,12 @@ describe("a consumer that hears nothing more", function () {
   it("is let be while Redis answers nobody", async () => {
     const metrics = createMetrics();
     const consumer = {
-      ...{ name: "evaluate" as const, heard: () => 0, isFree: () => true },
-      ...{ renew: () => assert.fail("renewed"), close: async () => {}, abandon: async () => {} },
+      ...{ name: "evaluate" as const, jobEvents: () => 0, isFree: () => true },
+      ...{ reconnect: () => assert.fail("renewed"), close: async () => {}, abandon: async () => {} },
     };
     const silence = new StalledConsumers(
       [consumer],
-      { waiting: async () => null },
+      { countWaiting: async () => null },
       silentLog,
       metrics.counter("r", "R."),
     );

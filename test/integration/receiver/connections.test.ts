@@ -23,7 +23,7 @@ describe("A server held to three connections", () => {
       request.resume();
       asked.push({ path: request.url ?? "", response });
     });
-    limitConnections(server, { most: 3 });
+    limitConnections(server, { maxConnections: 3 });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   });
@@ -129,7 +129,7 @@ describe("A server whose answers nobody reads", () => {
       if (request.url === "/whole") response.end(LARGE);
       else Readable.from(pieces(), { objectMode: false }).pipe(response);
     });
-    limitConnections(server, { most: 100, ...limits });
+    limitConnections(server, { maxConnections: 100, ...limits });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   }

@@ -87,7 +87,7 @@ export async function startReceiver({ commit, limits, checks = [], ...options }:
       log: silentLog,
       ...options,
     }),
-    health: healthRoute({ checks, metrics, log: silentLog, patience: 200 }),
+    health: healthRoute({ checks, metrics, log: silentLog, checkTimeoutMs: 200 }),
     log: silentLog,
   });
   const listening = await listen(app, { port: 0, address: "127.0.0.1" });

@@ -75,7 +75,7 @@ export async function startStation(): Promise<TestStation> {
   const queues: Queues = {
     add: async () => true,
     ping: async () => true,
-    waiting: async () => 0,
+    countWaiting: async () => 0,
     close: async () => {},
   };
   const images: Builder<BuildOrder> = {

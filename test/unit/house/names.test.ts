@@ -17,8 +17,8 @@ describe("A registry's names", () => {
       /\b(?:reserveName|settleName|recordLocation)\(/.test(readFileSync(`${root}/${file}`, "utf8")),
     );
     assert.deepEqual(users.sort(), [
-      "src/ledger/name-writes.ts",
       "src/ledger/locations.ts",
+      "src/ledger/name-writes.ts",
       "workers/names/write-name.ts",
     ]);
   });

@@ -37,7 +37,7 @@ describe("The waker of evaluations", () => {
 
   it("asks Redis for the first before it returns", () => {
     const waker = start();
-    waker.wake(job("a"));
+    waker.add(job("a"));
     assert.deepEqual(asked, ["a"]);
     assert.equal(waker.waiting(), 0);
   });
@@ -45,7 +45,7 @@ describe("The waker of evaluations", () => {
   it("asks for one at a time, in the order in which they came", async () => {
     const waker = start();
     const names = Array.from({ length: 50 }, (_, index) => `${index}`);
-    for (const name of names) waker.wake(job(name));
+    for (const name of names) waker.add(job(name));
     for (const _ of names) await answer(true);
     assert.deepEqual(asked, names);
     assert.equal(most, 1);
@@ -53,36 +53,36 @@ describe("The waker of evaluations", () => {
 
   it("keeps one of the same that wait, and one more for the one that Redis is being asked to take", async () => {
     const waker = start();
-    for (const name of ["a", "a", "b", "a", "b", "a"]) waker.wake(job(name));
+    for (const name of ["a", "a", "b", "a", "b", "a"]) waker.add(job(name));
     assert.equal(waker.waiting(), 2);
     for (let count = 0; count < 6; count++) await answer(true);
     assert.deepEqual(asked, ["a", "a", "b"]);
   });
 
   it("takes no more than may wait, and goes on once there is room", async () => {
-    const waker = start({ most: 2 });
-    for (const name of ["a", "b", "c", "d", "e"]) waker.wake(job(name));
+    const waker = start({ maxWaiting: 2 });
+    for (const name of ["a", "b", "c", "d", "e"]) waker.add(job(name));
     assert.equal(waker.waiting(), 2);
     for (let count = 0; count < 3; count++) await answer(true);
-    waker.wake(job("f"));
+    waker.add(job("f"));
     await answer(true);
     assert.deepEqual(asked, ["a", "b", "c", "f"]);
   });
 
   it("drops what waits when Redis does not take one, and asks again for the next that comes", async () => {
     const waker = start();
-    for (const name of ["a", "b", "c"]) waker.wake(job(name));
+    for (const name of ["a", "b", "c"]) waker.add(job(name));
     await answer(false);
     assert.equal(waker.waiting(), 0);
-    waker.wake(job("d"));
+    waker.add(job("d"));
     await answer(true);
     assert.deepEqual(asked, ["a", "d"]);
   });
 
   it("goes on, a little later each time, while there is something more urgent, and at once when there is not", async () => {
     let isBusy = true;
-    const waker = start({ busy: () => isBusy });
-    for (const name of ["a", "b", "c", "d"]) waker.wake(job(name));
+    const waker = start({ isBusy: () => isBusy });
+    for (const name of ["a", "b", "c", "d"]) waker.add(job(name));
     await answer(true);
     assert.deepEqual(asked, ["a"], "the second waits for a moment");
     await until("it goes on all the same", () => asked.length === 2);

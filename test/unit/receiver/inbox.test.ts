@@ -47,7 +47,7 @@ describe("The inbox", () => {
   });
 
   it("takes no more than may wait, and again once they are committed", async () => {
-    start({ most: 2 });
+    start({ maxHints: 2 });
     const added = inbox.add([hint("a"), hint("b")]);
     await assert.rejects(inbox.add([hint("c")]), InboxFull);
     await until("they are being committed", () => commits.length === 1);
@@ -61,7 +61,7 @@ describe("The inbox", () => {
   });
 
   it("takes no more once the first has waited too long, however few they are, and again when it is committed", async () => {
-    start({ oldest: 20 });
+    start({ maxWaitMs: 20 });
     const added = inbox.add([hint("a")]);
     await until("it is being committed", () => commits.length === 1);
     let later: Promise<void>[] = [];

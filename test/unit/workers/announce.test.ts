@@ -15,7 +15,12 @@ import { REPO, SHA, withRepo } from "../../support/ledgers.ts";
 import { type TempDir, tempDir, until } from "../../support/process.ts";
 
 const subject = { repoId: REPO, sha: SHA, deliveryId: "d" };
-const queues: Queues = { add: async () => true, ping: async () => true, waiting: async () => 0, close: async () => {} };
+const queues: Queues = {
+  add: async () => true,
+  ping: async () => true,
+  countWaiting: async () => 0,
+  close: async () => {},
+};
 
 describe("announcers", () => {
   let dir: TempDir;

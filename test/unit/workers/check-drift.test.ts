@@ -75,11 +75,11 @@ describe("the check of released names", () => {
     );
     assert.match(metrics.text(), /^drift\{registry="well"\} 1$/m);
     const [owed] = await pendingNameUpdates(ledger, { repoId: REPO, artifact: "api" });
-    assert.deepEqual([owed?.verify, owed?.isEarly], [true, true]);
+    assert.deepEqual([owed?.mustVerify, owed?.isEarly], [true, true]);
     await ledger.transaction((tx) =>
       queueNameUpdate(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }),
     );
-    assert.equal((await pendingNameUpdates(ledger))[0]?.verify, true, "a plain look does not take its place");
+    assert.equal((await pendingNameUpdates(ledger))[0]?.mustVerify, true, "a plain look does not take its place");
   });
 
   it("looks at the other names of a registry that does not tell of one", async () => {

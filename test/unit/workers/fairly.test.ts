@@ -36,7 +36,7 @@ describe("What may never come to an answer", () => {
     const queues: Queues = {
       add: async (name, job) => added.push({ name, job }) > 0,
       ping: async () => true,
-      waiting: async () => 0,
+      countWaiting: async () => 0,
       close: async () => {},
     };
     const host: Partial<Host> = {
