@@ -2,7 +2,7 @@ import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
 import { backOff } from "../src/delivery/retry.ts";
 import { type Doing, mayBegin } from "../src/delivery/sharing.ts";
 import { evaluationHistory, recordEvaluation, recordFailedEvaluation } from "../src/ledger/evaluations.ts";
-import { markNameUpdateFailed, pendingNameUpdates } from "../src/ledger/name-updates.ts";
+import { markNameUpdateFailed, pendingNameUpdate } from "../src/ledger/name-updates.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import type { Station } from "./station.ts";
 
@@ -81,8 +81,7 @@ export function looksIn({ ledger }: Pick<Station, "ledger">): Memory<"evaluate">
 export function namesIn({ ledger, mask }: Pick<Station, "ledger" | "mask">): Memory<"names"> {
   return {
     async past(job) {
-      const [owed] = await pendingNameUpdates(ledger, { repoId: job.repo, artifact: job.artifact });
-      return owed ?? NOTHING;
+      return (await pendingNameUpdate(ledger, { repoId: job.repo, artifact: job.artifact })) ?? NOTHING;
     },
     failed: (job, message, retryIn) =>
       markNameUpdateFailed(ledger, { repoId: job.repo, artifact: job.artifact }, mask(message), retryIn),

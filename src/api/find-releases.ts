@@ -36,7 +36,7 @@ export async function findReleasesByVersion(
 async function latest(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
   const noted = await getLatestRelease(ledger, repoId, artifact);
   switch (noted.kind) {
-    case "noted":
+    case "recorded":
       return noted.releaseId;
     case "unknown":
       return latestOfLedger(ledger, repoId, artifact);

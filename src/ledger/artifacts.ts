@@ -12,13 +12,13 @@ type Row = Selectable<Schema["artifacts"]>;
 /** One artifact of a delivery. Its digest is final once `pinnedFence` is set. */
 export type DeliveryArtifact = Omit<Row, "bases"> & { bases: BaseImage[] | null };
 
-/** What was frozen, and on which host's store (`frozenOn`) it lies. */
+/** A frozen content, and the id of the store that holds its bytes (`frozenOn`). */
 export interface FrozenContent extends Frozen {
   frozenOn: string;
   bases?: BaseImage[];
 }
 
-/** Notes what a delivery is to make, in this order; what is known of an artifact stays. */
+/** Inserts the artifacts that a delivery must make, in this order. An artifact that has a row keeps it unchanged. */
 export async function saveArtifacts(
   ledger: Db,
   deliveryId: string,
@@ -36,7 +36,7 @@ export async function saveArtifacts(
     .execute();
 }
 
-/** In the pipeline's order. */
+/** The artifacts of a delivery, in the pipeline's order. */
 export async function artifactsOf(ledger: Db, deliveryId: string): Promise<DeliveryArtifact[]> {
   const rows = await ledger.db
     .selectFrom("artifacts")
@@ -47,7 +47,7 @@ export async function artifactsOf(ledger: Db, deliveryId: string): Promise<Deliv
   return rows.map(fromRow);
 }
 
-/** @returns false: there is no such artifact, or the fence is stale */
+/** @returns false if there is no such artifact, or if the fence is stale */
 export function setArtifactState(
   ledger: Db,
   deliveryId: string,
@@ -64,8 +64,9 @@ export function setArtifactState(
 }
 
 /**
- * Notes what `prepare` made. Nothing outside knows it yet: a later freeze may replace it until a digest is pinned.
- * @returns false: the fence is stale, or another digest is pinned
+ * Saves the content that `prepare` made. Nothing outside knows it yet: a later freeze may replace it until a digest is
+ * pinned.
+ * @returns false if the fence is stale, or if another digest is pinned
  */
 export async function saveFrozen(
   ledger: Db,
@@ -110,15 +111,16 @@ export function pinDigest(
       .executeTakeFirst();
     if (!row?.digest) throw new Error(`delivery ${deliveryId} has no artifact ${name} to pin`);
     if (row.digest !== content.digest) return `other:${row.digest}`;
-    // The bytes may have been made again elsewhere, after the host that held them was lost.
+    // Another host may have made the same bytes again, after the host that held them was lost.
     await ofDelivery(tx, deliveryId, name).set({ frozenOn: content.frozenOn }).execute();
     return "same";
   });
 }
 
 /**
- * Makes room for the commit's next variant (the bytes hold the version, and it has one more): the digest that is pinned
- * stands in a release of its own. @returns false: it does not yet, or the fence is stale
+ * Clears the pinned content, so that the commit's next variant can be built. (Where the bytes contain the version, a
+ * commit with two versions has two variants.) The pinned digest must be recorded in a release first.
+ * @returns false if no release has the digest yet, or if the fence is stale
  */
 export function resetArtifact(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
   return ledger.transaction(async (tx) => {
@@ -140,7 +142,10 @@ export function resetArtifact(ledger: Db, deliveryId: string, name: string, fenc
   });
 }
 
-/** Takes a pinned digest back, as long as nothing stands under any name. @returns false: something does, or the fence is stale */
+/**
+ * Clears a pinned digest that was published under no name.
+ * @returns false if it was published under some name, or if the fence is stale
+ */
 export function unpinDigest(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
   return ledger.transaction(async (tx) => {
     if (!(await lockFence(tx, deliveryId, fence))) return false;
@@ -168,7 +173,10 @@ const NOTHING_FROZEN = {
   bases: null,
 };
 
-/** Contents that lie on this store and that an unfinished delivery still needs; what was prepared ahead can be made again. */
+/**
+ * The contents in this store that an unfinished delivery still needs. A content that was prepared while CI ran does not
+ * count until it is pinned: it can be built again.
+ */
 export async function contentsNeededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> {
   const rows = await ledger.db
     .selectFrom("artifacts")

@@ -4,9 +4,11 @@ import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
 /**
- * Passes the point of no return, before the first name is written anywhere: the fence, a request to stop and this are held to one
- * row, so one of them is first. From here on the delivery leaves its way for nothing (see setState, requestCancel).
- * @returns `stale`: the lease is another's · how it is to end, where it was asked to stop before: name nothing then
+ * The point of no return, before the first name is written to any registry. From here on the delivery can only become
+ * `delivered` or be retried (see setState, requestCancel). The fence, a request to cancel and `naming` are in one row, so
+ * exactly one of them comes first.
+ * @returns `stale` if another worker has the lease; how the delivery must end if it was asked to cancel before. In both
+ * cases the caller must not write any name.
  */
 export async function beginNaming(
   ledger: Db,

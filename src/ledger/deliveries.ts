@@ -17,9 +17,9 @@ export type Delivery = Omit<Row, "plan" | "cancelRequested" | "naming" | "aheadD
   naming: Naming | null;
 };
 
-/** Somebody works on it, or should. */
+/** States in which a worker has the delivery, or should take it. */
 export const ACTIVE_STATES = ["queued", "building", "publishing"] as const satisfies DeliveryState[];
-/** Nothing more happens by itself. */
+/** States in which nothing more happens without a new hint or a person's request. */
 export const FINISHED_STATES = [
   "delivered",
   "failed",
@@ -27,8 +27,8 @@ export const FINISHED_STATES = [
   "superseded",
   "ignored",
 ] as const satisfies DeliveryState[];
-/** Off its way: where a delivery never goes whose names are being written. */
-const OFF_THE_WAY = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
+/** A delivery that is past the point of no return (`naming` is set) never enters these states. */
+const FORBIDDEN_WHILE_NAMING = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
 
 export interface NewDelivery {
@@ -40,7 +40,7 @@ export interface NewDelivery {
   committedAt: number | null;
 }
 
-/** The commit's delivery, made now where there is none. */
+/** The commit's delivery. Inserts it with these fields if the commit has none. */
 export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, fields: NewDelivery): Promise<Delivery> {
   const at = now(ledger);
   const inserted = await ledger.db
@@ -65,29 +65,30 @@ export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, field
 }
 
 export interface Transition {
-  /** Only from these states. */
+  /** The delivery must be in one of these states. */
   from: readonly DeliveryState[];
   to: DeliveryState;
   because: string;
-  /** The lease under which this is done. Without one, a finish takes the delivery from whoever works on it. */
+  /** The caller's lease. Without one, a transition to a finished state ends another worker's lease. */
   fence?: number | undefined;
-  /** Not to be claimed before so many ms from now. */
+  /** ms from now, before which nobody may claim the delivery. */
   retryIn?: number | null | undefined;
-  /** Takes the delivery from whoever prepares it ahead. */
+  /** Ends the lease of a worker that prepares the delivery while CI runs. */
   revokeLease?: boolean | undefined;
-  /** As read at this decision; null leaves what is known. */
+  /** The plan that this decision read; null keeps the stored one. */
   plan?: Plan | null | undefined;
   ref?: string | null | undefined;
   failedBy?: FailedBy | undefined;
-  /** To be looked at in so many ms, told of or not; left out: only when somebody tells of it. */
+  /** ms from now, after which the commit is evaluated even without a hint. If left out, only a hint causes it. */
   evaluateIn?: number | null | undefined;
-  /** Whether it may be prepared while it waits. */
+  /** Whether a worker may prepare the delivery while its CI runs. */
   mayPrepare?: boolean | undefined;
 }
 
 /**
- * Moves a delivery on. A request to stop ends with the delivery, and what it began to name with `delivered`.
- * @returns false: its state is another, the fence is stale, or its names are being written and this would take it off its way
+ * Changes the state of a delivery. A finished state clears a request to cancel; `delivered` also clears `naming`.
+ * @returns false if the delivery is in another state, if the fence is stale, or if its names are being written and it
+ * would leave the way to `delivered`
  */
 export async function setState(ledger: Db, id: string, transition: Transition): Promise<boolean> {
   const { from, to, because, fence, retryIn = null, revokeLease = false, plan, ref } = transition;
@@ -104,7 +105,7 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
   if (to === "waiting") update = update.set({ waitingSince: waitingSince(at) });
   if (finished) update = update.set({ cancelRequested: 0 });
   if (to === "delivered") update = update.set({ naming: null, insisted: 0 });
-  if (OFF_THE_WAY.some((state) => state === to)) update = update.where("naming", "is", null);
+  if (FORBIDDEN_WHILE_NAMING.some((state) => state === to)) update = update.where("naming", "is", null);
   if (plan) update = update.set({ plan: JSON.stringify(plan) });
   if (ref) update = update.set((eb) => ({ ref: eb.fn.coalesce("ref", eb.val(ref)) }));
   if (to === "building") update = update.set((eb) => ({ startedAt: eb.fn.coalesce("startedAt", at) }));
@@ -115,12 +116,12 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
   return result.numUpdatedRows > 0n;
 }
 
-/** The time of a gate runs from when a commit began to wait: neither from when it was first seen, nor anew with each look. */
+/** The gate's time-out counts from the moment the commit began to wait. Later evaluations do not restart it. */
 function waitingSince(at: RawBuilder<number>) {
   return sql<number>`case when state = 'waiting' then coalesce(waiting_since, ${at}) else ${at} end`;
 }
 
-/** Says anew what a delivery waits for. @returns false: it does not wait */
+/** Saves why a delivery waits. @returns false if it does not wait */
 export async function saveBecause(ledger: Db, id: string, because: string): Promise<boolean> {
   const result = await ledger.db
     .updateTable("deliveries")
@@ -131,7 +132,7 @@ export async function saveBecause(ledger: Db, id: string, because: string): Prom
   return result.numUpdatedRows > 0n;
 }
 
-/** Notes the version decided at the first prepare; a later one replaces only what it is known to replace. */
+/** Saves the delivery's version. Does nothing unless the stored version is `before` (null: none is stored). */
 export async function saveVersion(ledger: Db, id: string, version: string, before: string | null = null) {
   await ledger.db
     .updateTable("deliveries")
@@ -180,7 +181,7 @@ export async function listDeliveries(ledger: Db, filter: DeliveryFilter): Promis
   return pageOf(await query.execute(), filter.limit, (row) => ({ at: row.createdAt, id: row.id }), toDelivery);
 }
 
-/** A repo's deliveries that have not come to an end, oldest first. */
+/** A repo's deliveries that are not finished, oldest first. */
 export async function unfinishedDeliveries(ledger: Db, repoId: RepoId): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
@@ -193,7 +194,7 @@ export async function unfinishedDeliveries(ledger: Db, repoId: RepoId): Promise<
   return rows.map(toDelivery);
 }
 
-/** Those that wait for their CI, also beyond the gate's patience, oldest first. */
+/** Deliveries whose commit waits for CI, oldest first; also those that failed because the gate timed out. */
 export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
@@ -229,8 +230,8 @@ export async function countDeliveriesByState(ledger: Db): Promise<Record<Deliver
 }
 
 /**
- * Queues a delivery that ended without a release once more, under its own id.
- * @returns `queued`, `impossible` (in its state), or `unknown`
+ * Queues a failed, cancelled or superseded delivery again, under the same id.
+ * @returns `impossible` if its state does not allow that, `unknown` if there is no such delivery
  */
 export async function retryDelivery(
   ledger: Db,
@@ -264,7 +265,7 @@ function isFinished(state: DeliveryState): boolean {
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-/** Twelve of 36 characters: short enough to be typed, 62 bits. */
+/** Twelve characters of 36: short enough to type, 62 random bits. */
 function newId(): string {
   return Array.from({ length: 12 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 }

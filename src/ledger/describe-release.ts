@@ -5,7 +5,7 @@ import { locationsOfRelease } from "./locations.ts";
 import type { Release } from "./releases.ts";
 import { getRepo } from "./repos.ts";
 
-/** A release as everyone outside is told of it: by the API, in a notice, on a page. */
+/** A release in its public form: the API, notices and web pages show this. */
 export async function describeRelease(ledger: Db, release: Release): Promise<TheRelease> {
   const { id, artifact, kind, version, versions, sha, digest, deliveryId } = release;
   const locations = (await locationsOfRelease(ledger, release)).map(
@@ -21,7 +21,7 @@ export async function describeRelease(ledger: Db, release: Release): Promise<The
   return { ...what, ...times, deliveryId, files, package: identity, locations };
 }
 
-/** `<hosts key>/<owner>/<name>`, by its name of now. */
+/** `<hosts key>/<owner>/<name>`, with the repo's current name. */
 export async function repoName(ledger: Db, repoId: RepoId): Promise<string> {
   const repo = await getRepo(ledger, repoId);
   return repo === null ? repoId : `${repo.host}/${repo.owner}/${repo.name}`;

@@ -3,8 +3,8 @@ import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
 /**
- * Deliveries that are to be looked at by now though nobody tells of them, the one that was due first in front. Those whose
- * look came to no answer are left out until it is time for the next try.
+ * Deliveries whose commit must be evaluated now although no hint asks for it (`lookAt` has passed), the longest due first.
+ * Those whose last evaluation failed are left out until their `retryAt`.
  */
 export async function dueEvaluations(ledger: Db, limit: number): Promise<Delivery[]> {
   const rows = await ledger.db
@@ -29,7 +29,7 @@ export async function dueEvaluations(ledger: Db, limit: number): Promise<Deliver
   return rows.map(toDelivery);
 }
 
-/** Such a look was taken. @param lookAt as it was when the look began: what fell due since stays */
+/** Clears `lookAt` after an evaluation, unless it has changed since the evaluation read it. */
 export async function clearDueEvaluation(ledger: Db, { id, lookAt }: Pick<Delivery, "id" | "lookAt">): Promise<void> {
   if (lookAt === null) return;
   await ledger.db
@@ -40,7 +40,7 @@ export async function clearDueEvaluation(ledger: Db, { id, lookAt }: Pick<Delive
     .execute();
 }
 
-/** Deliveries that may be prepared while their CI runs, and that nobody prepares, oldest first. */
+/** The ids of deliveries that may be prepared while CI runs and that no worker prepares, oldest first. */
 export async function duePreparations(ledger: Db, limit: number): Promise<string[]> {
   const at = now(ledger);
   const rows = await ledger.db
@@ -55,7 +55,7 @@ export async function duePreparations(ledger: Db, limit: number): Promise<string
   return rows.map(({ id }) => id);
 }
 
-/** Preparing ahead was tried, whatever came of it. */
+/** Records that preparing the delivery while CI runs was tried, with or without success. */
 export async function clearDuePreparation(ledger: Db, id: string): Promise<void> {
   await ledger.db.updateTable("deliveries").set({ aheadDue: 0 }).where("id", "=", id).execute();
 }

@@ -2,8 +2,9 @@ import type { Db } from "./ledger.ts";
 import { fromNow, now } from "./sql.ts";
 
 /**
- * Takes or keeps the turn at something that one process does for all. @param ttl ms by the store's clock, after which
- * another may take it. @returns false: it is another's turn
+ * Takes or renews the lease of a duty: work that one process does for all.
+ * @param ttl ms by the database's clock, after which another process may take the duty
+ * @returns false if another process holds it
  */
 export async function holdDuty(ledger: Db, name: string, owner: string, ttl: number): Promise<boolean> {
   const until = fromNow(ledger, ttl);

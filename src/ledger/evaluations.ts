@@ -4,7 +4,7 @@ import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema/schema.ts";
 import { chunks, fromNow, now } from "./sql.ts";
 
-/** The commit that is looked at, or the ref where no commit is named. */
+/** What is evaluated: a commit, or a ref if no commit is known. */
 export interface EvaluationTarget {
   repo: RepoId;
   sha: Sha | null;
@@ -12,11 +12,11 @@ export interface EvaluationTarget {
 }
 
 export type EvaluationHistory = Pick<Selectable<Schema["looks"]>, "failures" | "calls"> & {
-  /** What could not be answered is not to be looked at yet. */
+  /** The last evaluation failed, and its `retryAt` has not come yet. */
   isEarly: boolean;
 };
 
-/** Null: nothing is kept of it. */
+/** How earlier evaluations of a target went; null if nothing is recorded. */
 export async function evaluationHistory(ledger: Db, target: EvaluationTarget): Promise<EvaluationHistory | null> {
   const row = await ledger.db
     .selectFrom("looks")
@@ -26,7 +26,7 @@ export async function evaluationHistory(ledger: Db, target: EvaluationTarget): P
   return row === undefined ? null : { ...row, isEarly: row.isEarly === 1 };
 }
 
-/** Notes that a look came to no answer. @param retryIn ms */
+/** Records that an evaluation failed. @param retryIn ms until the next one */
 export async function recordFailedEvaluation(ledger: Db, target: EvaluationTarget, retryIn: number): Promise<void> {
   await ledger.db
     .insertInto("looks")
@@ -41,7 +41,10 @@ export async function recordFailedEvaluation(ledger: Db, target: EvaluationTarge
     .execute();
 }
 
-/** Notes that a look came to an answer, and what it cost. Of what waits for nothing any more nothing is kept. */
+/**
+ * Records that an evaluation succeeded. Deletes the record if the commit does not wait.
+ * @param calls how many calls to the host it took
+ */
 export async function recordEvaluation(ledger: Db, target: EvaluationTarget, calls: number): Promise<void> {
   const { rows } = await sql<{ waits: number }>`select 1 as waits from deliveries
     where repo_id = ${target.repo} and sha = ${target.sha ?? ""} and state = 'waiting'`.execute(ledger.db);
@@ -66,7 +69,7 @@ export interface WaitingCommit {
   calls: number | null;
 }
 
-/** Every commit that waits for its CI, with what looking at it unasked came to so far. */
+/** Every commit that waits for CI and may be evaluated now, with how often it was polled so far. */
 export function waitingCommits(ledger: Db): Promise<WaitingCommit[]> {
   return ledger.db
     .selectFrom("deliveries")
@@ -85,7 +88,7 @@ export function waitingCommits(ledger: Db): Promise<WaitingCommit[]> {
     .execute();
 }
 
-/** Notes that waiting commits are looked at though nobody told of them. @param at ms since the epoch */
+/** Records that waiting commits are evaluated without a hint (polled). @param at ms since the epoch */
 export function recordPolls(ledger: Db, commits: readonly WaitingCommit[], at: number): Promise<void> {
   if (commits.length === 0) return Promise.resolve();
   return ledger.transaction(async (tx) => {

@@ -1,16 +1,16 @@
 import type { Frozen } from "../builders/builder.ts";
 import type { Digest } from "../delivery/types.ts";
 
-/** How a frozen content stands in a table. */
+/** The columns in which a table stores a frozen content. */
 export interface FrozenColumns {
   digest: Digest | null;
   mediaType: string | null;
   size: number | null;
-  /** JSON of its files and of what they say of themselves; null for an image. */
+  /** JSON of the files and their package metadata; null for an image. */
   parts: string | null;
 }
 
-/** Null: none is there. */
+/** The frozen content in a row; null if its columns are empty. */
 export function frozenOf<Row extends FrozenColumns>(
   row: Row,
 ): Row extends { digest: Digest; mediaType: string; size: number } ? Frozen : Frozen | null;

@@ -1,7 +1,7 @@
 import type { RepoId } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
 
-/** Notes which release `latest` means; null: none, as long as none was noted before. */
+/** Records which release `latest` means. A null `releaseId` records "none", and never replaces a release. */
 export async function recordLatestRelease(
   ledger: Db,
   { repoId, artifact, releaseId }: { repoId: RepoId; artifact: string; releaseId: string | null },
@@ -11,24 +11,24 @@ export async function recordLatestRelease(
     .values({ repoId, artifact, releaseId })
     .onConflict((conflict) =>
       conflict.columns(["repoId", "artifact"]).doUpdateSet((eb) => ({
-        // What stands stays where nothing else is to stand, as under a registry's name.
+        // The same rule as for a registry's `latest` tag: it stays where it is until another release gets it.
         releaseId: eb.fn.coalesce("excluded.releaseId", "latestReleases.releaseId"),
       })),
     )
     .execute();
 }
 
-/** As the last worker found that looked. `unknown`: none has yet. */
+/** What was last recorded; `unknown` if nothing was recorded yet. */
 export async function getLatestRelease(
   ledger: Db,
   repoId: RepoId,
   artifact: string,
-): Promise<{ kind: "unknown" } | { kind: "noted"; releaseId: string | null }> {
+): Promise<{ kind: "unknown" } | { kind: "recorded"; releaseId: string | null }> {
   const row = await ledger.db
     .selectFrom("latestReleases")
     .select("releaseId")
     .where("repoId", "=", repoId)
     .where("artifact", "=", artifact)
     .executeTakeFirst();
-  return row === undefined ? { kind: "unknown" } : { kind: "noted", releaseId: row.releaseId };
+  return row === undefined ? { kind: "unknown" } : { kind: "recorded", releaseId: row.releaseId };
 }

@@ -8,12 +8,12 @@ import { now } from "./sql.ts";
 
 type Row = Selectable<Schema["locations"]>;
 
-/** What stands under a name, as it was read back. */
+/** The content that a registry had under a name when it was last read back. */
 export type StoredLocation = Omit<Row, "immutable"> & { immutable: boolean };
 
 /**
- * Notes what was read back under a name. A moving name moves; an immutable one stays what it was first.
- * @returns false: the name is immutable and stands for another digest
+ * Records what a registry has under a name. A moving name gets the new content; an immutable one keeps its first.
+ * @returns false if the name is immutable and has another digest
  */
 export async function recordLocation(ledger: Db, location: Omit<StoredLocation, "at">): Promise<boolean> {
   const row = await ledger.db
@@ -59,7 +59,7 @@ export async function locationsOfDelivery(ledger: Db, deliveryId: string): Promi
   return rows.map(fromRow);
 }
 
-/** Every name under which this content of this repo's artifact stands now, immutable ones first. */
+/** Every name that this content of this repo's artifact has now, immutable names first. */
 export async function locationsOfRelease(
   ledger: Db,
   release: { repoId: RepoId; artifact: string; digest: Digest },
@@ -72,10 +72,10 @@ export async function locationsOfRelease(
   return rows.map(fromRow);
 }
 
-/** A name together with the commit whose release stands under it, and its content. */
+/** A location together with the commit of its release, and the release's content. */
 export type ReleasedLocation = StoredLocation & { sha: Sha; content: Frozen };
 
-/** The names of every release of an artifact of the last `age` ms. */
+/** The locations of an artifact's releases of the last `age` ms. */
 export async function recentLocations(
   ledger: Db,
   age: number,

@@ -1,13 +1,13 @@
 import type { ArtifactName, RepoId, Sha } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
 
-/** A name that a release asked for and did not get, and why. */
+/** A moving name that a release should have but did not get, and why. */
 export interface MissingName extends Omit<ArtifactName, "immutable"> {
   sha: Sha;
   because: string;
 }
 
-/** The names that an artifact's releases lack now. */
+/** The moving names that an artifact's releases do not have although they should. */
 export function listMissingNames(ledger: Db, repoId: RepoId, artifact: string): Promise<MissingName[]> {
   return ledger.db
     .selectFrom("lostNames")
@@ -20,18 +20,18 @@ export function listMissingNames(ledger: Db, repoId: RepoId, artifact: string): 
     .execute();
 }
 
-/** These, and no others. */
+/** Replaces the missing names of an artifact's releases by these. */
 export async function replaceMissingNames(
   tx: Tx,
   repoId: RepoId,
   artifact: string,
-  lost: MissingName[],
+  names: MissingName[],
 ): Promise<void> {
   await tx.db.deleteFrom("lostNames").where("repoId", "=", repoId).where("artifact", "=", artifact).execute();
-  for (const one of lost) {
+  for (const name of names) {
     await tx.db
       .insertInto("lostNames")
-      .values({ ...one, repoId, artifact })
+      .values({ ...name, repoId, artifact })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }

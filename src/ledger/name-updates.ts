@@ -16,14 +16,14 @@ interface NamesSubject {
   artifact: string;
 }
 
-/** Owes an artifact a look at its moving names: what a queue may lose stands here until it was done. */
-export async function queueNameUpdate(tx: Tx, owed: NamesSubject): Promise<void> {
-  await queueUpdate(tx, owed, { artifact: owed.artifact }, null);
+/** Queues an update of an artifact's moving names. It stays in the ledger until it is done, since Redis may lose jobs. */
+export async function queueNameUpdate(tx: Tx, subject: NamesSubject): Promise<void> {
+  await queueUpdate(tx, subject, { artifact: subject.artifact }, null);
 }
 
-/** Owes the artifact another look at all of its names, since a registry could not be asked. @param retryIn ms */
-export async function queueNameVerification(tx: Tx, owed: NamesSubject, retryIn: number): Promise<void> {
-  await queueUpdate(tx, owed, { artifact: owed.artifact, verify: true }, retryIn);
+/** Queues an update that first verifies all of the artifact's names at their registries. @param retryIn ms from now */
+export async function queueNameVerification(tx: Tx, subject: NamesSubject, retryIn: number): Promise<void> {
+  await queueUpdate(tx, subject, { artifact: subject.artifact, verify: true }, retryIn);
 }
 
 interface NamesPayload {
@@ -31,11 +31,14 @@ interface NamesPayload {
   verify?: true;
 }
 
-async function queueUpdate(tx: Tx, owed: NamesSubject, payload: NamesPayload, retryIn: number | null): Promise<void> {
-  const { artifact, ...subject } = owed;
-  const id = namesId(owed.repoId, artifact);
+async function queueUpdate(
+  tx: Tx,
+  { artifact, ...subject }: NamesSubject,
+  payload: NamesPayload,
+  retryIn: number | null,
+): Promise<void> {
+  const id = namesId(subject.repoId, artifact);
   const fresh = newOutboxRow(tx, { ...subject, id, kind: "names", payload: JSON.stringify(payload), lane: "names" });
-  const isVerified = payload.verify === true;
   await tx.db
     .insertInto("outbox")
     .values({ ...fresh, retryAt: fromNow(tx, retryIn) })
@@ -43,11 +46,11 @@ async function queueUpdate(tx: Tx, owed: NamesSubject, payload: NamesPayload, re
       conflict.column("id").doUpdateSet((eb) => ({
         sha: eb.ref("excluded.sha"),
         deliveryId: eb.ref("excluded.deliveryId"),
-        // A verification that is owed stays owed when a plain look is asked for.
-        payload: isVerified
+        // A plain update must not replace a pending verification.
+        payload: payload.verify
           ? eb.ref("excluded.payload")
           : sql<string>`case when outbox.state = 'unsent' then outbox.payload else excluded.payload end`,
-        // What failed stays what failed: see dueNames.
+        // After a failure the update stays among those that failed: see dueNameUpdates.
         attempts: sql<number>`case when outbox.error is null then 0 else outbox.attempts end`,
         retryAt: eb.ref("excluded.retryAt"),
         state: "unsent",
@@ -58,41 +61,46 @@ async function queueUpdate(tx: Tx, owed: NamesSubject, payload: NamesPayload, re
     .execute();
 }
 
-/** The looks that are due, what never failed first; or the one that is owed to this artifact, due or not. */
-export async function pendingNameUpdates(
+/** The updates that are due. Those that never failed come first; those that failed get every fourth place. */
+export async function dueNameUpdates(ledger: Db, limit = 1_000): Promise<PendingNameUpdate[]> {
+  const due = pendingRows(ledger)
+    .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))
+    .limit(limit);
+  const fresh = await due.where("attempts", "=", 0).orderBy("updatedAt").orderBy("id").execute();
+  const failed = await due.where("attempts", ">", 0).orderBy("retryAt").orderBy("id").execute();
+  return freshFirst(fresh, failed, limit).map(toNameUpdate);
+}
+
+/** The pending update of this artifact, due or not; null if there is none. */
+export async function pendingNameUpdate(
   ledger: Db,
-  of?: { repoId: RepoId; artifact: string },
-  limit = NAMES_AT_ONCE,
-): Promise<PendingNameUpdate[]> {
+  { repoId, artifact }: { repoId: RepoId; artifact: string },
+): Promise<PendingNameUpdate | null> {
+  const row = await pendingRows(ledger).where("id", "=", namesId(repoId, artifact)).executeTakeFirst();
+  return row === undefined ? null : toNameUpdate(row);
+}
+
+function pendingRows(ledger: Db) {
   const isEarly = sql<number>`case when retry_at > ${now(ledger)} then 1 else 0 end`;
-  const some = ledger.db
+  return ledger.db
     .selectFrom("outbox")
     .select(["id", "revision", "repoId", "payload", "attempts", isEarly.as("isEarly")])
     .where("kind", "=", "names")
     .where("state", "=", sql.lit("unsent"));
-  if (of !== undefined) {
-    return (await some.where("id", "=", namesId(of.repoId, of.artifact)).execute()).map(fromNames);
-  }
-  const due = some.where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))])).limit(limit);
-  const fresh = await due.where("attempts", "=", 0).orderBy("updatedAt").orderBy("id").execute();
-  const again = await due.where("attempts", ">", 0).orderBy("retryAt").orderBy("id").execute();
-  return freshFirst(fresh, again, limit).map(fromNames);
 }
-
-const NAMES_AT_ONCE = 1_000;
 
 export interface PendingNameUpdate {
   id: string;
   revision: number;
   repoId: RepoId;
   artifact: string;
-  /** The registries are to be asked first whether the names still stand. */
+  /** Before the update, the registries must be asked whether they still have the names. */
   mustVerify: boolean;
   failures: number;
   isEarly: boolean;
 }
 
-function fromNames(
+function toNameUpdate(
   row: Pick<Row, "id" | "revision" | "repoId" | "payload" | "attempts"> & { isEarly: number },
 ): PendingNameUpdate {
   const { artifact, verify } = JSON.parse(row.payload) as NamesPayload;
@@ -100,7 +108,7 @@ function fromNames(
   return { id, revision, repoId, artifact, mustVerify: verify === true, failures: attempts, isEarly: isEarly === 1 };
 }
 
-/** The look failed, and is owed still. @param retryIn ms */
+/** Records that an update failed; it stays pending. @param retryIn ms until the next attempt */
 export async function markNameUpdateFailed(
   ledger: Db,
   { repoId, artifact }: { repoId: RepoId; artifact: string },

@@ -5,7 +5,7 @@ import { type OutboxEntry, toOutboxEntry } from "./outbox.ts";
 import type { Schema } from "./schema/schema.ts";
 import { fromNow, now, startsWith } from "./sql.ts";
 
-/** Lanes in which something is to be sent now. */
+/** The lanes that have something to send now. */
 export async function dueLanes(ledger: Db): Promise<string[]> {
   const rows = await ledger.db
     .selectFrom("outbox")
@@ -18,11 +18,11 @@ export async function dueLanes(ledger: Db): Promise<string[]> {
 }
 
 /**
- * What is to be sent now: what never failed first, longest waiting first, and in every fourth place what failed before. Read by
- * state, so that a row committed late is not passed over.
+ * The entries to send now. Those that never failed come first, the longest waiting first; those that failed get every
+ * fourth place. The query selects by state and not by a position, so that it does not miss a row that commits late.
  */
 export async function dueOutbox(ledger: Db, limit: number, lane?: string): Promise<OutboxEntry[]> {
-  const some = () => {
+  const due = () => {
     const query = ledger.db
       .selectFrom("outbox")
       .selectAll()
@@ -31,14 +31,14 @@ export async function dueOutbox(ledger: Db, limit: number, lane?: string): Promi
       .limit(limit);
     return lane === undefined ? query : query.where("lane", "=", lane);
   };
-  const fresh = await some().where("attempts", "=", 0).orderBy("updatedAt").orderBy("id").execute();
-  const again = await some().where("attempts", ">", 0).orderBy("retryAt").orderBy("id").execute();
-  return freshFirst(fresh, again, limit).map(toOutboxEntry);
+  const fresh = await due().where("attempts", "=", 0).orderBy("updatedAt").orderBy("id").execute();
+  const failed = await due().where("attempts", ">", 0).orderBy("retryAt").orderBy("id").execute();
+  return freshFirst(fresh, failed, limit).map(toOutboxEntry);
 }
 
 /**
- * Takes what is to be sent now, for so many ms by the store's clock: until then nobody else sends it, nor what replaces it, so
- * that no word can overtake a newer one. Whoever dies with it leaves it due again.
+ * Leases the entries to send now, for `ms` by the database's clock. Until then nobody else sends them, nor a newer payload
+ * of the same row: so an older payload cannot arrive after a newer one. If the sender dies, the entries become due again.
  */
 export async function claimOutbox(
   ledger: Db,
@@ -54,7 +54,7 @@ export async function claimOutbox(
       leaseOwner: owner,
       leaseUntil: fromNow(ledger, ms),
       fence: eb("fence", "+", 1),
-      // Whoever had it may send it still, after us: it is said once more, later.
+      // The former sender may still send an older payload after us, so this one is sent once more later.
       repeats: sql<number>`case when kind = 'status' and lease_until is not null then 1 else repeats end`,
     }))
     .where("id", "in", due)
@@ -65,8 +65,9 @@ export async function claimOutbox(
 }
 
 /**
- * Ends a sending that was neither marked as sent nor as failed: what replaced it meanwhile is due at once. Where another had
- * taken it over, ours may have arrived last: the newest word is due once more.
+ * Ends the lease of an entry whose result could not be recorded, since a newer payload was queued or another sender took
+ * it over. A newer payload is due at once. After a takeover the older payload may have arrived last, so the newest one is
+ * due once more.
  */
 export async function releaseOutboxLease(ledger: Db, { id, fence, kind }: OutboxEntry): Promise<void> {
   const ours = await ledger.db
@@ -87,7 +88,7 @@ export async function releaseOutboxLease(ledger: Db, { id, fence, kind }: Outbox
     .execute();
 }
 
-/** Frees what processes that are known to be dead were sending. */
+/** Ends the outbox leases of processes that are known to be dead. */
 export async function releaseOutboxLeasesOf(ledger: Db, ownerPrefix: string): Promise<void> {
   await ledger.db
     .updateTable("outbox")

@@ -1,27 +1,27 @@
-/** One page of a list, newest first; `next` is handed back as the cursor of the following page, null at the end. */
+/** One page of a list, newest first. `next` is the cursor of the following page; null on the last page. */
 export interface Page<T> {
   items: T[];
   next: string | null;
 }
 
-/** Where a page ended: lists are sorted by time, then id. */
+/** The position of a page's last item: lists are sorted by time, then by id. */
 export interface PagePosition {
   at: number;
   id: string;
 }
 
-/** Null for a cursor that is none of ours: the list then starts at its beginning. */
+/** The position in a cursor; null if the cursor is invalid: the list then starts at its beginning. */
 export function readCursor(cursor: string | null | undefined): PagePosition | null {
   const match = /^(\d{1,15})\.([A-Za-z0-9_-]+)$/.exec(cursor ?? "");
   return match?.[1] && match[2] ? { at: Number(match[1]), id: match[2] } : null;
 }
 
-/** What readCursor reads. */
+/** The cursor for a position. */
 export function writeCursor({ at, id }: PagePosition): string {
   return `${at}.${id}`;
 }
 
-/** Makes a page of rows of which one more than `limit` was asked for. */
+/** Makes a page of query results. The query must ask for `limit + 1` rows. */
 export function pageOf<Row, T>(
   rows: Row[],
   limit: number,

@@ -2,7 +2,7 @@ import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
 import { chunks } from "./sql.ts";
 
-/** Those of the commits that an artifact was released of, each with its release's first version. */
+/** For each of the commits that has a release of the artifact: the version of the first release. */
 export async function releasedVersions(
   ledger: Db,
   { repoId, artifact }: { repoId: RepoId; artifact: string },
@@ -23,7 +23,7 @@ export async function releasedVersions(
   return found;
 }
 
-/** Commits of a repo whose deliveries have decided what they release, and have not released it yet. */
+/** Commits of a repo whose deliveries have chosen their versions and are not finished yet. */
 export async function commitsInProgress(ledger: Db, repoId: RepoId): Promise<Sha[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")

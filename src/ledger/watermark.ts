@@ -5,35 +5,36 @@ import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema/schema.ts";
 import { now } from "./sql.ts";
 
-/** When somebody began to read what a commit stands in: what the host had told by then is not known to be in it. */
+/** The point in time at which somebody began to read the state of a commit. Later hints may report something newer. */
 export interface Watermark {
-  /** The newest hint. */
+  /** The id of the newest hint at that time. */
   lastHintId: number;
-  /** ms since the epoch, by the store's clock: how old the refs that were read may have been. */
+  /** ms since the epoch, by the database's clock: the refs that were read are at least as new as this. */
   refsReadAt: number;
 }
 
 /**
- * Whether anything was told of the commit that this reading cannot have seen: any event since, and any ref that came after those that were read.
- * What the sweep found of it without a ref is only that it exists.
+ * Whether a hint reported something about the commit that a reader with this watermark cannot have seen: a later event, or
+ * a ref that arrived after the refs were read. A sweep's hint without a ref does not count: it says only that the commit
+ * exists.
  */
-export async function hasNewsSince(ledger: Db, repoId: RepoId, sha: Sha, reading: Watermark): Promise<boolean> {
+export async function hasNewsSince(ledger: Db, repoId: RepoId, sha: Sha, watermark: Watermark): Promise<boolean> {
   const row = await ledger.db
     .selectFrom("hints")
     .select("id")
     .where("repoId", "=", repoId)
     .where("sha", "=", sha)
-    .where((eb) => isNews(eb, reading))
+    .where((eb) => isNews(eb, watermark))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
 }
 
-/** Marks what an attempt has seen of its commit by itself: only news is left for a look. */
+/** Marks the hints done that an attempt has seen. Those with news stay pending for an evaluation. */
 export async function markHintsSeen(
   ledger: Db,
   { repoId, sha }: { repoId: RepoId; sha: Sha },
-  reading: Watermark,
+  watermark: Watermark,
 ): Promise<void> {
   await ledger.db
     .updateTable("hints")
@@ -41,11 +42,11 @@ export async function markHintsSeen(
     .where("repoId", "=", repoId)
     .where("sha", "=", sha)
     .where("doneAt", "is", null)
-    .where((eb) => eb.not(isNews(eb, reading)))
+    .where((eb) => eb.not(isNews(eb, watermark)))
     .execute();
 }
 
-/** Whether one of these refs was told of since: it may have left the commit. */
+/** Whether a hint has named one of these refs since: the ref may point to another commit now. */
 export async function haveRefsMovedSince(
   ledger: Db,
   repoId: RepoId,

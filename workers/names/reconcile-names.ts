@@ -4,7 +4,7 @@ import { holdings } from "../../src/delivery/reconcile.ts";
 import type { ArtifactName, Repo } from "../../src/delivery/types.ts";
 import { frozenOf } from "../../src/ledger/frozen-columns.ts";
 import { getLocation, type ReleasedLocation } from "../../src/ledger/locations.ts";
-import { pendingNameUpdates } from "../../src/ledger/name-updates.ts";
+import { pendingNameUpdate } from "../../src/ledger/name-updates.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
 import { markSent } from "../../src/ledger/outbox.ts";
 import { getRelease } from "../../src/ledger/releases.ts";
@@ -31,8 +31,8 @@ const ROUNDS = 5;
 export async function reconcileNames(station: Station, job: Jobs["names"]): Promise<void> {
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
-  // Read before anything else: what is owed later is owed once more.
-  const owed = await pendingNameUpdates(station.ledger, { repoId: job.repo, artifact: job.artifact });
+  // Read before anything else: an update that is queued later must not be marked as done.
+  const pending = await pendingNameUpdate(station.ledger, { repoId: job.repo, artifact: job.artifact });
   const signal = AbortSignal.timeout(LIMIT);
   const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
   let changed = job.verify ? await findChanged(station, job, run) : [];
@@ -50,7 +50,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
     changed = [];
     if (!placed.wrote) break;
   }
-  for (const { id, revision } of owed) await markSent(station.ledger, id, revision);
+  if (pending !== null) await markSent(station.ledger, pending.id, pending.revision);
 }
 
 interface Wanted {

@@ -2,7 +2,7 @@ import { settleCancelled } from "../../src/ledger/cancel.ts";
 import { dueEvaluations, duePreparations } from "../../src/ledger/due-deliveries.ts";
 import { pendingTargets } from "../../src/ledger/hints.ts";
 import { dueDeliveries } from "../../src/ledger/leases.ts";
-import { pendingNameUpdates } from "../../src/ledger/name-updates.ts";
+import { dueNameUpdates } from "../../src/ledger/name-updates.ts";
 import { queueStatuses } from "../announce/queue-statuses.ts";
 import type { Station } from "../station.ts";
 
@@ -34,7 +34,7 @@ export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void>
   });
   for (const delivery of await dueDeliveries(ledger)) await queues.add("deliver", { delivery: delivery.id });
   for (const delivery of await duePreparations(ledger, AHEAD_AT_ONCE)) await queues.add("prepare", { delivery });
-  for (const { repoId: repo, artifact, mustVerify } of await pendingNameUpdates(ledger))
+  for (const { repoId: repo, artifact, mustVerify } of await dueNameUpdates(ledger))
     await queues.add("names", { repo, artifact, ...(mustVerify ? { verify: true } : {}) });
   await queues.add("announce", {});
 }

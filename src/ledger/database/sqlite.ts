@@ -16,14 +16,14 @@ import { Semaphore } from "../../async/semaphore.ts";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
 import { checkParameters } from "./parameters.ts";
 
-/** How long another process may hold the write lock before we give up (ms). */
-const LOCK_DEADLINE = 10_000;
-/** How long queries may follow each other before the event loop gets its turn (ms). */
-const BREATH = 5;
-/** Far more than our code has texts; lists of parameters make more of them. */
-const STATEMENTS_KEPT = 500;
+/** A query fails if another process holds the write lock for longer. */
+const LOCK_TIMEOUT_MS = 10_000;
+/** Queries may run one after the other for this long before the event loop gets a turn. */
+const MAX_BLOCKING_MS = 5;
+/** Far more than the code has different queries. Lists of parameters have a text for each length. */
+const MAX_PREPARED_STATEMENTS = 500;
 
-/** @param enter runs before a connection is taken; throws where taking one would wait for ever. */
+/** @param enter runs before a connection is taken; it throws if taking one would wait for ever */
 export function sqliteDialect(file: string, enter: () => void): Dialect {
   return {
     createAdapter: () => new Adapter(),
@@ -33,20 +33,20 @@ export function sqliteDialect(file: string, enter: () => void): Dialect {
   };
 }
 
-/** SQLite's DDL is transactional; saying so makes each migration run in one `BEGIN IMMEDIATE`, which is also its lock. */
+/** Tells Kysely that SQLite's DDL is transactional. A migration then runs in a `BEGIN IMMEDIATE`, which also locks. */
 class Adapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
 }
 
-/** One connection, handed out in turns. */
+/** One connection, which one caller at a time can use. */
 class SqliteDriver implements Driver {
   readonly #file: string;
   readonly #enter: () => void;
   readonly #turns = new Semaphore();
   #connection: SqliteConnection | undefined;
-  #breathedAt = 0;
+  #yieldedAt = 0;
 
   constructor(file: string, enter: () => void) {
     this.#file = file;
@@ -59,7 +59,7 @@ class SqliteDriver implements Driver {
 
   async acquireConnection(): Promise<SqliteConnection> {
     this.#enter();
-    await this.#breathe();
+    await this.#yieldToEventLoop();
     await this.#turns.acquire();
     if (this.#connection === undefined) {
       this.#turns.release();
@@ -72,11 +72,11 @@ class SqliteDriver implements Driver {
     this.#turns.release();
   }
 
-  /** libsql answers without ever waiting: a loop over queries would keep timers and sockets from their turn. */
-  async #breathe(): Promise<void> {
-    if (performance.now() - this.#breathedAt < BREATH) return;
+  /** libsql is synchronous: without this, a loop of queries would block timers and sockets. */
+  async #yieldToEventLoop(): Promise<void> {
+    if (performance.now() - this.#yieldedAt < MAX_BLOCKING_MS) return;
     await immediate();
-    this.#breathedAt = performance.now();
+    this.#yieldedAt = performance.now();
   }
 
   beginTransaction(connection: SqliteConnection): Promise<void> {
@@ -102,7 +102,7 @@ class SqliteDriver implements Driver {
 class SqliteConnection implements DatabaseConnection {
   readonly #database: Database.Database;
   readonly #file: string;
-  /** By their text: to make one costs as much as to run it. */
+  /** Prepared statements by their text: preparing one costs as much as running it. */
   readonly #statements = new Map<string, Database.Statement>();
 
   private constructor(database: Database.Database, file: string) {
@@ -122,9 +122,9 @@ class SqliteConnection implements DatabaseConnection {
     }
     const connection = new SqliteConnection(database, file);
     try {
-      // A busy wait inside SQLite would stop the whole event loop: waiting is done here, see #patiently.
+      // SQLite's own busy wait would block the event loop: #retryWhileLocked waits instead.
       for (const pragma of ["busy_timeout = 0", "journal_mode = wal", "synchronous = full", "foreign_keys = on"]) {
-        await connection.#patiently(() => database.prepare(`pragma ${pragma}`).all());
+        await connection.#retryWhileLocked(() => database.prepare(`pragma ${pragma}`).all());
       }
       return connection;
     } catch (error) {
@@ -134,20 +134,21 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   /**
-   * A write outside a transaction gets one of its own. libsql leaves a statement that met a lock open, and the next read then
-   * keeps its snapshot for as long: so only `BEGIN IMMEDIATE`, which `exec` always closes, may ever meet a lock.
+   * Runs a write outside a transaction in a transaction of its own. Reason: libsql leaves a statement open if it fails on a
+   * lock, and later reads then see an old snapshot. `exec` always closes its statement, so only `BEGIN IMMEDIATE` may meet
+   * a lock.
    */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const parameters = checkParameters(query.parameters, query.sql).map((value) =>
-      // libsql binds a number as a float, which no integer expression wants.
+      // libsql binds a number as a float, which would turn integer expressions into floats.
       typeof value === "number" ? BigInt(value) : value,
     );
     const run = () => this.#run<R>(query.sql, parameters);
-    if (this.#database.inTransaction) return this.#translated(run);
-    if (isRead(query)) return this.#patiently(run);
+    if (this.#database.inTransaction) return this.#translateErrors(run);
+    if (isRead(query)) return this.#retryWhileLocked(run);
     await this.begin();
     try {
-      const result = this.#translated(run);
+      const result = this.#translateErrors(run);
       this.commit();
       return result;
     } catch (error) {
@@ -156,24 +157,24 @@ class SqliteConnection implements DatabaseConnection {
     }
   }
 
-  // biome-ignore lint/correctness/useYield: the interface asks for a generator, and nobody streams from the ledger.
+  // biome-ignore lint/correctness/useYield: the interface requires a generator, and nothing streams from the ledger.
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
-    throw new Error("the ledger does not stream: ask in pages");
+    throw new Error("the ledger cannot stream a query: read it in pages");
   }
 
   begin(): Promise<void> {
-    return this.#patiently(() => {
+    return this.#retryWhileLocked(() => {
       this.#database.exec("begin immediate");
     });
   }
 
   commit(): void {
-    this.#translated(() => this.#database.exec("commit"));
+    this.#translateErrors(() => this.#database.exec("commit"));
   }
 
-  /** SQLite may have rolled back by itself, as on a full disk. */
+  /** SQLite may have rolled back already, for example because the disk is full. */
   rollback(): void {
-    if (this.#database.inTransaction) this.#translated(() => this.#database.exec("rollback"));
+    if (this.#database.inTransaction) this.#translateErrors(() => this.#database.exec("rollback"));
   }
 
   close(): void {
@@ -182,38 +183,38 @@ class SqliteConnection implements DatabaseConnection {
 
   #run<R>(sql: string, parameters: unknown[]): QueryResult<R> {
     const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
-    // Kept only after it ended well: one that failed may still be open, and is let go of.
+    // Reuse only statements that succeeded: one that failed may still be open.
     this.#statements.delete(sql);
-    // The type of `reader` is libsql's; the rows' types are Kysely's promise.
+    // libsql says whether the statement returns rows; Kysely's types say which.
     const rows = statement.reader ? (statement.all(parameters) as R[]) : [];
     const changed = statement.reader ? {} : { numAffectedRows: BigInt(statement.run(parameters).changes) };
-    if (this.#statements.size >= STATEMENTS_KEPT) this.#statements.clear();
+    if (this.#statements.size >= MAX_PREPARED_STATEMENTS) this.#statements.clear();
     this.#statements.set(sql, statement);
     return { rows, ...changed };
   }
 
-  /** Tries again while another connection holds the lock, without blocking the event loop. */
-  async #patiently<T>(attempt: () => T): Promise<T> {
-    const end = performance.now() + LOCK_DEADLINE;
+  /** Retries while another connection holds the lock, without blocking the event loop. */
+  async #retryWhileLocked<T>(attempt: () => T): Promise<T> {
+    const end = performance.now() + LOCK_TIMEOUT_MS;
     for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
       try {
         return attempt();
       } catch (error) {
-        if (!isBusy(error) || performance.now() > end) throw this.#unavailable(error);
+        if (!isBusy(error) || performance.now() > end) throw this.#toLedgerError(error);
         await delay(wait * (0.5 + Math.random()));
       }
     }
   }
 
-  #translated<T>(attempt: () => T): T {
+  #translateErrors<T>(attempt: () => T): T {
     try {
       return attempt();
     } catch (error) {
-      throw this.#unavailable(error);
+      throw this.#toLedgerError(error);
     }
   }
 
-  #unavailable(error: unknown): unknown {
+  #toLedgerError(error: unknown): unknown {
     const name = codeOf(error);
     const what = Object.entries(UNAVAILABLE).find(([prefix]) => name.startsWith(prefix))?.[1];
     if (what === undefined) return error;
@@ -223,15 +224,15 @@ class SqliteConnection implements DatabaseConnection {
   }
 }
 
-/** SQLite's result codes (https://sqlite.org/rescode.html) that say "not now", by their beginning. */
+/** SQLite result codes of errors that may pass (https://sqlite.org/rescode.html), by prefix. */
 const UNAVAILABLE = {
-  SQLITE_BUSY: `another process holds its lock for more than ${LOCK_DEADLINE / 1000} s`,
+  SQLITE_BUSY: `another process has held its lock for more than ${LOCK_TIMEOUT_MS / 1000} s`,
   SQLITE_FULL: "the disk is full",
-  SQLITE_IOERR: "the disk does not read or write",
+  SQLITE_IOERR: "reading or writing the disk failed",
   SQLITE_CANTOPEN: "the file cannot be opened",
   SQLITE_READONLY: "the file is read-only",
-  SQLITE_NOMEM: "memory is short",
-  SQLITE_PROTOCOL: "its locks are in a race",
+  SQLITE_NOMEM: "there is not enough memory",
+  SQLITE_PROTOCOL: "its locks could not be taken",
 };
 
 function isRead(query: CompiledQuery): boolean {
@@ -250,7 +251,7 @@ function cannotOpen(file: string, cause: unknown): ConfigError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new ConfigError(
     "ledger-not-opened",
-    `the ledger ${file} cannot be opened (${reason}): dataDir must be a directory that this user may write`,
+    `the ledger ${file} cannot be opened (${reason}): make dataDir a directory that this user may write to`,
     { cause },
   );
 }

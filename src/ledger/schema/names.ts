@@ -1,35 +1,35 @@
 import type { Digest, RepoId, Sha } from "../../delivery/types.ts";
 
-/* The tables of names in registries: see schema.ts. */
+// Tables about names in registries, as a part of schema.ts.
 
-/** A repository of a registry belongs to the repo that published there first. */
+/** Which repo owns a registry's repository: the one that published there first. */
 export interface NameOwnersTable {
   registry: string;
   repository: string;
   repoId: RepoId;
   at: number;
-  /** 0: nothing was published yet, and the claim counts only while a write of `nameWrites` is under way. */
+  /** 0: nothing was published yet, and the claim counts only during a write in `nameWrites`. */
   confirmed: number;
 }
 
-/** A name that somebody writes now, or began to write and never ended. */
+/** A name that a process writes now, or whose write was never completed. */
 export interface NameWritesTable {
   registry: string;
   repository: string;
   tag: string;
   repoId: RepoId;
   immutable: number;
-  /** JSON: the contents that may stand there by moving writes that have not ended. */
+  /** JSON array of digests: what a moving name may point to because of writes that were never completed. */
   digests: string;
   /** Unique to this write. */
   token: string;
   /** The process. */
   owner: string;
-  /** By the store's clock; past it, another may write. */
+  /** By the database's clock; after it, another process may write the name. */
   until: number;
 }
 
-/** A name that a release asked for and did not get. */
+/** A moving name that a release should have but did not get. */
 export interface LostNamesTable {
   registry: string;
   repository: string;
@@ -40,14 +40,14 @@ export interface LostNamesTable {
   because: string;
 }
 
-/** The release that `latest` means; null: none of ours. No row: no worker has looked yet. */
+/** The release that `latest` means; null: none of deliverd's releases. No row: no worker has determined it yet. */
 export interface LatestReleasesTable {
   repoId: RepoId;
   artifact: string;
   releaseId: string | null;
 }
 
-/** What stands under a name, after it was read back. */
+/** The content that a registry has under a name, after it was read back. */
 export interface LocationsTable {
   registry: string;
   repository: string;

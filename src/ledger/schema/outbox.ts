@@ -3,14 +3,14 @@ import type { RepoId, Sha } from "../../delivery/types.ts";
 
 export interface OutboxTable {
   id: string;
-  /** `names`: moving names of an artifact that are to be looked at. */
+  /** `names`: an update of an artifact's moving names. */
   kind: "status" | "notice" | "names";
   repoId: RepoId;
   sha: Sha;
   deliveryId: string | null;
   payload: string;
   state: "unsent" | "sent" | "dropped";
-  /** Rises with every new payload, so that sending an old one marks nothing. */
+  /** Increases with every new payload, so that a sender of an old one cannot mark the new one as sent. */
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -18,41 +18,41 @@ export interface OutboxTable {
   attempts: number;
   retryAt: number | null;
   error: string | null;
-  /** Where it goes: one that takes nothing holds up no other. */
+  /** The destination: one that does not answer must not delay others. */
   lane: Generated<string>;
-  /** Who sends it now. */
+  /** The process that sends it now. */
   leaseOwner: string | null;
-  /** By the store's clock. */
+  /** By the database's clock. */
   leaseUntil: number | null;
-  /** Rises each time that it is taken. */
+  /** Increases with each lease. */
   fence: Generated<number>;
-  /** 1: once more after it was sent, since a word before it may arrive later. */
+  /** 1: send it once more after it was sent, because an older payload may still arrive after it. */
   repeats: Generated<number>;
 }
 
-/** What was told outside, as long as its subject is known: rows of the outbox go, and must not be told again for that. */
+/** What was announced. It outlives rows of the outbox, so that nothing is announced again after its row was deleted. */
 export interface ToldTable {
-  /** Of a status' row in the outbox, or of the event that notices told. */
+  /** The id of a status in the outbox, or of an event. */
   id: string;
-  /** Of what was said last; empty for an event. */
+  /** The hash of the last payload; empty for an event. */
   hash: string;
   at: number;
 }
 
-/** What looking at a commit, or at a ref, came to so far. Empty text where a hint names none. */
+/** The history of evaluations of a commit or a ref. `sha` or `ref` is empty if the hint names none. */
 export interface LooksTable {
   repoId: RepoId;
   sha: string;
   ref: string;
-  /** How often it was looked at though nobody told of it. */
+  /** How often it was evaluated without a hint (polled). */
   unasked: Generated<number>;
-  /** When that was last, by the clock of the process that did. */
+  /** The time of the last poll, by the clock of the process that polled. */
   lookedAt: number | null;
-  /** Looks in a row that came to no answer. */
+  /** Consecutive evaluations that failed. */
   failures: Generated<number>;
-  /** After those: not before, by the store's clock. */
+  /** After a failure, the earliest time of the next evaluation, by the database's clock. */
   retryAt: number | null;
-  /** What the last look cost of the host's limit; null: not known. */
+  /** How many calls to the host the last evaluation took; null if not known. */
   calls: number | null;
   at: number;
 }

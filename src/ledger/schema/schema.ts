@@ -4,8 +4,8 @@ import type { LatestReleasesTable, LocationsTable, LostNamesTable, NameOwnersTab
 import type { LooksTable, OutboxTable, ToldTable } from "./outbox.ts";
 
 /**
- * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, truth values
- * 0 or 1, JSON is text. The migrations make them.
+ * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, booleans are 0
+ * or 1, JSON is text. The migrations create the tables.
  */
 export interface Schema {
   repos: ReposTable;
@@ -38,14 +38,14 @@ interface ReposTable {
   owner: string;
   name: string;
   defaultBranch: string | null;
-  /** When a hint last named it: the sweep looks at active repos more often. */
+  /** When a hint last named it; 0: never. The sweep polls active repos more often. */
   activeAt: number;
   createdAt: number;
   /** When a worker last took one of its deliveries; 0: never. */
   servedAt: Generated<number>;
 }
 
-/** Every name a repo ever had, so that old ones stay aliases. A name belongs to the repo that bore it last. */
+/** All names a repo ever had, so that old names stay aliases. A name belongs to the repo that had it last. */
 interface RepoNamesTable {
   host: string;
   /** `owner/name`, lower-case: hosts compare without case. */
@@ -53,7 +53,7 @@ interface RepoNamesTable {
   repoId: RepoId;
 }
 
-/** The inbox. A row is done when an evaluation that began after it was written has ended. */
+/** The inbox. A hint is done after an evaluation that began after the hint was written. */
 interface HintsTable {
   id: Generated<number>;
   repoId: RepoId;
@@ -66,7 +66,7 @@ interface HintsTable {
   because: string | null;
 }
 
-/** Commits that a ref is known to have pointed to: a middle commit of a push never was one. */
+/** Commits that a ref is known to have pointed to. A commit in the middle of a push is not among them. */
 interface HeadsTable {
   repoId: RepoId;
   ref: string;
@@ -91,29 +91,32 @@ interface DeliveriesTable {
   finishedAt: number | null;
   updatedAt: number;
   attempts: Generated<number>;
-  /** Not to be claimed before. */
+  /** Nobody may claim the delivery before this time. */
   retryAt: number | null;
   leaseOwner: string | null;
-  /** By the store's clock. */
+  /** By the database's clock. */
   leaseUntil: number | null;
-  /** Rises with every claim; whoever holds a lower one writes nothing any more. */
+  /** Increases with every claim. A worker with a lower fence must not write any more. */
   fence: Generated<number>;
-  /** Asks the attempt under way to end, and ends with it. */
+  /** Asks the current attempt to stop: 0 no, 1 cancelled, 2 superseded. It is cleared when the delivery ends. */
   cancelRequested: Generated<number>;
-  /** When it began to wait for its CI, the last time that it did. */
+  /** When it last began to wait for CI. */
   waitingSince: number | null;
   failedBy: FailedBy | null;
-  /** `Naming` as JSON, from before its first name is written until it is delivered. */
+  /** JSON of `Naming`; set from the point of no return until the delivery is delivered. */
   naming: string | null;
-  /** When it is to be looked at though nobody tells of it; null: only when somebody does. */
+  /** When the commit is evaluated even without a hint; null: only a hint causes it. */
   lookAt: number | null;
-  /** 1 where it may be prepared while its CI runs. */
+  /** 1 if it may be prepared while CI runs. */
   aheadDue: Generated<number>;
-  /** 1 where a person asked for it again: no newer commit supersedes it. */
+  /** 1 if a person retried it: no newer commit supersedes it then. */
   insisted: Generated<number>;
 }
 
-/** What a failure is the end of: of the gate's patience or of a plan, which a later look may decide anew, or of an attempt. */
+/**
+ * What failed: `gate`: CI took too long · `plan`: the pipeline file is wrong · `attempt`: the work. A later evaluation may
+ * revise the first two.
+ */
 export type FailedBy = "gate" | "plan" | "attempt";
 
 export type ArtifactState =
@@ -136,17 +139,17 @@ interface ArtifactsTable {
   digest: Digest | null;
   mediaType: string | null;
   size: number | null;
-  /** The host whose store holds the bytes. */
+  /** The id of the store that holds the bytes. */
   frozenOn: string | null;
-  /** Under which fence the digest was pinned. */
+  /** The fence under which the digest was pinned (made final). */
   pinnedFence: number | null;
   bases: string | null;
   parts: string | null;
 }
 
 /**
- * `prepared`, `not-prepared`, `failed-ahead`: nothing but the first half was tried, while CI ran. The last is the user's own
- * failure, which the same bytes would have again.
+ * `prepared`, `not-prepared` and `failed-ahead` are attempts to prepare while CI ran. `failed-ahead` is the user's error: the
+ * same commit would fail again.
  */
 export type AttemptOutcome =
   | "done"
@@ -175,12 +178,12 @@ interface DecisionsTable {
   repoId: RepoId;
   sha: Sha;
   at: number;
-  /** `alarm`: a name of its release was changed behind our back. `name-lost`: its release did not get a moving name. */
+  /** `alarm`: somebody else changed a name of its release. `name-lost`: its release did not get a moving name. */
   action: Action | "alarm" | "name-lost";
   because: string;
 }
 
-/** A version of a repo belongs to the first commit that claims it. */
+/** Which commit has a version of a repo: the first that claimed it. */
 interface VersionClaimsTable {
   repoId: RepoId;
   version: string;
@@ -194,7 +197,7 @@ interface ReleasesTable {
   repoId: RepoId;
   sha: Sha;
   artifact: string;
-  /** The version where the bytes hold it and the commit has more than one, else empty. */
+  /** The version, if the bytes contain it and the commit has several; otherwise empty. */
   variant: string;
   kind: ArtifactKind;
   version: string;
@@ -214,7 +217,7 @@ interface ReleaseVersionsTable {
   artifact: string;
   version: string;
   releaseId: string;
-  /** 1 where a version tag says so, 0 where the version was counted. */
+  /** 1 if a git tag gave the version, 0 if it was computed. */
   tagged: number;
   at: number;
 }
@@ -225,18 +228,18 @@ interface LogsTable {
   at: number;
   /** Length of the text in bytes, before compression. */
   bytes: number;
-  /** Base64 of gzip: text, since libsql takes no bytes. */
+  /** Base64 of gzip. It is text because libsql accepts no bytes. */
   chunk: string;
 }
 
-/** What one process at a time does for all, as long as its turn lasts. */
+/** Work that one process at a time does for all, under a lease. */
 interface DutiesTable {
   name: string;
   owner: string;
   until: number;
 }
 
-/** Entries of `repos` whose repos were looked at once: their heads of that moment count as known. */
+/** Entries of `repos` whose repos were read once: the commits that their refs pointed to then count as old. */
 interface BaselinesTable {
   entry: string;
   at: number;

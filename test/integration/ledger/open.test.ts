@@ -34,7 +34,7 @@ describe("The ledger", () => {
       const ledger = await open();
       await assert.rejects(
         ledger.transaction(() => getRepo(ledger, REPO)),
-        /inside a ledger transaction, call the ledger through its tx/,
+        /inside a transaction on it: call it through the transaction's `tx`/,
       );
       await ledger.ping();
     });

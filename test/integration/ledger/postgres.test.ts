@@ -162,7 +162,7 @@ describe("PostgreSQL as the ledger", function () {
       const began = performance.now();
       await assert.rejects(
         question(),
-        (error) => error instanceof TransientError && /no answer within/.test(error.message),
+        (error) => error instanceof TransientError && /did not answer within/.test(error.message),
       );
       assert.ok(performance.now() - began < 5_000);
       await until("the connection is gone", () => relay.open() === 0, 5_000);

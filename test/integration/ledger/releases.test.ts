@@ -17,7 +17,7 @@ import {
   taggedVersions,
 } from "../../../src/ledger/releases.ts";
 import { saveRepos } from "../../../src/ledger/repos.ts";
-import { claimVersion, versionsOfCommit, versionsOfOthers } from "../../../src/ledger/versions.ts";
+import { claimedVersions, claimVersion, versionsOfOthers } from "../../../src/ledger/versions.ts";
 import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/ledgers.ts";
 
 const ONE = `sha256:${"1".repeat(64)}`;
@@ -49,11 +49,11 @@ describe("A version", () => {
       const ledgers = [first, ...(await Promise.all([open(), open(), open()]))];
       const shas = ledgers.map((_, i) => String(i).repeat(40));
       const claims = await Promise.all(ledgers.map((ledger, i) => claimVersion(ledger, REPO, "1.2.3", shas[i] ?? "")));
-      const winners = shas.filter((_, i) => claims[i]?.ok);
+      const winners = shas.filter((_, i) => claims[i]?.kind === "claimed");
       assert.equal(winners.length, 1);
-      for (const claimed of claims) if (!claimed.ok) assert.equal(claimed.belongsTo, winners[0]);
-      assert.deepEqual(await claimVersion(first, REPO, "1.2.3", winners[0] ?? ""), { ok: true });
-      assert.deepEqual(await versionsOfCommit(first, REPO, winners[0] ?? ""), ["1.2.3"]);
+      for (const claimed of claims) if (claimed.kind !== "claimed") assert.equal(claimed.belongsTo, winners[0]);
+      assert.deepEqual(await claimVersion(first, REPO, "1.2.3", winners[0] ?? ""), { kind: "claimed" });
+      assert.deepEqual(await claimedVersions(first, REPO, winners[0] ?? ""), ["1.2.3"]);
     });
 
     it("goes to another commit where nothing was published under it, and not while its delivery is under way", async () => {
@@ -61,15 +61,11 @@ describe("A version", () => {
       const { deliveryId } = await delivery(ledger);
       await claimVersion(ledger, REPO, "1.2.3", SHA);
       const again = () => claimVersion(ledger, REPO, "1.2.3", OTHER_SHA);
-      assert.deepEqual(await again(), { ok: false, belongsTo: SHA, isBusy: true });
+      assert.deepEqual(await again(), { kind: "busy", belongsTo: SHA });
       await setState(ledger, deliveryId, { from: ["queued"], to: "failed", because: "" });
       assert.deepEqual([...(await versionsOfOthers(ledger, REPO, OTHER_SHA, ["1.2.3"]))], []);
-      assert.deepEqual(await again(), { ok: true });
-      assert.deepEqual(await claimVersion(ledger, REPO, "1.2.3", SHA), {
-        ok: false,
-        belongsTo: OTHER_SHA,
-        isBusy: false,
-      });
+      assert.deepEqual(await again(), { kind: "claimed" });
+      assert.deepEqual(await claimVersion(ledger, REPO, "1.2.3", SHA), { kind: "taken", belongsTo: OTHER_SHA });
       assert.deepEqual([...(await versionsOfOthers(ledger, REPO, SHA, ["1.2.3"]))], ["1.2.3"]);
     });
   });

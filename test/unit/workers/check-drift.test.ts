@@ -4,7 +4,7 @@ import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { claimDelivery } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { recordLocation } from "../../../src/ledger/locations.ts";
-import { pendingNameUpdates, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
+import { dueNameUpdates, pendingNameUpdate, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
@@ -74,12 +74,12 @@ describe("the check of released names", () => {
       ["well main"],
     );
     assert.match(metrics.text(), /^drift\{registry="well"\} 1$/m);
-    const [owed] = await pendingNameUpdates(ledger, { repoId: REPO, artifact: "api" });
+    const owed = await pendingNameUpdate(ledger, { repoId: REPO, artifact: "api" });
     assert.deepEqual([owed?.mustVerify, owed?.isEarly], [true, true]);
     await ledger.transaction((tx) =>
       queueNameUpdate(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }),
     );
-    assert.equal((await pendingNameUpdates(ledger))[0]?.mustVerify, true, "a plain look does not take its place");
+    assert.equal((await dueNameUpdates(ledger))[0]?.mustVerify, true, "a plain look does not take its place");
   });
 
   it("looks at the other names of a registry that does not tell of one", async () => {
@@ -94,6 +94,6 @@ describe("the check of released names", () => {
   it("owes nothing where all answered", async () => {
     const { station } = stationWith(() => DIGEST);
     assert.deepEqual(await findChanged(station, job, run), []);
-    assert.deepEqual(await pendingNameUpdates(ledger), []);
+    assert.deepEqual(await dueNameUpdates(ledger), []);
   });
 });

@@ -5,7 +5,7 @@ import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { evaluationHistory, recordPolls, waitingCommits } from "../../../src/ledger/evaluations.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { pendingNameUpdates, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
+import { dueNameUpdates, pendingNameUpdate, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMask } from "../../../src/observe/mask.ts";
 import type { Jobs, Queues } from "../../../src/queue/queues.ts";
@@ -112,16 +112,16 @@ describe("What may never come to an answer", () => {
       throw new TransientError("x", "registry down");
     });
     await names({ repo: REPO, artifact: "stuck" });
-    const [stuck] = await pendingNameUpdates(ledger, { repoId: REPO, artifact: "stuck" });
+    const stuck = await pendingNameUpdate(ledger, { repoId: REPO, artifact: "stuck" });
     assert.deepEqual([stuck?.failures, stuck?.isEarly], [1, true]);
     await owe("new");
     assert.deepEqual(
-      (await pendingNameUpdates(ledger)).map(({ artifact }) => artifact),
+      (await dueNameUpdates(ledger)).map(({ artifact }) => artifact),
       ["new"],
     );
     await owe("stuck");
     assert.deepEqual(
-      (await pendingNameUpdates(ledger)).map(({ artifact }) => artifact),
+      (await dueNameUpdates(ledger)).map(({ artifact }) => artifact),
       ["new", "stuck"],
     );
   });
