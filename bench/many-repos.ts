@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import type { DeliveryView } from "../src/api/views.ts";
+import type { DeliveryView } from "../src/api/delivery-view.ts";
 import { type SampleRepo, sampleRepo } from "../test/support/fixtures/sample-repo.ts";
 import { tempDir, until } from "../test/support/processes/process.ts";
 import { startWorld, type World } from "../test/support/world/world.ts";

@@ -1,8 +1,8 @@
 import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
 import { mayStart, type RunningWork } from "../src/delivery/fair-share.ts";
 import { backOff } from "../src/delivery/retry.ts";
-import { noteFailedLook, noteLook, pastLooks } from "../src/ledger/looks.ts";
-import { markNamesFailed, owedNames } from "../src/ledger/outbox.ts";
+import { evaluationHistory, recordEvaluation, recordFailedEvaluation } from "../src/ledger/evaluations.ts";
+import { markNameUpdateFailed, pendingNameUpdate } from "../src/ledger/name-updates.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import type { Station } from "./station.ts";
 
@@ -70,10 +70,10 @@ async function counted({ hosts }: Needs, host: string, work: () => Promise<void>
 
 export function looksIn({ ledger }: Pick<Station, "ledger">): Memory<"evaluate"> {
   return {
-    past: async (job) => (await pastLooks(ledger, job)) ?? NOTHING,
-    failed: (job, _message, retryIn) => noteFailedLook(ledger, job, retryIn),
+    past: async (job) => (await evaluationHistory(ledger, job)) ?? NOTHING,
+    failed: (job, _message, retryIn) => recordFailedEvaluation(ledger, job, retryIn),
     async done(job, calls) {
-      if ((await pastLooks(ledger, job)) !== null) await noteLook(ledger, job, calls);
+      if ((await evaluationHistory(ledger, job)) !== null) await recordEvaluation(ledger, job, calls);
     },
   };
 }
@@ -81,11 +81,10 @@ export function looksIn({ ledger }: Pick<Station, "ledger">): Memory<"evaluate">
 export function namesIn({ ledger, mask }: Pick<Station, "ledger" | "mask">): Memory<"names"> {
   return {
     async past(job) {
-      const [owed] = await owedNames(ledger, { repoId: job.repo, artifact: job.artifact });
-      return owed ?? NOTHING;
+      return (await pendingNameUpdate(ledger, { repoId: job.repo, artifact: job.artifact })) ?? NOTHING;
     },
     failed: (job, message, retryIn) =>
-      markNamesFailed(ledger, { repoId: job.repo, artifact: job.artifact }, mask(message), retryIn),
+      markNameUpdateFailed(ledger, { repoId: job.repo, artifact: job.artifact }, mask(message), retryIn),
     done: async () => {},
   };
 }

@@ -1,7 +1,7 @@
 import type { Counter } from "../src/observe/metrics.ts";
 import type { RedisAddress } from "../src/queue/connection.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
-import { Silence } from "../src/queue/silence.ts";
+import { StalledConsumers } from "../src/queue/stalled-consumers.ts";
 import { Announcer } from "./announce/announcer.ts";
 import type { Running } from "./deliver/attempt.ts";
 import { deliverNext } from "./deliver/deliver.ts";
@@ -100,7 +100,7 @@ export function startWorkers(station: Station, redis: RedisAddress, renewed: Cou
       log.warn("names could not be verified; the next round comes", { error }),
     );
   };
-  const silence = new Silence(consumers, station.queues, log, renewed);
+  const silence = new StalledConsumers(consumers, station.queues, log, renewed);
   const listenOnce = () => {
     silence.check().catch((error: unknown) => log.warn("consumers could not be checked", { error }));
   };

@@ -1,13 +1,13 @@
 // node:http and one HMAC before deliverd's own inbox and ledger: what is left is the price of Express and of reading a hint.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
-import { hintKeeper } from "../../src/ledger/hints.ts";
+import { createHintWriter } from "../../src/ledger/hints.ts";
 import { openLedger } from "../../src/ledger/ledger.ts";
 import { createInbox } from "../../src/receiver/inbox.ts";
 
 const { PORT, WEBHOOK_SECRET, DATA_DIR } = process.env;
 const ledger = await openLedger({ dataDir: DATA_DIR });
-const inbox = createInbox(hintKeeper(ledger));
+const inbox = createInbox(createHintWriter(ledger));
 
 createServer((request, response) => {
   const chunks = [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DeliveryView } from "../../src/api/views.ts";
+import type { DeliveryView } from "../../src/api/delivery-view.ts";
 import type { Files } from "../../test/support/fixtures/work-tree.ts";
 import { until } from "../../test/support/processes/process.ts";
 import { follow } from "./follow.ts";

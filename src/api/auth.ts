@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import { type Log, silentLog } from "../observe/log.ts";
 import { sendProblem } from "../receiver/problem.ts";
-import { Attempts } from "./attempts.ts";
+import { SignInAttempts } from "./sign-in-attempts.ts";
 
 const COOKIE = "deliverd_session";
 const SESSION_MS = 12 * 60 * 60_000;
@@ -15,10 +15,10 @@ export interface Auth {
   /** For pages: the token, the sign-in cookie, or nobody; else on to the sign-in page. */
   page: RequestHandler;
   /** Checks a token typed at the sign-in page and sets the cookie. */
-  signIn(token: string, request: Request, response: Response): SignIn;
+  signIn(token: string, request: Request, response: Response): SignInOutcome;
 }
 
-export type SignIn =
+export type SignInOutcome =
   | { kind: "signed-in" }
   | { kind: "wrong" }
   /** Too many have failed: the token was not looked at. @property wait ms */
@@ -33,17 +33,17 @@ export interface AuthOptions {
 }
 
 export function createAuth(options: AuthOptions): Auth {
-  const attempts = new Attempts(options.log ?? silentLog);
+  const attempts = new SignInAttempts(options.log ?? silentLog);
   const isAdmin = (request: Request): boolean => {
     const token = bearer(request);
     if (token === null) return false;
     const isRight = same(token, options.adminToken);
-    if (!isRight) attempts.failed(request, "bearer");
+    if (!isRight) attempts.recordFailure(request, "bearer");
     return isRight;
   };
   const isSignedIn = (request: Request): boolean => {
     const session = sessionOf(request, options.adminToken);
-    if (session === "forged") attempts.failed(request, "cookie");
+    if (session === "forged") attempts.recordFailure(request, "cookie");
     return session === "valid";
   };
   const isOpen = options.anonymous === "viewer";
@@ -65,10 +65,10 @@ export function createAuth(options: AuthOptions): Auth {
       else response.redirect(303, `/sign-in${wayBack(request.originalUrl)}`);
     },
     signIn(token, request, response) {
-      const wait = attempts.wait(request);
+      const wait = attempts.waitMs(request);
       if (wait > 0) return { kind: "later", wait };
       if (!same(token, options.adminToken)) {
-        attempts.failed(request, "form");
+        attempts.recordFailure(request, "form");
         return { kind: "wrong" };
       }
       const expires = String(Date.now() + SESSION_MS);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Response } from "express";
 import type { DeliveryState } from "../delivery/types.ts";
-import { FINISHED, getDelivery } from "../ledger/deliveries.ts";
+import { FINISHED_STATES, getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { lastLogSeq } from "../ledger/logs.ts";
 
@@ -9,23 +9,23 @@ const LOOK_EVERY = 400;
 const HEARTBEAT = 15_000;
 
 /** What a look at a delivery has found. */
-export interface Seen {
+export interface DeliveryUpdate {
   /** Null: there is no such delivery any more. */
   state: DeliveryState | null;
   because: string;
   /** Of the log; read after the state. */
   lastSeq: number;
   /** Nothing more will come. */
-  isOver: boolean;
+  isFinal: boolean;
   /** Nothing was new for a while: a proxy wants to hear something all the same. */
   isHeartbeat: boolean;
 }
 
 /** Tells of a delivery whenever something is new, until the client has gone or nothing more will come. */
-export type Follow = (id: string, response: Response) => AsyncGenerator<Seen>;
+export type Follow = (id: string, response: Response) => AsyncGenerator<DeliveryUpdate>;
 
 interface Topic {
-  last: Seen;
+  last: DeliveryUpdate;
   /** Rises with each thing that is new. */
   revision: number;
   saidAt: number;
@@ -64,7 +64,7 @@ export function createFollow(ledger: Ledger): Follow {
         }
         told = topic.revision;
         yield topic.last;
-        if (topic.last.isOver && topic.revision === told) return;
+        if (topic.last.isFinal && topic.revision === told) return;
       }
     } finally {
       topic.followers -= 1;
@@ -85,7 +85,7 @@ function news({ waiting }: Topic, response: Response): Promise<void> {
   });
 }
 
-function topicOf(last: Seen): Topic {
+function topicOf(last: DeliveryUpdate): Topic {
   return { last, revision: 0, saidAt: Date.now(), waiting: new Set(), followers: 0 };
 }
 
@@ -101,9 +101,9 @@ async function look(ledger: Ledger, id: string, topic: Topic): Promise<void> {
   for (const go of [...topic.waiting]) go();
 }
 
-async function see(ledger: Ledger, id: string): Promise<Seen> {
+async function see(ledger: Ledger, id: string): Promise<DeliveryUpdate> {
   const delivery = await getDelivery(ledger, id);
-  const isOver = delivery === null || (FINISHED as readonly string[]).includes(delivery.state);
+  const isFinal = delivery === null || (FINISHED_STATES as readonly string[]).includes(delivery.state);
   const { state = null, because = "" } = delivery ?? {};
-  return { state, because, lastSeq: await lastLogSeq(ledger, id), isOver, isHeartbeat: false };
+  return { state, because, lastSeq: await lastLogSeq(ledger, id), isFinal, isHeartbeat: false };
 }

@@ -5,39 +5,39 @@ import { BRANCHES } from "../delivery/refs.ts";
 import { releaseView } from "../delivery/release-view.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
-import { describeRelease } from "../ledger/catalog.ts";
 import { recordDecision } from "../ledger/decisions.ts";
-import { type Delivery, getDelivery, listDeliveries, retry } from "../ledger/deliveries.ts";
+import { type Delivery, getDelivery, listDeliveries, retryDelivery } from "../ledger/deliveries.ts";
+import { describeRelease } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { writeCursor } from "../ledger/page.ts";
 import { getRelease, listReleases, type Release } from "../ledger/releases.ts";
 import { findRepo, type KnownRepo } from "../ledger/repos.ts";
-import { cursorOf } from "../ledger/sql.ts";
+import { type ConcurrencyLimits, createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
-import { createShares, type Shares } from "../receiver/share.ts";
 import type { Registry } from "../registries/registry.ts";
 import type { Auth } from "./auth.ts";
 import { sendContent } from "./content.ts";
+import { rejectControlCharacters } from "./control-characters.ts";
+import { deliveryView } from "./delivery-view.ts";
+import { findReleasesByVersion } from "./find-releases.ts";
 import { createFollow } from "./follow.ts";
 import { sendLogEvents, sendLogText } from "./log.ts";
-import { releaseNamed } from "./named.ts";
-import { pageText } from "./page-text.ts";
-import { plainUrl } from "./plain.ts";
-import { whyNoRepo } from "./unknown.ts";
-import { deliveryView } from "./views.ts";
+import { pageJson } from "./page-json.ts";
 import { whyOf } from "./why.ts";
+import { whyNoRepo } from "./why-unknown.ts";
 
 export interface ApiOptions {
   ledger: Ledger;
   auth: Auth;
   registries: Map<string, Registry>;
   /** Commits a hint for this commit and queues it. `repo` as a person writes it. @throws Problem where no repo is it, or may be delivered. */
-  ask(repo: string, sha: string): Promise<void>;
+  requestCommit(repo: string, sha: string): Promise<void>;
   /** Whether `repos` lets a repo in that a person writes like this. */
-  isWanted(repo: string): boolean;
+  isConfigured(repo: string): boolean;
   /** Tells that a delivery is to be gone on with, or ended. */
-  wake(deliveryId: string): void;
+  onDeliveryChanged(deliveryId: string): void;
   /** What the pages take part in too. */
-  shares?: Shares;
+  limits?: ConcurrencyLimits;
 }
 
 const PAGE = 50;
@@ -56,11 +56,11 @@ const STATES: DeliveryState[] = [
 
 /** REST v1 over the ledger. Everything is denied that is not named here. */
 export function apiRoute(options: ApiOptions): RequestHandler {
-  const { ledger, auth, shares = createShares() } = options;
-  const answer = (work: (request: Request, response: Response) => Promise<void>) => shares.answers.handler(work);
+  const { ledger, auth, limits = createConcurrencyLimits() } = options;
+  const answer = (work: (request: Request, response: Response) => Promise<void>) => limits.queries.handler(work);
   const logs = { ledger, turns: new Semaphore(), follow: createFollow(ledger) };
   const router = Router({ caseSensitive: true, strict: true });
-  router.use("/api", plainUrl);
+  router.use("/api", rejectControlCharacters);
 
   router.get(
     "/api/v1/deliveries",
@@ -73,20 +73,20 @@ export function apiRoute(options: ApiOptions): RequestHandler {
       const limit = limitOf(text(request, "limit"));
       if (repo === null) return send(response, { items: [], next: null });
       const page = await listDeliveries(ledger, { repoId: repo?.id, sha, state, cursor, limit });
-      const end = (each: Delivery) => cursorOf({ at: each.createdAt, id: each.id });
-      sendText(response, await pageText(page, (each) => deliveryView(ledger, each), end));
+      const end = (each: Delivery) => writeCursor({ at: each.createdAt, id: each.id });
+      sendText(response, await pageJson(page, (each) => deliveryView(ledger, each), end));
     }),
   );
   router.post(
     "/api/v1/deliveries",
     auth.admin,
     express.json({ limit: "16kb", inflate: false }),
-    shares.asks.handler(async (request, response) => {
+    limits.commitRequests.handler(async (request, response) => {
       const { repo, sha } = (request.body ?? {}) as { repo?: unknown; sha?: unknown };
       if (typeof repo !== "string" || typeof sha !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) {
         throw new Problem(400, 'The body must be {"repo": "<owner>/<name>", "sha": "<all digits of the commit id>"}.');
       }
-      await options.ask(repo, sha);
+      await options.requestCommit(repo, sha);
       send(
         response,
         { status: "accepted", because: "it is a hint: the commit is looked at, and holds to its gate" },
@@ -101,11 +101,11 @@ export function apiRoute(options: ApiOptions): RequestHandler {
       send(response, await deliveryView(ledger, await requireDelivery(ledger, request)));
     }),
   );
-  const followLog = shares.followers.handler(async (request, response) => {
+  const followLog = limits.logStreams.handler(async (request, response) => {
     const { id } = await requireDelivery(ledger, request);
     await sendLogEvents(logs, id, request, response);
   });
-  const wholeLog = shares.downloads.handler(async (request, response) => {
+  const wholeLog = limits.downloads.handler(async (request, response) => {
     await sendLogText(logs, (await requireDelivery(ledger, request)).id, request, response);
   });
   router.get("/api/v1/deliveries/:id/log", auth.reader, (request, response, next) => {
@@ -127,7 +127,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
           "The names of this delivery are being written: it is finished, so that no name stands without its release. A notice will tell of your request.",
         );
       }
-      options.wake(id);
+      options.onDeliveryChanged(id);
       send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
     }),
   );
@@ -136,9 +136,9 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     auth.admin,
     answer(async (request, response) => {
       const { id, state } = await requireDelivery(ledger, request);
-      if ((await retry(ledger, id)) === "impossible")
+      if ((await retryDelivery(ledger, id)) === "impossible")
         throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
-      options.wake(id);
+      options.onDeliveryChanged(id);
       send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
     }),
   );
@@ -158,8 +158,8 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         cursor: text(request, "cursor"),
         limit: limitOf(text(request, "limit")),
       });
-      const end = (each: Release) => cursorOf({ at: each.releasedAt, id: each.id });
-      sendText(response, await pageText(page, async (each) => releaseView(await describeRelease(ledger, each)), end));
+      const end = (each: Release) => writeCursor({ at: each.releasedAt, id: each.id });
+      sendText(response, await pageJson(page, (each) => describeRelease(ledger, each), end));
     }),
   );
   router.get(
@@ -172,7 +172,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
   router.get(
     "/api/v1/releases/:artifact/:version/content",
     auth.reader,
-    shares.downloads.handler(async (request, response) => {
+    limits.downloads.handler(async (request, response) => {
       await sendContent(options, await requireRelease(ledger, request), request, response);
     }),
   );
@@ -190,7 +190,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         repo: name,
         sha,
         state: "unknown",
-        because: whyNoRepo(name, options.isWanted(name)),
+        because: whyNoRepo(name, options.isConfigured(name)),
         events: [],
       };
       send(response, repo ? await whyOf(ledger, repo.id, sha) : unknown);
@@ -250,7 +250,7 @@ async function requireRelease(ledger: Ledger, request: Request) {
   const repo = await repoOf(ledger, text(request, "repo"));
   if (repo === null) throw new Problem(404, "There is no repo of this name.");
   const { artifact, version } = request.params;
-  const found = await releaseNamed(ledger, String(artifact), String(version), repo?.id);
+  const found = await findReleasesByVersion(ledger, String(artifact), String(version), repo?.id);
   const [only, ...others] = found;
   if (only === undefined) throw new Problem(404, "There is no release of this artifact and version.");
   if (others.length > 0) {

@@ -53,7 +53,7 @@ export async function sendLogEvents(
       state = seen.state;
       await say(response, event("state", printable(JSON.stringify({ state, because: seen.because }))));
     }
-    if (seen.isOver) {
+    if (seen.isFinal) {
       await say(response, event("end", state));
       break;
     }

@@ -1,14 +1,14 @@
 import { PUBLISHED_EVENT_TYPE } from "../delivery/cloud-events.ts";
 import type { DeliveryState, RepoId, Sha } from "../delivery/types.ts";
-import { iso, repoName } from "../ledger/catalog.ts";
 import { decisionsOf, type StoredDecision } from "../ledger/decisions.ts";
 import { findDelivery } from "../ledger/deliveries.ts";
+import { iso, repoName } from "../ledger/describe-release.ts";
 import { headsOf } from "../ledger/heads.ts";
 import { hintsOf } from "../ledger/hints.ts";
 import { attemptsOf } from "../ledger/leases.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { outboxOf } from "../ledger/outbox.ts";
-import { whyNoCommit } from "./unknown.ts";
+import { outboxOfCommit } from "../ledger/outbox.ts";
+import { whyNoCommit } from "./why-unknown.ts";
 
 export interface Why {
   repo: string;
@@ -57,7 +57,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
             },
           ],
     ),
-    ...(await outboxOf(ledger, repoId, sha)).filter((row) => row.kind !== "names").flatMap(sent),
+    ...(await outboxOfCommit(ledger, repoId, sha)).filter((row) => row.kind !== "names").flatMap(sent),
   ];
   const last = decisions.at(-1);
   return {
@@ -75,7 +75,7 @@ function stateOf(action: StoredDecision["action"] | undefined): Why["state"] {
   return action === "wait" ? "waiting" : "ignored";
 }
 
-function sent(row: Awaited<ReturnType<typeof outboxOf>>[number]): Event[] {
+function sent(row: Awaited<ReturnType<typeof outboxOfCommit>>[number]): Event[] {
   const at = row.sentAt ?? row.updatedAt;
   const state = row.state === "sent" ? "sent" : row.state === "dropped" ? "refused" : "not sent yet";
   const reason = row.error === null ? "" : ` (${row.error})`;

@@ -1,13 +1,13 @@
 import { Readable } from "node:stream";
 import { type Command, InvalidArgumentError } from "commander";
-import type { DeliveryView } from "../api/views.ts";
+import type { DeliveryView } from "../api/delivery-view.ts";
 import type { Why } from "../api/why.ts";
 import { printable } from "../delivery/printable.ts";
 import type { ReleaseView } from "../delivery/release-view.ts";
-import { ask, askJson, type ClientOptions, clientOptions } from "./client.ts";
+import { type ClientOptions, clientOptions, request, requestJson } from "./client.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { safe, table } from "./print.ts";
 import type { PullOrder } from "./pull.ts";
+import { table, terminalSafe } from "./terminal.ts";
 
 /** As many as the API gives at once. */
 const PAGE_MAX = 200;
@@ -30,7 +30,7 @@ export function addClientCommands(program: Command): void {
   add("why <commit>", "tell why a commit (<repo>@<sha>) was delivered, or was not").action(
     async (commit: string, own: Common) => {
       const [repo, sha] = splitAt(commit, "<repo>@<sha>");
-      const why = await askJson<Why>(await connect(own), `/api/v1/why?${new URLSearchParams({ repo, sha })}`);
+      const why = await requestJson<Why>(await connect(own), `/api/v1/why?${new URLSearchParams({ repo, sha })}`);
       print(
         own,
         why,
@@ -72,13 +72,13 @@ export function addClientCommands(program: Command): void {
     .option("-f, --follow", "go on until the delivery ends")
     .action(async (id: string, own: Common & { follow?: boolean }) => {
       const options = await connect(own);
-      if (own.json) print(own, { log: await (await ask(options, logPath(id))).text() }, "");
+      if (own.json) print(own, { log: await (await request(options, logPath(id))).text() }, "");
       else if (own.follow) await follow(options, id);
-      else process.stdout.write(safe(await (await ask(options, logPath(id))).text()));
+      else process.stdout.write(terminalSafe(await (await request(options, logPath(id))).text()));
     });
   for (const what of ["retry", "cancel"] as const) {
     add(`${what} <delivery>`, `${what} a delivery`).action(async (id: string, own: Common) => {
-      const view = await askJson<DeliveryView>(
+      const view = await requestJson<DeliveryView>(
         await connect(own),
         `/api/v1/deliveries/${encodeURIComponent(id)}/${what}`,
         { method: "POST" },
@@ -129,7 +129,7 @@ export function addClientCommands(program: Command): void {
 
 /** Server-sent events, line by line. */
 async function follow(options: ClientOptions, id: string): Promise<void> {
-  const response = await ask(options, logPath(id), { headers: { accept: "text/event-stream" } });
+  const response = await request(options, logPath(id), { headers: { accept: "text/event-stream" } });
   let event = "";
   let rest = "";
   for await (const chunk of Readable.fromWeb((response.body ?? new ReadableStream()) as never).setEncoding("utf8")) {
@@ -138,7 +138,7 @@ async function follow(options: ClientOptions, id: string): Promise<void> {
     for (const line of lines) {
       if (line.startsWith("event: ")) event = line.slice("event: ".length);
       else if (line.startsWith("data: ") && event === "log")
-        process.stdout.write(`${safe(line.slice("data: ".length))}\n`);
+        process.stdout.write(`${terminalSafe(line.slice("data: ".length))}\n`);
     }
   }
 }
@@ -167,7 +167,7 @@ async function listAll<T>(
 
 async function list<T>(options: ClientOptions, path: string, query: Record<string, string | undefined>) {
   const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return askJson<Page<T>>(options, `${path}?${new URLSearchParams(given)}`);
+  return requestJson<Page<T>>(options, `${path}?${new URLSearchParams(given)}`);
 }
 
 function positive(text: string): number {
@@ -186,5 +186,5 @@ function splitAt(text: string, form: string): [string, string] {
 }
 
 function print(own: Common, data: unknown, text: string): void {
-  process.stdout.write(own.json ? `${printable(JSON.stringify(data, null, 2))}\n` : `${safe(text)}\n`);
+  process.stdout.write(own.json ? `${printable(JSON.stringify(data, null, 2))}\n` : `${terminalSafe(text)}\n`);
 }

@@ -19,7 +19,7 @@ export async function clientOptions(server: string | undefined, env: NodeJS.Proc
 }
 
 /** Asks the server; anything but a success, or a status that is `expected`, ends the command with the problem's own words. */
-export async function ask(
+export async function request(
   options: ClientOptions,
   path: string,
   init: RequestInit = {},
@@ -47,6 +47,6 @@ export async function ask(
   );
 }
 
-export async function askJson<T>(options: ClientOptions, path: string, init?: RequestInit): Promise<T> {
-  return (await (await ask(options, path, init)).json()) as T;
+export async function requestJson<T>(options: ClientOptions, path: string, init?: RequestInit): Promise<T> {
+  return (await (await request(options, path, init)).json()) as T;
 }

@@ -7,7 +7,7 @@ import { ConfigError } from "../delivery/errors.ts";
 /** What of a data directory one process holds for itself: receiver and worker may share a directory, two of a kind may not. */
 export type Role = "receiver" | "worker";
 
-export interface Held {
+export interface DataDirLock {
   release(): void;
 }
 
@@ -16,13 +16,13 @@ export interface Held {
  * so a killed process leaves none behind, and containers that share a volume see it too.
  * @throws ConfigError `data-dir-locked`, `data-dir-unusable`
  */
-export async function holdDataDir(dataDir: string, roles: Role[]): Promise<Held> {
+export async function lockDataDir(dataDir: string, roles: Role[]): Promise<DataDirLock> {
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new ConfigError("data-dir-unusable", `dataDir: ${dataDir} cannot be made: ${(error as Error).message}`);
   }
-  const held: Held[] = [];
+  const held: DataDirLock[] = [];
   for (const role of roles) {
     try {
       held.push(lock(join(dataDir, `${role}.lock`)));
@@ -42,7 +42,7 @@ export async function holdDataDir(dataDir: string, roles: Role[]): Promise<Held>
   };
 }
 
-function lock(file: string): Held {
+function lock(file: string): DataDirLock {
   const database = new Database(file);
   try {
     database.exec(
@@ -56,7 +56,7 @@ function lock(file: string): Held {
 }
 
 /** The admin token: from the configuration, or made once and kept in dataDir/admin-token (0600). */
-export async function adminToken(
+export async function loadAdminToken(
   dataDir: string,
   configured: string | undefined,
 ): Promise<{ token: string; file: string | null }> {
@@ -66,7 +66,7 @@ export async function adminToken(
 }
 
 /** Names this directory for ever: which store holds a frozen content. */
-export function storeId(dataDir: string): Promise<string> {
+export function loadStoreId(dataDir: string): Promise<string> {
   return keptIn(join(dataDir, "store-id"), () => randomBytes(8).toString("hex"));
 }
 

@@ -11,7 +11,7 @@ import { openHosts } from "../hosts/index.ts";
 import { openLedger } from "../ledger/ledger.ts";
 import { silentLog } from "../observe/log.ts";
 import type { LearningMask } from "../observe/mask.ts";
-import { hastyConnection, refuseEviction } from "../queue/connection.ts";
+import { failFastConnection, requireNoEviction } from "../queue/connection.ts";
 import { openRegistries } from "../registries/index.ts";
 import { startIntake } from "../store/intake.ts";
 import { Store } from "../store/store.ts";
@@ -107,14 +107,14 @@ async function checkRedis({ redisUrl }: ServerConfig): Promise<string> {
     await promisify(execFile)("redis-server", ["--version"]);
     return "a private redis-server is started with deliverd";
   }
-  const redis = hastyConnection({ url: redisUrl });
+  const redis = failFastConnection({ url: redisUrl });
   let refused: Error | null = null;
   redis.on("error", (error: Error) => {
     refused = error;
   });
   try {
     await redis.ping();
-    await refuseEviction(redis, silentLog);
+    await requireNoEviction(redis, silentLog);
     return "answers, and throws nothing away";
   } catch (error) {
     // What ioredis throws tells how often it tried; why it could not is in its events.

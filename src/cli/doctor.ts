@@ -3,7 +3,7 @@ import { ConfigError } from "../delivery/errors.ts";
 import { createMask } from "../observe/mask.ts";
 import { type Check, checksOf } from "./doctor-checks.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { safe } from "./print.ts";
+import { terminalSafe } from "./terminal.ts";
 
 interface Finding {
   part: string;
@@ -23,7 +23,7 @@ export async function doctor(configPath: string | undefined, asJson: boolean): P
     const finding = await findingOf(check);
     const { part, ok, text } = { ...finding, text: mask(finding.text) };
     findings.push({ part, ok, text });
-    if (!asJson) process.stdout.write(`${ok ? "ok  " : "FAIL"}  ${part}: ${safe(text)}\n`);
+    if (!asJson) process.stdout.write(`${ok ? "ok  " : "FAIL"}  ${part}: ${terminalSafe(text)}\n`);
   }
   if (asJson) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   const failed = findings.filter((finding) => !finding.ok);

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, truncate } from "node:fs/promises";
-import { ask, type ClientOptions } from "./client.ts";
-import type { Partial } from "./partial.ts";
-import type { progress } from "./progress.ts";
+import { type ClientOptions, request } from "./client.ts";
+import type { PartialDownload } from "./partial-download.ts";
+import type { progressBar } from "./progress.ts";
 
 /** How often a broken transfer goes on where it broke off. */
 const RESUMES = 5;
@@ -20,14 +20,14 @@ type Rest = { response: Response; from: number; total: number | null } | null;
 /** One content on its way into its partial. */
 export class Download {
   /** Why it is not whole, where that is no fault of its bytes: another attempt may go on from here. */
-  brokenBy: unknown = null;
+  interruptedBy: unknown = null;
   /** Bytes that were here already. */
   readonly resumedAt: number;
   readonly #source: Source;
-  readonly #partial: Partial;
+  readonly #partial: PartialDownload;
   readonly #first: Rest;
 
-  private constructor(source: Source, partial: Partial, first: Rest) {
+  private constructor(source: Source, partial: PartialDownload, first: Rest) {
     this.#source = source;
     this.#partial = partial;
     this.#first = first;
@@ -35,12 +35,12 @@ export class Download {
   }
 
   /** Asks the server, and takes nothing yet. @throws Failure, where it has no content to give */
-  static async begin(source: Source, partial: Partial): Promise<Download> {
+  static async begin(source: Source, partial: PartialDownload): Promise<Download> {
     return new Download(source, partial, await restOf(source, partial.size));
   }
 
   /** The whole content from its first byte, what was here before included; each byte that comes is kept before it is passed on. */
-  async *bytes(bar: ReturnType<typeof progress>): AsyncGenerator<Uint8Array> {
+  async *bytes(bar: ReturnType<typeof progressBar>): AsyncGenerator<Uint8Array> {
     let file: FileHandle | null = null;
     try {
       if (this.resumedAt < this.#partial.size) await truncate(this.#partial.file, this.resumedAt);
@@ -51,14 +51,14 @@ export class Download {
       }
       yield* this.#arriving(file, bar);
     } catch (error) {
-      this.brokenBy = error;
+      this.interruptedBy = error;
       throw error;
     } finally {
       await file?.close();
     }
   }
 
-  async *#arriving(file: FileHandle, bar: ReturnType<typeof progress>): AsyncGenerator<Uint8Array> {
+  async *#arriving(file: FileHandle, bar: ReturnType<typeof progressBar>): AsyncGenerator<Uint8Array> {
     let rest = this.#first;
     let seen = this.resumedAt;
     for (let left = RESUMES; rest !== null; left--) {
@@ -92,7 +92,7 @@ export class Download {
 async function restOf(source: Source, seen: number): Promise<Rest> {
   const { options, path, digest } = source;
   const headers = seen === 0 ? {} : { range: `bytes=${seen}-`, "if-range": `"${digest}"` };
-  const response = await ask(options, path, { headers }, [416]);
+  const response = await request(options, path, { headers }, [416]);
   const [, first, total] = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
   if (response.status === 206 && first !== undefined && isSame(response, source))
     return { response, from: Number(first), total: Number(total) };

@@ -8,13 +8,13 @@ import { type Ledger, openLedger } from "../ledger/ledger.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
-import { hastyConnection, isClusterNode, type RedisAddress, refuseEviction } from "../queue/connection.ts";
+import { failFastConnection, isClusterNode, type RedisAddress, requireNoEviction } from "../queue/connection.ts";
+import { startPrivateRedis } from "../queue/private-redis.ts";
 import { openQueues, type Queues } from "../queue/queues.ts";
-import { startPrivateRedis } from "../queue/redis-server.ts";
 import { openRegistries } from "../registries/index.ts";
 import type { Registry } from "../registries/registry.ts";
 import { Store } from "../store/store.ts";
-import { adminToken, holdDataDir, type Role } from "./data-dir.ts";
+import { loadAdminToken, lockDataDir, type Role } from "./data-dir.ts";
 
 /** What every process of deliverd is made of, whatever it serves. */
 export interface Parts {
@@ -46,9 +46,9 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
         "redisUrl: receiver and worker apart need a Redis that both reach. Set redisUrl, or run both in one with `deliverd start`.",
       );
     }
-    const held = await holdDataDir(config.dataDir, roles);
+    const held = await lockDataDir(config.dataDir, roles);
     closing.push(() => held.release());
-    const token = await adminToken(config.dataDir, config.adminToken ?? undefined);
+    const token = await loadAdminToken(config.dataDir, config.adminToken ?? undefined);
     const mask = createMask([...secretsOf(config), token.token]);
     const log = createLog({ mask });
     if (token.file !== null) log.info("the admin token is in a file", { file: token.file });
@@ -93,9 +93,9 @@ async function openRedis(config: ServerConfig, log: Log, closing: (() => unknown
     return { socket: server.socket };
   }
   const address = { url: config.redisUrl };
-  const connection = hastyConnection(address);
+  const connection = failFastConnection(address);
   try {
-    await refuseEviction(connection, log);
+    await requireNoEviction(connection, log);
     return { ...address, isCluster: await isClusterNode(connection) };
   } finally {
     connection.disconnect();

@@ -2,7 +2,7 @@ const STEP_MS = 200;
 const WIDTH = 30;
 
 /** How much has come, as a bar on a line of its own: for a person at a terminal, and nowhere else. @param total null: not known */
-export function progress(total: number | null, out: NodeJS.WriteStream = process.stderr) {
+export function progressBar(total: number | null, out: NodeJS.WriteStream = process.stderr) {
   let seen = 0;
   let next = 0;
   const show = () => out.write(`\r${total === null ? megabytes(seen) : barOf(seen, total)}\u001b[K`);

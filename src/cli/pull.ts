@@ -2,14 +2,14 @@ import { lstat, mkdir, readFile, rename, rmdir, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { ReleaseView } from "../delivery/release-view.ts";
-import { askJson, type ClientOptions } from "./client.ts";
+import { type ClientOptions, requestJson } from "./client.ts";
+import type { LoadedImage, LocalEngine } from "./docker-load.ts";
 import { Download, type Source } from "./download.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { type Image, layoutFiles, readLayout } from "./layout.ts";
-import type { Engine, Loaded } from "./load.ts";
-import { type Partial, takePartial } from "./partial.ts";
-import { progress } from "./progress.ts";
-import { type Received, receiveFiles, requireName } from "./receive.ts";
+import { type Image, layoutFiles, readLayout } from "./oci-layout.ts";
+import { openPartialDownload, type PartialDownload } from "./partial-download.ts";
+import { progressBar } from "./progress.ts";
+import { type ReceivedFile, receiveFiles, requireFileName } from "./receive-files.ts";
 
 export interface PullOrder {
   artifact: string;
@@ -35,7 +35,7 @@ export interface Pulled {
   files: string[];
   /** What each of the files is; the tar of an image has the image's digest. */
   contents: { file: string; digest: string }[];
-  loaded: Loaded | null;
+  loaded: LoadedImage | null;
   /** Bytes that an earlier pull had left. */
   resumedAt: number;
 }
@@ -48,15 +48,15 @@ export interface Pulled {
 export async function pull(options: ClientOptions, order: PullOrder): Promise<Pulled> {
   if (order.layout && order.load) throw new Failure(EXIT.usage, "--layout and --load exclude each other");
   const query = order.repo === undefined ? "" : `?${new URLSearchParams({ repo: order.repo })}`;
-  const release = await askJson<ReleaseView>(options, `${pathOf(order.artifact, order.version)}${query}`);
+  const release = await requestJson<ReleaseView>(options, `${pathOf(order.artifact, order.version)}${query}`);
   if ((order.layout || order.load) && release.kind !== "image") {
     throw new Failure(EXIT.usage, `--layout and --load are for images: ${release.artifact} is ${release.kind}`);
   }
-  const engine = order.load ? await (await import("./load.ts")).localEngine() : null;
+  const engine = order.load ? await (await import("./docker-load.ts")).localEngine() : null;
   const from = order.from === undefined ? {} : { registry: order.from };
   const path = `${pathOf(order.artifact, release.version)}/content?${new URLSearchParams({ repo: release.repo, ...from })}`;
   if (!/^sha256:[0-9a-f]{64}$/.test(release.digest)) throw failure(release, "the server's digest is none");
-  const partial = await takePartial(order.output, order.artifact, release.digest);
+  const partial = await openPartialDownload(order.output, order.artifact, release.digest);
   const source: Source = { options, path, digest: release.digest };
   const taken = await attempt(order, release, source, partial, engine);
   if (!("wrong" in taken)) return taken;
@@ -70,18 +70,18 @@ async function attempt(
   order: PullOrder,
   release: ReleaseView,
   source: Source,
-  partial: Partial,
-  engine: Engine | null,
+  partial: PartialDownload,
+  engine: LocalEngine | null,
 ): Promise<Pulled | { wrong: unknown }> {
   const download = await Download.begin(source, partial);
   const made = await mkdir(order.output, { recursive: true });
-  const bar = progress(release.files.length === 1 ? (release.files[0]?.size ?? null) : null);
+  const bar = progressBar(release.files.length === 1 ? (release.files[0]?.size ?? null) : null);
   let proven = false;
   let done = false;
   // A content that was taken whole and that only the engine did not want is as good as one that broke off.
-  const keep = () => download.brokenBy !== null || (proven && engine !== null);
+  const keep = () => download.interruptedBy !== null || (proven && engine !== null);
   try {
-    await partial.make();
+    await partial.createFolder();
     const content = Readable.from(download.bytes(bar), { objectMode: false });
     const received = await receive(order, release, content, partial, engine);
     proven = true;
@@ -91,15 +91,15 @@ async function attempt(
     const { artifact, version, repo, digest } = release;
     return { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
   } catch (error) {
-    if (!proven && download.brokenBy === null) return { wrong: error };
+    if (!proven && download.interruptedBy === null) return { wrong: error };
     throw failure(
       release,
-      download.brokenBy ?? error,
+      download.interruptedBy ?? error,
       keep() ? ". What came is kept: the same command goes on from there" : "",
     );
   } finally {
     bar.end();
-    await partial.leave(!done && keep());
+    await partial.cleanUp(!done && keep());
     if (!done && made !== undefined) await rmdir(order.output).catch(() => {});
   }
 }
@@ -114,21 +114,21 @@ function failure({ artifact, version }: ReleaseView, error: unknown, more = ""):
 }
 
 /** All that was proven of a content: files, or an image. */
-type Proven = { files: Received[] } | { image: Image };
+type Proven = { files: ReceivedFile[] } | { image: Image };
 
 async function receive(
   order: PullOrder,
   release: ReleaseView,
   content: Readable,
-  partial: Partial,
-  engine: Engine | null,
+  partial: PartialDownload,
+  engine: LocalEngine | null,
 ): Promise<Proven> {
   if (release.files.length === 0) {
     const image = await readLayout(content, release.digest, order.layout ? partial.stage : undefined);
-    if (engine !== null) (await import("./load.ts")).imageFor(engine.platform, image);
+    if (engine !== null) (await import("./docker-load.ts")).imageForPlatform(engine.platform, image);
     return { image };
   }
-  for (const { name } of release.files) requireName(name);
+  for (const { name } of release.files) requireFileName(name);
   await mkdir(partial.stage);
   return { files: await receiveFiles(release, content, partial.stage) };
 }
@@ -140,16 +140,16 @@ async function place(
   order: PullOrder,
   release: ReleaseView,
   proven: Proven,
-  partial: Partial,
-  engine: Engine | null,
+  partial: PartialDownload,
+  engine: LocalEngine | null,
 ): Promise<Placed> {
   const { output } = order;
   if ("image" in proven) {
     const { image } = proven;
     if (engine !== null) {
-      const { load } = await import("./load.ts");
+      const { loadImage } = await import("./docker-load.ts");
       const tag = release.version.replace(/[^A-Za-z0-9_.-]/g, "-").slice(0, 128);
-      const loaded = await load(engine, partial.file, image, `${order.artifact}:${tag}`);
+      const loaded = await loadImage(engine, partial.file, image, `${order.artifact}:${tag}`);
       return { file: null, files: [], contents: [], loaded };
     }
     if (order.layout) return placeLayout(output, release, image, partial);
@@ -157,7 +157,7 @@ async function place(
   const files =
     "files" in proven
       ? proven.files
-      : [{ name: requireName(`${release.artifact}-${release.version}.tar`), digest: release.digest }];
+      : [{ name: requireFileName(`${release.artifact}-${release.version}.tar`), digest: release.digest }];
   const contents = files.map(({ name, digest }) => ({ file: join(output, name), digest }));
   for (const { file } of contents) await requireNoFolder(file);
   const [first, ...others] = files;
@@ -169,7 +169,12 @@ async function place(
 }
 
 /** The index comes last: a reader finds what it names. */
-async function placeLayout(output: string, release: ReleaseView, image: Image, partial: Partial): Promise<Placed> {
+async function placeLayout(
+  output: string,
+  release: ReleaseView,
+  image: Image,
+  partial: PartialDownload,
+): Promise<Placed> {
   const index = join(output, "index.json");
   const before = await readFile(index, "utf8").catch(() => null);
   if (before !== null && !before.includes(image.digest)) {

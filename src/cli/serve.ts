@@ -5,15 +5,15 @@ import { apiRoute } from "../api/index.ts";
 import { matchRepo } from "../delivery/bounds.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
-import { ASKED, addHints, countUndoneHints, hintKeeper, type NewHint } from "../ledger/hints.ts";
+import { ASKED_EVENT, addHints, countPendingHints, createHintWriter, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
 import { failpoint } from "../observe/failpoints.ts";
-import { createWaker } from "../queue/waker.ts";
+import { createEnqueuer } from "../queue/enqueuer.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
+import { createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { type HealthCheck, healthRoute } from "../receiver/health.ts";
 import { createInbox } from "../receiver/inbox.ts";
 import { Problem } from "../receiver/problem.ts";
-import { createShares } from "../receiver/share.ts";
 import { webhookRoute } from "../receiver/webhooks.ts";
 import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
@@ -22,7 +22,7 @@ import type { Parts } from "./parts.ts";
 /** Serves all HTTP: webhooks, health, API and pages. */
 export async function serve(parts: Parts): Promise<Listening> {
   const { config, ledger, log, metrics, queues } = parts;
-  const keep = hintKeeper(ledger);
+  const keep = createHintWriter(ledger);
   const inbox = createInbox(async (hints) => {
     failpoint("receiver.before-commit");
     await keep(hints);
@@ -31,10 +31,10 @@ export async function serve(parts: Parts): Promise<Listening> {
   metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
   const accepts = remembered((host, owner, name) => matchRepo(config.repos, { host, owner, name }) !== null);
-  const evaluations = createWaker(queues, "evaluate", { busy: () => inbox.pending() > 0 });
+  const evaluations = createEnqueuer(queues, "evaluate", { isBusy: () => inbox.pending() > 0 });
   metrics.gauge("deliverd_evaluations_waiting", "Evaluations not handed to Redis yet.", () => evaluations.waiting());
   const onHints = (hints: NewHint[]) => {
-    for (const hint of hints) evaluations.wake(jobOf(hint));
+    for (const hint of hints) evaluations.add(jobOf(hint));
   };
   const auth = createAuth({
     adminToken: parts.adminToken,
@@ -42,7 +42,7 @@ export async function serve(parts: Parts): Promise<Listening> {
     secureCookie: config.publicUrl.startsWith("https:"),
     log,
   });
-  const shares = createShares();
+  const limits = createConcurrencyLimits();
   // With connections of their own: clients that take a content slowly hold no connection that publishing needs.
   const registries = await openRegistries(config.registries, { store: parts.store });
   const app = createApp({
@@ -62,12 +62,12 @@ export async function serve(parts: Parts): Promise<Listening> {
       ledger,
       auth,
       registries,
-      shares,
-      ask: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
-      isWanted: (repo) => isWanted(parts, accepts, repo),
-      wake: (delivery) => void wake(parts, delivery),
+      limits,
+      requestCommit: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
+      isConfigured: (repo) => isWanted(parts, accepts, repo),
+      onDeliveryChanged: (delivery) => void wake(parts, delivery),
     }),
-    web: webRoute({ ledger, auth, shares }),
+    web: webRoute({ ledger, auth, limits }),
     log,
   });
   const listening = await listen(app, { port: config.port });
@@ -107,7 +107,7 @@ function healthChecks({ config, ledger, queues }: Parts): HealthCheck[] {
       name: "inbox",
       vital: false,
       check: async () => {
-        const waiting = await countUndoneHints(ledger);
+        const waiting = await countPendingHints(ledger);
         if (waiting > 10_000) throw new Error(`${waiting} hints wait for an evaluation`);
       },
     },
@@ -148,7 +148,7 @@ async function ask({ ledger, hosts }: Parts, accepts: Accepts, name: string, sha
   const { id, host, owner, defaultBranch } = repo;
   const hint = {
     repo: { id, host, owner, name: repo.name, defaultBranch },
-    event: ASKED,
+    event: ASKED_EVENT,
     deliveryId: "",
     ref: null,
     sha,

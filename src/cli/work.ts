@@ -9,24 +9,24 @@ import { clearLeftovers } from "../../workers/sweep/housekeeping.ts";
 import type { Builder } from "../builders/builder.ts";
 import { engineAddress } from "../config/engine-address.ts";
 import { Mirrors } from "../git/mirrors.ts";
-import { releaseLeases } from "../ledger/leases.ts";
-import { releaseSending } from "../ledger/sending.ts";
+import { releaseLeasesOf } from "../ledger/leases.ts";
+import { releaseOutboxLeasesOf } from "../ledger/outbox-leases.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { systemClock } from "../run/clock.ts";
 import { startIntake } from "../store/intake.ts";
-import { storeId } from "./data-dir.ts";
-import { LazyEngine } from "./engine.ts";
+import { loadStoreId } from "./data-dir.ts";
+import { LazyEngine } from "./lazy-engine.ts";
 import type { Parts } from "./parts.ts";
 
 /** Evaluates, delivers and announces in this process. */
 export async function work(parts: Parts): Promise<Workers> {
   const { config, ledger, log, store } = parts;
-  const directory = await storeId(config.dataDir);
+  const directory = await loadStoreId(config.dataDir);
   // dataDir is ours alone, so whoever held a lease from here before is dead.
-  for (const delivery of await releaseLeases(ledger, `${directory}/`)) {
+  for (const delivery of await releaseLeasesOf(ledger, `${directory}/`)) {
     log.info("a delivery that this worker left behind is free again", { delivery });
   }
-  await releaseSending(ledger, `${directory}/`);
+  await releaseOutboxLeasesOf(ledger, `${directory}/`);
   await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
   const address = { socket: config.docker.socket ?? undefined, env: process.env };
   // A bad DOCKER_HOST must stop the start, not the first build.

@@ -2,24 +2,24 @@ import type { Selectable } from "kysely";
 import type { BaseImage } from "../builders/builder.ts";
 import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, Digest } from "../delivery/types.ts";
-import { ACTIVE } from "./deliveries.ts";
-import { columnsOf, frozenOf } from "./frozen.ts";
-import { holdFence } from "./leases.ts";
+import { ACTIVE_STATES } from "./deliveries.ts";
+import { frozenColumns, frozenOf } from "./frozen-columns.ts";
+import { lockFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { ArtifactState, Schema } from "./schema.ts";
+import type { ArtifactState, Schema } from "./schema/schema.ts";
 
 type Row = Selectable<Schema["artifacts"]>;
 
 /** One artifact of a delivery. Its digest is final once `pinnedFence` is set. */
 export type DeliveryArtifact = Omit<Row, "bases"> & { bases: BaseImage[] | null };
 
-/** What was frozen, and on which host's store (`frozenOn`) it lies. */
+/** A frozen content, and the id of the store that holds its bytes (`frozenOn`). */
 export interface FrozenContent extends Frozen {
   frozenOn: string;
   bases?: BaseImage[];
 }
 
-/** Notes what a delivery is to make, in this order; what is known of an artifact stays. */
+/** Inserts the artifacts that a delivery must make, in this order. An artifact that has a row keeps it unchanged. */
 export async function saveArtifacts(
   ledger: Db,
   deliveryId: string,
@@ -37,7 +37,7 @@ export async function saveArtifacts(
     .execute();
 }
 
-/** In the pipeline's order. */
+/** The artifacts of a delivery, in the pipeline's order. */
 export async function artifactsOf(ledger: Db, deliveryId: string): Promise<DeliveryArtifact[]> {
   const rows = await ledger.db
     .selectFrom("artifacts")
@@ -48,7 +48,7 @@ export async function artifactsOf(ledger: Db, deliveryId: string): Promise<Deliv
   return rows.map(fromRow);
 }
 
-/** @returns false: there is no such artifact, or the fence is stale */
+/** @returns false if there is no such artifact, or if the fence is stale */
 export function setArtifactState(
   ledger: Db,
   deliveryId: string,
@@ -58,17 +58,18 @@ export function setArtifactState(
   fence?: number,
 ): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (fence !== undefined && !(await holdFence(tx, deliveryId, fence))) return false;
+    if (fence !== undefined && !(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name).set({ state, because }).executeTakeFirst();
     return result.numUpdatedRows > 0n;
   });
 }
 
 /**
- * Notes what `prepare` made. Nothing outside knows it yet: a later freeze may replace it until a digest is pinned.
- * @returns false: the fence is stale, or another digest is pinned
+ * Saves the content that `prepare` made. Nothing outside knows it yet: a later freeze may replace it until a digest is
+ * pinned.
+ * @returns false if the fence is stale, or if another digest is pinned
  */
-export async function noteFrozen(
+export async function saveFrozen(
   ledger: Db,
   deliveryId: string,
   name: string,
@@ -76,7 +77,7 @@ export async function noteFrozen(
   content: FrozenContent,
 ): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    if (!(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
       .set({ ...contentColumns(content), state: "frozen", because: "" })
       .where((eb) => eb.or([eb("pinnedFence", "is", null), eb("digest", "=", content.digest)]))
@@ -97,7 +98,7 @@ export function pinDigest(
   content: FrozenContent,
 ): Promise<Pinning> {
   return ledger.transaction(async (tx): Promise<Pinning> => {
-    if (!(await holdFence(tx, deliveryId, fence))) return "stale";
+    if (!(await lockFence(tx, deliveryId, fence))) return "stale";
     const result = await ofDelivery(tx, deliveryId, name)
       .set({ ...contentColumns(content), pinnedFence: fence })
       .where("pinnedFence", "is", null)
@@ -111,19 +112,20 @@ export function pinDigest(
       .executeTakeFirst();
     if (!row?.digest) throw new Error(`delivery ${deliveryId} has no artifact ${name} to pin`);
     if (row.digest !== content.digest) return `other:${row.digest}`;
-    // The bytes may have been made again elsewhere, after the host that held them was lost.
+    // Another host may have made the same bytes again, after the host that held them was lost.
     await ofDelivery(tx, deliveryId, name).set({ frozenOn: content.frozenOn }).execute();
     return "same";
   });
 }
 
 /**
- * Makes room for the commit's next variant (the bytes hold the version, and it has one more): the digest that is pinned
- * stands in a release of its own. @returns false: it does not yet, or the fence is stale
+ * Clears the pinned content, so that the commit's next variant can be built. (Where the bytes contain the version, a
+ * commit with two versions has two variants.) The pinned digest must be recorded in a release first.
+ * @returns false if no release has the digest yet, or if the fence is stale
  */
 export function resetArtifact(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    if (!(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
       .set(NOTHING_FROZEN)
       .where((eb) =>
@@ -141,10 +143,13 @@ export function resetArtifact(ledger: Db, deliveryId: string, name: string, fenc
   });
 }
 
-/** Takes a pinned digest back, as long as nothing stands under any name. @returns false: something does, or the fence is stale */
-export function unpin(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
+/**
+ * Clears a pinned digest that was published under no name.
+ * @returns false if it was published under some name, or if the fence is stale
+ */
+export function unpinDigest(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
   return ledger.transaction(async (tx) => {
-    if (!(await holdFence(tx, deliveryId, fence))) return false;
+    if (!(await lockFence(tx, deliveryId, fence))) return false;
     const result = await ofDelivery(tx, deliveryId, name)
       .set(NOTHING_FROZEN)
       .where((eb) =>
@@ -169,8 +174,11 @@ const NOTHING_FROZEN = {
   bases: null,
 };
 
-/** Contents that lie on this store and that an unfinished delivery still needs; what was prepared ahead can be made again. */
-export async function neededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> {
+/**
+ * The contents in this store that an unfinished delivery still needs. A content that was prepared while CI ran does not
+ * count until it is pinned: it can be built again.
+ */
+export async function contentsNeededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> {
   const rows = await ledger.db
     .selectFrom("artifacts")
     .innerJoin("deliveries", "deliveries.id", "artifacts.deliveryId")
@@ -179,7 +187,7 @@ export async function neededOn(ledger: Db, frozenOn: string): Promise<Frozen[]> 
     .where("artifacts.digest", "is not", null)
     .where((eb) =>
       eb.or([
-        eb("deliveries.state", "in", ACTIVE),
+        eb("deliveries.state", "in", ACTIVE_STATES),
         eb.and([eb("deliveries.state", "=", "waiting"), eb("artifacts.pinnedFence", "is not", null)]),
       ]),
     )
@@ -192,7 +200,7 @@ function ofDelivery(tx: Tx, deliveryId: string, name: string) {
 }
 
 function contentColumns({ frozenOn, bases, ...frozen }: FrozenContent) {
-  return { ...columnsOf(frozen), frozenOn, ...(bases && { bases: JSON.stringify(bases) }) };
+  return { ...frozenColumns(frozen), frozenOn, ...(bases && { bases: JSON.stringify(bases) }) };
 }
 
 function fromRow({ bases, ...row }: Row): DeliveryArtifact {

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { ACTIVE, type Delivery, fromRow, getDelivery } from "./deliveries.ts";
+import { ACTIVE_STATES, type Delivery, getDelivery, toDelivery } from "./deliveries.ts";
 import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
@@ -43,7 +43,7 @@ export async function requestCancel(
       updatedAt: now(ledger),
     })
     .where("id", "=", id)
-    .where("state", "in", ["waiting", ...ACTIVE])
+    .where("state", "in", ["waiting", ...ACTIVE_STATES])
     .returning(["state", "naming"])
     .executeTakeFirst();
   if (row?.state === as) return "ended";
@@ -69,11 +69,11 @@ export async function settleCancelled(ledger: Db): Promise<Delivery[]> {
     }))
     .where("cancelRequested", "<>", 0)
     .where("naming", "is", null)
-    .where("state", "in", ["waiting", ...ACTIVE])
+    .where("state", "in", ["waiting", ...ACTIVE_STATES])
     .where((eb) => eb.or([eb("leaseUntil", "is", null), eb("leaseUntil", "<=", at)]))
     .returningAll()
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toDelivery);
 }
 
 /** How an attempt that was asked to stop is to end; null: it was not asked, or its names are being written. */

@@ -1,13 +1,13 @@
 import { type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 import { now } from "./sql.ts";
 
 export type StoredDecision = Selectable<Schema["decisions"]>;
 export type NewDecision = Pick<StoredDecision, "action" | "because">;
 
-/** Keeps a decision where it differs from the commit's last one. @returns whether it did */
+/** Inserts a decision if it differs from the commit's last one. @returns whether it was inserted */
 export async function recordDecision(ledger: Db, repoId: RepoId, sha: Sha, decision: NewDecision): Promise<boolean> {
   const { action, because } = decision;
   const result = await ledger.db
@@ -43,7 +43,7 @@ function lastIs(ledger: Db, repoId: RepoId, sha: Sha, { action, because }: NewDe
     .where("last.because", "=", because);
 }
 
-/** The newest 500, oldest first. */
+/** The newest 500 decisions about a commit, oldest first. */
 export async function decisionsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<StoredDecision[]> {
   const rows = await ledger.db
     .selectFrom("decisions")

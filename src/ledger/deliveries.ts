@@ -3,8 +3,9 @@ import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Naming } from "../delivery/naming.ts";
 import type { DeliveryState, Plan, RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
-import type { FailedBy, Schema } from "./schema.ts";
-import { fromNow, now, type Page, pageOf, readCursor } from "./sql.ts";
+import { type Page, pageOf, readCursor } from "./page.ts";
+import type { FailedBy, Schema } from "./schema/schema.ts";
+import { fromNow, now } from "./sql.ts";
 
 type Row = Selectable<Schema["deliveries"]>;
 
@@ -16,18 +17,18 @@ export type Delivery = Omit<Row, "plan" | "cancelRequested" | "naming" | "aheadD
   naming: Naming | null;
 };
 
-/** Somebody works on it, or should. */
-export const ACTIVE = ["queued", "building", "publishing"] as const satisfies DeliveryState[];
-/** Nothing more happens by itself. */
-export const FINISHED = [
+/** States in which a worker has the delivery, or should take it. */
+export const ACTIVE_STATES = ["queued", "building", "publishing"] as const satisfies DeliveryState[];
+/** States in which nothing more happens without a new hint or a person's request. */
+export const FINISHED_STATES = [
   "delivered",
   "failed",
   "cancelled",
   "superseded",
   "ignored",
 ] as const satisfies DeliveryState[];
-/** Off its way: where a delivery never goes whose names are being written. */
-const OFF_THE_WAY = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
+/** A delivery that is past the point of no return (`naming` is set) never enters these states. */
+const FORBIDDEN_WHILE_NAMING = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
 
 export interface NewDelivery {
@@ -39,7 +40,7 @@ export interface NewDelivery {
   committedAt: number | null;
 }
 
-/** The commit's delivery, made now where there is none. */
+/** The commit's delivery. Inserts it with these fields if the commit has none. */
 export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, fields: NewDelivery): Promise<Delivery> {
   const at = now(ledger);
   const inserted = await ledger.db
@@ -57,70 +58,71 @@ export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, field
     .onConflict((conflict) => conflict.columns(["repoId", "sha"]).doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (inserted !== undefined) return fromRow(inserted);
+  if (inserted !== undefined) return toDelivery(inserted);
   const delivery = await findDelivery(ledger, repoId, sha);
   if (delivery === null) throw new Error(`the delivery of ${repoId}@${sha} was there and is gone`);
   return delivery;
 }
 
 export interface Transition {
-  /** Only from these states. */
+  /** The delivery must be in one of these states. */
   from: readonly DeliveryState[];
   to: DeliveryState;
   because: string;
-  /** The lease under which this is done. Without one, a finish takes the delivery from whoever works on it. */
+  /** The caller's lease. Without one, a transition to a finished state ends another worker's lease. */
   fence?: number | undefined;
-  /** Not to be claimed before so many ms from now. */
+  /** ms from now, before which nobody may claim the delivery. */
   retryIn?: number | null | undefined;
-  /** Takes the delivery from whoever prepares it ahead. */
-  takeBack?: boolean | undefined;
-  /** As read at this decision; null leaves what is known. */
+  /** Ends the lease of a worker that prepares the delivery while CI runs. */
+  revokeLease?: boolean | undefined;
+  /** The plan that this decision read; null keeps the stored one. */
   plan?: Plan | null | undefined;
   ref?: string | null | undefined;
   failedBy?: FailedBy | undefined;
-  /** To be looked at in so many ms, told of or not; left out: only when somebody tells of it. */
-  lookIn?: number | null | undefined;
-  /** Whether it may be prepared while it waits. */
-  isAheadDue?: boolean | undefined;
+  /** ms from now, after which the commit is evaluated even without a hint. If left out, only a hint causes it. */
+  evaluateIn?: number | null | undefined;
+  /** Whether a worker may prepare the delivery while its CI runs. */
+  mayPrepare?: boolean | undefined;
 }
 
 /**
- * Moves a delivery on. A request to stop ends with the delivery, and what it began to name with `delivered`.
- * @returns false: its state is another, the fence is stale, or its names are being written and this would take it off its way
+ * Changes the state of a delivery. A finished state clears a request to cancel; `delivered` also clears `naming`.
+ * @returns false if the delivery is in another state, if the fence is stale, or if its names are being written and it
+ * would leave the way to `delivered`
  */
 export async function setState(ledger: Db, id: string, transition: Transition): Promise<boolean> {
-  const { from, to, because, fence, retryIn = null, takeBack = false, plan, ref } = transition;
-  const { failedBy, lookIn = null, isAheadDue = false } = transition;
+  const { from, to, because, fence, retryIn = null, revokeLease = false, plan, ref } = transition;
+  const { failedBy, evaluateIn = null, mayPrepare = false } = transition;
   const finished = isFinished(to);
   const at = now(ledger);
   let update = ledger.db
     .updateTable("deliveries")
     .set({ state: to, because, updatedAt: at, finishedAt: finished ? at : null, retryAt: fromNow(ledger, retryIn) })
-    .set({ failedBy: to === "failed" ? (failedBy ?? "attempt") : null, aheadDue: isAheadDue ? 1 : 0 })
-    .set({ lookAt: fromNow(ledger, lookIn) })
+    .set({ failedBy: to === "failed" ? (failedBy ?? "attempt") : null, aheadDue: mayPrepare ? 1 : 0 })
+    .set({ lookAt: fromNow(ledger, evaluateIn) })
     .where("id", "=", id)
     .where("state", "in", from);
   if (to === "waiting") update = update.set({ waitingSince: waitingSince(at) });
   if (finished) update = update.set({ cancelRequested: 0 });
   if (to === "delivered") update = update.set({ naming: null, insisted: 0 });
-  if (OFF_THE_WAY.some((state) => state === to)) update = update.where("naming", "is", null);
+  if (FORBIDDEN_WHILE_NAMING.some((state) => state === to)) update = update.where("naming", "is", null);
   if (plan) update = update.set({ plan: JSON.stringify(plan) });
   if (ref) update = update.set((eb) => ({ ref: eb.fn.coalesce("ref", eb.val(ref)) }));
   if (to === "building") update = update.set((eb) => ({ startedAt: eb.fn.coalesce("startedAt", at) }));
   if (fence !== undefined) update = update.where("fence", "=", fence);
-  else if (finished || takeBack)
+  else if (finished || revokeLease)
     update = update.set((eb) => ({ fence: eb("fence", "+", 1), leaseOwner: null, leaseUntil: null }));
   const result = await update.executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }
 
-/** The time of a gate runs from when a commit began to wait: neither from when it was first seen, nor anew with each look. */
+/** The gate's time-out counts from the moment the commit began to wait. Later evaluations do not restart it. */
 function waitingSince(at: RawBuilder<number>) {
   return sql<number>`case when state = 'waiting' then coalesce(waiting_since, ${at}) else ${at} end`;
 }
 
-/** Says anew what a delivery waits for. @returns false: it does not wait */
-export async function noteBecause(ledger: Db, id: string, because: string): Promise<boolean> {
+/** Saves why a delivery waits. @returns false if it does not wait */
+export async function saveBecause(ledger: Db, id: string, because: string): Promise<boolean> {
   const result = await ledger.db
     .updateTable("deliveries")
     .set({ because, updatedAt: now(ledger) })
@@ -130,8 +132,8 @@ export async function noteBecause(ledger: Db, id: string, because: string): Prom
   return result.numUpdatedRows > 0n;
 }
 
-/** Notes the version decided at the first prepare; a later one replaces only what it is known to replace. */
-export async function noteVersion(ledger: Db, id: string, version: string, before: string | null = null) {
+/** Saves the delivery's version. Does nothing unless the stored version is `before` (null: none is stored). */
+export async function saveVersion(ledger: Db, id: string, version: string, before: string | null = null) {
   await ledger.db
     .updateTable("deliveries")
     .set({ version, updatedAt: now(ledger) })
@@ -142,7 +144,7 @@ export async function noteVersion(ledger: Db, id: string, version: string, befor
 
 export async function getDelivery(ledger: Db, id: string): Promise<Delivery | null> {
   const row = await ledger.db.selectFrom("deliveries").selectAll().where("id", "=", id).executeTakeFirst();
-  return row ? fromRow(row) : null;
+  return row ? toDelivery(row) : null;
 }
 
 export async function findDelivery(ledger: Db, repoId: RepoId, sha: Sha): Promise<Delivery | null> {
@@ -152,7 +154,7 @@ export async function findDelivery(ledger: Db, repoId: RepoId, sha: Sha): Promis
     .where("repoId", "=", repoId)
     .where("sha", "=", sha)
     .executeTakeFirst();
-  return row ? fromRow(row) : null;
+  return row ? toDelivery(row) : null;
 }
 
 export interface DeliveryFilter {
@@ -176,23 +178,23 @@ export async function listDeliveries(ledger: Db, filter: DeliveryFilter): Promis
   if (filter.state !== undefined) query = query.where("state", "=", filter.state);
   const after = readCursor(filter.cursor);
   if (after) query = query.where((eb) => eb(eb.refTuple("createdAt", "id"), "<", eb.tuple(after.at, after.id)));
-  return pageOf(await query.execute(), filter.limit, (row) => ({ at: row.createdAt, id: row.id }), fromRow);
+  return pageOf(await query.execute(), filter.limit, (row) => ({ at: row.createdAt, id: row.id }), toDelivery);
 }
 
-/** A repo's deliveries that have not come to an end, oldest first. */
-export async function listUnfinished(ledger: Db, repoId: RepoId): Promise<Delivery[]> {
+/** A repo's deliveries that are not finished, oldest first. */
+export async function unfinishedDeliveries(ledger: Db, repoId: RepoId): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .selectAll()
     .where("repoId", "=", repoId)
-    .where("state", "in", ["waiting", ...ACTIVE])
+    .where("state", "in", ["waiting", ...ACTIVE_STATES])
     .orderBy("createdAt")
     .orderBy("id")
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toDelivery);
 }
 
-/** Those that wait for their CI, also beyond the gate's patience, oldest first. */
+/** Deliveries whose commit waits for CI, oldest first; also those that failed because the gate timed out. */
 export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
@@ -203,10 +205,10 @@ export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
     .orderBy("createdAt")
     .orderBy("id")
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toDelivery);
 }
 
-export async function countByState(ledger: Db): Promise<Record<DeliveryState, number>> {
+export async function countDeliveriesByState(ledger: Db): Promise<Record<DeliveryState, number>> {
   const counts = {
     waiting: 0,
     queued: 0,
@@ -228,10 +230,10 @@ export async function countByState(ledger: Db): Promise<Record<DeliveryState, nu
 }
 
 /**
- * Queues a delivery that ended without a release once more, under its own id.
- * @returns `queued`, `impossible` (in its state), or `unknown`
+ * Queues a failed, cancelled or superseded delivery again, under the same id.
+ * @returns `impossible` if its state does not allow that, `unknown` if there is no such delivery
  */
-export async function retry(
+export async function retryDelivery(
   ledger: Db,
   id: string,
   because = "tried again by a person",
@@ -247,7 +249,7 @@ export async function retry(
   return (await getDelivery(ledger, id)) ? "impossible" : "unknown";
 }
 
-export function fromRow({ plan, cancelRequested, naming, insisted, aheadDue: _aheadDue, ...row }: Row): Delivery {
+export function toDelivery({ plan, cancelRequested, naming, insisted, aheadDue: _aheadDue, ...row }: Row): Delivery {
   return {
     ...row,
     isInsisted: insisted !== 0,
@@ -258,12 +260,12 @@ export function fromRow({ plan, cancelRequested, naming, insisted, aheadDue: _ah
 }
 
 function isFinished(state: DeliveryState): boolean {
-  return (FINISHED as readonly DeliveryState[]).includes(state);
+  return (FINISHED_STATES as readonly DeliveryState[]).includes(state);
 }
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-/** Twelve of 36 characters: short enough to be typed, 62 bits. */
+/** Twelve characters of 36: short enough to type, 62 random bits. */
 function newId(): string {
   return Array.from({ length: 12 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 }

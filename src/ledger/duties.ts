@@ -2,8 +2,9 @@ import type { Db } from "./ledger.ts";
 import { fromNow, now } from "./sql.ts";
 
 /**
- * Takes or keeps the turn at something that one process does for all. @param ttl ms by the store's clock, after which
- * another may take it. @returns false: it is another's turn
+ * Takes or renews the lease of a duty: work that one process does for all.
+ * @param ttl ms by the database's clock, after which another process may take the duty
+ * @returns false if another process holds it
  */
 export async function holdDuty(ledger: Db, name: string, owner: string, ttl: number): Promise<boolean> {
   const until = fromNow(ledger, ttl);
@@ -20,25 +21,4 @@ export async function holdDuty(ledger: Db, name: string, owner: string, ttl: num
     .returning("owner")
     .executeTakeFirst();
   return row !== undefined;
-}
-
-/** Entries of `repos` that have been looked at once. */
-export async function baselinedEntries(ledger: Db): Promise<Set<string>> {
-  const rows = await ledger.db.selectFrom("baselines").select("entry").execute();
-  return new Set(rows.map((row) => row.entry));
-}
-
-export async function noteBaseline(ledger: Db, entry: string): Promise<void> {
-  await ledger.db
-    .insertInto("baselines")
-    .values({ entry, at: now(ledger) })
-    .onConflict((conflict) => conflict.column("entry").doNothing())
-    .execute();
-}
-
-/** Forgets a note. @returns whether it was there */
-export async function takeBaseline(ledger: Db, entry: string): Promise<boolean> {
-  const there = await ledger.db.selectFrom("baselines").select("at").where("entry", "=", entry).executeTakeFirst();
-  if (there !== undefined) await ledger.db.deleteFrom("baselines").where("entry", "=", entry).execute();
-  return there !== undefined;
 }

@@ -8,8 +8,8 @@ export interface Head {
   sha: Sha;
 }
 
-/** Notes that these refs point, or pointed, to these commits. @returns those that were not known yet */
-export function noteHeads(ledger: Db, repoId: RepoId, heads: readonly Head[]): Promise<Head[]> {
+/** Records that these refs point, or pointed, to these commits. @returns the pairs that were not recorded before */
+export function recordHeads(ledger: Db, repoId: RepoId, heads: readonly Head[]): Promise<Head[]> {
   return ledger.transaction(async (tx) => {
     const fresh: Head[] = [];
     for (const some of chunks(heads)) {
@@ -25,12 +25,12 @@ export function noteHeads(ledger: Db, repoId: RepoId, heads: readonly Head[]): P
   });
 }
 
-/** Has any ref ever pointed to it? */
-export async function isHead(ledger: Db, repoId: RepoId, sha: Sha): Promise<boolean> {
+/** Whether any ref is known to have pointed to the commit. */
+export async function wasEverHead(ledger: Db, repoId: RepoId, sha: Sha): Promise<boolean> {
   return (await headsOf(ledger, repoId, sha)).length > 0;
 }
 
-/** The refs that pointed to the commit, first seen first. */
+/** The refs that pointed to the commit, in the order in which they were first seen. */
 export function headsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<(Head & { seenAt: number })[]> {
   return ledger.db
     .selectFrom("heads")
@@ -42,7 +42,7 @@ export function headsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<(Head & {
     .execute();
 }
 
-/** Every commit that a ref of the repo is known to have pointed to. */
+/** Every pair of ref and commit that was recorded for the repo. */
 export function allHeads(ledger: Db, repoId: RepoId): Promise<Head[]> {
   return ledger.db.selectFrom("heads").select(["ref", "sha"]).where("repoId", "=", repoId).execute();
 }

@@ -2,10 +2,10 @@ import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import { TtlCache } from "../async/ttl-cache.ts";
 import { freshFirst } from "../delivery/fair-share.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
-import { ACTIVE } from "./deliveries.ts";
+import { ACTIVE_STATES } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { noteRepos, type SeenRepo } from "./repos.ts";
-import type { Schema } from "./schema.ts";
+import { type SeenRepo, saveRepos } from "./repos.ts";
+import type { Schema } from "./schema/schema.ts";
 import { chunks, now } from "./sql.ts";
 
 export interface NewHint {
@@ -20,25 +20,29 @@ export interface NewHint {
 
 export type StoredHint = Selectable<Schema["hints"]>;
 
-/** What an evaluation answers: hints that name this sha, and those that name no sha but this ref; with neither, those that name nothing. */
+/**
+ * Which hints an evaluation answers: those that name this sha, and those that name this ref without a sha. With neither,
+ * those that name no commit and no ref.
+ */
 export interface HintTarget {
   sha?: Sha | null | undefined;
   ref?: string | null | undefined;
 }
 
-/** The event of a hint that came from a person: whoever asks for one commit means that very commit. */
-export const ASKED = "asked";
-/** The event of a hint that the sweep left for itself: it found what no webhook told. */
-export const SWEPT = "sweep";
+/** The event of a hint that a person caused: a request for exactly this commit. */
+export const ASKED_EVENT = "asked";
+/** The event of a hint that the sweep added, because it found something that no webhook reported. */
+export const SWEEP_EVENT = "sweep";
 
-const REPOS_NOTED = 10_000;
-/** ms; that a repo is active is told by the hour. */
-const NOTED_FOR = 60_000;
+/** Repos that a hint writer remembers; about 200 bytes each. */
+const MAX_SAVED_REPOS = 10_000;
+/** A repo counts as active for an hour, so its row may be this old. */
+const SAVED_REPO_TTL_MS = 60_000;
 
-/** Any number that no other advisory lock of this database uses. */
+/** The key of a PostgreSQL advisory lock: any number that no other lock in this database uses. */
 const HINTS_LOCK = 7_306_001;
 
-/** Commits them all, with the repos they name, in one transaction. @returns their ids, rising */
+/** Inserts the hints and the repos they name, in one transaction. @returns the ids of the hints, ascending */
 export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[]> {
   return add(
     ledger,
@@ -47,20 +51,20 @@ export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[
   );
 }
 
-/** As addHints, for a process that takes many: a repo that it has just noted, all else about it the same, is not noted again. */
-export function hintKeeper(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
-  const noted = new TtlCache<string>(REPOS_NOTED, NOTED_FOR, () => performance.now());
+/** Like `addHints`, for a process that adds many: it does not save a repo again that it saved unchanged a moment ago. */
+export function createHintWriter(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
+  const saved = new TtlCache<string>(MAX_SAVED_REPOS, SAVED_REPO_TTL_MS, () => performance.now());
   return async (hints) => {
-    const news = hints.flatMap(({ repo }) => (noted.get(repo.id) === JSON.stringify(repo) ? [] : [repo]));
-    await add(ledger, hints, news);
-    for (const repo of news) noted.set(repo.id, JSON.stringify(repo));
+    const changed = hints.flatMap(({ repo }) => (saved.get(repo.id) === JSON.stringify(repo) ? [] : [repo]));
+    await add(ledger, hints, changed);
+    for (const repo of changed) saved.set(repo.id, JSON.stringify(repo));
   };
 }
 
 function add(ledger: Db, hints: readonly NewHint[], repos: readonly SeenRepo[]): Promise<number[]> {
   return ledger.transaction(async (tx) => {
-    await writeInOrder(tx);
-    await noteRepos(tx, repos);
+    await lockHints(tx);
+    await saveRepos(tx, repos);
     const ids: number[] = [];
     for (const some of chunks(hints)) {
       const rows = await tx.db
@@ -79,33 +83,33 @@ function add(ledger: Db, hints: readonly NewHint[], repos: readonly SeenRepo[]):
 }
 
 /**
- * Ids must become visible in their order, else a hint that commits late would lie below an id that an evaluation has read
- * before it, and be marked done unseen. SQLite has one writer anyway.
+ * Makes ids become visible in ascending order. Otherwise a hint could commit after an evaluation has read a higher id, and
+ * the evaluation would mark it done without having seen it. SQLite needs no lock: it has one writer at a time.
  */
-async function writeInOrder(tx: Tx): Promise<void> {
+async function lockHints(tx: Tx): Promise<void> {
   if (tx.dialect === "postgres") await sql`select pg_advisory_xact_lock(${sql.lit(HINTS_LOCK)})`.execute(tx.db);
 }
 
-/** What undone hints name, each once however many name it: the commit, or the ref where a hint names no commit. */
-export interface UndoneTarget {
+/** What at least one pending hint names: a commit, or a ref if the hint names no commit. A hint is pending until done. */
+export interface PendingTarget {
   repoId: RepoId;
   sha: Sha | null;
   ref: string | null;
 }
 
 /**
- * What is to be looked at now: repos in turn, in each what has waited longest first. What could not be answered before comes
- * when its time has come, and gets every fourth place. What is told of a commit whose delivery is under way waits for its
- * attempt's end, since no look could change it.
- * @param minAge only of hints received at least so many ms ago
+ * The commits and refs to evaluate now. Repos take turns; within a repo, the oldest hint comes first. A target whose last
+ * evaluation failed comes back at its `retryAt` and gets every fourth place. A commit whose delivery is active is left
+ * out until its attempt ends, because an evaluation could not change it.
+ * @param minAge ms; younger hints are left out
  */
-export async function undoneTargets(ledger: Db, limit: number, minAge = 0): Promise<UndoneTarget[]> {
+export async function pendingTargets(ledger: Db, limit: number, minAge = 0): Promise<PendingTarget[]> {
   const rows = ledger.db
     .selectFrom("hints")
     .select(["repoId", "sha", ONLY_REF.as("ref"), (eb) => eb.fn.min("id").as("first")])
     .where("doneAt", "is", null)
     .where((eb) => eb("receivedAt", "<=", eb(now(ledger), "-", minAge)))
-    .where((eb) => eb.not(eb.exists(underWay(eb))))
+    .where((eb) => eb.not(eb.exists(activeDelivery(eb))))
     .groupBy(["repoId", "sha", ONLY_REF]);
   const targets = ledger.db
     .selectFrom(rows.as("target"))
@@ -132,8 +136,8 @@ export async function undoneTargets(ledger: Db, limit: number, minAge = 0): Prom
 
 const ONLY_REF = sql<string | null>`case when sha is null then ref end`;
 
-/** Oldest first. */
-export function undoneHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): Promise<StoredHint[]> {
+/** The pending hints for a target, oldest first. */
+export function pendingHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): Promise<StoredHint[]> {
   return ledger.db
     .selectFrom("hints")
     .selectAll()
@@ -144,7 +148,7 @@ export function undoneHintsOf(ledger: Db, repoId: RepoId, target: HintTarget): P
     .execute();
 }
 
-export async function countUndoneHints(ledger: Db): Promise<number> {
+export async function countPendingHints(ledger: Db): Promise<number> {
   const row = await ledger.db
     .selectFrom("hints")
     .select((eb) => eb.fn.countAll<number>().as("count"))
@@ -153,7 +157,7 @@ export async function countUndoneHints(ledger: Db): Promise<number> {
   return row.count;
 }
 
-/** The newest id of all, 0 for none. To be read before an evaluation reads anything else: see markHintsDone. */
+/** The highest id of all hints; 0 if there are none. An evaluation reads it before anything else: see markHintsDone. */
 export async function lastHintId(ledger: Db): Promise<number> {
   const row = await ledger.db
     .selectFrom("hints")
@@ -163,8 +167,9 @@ export async function lastHintId(ledger: Db): Promise<number> {
 }
 
 /**
- * Marks what an evaluation has answered. @param upTo lastHintId() as it was when the evaluation began: a hint that came
- * later may tell of something that it has not seen. @returns how many were marked
+ * Marks the hints done that an evaluation has answered.
+ * @param upTo the result of lastHintId() before the evaluation began: a later hint may report something that it missed
+ * @returns how many were marked
  */
 export async function markHintsDone(
   ledger: Db,
@@ -184,7 +189,7 @@ export async function markHintsDone(
   return Number(result.numUpdatedRows);
 }
 
-/** What came in for this commit, by its sha or by one of these refs alone: the first 500, first come first. */
+/** The first 500 hints for a commit, oldest first: those that name its sha, and those that name only one of these refs. */
 export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly string[] = []): Promise<StoredHint[]> {
   return ledger.db
     .selectFrom("hints")
@@ -199,79 +204,13 @@ export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly str
     .execute();
 }
 
-/** When somebody began to read what a commit stands in: what the host had told by then is not known to be in it. */
-export interface Reading {
-  /** The newest hint. */
-  hint: number;
-  /** ms since the epoch, by the store's clock: how old the refs that were read may have been. */
-  refs: number;
-}
-
-/**
- * Whether anything was told of the commit that this reading cannot have seen: any event since, and any ref that came after those that were read.
- * What the sweep found of it without a ref is only that it exists.
- */
-export async function isNewsSince(ledger: Db, repoId: RepoId, sha: Sha, reading: Reading): Promise<boolean> {
-  const row = await ledger.db
-    .selectFrom("hints")
-    .select("id")
-    .where("repoId", "=", repoId)
-    .where("sha", "=", sha)
-    .where((eb) => isNews(eb, reading))
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-/** Marks what an attempt has seen of its commit by itself: only news is left for a look. */
-export async function markReadDone(
-  ledger: Db,
-  { repoId, sha }: { repoId: RepoId; sha: Sha },
-  reading: Reading,
-): Promise<void> {
-  await ledger.db
-    .updateTable("hints")
-    .set({ doneAt: now(ledger), because: "read by its delivery" })
-    .where("repoId", "=", repoId)
-    .where("sha", "=", sha)
-    .where("doneAt", "is", null)
-    .where((eb) => eb.not(isNews(eb, reading)))
-    .execute();
-}
-
-/** Whether one of these refs was told of since: it may have left the commit. */
-export async function hasMovedSince(
-  ledger: Db,
-  repoId: RepoId,
-  refs: readonly string[],
-  { hint }: Reading,
-): Promise<boolean> {
-  if (refs.length === 0) return false;
-  const row = await ledger.db
-    .selectFrom("hints")
-    .select("id")
-    .where("repoId", "=", repoId)
-    .where("ref", "in", refs)
-    .where("id", ">", hint)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-function isNews(eb: ExpressionBuilder<Schema, "hints">, { hint, refs }: Reading) {
-  return eb.or([
-    eb.and([eb("id", ">", hint), eb("event", "<>", SWEPT)]),
-    eb.and([eb("receivedAt", ">", refs), eb("ref", "is not", null)]),
-  ]);
-}
-
-function underWay(eb: ExpressionBuilder<Schema, "hints">) {
+function activeDelivery(eb: ExpressionBuilder<Schema, "hints">) {
   return eb
     .selectFrom("deliveries")
     .select("deliveries.id")
     .whereRef("deliveries.repoId", "=", "hints.repoId")
     .whereRef("deliveries.sha", "=", "hints.sha")
-    .where("deliveries.state", "in", ACTIVE);
+    .where("deliveries.state", "in", ACTIVE_STATES);
 }
 
 function answeredBy(eb: ExpressionBuilder<Schema, "hints">, { sha, ref }: HintTarget) {

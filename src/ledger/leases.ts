@@ -2,58 +2,59 @@ import { type Selectable, sql } from "kysely";
 import { chooseNext, type RepoLoad } from "../delivery/choose-next.ts";
 import type { RepoId } from "../delivery/types.ts";
 import { type EndAs, endOf } from "./cancel.ts";
-import { ACTIVE, type Delivery, fromRow } from "./deliveries.ts";
+import { ACTIVE_STATES, type Delivery, toDelivery } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { AttemptOutcome, Schema } from "./schema.ts";
+import type { AttemptOutcome, Schema } from "./schema/schema.ts";
 import { fromNow, now, startsWith } from "./sql.ts";
 
 export type Attempt = Selectable<Schema["attempts"]>;
 
 export interface Claim {
-  /** Above that of every earlier holder. */
+  /** Higher than the fence of every earlier claim. */
   fence: number;
-  /** Which attempt this is, from 1. */
+  /** The number of this attempt, from 1. */
   attempt: number;
 }
 
 /**
- * Takes the lease of a delivery that is due. Of any number of processes that try, one gets it.
- * @param ttl ms by the store's clock, until others may take it. @returns null: another has it, or it is not due
+ * Takes the lease of a delivery that is due. If several processes try, one gets it.
+ * @param ttl ms by the database's clock, after which another process may take it
+ * @returns null if another process holds the lease, or if the delivery is not due
  */
-export function claim(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
-  return take(ledger, id, owner, ttl, { when: due, counts: 1 });
+export function claimDelivery(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
+  return takeLease(ledger, id, owner, ttl, { condition: isDue, attempts: 1 });
 }
 
-/** The same for a delivery that still waits for its CI: to prepare it ahead, which counts as no attempt. */
-export function claimAhead(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
-  return take(ledger, id, owner, ttl, { when: waits, counts: 0 });
+/** The same for a delivery that waits for CI, in order to prepare it meanwhile. This does not count as an attempt. */
+export function claimToPrepare(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
+  return takeLease(ledger, id, owner, ttl, { condition: isPreparable, attempts: 0 });
 }
 
-function take(
+function takeLease(
   ledger: Db,
   id: string,
   owner: string,
   ttl: number,
-  { when, counts }: { when: typeof due; counts: 0 | 1 },
+  { condition, attempts }: { condition: typeof isDue; attempts: 0 | 1 },
 ): Promise<Claim | null> {
   return ledger.transaction(async (tx) => {
     const row = await tx.db
       .updateTable("deliveries")
       .set((eb) => ({
         fence: eb("fence", "+", 1),
-        attempts: eb("attempts", "+", counts),
+        attempts: eb("attempts", "+", attempts),
         leaseOwner: owner,
         leaseUntil: fromNow(tx, ttl),
         retryAt: null,
         updatedAt: now(tx),
       }))
       .where("id", "=", id)
-      .where(when(tx))
+      .where(condition(tx))
       .returning(["repoId", "fence", "attempts"])
       .executeTakeFirst();
     if (row === undefined) return null;
     await endOpenAttempts(tx, [id]);
-    if (counts > 0)
+    if (attempts > 0)
       await tx.db
         .updateTable("repos")
         .set({ servedAt: now(tx) })
@@ -65,8 +66,12 @@ function take(
   });
 }
 
-/** Holds the lease for another `ttl` ms. Not held: it was lost to another, or the delivery was ended from outside. */
-export async function renew(
+/**
+ * Extends the lease to `ttl` ms from now.
+ * @returns `held` is false if another worker took the lease, or if the delivery was ended from outside; `endAs` as in
+ * endOf()
+ */
+export async function renewLease(
   ledger: Db,
   id: string,
   fence: number,
@@ -87,11 +92,11 @@ export interface AttemptEnd {
   outcome: AttemptOutcome;
   errorCode?: string | null;
   message?: string | null;
-  /** Not to be claimed before so many ms from now. */
+  /** ms from now, before which nobody may claim the delivery. */
   retryIn?: number | null;
 }
 
-/** Ends the attempt in the record, and gives the lease back. @returns whether the lease was still ours */
+/** Records the end of an attempt and releases its lease. @returns whether the lease was still held */
 export function finishAttempt(ledger: Db, id: string, fence: number, end: AttemptEnd): Promise<boolean> {
   const { outcome, errorCode = null, message = null, retryIn = null } = end;
   return ledger.transaction(async (tx) => {
@@ -111,8 +116,11 @@ export function finishAttempt(ledger: Db, id: string, fence: number, end: Attemp
   });
 }
 
-/** Frees the leases, duties and names of processes that are known to be dead. @returns the deliveries */
-export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]> {
+/**
+ * Releases the leases, duties and name reservations of processes that are known to be dead.
+ * @returns the ids of the deliveries they held
+ */
+export function releaseLeasesOf(ledger: Db, ownerPrefix: string): Promise<string[]> {
   return ledger.transaction(async (tx) => {
     await tx.db
       .deleteFrom("duties")
@@ -126,7 +134,7 @@ export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]
     const rows = await tx.db
       .updateTable("deliveries")
       .set({ leaseOwner: null, leaseUntil: null, updatedAt: now(tx) })
-      // Few are leased at any time, and the index holds only those.
+      // This condition makes the database use the index of leased deliveries, which is small.
       .where("leaseOwner", "is not", null)
       .where((eb) => startsWith(eb, "leaseOwner", ownerPrefix))
       .returning("id")
@@ -137,21 +145,24 @@ export function releaseLeases(ledger: Db, ownerPrefix: string): Promise<string[]
   });
 }
 
-/** Deliveries that are due and that nobody works on, oldest first. */
-export async function orphans(ledger: Db, limit = 1_000): Promise<Delivery[]> {
+/** Deliveries that are due and that no worker holds, oldest first. */
+export async function dueDeliveries(ledger: Db, limit = 1_000): Promise<Delivery[]> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .selectAll()
-    .where(due(ledger))
+    .where(isDue(ledger))
     .orderBy("createdAt")
     .orderBy("id")
     .limit(limit)
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toDelivery);
 }
 
-/** The delivery to take next, as `chooseNext` orders them; null: none is due. What another takes meanwhile, `claim` refuses. */
-export async function nextDue(ledger: Db): Promise<string | null> {
+/**
+ * The id of the delivery to take next, in the order of `chooseNext`; null if none is due. Another worker may take it first:
+ * `claimDelivery` then returns null.
+ */
+export async function nextDueDelivery(ledger: Db): Promise<string | null> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .innerJoin("repos", "repos.id", "deliveries.repoId")
@@ -163,7 +174,7 @@ export async function nextDue(ledger: Db): Promise<string | null> {
         order by attempts.fence desc limit 1)`.as("lastOutcome"),
     ])
     .where(isActive())
-    // The order of the index that holds these alone: without it SQLite would rather read the whole table.
+    // This is the order of the index of active deliveries. Without it SQLite reads the whole table.
     .orderBy("deliveries.createdAt")
     .orderBy("deliveries.id")
     .execute();
@@ -174,33 +185,36 @@ export async function nextDue(ledger: Db): Promise<string | null> {
   return chooseNext(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
 }
 
-/** In their order. */
+/** The newest 500 attempts of a delivery, oldest first. */
 export async function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
   const newest = ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence", "desc");
   return (await newest.limit(500).execute()).reverse();
 }
 
-/** What the user's own files failed for while the commit waited, where nothing was tried since; null: they did not. */
-export async function failedAhead(ledger: Db, id: string): Promise<string | null> {
+/**
+ * The message of the last attempt, if it prepared the delivery while CI ran and failed because of the user's own files;
+ * null otherwise.
+ */
+export async function preparationFailure(ledger: Db, id: string): Promise<string | null> {
   const last = (await attemptsOf(ledger, id)).at(-1);
   return last?.outcome === "failed-ahead" ? (last.message ?? "") : null;
 }
 
 /**
- * The codes of the last attempts in a row that ended to be tried again, oldest first. Attempts that died with their
- * process say nothing of the work.
+ * The error codes of the last consecutive attempts that ended with `retry`, oldest first. Attempts whose process died are
+ * skipped: they prove nothing about the work.
  */
-export async function failuresInARow(ledger: Db, id: string): Promise<string[]> {
+export async function recentFailureCodes(ledger: Db, id: string): Promise<string[]> {
   const ended = (await attemptsOf(ledger, id)).filter(({ outcome }) => outcome !== null && outcome !== "lost");
   const last = ended.findLastIndex(({ outcome }) => outcome !== "retry");
   return ended.slice(last + 1).map(({ errorCode }) => errorCode ?? "");
 }
 
 /**
- * Checks the fence and keeps it until the transaction ends: nobody claims the delivery meanwhile.
- * @returns false: the fence is stale, and the caller must write nothing
+ * Checks the fence and locks the delivery's row, so that nobody can claim it before the transaction ends.
+ * @returns false if the fence is stale: the caller must not write anything
  */
-export async function holdFence(tx: Tx, id: string, fence: number): Promise<boolean> {
+export async function lockFence(tx: Tx, id: string, fence: number): Promise<boolean> {
   const result = await tx.db
     .updateTable("deliveries")
     .set({ updatedAt: now(tx) })
@@ -210,15 +224,15 @@ export async function holdFence(tx: Tx, id: string, fence: number): Promise<bool
   return result.numUpdatedRows > 0n;
 }
 
-function due(ledger: Db) {
+function isDue(ledger: Db) {
   return sql<boolean>`${isActive()} and ${isFree(ledger)}`;
 }
 
 function isActive() {
-  return sql<boolean>`state in (${sql.join(ACTIVE.map((state) => sql.lit(state)))})`;
+  return sql<boolean>`state in (${sql.join(ACTIVE_STATES.map((state) => sql.lit(state)))})`;
 }
 
-function waits(ledger: Db) {
+function isPreparable(ledger: Db) {
   return sql<boolean>`state = 'waiting' and ${isFree(ledger)}`;
 }
 
@@ -228,7 +242,7 @@ function isFree(ledger: Db) {
     and (lease_until is null or lease_until <= ${at}) and (retry_at is null or retry_at <= ${at})`;
 }
 
-/** An attempt that nobody ended was cut short: its process died, or was stopped past its lease. */
+/** An attempt without an end was interrupted: its process died, or was paused for longer than its lease. */
 async function endOpenAttempts(tx: Tx, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   await tx.db

@@ -1,18 +1,21 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from "kysely";
+import { MIGRATION_TIMEOUTS, postgresDialect } from "./database/postgres.ts";
+import { sqliteDialect } from "./database/sqlite.ts";
 import { migrations } from "./migrations/index.ts";
-import { PATIENT, postgresDialect } from "./postgres.ts";
-import type { Schema } from "./schema.ts";
-import { sqliteDialect } from "./sqlite.ts";
+import type { Schema } from "./schema/schema.ts";
 
 export type DialectName = "sqlite" | "postgres";
 
-/** What every query function takes first: the ledger itself, or a transaction on it. */
+/** The first parameter of every query function: the ledger itself, or a transaction on it. */
 export interface Db {
   readonly db: Kysely<Schema>;
   readonly dialect: DialectName;
-  /** All or nothing. On a transaction it joins that one. Inside it only ledger calls, each on the `tx` it is given. */
+  /**
+   * Runs `work` in a transaction: all of its writes are committed, or none. On a `Tx` it joins that transaction. `work` may
+   * call only the ledger, and only through its `tx`.
+   */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 }
 
@@ -21,8 +24,9 @@ export interface Tx extends Db {
 }
 
 /**
- * The database behind it all. Any call throws TransientError `ledger-unavailable` while the database cannot be used
- * (down, disk full, locked for too long): nothing was written then, or, where the connection broke during the commit, all.
+ * The database of deliverd. Every call throws TransientError `ledger-unavailable` while the database cannot be used (it is
+ * down, its disk is full, or it is locked for too long). Nothing was written then, except if the connection broke during
+ * the commit: then the transaction may have been committed as a whole.
  */
 export interface Ledger extends Db {
   /** Resolves when the database answers. */
@@ -31,14 +35,16 @@ export interface Ledger extends Db {
 }
 
 /**
- * Opens `<dataDir>/ledger.db`, or the PostgreSQL database at `databaseUrl`, and brings its tables up to date. Several may
- * open it at once. @throws ConfigError where it cannot be opened like this, TransientError where it cannot be now.
+ * Opens `<dataDir>/ledger.db`, or the PostgreSQL database at `databaseUrl`, and runs its migrations. Several processes may
+ * do this at the same time.
+ * @throws ConfigError if the configuration is wrong, TransientError if the database cannot be used now
  */
 export async function openLedger(options: { dataDir: string; databaseUrl?: string | undefined }): Promise<Ledger> {
-  // A mistake of ours, which tests find: following every promise of the process for it would slow the receiver by a tenth.
+  // Tests find such a mistake. In production the check would slow the receiver by a tenth, since it follows every promise.
   const inside = process.env.NODE_ENV === "production" ? null : new AsyncLocalStorage<{ open: boolean }>();
   const enter = () => {
-    if (inside?.getStore()?.open) throw new Error("inside a ledger transaction, call the ledger through its tx");
+    if (inside?.getStore()?.open)
+      throw new Error("the ledger was called inside a transaction on it: call it through the transaction's `tx`");
   };
   const [dialect, kyselyDialect] =
     options.databaseUrl === undefined
@@ -56,7 +62,7 @@ export async function openLedger(options: { dataDir: string; databaseUrl?: strin
     dialect,
     transaction: (work) =>
       db.transaction().execute(async (trx) => {
-        const tx = joined(trx, dialect);
+        const tx = toTx(trx, dialect);
         if (inside === null) return work(tx);
         const scope = { open: true };
         try {
@@ -72,29 +78,29 @@ export async function openLedger(options: { dataDir: string; databaseUrl?: strin
   };
 }
 
-function joined(db: Transaction<Schema>, dialect: DialectName): Tx {
+function toTx(db: Transaction<Schema>, dialect: DialectName): Tx {
   const tx: Tx = { db, dialect, transaction: (work) => work(tx) };
   return tx;
 }
 
 async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Promise<void> {
-  const migrator = migratorOn(db);
+  const migrator = createMigrator(db);
   const isDone = (await migrator.getMigrations()).every((migration) => migration.executedAt !== undefined);
-  if (isDone || databaseUrl === undefined) return latest(migrator);
-  const dialect = postgresDialect(databaseUrl, () => {}, PATIENT);
-  const patient = new Kysely<Schema>({ dialect, plugins: [new CamelCasePlugin()] });
+  if (isDone || databaseUrl === undefined) return migrateToLatest(migrator);
+  const dialect = postgresDialect(databaseUrl, () => {}, MIGRATION_TIMEOUTS);
+  const slow = new Kysely<Schema>({ dialect, plugins: [new CamelCasePlugin()] });
   try {
-    await latest(migratorOn(patient));
+    await migrateToLatest(createMigrator(slow));
   } finally {
-    await patient.destroy();
+    await slow.destroy();
   }
 }
 
-function migratorOn(db: Kysely<Schema>): Migrator {
+function createMigrator(db: Kysely<Schema>): Migrator {
   return new Migrator({ db, provider: { getMigrations: async () => migrations } });
 }
 
-async function latest(migrator: Migrator): Promise<void> {
+async function migrateToLatest(migrator: Migrator): Promise<void> {
   const { error } = await migrator.migrateToLatest();
   if (error) throw error;
 }

@@ -1,15 +1,15 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { sql } from "kysely";
 import type { Db } from "./ledger.ts";
-import { now, whole } from "./sql.ts";
+import { integer, now } from "./sql.ts";
 
 export interface LogChunk {
-  /** From 1, rising. */
+  /** The number of the chunk in its log, from 1. */
   seq: number;
   text: string;
 }
 
-/** Adds to a delivery's log. @returns the chunk's seq */
+/** Appends a chunk to a delivery's log. @returns its seq */
 export async function appendLog(ledger: Db, deliveryId: string, text: string): Promise<number> {
   const bytes = Buffer.byteLength(text);
   const chunk = gzipSync(text).toString("base64");
@@ -24,12 +24,12 @@ export async function appendLog(ledger: Db, deliveryId: string, text: string): P
             sql`cast(${deliveryId} as text)`.as("deliveryId"),
             sql<number>`coalesce(max(seq), 0) + 1`.as("seq"),
             now(ledger).as("at"),
-            whole(bytes).as("bytes"),
+            integer(bytes).as("bytes"),
             sql`cast(${chunk} as text)`.as("chunk"),
           ])
           .where("deliveryId", "=", deliveryId),
       )
-      // On PostgreSQL a second writer may have taken the number meanwhile: take the next one.
+      // On PostgreSQL another writer may have taken the same seq. The loop then takes the next one.
       .onConflict((conflict) => conflict.columns(["deliveryId", "seq"]).doNothing())
       .returning("seq")
       .executeTakeFirst();
@@ -37,7 +37,7 @@ export async function appendLog(ledger: Db, deliveryId: string, text: string): P
   }
 }
 
-/** A delivery's log from `fromSeq` on, in order. Empty: nothing more yet. */
+/** Chunks of a delivery's log, starting at `fromSeq`; empty if there are no more yet. */
 export async function readLog(ledger: Db, deliveryId: string, fromSeq = 1, limit = 100): Promise<LogChunk[]> {
   const rows = await ledger.db
     .selectFrom("logs")
@@ -50,7 +50,7 @@ export async function readLog(ledger: Db, deliveryId: string, fromSeq = 1, limit
   return rows.map(({ seq, chunk }) => ({ seq, text: gunzipSync(Buffer.from(chunk, "base64")).toString() }));
 }
 
-/** The seq of the last chunk of a delivery's log; 0: there is none. */
+/** The seq of the last chunk of a delivery's log; 0 if the log is empty. */
 export async function lastLogSeq(ledger: Db, deliveryId: string): Promise<number> {
   const row = await ledger.db
     .selectFrom("logs")
@@ -60,7 +60,7 @@ export async function lastLogSeq(ledger: Db, deliveryId: string): Promise<number
   return row.seq;
 }
 
-/** What a delivery's log comes to, in bytes of text. */
+/** The size of a delivery's log, in bytes of text before compression. */
 export async function logBytes(ledger: Db, deliveryId: string): Promise<number> {
   const row = await ledger.db
     .selectFrom("logs")

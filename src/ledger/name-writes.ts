@@ -2,8 +2,8 @@ import { type Selectable, sql } from "kysely";
 import { mayWrite, type NameRequest } from "../delivery/may-write.ts";
 import type { ArtifactName, Digest, RepoId } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { locationOf, noteLocation, type StoredLocation } from "./names.ts";
-import type { Schema } from "./schema.ts";
+import { getLocation, recordLocation, type StoredLocation } from "./locations.ts";
+import type { Schema } from "./schema/schema.ts";
 import { fromNow, now } from "./sql.ts";
 
 /** So many contents that may stand under a name are remembered: each is a write that never ended. */
@@ -47,7 +47,7 @@ export function reserveName(ledger: Db, order: WriteOrder, ttl: number): Promise
       .executeTakeFirst();
     // Of one that is under way nothing is concluded: it may come to its end.
     const unfinished = earlier === undefined || earlier.isUnderWay === 1 ? null : unfinishedOf(earlier);
-    const permission = mayWrite(order, await locationOf(tx, order), unfinished);
+    const permission = mayWrite(order, await getLocation(tx, order), unfinished);
     if (permission.kind !== "free") return permission;
     const moved = order.immutable ? [] : [order.digest];
     const digests = [...new Set([...moved, ...(unfinished?.digests ?? [])])].slice(0, REMEMBERED);
@@ -161,7 +161,7 @@ export function settleName(ledger: Db, order: WriteOrder, location: Omit<StoredL
       .where("token", "=", order.token)
       .returning("token")
       .executeTakeFirst();
-    if (held === undefined || !(await noteLocation(tx, location))) return false;
+    if (held === undefined || !(await recordLocation(tx, location))) return false;
     await tx.db
       .updateTable("nameOwners")
       .set({ repoId, confirmed: 1 })

@@ -1,23 +1,23 @@
 import type { Selectable } from "kysely";
 import type { Destination, Plan, RepoId } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 
-/** A release as the names of its repo are computed from. */
+/** The facts about a release that decide which names it gets. */
 export type NamedRelease = Pick<
   Selectable<Schema["releases"]>,
   "id" | "sha" | "artifact" | "kind" | "digest" | "deliveryId" | "committedAt"
 > & {
-  /** First given first. */
+  /** In the order in which the release got them. */
   versions: string[];
-  /** Those of them that a git tag gave. */
+  /** Those of `versions` that come from a git tag. */
   tagged: string[];
   destinations: Destination[];
-  /** What its plan watches; null: its plan is not known. */
+  /** The branches and tags that its plan watches; null if its plan is not known. */
   on: Plan["on"] | null;
 };
 
-/** Every release of a repo, newest first, with no more than its names can hang on. */
+/** Every release of a repo, newest first. */
 export async function namedReleases(ledger: Db, repoId: RepoId): Promise<NamedRelease[]> {
   const rows = await ledger.db
     .selectFrom("releases as r")
@@ -28,7 +28,7 @@ export async function namedReleases(ledger: Db, repoId: RepoId): Promise<NamedRe
     .orderBy("r.id", "desc")
     .execute();
   const versions = await versionsByRelease(ledger, repoId);
-  // Nearly every commit has the plan of the one before.
+  // Nearly all commits have the same plan text, so each text is parsed once.
   const plans = new Map<string, Plan>();
   return rows.map(({ plan: text, ...row }) => {
     const plan = text === null ? null : (plans.get(text) ?? (JSON.parse(text) as Plan));

@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
 import { type Selectable, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
+import { lastAnnouncedHash, recordAnnounced } from "./announced.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { newRow } from "./outbox-row.ts";
-import type { Schema } from "./schema.ts";
+import { newOutboxRow } from "./outbox-row.ts";
+import type { Schema } from "./schema/schema.ts";
 import { fromNow, now } from "./sql.ts";
-import { reportOnce, wasTold } from "./told.ts";
 
 type Row = Selectable<Schema["outbox"]>;
 
-/** What is owed to the outside. `payload` is what was queued. */
-export type Outgoing = Omit<Row, "payload"> & { payload: unknown };
+/** A message to the outside that is to be sent, or was sent. `payload` is the JSON value that was queued. */
+export type OutboxEntry = Omit<Row, "payload"> & { payload: unknown };
 
 /**
- * Owes a commit this status. Of one context only the newest word is kept: the same again changes nothing, another
- * replaces it, sent or not. Contexts are compared without case, as GitHub does.
+ * Queues a commit status. Each context of a commit has one row: an equal payload changes nothing, another one replaces it,
+ * whether it was sent or not. Contexts are compared without case, as GitHub does.
  */
 export async function queueStatus<Payload extends { context: string }>(
   tx: Tx,
@@ -22,11 +22,11 @@ export async function queueStatus<Payload extends { context: string }>(
 ): Promise<void> {
   const { repoId, sha, deliveryId, payload } = status;
   const id = statusId(repoId, sha, payload.context);
-  const said = JSON.stringify(payload);
-  // Where its row is gone, what it said is still known: see retention.ts.
-  if (!(await hasRow(tx, id)) && (await wasTold(tx, id)) === hashOf(said)) return;
+  const text = JSON.stringify(payload);
+  // retention.ts deletes old rows and keeps the hash of what they sent.
+  if (!(await hasRow(tx, id)) && (await lastAnnouncedHash(tx, id)) === payloadHash(text)) return;
   const lane = statusLane(repoId);
-  const fresh = newRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: said, lane });
+  const fresh = newOutboxRow(tx, { id, kind: "status", repoId, sha, deliveryId, payload: text, lane });
   await tx.db
     .insertInto("outbox")
     .values(fresh)
@@ -48,7 +48,10 @@ export async function queueStatus<Payload extends { context: string }>(
     .execute();
 }
 
-/** What is sent to one place, whatever becomes of the others: to one host, or to one receiver of notices. */
+/**
+ * The lane of a receiver of notices. A lane is a queue with one destination (a git host, or a receiver of notices), so a
+ * destination that does not answer delays no other.
+ */
 export function noticeLane(receiver: string): string {
   return `notice ${receiver}`;
 }
@@ -57,17 +60,17 @@ function statusLane(repoId: RepoId): string {
   return `status ${repoId.split(":", 1)[0] ?? ""}`;
 }
 
-export function hashOf(payload: string): string {
+export function payloadHash(payload: string): string {
   return createHash("sha256").update(payload).digest("hex").slice(0, 16);
 }
 
-/** Owes another word where something was said under this context before; else nothing. */
+/** Queues a status only if the commit already has, or had, one with this context. */
 export async function replaceStatus<Payload extends { context: string }>(
   tx: Tx,
   status: { repoId: RepoId; sha: Sha; deliveryId: string | null; payload: Payload },
 ): Promise<void> {
   const id = statusId(status.repoId, status.sha, status.payload.context);
-  if ((await hasRow(tx, id)) || (await wasTold(tx, id)) !== null) await queueStatus(tx, status);
+  if ((await hasRow(tx, id)) || (await lastAnnouncedHash(tx, id)) !== null) await queueStatus(tx, status);
 }
 
 async function hasRow(tx: Tx, id: string): Promise<boolean> {
@@ -79,10 +82,7 @@ function statusId(repoId: RepoId, sha: Sha, context: string): string {
   return `status-${createHash("sha256").update(key).digest("hex").slice(0, 24)}`;
 }
 
-/**
- * Owes a receiver a notice, once for each event and receiver.
- * @param notice `id` is a function of both
- */
+/** Queues a notice, once for each `id`. The id is a function of the event and the receiver. */
 export async function queueNotice(
   tx: Tx,
   notice: { id: string; repoId: RepoId; sha: Sha; deliveryId: string | null; payload: unknown; lane?: string },
@@ -90,18 +90,21 @@ export async function queueNotice(
   const { payload, lane = noticeLane(""), ...fields } = notice;
   await tx.db
     .insertInto("outbox")
-    .values(newRow(tx, { ...fields, kind: "notice", payload: JSON.stringify(payload), lane }))
+    .values(newOutboxRow(tx, { ...fields, kind: "notice", payload: JSON.stringify(payload), lane }))
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
 }
 
-/** Events are told once, also after the rows that told them are gone. @returns whether this one is new */
-export function isNewEvent(tx: Tx, eventId: string): Promise<boolean> {
-  return reportOnce(tx, eventId, "");
+/**
+ * Records that an event is announced. The record outlives the event's notices, so that it is announced once.
+ * @returns whether the event is new
+ */
+export function recordEvent(tx: Tx, eventId: string): Promise<boolean> {
+  return recordAnnounced(tx, eventId, "");
 }
 
-/** Everything said, or to be said, of a commit. */
-export async function outboxOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<Outgoing[]> {
+/** Every message about a commit, sent or not. */
+export async function outboxOfCommit(ledger: Db, repoId: RepoId, sha: Sha): Promise<OutboxEntry[]> {
   const rows = await ledger.db
     .selectFrom("outbox")
     .selectAll()
@@ -110,7 +113,7 @@ export async function outboxOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<Ou
     .orderBy("createdAt")
     .orderBy("id")
     .execute();
-  return rows.map(fromRow);
+  return rows.map(toOutboxEntry);
 }
 
 export async function countUnsent(ledger: Db): Promise<number> {
@@ -122,31 +125,35 @@ export async function countUnsent(ledger: Db): Promise<number> {
   return row.count;
 }
 
-/** A word that another may have overtaken is said again after so long (ms): by then a request that was held up has arrived, or never will. */
-const REPEAT_AFTER = 60_000;
+/**
+ * If two senders may have sent statuses of one context in the wrong order, the newest is sent again after this time. By
+ * then a delayed request has arrived, or never will.
+ */
+const REPEAT_DELAY_MS = 60_000;
 
 /**
- * @param fence under which it was taken; left out: whoever holds it
- * @returns false: something newer was queued while this revision was sent, and is still owed, or another has it now
+ * Records that this revision of an entry was sent.
+ * @param fence the sender's lease; if left out, any lease is accepted
+ * @returns false if a newer revision was queued meanwhile, which is still unsent, or if another sender has the lease
  */
 export async function markSent(ledger: Db, id: string, revision: number, fence?: number): Promise<boolean> {
   const result = await unsent(ledger, id, revision, fence)
     .set((eb) => ({
       state: sql<"unsent">`case when repeats > 0 then 'unsent' else 'sent' end`,
-      retryAt: sql<number>`case when repeats > 0 then ${fromNow(ledger, REPEAT_AFTER)} end`,
+      retryAt: sql<number>`case when repeats > 0 then ${fromNow(ledger, REPEAT_DELAY_MS)} end`,
       repeats: 0,
       sentAt: now(ledger),
       attempts: eb("attempts", "+", 1),
       error: null,
-      ...FREE,
+      ...NO_LEASE,
     }))
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }
 
-const FREE = { leaseOwner: null, leaseUntil: null };
+const NO_LEASE = { leaseOwner: null, leaseUntil: null };
 
-/** To be sent again. @param retryIn ms from now */
+/** Records a failed attempt to send. @param retryIn ms until the next one. @returns as markSent */
 export async function markFailed(
   ledger: Db,
   id: string,
@@ -156,15 +163,21 @@ export async function markFailed(
   fence?: number,
 ): Promise<boolean> {
   const result = await unsent(ledger, id, revision, fence)
-    .set((eb) => ({ attempts: eb("attempts", "+", 1), error, retryAt: fromNow(ledger, retryIn), ...FREE }))
+    .set((eb) => ({ attempts: eb("attempts", "+", 1), error, retryAt: fromNow(ledger, retryIn), ...NO_LEASE }))
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }
 
-/** Never to be sent: the other side will not take it. */
-export async function drop(ledger: Db, id: string, revision: number, error: string, fence?: number): Promise<boolean> {
+/** Records that an entry is never sent, because its destination refuses it. @returns as markSent */
+export async function markDropped(
+  ledger: Db,
+  id: string,
+  revision: number,
+  error: string,
+  fence?: number,
+): Promise<boolean> {
   const result = await unsent(ledger, id, revision, fence)
-    .set((eb) => ({ state: "dropped", attempts: eb("attempts", "+", 1), error, ...FREE }))
+    .set((eb) => ({ state: "dropped", attempts: eb("attempts", "+", 1), error, ...NO_LEASE }))
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
 }
@@ -178,9 +191,7 @@ function unsent(ledger: Db, id: string, revision: number, fence?: number) {
   return fence === undefined ? row : row.where("fence", "=", fence);
 }
 
-/** As it is read by others than its sender. */
-export function fromRow(row: Row): Outgoing {
+/** An outbox row with its payload parsed. */
+export function toOutboxEntry(row: Row): OutboxEntry {
   return { ...row, payload: JSON.parse(row.payload) as unknown };
 }
-
-export { markNamesFailed, owedNames, oweNames } from "./owed-names.ts";

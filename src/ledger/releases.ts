@@ -3,59 +3,62 @@ import { type ExpressionBuilder, type Selectable, sql } from "kysely";
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, RepoId, Sha } from "../delivery/types.ts";
-import { columnsOf } from "./frozen.ts";
-import { holdFence } from "./leases.ts";
+import { frozenColumns } from "./frozen-columns.ts";
+import { lockFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
-import { now, type Page, pageOf, readCursor } from "./sql.ts";
+import { type Page, pageOf, readCursor } from "./page.ts";
+import type { Schema } from "./schema/schema.ts";
+import { now } from "./sql.ts";
 
 type Row = Selectable<Schema["releases"]>;
 
-/** The record of one artifact of one commit. `versions` are all it bears, first given first. */
+/** One released artifact of one commit. `versions` are in the order in which the release got them. */
 export type Release = Omit<Row, "metadata"> & { metadata: Record<string, unknown>; versions: string[] };
 
 export interface NewRelease extends Frozen {
   repoId: RepoId;
   sha: Sha;
   artifact: string;
-  /** The version where the bytes hold it and the commit has more than one; else left out. */
+  /** The version, if the bytes contain it and the commit has several; otherwise left out. */
   variant?: string;
   kind: ArtifactKind;
-  /** All it bears, the one it is shown by first. */
+  /** All versions of the release; the first is the one to display. */
   versions: readonly string[];
-  /** Those of them that a version tag gave. */
+  /** Those of `versions` that come from a version tag. */
   tagged: readonly string[];
   ref: string | null;
   deliveryId: string;
-  /** The lease under which it was made. */
+  /** The fence of the caller's lease. */
   fence: number;
   committedAt: number;
   metadata: Record<string, unknown>;
 }
 
-/** The same facts give the same id, in every process. */
+/** A function of the key, so that every process computes the same id. */
 function releaseId(key: { repoId: RepoId; sha: Sha; artifact: string; variant?: string | undefined }): string {
   const text = JSON.stringify([key.repoId, key.sha, key.artifact, key.variant ?? ""]);
   return createHash("sha256").update(text).digest("hex").slice(0, 24);
 }
 
 /**
- * Records a release once; recorded again, it only gains versions. @returns what stands
- * @throws TransientError `lease-lost` for a stale fence, Refused `version-taken` where another release bears one of its versions
+ * Records a release. If it is recorded already, this only adds its new versions.
+ * @returns the release as stored
+ * @throws TransientError `lease-lost` if the fence is stale, Refused `version-taken` if another release has one of the
+ * versions
  */
 export async function recordRelease(tx: Tx, release: NewRelease): Promise<Release> {
   const { fence, versions, tagged, variant = "", metadata, files: _files, package: _package, ...fields } = release;
-  if (!(await holdFence(tx, release.deliveryId, fence))) {
-    throw new TransientError("lease-lost", `delivery ${release.deliveryId} is another worker's now`);
+  if (!(await lockFence(tx, release.deliveryId, fence))) {
+    throw new TransientError("lease-lost", `another worker has delivery ${release.deliveryId} now`);
   }
   const [version] = versions;
-  if (version === undefined) throw new Error(`${release.artifact} cannot be released without a version`);
+  if (version === undefined) throw new Error(`the release of ${release.artifact} has no version`);
   const id = releaseId({ ...fields, variant });
   await tx.db
     .insertInto("releases")
     .values({
       ...fields,
-      ...columnsOf(release),
+      ...frozenColumns(release),
       id,
       variant,
       version,
@@ -65,16 +68,16 @@ export async function recordRelease(tx: Tx, release: NewRelease): Promise<Releas
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
   for (const version of versions) {
-    const given = await addReleaseVersion(tx, id, { version, tagged: tagged.includes(version) });
-    if (!given.ok)
-      throw new Refused("version-taken", `${version} of ${release.artifact} belongs to ${given.belongsTo}`);
+    const added = await addReleaseVersion(tx, id, { version, tagged: tagged.includes(version) });
+    if (!added.ok)
+      throw new Refused("version-taken", `${version} of ${release.artifact} belongs to ${added.belongsTo}`);
   }
   const stored = await getRelease(tx, id);
-  if (stored === null) throw new Error(`release ${id} was recorded and is gone`);
+  if (stored === null) throw new Error(`release ${id} disappeared after it was recorded`);
   return stored;
 }
 
-/** Gives a release one more version. A version of a repo's artifact belongs to one release, for good. */
+/** Adds a version to a release. A version of a repo's artifact belongs to one release for ever. */
 export async function addReleaseVersion(
   ledger: Db,
   id: string,
@@ -106,7 +109,7 @@ export async function getRelease(ledger: Db, id: string): Promise<Release | null
   return row ? ((await withVersions(ledger, [row]))[0] ?? null) : null;
 }
 
-/** What a delivery has released, first released first. */
+/** The releases of a delivery, oldest first. */
 export async function releasesOfDelivery(ledger: Db, deliveryId: string): Promise<Release[]> {
   const rows = await ledger.db
     .selectFrom("releases")
@@ -122,14 +125,17 @@ export interface ReleaseFilter {
   repoId?: RepoId | undefined;
   artifact?: string | undefined;
   sha?: Sha | undefined;
-  /** Full ref: of the release itself, or one that is known to have pointed to its commit too. */
+  /** Full ref: the ref of the release, or another that is known to have pointed to its commit. */
   ref?: string | undefined;
   cursor?: string | null | undefined;
   limit: number;
 }
 
-/** Beyond so many repos a ref is common, and among the newest releases some are soon found. */
-const FEW_REPOS = 20;
+/**
+ * If more repos than this have a ref, it is a common one. The newest releases then soon contain some with the ref, so the
+ * query need not name the repos.
+ */
+const MAX_NAMED_REPOS = 20;
 
 /** Newest first. */
 export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<Page<Release>> {
@@ -144,9 +150,9 @@ export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<P
   if (filter.sha !== undefined) query = query.where("sha", "=", filter.sha);
   const { ref } = filter;
   if (ref !== undefined) {
-    const repos = filter.repoId === undefined ? await someReposWith(ledger, ref) : [filter.repoId];
+    const repos = filter.repoId === undefined ? await reposWithRef(ledger, ref) : [filter.repoId];
     if (repos.length === 0) return { items: [], next: null };
-    if (repos.length <= FEW_REPOS) query = query.where("repoId", "in", repos);
+    if (repos.length <= MAX_NAMED_REPOS) query = query.where("repoId", "in", repos);
     query = query.where(pointedTo(ref));
   }
   const after = readCursor(filter.cursor);
@@ -160,8 +166,8 @@ export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<P
   return { items: await withVersions(ledger, page.items), next: page.next };
 }
 
-/** Repos that have such a ref, or had it; one more than a few where there are many. */
-async function someReposWith(ledger: Db, ref: string): Promise<RepoId[]> {
+/** Repos that have the ref, or had it; at most `MAX_NAMED_REPOS + 1` of them. */
+async function reposWithRef(ledger: Db, ref: string): Promise<RepoId[]> {
   const rows = await ledger.db
     .selectFrom("repos")
     .select("id")
@@ -176,13 +182,13 @@ async function someReposWith(ledger: Db, ref: string): Promise<RepoId[]> {
         );
       return eb.or([knows("heads"), knows("hints"), knows("releases")]);
     })
-    .limit(FEW_REPOS + 1)
+    .limit(MAX_NAMED_REPOS + 1)
     .execute();
   return rows.map((row) => row.id);
 }
 
-/** The releases of that artifact name that bear this version: more than one where several repos have one. */
-export async function findRelease(ledger: Db, artifact: string, version: string, repoId?: RepoId): Promise<Release[]> {
+/** The releases of an artifact with this version; several if several repos have an artifact of this name. */
+export async function findReleases(ledger: Db, artifact: string, version: string, repoId?: RepoId): Promise<Release[]> {
   let query = ledger.db
     .selectFrom("releaseVersions as v")
     .innerJoin("releases", "releases.id", "v.releaseId")
@@ -194,7 +200,7 @@ export async function findRelease(ledger: Db, artifact: string, version: string,
   return withVersions(ledger, await query.execute());
 }
 
-/** The artifacts that released something in the last `age` ms. */
+/** The artifacts that have a release of the last `age` ms. */
 export function recentArtifacts(ledger: Db, age: number): Promise<{ repoId: RepoId; artifact: string }[]> {
   return ledger.db
     .selectFrom("releases")
@@ -204,7 +210,7 @@ export function recentArtifacts(ledger: Db, age: number): Promise<{ repoId: Repo
     .execute();
 }
 
-/** The repos that have released an artifact of this name. */
+/** The repos that have a release of an artifact of this name. */
 export async function reposWithArtifact(ledger: Db, artifact: string): Promise<RepoId[]> {
   const rows = await ledger.db
     .selectFrom("repos")
@@ -223,7 +229,7 @@ export async function reposWithArtifact(ledger: Db, artifact: string): Promise<R
   return rows.map((row) => row.id);
 }
 
-/** The versions that a tag gave to an artifact, each with the release that bears it. In no order that means anything. */
+/** The versions of an artifact that come from a git tag, each with the id of its release, in no particular order. */
 export function taggedVersions(
   ledger: Db,
   repoId: RepoId,
@@ -235,14 +241,14 @@ export function taggedVersions(
       .select(["version", "releaseId"])
       .where("repoId", "=", repoId)
       .where("artifact", "=", artifact)
-      // Written out, the index of tagged ones is seen to hold them.
+      // A literal, not a parameter: only then the database uses the partial index of tagged versions.
       .where("tagged", "=", sql.lit(1))
       .execute()
   );
 }
 
-/** Of the releases of an artifact whose commits a ref is known to have pointed to, that of the newest commit; null: there is none. */
-export async function newestCommitted(
+/** The id of the release with the newest commit that the ref is known to have pointed to; null if there is none. */
+export async function newestReleaseOnRef(
   ledger: Db,
   repoId: RepoId,
   artifact: string,
@@ -260,7 +266,7 @@ export async function newestCommitted(
   return row?.id ?? null;
 }
 
-/** Of a release: the ref is its own, or is known to have pointed to its commit too. */
+/** A condition on releases: the ref is the release's own, or is known to have pointed to its commit. */
 function pointedTo(ref: string) {
   return (eb: ExpressionBuilder<Schema, "releases">) => {
     const ofCommit = (table: "heads" | "hints") =>

@@ -1,24 +1,24 @@
 import type { Selectable } from "kysely";
 import type { RepoId } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 import { chunks, now } from "./sql.ts";
 
-/** A repo as a webhook or the host's API names it. */
+/** A repo as a webhook or the host's API describes it. */
 export interface SeenRepo {
   id: RepoId;
   /** The key under `hosts`. */
   host: string;
   owner: string;
   name: string;
-  /** Null where nobody said: what is known stays. */
+  /** Null if unknown: the stored one stays. */
   defaultBranch: string | null;
 }
 
 export type KnownRepo = Selectable<Schema["repos"]>;
 
-/** Keeps repos that a host's list names, where they are new. They count as idle until a hint names them. */
-export async function noteListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
+/** Inserts the repos of a host's list that are new. They count as idle until a hint names them. */
+export async function saveListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
   for (const some of chunks(repos)) {
     const values = some.map((repo) => ({ ...repo, activeAt: 0, createdAt: now(tx) }));
     await tx.db
@@ -41,12 +41,12 @@ export async function noteListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promi
   }
 }
 
-/** A repo that is active is not noted to be so with every webhook: it would be one more page of each commit (ms). */
-const ACTIVE_FOR = 60_000;
+/** `activeAt` is updated at most this often: with every webhook, each commit of the database would write one more page. */
+const ACTIVE_AT_PRECISION_MS = 60_000;
 
-/** Keeps repos with the names they bear now; older names stay aliases until another repo bears them. */
-export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
-  // One statement may touch a row only once: the last word counts. The order keeps concurrent writers from a deadlock.
+/** Saves repos with their current names. An older name stays an alias until another repo gets it. */
+export async function saveRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
+  // One statement may touch a row only once, so the last entry of a repo counts. Sorting prevents deadlocks between writers.
   const byId = [...new Map(repos.map((repo) => [repo.id, repo])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const some of chunks(byId)) {
     await tx.db
@@ -67,7 +67,7 @@ export async function noteRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<voi
           }))
           .where((eb) =>
             eb.or([
-              eb("repos.activeAt", "<", eb("excluded.activeAt", "-", ACTIVE_FOR)),
+              eb("repos.activeAt", "<", eb("excluded.activeAt", "-", ACTIVE_AT_PRECISION_MS)),
               eb("repos.owner", "!=", eb.ref("excluded.owner")),
               eb("repos.name", "!=", eb.ref("excluded.name")),
               eb(
@@ -104,8 +104,8 @@ export async function getRepo(ledger: Db, id: RepoId): Promise<KnownRepo | null>
   return (await ledger.db.selectFrom("repos").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
 }
 
-/** Whether no other repo has been seen under its name since it was. */
-export async function bearsItsName(ledger: Db, { id, host, owner, name }: SeenRepo): Promise<boolean> {
+/** Whether no other repo has been seen with this repo's name since. */
+export async function ownsItsName(ledger: Db, { id, host, owner, name }: SeenRepo): Promise<boolean> {
   const row = await ledger.db
     .selectFrom("repoNames")
     .select("repoId")
@@ -116,8 +116,9 @@ export async function bearsItsName(ledger: Db, { id, host, owner, name }: SeenRe
 }
 
 /**
- * @param name `<host>/<owner>/<name>` or `<owner>/<name>`, of now or of former times, in any case
- * @returns more than one where several hosts have a repo of that name
+ * Finds repos by a current or former name.
+ * @param name `<host>/<owner>/<name>` or `<owner>/<name>`; upper and lower case are equal
+ * @returns several if several hosts have a repo of that name
  */
 export function findRepo(ledger: Db, name: string): Promise<KnownRepo[]> {
   const slash = name.indexOf("/");
@@ -142,7 +143,7 @@ export async function setDefaultBranch(ledger: Db, id: RepoId, defaultBranch: st
   await ledger.db.updateTable("repos").set({ defaultBranch }).where("id", "=", id).execute();
 }
 
-/** The most recently active first. */
+/** All repos, the most recently active first. */
 export function listRepos(ledger: Db): Promise<KnownRepo[]> {
   return ledger.db.selectFrom("repos").selectAll().orderBy("activeAt", "desc").orderBy("id").execute();
 }

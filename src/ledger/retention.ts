@@ -1,85 +1,95 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { sql } from "kysely";
-import { FINISHED } from "./deliveries.ts";
+import { type RawBuilder, sql } from "kysely";
+import { FINISHED_STATES } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { hashOf } from "./outbox.ts";
+import { payloadHash } from "./outbox.ts";
 import { fromNow, now } from "./sql.ts";
 
-/** Rows that go in one transaction: few, so that no webhook waits for them. */
-const AT_ONCE = 200;
-/** ms between two: whoever waits for the ledger has it meanwhile. */
-const PAUSE = 10;
-/** Rows that go in one round; the next round goes on. */
-const MOST = 50_000;
+/** Rows that one transaction deletes: few, so that webhooks do not wait for it. */
+const BATCH_ROWS = 200;
+/** Between two batches, so that others can use the ledger. */
+const PAUSE_MS = 10;
+/** Rows that one call deletes; the next call continues. */
+const MAX_ROWS = 50_000;
+
+/** Deletes at most `BATCH_ROWS` rows. @returns how many it deleted */
+type DeleteBatch = (tx: Tx, before: RawBuilder<number>) => Promise<number>;
+
+/** In this order: a row goes before the delivery that it belongs to. */
+const STEPS: DeleteBatch[] = [
+  (tx, before) => deleteOldest(tx, before, { table: "hints", key: "id", time: "done_at" }),
+  (tx, before) => deleteOldest(tx, before, { table: "decisions", key: "id", time: "at" }),
+  (tx, before) =>
+    deleteOldest(tx, before, {
+      ...{ table: "attempts", key: "delivery_id, fence", time: "started_at" },
+      condition: sql`and ${isFinishedBefore("attempts.delivery_id", before)}`,
+    }),
+  (tx, before) =>
+    deleteOldest(tx, before, {
+      ...{ table: "logs", key: "delivery_id, seq", time: "at" },
+      condition: sql`and ${isFinishedBefore("logs.delivery_id", before)}`,
+    }),
+  deleteSent,
+  deleteIgnored,
+  (tx, before) => deleteOldest(tx, before, { table: "looks", key: "repo_id, sha, ref", time: "at", isIndexed: false }),
+];
 
 /**
- * Drops what explains deliveries that ended long ago: hints, decisions, attempts, logs, what was sent, and whole deliveries
- * of commits that were ignored. All others, releases, versions and names stay; and so does, in `told`, that something was
- * told, so that nothing is told again for want of its row. In small steps, at a cost that goes by what is dropped.
- * @param age ms. @returns how many rows went
+ * Deletes what explains deliveries that ended long ago: hints, decisions, attempts, logs, sent messages, evaluations, and
+ * whole deliveries of ignored commits. Releases, versions, names and all other deliveries stay. The table `told` keeps a
+ * record of what was sent, so that nothing is sent again after its row was deleted. It works in small batches, and its
+ * cost depends only on how much it deletes.
+ * @param age ms
+ * @returns how many rows were deleted
  */
-export async function forgetOld(ledger: Db, age: number): Promise<number> {
-  const before = fromNow(ledger, -age);
-  if (before === null) return 0;
-  // Asked for each old row by itself: a list of all deliveries that ended long ago only grows.
-  const hasEnded = (deliveryId: "attempts.deliveryId" | "logs.deliveryId") =>
-    sql<boolean>`exists ${ledger.db
-      .selectFrom("deliveries")
-      .select("id")
-      .where("id", "=", sql<string>`${sql.ref(deliveryId)}`)
-      .where("state", "in", FINISHED)
-      .where("finishedAt", "<", before)}`;
-  const steps: ((tx: Tx) => Promise<number>)[] = [
-    async ({ db }) => {
-      const old = db.selectFrom("hints").select("id").where("doneAt", "<", before).orderBy("doneAt").limit(AT_ONCE);
-      return deleted(await db.deleteFrom("hints").where("id", "in", old).executeTakeFirst());
-    },
-    async ({ db }) => {
-      const old = db.selectFrom("decisions").select("id").where("at", "<", before).orderBy("at").limit(AT_ONCE);
-      return deleted(await db.deleteFrom("decisions").where("id", "in", old).executeTakeFirst());
-    },
-    async ({ db }) => {
-      const old = db
-        .selectFrom("attempts")
-        .select(["deliveryId", "fence"])
-        .where("startedAt", "<", before)
-        .where(hasEnded("attempts.deliveryId"))
-        .orderBy("startedAt")
-        .limit(AT_ONCE);
-      const isOld = sql<boolean>`(delivery_id, fence) in ${old}`;
-      return deleted(await db.deleteFrom("attempts").where(isOld).executeTakeFirst());
-    },
-    async ({ db }) => {
-      const old = db
-        .selectFrom("logs")
-        .select(["deliveryId", "seq"])
-        .where("at", "<", before)
-        .where(hasEnded("logs.deliveryId"))
-        .orderBy("at")
-        .limit(AT_ONCE);
-      return deleted(await db.deleteFrom("logs").where(sql<boolean>`(delivery_id, seq) in ${old}`).executeTakeFirst());
-    },
-    (tx) => forgetSent(tx, before),
-    (tx) => forgetIgnored(tx, before),
-    async ({ db }) => {
-      const old = db.selectFrom("looks").select(["repoId", "sha", "ref"]).where("at", "<", before).limit(AT_ONCE);
-      return deleted(
-        await db.deleteFrom("looks").where(sql<boolean>`(repo_id, sha, ref) in ${old}`).executeTakeFirst(),
-      );
-    },
-  ];
-  let gone = 0;
-  for (const step of steps) {
-    for (let some = AT_ONCE; some >= AT_ONCE && gone < MOST; gone += some) {
-      some = await ledger.transaction(step);
-      if (some >= AT_ONCE) await delay(PAUSE);
+export async function deleteOldRows(ledger: Db, age: number): Promise<number> {
+  const before = sql<number>`${fromNow(ledger, -age)}`;
+  let total = 0;
+  for (const deleteBatch of STEPS) {
+    for (let count = BATCH_ROWS; count >= BATCH_ROWS && total < MAX_ROWS; total += count) {
+      count = await ledger.transaction((tx) => deleteBatch(tx, before));
+      if (count >= BATCH_ROWS) await delay(PAUSE_MS);
     }
   }
-  return gone;
+  return total;
 }
 
-/** What was sent or dropped. Of a status it stays known what was said last, of a notice's event that it was told. */
-async function forgetSent(tx: Tx, before: NonNullable<ReturnType<typeof fromNow>>): Promise<number> {
+/** A table with rows that are deleted by age, in the database's own (snake_case) names. */
+interface AgingTable {
+  table: string;
+  /** The columns of its primary key, separated by commas. */
+  key: string;
+  /** The column with the time of a row. */
+  time: string;
+  /** Whether an index has the rows in the order of `time`. */
+  isIndexed?: boolean;
+  /** A further condition, beginning with `and`. */
+  condition?: RawBuilder<unknown>;
+}
+
+async function deleteOldest(
+  { db }: Tx,
+  before: RawBuilder<number>,
+  { table, key, time, isIndexed = true, condition = sql`` }: AgingTable,
+): Promise<number> {
+  const name = sql.table(table);
+  // With the order, the database walks the index. Without an index, the order would cost a sort of all old rows.
+  const order = isIndexed ? sql`order by ${sql.ref(time)}` : sql``;
+  const oldest = sql`select ${sql.raw(key)} from ${name} where ${sql.ref(time)} < ${before} ${condition} ${order}
+    limit ${sql.lit(BATCH_ROWS)}`;
+  const { numAffectedRows } = await sql`delete from ${name} where (${sql.raw(key)}) in (${oldest})`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/** Asked for each old row by itself: a list of all deliveries that ended long ago would only grow. */
+function isFinishedBefore(deliveryId: string, before: RawBuilder<number>): RawBuilder<boolean> {
+  const finished = sql.join(FINISHED_STATES.map((state) => sql.lit(state)));
+  return sql<boolean>`exists (select 1 from deliveries
+    where deliveries.id = ${sql.ref(deliveryId)} and state in (${finished}) and finished_at < ${before})`;
+}
+
+/** Deletes messages that were sent or refused. The table `told` keeps the hash of each status that was sent. */
+async function deleteSent(tx: Tx, before: RawBuilder<number>): Promise<number> {
   const rows = await tx.db
     .selectFrom("outbox")
     .select(["id", "kind", "payload"])
@@ -87,13 +97,12 @@ async function forgetSent(tx: Tx, before: NonNullable<ReturnType<typeof fromNow>
     .where("updatedAt", "<", before)
     .where((eb) => eb.or([eb("sentAt", "is", null), eb("sentAt", "<", before)]))
     .orderBy("updatedAt")
-    .limit(AT_ONCE)
+    .limit(BATCH_ROWS)
     .execute();
-  const said = rows.filter(({ kind }) => kind === "status");
-  for (const { id, payload } of said) {
+  for (const { id, payload } of rows.filter(({ kind }) => kind === "status")) {
     await tx.db
       .insertInto("told")
-      .values({ id, hash: hashOf(payload), at: now(tx) })
+      .values({ id, hash: payloadHash(payload), at: now(tx) })
       .onConflict((conflict) => conflict.column("id").doUpdateSet((eb) => ({ hash: eb.ref("excluded.hash") })))
       .execute();
   }
@@ -102,8 +111,8 @@ async function forgetSent(tx: Tx, before: NonNullable<ReturnType<typeof fromNow>
   return deleted(await tx.db.deleteFrom("outbox").where("id", "in", ids).executeTakeFirst());
 }
 
-/** Commits that were ignored and never released: should one be looked at again, it is decided anew, and ignored anew. */
-async function forgetIgnored(tx: Tx, before: NonNullable<ReturnType<typeof fromNow>>): Promise<number> {
+/** Deletes deliveries that were ignored and never released. If such a commit is evaluated again, it is ignored again. */
+async function deleteIgnored(tx: Tx, before: RawBuilder<number>): Promise<number> {
   const rows = await tx.db
     .selectFrom("deliveries")
     .select(["id", "repoId", "sha"])
@@ -116,7 +125,7 @@ async function forgetIgnored(tx: Tx, before: NonNullable<ReturnType<typeof fromN
     .where(({ not, exists, selectFrom }) =>
       not(exists(selectFrom("locations").select("tag").whereRef("locations.deliveryId", "=", "deliveries.id"))),
     )
-    // What is still to be said of it is said first, and stays known.
+    // Messages about the commit must be sent and deleted first.
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -128,7 +137,7 @@ async function forgetIgnored(tx: Tx, before: NonNullable<ReturnType<typeof fromN
       ),
     )
     .orderBy("createdAt")
-    .limit(AT_ONCE)
+    .limit(BATCH_ROWS)
     .execute();
   if (rows.length === 0) return 0;
   const ids = rows.map(({ id }) => id);

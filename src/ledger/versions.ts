@@ -1,15 +1,15 @@
 import { type RawBuilder, sql } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
-import { ACTIVE } from "./deliveries.ts";
+import { ACTIVE_STATES } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import { now } from "./sql.ts";
 
-/** `busy`: a delivery under way has it, and may fail yet. */
-export type VersionClaim = { ok: true } | { ok: false; belongsTo: Sha; isBusy: boolean };
+/** `busy`: another commit has the version now, but its delivery may still fail · `taken`: another commit has it. */
+export type VersionClaim = { kind: "claimed" } | { kind: "busy" | "taken"; belongsTo: Sha };
 
 /**
- * A version of a repo belongs to the first commit that claims it: until then where nothing was published under it and nobody
- * works on that any more, for good where something was.
+ * Claims a version of a repo for a commit. The first commit that claims a version gets it. Another commit can take it over
+ * as long as the first has published nothing and no worker has its delivery.
  */
 export function claimVersion(ledger: Db, repoId: RepoId, version: string, sha: Sha): Promise<VersionClaim> {
   return ledger.transaction(async (tx) => {
@@ -19,7 +19,8 @@ export function claimVersion(ledger: Db, repoId: RepoId, version: string, sha: S
       .onConflict((conflict) => conflict.columns(["repoId", "version"]).doNothing())
       .execute();
     const owner = await ownerOf(tx, repoId, version);
-    if (owner === sha || (owner !== null && (await takeOver(tx, repoId, version, owner, sha)))) return { ok: true };
+    if (owner === sha || (owner !== null && (await takeOver(tx, repoId, version, owner, sha))))
+      return { kind: "claimed" };
     const belongsTo = owner ?? "";
     const { isBusy } = await tx.db
       .selectNoFrom(
@@ -27,7 +28,7 @@ export function claimVersion(ledger: Db, repoId: RepoId, version: string, sha: S
         then 1 else 0 end`.as("isBusy"),
       )
       .executeTakeFirstOrThrow();
-    return { ok: false, belongsTo, isBusy: isBusy === 1 };
+    return { kind: isBusy === 1 ? "busy" : "taken", belongsTo };
   });
 }
 
@@ -41,7 +42,7 @@ async function ownerOf(ledger: Db, repoId: RepoId, version: string): Promise<Sha
   return row?.sha ?? null;
 }
 
-/** The delivery's row is held until the transaction ends, so that nobody begins anew with it meanwhile. */
+/** Locks the row of the former owner's delivery until the transaction ends, so that nobody can retry it meanwhile. */
 async function takeOver(tx: Tx, repoId: RepoId, version: string, from: Sha, sha: Sha): Promise<boolean> {
   const held = await tx.db
     .updateTable("deliveries")
@@ -61,7 +62,7 @@ async function takeOver(tx: Tx, repoId: RepoId, version: string, from: Sha, sha:
   return true;
 }
 
-/** Of a delivery: nobody works on it, and it has published nothing that may bear the version. */
+/** A condition on deliveries: no worker has it, and it has published nothing that may have the version. */
 function publishedNothing(version: string): RawBuilder<boolean> {
   return sql<boolean>`deliveries.state not in (${active()}) and deliveries.naming is null
     and not exists (select 1 from release_versions v where v.repo_id = deliveries.repo_id and v.version = ${version})
@@ -74,11 +75,11 @@ function deliveryOf(repoId: RepoId, sha: Sha, condition: RawBuilder<unknown>): R
 }
 
 function active(): RawBuilder<unknown> {
-  return sql.join(ACTIVE.map((state) => sql.lit(state)));
+  return sql.join(ACTIVE_STATES.map((state) => sql.lit(state)));
 }
 
-/** Those of the versions that another commit has for good, or is about to have. */
-export async function foreignVersions(
+/** Those of the versions that another commit has and that this commit cannot take over. */
+export async function versionsOfOthers(
   ledger: Db,
   repoId: RepoId,
   sha: Sha,
@@ -97,22 +98,22 @@ export async function foreignVersions(
   return foreign;
 }
 
-/** The versions of a repo that are no pre-releases and whose commits are delivered, whatever was released of them. */
+/** The versions of a repo that are not pre-releases and whose commits are delivered. */
 export async function deliveredVersions(ledger: Db, repoId: RepoId): Promise<string[]> {
   const rows = await ledger.db
     .selectFrom("versionClaims as c")
     .innerJoin("deliveries as d", (join) => join.onRef("d.repoId", "=", "c.repoId").onRef("d.sha", "=", "c.sha"))
     .select("c.version")
     .where("c.repoId", "=", repoId)
-    // Every untagged commit has one, which is a pre-release.
+    // Each untagged commit has a pre-release version: this condition excludes them early.
     .where("c.version", "not like", "%-%")
     .where("d.state", "=", "delivered")
     .execute();
   return rows.map(({ version }) => version);
 }
 
-/** The versions of a commit, first claimed first. */
-export async function versionsOf(ledger: Db, repoId: RepoId, sha: Sha): Promise<string[]> {
+/** The versions that a commit has claimed, oldest claim first. */
+export async function claimedVersions(ledger: Db, repoId: RepoId, sha: Sha): Promise<string[]> {
   const rows = await ledger.db
     .selectFrom("versionClaims")
     .select("version")

@@ -8,12 +8,12 @@ export type RedisAddress = { url: string; isCluster?: boolean } | { socket: stri
 export type Connection = Redis | Cluster;
 
 /** For consumers: waits for Redis as long as it takes. */
-export function patientConnection(address: RedisAddress): Connection {
+export function persistentConnection(address: RedisAddress): Connection {
   return open(address, { maxRetriesPerRequest: null });
 }
 
 /** For producers: says at once when Redis is not there. The ledger remembers what could not be queued. */
-export function hastyConnection(address: RedisAddress): Connection {
+export function failFastConnection(address: RedisAddress): Connection {
   return open(address, { maxRetriesPerRequest: 1 });
 }
 
@@ -61,7 +61,7 @@ export async function isClusterNode(redis: Connection): Promise<boolean> {
  * A queue in a Redis that throws keys away under memory pressure loses jobs without a word.
  * @throws ConfigError when the eviction policy is another than noeviction.
  */
-export async function refuseEviction(redis: Connection, log: Log): Promise<void> {
+export async function requireNoEviction(redis: Connection, log: Log): Promise<void> {
   const policy = await redis.config("GET", "maxmemory-policy").catch(() => null);
   const value = Array.isArray(policy) ? String(policy[1] ?? "") : "";
   if (value === "") {

@@ -1,25 +1,25 @@
 import { Worker } from "bullmq";
 import type { Log } from "../observe/log.ts";
-import { type Connection, patientConnection, type RedisAddress } from "./connection.ts";
-import { PREFIX } from "./queue.ts";
+import { KEY_PREFIX } from "./bullmq.ts";
+import { type Connection, persistentConnection, type RedisAddress } from "./connection.ts";
 import type { Jobs, QueueName } from "./queues.ts";
 
 export interface Consumer {
   name: QueueName;
   /** How many jobs it has begun and ended: the same number again means that it heard nothing meanwhile. */
-  heard(): number;
+  jobEvents(): number;
   /** Has it a place for another job? */
   isFree(): boolean;
   /** Takes jobs over a new connection from now on. What runs comes to its end. */
-  renew(): void;
+  reconnect(): void;
   /** Takes no more work and waits for what runs. */
   close(): Promise<void>;
   /** Lets go at once: what runs is another's from now on. */
   abandon(): Promise<void>;
 }
 
-/** Mostly a failover, which is over by then. */
-const RENEW_AFTER_MS = 1_000;
+/** Long enough for most Redis failovers to be over. */
+const RECONNECT_DELAY_MS = 1_000;
 
 interface Line {
   worker: Worker;
@@ -40,7 +40,7 @@ export function consume<N extends QueueName>(
   const running = new Set<Promise<void>>();
   let heard = 0;
   const open = (): Line => {
-    const redis = patientConnection(address);
+    const redis = persistentConnection(address);
     const worker = new Worker(
       name,
       async (job) => {
@@ -58,7 +58,7 @@ export function consume<N extends QueueName>(
       },
       {
         connection: redis,
-        prefix: PREFIX,
+        prefix: KEY_PREFIX,
         concurrency,
         lockDuration: 5_000,
         stalledInterval: 5_000,
@@ -72,36 +72,36 @@ export function consume<N extends QueueName>(
     worker.on("failed", (job, error) => log.error("a job failed", { queue: name, job: job?.data, error }));
     worker.on("error", (error) => {
       // Redis refused: BullMQ may have taken the sign that a job waits without the job, and then sleeps for `drainDelay`.
-      if (error.name === "ReplyError") renewing ??= setTimeout(renew, RENEW_AFTER_MS).unref();
+      if (error.name === "ReplyError") reconnectTimer ??= setTimeout(reconnect, RECONNECT_DELAY_MS).unref();
     });
     return { worker, redis };
   };
-  let renewing: NodeJS.Timeout | null = null;
-  const renew = () => {
+  let reconnectTimer: NodeJS.Timeout | null = null;
+  const reconnect = () => {
     const { worker, redis } = line;
-    renewing = null;
+    reconnectTimer = null;
     line = open();
     // Its connection may never answer: nobody waits for that. Jobs that it has in hand come back after their locks.
     void worker.close(true).catch(() => {});
     redis.disconnect();
   };
-  const stopRenewing = () => {
-    if (renewing !== null) clearTimeout(renewing);
+  const cancelReconnect = () => {
+    if (reconnectTimer !== null) clearTimeout(reconnectTimer);
   };
   let line = open();
   return {
     name,
-    heard: () => heard,
+    jobEvents: () => heard,
     isFree: () => running.size < concurrency,
-    renew,
+    reconnect,
     async close() {
-      stopRenewing();
+      cancelReconnect();
       await line.worker.close();
       line.redis.disconnect();
       await Promise.allSettled(running);
     },
     async abandon() {
-      stopRenewing();
+      cancelReconnect();
       await line.worker.close(true);
       line.redis.disconnect();
     },

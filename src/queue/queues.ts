@@ -2,7 +2,7 @@ import type { JobsOptions, Queue } from "bullmq";
 import { withTimeout } from "../async/with-timeout.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../observe/log.ts";
-import { hastyConnection, type RedisAddress } from "./connection.ts";
+import { failFastConnection, type RedisAddress } from "./connection.ts";
 
 /** What travels through each queue: only keys. What they mean stands in the ledger. */
 export interface Jobs {
@@ -32,16 +32,16 @@ export interface Queues {
   add<N extends QueueName>(name: N, data: Jobs[N], options?: { delay?: number }): Promise<boolean>;
   ping(): Promise<boolean>;
   /** Jobs that wait for a consumer; null: Redis does not answer. */
-  waiting(name: QueueName): Promise<number | null>;
+  countWaiting(name: QueueName): Promise<number | null>;
   close(): Promise<void>;
 }
 
 export function openQueues(address: RedisAddress, log: Log): Queues {
-  const redis = hastyConnection(address);
+  const redis = failFastConnection(address);
   const queues = new Map<QueueName, Promise<Queue>>();
   const queueOf = (name: QueueName) => {
     // BullMQ is large, and webhooks are kept while it still loads.
-    const queue = queues.get(name) ?? import("./queue.ts").then(({ openQueue }) => openQueue(redis, name));
+    const queue = queues.get(name) ?? import("./bullmq.ts").then(({ openBullQueue }) => openBullQueue(redis, name));
     queues.set(name, queue);
     return queue;
   };
@@ -65,7 +65,7 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
         () => false,
       );
     },
-    async waiting(name) {
+    async countWaiting(name) {
       const counting = queueOf(name).then((queue) => queue.getWaitingCount());
       return withTimeout(ADD_DEADLINE, counting, NO_ANSWER).catch(() => null);
     },

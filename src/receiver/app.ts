@@ -3,7 +3,7 @@ import { createServer, IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Express, type RequestHandler } from "express";
 import type { Log } from "../observe/log.ts";
-import { boundConnections } from "./connections.ts";
+import { limitConnections } from "./connections.ts";
 import { notFound, problemHandler } from "./problem.ts";
 
 export interface AppRoutes {
@@ -47,7 +47,7 @@ export async function listen(app: Express, { port, address }: { port: number; ad
     connectionsCheckingInterval: 5_000,
   };
   const server = createServer({ ...timeouts, ...classesOf(app) }, app);
-  boundConnections(server, { most: MAX_CONNECTIONS });
+  limitConnections(server, { maxConnections: MAX_CONNECTIONS });
   server.listen(port, address);
   await once(server, "listening");
   return {

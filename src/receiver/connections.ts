@@ -3,11 +3,11 @@ import type { Socket } from "node:net";
 
 export interface ConnectionLimits {
   /** Connections at a time. */
-  most: number;
+  maxConnections: number;
   /** Bytes of answers that clients have not taken yet, in all; 24 MB if left out. */
-  unread?: number;
+  maxUnreadBytes?: number;
   /** ms within which a client takes something of an answer that waits for it; 30 s if left out. */
-  patience?: number;
+  stallTimeoutMs?: number;
 }
 
 /**
@@ -40,8 +40,8 @@ interface Connection {
  * One connection too many ends the oldest of those on which the client is silent or slow: `maxConnections` turns away
  * whoever comes last instead, so that a thousand silent connections would keep everybody out.
  */
-export function boundConnections(server: Server, limits: ConnectionLimits): void {
-  const { most, unread = 24 * 1024 * 1024, patience = 30_000 } = limits;
+export function limitConnections(server: Server, limits: ConnectionLimits): void {
+  const { maxConnections, maxUnreadBytes = 24 * 1024 * 1024, stallTimeoutMs = 30_000 } = limits;
   /** In the order in which they came or were last answered. */
   const open = new Map<Socket, Connection>();
   const turn = turnsOfEventLoop();
@@ -53,13 +53,13 @@ export function boundConnections(server: Server, limits: ConnectionLimits): void
   };
   const look = (): void => {
     lookedAt = performance.now();
-    endUntaken([...open.values()], { unread, patience, now: lookedAt }, end);
+    endUntaken([...open.values()], { maxUnreadBytes, stallTimeoutMs, now: lookedAt }, end);
   };
   const timer = setInterval(look, LOOK_EVERY).unref();
   server.once("close", () => clearInterval(timer));
 
   server.on("connection", (socket: Socket) => {
-    if (open.size >= most) {
+    if (open.size >= maxConnections) {
       const victim = longestWaitedFor(open);
       if (victim === undefined) {
         socket.destroy();
@@ -102,7 +102,7 @@ export function boundConnections(server: Server, limits: ConnectionLimits): void
 /** Ends those who take nothing, and, where too much waits, those first who have taken nothing for the longest time. */
 function endUntaken(
   connections: Connection[],
-  { unread, patience, now }: { unread: number; patience: number; now: number },
+  { maxUnreadBytes, stallTimeoutMs, now }: { maxUnreadBytes: number; stallTimeoutMs: number; now: number },
   end: (connection: Connection) => void,
 ): void {
   const waiting: { connection: Connection; bytes: number }[] = [];
@@ -113,17 +113,17 @@ function endUntaken(
     if (bytes === 0 || taken !== connection.taken) connection.takenAt = now;
     connection.taken = taken;
     if (bytes === 0) continue;
-    if (now - connection.takenAt > patience) end(connection);
+    if (now - connection.takenAt > stallTimeoutMs) end(connection);
     else {
       waiting.push({ connection, bytes });
       total += bytes;
     }
   }
-  if (total <= unread) return;
+  if (total <= maxUnreadBytes) return;
   for (const { connection, bytes } of waiting.sort((a, b) => a.connection.takenAt - b.connection.takenAt)) {
     end(connection);
     total -= bytes;
-    if (total <= unread) return;
+    if (total <= maxUnreadBytes) return;
   }
 }
 

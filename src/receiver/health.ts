@@ -17,7 +17,7 @@ export interface HealthOptions {
   metrics: Metrics;
   log: Log;
   /** ms that one check may take. */
-  patience?: number;
+  checkTimeoutMs?: number;
 }
 
 export interface Readiness {
@@ -66,12 +66,12 @@ function sendFresh(response: Response, status: number, body: object): void {
   response.end(JSON.stringify(body));
 }
 
-async function readinessOf({ checks, log, patience = 2_000 }: HealthOptions): Promise<Readiness> {
+async function readinessOf({ checks, log, checkTimeoutMs = 2_000 }: HealthOptions): Promise<Readiness> {
   const unwell: HealthCheck[] = [];
   await Promise.all(
     checks.map(async (check) => {
       try {
-        await withTimeout(patience, check.check());
+        await withTimeout(checkTimeoutMs, check.check());
       } catch (error) {
         unwell.push(check);
         log.warn(`Readiness: ${check.name} is not well`, { error });

@@ -1,28 +1,25 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { NewHint } from "../ledger/hints.ts";
 
-/** A hint as the inbox is given it, with the repo by its id. */
-export type StoredHint = NewHint;
-
 /** Thrown by add: the ledger is so far behind that one more would only cost memory, and its sender time. */
 export class InboxFull extends Error {}
 
 export interface Inbox {
   /** Resolves when the hints are committed. @throws InboxFull, or whatever the commit failed with. */
-  add(hints: StoredHint[]): Promise<void>;
+  add(hints: NewHint[]): Promise<void>;
   /** Hints taken and not yet committed. */
   pending(): number;
 }
 
 export interface InboxLimits {
   /** Hints that may wait for the ledger. */
-  most?: number;
+  maxHints?: number;
   /** ms that the oldest may have waited when another is taken: a ledger that stands still for half of what GitHub waits has not much hope to give. */
-  oldest?: number;
+  maxWaitMs?: number;
 }
 
 interface Entry {
-  hints: StoredHint[];
+  hints: NewHint[];
   since: number;
   resolve(): void;
   reject(error: unknown): void;
@@ -33,8 +30,8 @@ interface Entry {
  * costs a few commits instead of one each.
  */
 export function createInbox(
-  commit: (hints: StoredHint[]) => Promise<unknown>,
-  { most = 10_000, oldest = 5_000 }: InboxLimits = {},
+  commit: (hints: NewHint[]) => Promise<unknown>,
+  { maxHints = 10_000, maxWaitMs = 5_000 }: InboxLimits = {},
 ): Inbox {
   let gathering: Entry[] = [];
   let committing: Entry[] = [];
@@ -72,7 +69,7 @@ export function createInbox(
   function demandRoom(more: number): void {
     const [first] = committing.length > 0 ? committing : gathering;
     const waited = first === undefined ? 0 : performance.now() - first.since;
-    if (pending + more > most || waited > oldest)
+    if (pending + more > maxHints || waited > maxWaitMs)
       throw new InboxFull(`${pending} hints wait for the ledger, the first for ${Math.round(waited)} ms`);
   }
 

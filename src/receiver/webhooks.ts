@@ -1,11 +1,12 @@
 import type { Request, RequestHandler, Response } from "express";
 import { withTimeout } from "../async/with-timeout.ts";
 import { BadSignature, type Hint, type Host, MalformedWebhook, type WebhookReading } from "../hosts/host.ts";
+import type { NewHint } from "../ledger/hints.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
-import { Aborted, type BodyReader, bodyReader, discardRest } from "./body.ts";
-import { type Inbox, InboxFull, type StoredHint } from "./inbox.ts";
+import { type Inbox, InboxFull } from "./inbox.ts";
 import { Problem, sendProblem } from "./problem.ts";
+import { Aborted, type BodyReader, createBodyReader, discardRest } from "./read-body.ts";
 
 export interface WebhookOptions {
   /** By the key under `hosts`, which is the path's last part. */
@@ -14,27 +15,27 @@ export interface WebhookOptions {
   accepts(host: string, owner: string, name: string): boolean;
   inbox: Inbox;
   /** Told what has been committed, to be queued. A failure here changes no answer: the sweep finds what is not queued. */
-  onHints(hints: StoredHint[]): void;
+  onHints(hints: NewHint[]): void;
   /** Told of every answer, for the metrics. */
   onAnswer?(host: string, status: number): void;
   log: Log;
   /** Bytes; 25 MB, the most that GitHub sends, if left out. */
-  maxBody?: number;
+  maxBodyBytes?: number;
   /** ms that a whole body may take; 30 s if left out. */
-  slowBody?: number;
+  bodyTimeoutMs?: number;
   /** ms that the commit may take: GitHub itself gives up after 10 s, so 9 s if left out. */
-  patience?: number;
+  commitTimeoutMs?: number;
 }
 
-export type Answer = { status: "accepted" | "ignored"; because: string };
+export type WebhookAnswer = { status: "accepted" | "ignored"; because: string };
 
 /**
  * POST /webhooks/<host>: verify, normalise, commit to the inbox, 202. Where several answers fit, the first of 404, 405,
  * 415, 413, 408, 401, 400, 503, 202 is given.
  */
 export function webhookRoute(options: WebhookOptions): RequestHandler {
-  const { maxBody = 25 * 1024 * 1024, slowBody = 30_000 } = options;
-  const readBody = bodyReader({ maxBody, slowBody });
+  const { maxBodyBytes = 25 * 1024 * 1024, bodyTimeoutMs = 30_000 } = options;
+  const readBody = createBodyReader({ maxBodyBytes, bodyTimeoutMs });
   const keep = keeper(options);
   const refusals = new SampledLog(options.log, "refused webhooks");
   // A plain handler, and plain answers: Express's routes and `response.json` would cost more than all the rest of the way.
@@ -47,7 +48,7 @@ export function webhookRoute(options: WebhookOptions): RequestHandler {
     } catch (error) {
       if (error instanceof Aborted) return;
       refuse(options.log, refusals, key, response, error);
-      discardRest(request, Math.min(slowBody, 5_000));
+      discardRest(request, Math.min(bodyTimeoutMs, 5_000));
     } finally {
       if (response.headersSent) options.onAnswer?.(options.hosts.has(key) ? key : "unknown", response.statusCode);
     }
@@ -69,7 +70,7 @@ function hostKey(path: string): string | null {
 
 interface Steps {
   readBody: BodyReader;
-  keep(hints: StoredHint[]): Promise<void>;
+  keep(hints: NewHint[]): Promise<void>;
 }
 
 async function receive(
@@ -77,7 +78,7 @@ async function receive(
   { readBody, keep }: Steps,
   key: string,
   request: Request,
-): Promise<Answer> {
+): Promise<WebhookAnswer> {
   const host = options.hosts.get(key);
   if (host === undefined) throw new Problem(404, "No host of this name is configured.");
   checkRequest(request);
@@ -101,7 +102,7 @@ function checkRequest(request: Request): void {
   }
 }
 
-function wanted(options: WebhookOptions, host: string, reading: WebhookReading): StoredHint[] | { ignored: string } {
+function wanted(options: WebhookOptions, host: string, reading: WebhookReading): NewHint[] | { ignored: string } {
   if ("ignored" in reading) return reading;
   const accepted = reading.hints.filter(({ repo }) => options.accepts(host, repo.owner, repo.name));
   if (accepted.length > 0) return accepted.map((hint) => stored(host, hint));
@@ -109,7 +110,7 @@ function wanted(options: WebhookOptions, host: string, reading: WebhookReading):
   return { ignored: `${names.join(", ")} is not in 'repos' of the server configuration` };
 }
 
-function stored(host: string, { repo, event, deliveryId, ref, sha }: Hint): StoredHint {
+function stored(host: string, { repo, event, deliveryId, ref, sha }: Hint): NewHint {
   const { hostId, owner, name, defaultBranch } = repo;
   return { repo: { id: `${host}:${hostId}`, host, owner, name, defaultBranch }, event, deliveryId, ref, sha };
 }
@@ -121,11 +122,11 @@ const SAID = 10_000;
  * Keeps hints, or throws Problem 503 where they are not committed in time. A commit that ends after that harms nothing:
  * hints may repeat.
  */
-function keeper({ inbox, log, patience = 9_000 }: WebhookOptions): (hints: StoredHint[]) => Promise<void> {
+function keeper({ inbox, log, commitTimeoutMs = 9_000 }: WebhookOptions): (hints: NewHint[]) => Promise<void> {
   let saidAt = Number.NEGATIVE_INFINITY;
   return async (hints) => {
     try {
-      await withTimeout(patience, inbox.add(hints), "not committed");
+      await withTimeout(commitTimeoutMs, inbox.add(hints), "not committed");
     } catch (error) {
       const isFull = error instanceof InboxFull;
       if (!isFull || performance.now() - saidAt > SAID) {
@@ -138,7 +139,7 @@ function keeper({ inbox, log, patience = 9_000 }: WebhookOptions): (hints: Store
   };
 }
 
-function tell({ onHints, log }: WebhookOptions, hints: StoredHint[]): void {
+function tell({ onHints, log }: WebhookOptions, hints: NewHint[]): void {
   try {
     onHints(hints);
   } catch (error) {

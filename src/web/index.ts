@@ -1,14 +1,14 @@
 import express, { type RequestHandler, Router } from "express";
 import type { Auth } from "../api/auth.ts";
-import { inTurn } from "../api/page-text.ts";
-import { plainUrl } from "../api/plain.ts";
-import { type DeliveryView, deliveryView } from "../api/views.ts";
-import { describeRelease } from "../ledger/catalog.ts";
+import { rejectControlCharacters } from "../api/control-characters.ts";
+import { type DeliveryView, deliveryView } from "../api/delivery-view.ts";
+import { mapSequentially } from "../api/page-json.ts";
 import { getDelivery, listDeliveries } from "../ledger/deliveries.ts";
+import { describeRelease } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { readLog } from "../ledger/logs.ts";
 import { listReleases } from "../ledger/releases.ts";
-import { createShares, type Shares } from "../receiver/share.ts";
+import { type ConcurrencyLimits, createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { html, type Markup } from "./html.ts";
 import { sendPage } from "./page.ts";
 import { releaseSection, releaseTable } from "./releases.ts";
@@ -30,31 +30,31 @@ export interface WebOptions {
   ledger: Ledger;
   auth: Auth;
   /** What the API takes part in too. */
-  shares?: Shares;
+  limits?: ConcurrencyLimits;
 }
 
 /** The pages that people see: what is going on, one delivery, and the way in. */
-export function webRoute({ ledger, auth, shares = createShares() }: WebOptions): RequestHandler {
+export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: WebOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
-  router.use(plainUrl);
+  router.use(rejectControlCharacters);
   router.get(
     "/",
     auth.page,
-    shares.answers.handler(async (_request, response) => {
+    limits.queries.handler(async (_request, response) => {
       const deliveries = await listDeliveries(ledger, { limit: RECENT });
       const releases = await listReleases(ledger, { limit: RECENT });
       sendPage(
         response,
         "Overview",
-        html`<h1>Deliveries</h1>${deliveryTable(await inTurn(deliveries.items, (each) => deliveryView(ledger, each)))}
-<h1>Releases</h1>${releaseTable(await inTurn(releases.items, (each) => describeRelease(ledger, each)))}`,
+        html`<h1>Deliveries</h1>${deliveryTable(await mapSequentially(deliveries.items, (each) => deliveryView(ledger, each)))}
+<h1>Releases</h1>${releaseTable(await mapSequentially(releases.items, (each) => describeRelease(ledger, each)))}`,
       );
     }),
   );
   router.get(
     "/deliveries/:id",
     auth.page,
-    shares.answers.handler(async (request, response) => {
+    limits.queries.handler(async (request, response) => {
       const delivery = await getDelivery(ledger, String(request.params.id));
       if (delivery === null) {
         sendPage(response, "Not found", html`<h1>There is no delivery of this id.</h1>`, { status: 404 });
@@ -62,7 +62,7 @@ export function webRoute({ ledger, auth, shares = createShares() }: WebOptions):
       }
       const view = await deliveryView(ledger, delivery);
       const { items } = await listReleases(ledger, { repoId: delivery.repoId, sha: delivery.sha, limit: RECENT });
-      const releases = await inTurn(items, (each) => describeRelease(ledger, each));
+      const releases = await mapSequentially(items, (each) => describeRelease(ledger, each));
       const isLive = view.finishedAt === null;
       const body = html`${heading(view)}${facts(view, delivery)}${artifacts(view)}<h2>Releases</h2>${releases.length === 0 ? html`<p>None yet.</p>` : releases.map(releaseSection)}
 <h2>Log</h2><pre id="log" data-events="/api/v1/deliveries/${view.id}/log">${await logText(ledger, view.id)}</pre>

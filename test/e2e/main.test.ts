@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DeliveryView } from "../../src/api/views.ts";
+import type { DeliveryView } from "../../src/api/delivery-view.ts";
 import type { ReleaseView } from "../../src/delivery/release-view.ts";
 import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
 import { greetingDockerfile, type SampleRepo } from "../support/fixtures/sample-repo.ts";

@@ -1,8 +1,8 @@
 import { type AfterReleaseCause, afterReleaseEvent } from "../../src/delivery/cloud-events.ts";
 import { oneLine } from "../../src/delivery/commit-status.ts";
-import { describeRelease, iso } from "../../src/ledger/catalog.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, setState } from "../../src/ledger/deliveries.ts";
+import { describeRelease, iso } from "../../src/ledger/describe-release.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
 import type { Station } from "../station.ts";

@@ -1,9 +1,9 @@
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import { backOff } from "../../src/delivery/retry.ts";
 import type { Report } from "../../src/hosts/host.ts";
-import { drop, markFailed, markSent, type Outgoing } from "../../src/ledger/outbox.ts";
+import { markDropped, markFailed, markSent, type OutboxEntry } from "../../src/ledger/outbox.ts";
+import { claimOutbox, dueLanes, releaseOutboxLease } from "../../src/ledger/outbox-leases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
-import { dueLanes, giveBack, takeDue } from "../../src/ledger/sending.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import type { Notice, Notifier } from "../../src/notices/notice.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
@@ -84,7 +84,7 @@ export class Announcer {
     while (!this.#stopping) {
       const entry = this.#lanes.get(lane);
       if (entry !== undefined) entry.again = false;
-      const due = await takeDue(ledger, AT_ONCE, this.#takenFor, { owner, lane });
+      const due = await claimOutbox(ledger, AT_ONCE, this.#takenFor, { owner, lane });
       if (due.length === 0 && !this.#lanes.get(lane)?.again) break;
       const waits = await Promise.all(due.map((row) => send(this.#station, row)));
       for (const wait of waits) if (wait !== null) soonest = Math.min(soonest ?? wait, wait);
@@ -94,7 +94,7 @@ export class Announcer {
 }
 
 /** @returns in how many ms it is to be tried again; null: it is done with */
-async function send(station: Needs, row: Outgoing): Promise<number | null> {
+async function send(station: Needs, row: OutboxEntry): Promise<number | null> {
   const { ledger } = station;
   const { id, revision, fence } = row;
   const facts = { delivery: row.deliveryId, kind: row.kind };
@@ -110,7 +110,7 @@ async function send(station: Needs, row: Outgoing): Promise<number | null> {
     const message = station.mask(error instanceof Error ? error.message : String(error));
     if (error instanceof Refused) {
       station.log.error("it will never be taken; not sent again", { ...facts, error });
-      isWritten = await drop(ledger, id, revision, message, fence);
+      isWritten = await markDropped(ledger, id, revision, message, fence);
     } else {
       retryIn = backOff(row.attempts + 1, Math.random(), error instanceof TransientError ? error.retryAfter : null);
       station.log.warn("could not be sent; trying again", { ...facts, error, retryIn });
@@ -118,11 +118,11 @@ async function send(station: Needs, row: Outgoing): Promise<number | null> {
     }
   }
   if (isWritten) return retryIn;
-  await giveBack(ledger, row);
+  await releaseOutboxLease(ledger, row);
   return null;
 }
 
-async function sendStatus(station: Needs, row: Outgoing): Promise<void> {
+async function sendStatus(station: Needs, row: OutboxEntry): Promise<void> {
   const repo = await getRepo(station.ledger, row.repoId);
   if (repo === null) throw new Refused("repo-unknown", `no repo ${row.repoId}`);
   const seen = await confirmIdentity(station, repo).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Tx } from "../../src/ledger/ledger.ts";
-import { isNewEvent, noticeLane, queueNotice } from "../../src/ledger/outbox.ts";
+import { noticeLane, queueNotice, recordEvent } from "../../src/ledger/outbox.ts";
 import type { Notice } from "../../src/notices/notice.ts";
 import type { Station } from "../station.ts";
 import type { OwedNotice } from "./announcer.ts";
@@ -14,7 +14,7 @@ export async function queueNotices(
   event: Record<string, unknown>,
 ): Promise<void> {
   const notice: Notice = { id: String(event.id), event };
-  if (station.notifiers.length === 0 || !(await isNewEvent(tx, notice.id))) return;
+  if (station.notifiers.length === 0 || !(await recordEvent(tx, notice.id))) return;
   for (const { key, target } of station.notifiers) {
     const id = createHash("sha256").update(`${notice.id} ${key}`).digest("hex").slice(0, 32);
     const payload: OwedNotice = { target, receiver: key, notice };

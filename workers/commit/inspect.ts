@@ -8,7 +8,7 @@ import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { findDelivery } from "../../src/ledger/deliveries.ts";
 import { headsOf } from "../../src/ledger/heads.ts";
-import { ASKED, hintsOf } from "../../src/ledger/hints.ts";
+import { ASKED_EVENT, hintsOf } from "../../src/ledger/hints.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import { kindsOf } from "../../src/registries/kinds.ts";
 import type { Station } from "../station.ts";
@@ -76,7 +76,7 @@ export async function inspect(
     plan,
     // A hint that names both says that the ref pointed there, wherever it points by now.
     wasHead: hints.some((hint) => hint.ref !== null) || (await wasHead(station, repo, mirror, sha)),
-    asked: hints.some((hint) => hint.event === ASKED),
+    asked: hints.some((hint) => hint.event === ASKED_EVENT),
   };
   const refs = inOrderOfHints(
     watched,

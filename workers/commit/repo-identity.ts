@@ -1,6 +1,6 @@
 import { TtlCache } from "../../src/async/ttl-cache.ts";
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
-import { bearsItsName, getRepo, noteRepos, type SeenRepo, setDefaultBranch } from "../../src/ledger/repos.ts";
+import { getRepo, ownsItsName, type SeenRepo, saveRepos, setDefaultBranch } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 
@@ -25,7 +25,7 @@ export async function confirmIdentity(
   const { ledger, identities } = station;
   const name = `${repo.owner}/${repo.name}`;
   // Where another has been seen under the name since, one of the two is of the past.
-  const isOwn = await bearsItsName(ledger, repo);
+  const isOwn = await ownsItsName(ledger, repo);
   if (isOwn && identities.get(repo.id) === name) {
     // What the host showed is in the ledger; what the caller read may be older.
     const defaultBranch = (await getRepo(ledger, repo.id))?.defaultBranch ?? repo.defaultBranch;
@@ -48,7 +48,7 @@ export async function confirmIdentity(
     defaultBranch: found.defaultBranch ?? repo.defaultBranch,
   };
   const isRenamed = seen.owner !== repo.owner || seen.name !== repo.name;
-  if (isRenamed || !isOwn) await ledger.transaction((tx) => noteRepos(tx, [seen]));
+  if (isRenamed || !isOwn) await ledger.transaction((tx) => saveRepos(tx, [seen]));
   else if (seen.defaultBranch !== null && seen.defaultBranch !== repo.defaultBranch)
     await setDefaultBranch(ledger, repo.id, seen.defaultBranch);
   identities.set(repo.id, `${seen.owner}/${seen.name}`);

@@ -7,9 +7,9 @@ import { artifactsOf, setArtifactState } from "../../src/ledger/artifacts.ts";
 import { type Delivery, getDelivery, setState } from "../../src/ledger/deliveries.ts";
 import { type AttemptEnd, finishAttempt } from "../../src/ledger/leases.ts";
 import { appendLog, logBytes } from "../../src/ledger/logs.ts";
-import { oweNames } from "../../src/ledger/outbox.ts";
+import { queueNameUpdate } from "../../src/ledger/name-updates.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
-import type { FailedBy } from "../../src/ledger/schema.ts";
+import type { FailedBy } from "../../src/ledger/schema/schema.ts";
 import type { Log } from "../../src/observe/log.ts";
 import type { Run } from "../../src/run/run.ts";
 import { noteCancelledLate } from "../announce/after-release.ts";
@@ -94,7 +94,7 @@ export interface End {
   bad?: boolean;
   failedBy?: FailedBy;
   /** To be looked at in so many ms, told of or not. */
-  lookIn?: number;
+  evaluateIn?: number;
 }
 
 /** Writes how the attempt ended, in one transaction with what the commit is told. */
@@ -104,8 +104,8 @@ export async function end(station: Station, delivery: Delivery, lease: Lease, ho
     const retryIn = how.retryIn ?? null;
     const from: DeliveryState[] = ["waiting", "queued", "building", "publishing"];
     const before = await getDelivery(tx, delivery.id);
-    const { state: to, failedBy, lookIn } = how;
-    if (!(await setState(tx, delivery.id, { from, to, because, fence: lease.fence, retryIn, failedBy, lookIn })))
+    const { state: to, failedBy, evaluateIn } = how;
+    if (!(await setState(tx, delivery.id, { from, to, because, fence: lease.fence, retryIn, failedBy, evaluateIn })))
       return;
     await finishAttempt(tx, delivery.id, lease.fence, {
       outcome: how.outcome,
@@ -115,7 +115,7 @@ export async function end(station: Station, delivery: Delivery, lease: Lease, ho
     });
     if (how.state === "delivered") {
       for (const { name: artifact } of await artifactsOf(tx, delivery.id)) {
-        await oweNames(tx, { repoId: delivery.repoId, sha: delivery.sha, deliveryId: delivery.id, artifact });
+        await queueNameUpdate(tx, { repoId: delivery.repoId, sha: delivery.sha, deliveryId: delivery.id, artifact });
       }
       // One that came before the first name would have ended the attempt.
       if (before?.cancelRequested) await noteCancelledLate(tx, station, delivery);

@@ -2,10 +2,11 @@ import { oneLine } from "../../src/delivery/commit-status.ts";
 import { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
 import { backOff } from "../../src/delivery/retry.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
-import { ACTIVE, getDelivery, setState } from "../../src/ledger/deliveries.ts";
-import { hasMovedSince, isNewsSince, lastHintId, markReadDone, type Reading } from "../../src/ledger/hints.ts";
-import { failuresInARow, nextDue } from "../../src/ledger/leases.ts";
+import { ACTIVE_STATES, getDelivery, setState } from "../../src/ledger/deliveries.ts";
+import { lastHintId } from "../../src/ledger/hints.ts";
+import { nextDueDelivery, recentFailureCodes } from "../../src/ledger/leases.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
+import { hasNewsSince, haveRefsMovedSince, markHintsSeen, type Watermark } from "../../src/ledger/watermark.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import { clearBadPlan, queueStatuses, STATUS_DEBOUNCE_MS } from "../announce/queue-statuses.ts";
 import { MAX_REF_AGE_MS } from "../commit/sync-mirror.ts";
@@ -30,7 +31,10 @@ export async function deliverNext(station: Station, running: Running): Promise<v
   const taken = await takeNext(station);
   if (taken === null) return;
   const { id, lease } = taken;
-  const reading = { hint: await lastHintId(station.ledger), refs: (await storeTime(station.ledger)) - MAX_REF_AGE_MS };
+  const reading = {
+    lastHintId: await lastHintId(station.ledger),
+    refsReadAt: (await storeTime(station.ledger)) - MAX_REF_AGE_MS,
+  };
   const isResumed = (await getDelivery(station.ledger, id))?.naming != null;
   failpoint("deliver.claimed");
   await underLease(station, id, lease, running, async (tools) => {
@@ -47,13 +51,13 @@ export async function deliverNext(station: Station, running: Running): Promise<v
  * What is told of a commit under way waits for the attempt's end: a tag that it did not read, a CI that turned red or green since. All of that is owed in
  * the ledger, so the job is only the quicker way. @param reading null: the attempt went on with what was begun, and read nothing
  */
-async function lookAgainWhereTold(station: Station, id: string, reading: Reading | null): Promise<void> {
+async function lookAgainWhereTold(station: Station, id: string, reading: Watermark | null): Promise<void> {
   const { ledger } = station;
   const delivery = await getDelivery(ledger, id);
-  if (delivery === null || ACTIVE.some((state) => state === delivery.state)) return;
+  if (delivery === null || ACTIVE_STATES.some((state) => state === delivery.state)) return;
   const { repoId, sha, lookAt } = delivery;
-  const isTold = reading === null || (await isNewsSince(ledger, repoId, sha, reading));
-  if (reading !== null) await markReadDone(ledger, delivery, reading);
+  const isTold = reading === null || (await hasNewsSince(ledger, repoId, sha, reading));
+  if (reading !== null) await markHintsSeen(ledger, delivery, reading);
   if (!isTold && lookAt === null) return;
   await station.queues.add("evaluate", { repo: repoId, sha, ref: null });
 }
@@ -61,7 +65,7 @@ async function lookAgainWhereTold(station: Station, id: string, reading: Reading
 /** Whoever loses a delivery to another asks again: that other's is out of the way now. */
 async function takeNext(station: Station): Promise<{ id: string; lease: Lease } | null> {
   for (;;) {
-    const id = await nextDue(station.ledger);
+    const id = await nextDueDelivery(station.ledger);
     if (id === null) return null;
     const lease = await takeLease(station.ledger, id, station.owner);
     if (lease !== null) return { id, lease };
@@ -73,7 +77,7 @@ async function attempt(
   id: string,
   lease: Lease,
   { run, log, flush }: Tools,
-  reading: Reading,
+  reading: Watermark,
 ): Promise<void> {
   const work = await begin(station, id, lease, run);
   const { naming } = work.delivery;
@@ -89,9 +93,9 @@ async function attempt(
   run.log.line(because);
   await flush();
   // What changed meanwhile kept nothing back, and is told now.
-  const isOwedLook = naming !== null || (await hasMovedSince(station.ledger, work.repo.id, work.refs, reading));
+  const isOwedLook = naming !== null || (await haveRefsMovedSince(station.ledger, work.repo.id, work.refs, reading));
   const done = { state: "delivered", because, outcome: "done" } as const;
-  await end(station, work.delivery, lease, isOwedLook ? { ...done, lookIn: 0 } : done);
+  await end(station, work.delivery, lease, isOwedLook ? { ...done, evaluateIn: 0 } : done);
   failpoint("release.delivered");
   log.info("delivered", { repo: fullName(work), sha: work.commit.sha, versions });
   for (const { name } of work.plan.artifacts) await station.queues.add("names", { repo: work.repo.id, artifact: name });
@@ -143,7 +147,7 @@ async function settle(
     log.warn("the attempt stopped: its lease was lost", { fence: lease.fence });
     return;
   }
-  const how = outcomeOf(error, await failuresInARow(station.ledger, id).catch(() => []));
+  const how = outcomeOf(error, await recentFailureCodes(station.ledger, id).catch(() => []));
   run.log.line(`✗ ${how.because}`);
   log[how.outcome === "failed" ? "warn" : "info"]("the attempt ended", {
     outcome: how.outcome,
@@ -170,7 +174,7 @@ function outcomeOf(error: unknown, before: string[]): End {
   if (error instanceof NoLongerGreen) {
     const { state, message: because, bad } = error;
     const outcome = state === "failed" ? "failed" : "handed-back";
-    return { state, because, bad, outcome, failedBy: "plan", ...(state === "waiting" && { lookIn: 0 }) };
+    return { state, because, bad, outcome, failedBy: "plan", ...(state === "waiting" && { evaluateIn: 0 }) };
   }
   // Whoever bears its name now is another: nothing of this is built from there.
   if (error instanceof Refused && error.code === "repo-replaced")

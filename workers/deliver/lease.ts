@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { TransientError } from "../../src/delivery/errors.ts";
-import { claim, type claimAhead, renew } from "../../src/ledger/leases.ts";
+import { claimDelivery, type claimToPrepare, renewLease } from "../../src/ledger/leases.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 
 /** When a lease is renewed, and when it is given up. In ms. */
@@ -44,7 +44,7 @@ export interface Lease {
  */
 export async function requireLease(ledger: Ledger, delivery: string, fence: number, times = TIMES): Promise<void> {
   const asked = times.now();
-  const { held } = await renew(ledger, delivery, fence, times.ttl);
+  const { held } = await renewLease(ledger, delivery, fence, times.ttl);
   if (!held) throw new LeaseLost("another worker has this delivery now");
   if (times.now() - asked >= times.ttl - times.margin) throw new LeaseLost(TOO_LATE);
 }
@@ -56,13 +56,13 @@ export async function takeLease(
   ledger: Ledger,
   delivery: string,
   owner: string,
-  take: typeof claim | typeof claimAhead = claim,
+  take: typeof claimDelivery | typeof claimToPrepare = claimDelivery,
   times = TIMES,
 ): Promise<Lease | null> {
   const asked = times.now();
   const claimed = await take(ledger, delivery, owner, times.ttl);
   if (claimed === null) return null;
-  return new HeldLease(() => renew(ledger, delivery, claimed.fence, times.ttl), claimed.fence, asked, times);
+  return new HeldLease(() => renewLease(ledger, delivery, claimed.fence, times.ttl), claimed.fence, asked, times);
 }
 
 /**
@@ -72,14 +72,14 @@ export async function takeLease(
 class HeldLease implements Lease {
   readonly fence: number;
   readonly #controller = new AbortController();
-  readonly #renew: () => ReturnType<typeof renew>;
+  readonly #renew: () => ReturnType<typeof renewLease>;
   readonly #times: LeaseTimes;
   readonly #renewing: NodeJS.Timeout;
   #givingUp: NodeJS.Timeout | undefined;
   #heldUntil = 0;
   #stopped = false;
 
-  constructor(ask: () => ReturnType<typeof renew>, fence: number, asked: number, times: LeaseTimes) {
+  constructor(ask: () => ReturnType<typeof renewLease>, fence: number, asked: number, times: LeaseTimes) {
     this.fence = fence;
     this.#renew = ask;
     this.#times = times;

@@ -1,10 +1,10 @@
 import { oneLine, willFailText } from "../../src/delivery/commit-status.ts";
 import { UserError } from "../../src/delivery/errors.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
-import { getDelivery, noteBecause } from "../../src/ledger/deliveries.ts";
-import { attemptsOf, claimAhead, finishAttempt } from "../../src/ledger/leases.ts";
-import { clearAhead } from "../../src/ledger/owed-looks.ts";
-import type { AttemptOutcome } from "../../src/ledger/schema.ts";
+import { getDelivery, saveBecause } from "../../src/ledger/deliveries.ts";
+import { clearDuePreparation } from "../../src/ledger/due-deliveries.ts";
+import { attemptsOf, claimToPrepare, finishAttempt } from "../../src/ledger/leases.ts";
+import type { AttemptOutcome } from "../../src/ledger/schema/schema.ts";
 import type { Run } from "../../src/run/run.ts";
 import { queueStatuses } from "../announce/queue-statuses.ts";
 import { BuildSlots } from "../build-slots.ts";
@@ -26,7 +26,7 @@ class MadeRoom extends Error {}
  * claims nothing, and changes nothing of the delivery's state: whatever becomes of it, the delivery goes its own way.
  */
 export async function prepareAhead(station: Station, id: string, ahead: Running): Promise<void> {
-  if (await isTold(station, id)) return clearAhead(station.ledger, id);
+  if (await isTold(station, id)) return clearDuePreparation(station.ledger, id);
   const weight = await heaviest(station, id);
   const needed = new AbortController();
   const giveBack = station.buildSlots.takeSpare(weight, () => needed.abort());
@@ -35,7 +35,7 @@ export async function prepareAhead(station: Station, id: string, ahead: Running)
     return;
   }
   try {
-    const lease = await takeLease(station.ledger, id, station.owner, claimAhead);
+    const lease = await takeLease(station.ledger, id, station.owner, claimToPrepare);
     if (lease === null) return;
     const makeRoom = () => lease.abort(new MadeRoom("a green commit needs the machine"));
     if (needed.signal.aborted) makeRoom();
@@ -63,7 +63,7 @@ async function firstHalf(
       const work = await begin(station, id, lease, run);
       await uploadAhead(station, work, await prepare(station, work, run, { claims: false, capacity }), run);
       await finishAttempt(station.ledger, id, lease.fence, { outcome: "prepared" });
-      await clearAhead(station.ledger, id);
+      await clearDuePreparation(station.ledger, id);
       log.info("prepared ahead, while CI runs", { ms: station.clock.now() - began });
     } catch (error) {
       await letGo(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
@@ -103,7 +103,7 @@ async function letGo(station: Station, id: string, lease: Lease, run: Run, error
     outcome: comesBack ? "handed-back" : "not-prepared",
     message,
   });
-  if (!comesBack) await clearAhead(station.ledger, id);
+  if (!comesBack) await clearDuePreparation(station.ledger, id);
   if (error instanceof MadeRoom) await station.queues.add("prepare", { delivery: id }, { delay: LATER });
 }
 
@@ -117,9 +117,9 @@ async function reportItWillFail(
 ): Promise<void> {
   await station.ledger.transaction(async (tx) => {
     const held = await finishAttempt(tx, id, lease.fence, { outcome: "failed-ahead", errorCode, message });
-    await clearAhead(tx, id);
+    await clearDuePreparation(tx, id);
     const because = willFailText(message);
-    if (!held || !(await noteBecause(tx, id, because))) return;
+    if (!held || !(await saveBecause(tx, id, because))) return;
     const delivery = await getDelivery(tx, id);
     if (delivery === null) return;
     const names = delivery.plan?.artifacts.map((artifact) => artifact.name) ?? [];

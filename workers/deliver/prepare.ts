@@ -3,10 +3,10 @@ import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { Share } from "../../src/delivery/naming.ts";
 import type { ArtifactPlan } from "../../src/delivery/types.ts";
 import { checkBuildPaths } from "../../src/git/context.ts";
-import { artifactsOf, noteFrozen, resetArtifact, saveArtifacts, unpin } from "../../src/ledger/artifacts.ts";
-import { noteVersion } from "../../src/ledger/deliveries.ts";
-import { frozenOf } from "../../src/ledger/frozen.ts";
-import { locationsOfRelease } from "../../src/ledger/names.ts";
+import { artifactsOf, resetArtifact, saveArtifacts, saveFrozen, unpinDigest } from "../../src/ledger/artifacts.ts";
+import { saveVersion } from "../../src/ledger/deliveries.ts";
+import { frozenOf } from "../../src/ledger/frozen-columns.ts";
+import { locationsOfRelease } from "../../src/ledger/locations.ts";
 import { listReleases, type Release } from "../../src/ledger/releases.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import type { Run } from "../../src/run/run.ts";
@@ -52,8 +52,8 @@ export async function prepare(
 async function settleVersion({ ledger }: Station, { delivery, fence }: Work, version: string): Promise<void> {
   if (delivery.version === version) return;
   if (delivery.version !== null)
-    for (const { name } of await artifactsOf(ledger, delivery.id)) await unpin(ledger, delivery.id, name, fence);
-  await noteVersion(ledger, delivery.id, version, delivery.version);
+    for (const { name } of await artifactsOf(ledger, delivery.id)) await unpinDigest(ledger, delivery.id, name, fence);
+  await saveVersion(ledger, delivery.id, version, delivery.version);
 }
 
 /** What cannot be named, as a package that calls itself other than `as` says, is found while nothing stands anywhere. */
@@ -110,7 +110,7 @@ export async function buildAndFreeze(
   const log = work.plan.artifacts.length > 1 ? labelled(run.log, artifact.name) : run.log;
   const { bases, ...content } = await build(station, work, artifact, share.versions[0] ?? "", { ...run, log });
   failpoint("prepare.built");
-  await noteFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, {
+  await saveFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, {
     ...content,
     frozenOn: station.storeId,
     bases,
@@ -194,7 +194,7 @@ export async function forget(
   artifact: string,
   content: Frozen,
 ): Promise<void> {
-  if (await unpin(station.ledger, delivery.id, artifact, fence)) return;
+  if (await unpinDigest(station.ledger, delivery.id, artifact, fence)) return;
   throw new Refused(
     "content-lost",
     `${artifact} was published as ${content.digest}, and neither this host nor a registry has it any more. A new commit makes a new release.`,

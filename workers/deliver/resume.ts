@@ -1,6 +1,6 @@
 import type { Naming } from "../../src/delivery/naming.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
-import { frozenOf } from "../../src/ledger/frozen.ts";
+import { frozenOf } from "../../src/ledger/frozen-columns.ts";
 import type { KnownRepo } from "../../src/ledger/repos.ts";
 import type { Run } from "../../src/run/run.ts";
 import { syncMirror } from "../commit/sync-mirror.ts";

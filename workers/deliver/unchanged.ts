@@ -1,6 +1,6 @@
 import { findUnchangedSince } from "../../src/delivery/history.ts";
 import type { ArtifactPlan } from "../../src/delivery/types.ts";
-import { commitsUnderWay, releasedAmong } from "../../src/ledger/past.ts";
+import { commitsInProgress, releasedVersions } from "../../src/ledger/released-commits.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 
@@ -12,9 +12,9 @@ export async function unchangedSince(
 ): Promise<string | null> {
   if (paths.length === 0) return null;
   const steps = await mirror.history(commit.sha, paths);
-  const versions = await releasedAmong(ledger, { repoId: repo.id, artifact: name }, [...steps.keys()]);
+  const versions = await releasedVersions(ledger, { repoId: repo.id, artifact: name }, [...steps.keys()]);
   if (versions.has(commit.sha)) return null;
-  const underWay = new Set(await commitsUnderWay(ledger, repo.id));
+  const underWay = new Set(await commitsInProgress(ledger, repo.id));
   const [nearest] = findUnchangedSince(commit.sha, { steps, released: new Set(versions.keys()), underWay }) ?? [];
   return nearest === undefined ? null : (versions.get(nearest) ?? null);
 }

@@ -1,9 +1,9 @@
 import { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
 import { shortRef } from "../../src/delivery/refs.ts";
 import type { Repo, Sha } from "../../src/delivery/types.ts";
-import { ACTIVE, type Delivery, findDelivery } from "../../src/ledger/deliveries.ts";
+import { ACTIVE_STATES, type Delivery, findDelivery } from "../../src/ledger/deliveries.ts";
+import { clearDueEvaluation } from "../../src/ledger/due-deliveries.ts";
 import { addHints, type HintTarget, lastHintId, markHintsDone } from "../../src/ledger/hints.ts";
-import { clearLook } from "../../src/ledger/owed-looks.ts";
 import { getRepo, type KnownRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
@@ -71,7 +71,7 @@ async function lookAndWrite(
   if (next.ahead !== null) await queues.add("prepare", { delivery: next.ahead });
   if (found.unanswered !== null) throw found.unanswered;
   await markHintsDone(ledger, repo.id, target, seen, found.verdict.because);
-  if (before !== null) await clearLook(ledger, before);
+  if (before !== null) await clearDueEvaluation(ledger, before);
   station.log.info("evaluated", { repo: `${repo.host}/${repo.owner}/${repo.name}`, sha, ...found.verdict });
 
   for (const artifact of next.names) await queues.add("names", { repo: repo.id, artifact });
@@ -107,5 +107,5 @@ function targetOf({ sha, ref }: Jobs["evaluate"]): HintTarget {
 }
 
 function isUnderWay({ state }: Delivery): boolean {
-  return ACTIVE.some((one) => one === state);
+  return ACTIVE_STATES.some((one) => one === state);
 }

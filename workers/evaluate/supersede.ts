@@ -4,7 +4,7 @@ import { branchNames, TAGS } from "../../src/delivery/refs.ts";
 import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { requestCancel } from "../../src/ledger/cancel.ts";
-import { type Delivery, listDeliveries, listUnfinished } from "../../src/ledger/deliveries.ts";
+import { type Delivery, listDeliveries, unfinishedDeliveries } from "../../src/ledger/deliveries.ts";
 import { queueStatuses } from "../announce/queue-statuses.ts";
 import type { Inspection } from "../commit/inspect.ts";
 import type { Station } from "../station.ts";
@@ -26,7 +26,7 @@ export async function supersedeOlder(
   const bounds = matchRepo(station.config.repos, repo);
   if (!newer.plan?.supersede || bounds === null) return;
   const standing = { branches: branchNames(refs), tags: [] };
-  for (const older of await listUnfinished(station.ledger, newer.repoId)) {
+  for (const older of await unfinishedDeliveries(station.ledger, newer.repoId)) {
     if (older.id === newer.id || !older.plan?.supersede || older.isInsisted) continue;
     if (!(await mirror.isAncestor(older.sha, newer.sha))) continue;
     if (!isOvertakenBy(await standingOf(mirror, older.sha, older.plan, bounds), standing)) continue;

@@ -2,7 +2,7 @@ import { oneLine } from "../../src/delivery/commit-status.ts";
 import { Refused, type TransientError, type UserError } from "../../src/delivery/errors.ts";
 import type { Sha } from "../../src/delivery/types.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
-import { type Delivery, findDelivery, noteBecause, setState } from "../../src/ledger/deliveries.ts";
+import { type Delivery, findDelivery, saveBecause, setState } from "../../src/ledger/deliveries.ts";
 import type { KnownRepo } from "../../src/ledger/repos.ts";
 import { queueStatuses } from "../announce/queue-statuses.ts";
 import type { Station } from "../station.ts";
@@ -35,7 +35,7 @@ export async function noteUnanswered(station: Station, repo: KnownRepo, sha: Sha
     await recordDecision(tx, repo.id, sha, { action: isReplaced ? "superseded" : "wait", because });
     if (delivery === null) return;
     if (isReplaced) return void (await setState(tx, delivery.id, { from: ["waiting"], to: "superseded", because }));
-    if (!(await noteBecause(tx, delivery.id, because))) return;
+    if (!(await saveBecause(tx, delivery.id, because))) return;
     const names = delivery.plan?.artifacts.map((artifact) => artifact.name) ?? [];
     if (names.length === 0) return;
     await queueStatuses(tx, station, { repoId: repo.id, sha, deliveryId: delivery.id }, names, "waiting", because);

@@ -3,9 +3,9 @@ import type { DeliveryState, Plan, Repo, Sha } from "../../src/delivery/types.ts
 import type { Mirror } from "../../src/git/mirror.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, ensureDelivery, findDelivery, setState } from "../../src/ledger/deliveries.ts";
-import { failedAhead } from "../../src/ledger/leases.ts";
-import { oweNames } from "../../src/ledger/outbox.ts";
-import type { FailedBy } from "../../src/ledger/schema.ts";
+import { preparationFailure } from "../../src/ledger/leases.ts";
+import { queueNameUpdate } from "../../src/ledger/name-updates.ts";
+import type { FailedBy } from "../../src/ledger/schema/schema.ts";
 import { noteGone, noteTurnedRed } from "../announce/after-release.ts";
 import { queueStatuses } from "../announce/queue-statuses.ts";
 import type { Inspection } from "../commit/inspect.ts";
@@ -63,10 +63,10 @@ export async function writeDecision(
       from: [delivery.state],
       to: state,
       because,
-      takeBack: target.takeBack,
+      revokeLease: target.takeBack,
       failedBy: target.failedBy,
-      lookIn: state === "waiting" && found.retryAt !== null ? found.retryAt - station.clock.now() : null,
-      isAheadDue: mayGoAhead,
+      evaluateIn: state === "waiting" && found.retryAt !== null ? found.retryAt - station.clock.now() : null,
+      mayPrepare: mayGoAhead,
       plan: found.plan,
       ref: found.refs[0] ?? null,
     });
@@ -106,7 +106,7 @@ async function lookAgain(
   const names = namesOf(found.plan);
   await ledger.transaction(async (tx) => {
     for (const artifact of names)
-      await oweNames(tx, { repoId: repo.id, sha: delivery.sha, deliveryId: delivery.id, artifact });
+      await queueNameUpdate(tx, { repoId: repo.id, sha: delivery.sha, deliveryId: delivery.id, artifact });
   });
   if (found.verdict.action !== "deliver") return { ...NOTHING, names };
   if (!(await lacksNames(station, repo, mirror, delivery, found.plan, found.refs))) return { ...NOTHING, names };
@@ -177,7 +177,11 @@ async function targetOf(
     case "wait": {
       const newer = await overtakenBy(station, repo, mirror, sha, found, existing);
       if (newer !== null) return { ...plain, state: "superseded", because: `superseded by ${newer}` };
-      return openTarget(found, existing, existing === null ? null : await failedAhead(station.ledger, existing.id));
+      return openTarget(
+        found,
+        existing,
+        existing === null ? null : await preparationFailure(station.ledger, existing.id),
+      );
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Repo, Sha } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
 import { type Contender, holderOfVersion, knownVersions, type RefFacts } from "../../src/delivery/version-holder.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
-import { noteLatest } from "../../src/ledger/latest.ts";
+import { recordLatestRelease } from "../../src/ledger/latest-release.ts";
 import { type NamedRelease, namedReleases } from "../../src/ledger/named-releases.ts";
 import { deliveredVersions } from "../../src/ledger/versions.ts";
 import type { Station } from "../station.ts";
@@ -112,5 +112,5 @@ export async function updateLatest(
 ): Promise<void> {
   const own = candidates.filter(({ facts }) => facts.artifact === artifact);
   const releaseId = holderOfVersion(own, refs)?.releaseId ?? null;
-  await noteLatest(ledger, { repoId: repo.id, artifact, releaseId });
+  await recordLatestRelease(ledger, { repoId: repo.id, artifact, releaseId });
 }

@@ -3,8 +3,8 @@ import { anySignal } from "../../src/async/any-signal.ts";
 import { TransientError, throwPreferringTransient } from "../../src/delivery/errors.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
-import { locationOf, type ReleasedLocation, recentLocations } from "../../src/ledger/names.ts";
-import { oweVerification } from "../../src/ledger/owed-names.ts";
+import { getLocation, type ReleasedLocation, recentLocations } from "../../src/ledger/locations.ts";
+import { queueNameVerification } from "../../src/ledger/name-updates.ts";
 import { recentArtifacts } from "../../src/ledger/releases.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
 import type { Run } from "../../src/run/run.ts";
@@ -50,7 +50,7 @@ export async function findChanged(station: Station, job: Jobs["names"], run: Run
         });
         const [{ repoId, sha, deliveryId }] = its as [ReleasedLocation];
         const owed = { repoId, sha, deliveryId, artifact: job.artifact };
-        await station.ledger.transaction((tx) => oweVerification(tx, owed, ASK_AGAIN));
+        await station.ledger.transaction((tx) => queueNameVerification(tx, owed, ASK_AGAIN));
       }
       return changed;
     }),
@@ -77,7 +77,7 @@ async function isChanged(station: Station, location: ReleasedLocation, run: Run)
   const found = await registryOf(station, location.registry).find(location, run, location.content);
   if (found?.digest === location.digest) return false;
   // It may have been moved by ourselves since the ledger was read.
-  if ((await locationOf(station.ledger, location))?.digest !== location.digest) return false;
+  if ((await getLocation(station.ledger, location))?.digest !== location.digest) return false;
   if (location.immutable) {
     await raiseAlarm(station, location, found?.digest ?? null);
     return false;

@@ -1,14 +1,14 @@
 import type { Repo } from "../../src/delivery/types.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
+import { locationsOfRelease } from "../../src/ledger/locations.ts";
 import { appendLog } from "../../src/ledger/logs.ts";
-import { type LostName, lostNames, replaceLostNames } from "../../src/ledger/lost-names.ts";
+import { listMissingNames, type MissingName, replaceMissingNames } from "../../src/ledger/missing-names.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
-import { locationsOfRelease } from "../../src/ledger/names.ts";
 import { queueStatuses, type Subject } from "../announce/queue-statuses.ts";
 import type { Station } from "../station.ts";
 
 /** A moving name that a release asked for, and why it does not get it. */
-export interface Loss extends Omit<LostName, "sha"> {
+export interface Loss extends Omit<MissingName, "sha"> {
   release: NamedRelease;
   /** It could not be otherwise, by the server's own configuration: told, and no failure. */
   isAgreed: boolean;
@@ -26,7 +26,7 @@ export async function reportLosses(
   all: NamedRelease[],
 ): Promise<void> {
   const { ledger } = station;
-  const before = await lostNames(ledger, repo.id, artifact);
+  const before = await listMissingNames(ledger, repo.id, artifact);
   if (before.length === 0 && losses.length === 0) return;
   const known = new Set(before.map((one) => keyOf(one)));
   const news = losses.filter((loss) => !known.has(keyOf(lostBy(loss))));
@@ -34,7 +34,7 @@ export async function reportLosses(
   const lacking = new Map(failures.toReversed().map((loss) => [loss.release.sha, loss]));
   const mended = new Set(before.map(({ sha }) => sha).filter((sha) => !lacking.has(sha)));
   await ledger.transaction(async (tx) => {
-    await replaceLostNames(tx, repo.id, artifact, losses.map(lostBy));
+    await replaceMissingNames(tx, repo.id, artifact, losses.map(lostBy));
     // An attempt that ended since may have said otherwise, so it is said each time: the same again changes nothing.
     for (const { release, because } of lacking.values())
       await queueStatuses(tx, station, subjectOf(repo, release), [artifact], "failed", because);
@@ -53,7 +53,7 @@ export async function reportLosses(
   await station.queues.add("announce", {});
 }
 
-function lostBy({ release, isAgreed: _isAgreed, ...loss }: Loss): LostName {
+function lostBy({ release, isAgreed: _isAgreed, ...loss }: Loss): MissingName {
   return { ...loss, sha: release.sha };
 }
 
@@ -61,6 +61,6 @@ function subjectOf(repo: Repo, { sha, deliveryId }: NamedRelease): Subject {
   return { repoId: repo.id, sha, deliveryId };
 }
 
-function keyOf({ registry, repository, tag, sha, because }: LostName): string {
+function keyOf({ registry, repository, tag, sha, because }: MissingName): string {
   return JSON.stringify([registry, repository, tag, sha, because]);
 }

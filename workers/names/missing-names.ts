@@ -2,8 +2,8 @@ import type { Plan, Repo } from "../../src/delivery/types.ts";
 import { requireDate } from "../../src/git/commit.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
-import { frozenOf } from "../../src/ledger/frozen.ts";
-import { locationsOf } from "../../src/ledger/names.ts";
+import { frozenOf } from "../../src/ledger/frozen-columns.ts";
+import { locationsOfDelivery } from "../../src/ledger/locations.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
 import type { Station } from "../station.ts";
 import { holdsVersion } from "./holds-version.ts";
@@ -29,7 +29,7 @@ export async function lacksNames(
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
   // A moving name that happens to stand there is none that stays.
-  const standing = (await locationsOf(ledger, delivery.id)).filter((each) => each.immutable);
+  const standing = (await locationsOfDelivery(ledger, delivery.id)).filter((each) => each.immutable);
   const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: requireDate(await mirror.commit(sha)) };
   for (const artifact of plan.artifacts) {
     const released = releases.filter((release) => release.artifact === artifact.name);

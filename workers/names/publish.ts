@@ -1,8 +1,8 @@
 import { throwPreferringTransient } from "../../src/delivery/errors.ts";
 import type { ArtifactKind, ArtifactName, Destination } from "../../src/delivery/types.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
+import { getLocation, locationsOfDelivery } from "../../src/ledger/locations.ts";
 import { ownerOf } from "../../src/ledger/name-writes.ts";
-import { locationOf, locationsOf } from "../../src/ledger/names.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Work } from "../commit/work.ts";
@@ -46,7 +46,7 @@ async function publishTo(
   const { delivery, repo } = work;
   const content = stamped(station, work, each);
   // What stands under a moving name does not stay.
-  const standing = (await locationsOf(station.ledger, delivery.id)).filter((each) => each.immutable);
+  const standing = (await locationsOfDelivery(station.ledger, delivery.id)).filter((each) => each.immutable);
   for (const repository of repositoriesOf(station, work, each, to)) {
     const owner = await ownerOf(station.ledger, to.to, repository);
     if (owner !== null && owner !== repo.id && !isShared(station, to.to, repository))
@@ -80,7 +80,7 @@ export async function namesOfOlder(
   if (kind !== "image") return [];
   const found: ArtifactName[] = [];
   for (const name of names) {
-    const standing = await locationOf(ledger, name);
+    const standing = await getLocation(ledger, name);
     if (standing === null || !standing.immutable || standing.deliveryId === deliveryId) continue;
     if (standing.repoId === repoId && standing.artifact === artifact) found.push(name);
   }

@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import { Refused, throwPreferringTransient } from "../../src/delivery/errors.ts";
 import { assignMovingNames } from "../../src/delivery/moving-names.ts";
 import type { ArtifactName, Repo } from "../../src/delivery/types.ts";
-import { frozenOf } from "../../src/ledger/frozen.ts";
+import { frozenOf } from "../../src/ledger/frozen-columns.ts";
+import { getLocation, type ReleasedLocation } from "../../src/ledger/locations.ts";
+import { pendingNameUpdate } from "../../src/ledger/name-updates.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
-import { locationOf, type ReleasedLocation } from "../../src/ledger/names.ts";
-import { markSent, owedNames } from "../../src/ledger/outbox.ts";
+import { markSent } from "../../src/ledger/outbox.ts";
 import { getRelease } from "../../src/ledger/releases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
@@ -30,8 +31,8 @@ const ROUNDS = 5;
 export async function reconcileNames(station: Station, job: Jobs["names"]): Promise<void> {
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
-  // Read before anything else: what is owed later is owed once more.
-  const owed = await owedNames(station.ledger, { repoId: job.repo, artifact: job.artifact });
+  // Read before anything else: an update that is queued later must not be marked as done.
+  const pending = await pendingNameUpdate(station.ledger, { repoId: job.repo, artifact: job.artifact });
   const signal = AbortSignal.timeout(LIMIT);
   const run: Run = { log: { line: () => {}, write: () => {} }, signal, tmp: station.tmp, clock: station.clock };
   let changed = job.verify ? await findChanged(station, job, run) : [];
@@ -49,7 +50,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
     changed = [];
     if (!placed.wrote) break;
   }
-  for (const { id, revision } of owed) await markSent(station.ledger, id, revision);
+  if (pending !== null) await markSent(station.ledger, pending.id, pending.revision);
 }
 
 interface Wanted {
@@ -111,7 +112,7 @@ async function placeAll(
   const ended = await Promise.allSettled(
     [...registries].map(async (registry) => {
       for (const each of all.filter(({ name }) => name.registry === registry)) {
-        const standing = await locationOf(station.ledger, each.name);
+        const standing = await getLocation(station.ledger, each.name);
         const isChanged = changed.some((one) => isSame(one, each.name));
         if (standing?.digest === each.release.digest && !isChanged) continue;
         const outcome = await place(station, repo, each, run);

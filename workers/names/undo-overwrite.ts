@@ -1,8 +1,8 @@
 import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { ArtifactName } from "../../src/delivery/types.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
-import { frozenOf } from "../../src/ledger/frozen.ts";
-import { locationOf } from "../../src/ledger/names.ts";
+import { frozenOf } from "../../src/ledger/frozen-columns.ts";
+import { getLocation } from "../../src/ledger/locations.ts";
 import type { Registry } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
@@ -39,7 +39,7 @@ async function restoreName(
   run: Run,
   put: Registry["publish"],
 ): Promise<void> {
-  const standing = await locationOf(ledger, name);
+  const standing = await getLocation(ledger, name);
   if (standing === null || !standing.immutable || standing.digest === written.digest) return;
   // The lease is lost, and the run's own signal with it.
   const patient = { ...run, signal: AbortSignal.timeout(LIMIT) };

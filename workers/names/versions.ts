@@ -4,7 +4,7 @@ import { baseTag, isUntaggedOf, untaggedVersion, versionsOf } from "../../src/de
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
-import { claimVersion, foreignVersions, versionsOf as versionsClaimed } from "../../src/ledger/versions.ts";
+import { claimedVersions, claimVersion, versionsOfOthers } from "../../src/ledger/versions.ts";
 import type { Station } from "../station.ts";
 
 type Ledger = Pick<Station, "ledger">;
@@ -26,9 +26,15 @@ export async function claimVersions(
   let lost: { version: string; belongsTo: Sha } | null = null;
   for (const version of await versionsOfCommit(station, mirror, delivery)) {
     const claim = await claimVersion(ledger, repo.id, version, delivery.sha);
-    if (claim.ok) own.push(version);
-    else if (claim.isBusy) throw versionBusy(version, claim.belongsTo);
-    else lost ??= { version, belongsTo: claim.belongsTo };
+    switch (claim.kind) {
+      case "claimed":
+        own.push(version);
+        break;
+      case "busy":
+        throw versionBusy(version, claim.belongsTo);
+      case "taken":
+        lost ??= { version, belongsTo: claim.belongsTo };
+    }
   }
   if (lost !== null && !own.some((version) => tagged.includes(version))) {
     throw new Refused(
@@ -71,7 +77,7 @@ async function isReleased(ledger: Station["ledger"], repoId: string, sha: Sha, v
 export async function ownVersions(station: Ledger, mirror: Mirror, delivery: Delivery): Promise<string[]> {
   const { repoId, sha } = delivery;
   const versions = await versionsOfCommit(station, mirror, delivery);
-  const foreign = await foreignVersions(station.ledger, repoId, sha, versions);
+  const foreign = await versionsOfOthers(station.ledger, repoId, sha, versions);
   const own = versions.filter((version) => !foreign.has(version));
   const tagged = versionsOf(await mirror.tagsOn(sha));
   return own.some((version) => tagged.includes(version)) ? own : versions;
@@ -85,7 +91,7 @@ export async function hasNewVersion(
 ): Promise<boolean> {
   const tagged = versionsOf(await mirror.tagsOn(sha));
   if (tagged.length === 0) return false;
-  const known = await versionsClaimed(ledger, repoId, sha);
-  const foreign = await foreignVersions(ledger, repoId, sha, tagged);
+  const known = await claimedVersions(ledger, repoId, sha);
+  const foreign = await versionsOfOthers(ledger, repoId, sha, tagged);
   return tagged.some((version) => !known.includes(version) && !foreign.has(version));
 }

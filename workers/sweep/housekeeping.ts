@@ -1,9 +1,9 @@
 import { rm, statfs } from "node:fs/promises";
 import { chooseRemovals, type DiskItem, isNearlyFull } from "../../src/delivery/disk-budget.ts";
-import { neededOn } from "../../src/ledger/artifacts.ts";
-import { listUnfinished } from "../../src/ledger/deliveries.ts";
+import { contentsNeededOn } from "../../src/ledger/artifacts.ts";
+import { unfinishedDeliveries } from "../../src/ledger/deliveries.ts";
 import { listRepos } from "../../src/ledger/repos.ts";
-import { forgetOld } from "../../src/ledger/retention.ts";
+import { deleteOldRows } from "../../src/ledger/retention.ts";
 import type { Station } from "../station.ts";
 
 const HOUR = 60 * 60_000;
@@ -40,7 +40,7 @@ export async function runHousekeeping(station: Station): Promise<void> {
     if (caches.includes(piece)) await station.engine.caches.remove(name);
     else await (name.startsWith(DIGEST) ? store.remove(name) : mirrors.remove(name));
   }
-  const forgotten = await forgetOld(ledger, KEEP);
+  const forgotten = await deleteOldRows(ledger, KEEP);
   if (removed.length === 0 && forgotten === 0) return;
   log.info("kept house", {
     removed: removed.length,
@@ -74,14 +74,14 @@ async function cachesOf({ engine, log }: Station): Promise<DiskItem[]> {
 /** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */
 async function neededHere({ ledger, store, storeId }: Station): Promise<Set<string>> {
   const needed = new Set<string>();
-  for (const { digest, files } of await neededOn(ledger, storeId)) {
+  for (const { digest, files } of await contentsNeededOn(ledger, storeId)) {
     if (!(await store.has(digest))) continue;
     needed.add(digest);
     const { manifests, blobs } = files ? { manifests: [], blobs: files } : await store.contentOf(digest);
     for (const each of [...manifests, ...blobs]) needed.add(each.digest);
   }
   for (const { id } of await listRepos(ledger)) {
-    if ((await listUnfinished(ledger, id)).length > 0) needed.add(id);
+    if ((await unfinishedDeliveries(ledger, id)).length > 0) needed.add(id);
   }
   return needed;
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { choosePolls, pollBudget, repoPollInterval } from "../../src/delivery/poll-schedule.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
-import { noteUnasked, waitingCommits } from "../../src/ledger/looks.ts";
+import { recordPolls, waitingCommits } from "../../src/ledger/evaluations.ts";
 import { type KnownRepo, listRepos } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
 import { discoverRepos, each, sweepRepo } from "./sweep-repos.ts";
@@ -97,7 +97,7 @@ export class HostPoller {
       const its = waiting.filter(({ repoId }) => repoId.startsWith(`${key}:`));
       const { chosen, cost } = choosePolls(its, now, pollBudget(budget, now, account.spent), isFirst);
       account.spent += cost;
-      await noteUnasked(ledger, chosen, now);
+      await recordPolls(ledger, chosen, now);
       for (const { repoId: repo, sha } of chosen) await queues.add("evaluate", { repo, sha, ref: null });
     }
   }

@@ -1,10 +1,10 @@
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { Refused } from "../../src/delivery/errors.ts";
 import type { RepoBounds } from "../../src/delivery/types.ts";
-import { baselinedEntries, noteBaseline, takeBaseline } from "../../src/ledger/duties.ts";
-import { allHeads, noteHeads } from "../../src/ledger/heads.ts";
-import { addHints, SWEPT } from "../../src/ledger/hints.ts";
-import { type KnownRepo, listRepos, noteListedRepos, type SeenRepo } from "../../src/ledger/repos.ts";
+import { baselinedEntries, recordBaseline, removeBaseline } from "../../src/ledger/baselines.ts";
+import { allHeads, recordHeads } from "../../src/ledger/heads.ts";
+import { addHints, SWEEP_EVENT } from "../../src/ledger/hints.ts";
+import { type KnownRepo, listRepos, type SeenRepo, saveListedRepos } from "../../src/ledger/repos.ts";
 import { hostOf } from "../commit/host-of.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
 import { syncMirror } from "../commit/sync-mirror.ts";
@@ -41,7 +41,7 @@ async function discover(station: Station, entry: RepoBounds, done: Set<string>):
   const isNew = !done.has(entry.match);
   const listed = await listedRepos(station, entry);
   if (listed === null) return;
-  await ledger.transaction((tx) => noteListedRepos(tx, listed));
+  await ledger.transaction((tx) => saveListedRepos(tx, listed));
   if (!isNew) return;
   // Those that a hint has named meanwhile have heads of before as well.
   const known = (await listRepos(ledger)).filter(
@@ -49,14 +49,14 @@ async function discover(station: Station, entry: RepoBounds, done: Set<string>):
   );
   await each(known, async (repo) => {
     try {
-      await noteHeads(ledger, repo.id, await peek(station, repo));
+      await recordHeads(ledger, repo.id, await peek(station, repo));
     } catch (error) {
       // Once it can be read, what its refs point to by then counts as known.
       station.log.warn("a repo's refs could not be read; they count as known once they are", { repo: repo.id, error });
-      await noteBaseline(ledger, unread(repo.id));
+      await recordBaseline(ledger, unread(repo.id));
     }
   });
-  await noteBaseline(ledger, entry.match);
+  await recordBaseline(ledger, entry.match);
   done.add(entry.match);
   station.log.info("looked at every repo of an entry once; what their refs point to counts as known", {
     entry: entry.match,
@@ -104,8 +104,8 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
     await syncMirror(station, repo, AbortSignal.timeout(ASK_LIMIT));
     return [];
   });
-  if (there.length > 0 && (await takeBaseline(station.ledger, unread(repo.id)))) {
-    await noteHeads(station.ledger, repo.id, there);
+  if (there.length > 0 && (await removeBaseline(station.ledger, unread(repo.id)))) {
+    await recordHeads(station.ledger, repo.id, there);
     return;
   }
   const known = await allHeads(station.ledger, repo.id);
@@ -117,7 +117,7 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
     [...new Set(known.map((head) => head.sha))],
     [...new Set(moved.map((head) => refs.get(head.ref)).filter((sha) => sha !== undefined))],
   );
-  const hint = { repo, event: SWEPT, deliveryId: "" };
+  const hint = { repo, event: SWEEP_EVENT, deliveryId: "" };
   const heads = moved.flatMap(({ ref }) => {
     const sha = refs.get(ref);
     return sha === undefined ? [] : [{ ...hint, ref, sha }];
@@ -126,7 +126,7 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
   const commits = fresh.filter((sha) => !isHead.has(sha)).map((sha) => ({ ...hint, ref: null, sha }));
   await station.ledger.transaction(async (tx) => {
     await addHints(tx, [...heads, ...commits]);
-    await noteHeads(tx, repo.id, moved);
+    await recordHeads(tx, repo.id, moved);
   });
   for (const { sha } of [...heads, ...commits]) await station.queues.add("evaluate", { repo: repo.id, sha, ref: null });
 }

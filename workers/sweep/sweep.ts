@@ -1,8 +1,8 @@
 import { settleCancelled } from "../../src/ledger/cancel.ts";
-import { undoneTargets } from "../../src/ledger/hints.ts";
-import { orphans } from "../../src/ledger/leases.ts";
-import { owedNames } from "../../src/ledger/outbox.ts";
-import { dueAhead, dueLooks } from "../../src/ledger/owed-looks.ts";
+import { dueEvaluations, duePreparations } from "../../src/ledger/due-deliveries.ts";
+import { pendingTargets } from "../../src/ledger/hints.ts";
+import { dueDeliveries } from "../../src/ledger/leases.ts";
+import { dueNameUpdates } from "../../src/ledger/name-updates.ts";
 import { queueStatuses } from "../announce/queue-statuses.ts";
 import type { Station } from "../station.ts";
 
@@ -20,10 +20,10 @@ const HINT_AGE = 5_000;
  */
 export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void> {
   const { ledger, queues } = station;
-  for (const { repoId, sha, ref } of await undoneTargets(ledger, TARGETS_AT_ONCE, hintAge)) {
+  for (const { repoId, sha, ref } of await pendingTargets(ledger, TARGETS_AT_ONCE, hintAge)) {
     await queues.add("evaluate", { repo: repoId, sha, ref });
   }
-  for (const { repoId, sha } of await dueLooks(ledger, TARGETS_AT_ONCE))
+  for (const { repoId, sha } of await dueEvaluations(ledger, TARGETS_AT_ONCE))
     await queues.add("evaluate", { repo: repoId, sha, ref: null });
   await ledger.transaction(async (tx) => {
     for (const ended of await settleCancelled(tx)) {
@@ -32,9 +32,9 @@ export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void>
       await queueStatuses(tx, station, subject, names, ended.state, ended.because);
     }
   });
-  for (const delivery of await orphans(ledger)) await queues.add("deliver", { delivery: delivery.id });
-  for (const delivery of await dueAhead(ledger, AHEAD_AT_ONCE)) await queues.add("prepare", { delivery });
-  for (const { repoId: repo, artifact, verify } of await owedNames(ledger))
-    await queues.add("names", { repo, artifact, ...(verify ? { verify: true } : {}) });
+  for (const delivery of await dueDeliveries(ledger)) await queues.add("deliver", { delivery: delivery.id });
+  for (const delivery of await duePreparations(ledger, AHEAD_AT_ONCE)) await queues.add("prepare", { delivery });
+  for (const { repoId: repo, artifact, mustVerify } of await dueNameUpdates(ledger))
+    await queues.add("names", { repo, artifact, ...(mustVerify ? { verify: true } : {}) });
   await queues.add("announce", {});
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { noteHeads } from "../../../src/ledger/heads.ts";
+import { recordHeads } from "../../../src/ledger/heads.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
@@ -80,7 +80,7 @@ describe("the API's answers", function () {
     it("say to why of a commit that nothing was decided about what it lacks", async () => {
       const because = async (sha: string) => (await json(`/api/v1/why?repo=acme/api&sha=${sha}`)).because;
       assert.match(await because(SHA.slice(0, 7)), /is not a commit id: all its 40 digits are needed/);
-      await noteHeads(ledger, REPO, [{ ref: "refs/heads/old", sha: SHA }]);
+      await recordHeads(ledger, REPO, [{ ref: "refs/heads/old", sha: SHA }]);
       assert.match(
         await because(SHA),
         /^old stood there when the repo was first looked at .*: nothing old is delivered/,

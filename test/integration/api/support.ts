@@ -48,9 +48,9 @@ export async function startApi(
     ledger,
     auth,
     registries: options.registries ?? new Map(),
-    ask: async (repo, sha) => void asked.push([repo, sha]),
-    isWanted: (repo) => repo.startsWith("acme/"),
-    wake: (id) => void woken.push(id),
+    requestCommit: async (repo, sha) => void asked.push([repo, sha]),
+    isConfigured: (repo) => repo.startsWith("acme/"),
+    onDeliveryChanged: (id) => void woken.push(id),
   });
   const web = webRoute({ ledger, auth });
   const app = createApp({

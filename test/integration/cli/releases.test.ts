@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
-import { claim } from "../../../src/ledger/leases.ts";
+import { claimDelivery } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
 import { REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
@@ -29,7 +29,7 @@ describe("deliverd releases", function () {
     api = await startApi(ledger);
     const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
     const { id: deliveryId } = await ensureDelivery(ledger, REPO, SHA, facts);
-    const lease = await claim(ledger, deliveryId, "tests", 60_000);
+    const lease = await claimDelivery(ledger, deliveryId, "tests", 60_000);
     if (lease === null) throw new Error("the delivery is another's");
     await ledger.transaction(async (tx) => {
       for (let number = 0; number < COUNT; number++) {

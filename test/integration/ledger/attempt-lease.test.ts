@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-
 import { setTimeout as delay } from "node:timers/promises";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
-import { claim } from "../../../src/ledger/leases.ts";
+import { claimDelivery } from "../../../src/ledger/leases.ts";
 import { LeaseLost, type LeaseTimes, requireLease, takeLease } from "../../../workers/deliver/lease.ts";
 import { REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
 import { until } from "../../support/processes/process.ts";
@@ -26,7 +25,7 @@ describe("a lease", () => {
   });
 
   const take = async (times = TIMES, over = store.ledger) => {
-    const lease = await takeLease(over, delivery, "one", claim, times);
+    const lease = await takeLease(over, delivery, "one", claimDelivery, times);
     assert.ok(lease);
     return lease;
   };
@@ -35,7 +34,7 @@ describe("a lease", () => {
     const lease = await take();
     await delay(TIMES.ttl * 1.5);
     assert.equal(lease.signal.aborted, false);
-    assert.equal(await takeLease(store.ledger, delivery, "two", claim, TIMES), null);
+    assert.equal(await takeLease(store.ledger, delivery, "two", claimDelivery, TIMES), null);
     lease.stop();
   });
 

@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
 import { requestCancel, settleCancelled } from "../../../src/ledger/cancel.ts";
 import {
-  countByState,
+  countDeliveriesByState,
   ensureDelivery,
   findDelivery,
   getDelivery,
   listDeliveries,
-  noteVersion,
-  retry,
+  retryDelivery,
+  saveVersion,
   setState,
   waitingDeliveries,
 } from "../../../src/ledger/deliveries.ts";
-import { claim, finishAttempt, orphans, renew } from "../../../src/ledger/leases.ts";
+import { claimDelivery, dueDeliveries, finishAttempt, renewLease } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
@@ -71,8 +71,8 @@ describe("Deliveries", () => {
     it("keep the version of their first prepare", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
-      await noteVersion(ledger, id, "1.0.1-1.gaaaaaaa");
-      await noteVersion(ledger, id, "2.0.0");
+      await saveVersion(ledger, id, "1.0.1-1.gaaaaaaa");
+      await saveVersion(ledger, id, "2.0.0");
       assert.equal((await getDelivery(ledger, id))?.version, "1.0.1-1.gaaaaaaa");
     });
 
@@ -110,7 +110,7 @@ describe("Deliveries", () => {
       const ledger = await withRepo(await open());
       await ensure(ledger, SHA, "waiting");
       await ensure(ledger, OTHER_SHA, "ignored");
-      const counts = await countByState(ledger);
+      const counts = await countDeliveriesByState(ledger);
       assert.deepEqual([counts.waiting, counts.ignored, counts.delivered], [1, 1, 0]);
       assert.deepEqual(
         (await waitingDeliveries(ledger)).map((delivery) => delivery.sha),
@@ -132,20 +132,20 @@ describe("Deliveries", () => {
     it("are ended by their worker on cancelling, or settled once it is dead", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
-      const claimed = await claim(ledger, id, "w1", 60_000);
+      const claimed = await claimDelivery(ledger, id, "w1", 60_000);
       assert.ok(claimed);
       assert.equal(await requestCancel(ledger, id), "requested");
-      assert.deepEqual(await renew(ledger, id, claimed.fence, 60_000), { held: true, endAs: "cancelled" });
+      assert.deepEqual(await renewLease(ledger, id, claimed.fence, 60_000), { held: true, endAs: "cancelled" });
       assert.deepEqual(await settleCancelled(ledger), [], "its worker lives");
       await ledger.db.updateTable("deliveries").set({ leaseUntil: 1 }).execute();
-      assert.equal(await claim(ledger, id, "w2", 60_000), null, "nobody takes it up again");
-      assert.deepEqual(await orphans(ledger), []);
+      assert.equal(await claimDelivery(ledger, id, "w2", 60_000), null, "nobody takes it up again");
+      assert.deepEqual(await dueDeliveries(ledger), []);
       assert.deepEqual(
         (await settleCancelled(ledger)).map((delivery) => [delivery.id, delivery.state]),
         [[id, "cancelled"]],
       );
       assert.equal(
-        (await renew(ledger, id, claimed.fence, 60_000)).held,
+        (await renewLease(ledger, id, claimed.fence, 60_000)).held,
         false,
         "should the worker live after all, it stops",
       );
@@ -154,10 +154,10 @@ describe("Deliveries", () => {
     it("are taken from whoever works on them when they are ended from outside", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
-      const claimed = await claim(ledger, id, "w1", 60_000);
+      const claimed = await claimDelivery(ledger, id, "w1", 60_000);
       assert.ok(claimed);
       await setState(ledger, id, { from: ["queued"], to: "superseded", because: "newer" });
-      assert.equal((await renew(ledger, id, claimed.fence, 60_000)).held, false);
+      assert.equal((await renewLease(ledger, id, claimed.fence, 60_000)).held, false);
       const back = await setState(ledger, id, {
         from: ["superseded"],
         to: "delivered",
@@ -170,15 +170,15 @@ describe("Deliveries", () => {
     it("can be tried again only where they ended without a release; the id and the count of attempts stay", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
-      const claimed = await claim(ledger, id, "w1", 60_000);
+      const claimed = await claimDelivery(ledger, id, "w1", 60_000);
       assert.ok(claimed);
-      assert.equal(await retry(ledger, id), "impossible");
+      assert.equal(await retryDelivery(ledger, id), "impossible");
       await setState(ledger, id, { from: ["queued"], to: "failed", because: "", fence: claimed.fence });
       await finishAttempt(ledger, id, claimed.fence, { outcome: "failed", errorCode: "build-failed" });
-      assert.equal(await retry(ledger, id), "queued");
-      const again = await claim(ledger, id, "w1", 60_000);
+      assert.equal(await retryDelivery(ledger, id), "queued");
+      const again = await claimDelivery(ledger, id, "w1", 60_000);
       assert.deepEqual([again?.attempt, (again?.fence ?? 0) > claimed.fence], [2, true]);
-      assert.equal(await retry(ledger, "no-such-one"), "unknown");
+      assert.equal(await retryDelivery(ledger, "no-such-one"), "unknown");
       assert.equal((await findDelivery(ledger, REPO, SHA))?.id, id);
     });
   });

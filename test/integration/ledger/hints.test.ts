@@ -1,23 +1,22 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
+import { recordFailedEvaluation } from "../../../src/ledger/evaluations.ts";
 import {
   addHints,
-  countUndoneHints,
-  hintKeeper,
+  countPendingHints,
+  createHintWriter,
   hintsOf,
-  isNewsSince,
   lastHintId,
   markHintsDone,
   type NewHint,
-  type Reading,
-  SWEPT,
-  undoneHintsOf,
-  undoneTargets,
+  pendingHintsOf,
+  pendingTargets,
+  SWEEP_EVENT,
 } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { noteFailedLook } from "../../../src/ledger/looks.ts";
-import { findRepo, getRepo, listRepos, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
+import { findRepo, getRepo, listRepos, saveRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
+import { hasNewsSince, type Watermark } from "../../../src/ledger/watermark.ts";
 import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA } from "../../support/databases/ledgers.ts";
 
 const push: NewHint = { repo: acmeApi, event: "push", deliveryId: "d-1", ref: "refs/heads/main", sha: SHA };
@@ -51,7 +50,7 @@ describe("The inbox", () => {
         repo: { ...acmeApi, id: `github:${i % 700}`, name: `n${i % 700}` },
       }));
       assert.equal(new Set(await addHints(ledger, hints)).size, 3_000);
-      assert.equal(await countUndoneHints(ledger), 3_000);
+      assert.equal(await countPendingHints(ledger), 3_000);
       assert.equal((await listRepos(ledger)).length, 700);
     });
 
@@ -63,7 +62,7 @@ describe("The inbox", () => {
 
     it("notes a repo anew only where something about it is other than it noted last, and nothing where the hint was not kept", async () => {
       const ledger = await open();
-      const keep = hintKeeper(ledger);
+      const keep = createHintWriter(ledger);
       await assert.rejects(keep([{ ...push, event: "a\0b" }]), TypeError);
       await keep([push]);
       await setDefaultBranch(ledger, REPO, "trunk");
@@ -73,26 +72,26 @@ describe("The inbox", () => {
       assert.equal((await getRepo(ledger, REPO))?.name, "renamed");
       await keep([push]);
       assert.equal((await getRepo(ledger, REPO))?.name, acmeApi.name);
-      assert.equal(await countUndoneHints(ledger), 4);
+      assert.equal(await countPendingHints(ledger), 4);
     });
 
     it("tells what a reading cannot have seen: events since, and refs that came while its refs may have been read", async () => {
       const ledger = await open();
-      const isNews = (reading: Reading) => isNewsSince(ledger, REPO, SHA, reading);
+      const isNews = (reading: Watermark) => hasNewsSince(ledger, REPO, SHA, reading);
       await addHints(ledger, [{ ...push, ref: null }]);
       const now = await storeTime(ledger);
       const hint = await lastHintId(ledger);
-      assert.equal(await isNews({ hint, refs: now - 60_000 }), false);
-      assert.equal(await isNews({ hint: hint - 1, refs: now }), true);
+      assert.equal(await isNews({ lastHintId: hint, refsReadAt: now - 60_000 }), false);
+      assert.equal(await isNews({ lastHintId: hint - 1, refsReadAt: now }), true);
       await addHints(ledger, [
-        { ...push, ref: null, event: SWEPT },
+        { ...push, ref: null, event: SWEEP_EVENT },
         { ...push, ref: null, sha: OTHER_SHA },
       ]);
-      assert.equal(await isNews({ hint, refs: now - 60_000 }), false);
-      await addHints(ledger, [{ ...push, event: SWEPT, ref: "refs/tags/v1" }]);
+      assert.equal(await isNews({ lastHintId: hint, refsReadAt: now - 60_000 }), false);
+      await addHints(ledger, [{ ...push, event: SWEEP_EVENT, ref: "refs/tags/v1" }]);
       const last = await lastHintId(ledger);
-      assert.equal(await isNews({ hint: last, refs: now - 60_000 }), true);
-      assert.equal(await isNews({ hint: last, refs: now + 60_000 }), false);
+      assert.equal(await isNews({ lastHintId: last, refsReadAt: now - 60_000 }), true);
+      assert.equal(await isNews({ lastHintId: last, refsReadAt: now + 60_000 }), false);
     });
 
     it("marks as done only what came before the evaluation began", async () => {
@@ -121,7 +120,7 @@ describe("The inbox", () => {
         elsewhere,
       ]);
       const idsOf = async (target: { sha?: string | null; ref?: string | null }) =>
-        (await undoneHintsOf(ledger, REPO, target)).map((hint) => hint.id);
+        (await pendingHintsOf(ledger, REPO, target)).map((hint) => hint.id);
       assert.deepEqual(await idsOf({ sha: SHA }), [bySha]);
       assert.deepEqual(await idsOf({ sha: SHA, ref: "refs/tags/v1" }), [bySha, byRef]);
       assert.deepEqual(await idsOf({ sha: null, ref: "refs/tags/v1" }), [byRef]);
@@ -151,8 +150,8 @@ describe("The inbox", () => {
         { ...target, ref: "refs/heads/main" },
         target,
       ];
-      assert.deepEqual(await undoneTargets(ledger, 10), all);
-      assert.deepEqual(await undoneTargets(ledger, 2), all.slice(0, 2));
+      assert.deepEqual(await pendingTargets(ledger, 10), all);
+      assert.deepEqual(await pendingTargets(ledger, 2), all.slice(0, 2));
     });
 
     it("keeps nobody out for a thousand that can never be answered, nor for one repo with thousands", async () => {
@@ -165,28 +164,28 @@ describe("The inbox", () => {
         Array.from({ length: 1_000 }, (_none, n) => of(acmeApi, n)),
       );
       await addHints(ledger, [of(other, 1)]);
-      const first = await undoneTargets(ledger, 2);
+      const first = await pendingTargets(ledger, 2);
       assert.deepEqual(first.map(({ repoId }) => repoId).sort(), [REPO, other.id]);
       await ledger.transaction(async (tx) => {
-        for (let n = 0; n < 1_000; n++) await noteFailedLook(tx, { repo: REPO, sha: sha(n), ref: null }, -1);
+        for (let n = 0; n < 1_000; n++) await recordFailedEvaluation(tx, { repo: REPO, sha: sha(n), ref: null }, -1);
       });
       await addHints(ledger, [of(acmeApi, 5_000)]);
-      const next = (await undoneTargets(ledger, 4)).map((target) => `${target.repoId} ${Number(`0x${target.sha}`)}`);
+      const next = (await pendingTargets(ledger, 4)).map((target) => `${target.repoId} ${Number(`0x${target.sha}`)}`);
       assert.deepEqual(next.slice(0, 2).sort(), ["github:1 5000", "github:2 1"]);
       assert.equal(next.length, 4, "and they get their share");
-      await noteFailedLook(ledger, { repo: REPO, sha: sha(0), ref: null }, 60_000);
-      assert.equal((await undoneTargets(ledger, 2_000)).length, 1_001, "not before its time");
+      await recordFailedEvaluation(ledger, { repo: REPO, sha: sha(0), ref: null }, 60_000);
+      assert.equal((await pendingTargets(ledger, 2_000)).length, 1_001, "not before its time");
     });
 
     it("tells old hints from fresh ones by the store's clock", async () => {
       const ledger = await open();
       await addHints(ledger, [push]);
-      assert.equal((await undoneTargets(ledger, 10, 60_000)).length, 0);
+      assert.equal((await pendingTargets(ledger, 10, 60_000)).length, 0);
       await ledger.db
         .updateTable("hints")
         .set({ receivedAt: Date.now() - 120_000 })
         .execute();
-      assert.equal((await undoneTargets(ledger, 10, 60_000)).length, 1);
+      assert.equal((await pendingTargets(ledger, 10, 60_000)).length, 1);
     });
 
     it("shows no id before all smaller ones: else an evaluation that read the greater would swallow the smaller", async () => {
@@ -219,7 +218,7 @@ describe("Repos", () => {
     const note = (
       ledger: Ledger,
       ...repos: (typeof acmeApi | (Omit<typeof acmeApi, "defaultBranch"> & { defaultBranch: null }))[]
-    ) => ledger.transaction((tx) => noteRepos(tx, repos));
+    ) => ledger.transaction((tx) => saveRepos(tx, repos));
     const ids = async (ledger: Ledger, name: string) => (await findRepo(ledger, name)).map((repo) => repo.id);
 
     it("are found by name with or without the host, in any case", async () => {

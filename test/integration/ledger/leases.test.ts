@@ -2,26 +2,26 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   artifactsOf,
-  noteFrozen,
   pinDigest,
   resetArtifact,
   saveArtifacts,
+  saveFrozen,
   setArtifactState,
-  unpin,
+  unpinDigest,
 } from "../../../src/ledger/artifacts.ts";
 import { ensureDelivery, getDelivery } from "../../../src/ledger/deliveries.ts";
 import { holdDuty } from "../../../src/ledger/duties.ts";
 import {
   attemptsOf,
-  claim,
-  failuresInARow,
+  claimDelivery,
+  dueDeliveries,
   finishAttempt,
-  orphans,
-  releaseLeases,
-  renew,
+  recentFailureCodes,
+  releaseLeasesOf,
+  renewLease,
 } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { noteLocation } from "../../../src/ledger/names.ts";
+import { recordLocation } from "../../../src/ledger/locations.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
 import { eachLedger, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
@@ -53,7 +53,7 @@ describe("A lease", () => {
       const first = await open();
       const id = await queued(first);
       const ledgers = [first, ...(await Promise.all(Array.from({ length: 5 }, open)))];
-      const claims = await Promise.all(ledgers.map((ledger, i) => claim(ledger, id, `w${i}`, TTL)));
+      const claims = await Promise.all(ledgers.map((ledger, i) => claimDelivery(ledger, id, `w${i}`, TTL)));
       assert.equal(claims.filter((each) => each !== null).length, 1);
       assert.deepEqual(
         claims.find((each) => each !== null),
@@ -65,22 +65,22 @@ describe("A lease", () => {
     it("goes to another when its time has run out, under a higher fence, and the first learns that it lost it", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const first = await claim(ledger, id, "w1", TTL);
+      const first = await claimDelivery(ledger, id, "w1", TTL);
       assert.ok(first);
-      assert.equal(await claim(ledger, id, "w2", TTL), null);
+      assert.equal(await claimDelivery(ledger, id, "w2", TTL), null);
       await expire(ledger);
-      const second = await claim(ledger, id, "w2", TTL);
+      const second = await claimDelivery(ledger, id, "w2", TTL);
       assert.ok(second && second.fence > first.fence);
-      assert.deepEqual(await renew(ledger, id, first.fence, TTL), { held: false, endAs: null });
-      assert.deepEqual(await renew(ledger, id, second.fence, TTL), { held: true, endAs: null });
+      assert.deepEqual(await renewLease(ledger, id, first.fence, TTL), { held: false, endAs: null });
+      assert.deepEqual(await renewLease(ledger, id, second.fence, TTL), { held: true, endAs: null });
       assert.equal(await finishAttempt(ledger, id, first.fence, { outcome: "done" }), false);
-      assert.equal(await claim(ledger, id, "w3", TTL), null, "the loser's end frees nothing");
+      assert.equal(await claimDelivery(ledger, id, "w3", TTL), null, "the loser's end frees nothing");
     });
 
     it("that was given back waits for its time to be tried again", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const first = await claim(ledger, id, "w1", TTL);
+      const first = await claimDelivery(ledger, id, "w1", TTL);
       assert.ok(first);
       assert.equal(
         await finishAttempt(ledger, id, first.fence, {
@@ -91,22 +91,22 @@ describe("A lease", () => {
         }),
         true,
       );
-      assert.equal(await claim(ledger, id, "w1", TTL), null);
-      assert.deepEqual(await orphans(ledger), []);
+      assert.equal(await claimDelivery(ledger, id, "w1", TTL), null);
+      assert.deepEqual(await dueDeliveries(ledger), []);
       await ledger.db.updateTable("deliveries").set({ retryAt: 1 }).execute();
       assert.deepEqual(
-        (await orphans(ledger)).map((delivery) => delivery.id),
+        (await dueDeliveries(ledger)).map((delivery) => delivery.id),
         [id],
       );
-      assert.deepEqual(await claim(ledger, id, "w1", TTL), { fence: 2, attempt: 2 });
+      assert.deepEqual(await claimDelivery(ledger, id, "w1", TTL), { fence: 2, attempt: 2 });
     });
 
     it("leaves a record of every attempt, also of those that nobody ended", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      await claim(ledger, id, "w1", TTL);
+      await claimDelivery(ledger, id, "w1", TTL);
       await expire(ledger);
-      const second = await claim(ledger, id, "w2", TTL);
+      const second = await claimDelivery(ledger, id, "w2", TTL);
       assert.ok(second);
       await finishAttempt(ledger, id, second.fence, {
         outcome: "failed",
@@ -128,22 +128,22 @@ describe("A lease", () => {
     it("of a process that is known to be dead is free at once, and no other's", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      await claim(ledger, id, "host_1/42", TTL);
-      assert.deepEqual(await releaseLeases(ledger, "host%1/"), []);
-      assert.deepEqual(await releaseLeases(ledger, "host_1/"), [id]);
-      assert.ok(await claim(ledger, id, "host_1/43", TTL));
+      await claimDelivery(ledger, id, "host_1/42", TTL);
+      assert.deepEqual(await releaseLeasesOf(ledger, "host%1/"), []);
+      assert.deepEqual(await releaseLeasesOf(ledger, "host_1/"), [id]);
+      assert.ok(await claimDelivery(ledger, id, "host_1/43", TTL));
     });
 
     it("counts failures in a row, and no attempt that died with its process among them", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const counts: number[] = [(await failuresInARow(ledger, id)).length];
+      const counts: number[] = [(await recentFailureCodes(ledger, id)).length];
       for (const outcome of ["retry", "lost", "retry", "handed-back", "lost", "retry"] as const) {
-        const held = await claim(ledger, id, "w1/1", TTL);
+        const held = await claimDelivery(ledger, id, "w1/1", TTL);
         assert.ok(held);
-        if (outcome === "lost") await releaseLeases(ledger, "w1/");
+        if (outcome === "lost") await releaseLeasesOf(ledger, "w1/");
         else await finishAttempt(ledger, id, held.fence, { outcome });
-        counts.push((await failuresInARow(ledger, id)).length);
+        counts.push((await recentFailureCodes(ledger, id)).length);
       }
       assert.deepEqual(counts, [0, 1, 1, 2, 0, 0, 1]);
     });
@@ -152,9 +152,9 @@ describe("A lease", () => {
       const ledger = await open();
       assert.equal(await holdDuty(ledger, "watch", "dead/1", 60_000), true);
       assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), false);
-      await releaseLeases(ledger, "dea%/");
+      await releaseLeasesOf(ledger, "dea%/");
       assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), false);
-      await releaseLeases(ledger, "dead/");
+      await releaseLeasesOf(ledger, "dead/");
       assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), true);
     });
 
@@ -163,7 +163,7 @@ describe("A lease", () => {
       const id = await queued(ledger);
       for (const state of ["waiting", "delivered", "failed", "cancelled", "superseded", "ignored"] as const) {
         await ledger.db.updateTable("deliveries").set({ state }).execute();
-        assert.equal(await claim(ledger, id, "w1", TTL), null, state);
+        assert.equal(await claimDelivery(ledger, id, "w1", TTL), null, state);
       }
     });
   });
@@ -174,11 +174,11 @@ describe("A digest", () => {
     it("is pinned once; a stale fence pins nothing", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const first = await claim(ledger, id, "w1", TTL);
+      const first = await claimDelivery(ledger, id, "w1", TTL);
       await expire(ledger);
-      const second = await claim(ledger, id, "w2", TTL);
+      const second = await claimDelivery(ledger, id, "w2", TTL);
       assert.ok(first && second);
-      assert.equal(await noteFrozen(ledger, id, "api", first.fence, content(ONE)), false);
+      assert.equal(await saveFrozen(ledger, id, "api", first.fence, content(ONE)), false);
       assert.equal(await pinDigest(ledger, id, "api", first.fence, content(ONE)), "stale");
       assert.equal((await artifactsOf(ledger, id))[0]?.digest, null);
       assert.equal(await setArtifactState(ledger, id, "api", "publishing", "", first.fence), false);
@@ -186,20 +186,20 @@ describe("A digest", () => {
       assert.equal(await pinDigest(ledger, id, "api", second.fence, content(TWO)), "pinned");
       assert.equal(await pinDigest(ledger, id, "api", second.fence, content(TWO)), "same");
       assert.equal(await pinDigest(ledger, id, "api", second.fence, content(ONE)), `other:${TWO}`);
-      assert.equal(await noteFrozen(ledger, id, "api", second.fence, content(ONE)), false);
+      assert.equal(await saveFrozen(ledger, id, "api", second.fence, content(ONE)), false);
       assert.equal((await artifactsOf(ledger, id))[0]?.digest, TWO);
     });
 
     it("may be frozen anew until it is pinned, and be found on another host later", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const lease = await claim(ledger, id, "w1", TTL);
+      const lease = await claimDelivery(ledger, id, "w1", TTL);
       assert.ok(lease);
       const bases = [{ reference: "debian:12", digest: ONE }];
-      assert.equal(await noteFrozen(ledger, id, "api", lease.fence, { ...content(ONE), bases }), true);
-      assert.equal(await noteFrozen(ledger, id, "api", lease.fence, content(TWO)), true);
+      assert.equal(await saveFrozen(ledger, id, "api", lease.fence, { ...content(ONE), bases }), true);
+      assert.equal(await saveFrozen(ledger, id, "api", lease.fence, content(TWO)), true);
       assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
-      assert.equal(await noteFrozen(ledger, id, "api", lease.fence, { ...content(TWO), frozenOn: "store-2" }), true);
+      assert.equal(await saveFrozen(ledger, id, "api", lease.fence, { ...content(TWO), frozenOn: "store-2" }), true);
       const [artifact] = await artifactsOf(ledger, id);
       assert.deepEqual(
         [artifact?.digest, artifact?.state, artifact?.frozenOn, artifact?.pinnedFence, artifact?.bases],
@@ -223,8 +223,9 @@ describe("A digest", () => {
             const fence = fences.get(worker) ?? 0;
             const digest = `sha256:${worker}-${i}`;
             if (act === "expire") await expire(on);
-            else if (act === "claim") fences.set(worker, (await claim(on, id, `w${worker}`, TTL))?.fence ?? fence);
-            else if (act === "freeze") await noteFrozen(on, id, "api", fence, content(digest));
+            else if (act === "claim")
+              fences.set(worker, (await claimDelivery(on, id, `w${worker}`, TTL))?.fence ?? fence);
+            else if (act === "freeze") await saveFrozen(on, id, "api", fence, content(digest));
             else {
               const holds = (await getDelivery(on, id))?.fence === fence;
               const answer = await pinDigest(on, id, "api", fence, content(digest));
@@ -241,14 +242,14 @@ describe("A digest", () => {
     it("can be taken back only while nothing stands under a name", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const lease = await claim(ledger, id, "w1", TTL);
+      const lease = await claimDelivery(ledger, id, "w1", TTL);
       assert.ok(lease);
       await pinDigest(ledger, id, "api", lease.fence, content(ONE));
-      assert.equal(await unpin(ledger, id, "api", lease.fence + 1), false);
-      assert.equal(await unpin(ledger, id, "api", lease.fence), true);
+      assert.equal(await unpinDigest(ledger, id, "api", lease.fence + 1), false);
+      assert.equal(await unpinDigest(ledger, id, "api", lease.fence), true);
       assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
       const name = { registry: "hub", repository: "acme/api", tag: "1.0.0", immutable: true };
-      await noteLocation(ledger, {
+      await recordLocation(ledger, {
         ...name,
         deliveryId: id,
         artifact: "api",
@@ -257,13 +258,13 @@ describe("A digest", () => {
         url: "u",
         pull: "p",
       });
-      assert.equal(await unpin(ledger, id, "api", lease.fence), false);
+      assert.equal(await unpinDigest(ledger, id, "api", lease.fence), false);
     });
 
     it("makes room for the next variant once it is released, not before", async () => {
       const ledger = await open();
       const id = await queued(ledger);
-      const lease = await claim(ledger, id, "w1", TTL);
+      const lease = await claimDelivery(ledger, id, "w1", TTL);
       assert.ok(lease);
       await pinDigest(ledger, id, "api", lease.fence, content(ONE));
       assert.equal(await resetArtifact(ledger, id, "api", lease.fence), false);

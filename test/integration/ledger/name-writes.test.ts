@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
-import { releaseLeases } from "../../../src/ledger/leases.ts";
+import { releaseLeasesOf } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { getLocation } from "../../../src/ledger/locations.ts";
 import {
   endReservation,
   keepReservation,
@@ -10,8 +11,7 @@ import {
   settleName,
   type WriteOrder,
 } from "../../../src/ledger/name-writes.ts";
-import { locationOf } from "../../../src/ledger/names.ts";
-import { noteRepos } from "../../../src/ledger/repos.ts";
+import { saveRepos } from "../../../src/ledger/repos.ts";
 import { acmeApi, eachLedger, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 import { until } from "../../support/processes/process.ts";
 
@@ -29,7 +29,7 @@ describe("A name that is written", () => {
 
     async function openAll(): Promise<Ledger> {
       const ledger = await withRepo(await open());
-      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: OTHER, name: "web" }]));
+      await ledger.transaction((tx) => saveRepos(tx, [{ ...acmeApi, id: OTHER, name: "web" }]));
       return ledger;
     }
 
@@ -77,14 +77,14 @@ describe("A name that is written", () => {
       assert.equal(await settle(ledger, order({ token: "it" })), true);
       assert.equal(await write(ledger, order({ immutable: false, digest: "sha256:c" })), "taken");
       assert.equal(await write(ledger, order()), "stands");
-      assert.equal((await locationOf(ledger, order()))?.digest, "sha256:a");
+      assert.equal((await getLocation(ledger, order()))?.digest, "sha256:a");
     });
 
     it("is known to hold what a moving write may have left that never ended, though its process died", async () => {
       const ledger = await openAll();
       await reserveName(ledger, order({ immutable: false, digest: "sha256:b" }), TTL);
       assert.equal((await reserveName(ledger, order(), TTL)).kind, "busy");
-      await releaseLeases(ledger, "host/");
+      await releaseLeasesOf(ledger, "host/");
       const second = order({ immutable: false, digest: "sha256:c" });
       assert.equal((await reserveName(ledger, second, TTL)).kind, "reserved");
       await endReservation(ledger, second);
@@ -98,7 +98,7 @@ describe("A name that is written", () => {
       await until("the reservation has run out", async () => !(await keepReservation(ledger, slow, 1)));
       assert.equal(await write(ledger, order()), "written");
       assert.equal(await settle(ledger, slow), false);
-      assert.equal((await locationOf(ledger, slow))?.digest, "sha256:a");
+      assert.equal((await getLocation(ledger, slow))?.digest, "sha256:a");
     });
 
     it("claims its repository once it stands, and not before", async () => {
@@ -129,7 +129,7 @@ describe("A name that is written", () => {
       await until("the reservation has run out", async () => !(await keepReservation(ledger, slow, 1)));
       assert.equal(await write(ledger, order({ repoId: OTHER, tag: "two" })), "written");
       assert.equal(await settle(ledger, slow), false);
-      assert.equal(await locationOf(ledger, slow), null);
+      assert.equal(await getLocation(ledger, slow), null);
     });
 
     it("keeps nobody out by a claim of an older ledger under which nothing stands", async () => {

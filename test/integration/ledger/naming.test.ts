@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import type { Naming } from "../../../src/delivery/naming.ts";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
+import { beginNaming } from "../../../src/ledger/begin-naming.ts";
 import { requestCancel, settleCancelled } from "../../../src/ledger/cancel.ts";
 import { ensureDelivery, getDelivery, setState } from "../../../src/ledger/deliveries.ts";
-import { addHints, hasMovedSince, markReadDone, undoneHintsOf } from "../../../src/ledger/hints.ts";
-import { claim, claimAhead, finishAttempt, orphans, renew } from "../../../src/ledger/leases.ts";
+import {
+  clearDueEvaluation,
+  clearDuePreparation,
+  dueEvaluations,
+  duePreparations,
+} from "../../../src/ledger/due-deliveries.ts";
+import { addHints, pendingHintsOf } from "../../../src/ledger/hints.ts";
+import { claimDelivery, claimToPrepare, dueDeliveries, finishAttempt, renewLease } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { beginNaming } from "../../../src/ledger/naming.ts";
-import { clearAhead, clearLook, dueAhead, dueLooks } from "../../../src/ledger/owed-looks.ts";
-import { commitsUnderWay, releasedAmong } from "../../../src/ledger/past.ts";
+import { commitsInProgress, releasedVersions } from "../../../src/ledger/released-commits.ts";
+import { haveRefsMovedSince, markHintsSeen } from "../../../src/ledger/watermark.ts";
 import { acmeApi, eachLedger, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const naming: Naming = {
@@ -35,39 +41,39 @@ describe("A delivery whose names are being written", () => {
       ledger = await withRepo(await open());
       const facts = { ref: null, because: "", message: "", author: "", committedAt: 5 };
       id = (await ensureDelivery(ledger, REPO, SHA, { ...facts, state: "queued" })).id;
-      fence = (await claim(ledger, id, "w1", 60_000))?.fence ?? 0;
+      fence = (await claimDelivery(ledger, id, "w1", 60_000))?.fence ?? 0;
     });
 
     it("is taken off its way by nothing, and ends as delivered", async () => {
       assert.equal(await beginNaming(ledger, id, fence, naming), "begun");
       assert.deepEqual((await getDelivery(ledger, id))?.naming, naming);
-      assert.deepEqual(await commitsUnderWay(ledger, REPO), [SHA]);
+      assert.deepEqual(await commitsInProgress(ledger, REPO), [SHA]);
       for (const to of ["waiting", "cancelled", "superseded", "ignored"] satisfies DeliveryState[])
         for (const under of [{ fence }, {}])
           assert.equal(await setState(ledger, id, { from: ["queued"], to, because: "", ...under }), false);
       assert.equal(await requestCancel(ledger, id, "newer", "superseded"), "naming");
       assert.equal((await getDelivery(ledger, id))?.cancelRequested, false);
       assert.equal(await requestCancel(ledger, id), "naming");
-      assert.deepEqual(await renew(ledger, id, fence, 60_000), { held: true, endAs: null });
+      assert.deepEqual(await renewLease(ledger, id, fence, 60_000), { held: true, endAs: null });
       await finishAttempt(ledger, id, fence, { outcome: "retry" });
       assert.deepEqual(await settleCancelled(ledger), []);
       assert.deepEqual(
-        (await orphans(ledger)).map((one) => one.id),
+        (await dueDeliveries(ledger)).map((one) => one.id),
         [id],
       );
-      const again = await claim(ledger, id, "w2", 60_000);
+      const again = await claimDelivery(ledger, id, "w2", 60_000);
       const delivered = { from: ["queued"], to: "delivered", because: "" } as const;
-      assert.equal(await setState(ledger, id, { ...delivered, fence: again?.fence, lookIn: 0 }), true);
+      assert.equal(await setState(ledger, id, { ...delivered, fence: again?.fence, evaluateIn: 0 }), true);
       const ended = await getDelivery(ledger, id);
       assert.deepEqual([ended?.naming, ended?.cancelRequested], [null, false]);
       assert.deepEqual(
-        (await dueLooks(ledger, 10)).map((one) => one.id),
+        (await dueEvaluations(ledger, 10)).map((one) => one.id),
         [id],
       );
-      await clearLook(ledger, { id, lookAt: (ended?.lookAt ?? 0) - 1 });
-      assert.equal((await dueLooks(ledger, 10)).length, 1, "another look fell due meanwhile");
-      if (ended) await clearLook(ledger, ended);
-      assert.deepEqual(await dueLooks(ledger, 10), []);
+      await clearDueEvaluation(ledger, { id, lookAt: (ended?.lookAt ?? 0) - 1 });
+      assert.equal((await dueEvaluations(ledger, 10)).length, 1, "another look fell due meanwhile");
+      if (ended) await clearDueEvaluation(ledger, ended);
+      assert.deepEqual(await dueEvaluations(ledger, 10), []);
     });
 
     it("begins to be so under its own fence alone, and not after it was asked to stop", async () => {
@@ -81,27 +87,27 @@ describe("A delivery whose names are being written", () => {
       const told = (ref: string | null) =>
         addHints(ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref, sha: SHA }]);
       const [first = 0] = await told(null);
-      const reading = { hint: first, refs: Number.MAX_SAFE_INTEGER };
-      assert.equal(await hasMovedSince(ledger, REPO, naming.refs, reading), false);
+      const reading = { lastHintId: first, refsReadAt: Number.MAX_SAFE_INTEGER };
+      assert.equal(await haveRefsMovedSince(ledger, REPO, naming.refs, reading), false);
       const [second] = await told("refs/heads/main");
-      await markReadDone(ledger, { repoId: REPO, sha: SHA }, reading);
+      await markHintsSeen(ledger, { repoId: REPO, sha: SHA }, reading);
       assert.deepEqual(
-        (await undoneHintsOf(ledger, REPO, { sha: SHA })).map((hint) => hint.id),
+        (await pendingHintsOf(ledger, REPO, { sha: SHA })).map((hint) => hint.id),
         [second],
       );
-      assert.equal(await hasMovedSince(ledger, REPO, naming.refs, reading), true);
-      assert.equal(await hasMovedSince(ledger, REPO, [], reading), false);
-      assert.deepEqual(await releasedAmong(ledger, { repoId: REPO, artifact: "api" }, [SHA]), new Map());
+      assert.equal(await haveRefsMovedSince(ledger, REPO, naming.refs, reading), true);
+      assert.equal(await haveRefsMovedSince(ledger, REPO, [], reading), false);
+      assert.deepEqual(await releasedVersions(ledger, { repoId: REPO, artifact: "api" }, [SHA]), new Map());
     });
 
     it("and one that waits is to be prepared ahead until somebody has tried", async () => {
-      await setState(ledger, id, { from: ["queued"], to: "waiting", because: "", takeBack: true, isAheadDue: true });
-      assert.deepEqual(await dueAhead(ledger, 10), [id]);
-      const ahead = await claimAhead(ledger, id, "w3", 60_000);
-      assert.deepEqual(await dueAhead(ledger, 10), []);
+      await setState(ledger, id, { from: ["queued"], to: "waiting", because: "", revokeLease: true, mayPrepare: true });
+      assert.deepEqual(await duePreparations(ledger, 10), [id]);
+      const ahead = await claimToPrepare(ledger, id, "w3", 60_000);
+      assert.deepEqual(await duePreparations(ledger, 10), []);
       await finishAttempt(ledger, id, ahead?.fence ?? 0, { outcome: "prepared" });
-      await clearAhead(ledger, id);
-      assert.deepEqual(await dueAhead(ledger, 10), []);
+      await clearDuePreparation(ledger, id);
+      assert.deepEqual(await duePreparations(ledger, 10), []);
     });
   });
 });

@@ -3,9 +3,9 @@ import { sql } from "kysely";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
 import { requestCancel } from "../../../src/ledger/cancel.ts";
 import { ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
-import { claim, claimAhead, finishAttempt, nextDue } from "../../../src/ledger/leases.ts";
+import { claimDelivery, claimToPrepare, finishAttempt, nextDueDelivery } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { noteRepos } from "../../../src/ledger/repos.ts";
+import { saveRepos } from "../../../src/ledger/repos.ts";
 import { acmeApi, eachLedger } from "../../support/databases/ledgers.ts";
 
 const TTL = 60_000;
@@ -19,7 +19,7 @@ describe("The delivery that is next, as the ledger says", () => {
       ledger = await open();
       count = 0;
       const repos = ["busy", "quiet"].map((repo) => ({ ...acmeApi, id: `github:${repo}`, name: repo }));
-      await ledger.transaction((tx) => noteRepos(tx, repos));
+      await ledger.transaction((tx) => saveRepos(tx, repos));
     });
 
     /** Each is younger than the one before. */
@@ -32,21 +32,21 @@ describe("The delivery that is next, as the ledger says", () => {
     }
     /** Takes what is next, as a worker does. */
     async function take(): Promise<string | null> {
-      const id = await nextDue(ledger);
-      if (id !== null) assert.ok(await claim(ledger, id, "w1", TTL), "what is next can be claimed");
+      const id = await nextDueDelivery(ledger);
+      if (id !== null) assert.ok(await claimDelivery(ledger, id, "w1", TTL), "what is next can be claimed");
       return id;
     }
 
     it("is none where none is due", async () => {
       for (const state of ["waiting", "delivered", "failed", "ignored"] as const) await delivery("busy", state);
       const later = await delivery("busy");
-      const { fence } = (await claim(ledger, later, "w1", TTL)) ?? { fence: 0 };
-      assert.equal(await nextDue(ledger), null, "another has it");
+      const { fence } = (await claimDelivery(ledger, later, "w1", TTL)) ?? { fence: 0 };
+      assert.equal(await nextDueDelivery(ledger), null, "another has it");
       await finishAttempt(ledger, later, fence, { outcome: "retry", retryIn: TTL });
-      assert.equal(await nextDue(ledger), null, "it is to be tried again later");
+      assert.equal(await nextDueDelivery(ledger), null, "it is to be tried again later");
       const ended = await delivery("busy");
       await requestCancel(ledger, ended);
-      assert.equal(await nextDue(ledger), null, "it was cancelled");
+      assert.equal(await nextDueDelivery(ledger), null, "it was cancelled");
     });
 
     it("is of the repo that has nothing under way, however much another has waiting", async () => {
@@ -61,7 +61,7 @@ describe("The delivery that is next, as the ledger says", () => {
     it("is of the repo whose turn is longest ago where as much is under way, and preparing ahead is no turn", async () => {
       const [first, second, third] = [await delivery("busy"), await delivery("busy"), await delivery("quiet")];
       const ahead = await delivery("quiet", "waiting");
-      await claimAhead(ledger, ahead, "w1", TTL);
+      await claimToPrepare(ledger, ahead, "w1", TTL);
       assert.equal(await take(), first);
       await setState(ledger, first, { from: ["queued"], to: "delivered", because: "" });
       assert.equal(await take(), third);
@@ -74,8 +74,8 @@ describe("The delivery that is next, as the ledger says", () => {
       for (let time = 0; time < 12; time++) all.push(await delivery(time % 3 === 0 ? "quiet" : "busy"));
       const delivered: string[] = [];
       const work = async (worker: Ledger, owner: string) => {
-        for (let id = await nextDue(worker); id !== null; id = await nextDue(worker)) {
-          const claimed = await claim(worker, id, owner, TTL);
+        for (let id = await nextDueDelivery(worker); id !== null; id = await nextDueDelivery(worker)) {
+          const claimed = await claimDelivery(worker, id, owner, TTL);
           if (claimed === null) continue;
           delivered.push(id);
           const { fence } = claimed;
@@ -90,7 +90,7 @@ describe("The delivery that is next, as the ledger says", () => {
 
     it("is one that was to be tried again, once its time has come", async () => {
       const id = await delivery("busy");
-      const { fence } = (await claim(ledger, id, "w1", TTL)) ?? { fence: 0 };
+      const { fence } = (await claimDelivery(ledger, id, "w1", TTL)) ?? { fence: 0 };
       await finishAttempt(ledger, id, fence, { outcome: "retry", retryIn: TTL });
       assert.equal(await take(), null);
       await ledger.db.updateTable("deliveries").set({ retryAt: 1 }).execute();
@@ -136,7 +136,7 @@ async function explained(ledger: Ledger, name: string): Promise<string> {
     },
     transformResult: async ({ result }) => result,
   });
-  await nextDue({ ...ledger, db });
+  await nextDueDelivery({ ...ledger, db });
   const { rows } = await sql
     .raw(`${name === "SQLite" ? "explain query plan" : "explain"} ${asked[0]}`)
     .execute(ledger.db);

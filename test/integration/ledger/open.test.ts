@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
 import { ConfigError, TransientError } from "../../../src/delivery/errors.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
-import { getRepo, noteRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
+import { getRepo, saveRepos, setDefaultBranch } from "../../../src/ledger/repos.ts";
 import { now } from "../../../src/ledger/sql.ts";
 import { acmeApi, eachLedger, REPO, sharedPostgres } from "../../support/databases/ledgers.ts";
 import { freePort, tempDir, until } from "../../support/processes/process.ts";
@@ -14,19 +14,19 @@ describe("The ledger", () => {
   eachLedger((name, open) => {
     it("can be opened by several at once, and again later, with everything in it", async () => {
       const ledgers = await Promise.all(Array.from({ length: 5 }, open));
-      await ledgers[0]?.transaction((tx) => noteRepos(tx, [acmeApi]));
+      await ledgers[0]?.transaction((tx) => saveRepos(tx, [acmeApi]));
       for (const ledger of [...ledgers, await open()]) assert.equal((await getRepo(ledger, REPO))?.name, "api");
     });
 
     it("keeps all of a transaction or nothing", async () => {
       const ledger = await open();
       const failed = ledger.transaction(async (tx) => {
-        await noteRepos(tx, [acmeApi]);
+        await saveRepos(tx, [acmeApi]);
         throw new Error("no");
       });
       await assert.rejects(failed, /^Error: no$/);
       assert.equal(await getRepo(ledger, REPO), null);
-      await ledger.transaction((tx) => tx.transaction((inner) => noteRepos(inner, [acmeApi])));
+      await ledger.transaction((tx) => tx.transaction((inner) => saveRepos(inner, [acmeApi])));
       assert.equal((await getRepo(ledger, REPO))?.name, "api");
     });
 
@@ -34,7 +34,7 @@ describe("The ledger", () => {
       const ledger = await open();
       await assert.rejects(
         ledger.transaction(() => getRepo(ledger, REPO)),
-        /inside a ledger transaction, call the ledger through its tx/,
+        /inside a transaction on it: call it through the transaction's `tx`/,
       );
       await ledger.ping();
     });
@@ -55,7 +55,7 @@ describe("The ledger", () => {
 
     it("waits for another's write without a word, and then sees what it wrote", async () => {
       const [ledger, other] = [await open(), await open()];
-      await ledger.transaction((tx) => noteRepos(tx, [acmeApi]));
+      await ledger.transaction((tx) => saveRepos(tx, [acmeApi]));
       let end = () => {};
       const ended = new Promise<void>((resolve) => {
         end = resolve;
@@ -139,13 +139,13 @@ describe("The ledger", () => {
       await sql.raw(`pragma max_page_count = ${pages}`).execute(ledger.db);
       const many = Array.from({ length: 2_000 }, (_, i) => ({ ...acmeApi, id: `github:${i}`, name: `n${i}` }));
       await assert.rejects(
-        ledger.transaction((tx) => noteRepos(tx, many)),
+        ledger.transaction((tx) => saveRepos(tx, many)),
         (error) =>
           error instanceof TransientError && error.code === "ledger-unavailable" && /disk is full/.test(error.message),
       );
       assert.equal(await getRepo(ledger, "github:0"), null);
       await sql.raw("pragma max_page_count = 1000000").execute(ledger.db);
-      await ledger.transaction((tx) => noteRepos(tx, many));
+      await ledger.transaction((tx) => saveRepos(tx, many));
       assert.equal((await getRepo(ledger, "github:1999"))?.name, "n1999");
       await ledger.close();
     });

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import {
   countUnsent,
-  drop,
+  markDropped,
   markFailed,
   markSent,
-  outboxOf,
+  outboxOfCommit,
   queueNotice,
   queueStatus,
   replaceStatus,
 } from "../../../src/ledger/outbox.ts";
-import { dueOutbox, giveBack, takeDue } from "../../../src/ledger/sending.ts";
+import { claimOutbox, dueOutbox, releaseOutboxLease } from "../../../src/ledger/outbox-leases.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const say = (ledger: Ledger, state: string, context = "deliverd/api", sha = SHA) =>
@@ -35,7 +35,7 @@ describe("The outbox", () => {
       await say(ledger, "pending", "deliverd/web");
       await say(ledger, "pending", "deliverd/api", OTHER_SHA);
       assert.equal(await countUnsent(ledger), 3);
-      assert.equal((await outboxOf(ledger, REPO, SHA)).length, 2);
+      assert.equal((await outboxOfCommit(ledger, REPO, SHA)).length, 2);
     });
 
     it("owes nothing for saying the same again, and a new word for saying another", async () => {
@@ -54,33 +54,33 @@ describe("The outbox", () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       await say(ledger, "pending", "deliverd/web");
-      const taken = await Promise.all([1, 2, 3].map(() => takeDue(ledger, 10, 60_000)));
+      const taken = await Promise.all([1, 2, 3].map(() => claimOutbox(ledger, 10, 60_000)));
       assert.equal(taken.flat().length, 2);
-      assert.deepEqual(await takeDue(ledger, 10, 60_000), []);
+      assert.deepEqual(await claimOutbox(ledger, 10, 60_000), []);
       await say(ledger, "success", "deliverd/web");
-      assert.deepEqual(await takeDue(ledger, 10, 60_000), [], "the word before it is on its way");
+      assert.deepEqual(await claimOutbox(ledger, 10, 60_000), [], "the word before it is on its way");
       const [web] = taken.flat().filter(({ payload }) => (payload as { context: string }).context === "deliverd/web");
       assert.ok(web);
       assert.equal(await markSent(ledger, web.id, web.revision, web.fence), false);
-      await giveBack(ledger, web);
-      const [again, ...more] = await takeDue(ledger, 10, 0);
+      await releaseOutboxLease(ledger, web);
+      const [again, ...more] = await claimOutbox(ledger, 10, 0);
       assert.deepEqual([again?.revision, more.length], [2, 0]);
-      assert.equal((await takeDue(ledger, 10, 60_000)).length, 1, "whoever has it for no time keeps nobody out");
+      assert.equal((await claimOutbox(ledger, 10, 60_000)).length, 1, "whoever has it for no time keeps nobody out");
     });
 
     it("says a status once more where one that was given up may have arrived after it", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
-      const [stalled] = await takeDue(ledger, 1, 0);
+      const [stalled] = await claimOutbox(ledger, 1, 0);
       await say(ledger, "success");
-      const [newer] = await takeDue(ledger, 1, 60_000);
+      const [newer] = await claimOutbox(ledger, 1, 60_000);
       assert.ok(stalled && newer);
       assert.equal(await markSent(ledger, newer.id, newer.revision, newer.fence), true);
-      const [row] = await outboxOf(ledger, REPO, SHA);
+      const [row] = await outboxOfCommit(ledger, REPO, SHA);
       assert.equal(row?.state, "unsent");
       assert.ok(Number(row.retryAt) > Date.now() + 30_000, "later: what is held up may still be on its way");
       assert.equal(await markSent(ledger, stalled.id, stalled.revision, stalled.fence), false);
-      await giveBack(ledger, stalled);
+      await releaseOutboxLease(ledger, stalled);
       const again = await owed(ledger);
       assert.deepEqual(again.payload, { context: "deliverd/api", state: "success" });
     });
@@ -111,7 +111,7 @@ describe("The outbox", () => {
       await say(ledger, "success");
       assert.equal(await markSent(ledger, sent.id, sent.revision), false);
       assert.equal(await markFailed(ledger, sent.id, sent.revision, "503", 60_000), false);
-      assert.equal(await drop(ledger, sent.id, sent.revision, "422"), false);
+      assert.equal(await markDropped(ledger, sent.id, sent.revision, "422"), false);
       assert.deepEqual((await owed(ledger)).payload, { context: "deliverd/api", state: "success" });
     });
 
@@ -121,7 +121,7 @@ describe("The outbox", () => {
       const row = await owed(ledger);
       assert.equal(await markFailed(ledger, row.id, row.revision, "503", 60_000), true);
       assert.deepEqual(await dueOutbox(ledger, 10), []);
-      const [kept] = await outboxOf(ledger, REPO, SHA);
+      const [kept] = await outboxOfCommit(ledger, REPO, SHA);
       assert.deepEqual([kept?.attempts, kept?.error, kept?.state], [1, "503", "unsent"]);
       await say(ledger, "success");
       assert.deepEqual([(await owed(ledger)).attempts, (await owed(ledger)).error], [0, null]);
@@ -131,9 +131,9 @@ describe("The outbox", () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       const row = await owed(ledger);
-      assert.equal(await drop(ledger, row.id, row.revision, "422"), true);
+      assert.equal(await markDropped(ledger, row.id, row.revision, "422"), true);
       assert.equal(await countUnsent(ledger), 0);
-      assert.equal((await outboxOf(ledger, REPO, SHA))[0]?.state, "dropped");
+      assert.equal((await outboxOfCommit(ledger, REPO, SHA))[0]?.state, "dropped");
     });
 
     it("owes a notice once, however often it is queued, also after it was sent", async () => {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { Kysely, sql } from "kysely";
 import { ConfigError, TransientError } from "../../../src/delivery/errors.ts";
+import { postgresDialect } from "../../../src/ledger/database/postgres.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
 import { addHints, lastHintId } from "../../../src/ledger/hints.ts";
-import { claim } from "../../../src/ledger/leases.ts";
+import { claimDelivery } from "../../../src/ledger/leases.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { postgresDialect } from "../../../src/ledger/postgres.ts";
-import type { Schema } from "../../../src/ledger/schema.ts";
+import type { Schema } from "../../../src/ledger/schema/schema.ts";
 import { LeaseLost, type LeaseTimes, takeLease } from "../../../workers/deliver/lease.ts";
 import { acmeApi, REPO, SHA, sharedPostgres, withRepo } from "../../support/databases/ledgers.ts";
 import { startPgBouncer } from "../../support/databases/pgbouncer.ts";
@@ -58,7 +58,7 @@ describe("PostgreSQL as the ledger", function () {
       assert.equal(await lastHintId(ledger), 40);
       const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
       const { id } = await ensureDelivery(ledger, REPO, SHA, facts);
-      const claims = await Promise.all(Array.from({ length: 20 }, () => claim(ledger, id, "one", 60_000)));
+      const claims = await Promise.all(Array.from({ length: 20 }, () => claimDelivery(ledger, id, "one", 60_000)));
       assert.equal(claims.filter((each) => each !== null).length, 1);
       await assert.rejects(
         ledger.transaction(async (tx) => {
@@ -138,7 +138,7 @@ describe("PostgreSQL as the ledger", function () {
 
   it("ends each statement at the server, in a transaction or by itself", async () => {
     await open();
-    const limits = { statement: 300, lock: 200, answer: 60_000 };
+    const limits = { statementMs: 300, lockMs: 200, answerMs: 60_000 };
     const db = new Kysely<Schema>({ dialect: postgresDialect(databaseUrl, () => {}, limits) });
     leave.unshift(() => db.destroy());
     const slow = sql`select pg_sleep(20)`;
@@ -152,7 +152,7 @@ describe("PostgreSQL as the ledger", function () {
   it("ends what is asked of a server that hangs, and asks the next over another connection", async () => {
     await open();
     const { relay, url } = await relayed();
-    const limits = { statement: 20_000, lock: 10_000, answer: 700 };
+    const limits = { statementMs: 20_000, lockMs: 10_000, answerMs: 700 };
     const db = new Kysely<Schema>({ dialect: postgresDialect(url, () => {}, limits) });
     leave.unshift(() => db.destroy());
     const ask = () => sql`select 1`.execute(db);
@@ -162,7 +162,7 @@ describe("PostgreSQL as the ledger", function () {
       const began = performance.now();
       await assert.rejects(
         question(),
-        (error) => error instanceof TransientError && /no answer within/.test(error.message),
+        (error) => error instanceof TransientError && /did not answer within/.test(error.message),
       );
       assert.ok(performance.now() - began < 5_000);
       await until("the connection is gone", () => relay.open() === 0, 5_000);
@@ -176,13 +176,13 @@ describe("PostgreSQL as the ledger", function () {
     const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
     const { id } = await ensureDelivery(ledger, REPO, SHA, facts);
     const times: LeaseTimes = { ttl: 3_000, renewEvery: 1_000, margin: 500, now: () => performance.now() };
-    const lease = await takeLease(ledger, id, "one", claim, times);
+    const lease = await takeLease(ledger, id, "one", claimDelivery, times);
     assert.ok(lease);
     await delay(1_500);
     assert.equal(lease.signal.aborted, false);
     relay.stall();
     const other = await open();
-    const took = until("another may have it", () => claim(other, id, "two", 60_000), 20_000).then(
+    const took = until("another may have it", () => claimDelivery(other, id, "two", 60_000), 20_000).then(
       () => lease.signal.reason as unknown,
     );
     assert.ok((await took) instanceof LeaseLost, "the first knew before the second had it");

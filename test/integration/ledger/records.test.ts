@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { decisionsOf, recordDecision } from "../../../src/ledger/decisions.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
-import { headsOf, isHead, noteHeads } from "../../../src/ledger/heads.ts";
+import { headsOf, recordHeads, wasEverHead } from "../../../src/ledger/heads.ts";
 import { appendLog, logBytes, readLog } from "../../../src/ledger/logs.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
@@ -65,16 +65,16 @@ describe("Heads", () => {
       const ledger = await withRepo(await open());
       const main = { ref: "refs/heads/main", sha: SHA };
       const tag = { ref: "refs/tags/v1", sha: SHA };
-      assert.deepEqual(await noteHeads(ledger, REPO, [main, tag]), [main, tag]);
+      assert.deepEqual(await recordHeads(ledger, REPO, [main, tag]), [main, tag]);
       const moved = { ...main, sha: OTHER_SHA };
-      assert.deepEqual(await noteHeads(ledger, REPO, [moved, tag]), [moved]);
-      assert.equal(await isHead(ledger, REPO, SHA), true);
-      assert.equal(await isHead(ledger, REPO, "c".repeat(40)), false);
+      assert.deepEqual(await recordHeads(ledger, REPO, [moved, tag]), [moved]);
+      assert.equal(await wasEverHead(ledger, REPO, SHA), true);
+      assert.equal(await wasEverHead(ledger, REPO, "c".repeat(40)), false);
       assert.deepEqual(
         (await headsOf(ledger, REPO, SHA)).map((head) => head.ref),
         ["refs/heads/main", "refs/tags/v1"],
       );
-      assert.deepEqual(await noteHeads(ledger, REPO, []), []);
+      assert.deepEqual(await recordHeads(ledger, REPO, []), []);
     });
   });
 });

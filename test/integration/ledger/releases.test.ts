@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import { ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
-import { noteHeads } from "../../../src/ledger/heads.ts";
-import { claim } from "../../../src/ledger/leases.ts";
+import { recordHeads } from "../../../src/ledger/heads.ts";
+import { claimDelivery } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import { locationOf, locationsOf, locationsOfRelease, noteLocation } from "../../../src/ledger/names.ts";
+import { getLocation, locationsOfDelivery, locationsOfRelease, recordLocation } from "../../../src/ledger/locations.ts";
 import {
   addReleaseVersion,
-  findRelease,
+  findReleases,
   getRelease,
   listReleases,
   type NewRelease,
@@ -16,8 +16,8 @@ import {
   reposWithArtifact,
   taggedVersions,
 } from "../../../src/ledger/releases.ts";
-import { noteRepos } from "../../../src/ledger/repos.ts";
-import { claimVersion, foreignVersions, versionsOf } from "../../../src/ledger/versions.ts";
+import { saveRepos } from "../../../src/ledger/repos.ts";
+import { claimedVersions, claimVersion, versionsOfOthers } from "../../../src/ledger/versions.ts";
 import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
 const ONE = `sha256:${"1".repeat(64)}`;
@@ -26,7 +26,7 @@ const TWO = `sha256:${"2".repeat(64)}`;
 async function delivery(ledger: Ledger, sha = SHA, repoId = REPO): Promise<{ deliveryId: string; fence: number }> {
   const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
   const { id } = await ensureDelivery(ledger, repoId, sha, facts);
-  const lease = await claim(ledger, id, "w", 60_000);
+  const lease = await claimDelivery(ledger, id, "w", 60_000);
   assert.ok(lease);
   return { deliveryId: id, fence: lease.fence };
 }
@@ -49,11 +49,11 @@ describe("A version", () => {
       const ledgers = [first, ...(await Promise.all([open(), open(), open()]))];
       const shas = ledgers.map((_, i) => String(i).repeat(40));
       const claims = await Promise.all(ledgers.map((ledger, i) => claimVersion(ledger, REPO, "1.2.3", shas[i] ?? "")));
-      const winners = shas.filter((_, i) => claims[i]?.ok);
+      const winners = shas.filter((_, i) => claims[i]?.kind === "claimed");
       assert.equal(winners.length, 1);
-      for (const claimed of claims) if (!claimed.ok) assert.equal(claimed.belongsTo, winners[0]);
-      assert.deepEqual(await claimVersion(first, REPO, "1.2.3", winners[0] ?? ""), { ok: true });
-      assert.deepEqual(await versionsOf(first, REPO, winners[0] ?? ""), ["1.2.3"]);
+      for (const claimed of claims) if (claimed.kind !== "claimed") assert.equal(claimed.belongsTo, winners[0]);
+      assert.deepEqual(await claimVersion(first, REPO, "1.2.3", winners[0] ?? ""), { kind: "claimed" });
+      assert.deepEqual(await claimedVersions(first, REPO, winners[0] ?? ""), ["1.2.3"]);
     });
 
     it("goes to another commit where nothing was published under it, and not while its delivery is under way", async () => {
@@ -61,16 +61,12 @@ describe("A version", () => {
       const { deliveryId } = await delivery(ledger);
       await claimVersion(ledger, REPO, "1.2.3", SHA);
       const again = () => claimVersion(ledger, REPO, "1.2.3", OTHER_SHA);
-      assert.deepEqual(await again(), { ok: false, belongsTo: SHA, isBusy: true });
+      assert.deepEqual(await again(), { kind: "busy", belongsTo: SHA });
       await setState(ledger, deliveryId, { from: ["queued"], to: "failed", because: "" });
-      assert.deepEqual([...(await foreignVersions(ledger, REPO, OTHER_SHA, ["1.2.3"]))], []);
-      assert.deepEqual(await again(), { ok: true });
-      assert.deepEqual(await claimVersion(ledger, REPO, "1.2.3", SHA), {
-        ok: false,
-        belongsTo: OTHER_SHA,
-        isBusy: false,
-      });
-      assert.deepEqual([...(await foreignVersions(ledger, REPO, SHA, ["1.2.3"]))], ["1.2.3"]);
+      assert.deepEqual([...(await versionsOfOthers(ledger, REPO, OTHER_SHA, ["1.2.3"]))], []);
+      assert.deepEqual(await again(), { kind: "claimed" });
+      assert.deepEqual(await claimVersion(ledger, REPO, "1.2.3", SHA), { kind: "taken", belongsTo: OTHER_SHA });
+      assert.deepEqual([...(await versionsOfOthers(ledger, REPO, SHA, ["1.2.3"]))], ["1.2.3"]);
     });
   });
 });
@@ -83,15 +79,15 @@ describe("A name in a registry", () => {
       const on = { deliveryId, artifact: "api", repoId: REPO, url: "u", pull: "p" };
       const main = { registry: "hub", repository: "acme/api", tag: "main", immutable: false };
       const version = { ...main, tag: "1.0.0", immutable: true };
-      assert.equal(await noteLocation(ledger, { ...main, ...on, digest: ONE }), true);
-      assert.equal(await noteLocation(ledger, { ...main, ...on, digest: TWO }), true);
-      assert.equal((await locationOf(ledger, main))?.digest, TWO);
-      assert.equal(await noteLocation(ledger, { ...version, ...on, digest: ONE }), true);
-      assert.equal(await noteLocation(ledger, { ...version, ...on, digest: ONE }), true);
-      assert.equal(await noteLocation(ledger, { ...version, ...on, digest: TWO }), false);
-      assert.equal((await locationOf(ledger, version))?.digest, ONE);
+      assert.equal(await recordLocation(ledger, { ...main, ...on, digest: ONE }), true);
+      assert.equal(await recordLocation(ledger, { ...main, ...on, digest: TWO }), true);
+      assert.equal((await getLocation(ledger, main))?.digest, TWO);
+      assert.equal(await recordLocation(ledger, { ...version, ...on, digest: ONE }), true);
+      assert.equal(await recordLocation(ledger, { ...version, ...on, digest: ONE }), true);
+      assert.equal(await recordLocation(ledger, { ...version, ...on, digest: TWO }), false);
+      assert.equal((await getLocation(ledger, version))?.digest, ONE);
       assert.deepEqual(
-        (await locationsOf(ledger, deliveryId)).map(({ tag, immutable }) => [tag, immutable]),
+        (await locationsOfDelivery(ledger, deliveryId)).map(({ tag, immutable }) => [tag, immutable]),
         [
           ["1.0.0", true],
           ["main", false],
@@ -157,7 +153,7 @@ describe("A release", () => {
 
     it("is found by artifact and version, in every repo that has one", async () => {
       const ledger = await withRepo(await open());
-      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: "github:2", name: "web" }]));
+      await ledger.transaction((tx) => saveRepos(tx, [{ ...acmeApi, id: "github:2", name: "web" }]));
       const mine = await record(
         ledger,
         about(SHA, await delivery(ledger), { versions: ["1.0.1-1.gaaaaaaa", "1.0.1"], tagged: ["1.0.1"] }),
@@ -167,7 +163,7 @@ describe("A release", () => {
         about(SHA, await delivery(ledger, SHA, "github:2"), { repoId: "github:2", versions: ["1.0.1"], tagged: [] }),
       );
       const ids = async (version: string, repoId?: string) =>
-        (await findRelease(ledger, "api", version, repoId)).map((release) => release.id);
+        (await findReleases(ledger, "api", version, repoId)).map((release) => release.id);
       assert.deepEqual(await ids("1.0.1"), [mine.id, theirs.id]);
       assert.deepEqual(await ids("1.0.1", "github:2"), [theirs.id]);
       assert.deepEqual(await ids("9.9.9"), []);
@@ -182,9 +178,9 @@ describe("A release", () => {
       await ledger.transaction((tx) => recordRelease(tx, about(SHA, work)));
       const listed = async () => (await listReleases(ledger, { ref: "refs/heads/release", limit: 10 })).items.length;
       assert.equal(await listed(), 0);
-      await noteHeads(ledger, REPO, [{ ref: "refs/heads/release", sha: OTHER_SHA }]);
+      await recordHeads(ledger, REPO, [{ ref: "refs/heads/release", sha: OTHER_SHA }]);
       assert.equal(await listed(), 0);
-      await noteHeads(ledger, REPO, [{ ref: "refs/heads/release", sha: SHA }]);
+      await recordHeads(ledger, REPO, [{ ref: "refs/heads/release", sha: SHA }]);
       assert.equal(await listed(), 1);
     });
 

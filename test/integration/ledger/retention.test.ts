@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
 import { decisionsOf, recordDecision } from "../../../src/ledger/decisions.ts";
 import { ensureDelivery, getDelivery, setState } from "../../../src/ledger/deliveries.ts";
-import { attemptsOf, claim, finishAttempt } from "../../../src/ledger/leases.ts";
+import { attemptsOf, claimDelivery, finishAttempt } from "../../../src/ledger/leases.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { appendLog, readLog } from "../../../src/ledger/logs.ts";
-import { countUnsent, markSent, outboxOf, queueStatus, replaceStatus } from "../../../src/ledger/outbox.ts";
-import { forgetOld } from "../../../src/ledger/retention.ts";
-import { dueOutbox } from "../../../src/ledger/sending.ts";
+import { countUnsent, markSent, outboxOfCommit, queueStatus, replaceStatus } from "../../../src/ledger/outbox.ts";
+import { dueOutbox } from "../../../src/ledger/outbox-leases.ts";
+import { deleteOldRows } from "../../../src/ledger/retention.ts";
 import { chunks } from "../../../src/ledger/sql.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
@@ -17,7 +17,7 @@ const HOUR = 60 * 60_000;
 async function longAgo(ledger: Ledger, sha: string, to: DeliveryState): Promise<string> {
   const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
   const { id } = await ensureDelivery(ledger, REPO, sha, facts);
-  const lease = await claim(ledger, id, "w", 60_000);
+  const lease = await claimDelivery(ledger, id, "w", 60_000);
   assert.ok(lease);
   await appendLog(ledger, id, "a line\n");
   await finishAttempt(ledger, id, lease.fence, { outcome: "done" });
@@ -33,7 +33,7 @@ describe("What is old", () => {
     it("is forgotten of deliveries that have ended: their attempts and logs", async () => {
       const ledger = await withRepo(await open());
       const id = await longAgo(ledger, SHA, "delivered");
-      assert.equal(await forgetOld(ledger, HOUR), 2);
+      assert.equal(await deleteOldRows(ledger, HOUR), 2);
       assert.deepEqual([await attemptsOf(ledger, id), await readLog(ledger, id)], [[], []]);
     });
 
@@ -41,8 +41,8 @@ describe("What is old", () => {
       const ledger = await withRepo(await open());
       const id = await longAgo(ledger, SHA, "waiting");
       await longAgo(ledger, OTHER_SHA, "delivered");
-      assert.equal(await forgetOld(ledger, Date.now() + HOUR), 0);
-      assert.equal(await forgetOld(ledger, HOUR), 2);
+      assert.equal(await deleteOldRows(ledger, Date.now() + HOUR), 0);
+      assert.equal(await deleteOldRows(ledger, HOUR), 2);
       assert.deepEqual([(await attemptsOf(ledger, id)).length, (await readLog(ledger, id)).length], [1, 1]);
     });
 
@@ -51,7 +51,7 @@ describe("What is old", () => {
       await recordDecision(ledger, REPO, SHA, { action: "wait", because: "old" });
       await ledger.db.updateTable("decisions").set({ at: 1 }).execute();
       await recordDecision(ledger, REPO, SHA, { action: "wait", because: "new" });
-      assert.equal(await forgetOld(ledger, HOUR), 1);
+      assert.equal(await deleteOldRows(ledger, HOUR), 1);
       assert.deepEqual(
         (await decisionsOf(ledger, REPO, SHA)).map(({ because }) => because),
         ["new"],
@@ -76,7 +76,7 @@ describe("What is old", () => {
         }),
       );
       await ledger.db.updateTable("outbox").set({ updatedAt: 1 }).execute();
-      assert.equal(await forgetOld(ledger, HOUR), 1);
+      assert.equal(await deleteOldRows(ledger, HOUR), 1);
       assert.equal(await countUnsent(ledger), 1, "what is owed stays, however old");
       await say("success");
       assert.equal(await countUnsent(ledger), 1, "the same again is nothing new");
@@ -90,7 +90,7 @@ describe("What is old", () => {
       );
       assert.equal(await countUnsent(ledger), 2, "another word takes the place of what was said");
       await say("success");
-      const [row] = await outboxOf(ledger, REPO, SHA);
+      const [row] = await outboxOfCommit(ledger, REPO, SHA);
       assert.deepEqual(row?.payload, { context: "deliverd/api", state: "success" });
     });
 
@@ -99,7 +99,7 @@ describe("What is old", () => {
       const ignored = await longAgo(ledger, SHA, "ignored");
       const failed = await longAgo(ledger, OTHER_SHA, "failed");
       await ledger.db.updateTable("deliveries").set({ updatedAt: 1 }).execute();
-      assert.equal(await forgetOld(ledger, HOUR), 5);
+      assert.equal(await deleteOldRows(ledger, HOUR), 5);
       assert.equal(await getDelivery(ledger, ignored), null);
       assert.notEqual(await getDelivery(ledger, failed), null);
     });
@@ -125,7 +125,7 @@ describe("What is old", () => {
           waited = Math.max(waited, performance.now() - began);
         }
       })();
-      assert.equal(await forgetOld(ledger, HOUR), 2_500);
+      assert.equal(await deleteOldRows(ledger, HOUR), 2_500);
       done = true;
       await others;
       assert.ok(waited < 2_000, `${waited} ms`);

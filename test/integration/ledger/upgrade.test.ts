@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CamelCasePlugin, Kysely, Migrator, sql } from "kysely";
+import { postgresDialect } from "../../../src/ledger/database/postgres.ts";
+import { sqliteDialect } from "../../../src/ledger/database/sqlite.ts";
 import { findDelivery } from "../../../src/ledger/deliveries.ts";
 import { migrations } from "../../../src/ledger/migrations/index.ts";
 import { ownerOf } from "../../../src/ledger/name-writes.ts";
-import { outboxOf } from "../../../src/ledger/outbox.ts";
-import { postgresDialect } from "../../../src/ledger/postgres.ts";
-import { sqliteDialect } from "../../../src/ledger/sqlite.ts";
+import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
 import { eachLedger, type Place, REPO } from "../../support/databases/ledgers.ts";
 
 const SHA = "a".repeat(40);
@@ -57,7 +57,7 @@ describe("A ledger of the first version", () => {
       assert.equal((await findDelivery(ledger, REPO, "b".repeat(40)))?.failedBy, "gate");
       assert.equal(await ownerOf(ledger, "local", "acme/api"), REPO);
       assert.equal(await ownerOf(ledger, "local", "acme/typo"), null);
-      assert.deepEqual((await outboxOf(ledger, REPO, SHA)).map(({ kind }) => kind).sort(), [
+      assert.deepEqual((await outboxOfCommit(ledger, REPO, SHA)).map(({ kind }) => kind).sort(), [
         "names",
         "notice",
         "status",

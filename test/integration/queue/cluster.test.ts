@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Redis } from "ioredis";
 import { silentLog } from "../../../src/observe/log.ts";
-import { hastyConnection, isClusterNode } from "../../../src/queue/connection.ts";
+import { failFastConnection, isClusterNode } from "../../../src/queue/connection.ts";
 import { consume } from "../../../src/queue/consume.ts";
 import { type Jobs, openQueues, type QueueName } from "../../../src/queue/queues.ts";
 import { startRedis } from "../../support/databases/redis.ts";
@@ -30,7 +30,7 @@ describe("the queues in a Redis Cluster", function () {
 
   it("work by whichever node they are told of, each with all its keys in one slot", async () => {
     for (const url of cluster.urls) {
-      const connection = hastyConnection({ url });
+      const connection = failFastConnection({ url });
       const address = { url, isCluster: await isClusterNode(connection) };
       connection.disconnect();
       assert.equal(address.isCluster, true);
@@ -46,7 +46,7 @@ describe("the queues in a Redis Cluster", function () {
         }
         await until("every queue did its job", () => done.size === names.length);
         assert.equal(await queues.ping(), true);
-        assert.equal(await queues.waiting("evaluate"), 0);
+        assert.equal(await queues.countWaiting("evaluate"), 0);
       } finally {
         for (const consumer of consumers) await consumer.close();
         await queues.close();
@@ -63,7 +63,7 @@ describe("the queues in a Redis Cluster", function () {
 
   it("are none where a Redis is alone", async () => {
     const redis = await startRedis();
-    const connection = hastyConnection({ url: redis.url });
+    const connection = failFastConnection({ url: redis.url });
     assert.equal(await isClusterNode(connection), false);
     connection.disconnect();
     await redis.stop();

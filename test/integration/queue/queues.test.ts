@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { silentLog } from "../../../src/observe/log.ts";
 import type { RedisAddress } from "../../../src/queue/connection.ts";
-import { hastyConnection, refuseEviction } from "../../../src/queue/connection.ts";
+import { failFastConnection, requireNoEviction } from "../../../src/queue/connection.ts";
 import { type Consumer, consume } from "../../../src/queue/consume.ts";
 import { openQueues, type Queues } from "../../../src/queue/queues.ts";
 import { startRedis, type TestRedis } from "../../support/databases/redis.ts";
@@ -193,7 +193,7 @@ describe("the queues", function () {
     assert.equal(await own.add("evaluate", job), true);
     await until("it is done", () => runs === 1);
     relay.aim(portAfter ?? 0);
-    const admin = hastyConnection(address);
+    const admin = failFastConnection(address);
     closing.push(async () => {
       await admin.call("REPLICAOF", "NO", "ONE");
       admin.disconnect();
@@ -204,11 +204,11 @@ describe("the queues", function () {
   });
 
   it("refuse a Redis that may throw jobs away, and say how to mend it", async () => {
-    const connection = hastyConnection(address);
+    const connection = failFastConnection(address);
     try {
-      await refuseEviction(connection, silentLog);
+      await requireNoEviction(connection, silentLog);
       await connection.config("SET", "maxmemory-policy", "volatile-lru");
-      await assert.rejects(refuseEviction(connection, silentLog), {
+      await assert.rejects(requireNoEviction(connection, silentLog), {
         name: "ConfigError",
         code: "redis-evicts",
         message: /volatile-lru.*noeviction/,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
-import { boundConnections } from "../../../src/receiver/connections.ts";
+import { limitConnections } from "../../../src/receiver/connections.ts";
 import { until } from "../../support/processes/process.ts";
 
 describe("A server held to three connections", () => {
@@ -23,7 +23,7 @@ describe("A server held to three connections", () => {
       request.resume();
       asked.push({ path: request.url ?? "", response });
     });
-    boundConnections(server, { most: 3 });
+    limitConnections(server, { maxConnections: 3 });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   });
@@ -129,7 +129,7 @@ describe("A server whose answers nobody reads", () => {
       if (request.url === "/whole") response.end(LARGE);
       else Readable.from(pieces(), { objectMode: false }).pipe(response);
     });
-    boundConnections(server, { most: 100, ...limits });
+    limitConnections(server, { maxConnections: 100, ...limits });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   }

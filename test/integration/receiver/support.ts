@@ -4,11 +4,12 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { createRequire } from "node:module";
 import { hintReader } from "../../../src/hosts/github/hints.ts";
 import type { Host } from "../../../src/hosts/host.ts";
+import type { NewHint } from "../../../src/ledger/hints.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import { createApp, type Listening, listen } from "../../../src/receiver/app.ts";
 import { type HealthCheck, healthRoute } from "../../../src/receiver/health.ts";
-import { createInbox, type InboxLimits, type StoredHint } from "../../../src/receiver/inbox.ts";
+import { createInbox, type InboxLimits } from "../../../src/receiver/inbox.ts";
 import { type WebhookOptions, webhookRoute } from "../../../src/receiver/webhooks.ts";
 
 const SECRET = "a secret of the tests";
@@ -52,23 +53,23 @@ export interface Sending {
 
 export interface TestReceiver extends Listening {
   /** The hints of every commit, in their order. */
-  commits: StoredHint[][];
-  told: StoredHint[][];
+  commits: NewHint[][];
+  told: NewHint[][];
   send(sending?: Sending): Promise<Answer>;
   /** A body of this event, rightly signed. */
   sendEvent(event: string, body?: string, headers?: Record<string, string>): Promise<Answer>;
 }
 
 export interface Setup extends Partial<WebhookOptions> {
-  commit?: (hints: StoredHint[]) => Promise<void>;
+  commit?: (hints: NewHint[]) => Promise<void>;
   limits?: InboxLimits;
   checks?: HealthCheck[];
 }
 
 /** The receiver as it is served, with the ledger's commit left to the test. */
 export async function startReceiver({ commit, limits, checks = [], ...options }: Setup = {}): Promise<TestReceiver> {
-  const commits: StoredHint[][] = [];
-  const told: StoredHint[][] = [];
+  const commits: NewHint[][] = [];
+  const told: NewHint[][] = [];
   const inbox = createInbox(async (hints) => {
     commits.push(hints);
     await commit?.(hints);
@@ -86,7 +87,7 @@ export async function startReceiver({ commit, limits, checks = [], ...options }:
       log: silentLog,
       ...options,
     }),
-    health: healthRoute({ checks, metrics, log: silentLog, patience: 200 }),
+    health: healthRoute({ checks, metrics, log: silentLog, checkTimeoutMs: 200 }),
     log: silentLog,
   });
   const listening = await listen(app, { port: 0, address: "127.0.0.1" });

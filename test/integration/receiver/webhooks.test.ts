@@ -112,7 +112,7 @@ describe("POST /webhooks/<host>", () => {
   });
 
   describe("with a request that is none of ours", () => {
-    beforeEach(() => start({ maxBody: 1_000 }));
+    beforeEach(() => start({ maxBodyBytes: 1_000 }));
 
     it("answers 404 for a host that is not configured, whatever else is wrong", async () => {
       for (const path of [
@@ -208,7 +208,7 @@ describe("POST /webhooks/<host>", () => {
 
   describe("with a slow body", () => {
     it("answers 408 when it is not whole in time, and closes", async () => {
-      await start({ slowBody: 100 });
+      await start({ bodyTimeoutMs: 100 });
       const socket = connect(receiver.port, "127.0.0.1");
       socket.write(
         "POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{",
@@ -235,7 +235,7 @@ describe("POST /webhooks/<host>", () => {
     });
 
     it("answers 503 to a large body while eight others are on their way, and still takes small ones", async () => {
-      await start({ slowBody: 5_000 });
+      await start({ bodyTimeoutMs: 5_000 });
       const head =
         "POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n";
       const sockets = Array.from({ length: 8 }, () => connect(receiver.port, "127.0.0.1"));
@@ -370,7 +370,7 @@ describe("POST /webhooks/<host>", () => {
 
     it("answers 503 once a commit hangs longer than GitHub waits", async () => {
       const hanging = deferred();
-      await start({ commit: () => hanging.promise, patience: 50 });
+      await start({ commit: () => hanging.promise, commitTimeoutMs: 50 });
       const answer = await receiver.sendEvent("push");
       assert.equal(answer.status, 503);
       assert.equal(answer.headers["retry-after"], "30");
@@ -379,7 +379,7 @@ describe("POST /webhooks/<host>", () => {
 
     it("answers 503 at once while too many hints wait for the ledger", async () => {
       const commit = deferred();
-      await start({ commit: () => commit.promise, limits: { most: 2 } });
+      await start({ commit: () => commit.promise, limits: { maxHints: 2 } });
       const waiting = [receiver.sendEvent("push"), receiver.sendEvent("push")];
       await until("two wait", async () => /^deliverd_inbox_pending 2$/m.test(await metrics()));
       assert.equal((await receiver.sendEvent("push")).status, 503);

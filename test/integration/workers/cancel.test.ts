@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { requestCancel } from "../../../src/ledger/cancel.ts";
-import { retry } from "../../../src/ledger/deliveries.ts";
-import { noteHeads } from "../../../src/ledger/heads.ts";
+import { retryDelivery } from "../../../src/ledger/deliveries.ts";
+import { recordHeads } from "../../../src/ledger/heads.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
 import { REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
@@ -85,7 +85,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     await story.look(older);
     assert.equal(await requestCancel(at.station.ledger, await id(older)), "ended");
     const newer = await commit("2");
-    assert.equal(await retry(at.station.ledger, await id(older)), "queued");
+    assert.equal(await retryDelivery(at.station.ledger, await id(older)), "queued");
     await story.look(newer);
     await sweep(at.station, 0);
     assert.equal(await story.stands(older), "queued: tried again by a person");
@@ -105,7 +105,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     await sweep(at.station, 0);
     assert.equal(await story.stands(sha), "cancelled: cancelled by a person");
     assert.equal(await story.status(sha), "error: cancelled by a person");
-    await retry(ledger, await id(sha));
+    await retryDelivery(ledger, await id(sha));
     await sweep(at.station, 0);
     await story.deliver();
     assert.match(await story.stands(sha), /^delivered: /);
@@ -115,7 +115,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     pending();
     const older = await commit("1");
     const newer = await commit("2");
-    await noteHeads(at.station.ledger, REPO, [{ ref: "refs/heads/main", sha: older }]);
+    await recordHeads(at.station.ledger, REPO, [{ ref: "refs/heads/main", sha: older }]);
     await story.look(newer);
     await story.look(older);
     assert.equal(await story.stands(older), `superseded: superseded by ${newer}`);

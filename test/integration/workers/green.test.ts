@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
-import { claim, claimAhead, finishAttempt } from "../../../src/ledger/leases.ts";
+import { claimDelivery, claimToPrepare, finishAttempt } from "../../../src/ledger/leases.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
 import { recordGreen, wasRecentlyGreen } from "../../../workers/commit/recent-green.ts";
 import { REPO, SHA } from "../../support/databases/ledgers.ts";
@@ -23,14 +23,14 @@ describe("The evaluation that queued a delivery stands for the second look at it
   /** Ends with its bytes frozen. */
   async function preparedAhead(): Promise<void> {
     const { ledger } = test.station;
-    const claimed = await claimAhead(ledger, delivery.id, "one", HOUR);
+    const claimed = await claimToPrepare(ledger, delivery.id, "one", HOUR);
     await finishAttempt(ledger, delivery.id, claimed?.fence ?? 0, { outcome: "prepared" });
   }
   /** @returns whether the attempt that begins now may rest on the last look */
   async function mayRest(): Promise<boolean> {
     const { ledger } = test.station;
     await setState(ledger, delivery.id, { from: ["waiting"], to: "queued", because: "green" });
-    const claimed = await claim(ledger, delivery.id, "one", HOUR);
+    const claimed = await claimDelivery(ledger, delivery.id, "one", HOUR);
     return wasRecentlyGreen(test.station, delivery, claimed?.fence ?? 0);
   }
 

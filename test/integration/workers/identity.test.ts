@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { TtlCache } from "../../../src/async/ttl-cache.ts";
-import { noteHeads } from "../../../src/ledger/heads.ts";
-import { addHints, undoneTargets } from "../../../src/ledger/hints.ts";
-import { outboxOf } from "../../../src/ledger/outbox.ts";
-import { getRepo, noteRepos } from "../../../src/ledger/repos.ts";
+import { recordHeads } from "../../../src/ledger/heads.ts";
+import { addHints, pendingTargets } from "../../../src/ledger/hints.ts";
+import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
+import { getRepo, saveRepos } from "../../../src/ledger/repos.ts";
 import { announce } from "../../../workers/announce/announcer.ts";
 import { confirmIdentity } from "../../../workers/commit/repo-identity.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
@@ -65,7 +65,7 @@ describe("A repo is who its host says it is:", function () {
     await addHints(at.station.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha }]);
     await story.look(sha);
     assert.equal(await story.stands(sha), `superseded: ${text}`);
-    assert.deepEqual(await undoneTargets(at.station.ledger, 10), []);
+    assert.deepEqual(await pendingTargets(at.station.ledger, 10), []);
     assert.equal(at.built.length, 0);
   });
 
@@ -73,11 +73,11 @@ describe("A repo is who its host says it is:", function () {
     const sha = await waits();
     await story.look(sha);
     replace();
-    await at.station.ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: OTHER }]));
+    await at.station.ledger.transaction((tx) => saveRepos(tx, [{ ...acmeApi, id: OTHER }]));
     await story.deliver();
     assert.equal(await story.stands(sha), `superseded: ${text}`);
     assert.equal(at.built.length, 0);
-    await noteHeads(at.station.ledger, OTHER, [{ ref: "refs/heads/main", sha }]);
+    await recordHeads(at.station.ledger, OTHER, [{ ref: "refs/heads/main", sha }]);
     await evaluate(at.station, { repo: OTHER, sha, ref: null });
     await story.deliver();
     assert.equal(at.built.length, 1, "the same commit is built anew, as the new repo's");
@@ -86,8 +86,8 @@ describe("A repo is who its host says it is:", function () {
 
   it("and an old webhook that brings the old name back takes it from nobody", async () => {
     replace();
-    await at.station.ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id: OTHER }]));
-    await at.station.ledger.transaction((tx) => noteRepos(tx, [acmeApi]));
+    await at.station.ledger.transaction((tx) => saveRepos(tx, [{ ...acmeApi, id: OTHER }]));
+    await at.station.ledger.transaction((tx) => saveRepos(tx, [acmeApi]));
     const sha = await commit();
     await evaluate(at.station, { repo: OTHER, sha, ref: null });
     await story.deliver();
@@ -140,7 +140,7 @@ describe("A repo is who its host says it is:", function () {
     Object.assign(at.host, { report: async () => void said.push("said") });
     await announce(at.station);
     assert.deepEqual(said, []);
-    const [row] = await outboxOf(at.station.ledger, REPO, sha);
+    const [row] = await outboxOfCommit(at.station.ledger, REPO, sha);
     assert.deepEqual([row?.state, row?.error], ["dropped", text]);
   });
 });

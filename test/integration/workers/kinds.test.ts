@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { findDelivery } from "../../../src/ledger/deliveries.ts";
-import { locationsOf } from "../../../src/ledger/names.ts";
+import { locationsOfDelivery } from "../../../src/ledger/locations.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
@@ -125,7 +125,7 @@ describe("a delivery of a package and of plain files", function () {
     assert.equal(await hinted(), `delivered: released ${version}`);
     assert.deepEqual(at.built, [`hello ${version}`, `tool ${version}`]);
     assert.deepEqual([npm.published.length, files.published.length], [1, 2]);
-    assert.equal((await locationsOf(at.station.ledger, id)).length, 3);
+    assert.equal((await locationsOfDelivery(at.station.ledger, id)).length, 3);
   });
 
   it("fails while nothing stands anywhere where a package calls itself other than `as` says", async () => {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { stringify } from "yaml";
-import { releaseNamed } from "../../../src/api/named.ts";
+import { findReleasesByVersion } from "../../../src/api/find-releases.ts";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import { decisionsOf } from "../../../src/ledger/decisions.ts";
 import { type Delivery, findDelivery } from "../../../src/ledger/deliveries.ts";
+import { getLocation } from "../../../src/ledger/locations.ts";
 import { ownerOf, reserveName } from "../../../src/ledger/name-writes.ts";
-import { locationOf } from "../../../src/ledger/names.ts";
-import { outboxOf } from "../../../src/ledger/outbox.ts";
+import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
 import { listReleases, type Release } from "../../../src/ledger/releases.ts";
 import type { StampedContent } from "../../../src/registries/registry.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
@@ -82,7 +82,7 @@ describe("The only door to a name", function () {
     return release;
   }
   async function status(sha: string, repo = REPO, context = "deliverd/api"): Promise<string> {
-    const rows = (await outboxOf(at.station.ledger, repo, sha)).filter(({ kind }) => kind === "status");
+    const rows = (await outboxOfCommit(at.station.ledger, repo, sha)).filter(({ kind }) => kind === "status");
     const said = rows.map(({ payload }) => payload as { context: string; state: string; description: string });
     const own = said.find((each) => each.context === context);
     return `${own?.state}: ${own?.description}`;
@@ -114,7 +114,7 @@ describe("The only door to a name", function () {
       await at.repo.push();
       await released(one);
       const name = { registry: "local", repository: "acme/api", tag: "1.2.3" };
-      assert.equal((await locationOf(at.station.ledger, name))?.immutable, true);
+      assert.equal((await getLocation(at.station.ledger, name))?.immutable, true);
       const two = await commit(at.repo, "two", {});
       await released(two);
       assert.equal(digestAt("acme/api:1.2.3"), first.digest);
@@ -144,7 +144,7 @@ describe("The only door to a name", function () {
       await Promise.all([moving, immutable]);
       const version = await released(two);
       assert.equal(digestAt("acme/api:1.2.3"), version.digest);
-      const noted = await locationOf(at.station.ledger, { registry: "local", repository: "acme/api", tag: "1.2.3" });
+      const noted = await getLocation(at.station.ledger, { registry: "local", repository: "acme/api", tag: "1.2.3" });
       assert.deepEqual([noted?.immutable, noted?.digest], [true, version.digest]);
     });
 
@@ -340,11 +340,11 @@ describe("The only door to a name", function () {
     const before = async () => void (await ledger.db.updateTable("nameWrites").set({ token: "theirs" }).execute());
     const lost = writeName(at.station, { ...write, before }, testRun(), 0);
     await assert.rejects(lost, { name: "TransientError", code: "name-lost" });
-    assert.equal(await locationOf(ledger, name), null);
+    assert.equal(await getLocation(ledger, name), null);
   });
 
   describe("latest, asked of the ledger", () => {
-    const latest = async () => (await releaseNamed(at.station.ledger, "api", "latest")).map(({ sha }) => sha);
+    const latest = async () => (await findReleasesByVersion(at.station.ledger, "api", "latest")).map(({ sha }) => sha);
 
     it("is the newest of the default branch before the first version, whatever came last", async () => {
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../src/delivery/errors.ts";
 import { requestCancel } from "../../../src/ledger/cancel.ts";
-import { retry } from "../../../src/ledger/deliveries.ts";
-import { addHints, undoneTargets } from "../../../src/ledger/hints.ts";
+import { retryDelivery } from "../../../src/ledger/deliveries.ts";
+import { addHints, pendingTargets } from "../../../src/ledger/hints.ts";
 import { attemptsOf } from "../../../src/ledger/leases.ts";
 import type { Jobs, QueueName } from "../../../src/queue/queues.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
@@ -67,7 +67,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     await swept();
     await swept();
     assert.match(await story.stands(sha), /, 1\.0\.0$/);
-    assert.deepEqual(await undoneTargets(at.station.ledger, 10), []);
+    assert.deepEqual(await pendingTargets(at.station.ledger, 10), []);
   });
 
   it("an annotated one, which is told of without its commit", async () => {
@@ -90,9 +90,9 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     await at.station.ledger.db.updateTable("hints").set({ receivedAt: 0 }).execute();
     await story.look(sha);
     await hint(null, sha);
-    assert.deepEqual(await undoneTargets(at.station.ledger, 10), []);
+    assert.deepEqual(await pendingTargets(at.station.ledger, 10), []);
     await story.deliver();
-    assert.deepEqual(await undoneTargets(at.station.ledger, 10), []);
+    assert.deepEqual(await pendingTargets(at.station.ledger, 10), []);
   });
 
   it("another look when a check has settled, and when an attempt found the light gone", async () => {
@@ -174,7 +174,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
       await story.look(sha);
       assert.deepEqual(await swept(), []);
       assert.equal(tried, 1);
-      await retry(at.station.ledger, (await story.delivery(sha)).id);
+      await retryDelivery(at.station.ledger, (await story.delivery(sha)).id);
       await story.deliver();
       assert.equal(tried, 2);
       assert.equal((await attemptsOf(at.station.ledger, (await story.delivery(sha)).id)).at(-1)?.outcome, "failed");

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import type { Builder, FilesOrder } from "../../../src/builders/builder.ts";
 import { requestCancel } from "../../../src/ledger/cancel.ts";
 import { findDelivery, getDelivery } from "../../../src/ledger/deliveries.ts";
-import { attemptsOf, nextDue } from "../../../src/ledger/leases.ts";
+import { attemptsOf, nextDueDelivery } from "../../../src/ledger/leases.ts";
 import { readLog } from "../../../src/ledger/logs.ts";
 import type { Run } from "../../../src/run/run.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
@@ -93,7 +93,7 @@ describe("A worker of two slots", function () {
     await queued({ tool: 1 });
     const over = deliverNext(at.station, new Set());
     await until("it waits", () => !at.station.buildSlots.fits(0));
-    assert.equal(await nextDue(at.station.ledger), null);
+    assert.equal(await nextDueDelivery(at.station.ledger), null);
     assert.equal(await requestCancel(at.station.ledger, id), "requested");
     await over;
     assert.equal((await getDelivery(at.station.ledger, id))?.state, "cancelled");

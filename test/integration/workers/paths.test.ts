@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { releaseNamed } from "../../../src/api/named.ts";
+import { findReleasesByVersion } from "../../../src/api/find-releases.ts";
 import { artifactsOf } from "../../../src/ledger/artifacts.ts";
 import { reconcileNames } from "../../../workers/names/reconcile-names.ts";
 import { REPO } from "../../support/databases/ledgers.ts";
@@ -42,7 +42,7 @@ describe("An artifact with paths", function () {
     await story.played(two);
     assert.equal(await story.played(three), "delivered: nothing changed that this pipeline releases");
     await reconcileNames(at.station, { repo: REPO, artifact: "tool" });
-    const latest = await releaseNamed(at.station.ledger, "tool", "latest", REPO);
+    const latest = await findReleasesByVersion(at.station.ledger, "tool", "latest", REPO);
     assert.deepEqual(
       latest.map(({ versions }) => versions),
       [["1.1.0"]],

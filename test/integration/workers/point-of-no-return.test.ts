@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import { requestCancel } from "../../../src/ledger/cancel.ts";
-import { retry } from "../../../src/ledger/deliveries.ts";
+import { retryDelivery } from "../../../src/ledger/deliveries.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
-import { outboxOf } from "../../../src/ledger/outbox.ts";
+import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
 import type { Notice } from "../../../src/notices/notice.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
 import { acmeApi, REPO } from "../../support/databases/ledgers.ts";
@@ -48,7 +48,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
   };
   /** What the notices that are owed about the commit say, by their ids' first words. */
   const told = async () => {
-    const rows = (await outboxOf(at.station.ledger, REPO, sha)).filter(({ kind }) => kind === "notice");
+    const rows = (await outboxOfCommit(at.station.ledger, REPO, sha)).filter(({ kind }) => kind === "notice");
     return rows.map(({ payload }) => (payload as { notice: Notice }).notice.id.replace(/-[0-9a-f]+$/, "")).sort();
   };
   const stuck = async () => {
@@ -129,7 +129,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     await story.look(sha);
     assert.equal(await story.stands(sha), "failed: the second registry refuses");
     second = () => {};
-    assert.equal(await retry(at.station.ledger, (await story.delivery(sha)).id), "queued");
+    assert.equal(await retryDelivery(at.station.ledger, (await story.delivery(sha)).id), "queued");
     await story.deliver();
     assert.match(await story.stands(sha), /^delivered: released /);
     assert.equal(at.built.length, 1);

@@ -7,7 +7,7 @@ import { Refused } from "../../../src/delivery/errors.ts";
 import type { ArtifactName, Check, FrozenFile, Verdict } from "../../../src/delivery/types.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
-import { noteRepos } from "../../../src/ledger/repos.ts";
+import { saveRepos } from "../../../src/ledger/repos.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMask } from "../../../src/observe/mask.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
@@ -75,7 +75,7 @@ export async function startStation(): Promise<TestStation> {
   const queues: Queues = {
     add: async () => true,
     ping: async () => true,
-    waiting: async () => 0,
+    countWaiting: async () => 0,
     close: async () => {},
   };
   const images: Builder<BuildOrder> = {
@@ -107,7 +107,7 @@ export async function startStation(): Promise<TestStation> {
     ...{ station, repo, host, registries, built },
     async another(id, name) {
       ids.set(name, id.slice("github:".length));
-      await ledger.transaction((tx) => noteRepos(tx, [{ ...acmeApi, id, name }]));
+      await ledger.transaction((tx) => saveRepos(tx, [{ ...acmeApi, id, name }]));
       const tree = await world.repo(name);
       trees.set(name, tree);
       return tree;

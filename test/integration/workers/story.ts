@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { stringify } from "yaml";
 import type { Report } from "../../../src/hosts/host.ts";
 import { type Delivery, findDelivery } from "../../../src/ledger/deliveries.ts";
-import { noteHeads } from "../../../src/ledger/heads.ts";
-import { outboxOf } from "../../../src/ledger/outbox.ts";
+import { recordHeads } from "../../../src/ledger/heads.ts";
+import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { deliverNext } from "../../../workers/deliver/deliver.ts";
 import { evaluate } from "../../../workers/evaluate/evaluate.ts";
@@ -32,7 +32,7 @@ export function storyOf(at: () => TestStation) {
     delivery,
     /** Looks at a commit, which was a branch's head, and delivers what is due. @returns how it stands: `<state>: <because>` */
     async played(sha: string): Promise<string> {
-      await noteHeads(at().station.ledger, REPO, [{ ref: "refs/heads/main", sha }]);
+      await recordHeads(at().station.ledger, REPO, [{ ref: "refs/heads/main", sha }]);
       await look(sha);
       await deliver();
       const { state, because } = await delivery(sha);
@@ -44,7 +44,7 @@ export function storyOf(at: () => TestStation) {
     },
     /** What the commit's page on the host will say. */
     async status(sha: string): Promise<string | null> {
-      const rows = (await outboxOf(at().station.ledger, REPO, sha)).filter(({ kind }) => kind === "status");
+      const rows = (await outboxOfCommit(at().station.ledger, REPO, sha)).filter(({ kind }) => kind === "status");
       const reports = rows.map(({ payload }) => payload as Report);
       const said = reports.find(({ context }) => context !== "deliverd") ?? reports[0];
       return said === undefined ? null : `${said.state}: ${said.description}`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../../src/delivery/errors.ts";
-import { retry } from "../../../src/ledger/deliveries.ts";
+import { retryDelivery } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../../src/ledger/leases.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { prepareAhead } from "../../../workers/deliver/prepare-ahead.ts";
@@ -51,7 +51,7 @@ describe("A version is the first commit's that publishes something under it", fu
     const fix = await commit("fixed");
     await tag("v1.0.0", fix);
     await played(fix);
-    await retry(at.station.ledger, (await story.delivery(broken)).id);
+    await retryDelivery(at.station.ledger, (await story.delivery(broken)).id);
     await deliver();
     assert.equal(await stands(broken), `delivered: released 0.0.1-1.g${broken.slice(0, 7)}`);
   });

@@ -1,5 +1,5 @@
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
-import { noteRepos } from "../../../src/ledger/repos.ts";
+import { saveRepos } from "../../../src/ledger/repos.ts";
 import { type TempDir, tempDir } from "../processes/process.ts";
 import { type Postgres, startPostgres } from "./postgres.ts";
 
@@ -68,7 +68,7 @@ export const acmeApi = { id: REPO, host: "github", owner: "acme", name: "api", d
 
 /** Most rows belong to a repo: this one. */
 export async function withRepo(ledger: Ledger): Promise<Ledger> {
-  await ledger.transaction((tx) => noteRepos(tx, [acmeApi]));
+  await ledger.transaction((tx) => saveRepos(tx, [acmeApi]));
   return ledger;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import type { DeliveryView } from "../../../src/api/views.ts";
+import type { DeliveryView } from "../../../src/api/delivery-view.ts";
 import type { ReleaseView } from "../../../src/delivery/release-view.ts";
 import { type Engine, startEngine } from "../engine/engine.ts";
 import { type SampleRepo, sampleRepo } from "../fixtures/sample-repo.ts";

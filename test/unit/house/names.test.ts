@@ -14,8 +14,12 @@ describe("A registry's names", () => {
 
   it("are noted and reserved in the ledger through the same", () => {
     const users = sourceFiles(root).filter((file) =>
-      /\b(?:reserveName|settleName|noteLocation)\(/.test(readFileSync(`${root}/${file}`, "utf8")),
+      /\b(?:reserveName|settleName|recordLocation)\(/.test(readFileSync(`${root}/${file}`, "utf8")),
     );
-    assert.deepEqual(users.sort(), ["src/ledger/name-writes.ts", "src/ledger/names.ts", "workers/names/write-name.ts"]);
+    assert.deepEqual(users.sort(), [
+      "src/ledger/locations.ts",
+      "src/ledger/name-writes.ts",
+      "workers/names/write-name.ts",
+    ]);
   });
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { createInbox, type Inbox, InboxFull, type InboxLimits, type StoredHint } from "../../../src/receiver/inbox.ts";
+import type { NewHint } from "../../../src/ledger/hints.ts";
+import { createInbox, type Inbox, InboxFull, type InboxLimits } from "../../../src/receiver/inbox.ts";
 import { until } from "../../support/processes/process.ts";
 
 const repo = { id: "github:1", host: "github", owner: "acme", name: "api", defaultBranch: null } as const;
-const hint = (sha: string): StoredHint => ({ repo, event: "push", deliveryId: "d-1", ref: null, sha });
+const hint = (sha: string): NewHint => ({ repo, event: "push", deliveryId: "d-1", ref: null, sha });
 
 describe("The inbox", () => {
   /** The commits so far, and how to end the one that runs. */
@@ -46,7 +47,7 @@ describe("The inbox", () => {
   });
 
   it("takes no more than may wait, and again once they are committed", async () => {
-    start({ most: 2 });
+    start({ maxHints: 2 });
     const added = inbox.add([hint("a"), hint("b")]);
     await assert.rejects(inbox.add([hint("c")]), InboxFull);
     await until("they are being committed", () => commits.length === 1);
@@ -60,7 +61,7 @@ describe("The inbox", () => {
   });
 
   it("takes no more once the first has waited too long, however few they are, and again when it is committed", async () => {
-    start({ oldest: 20 });
+    start({ maxWaitMs: 20 });
     const added = inbox.add([hint("a")]);
     await until("it is being committed", () => commits.length === 1);
     let later: Promise<void>[] = [];

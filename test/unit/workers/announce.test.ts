@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host, Report } from "../../../src/hosts/host.ts";
-import { countUnsent, outboxOf, queueStatus } from "../../../src/ledger/outbox.ts";
+import { countUnsent, outboxOfCommit, queueStatus } from "../../../src/ledger/outbox.ts";
 import { openNotifiers } from "../../../src/notices/index.ts";
 import type { Notifier } from "../../../src/notices/notice.ts";
 import { Announcer, announce } from "../../../workers/announce/announcer.ts";
@@ -89,7 +89,7 @@ describe("announcers", () => {
       await announce(station("two"));
       return host.length > 0;
     });
-    const [row] = await outboxOf(store.ledger, REPO, SHA);
+    const [row] = await outboxOfCommit(store.ledger, REPO, SHA);
     assert.ok(row?.state === "unsent" && Number(row.retryAt) > Date.now() + 30_000);
     held[0]?.();
   });
@@ -142,7 +142,7 @@ describe("announcers", () => {
     );
     const queue = () => store.ledger.transaction((tx) => queueNotices(tx, at, subject, event(1)));
     await queue();
-    assert.ok(!JSON.stringify(await outboxOf(store.ledger, REPO, SHA)).includes("token"));
+    assert.ok(!JSON.stringify(await outboxOfCommit(store.ledger, REPO, SHA)).includes("token"));
     await announce(at);
     assert.deepEqual(told.sort(), [one.key, two.key].sort());
     await store.ledger.db.deleteFrom("outbox").execute();

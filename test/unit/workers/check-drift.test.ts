@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
-import { claim } from "../../../src/ledger/leases.ts";
-import { noteLocation } from "../../../src/ledger/names.ts";
-import { owedNames, oweNames } from "../../../src/ledger/outbox.ts";
+import { claimDelivery } from "../../../src/ledger/leases.ts";
+import { recordLocation } from "../../../src/ledger/locations.ts";
+import { dueNameUpdates, pendingNameUpdate, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
 import { recordRelease } from "../../../src/ledger/releases.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import type { Run } from "../../../src/run/run.ts";
@@ -23,7 +23,7 @@ describe("the check of released names", () => {
   beforeEach(async () => {
     const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
     const { id } = await ensureDelivery(store.ledger, REPO, SHA, facts);
-    const lease = await claim(store.ledger, id, "one", 60_000);
+    const lease = await claimDelivery(store.ledger, id, "one", 60_000);
     const content = { digest: DIGEST, mediaType: "application/vnd.oci.image.manifest.v1+json", size: 1 };
     await store.ledger.transaction((tx) =>
       recordRelease(tx, {
@@ -33,7 +33,7 @@ describe("the check of released names", () => {
     );
     for (const registry of ["down", "well"]) {
       for (const tag of ["1.0.0", "main"]) {
-        await noteLocation(store.ledger, {
+        await recordLocation(store.ledger, {
           ...{ registry, repository: "acme/api", tag, immutable: tag !== "main", deliveryId: id, artifact: "api" },
           ...{ repoId: REPO, digest: DIGEST, url: "", pull: "" },
         });
@@ -62,10 +62,12 @@ describe("the check of released names", () => {
       ["well main"],
     );
     assert.match(metrics.text(), /^drift\{registry="well"\} 1$/m);
-    const [owed] = await owedNames(store.ledger, { repoId: REPO, artifact: "api" });
-    assert.deepEqual([owed?.verify, owed?.isEarly], [true, true]);
-    await store.ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }));
-    assert.equal((await owedNames(store.ledger))[0]?.verify, true, "a plain look does not take its place");
+    const owed = await pendingNameUpdate(store.ledger, { repoId: REPO, artifact: "api" });
+    assert.deepEqual([owed?.mustVerify, owed?.isEarly], [true, true]);
+    await store.ledger.transaction((tx) =>
+      queueNameUpdate(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact: "api" }),
+    );
+    assert.equal((await dueNameUpdates(store.ledger))[0]?.mustVerify, true, "a plain look does not take its place");
   });
 
   it("looks at the other names of a registry that does not tell of one", async () => {
@@ -80,6 +82,6 @@ describe("the check of released names", () => {
   it("owes nothing where all answered", async () => {
     const { station } = stationWith(() => DIGEST);
     assert.deepEqual(await findChanged(station, job, run), []);
-    assert.deepEqual(await owedNames(store.ledger), []);
+    assert.deepEqual(await dueNameUpdates(store.ledger), []);
   });
 });

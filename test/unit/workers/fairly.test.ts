@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { ensureDelivery } from "../../../src/ledger/deliveries.ts";
+import { evaluationHistory, recordPolls, waitingCommits } from "../../../src/ledger/evaluations.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
-import { noteUnasked, pastLooks, waitingCommits } from "../../../src/ledger/looks.ts";
-import { owedNames, oweNames } from "../../../src/ledger/outbox.ts";
+import { dueNameUpdates, pendingNameUpdate, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
 import type { Jobs } from "../../../src/queue/queues.ts";
 import { fairly, looksIn, namesIn } from "../../../workers/fair-jobs.ts";
 import type { Station } from "../../../workers/station.ts";
@@ -54,10 +54,10 @@ describe("What may never come to an answer", () => {
       await evaluating(8, work)(one);
       await evaluating(8, work)(one);
       assert.equal(tries, 1, "not before its time");
-      assert.equal((await pastLooks(store.ledger, one))?.failures, 1);
+      assert.equal((await evaluationHistory(store.ledger, one))?.failures, 1);
       await store.ledger.db.updateTable("looks").set({ retryAt: 0 }).execute();
       await evaluating(8, async () => {})(one);
-      assert.equal(await pastLooks(store.ledger, one), null, "answered: nothing is kept");
+      assert.equal(await evaluationHistory(store.ledger, one), null, "answered: nothing is kept");
     }
   });
 
@@ -85,22 +85,22 @@ describe("What may never come to an answer", () => {
 
   it("names that a registry does not take wait in the store.ledger, and new ones go first", async () => {
     const owe = (artifact: string) =>
-      store.ledger.transaction((tx) => oweNames(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact }));
+      store.ledger.transaction((tx) => queueNameUpdate(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact }));
     await owe("stuck");
     const names = fairly(station, "names", 4, namesIn(station), async () => {
       throw new TransientError("x", "registry down");
     });
     await names({ repo: REPO, artifact: "stuck" });
-    const [stuck] = await owedNames(store.ledger, { repoId: REPO, artifact: "stuck" });
+    const stuck = await pendingNameUpdate(store.ledger, { repoId: REPO, artifact: "stuck" });
     assert.deepEqual([stuck?.failures, stuck?.isEarly], [1, true]);
     await owe("new");
     assert.deepEqual(
-      (await owedNames(store.ledger)).map(({ artifact }) => artifact),
+      (await dueNameUpdates(store.ledger)).map(({ artifact }) => artifact),
       ["new"],
     );
     await owe("stuck");
     assert.deepEqual(
-      (await owedNames(store.ledger)).map(({ artifact }) => artifact),
+      (await dueNameUpdates(store.ledger)).map(({ artifact }) => artifact),
       ["new", "stuck"],
     );
   });
@@ -120,7 +120,7 @@ describe("What may never come to an answer", () => {
     await wait(many);
     const first = new HostPoller(station);
     await first.round();
-    await noteUnasked(store.ledger, await waitingCommits(store.ledger), at - 5 * MINUTE);
+    await recordPolls(store.ledger, await waitingCommits(store.ledger), at - 5 * MINUTE);
     const watch = new HostPoller(station);
     await watch.round();
     await wait([1_000]);
@@ -134,7 +134,7 @@ describe("What may never come to an answer", () => {
 
   it("costs nothing of the host's limit where its answers have not changed", async () => {
     await wait(many);
-    await noteUnasked(store.ledger, await waitingCommits(store.ledger), at - 5 * MINUTE);
+    await recordPolls(store.ledger, await waitingCommits(store.ledger), at - 5 * MINUTE);
     // As many of their answers as tell what kind they are: the ledger's own pace is no part of this.
     await evaluating(8, async () => {})(job(0));
     const { calls } = await store.ledger.db

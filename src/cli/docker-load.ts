@@ -1,0 +1,112 @@
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type Dockerode from "dockerode";
+import { extract, type Pack, pack } from "tar-stream";
+import { readMessages } from "../builders/engine/messages.ts";
+import { connectEngine } from "../builders/engine.ts";
+import { EXIT, Failure } from "./exit.ts";
+import { type Image, layoutFiles, type Manifest } from "./oci-layout.ts";
+
+export interface LocalEngine {
+  docker: Dockerode;
+  /** As in `linux/amd64`. */
+  platform: string;
+}
+
+/** The engine of this machine, by DOCKER_HOST or in its usual place; asked before anything is fetched for it. */
+export async function localEngine(): Promise<LocalEngine> {
+  const docker = connectEngine({ env: process.env });
+  try {
+    const { Os, Arch } = await docker.version();
+    return { docker, platform: `${Os}/${Arch}` };
+  } catch (error) {
+    throw new Failure(
+      EXIT.failed,
+      `the Docker Engine does not answer: ${(error as Error).message}. Start it, or name it in DOCKER_HOST.`,
+    );
+  }
+}
+
+export interface LoadedImage {
+  /** `<artifact>:<version>` */
+  image: string;
+  /** As the engine tells it. */
+  id: string;
+}
+
+/**
+ * Hands an image that was proven to the engine, and reads back that it is that image.
+ * @param file the tar of its OCI layout
+ */
+export async function loadImage(
+  { docker, platform }: LocalEngine,
+  file: string,
+  image: Image,
+  name: string,
+): Promise<LoadedImage> {
+  const [digest, manifest] = imageForPlatform(platform, image);
+  const config = manifest.config?.digest ?? "";
+  const archive = {
+    Config: pathOf(config),
+    RepoTags: [name],
+    Layers: (manifest.layers ?? []).map((each) => pathOf(each.digest)),
+  };
+  const annotations = {
+    "io.containerd.image.name": `docker.io/library/${name}`,
+    "org.opencontainers.image.ref.name": name.slice(name.lastIndexOf(":") + 1),
+  };
+  // Engines before 25 read manifest.json alone; those that keep images in containerd take the layout as it is.
+  const told: [string, string][] = [...layoutFiles(image, annotations), ["manifest.json", JSON.stringify([archive])]];
+  const over = new AbortController();
+  const tar = pack();
+  try {
+    await Promise.all([fill(tar, told, file, image), take(docker, tar, over.signal)]);
+  } catch (error) {
+    over.abort();
+    tar.destroy();
+    throw error;
+  }
+  const { Id: id } = await docker.getImage(name).inspect();
+  if (![config, digest, image.digest].includes(id))
+    throw new Error(`the engine has ${id} as ${name}, and it is ${config}`);
+  return { image: name, id };
+}
+
+/** Of an index, the one image that an engine can run. @throws where there is none */
+export function imageForPlatform(platform: string, image: Image): [digest: string, manifest: Manifest] {
+  const own = image.manifests.get(image.digest);
+  const children = own?.manifests ?? [];
+  const fitting = children.find((each) => `${each.platform?.os}/${each.platform?.architecture}` === platform);
+  const digest = own?.manifests === undefined ? image.digest : (fitting?.digest ?? "");
+  const manifest = image.manifests.get(digest);
+  if (manifest === undefined) throw new Error(`it holds no image for ${platform}, which is what the engine runs`);
+  return [digest, manifest];
+}
+
+async function fill(tar: Pack, told: [string, string][], file: string, image: Image): Promise<void> {
+  for (const [name, text] of told) tar.entry({ name }, text);
+  const archive = extract();
+  const reading = pipeline(createReadStream(file), archive);
+  // Told of below, where it is waited for.
+  reading.catch(() => {});
+  for await (const entry of archive) {
+    const { name, size = 0 } = entry.header;
+    const wanted = image.blobs.has(name.replace(/^blobs\/sha256\//, "sha256:"));
+    if (wanted) await pipeline(entry as unknown as Readable, tar.entry({ name, size }));
+    else entry.resume();
+  }
+  await reading;
+  tar.finalize();
+}
+
+async function take(docker: Dockerode, tar: Pack, abortSignal: AbortSignal): Promise<void> {
+  const answer = await docker.loadImage(tar as unknown as NodeJS.ReadableStream, { quiet: true, abortSignal });
+  for await (const { error } of readMessages(answer)) {
+    if (error !== undefined) throw new Error(`the engine did not take it: ${error.trim()}`);
+  }
+}
+
+function pathOf(digest: string): string {
+  return `blobs/${digest.replace(":", "/")}`;
+}
