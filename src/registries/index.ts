@@ -10,7 +10,7 @@ import { dockerHubRegistry } from "./docker-hub/index.ts";
 import { ecrRegistry } from "./ecr/index.ts";
 import { httpRegistry } from "./http/index.ts";
 import { mavenRegistry } from "./maven/index.ts";
-import { npmRegistry } from "./npm/index.ts";
+import { npm } from "./npm/index.ts";
 import { ociRegistry } from "./oci/index.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
 import { pypiRegistry } from "./pypi/index.ts";
@@ -111,15 +111,6 @@ const pypi = registryType({
   kinds: () => ["wheel"],
   place: ({ url }) => placeByUrl("pypi", url),
   open: async (...given) => pypiRegistry(...given),
-});
-
-const npm = registryType({
-  type: "npm",
-  settings: { url: orNull(webUrl), token: secret, ca },
-  secrets: ["token"],
-  kinds: () => ["npm"],
-  place: ({ url }) => placeByUrl("npm", url ?? "https://npm.public"),
-  open: async (...given) => npmRegistry(...given),
 });
 
 const maven = registryType({
