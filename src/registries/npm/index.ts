@@ -1,4 +1,5 @@
-import { orNull, secret, text, webUrl } from "../../settings/scalars.ts";
+import { orNull, secret, webUrl } from "../../settings/scalars.ts";
+import { ca } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 
 /** Any registry that npm can publish to. */
@@ -8,8 +9,7 @@ export const npm = registryType({
     /** Null: npm's own public registry. */
     url: orNull(webUrl),
     token: secret,
-    /** PEM of a certificate authority to trust instead of the usual ones. */
-    ca: orNull(text),
+    ca,
   },
   secrets: ["token"],
   kinds: () => ["npm"],

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
-import { httpRegistry } from "../../../src/registries/http/index.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
-import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
+import { httpRegistry } from "../../../src/registries/http/registry.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
+import { pypiRegistry } from "../../../src/registries/pypi/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { type Asked, type CrookedRegistry, error, startCrookedRegistry } from "../../support/crooked-registry.ts";
 import { startNginx } from "../../support/file-servers/nginx.ts";

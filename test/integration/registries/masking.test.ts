@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
 import { createMask } from "../../../src/observe/mask.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
 import { HttpClient } from "../../../src/registries/protocols/http/client.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { Store } from "../../../src/store/store.ts";

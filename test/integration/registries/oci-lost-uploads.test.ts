@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Frozen } from "../../../src/builders/builder.ts";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import {
   type Asked,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import {

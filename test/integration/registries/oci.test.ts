@@ -8,7 +8,7 @@ import type { Frozen } from "../../../src/builders/builder.ts";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName, Digest, Location } from "../../../src/delivery/types.ts";
 import { openRegistries } from "../../../src/registries/index.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import type { TypedSettings } from "../../../src/settings/type-list.ts";

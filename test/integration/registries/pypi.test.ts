@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
-import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
+import { pypiRegistry } from "../../../src/registries/pypi/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { type PypiStandIn, startPypi, type Upload } from "../../support/file-servers/pypi.ts";
 import { TOKEN } from "../../support/file-servers/server.ts";

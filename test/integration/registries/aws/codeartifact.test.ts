@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import CodeArtifactOfV2 from "aws-sdk/clients/codeartifact.js";
-import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/index.ts";
+import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/registry.ts";
 import type { Registry } from "../../../../src/registries/registry.ts";
 import { account } from "../../../support/aws/ecr.ts";
 import { freeze, type House, metadata, named, openHouse } from "../../../support/aws/house.ts";
