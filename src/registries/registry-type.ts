@@ -31,7 +31,7 @@ interface Methods<Settings> {
   place(settings: Settings, kind: ArtifactKind): string | Promise<string>;
   /** The login with which the engine may pull base images from this host, `docker.io` for Docker Hub; null: none. */
   baseImageLogin?(settings: Settings, host: string): { username: string; password: string } | null;
-  /** Asks nothing over the network. Loads what is large only here. @throws ConfigError `registry-url`, `registry-credentials` */
+  /** Asks nothing over the network. @throws ConfigError `registry-url`, `registry-credentials` */
   open(key: string, settings: Settings, stock: Stock): Promise<Registry>;
 }
 

@@ -1,5 +1,6 @@
 import { orNull, secret, text, webUrl } from "../../settings/scalars.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
+import { dockerHubRegistry } from "./registry.ts";
 
 /** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. */
 export const dockerHub = registryType({
@@ -18,5 +19,5 @@ export const dockerHub = registryType({
   // With a URL of its own it is not Docker Hub: its login must not be sent there.
   baseImageLogin: ({ url, username, password }, host) =>
     url === null && host === "docker.io" ? { username, password } : null,
-  open: async (...given) => (await import("./registry.ts")).dockerHubRegistry(...given),
+  open: async (...given) => dockerHubRegistry(...given),
 });

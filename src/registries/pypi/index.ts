@@ -1,6 +1,7 @@
 import { orNull, secret, webUrl } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
+import { pypiRegistry } from "./registry.ts";
 
 /** PyPI and every index that twine can upload to. */
 export const pypi = registryType({
@@ -17,5 +18,5 @@ export const pypi = registryType({
   secrets: ["token", "password"],
   kinds: () => ["wheel"],
   place: ({ url }) => placeByUrl("pypi", url),
-  open: async (...given) => (await import("./registry.ts")).pypiRegistry(...given),
+  open: async (...given) => pypiRegistry(...given),
 });
