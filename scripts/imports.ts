@@ -5,9 +5,19 @@ import { fileURLToPath } from "node:url";
 
 const ports = ["src/hosts/host.ts", "src/builders/builder.ts", "src/registries/registry.ts", "src/notices/notice.ts"];
 const adapters = ["src/hosts", "src/builders", "src/registries", "src/notices"];
-const basics = ["src/delivery", "src/async", "src/observe", "src/run", "src/http", "src/config"];
-const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/registries/kinds.ts", "src/notices/index.ts"];
-const middle = [...basics, ...ports, ...lists, "src/builders", "src/store", "src/ledger", "src/queue", "src/git"];
+const basics = ["src/delivery", "src/async", "src/observe", "src/run", "src/http", "src/settings"];
+const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/notices/index.ts", "src/builders/index.ts"];
+const middle = [
+  ...basics,
+  ...ports,
+  ...lists,
+  "src/config",
+  "src/builders",
+  "src/store",
+  "src/ledger",
+  "src/queue",
+  "src/git",
+];
 
 /** The floors of `workers/`, the lowest first: each may import those below it. */
 const floors = ["commit", "announce", "names", "deliver", "evaluate", "sweep"].map((room) => `workers/${room}`);
@@ -28,7 +38,7 @@ const rooms: Record<string, string[]> = {
   "src/run": [],
   "src/observe": ["src/delivery", "src/async"],
   "src/http": ["src/delivery", "src/async", "src/run", "src/observe"],
-  "src/config": ["src/delivery", "src/async", "src/run", "src/observe", "src/http"],
+  "src/settings": ["src/delivery"],
   "src/store": [...basics, ...ports],
   "src/ledger": [...basics, ...ports],
   "src/queue": [...basics, ...ports],
@@ -46,6 +56,7 @@ const rooms: Record<string, string[]> = {
   [`${protocols}/npm`]: [...registries, ...shelves],
   [`${protocols}/pypi`]: [...registries, ...shelves],
   "src/notices": [...basics, ...ports],
+  "src/config": [...basics, ...ports, ...lists],
   "src/receiver": middle,
   "src/api": [...middle, "src/receiver"],
   "src/web": [...middle, "src/receiver", "src/api"],
@@ -61,6 +72,9 @@ const pure = new Set(["node:crypto", "node:util", "picomatch", "packageurl-js", 
 const shared = new Set([
   ...ports,
   ...adapters.flatMap((folder) => [`${folder}/index.ts`, `${folder}/protocols`]),
+  "src/registries/registry-type.ts",
+  "src/hosts/host-type.ts",
+  "src/notices/notice-kind.ts",
   "src/builders/engine",
   "src/builders/engine.ts",
 ]);

@@ -1,6 +1,6 @@
 // One frozen image to one name by deliverd's own adapter, in a process that does nothing else. Prints the seconds that it took.
 
-import { ociRegistry } from "../../src/registries/oci/index.ts";
+import { ociRegistry } from "../../src/registries/oci/registry.ts";
 import { systemClock } from "../../src/run/clock.ts";
 import { Store } from "../../src/store/store.ts";
 

@@ -1,6 +1,6 @@
 import Dockerode from "dockerode";
-import { engineAddress } from "../config/engine-address.ts";
 import type { BuildLimits } from "./builder.ts";
+import { engineAddress } from "./engine/address.ts";
 
 /** What an installation of Docker Engine can do, for the builders and for `doctor`. */
 export interface EngineFacts {

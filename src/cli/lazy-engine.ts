@@ -1,7 +1,7 @@
 import type Dockerode from "dockerode";
 import { BUILD_ID } from "../../workers/deliver/build.ts";
 import type { BuildCaches } from "../builders/builder.ts";
-import type { engineAddress } from "../config/engine-address.ts";
+import type { engineAddress } from "../builders/engine/address.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Parts } from "./parts.ts";

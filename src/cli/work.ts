@@ -7,11 +7,12 @@ import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
 import { clearLeftovers } from "../../workers/sweep/housekeeping.ts";
 import type { Builder } from "../builders/builder.ts";
-import { engineAddress } from "../config/engine-address.ts";
+import { engineAddress } from "../builders/engine/address.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { releaseLeasesOf } from "../ledger/leases.ts";
 import { releaseOutboxLeasesOf } from "../ledger/outbox-leases.ts";
 import { openNotifiers } from "../notices/index.ts";
+import { registryTypes } from "../registries/index.ts";
 import { systemClock } from "../run/clock.ts";
 import { startIntake } from "../store/intake.ts";
 import { loadStoreId } from "./data-dir.ts";
@@ -96,17 +97,8 @@ function whenNeeded<Order>(open: () => Promise<Builder<Order>>): Builder<Order> 
 /** Credentials of the registry whose exact host this is, and of no other. */
 function credentialsFor({ config }: Parts, host: string): { username: string; password: string } | null {
   for (const registry of Object.values(config.registries)) {
-    if (
-      registry.type === "oci" &&
-      new URL(registry.url).host === host &&
-      registry.username !== null &&
-      registry.password !== null
-    ) {
-      return { username: registry.username, password: registry.password };
-    }
-    // One with a URL of its own is not Docker Hub: its login is nobody else's business.
-    if (registry.type === "docker-hub" && registry.url === null && host === "docker.io")
-      return { username: registry.username, password: registry.password };
+    const login = registryTypes.of(registry).baseImageLogin?.(registry, host) ?? null;
+    if (login !== null) return login;
   }
   return null;
 }

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import * as z from "zod";
 import { DEFAULT_GATE, DEFAULT_TAGS } from "../delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands, Gate } from "../delivery/types.ts";
-import { apps, duration, formBy, globs, orNull, size, strict, text } from "./scalars.ts";
+import { apps, duration, formBy, globs, orNull, size, strict, text } from "../settings/scalars.ts";
 
 /** A path inside the commit's tree; parsed to its shortest form. */
 const treePath = text

@@ -1,24 +1,21 @@
 import type * as z from "zod";
-import { quoted } from "./scalars.ts";
+import { quoted } from "../settings/scalars.ts";
 import type { Path, Problem, YamlFile } from "./yaml.ts";
 
-/** Keys whose values are never shown, wherever they stand. */
-const SECRET_KEYS = new Set([
-  "password",
-  "token",
-  "webhookSecret",
-  "secret",
-  "secrets",
-  "adminToken",
-  "redisUrl",
-  "databaseUrl",
-]);
+/** Keys whose values are never shown, wherever they stand. Types add their own. */
+const SECRET_KEYS = ["password", "token", "secret", "secrets", "adminToken", "redisUrl", "databaseUrl"];
 
 /**
- * What zod found, in the words of the house. `written` is the data as it stands in the file, before anything was
- * substituted, so that a `${NAME}` is shown as that.
+ * What zod found, one problem a value. `written` is the data as it stands in the file, before anything was substituted,
+ * so that a `${NAME}` is shown as that. `secretKeys`: further keys whose values are never shown.
  */
-export function problemsOf(error: z.ZodError, written: unknown, file: Pick<YamlFile, "lineOf">): Problem[] {
+export function problemsOf(
+  error: z.ZodError,
+  written: unknown,
+  file: Pick<YamlFile, "lineOf">,
+  secretKeys: readonly string[] = [],
+): Problem[] {
+  const secrets = new Set([...SECRET_KEYS, ...secretKeys]);
   return error.issues
     .flatMap((issue) => flatten(issue, []))
     .flatMap(({ issue, path }) => {
@@ -28,9 +25,8 @@ export function problemsOf(error: z.ZodError, written: unknown, file: Pick<YamlF
           return { line: file.lineOf(at), key: keyOf(at), text };
         });
       }
-      return [
-        { line: file.lineOf(path), key: keyOf(path), text: `${found(written, path)}; expected ${issue.message}` },
-      ];
+      const text = `${found(written, path, secrets)}; expected ${issue.message}`;
+      return [{ line: file.lineOf(path), key: keyOf(path), text }];
     });
 }
 
@@ -92,7 +88,7 @@ function keyOf(path: Path): string {
     .replace(/^\./, "");
 }
 
-function found(written: unknown, path: Path): string {
+function found(written: unknown, path: Path, secrets: ReadonlySet<string>): string {
   let value = written;
   for (const step of path) {
     value = typeof value === "object" && value !== null ? Reflect.get(value, step) : undefined;
@@ -101,7 +97,7 @@ function found(written: unknown, path: Path): string {
   if (value === null) return "empty";
   if (Array.isArray(value)) return value.length === 0 ? "found an empty list" : "found a list";
   if (typeof value === "object") return "found a map";
-  const hidden = path.some((step) => SECRET_KEYS.has(String(step)));
+  const hidden = path.some((step) => secrets.has(String(step)));
   if (typeof value !== "string") return hidden ? `found a ${typeof value}` : `found ${String(value)}`;
   // An @ may stand behind credentials, in whatever form somebody wrote them.
   return hidden || value.includes("@") ? "found a text (not shown)" : `found ${quoted(value)}`;

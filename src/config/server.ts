@@ -3,11 +3,9 @@ import { resolve } from "node:path";
 import { ConfigError } from "../delivery/errors.ts";
 import { fromEnvironment, placeFromEnvironment, variableOf } from "./environment.ts";
 import { describe, plainly, problemsOf } from "./problems.ts";
-import { type ServerFile, serverSchema } from "./server-schema.ts";
+import { builtInTypes, type ServerFile, type ServerTypes, serverSchema, serverSchemaOf } from "./server-schema.ts";
 import { type Environment, substitute } from "./substitute.ts";
 import { type Problem, readYaml } from "./yaml.ts";
-
-export type { HostConfig, NoticeConfig, RegistryConfig } from "./server-schema.ts";
 
 /**
  * The whole configuration, every default filled in. Durations are in ms, sizes in bytes, URLs without a slash at their
@@ -21,9 +19,15 @@ const MAX_SERVER_BYTES = 1024 * 1024;
  * Reads the file at `path` or `DELIVERD_CONFIG`; with neither, the environment alone.
  * @throws ConfigError `bad-config`, with every problem as `<file>:<line>: <key>: <found>; expected <what>` on its own line.
  */
-export function loadServerConfig(options: { path?: string | undefined; env: Environment }): ServerConfig {
+export function loadServerConfig(options: {
+  path?: string | undefined;
+  env: Environment;
+  /** Left out: the types that deliverd has. */
+  types?: ServerTypes | undefined;
+}): ServerConfig {
   const path = options.path ?? (options.env.DELIVERD_CONFIG || undefined);
-  const file = path === undefined ? readEnvironment(options.env) : readFile(path, options.env);
+  const file =
+    path === undefined ? readEnvironment(options.env) : readFile(path, options.env, options.types ?? builtInTypes);
   return {
     ...file,
     publicUrl: file.publicUrl ?? `http://localhost:${file.port}`,
@@ -31,15 +35,12 @@ export function loadServerConfig(options: { path?: string | undefined; env: Envi
   };
 }
 
-/** Every secret of the configuration, for masking: in logs none of them may be seen. */
-export function secretsOf(config: ServerConfig): string[] {
+/** Every secret of the configuration, to be masked in logs, messages and answers. */
+export function secretsOf(config: ServerConfig, types = builtInTypes): string[] {
   const found: (string | null)[] = [config.adminToken];
-  for (const host of Object.values(config.hosts)) found.push(host.webhookSecret, host.token);
-  for (const registry of Object.values(config.registries)) {
-    if ("password" in registry) found.push(registry.password);
-    if ("token" in registry) found.push(registry.token);
-  }
-  for (const notice of config.notices) found.push(notice.secret);
+  for (const host of Object.values(config.hosts)) found.push(...types.hosts.secretsOf(host));
+  for (const registry of Object.values(config.registries)) found.push(...types.registries.secretsOf(registry));
+  for (const notice of config.notices) found.push(...types.notices.secretsOf(notice));
   for (const repo of config.repos) found.push(...Object.values(repo.secrets));
   for (const url of [config.redisUrl, config.databaseUrl]) {
     const password = url === null ? "" : new URL(url).password;
@@ -48,23 +49,31 @@ export function secretsOf(config: ServerConfig): string[] {
   return [...new Set(found)].filter((value): value is string => value !== null && value !== "");
 }
 
-function readFile(path: string, env: Environment): ServerFile {
+function readFile(path: string, env: Environment, types: ServerTypes): ServerFile {
   const file = readYaml(read(path), MAX_SERVER_BYTES);
   const problems = [...file.problems];
   if (problems.length === 0) {
     const data = substitute(file.data, env, (at, text) =>
       problems.push({ line: file.lineOf(at), key: at.map(String).join("."), text }),
     );
-    const result = serverSchema.safeParse(atPlace(data, env), { error: plainly });
+    const schema = types === builtInTypes ? serverSchema : serverSchemaOf(types);
+    const result = schema.safeParse(atPlace(data, env), { error: plainly });
     if (result.success && problems.length === 0) return result.data;
     const missing = new Set(problems.map((problem) => problem.key));
     // A value that could not be had is told once, not also as a value of the wrong form.
     const others = result.success
       ? []
-      : problemsOf(result.error, atPlace(file.data, env), file).filter(({ key }) => !missing.has(key));
+      : problemsOf(result.error, atPlace(file.data, env), file, secretKeysOf(types)).filter(
+          ({ key }) => !missing.has(key),
+        );
     problems.push(...others);
   }
   throw badConfig(path, problems);
+}
+
+/** What the types themselves call a secret. */
+function secretKeysOf({ hosts, registries, notices }: ServerTypes): string[] {
+  return [...hosts.all, ...registries.all, ...notices.all].flatMap(({ secrets }) => secrets);
 }
 
 function atPlace(data: unknown, env: Environment): unknown {
@@ -82,7 +91,7 @@ function readEnvironment(env: Environment): ServerFile {
   const data = fromEnvironment(env);
   const result = serverSchema.safeParse(data, { error: plainly });
   if (result.success) return result.data;
-  const problems = problemsOf(result.error, data, { lineOf: () => null });
+  const problems = problemsOf(result.error, data, { lineOf: () => null }, secretKeysOf(builtInTypes));
   throw badConfig(
     "environment",
     problems.map((problem) => ({ ...problem, key: variableOf(problem.key) })),

@@ -1,15 +1,12 @@
-import type { HostConfig } from "../config/server.ts";
-import { githubHost } from "./github/index.ts";
+import { type TypedSettings, typeList } from "../settings/type-list.ts";
+import { github } from "./github/index.ts";
 import type { Host } from "./host.ts";
+import type { HostSettings, HostType } from "./host-type.ts";
 
-/** Every configured host by its key. @throws ConfigError. */
-export function openHosts(hosts: Record<string, HostConfig>): Map<string, Host> {
-  return new Map(Object.entries(hosts).map(([key, config]) => [key, open(key, config)]));
-}
+/** Every type of git host. Whatever depends on the type of a host asks its declaration here. */
+export const hostTypes = typeList<HostSettings, HostType>([github]);
 
-function open(key: string, { type, ...config }: HostConfig): Host {
-  switch (type) {
-    case "github":
-      return githubHost({ key, ...config });
-  }
+/** Every configured host by its key. Nothing is asked over the network here. @throws ConfigError */
+export function openHosts(hosts: Record<string, TypedSettings>, types = hostTypes): Map<string, Host> {
+  return new Map(Object.entries(hosts).map(([key, settings]) => [key, types.of(settings).open(key, settings)]));
 }

@@ -1,11 +1,15 @@
-import type { NoticeConfig } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
+import { type TypedSettings, typeList } from "../settings/type-list.ts";
 import type { Notifier } from "./notice.ts";
-import { webhookNotifier } from "./webhook.ts";
+import type { NoticeKind } from "./notice-kind.ts";
+import { webhook } from "./webhook.ts";
+
+/** Every kind of notice. Whatever depends on the kind of a notice asks its declaration here. */
+export const noticeTypes = typeList<TypedSettings, NoticeKind>([webhook]);
 
 /** Every configured notifier, in the order of the configuration. @throws ConfigError. */
-export function openNotifiers(notices: NoticeConfig[]): Notifier[] {
-  const notifiers = notices.map(open);
+export function openNotifiers(notices: readonly TypedSettings[], types = noticeTypes): Notifier[] {
+  const notifiers = notices.map((settings) => types.of(settings).open(settings));
   const [twice] = notifiers.filter(({ key }, index) => notifiers.findIndex((each) => each.key === key) < index);
   if (twice !== undefined) {
     throw new ConfigError(
@@ -14,11 +18,4 @@ export function openNotifiers(notices: NoticeConfig[]): Notifier[] {
     );
   }
   return notifiers;
-}
-
-function open({ type, ...config }: NoticeConfig): Notifier {
-  switch (type) {
-    case "webhook":
-      return webhookNotifier(config);
-  }
 }

@@ -1,7 +1,24 @@
 import { createHash, createHmac } from "node:crypto";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
 import { clockOf, readRetryAfter } from "../http/retry-after.ts";
+import { oneOf, orNull, secret, strict, webUrl } from "../settings/scalars.ts";
 import type { Notice, Notifier } from "./notice.ts";
+import { noticeKind } from "./notice-kind.ts";
+
+/** A CloudEvent by POST. */
+export const webhook = noticeKind({
+  type: "webhook",
+  settings: strict({
+    type: oneOf("webhook"),
+    url: webUrl,
+    // https://www.standardwebhooks.com: the base64 of the key behind its prefix.
+    secret: orNull(
+      secret.regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, { error: "whsec_ and the base64 of 24 to 64 random bytes" }),
+    ),
+  }),
+  secrets: ["secret"],
+  open: ({ url, secret }) => webhookNotifier({ url, secret }),
+});
 
 export interface WebhookNoticeOptions {
   url: string;

@@ -1,63 +1,46 @@
-import { type AmiConfig, amiRegistry } from "./ami/index.ts";
-import { type ArtifactoryConfig, artifactoryRegistry } from "./artifactory/index.ts";
-import { type CodeArtifactConfig, codeArtifactRegistry } from "./codeartifact/index.ts";
-import { type DockerHubConfig, dockerHubRegistry } from "./docker-hub/index.ts";
-import { type EcrConfig, ecrRegistry } from "./ecr/index.ts";
-import { type HttpConfig, httpRegistry } from "./http/index.ts";
-import { type MavenConfig, mavenRegistry } from "./maven/index.ts";
-import { type NpmConfig, npmRegistry } from "./npm/index.ts";
-import { type OciConfig, ociRegistry } from "./oci/index.ts";
+import type { ArtifactKind } from "../delivery/types.ts";
+import type { Shelving } from "../delivery/version-names.ts";
+import { type TypedSettings, typeList } from "../settings/type-list.ts";
+import { ami } from "./ami/index.ts";
+import { artifactory } from "./artifactory/index.ts";
+import { codeArtifact } from "./codeartifact/index.ts";
+import { dockerHub } from "./docker-hub/index.ts";
+import { ecr } from "./ecr/index.ts";
+import { http } from "./http/index.ts";
+import { maven } from "./maven/index.ts";
+import { npm } from "./npm/index.ts";
+import { oci } from "./oci/index.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
-import { type PypiConfig, pypiRegistry } from "./pypi/index.ts";
+import { pypi } from "./pypi/index.ts";
 import type { Registry } from "./registry.ts";
+import type { RegistrySettings, RegistryType } from "./registry-type.ts";
 
-/** One entry of `registries`. */
-export type RegistryConfig =
-  | ({ type: "oci" } & OciConfig)
-  | ({ type: "docker-hub" } & DockerHubConfig)
-  | ({ type: "ecr" } & EcrConfig)
-  | ({ type: "codeartifact" } & CodeArtifactConfig)
-  | ({ type: "ami" } & AmiConfig)
-  | ({ type: "npm" } & NpmConfig)
-  | ({ type: "pypi" } & PypiConfig)
-  | ({ type: "maven" } & MavenConfig)
-  | ({ type: "http" } & HttpConfig)
-  | ({ type: "artifactory" } & ArtifactoryConfig);
+export type { RegistrySettings } from "./registry-type.ts";
+
+const declared = [dockerHub, oci, ecr, artifactory, codeArtifact, pypi, npm, maven, http, ami] as const;
+
+export type RegistryTypeName = (typeof declared)[number]["type"];
+
+/** Every type of registry. Whatever depends on the type of a registry asks its declaration here. */
+export const registryTypes = typeList<RegistrySettings, RegistryType>(declared);
 
 /**
- * All registries by their key: the only place that knows every type. Nothing is asked over the network here.
+ * All registries by their key. Nothing is asked over the network here.
  * @throws ConfigError `registry-url`, `registry-credentials`
  */
 export async function openRegistries(
-  configs: Record<string, RegistryConfig>,
+  configs: Record<string, TypedSettings>,
   stock: Stock,
+  types = registryTypes,
 ): Promise<Map<string, Registry>> {
   const opened = new Map<string, Registry>();
-  for (const [key, config] of Object.entries(configs)) opened.set(key, await openRegistry(key, config, stock));
+  for (const [key, config] of Object.entries(configs)) {
+    opened.set(key, await types.of(config).open(key, config, stock));
+  }
   return opened;
 }
 
-async function openRegistry(key: string, config: RegistryConfig, stock: Stock): Promise<Registry> {
-  switch (config.type) {
-    case "oci":
-      return ociRegistry(key, config, stock);
-    case "docker-hub":
-      return dockerHubRegistry(key, config, stock);
-    case "ecr":
-      return ecrRegistry(key, config, stock);
-    case "codeartifact":
-      return codeArtifactRegistry(key, config, stock);
-    case "ami":
-      return amiRegistry(key, config, stock);
-    case "npm":
-      return npmRegistry(key, config, stock);
-    case "pypi":
-      return pypiRegistry(key, config, stock);
-    case "maven":
-      return mavenRegistry(key, config, stock);
-    case "http":
-      return httpRegistry(key, config, stock);
-    case "artifactory":
-      return artifactoryRegistry(key, config, stock);
-  }
+/** Whether a registry names artifacts of this kind by paths. Files have paths everywhere. */
+export function shelvingOf(settings: TypedSettings, kind: ArtifactKind, types = registryTypes): Shelving {
+  return kind === "file" || types.of(settings).namesArePaths ? "path" : "package";
 }

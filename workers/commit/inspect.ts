@@ -10,7 +10,7 @@ import { findDelivery } from "../../src/ledger/deliveries.ts";
 import { headsOf } from "../../src/ledger/heads.ts";
 import { ASKED_EVENT, hintsOf } from "../../src/ledger/hints.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
-import { kindsOf } from "../../src/registries/kinds.ts";
+import { registryTypes } from "../../src/registries/index.ts";
 import type { Station } from "../station.ts";
 import { askCi, branchesOf, type CiAnswer, type PrefetchedCi, type Question } from "./ask-ci.ts";
 
@@ -144,7 +144,10 @@ async function readPlan(station: Station, repo: Repo, mirror: Mirror, sha: Sha, 
 function knownRegistries(station: Station) {
   const entries = Object.entries(station.config.registries);
   return Object.fromEntries(
-    entries.map(([key, config]) => [key, { type: config.type, isDefault: config.default, kinds: kindsOf(config) }]),
+    entries.map(([key, config]) => {
+      const kinds = registryTypes.of(config).kinds(config);
+      return [key, { type: config.type, isDefault: config.default, kinds }];
+    }),
   );
 }
 

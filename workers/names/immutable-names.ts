@@ -5,7 +5,7 @@ import { branchNames } from "../../src/delivery/refs.ts";
 import type { ArtifactName, ArtifactPlan, Destination, Repo, Sha } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
 import { versionNames } from "../../src/delivery/version-names.ts";
-import { shelvingOf } from "../../src/registries/kinds.ts";
+import { shelvingOf } from "../../src/registries/index.ts";
 import type { Station } from "../station.ts";
 
 /** What is known of a commit that its names can be made of. */
@@ -49,7 +49,9 @@ export function namesFor(
 ): ArtifactName[] {
   const { kind } = each.artifact;
   if (kind !== "image") {
-    const shelving = shelvingOf(config.registries[to.to]?.type ?? "http", kind);
+    const registry = config.registries[to.to];
+    // Of a registry that is no longer configured nothing is known but the names that it was given.
+    const shelving = registry === undefined ? "path" : shelvingOf(registry, kind);
     return versionNames(kind, shelving, to, factsOf(work, each), content.package ?? null);
   }
   const own = immutableNames(to, factsOf(work, each));

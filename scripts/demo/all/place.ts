@@ -1,4 +1,3 @@
-import type { RegistryConfig } from "../../../src/config/server-schema.ts";
 import type { LocationView, ReleaseView } from "../../../src/delivery/release-view.ts";
 import type { ArtifactKind } from "../../../src/delivery/types.ts";
 import type { Aws } from "../../../test/support/registries/aws/index.ts";
@@ -34,5 +33,3 @@ export interface Asked {
 export type Start = <T>(starting: Promise<T>, end: (value: T) => Promise<unknown>) => Promise<T>;
 
 export type Open = (start: Start, aws: Aws) => Promise<Place>;
-
-export type RegistryType = RegistryConfig["type"];

@@ -1,43 +1,23 @@
-import { ConfigError } from "../../delivery/errors.ts";
-import type { Host } from "../host.ts";
-import { githubApi } from "./api.ts";
-import { readCiState } from "./ci-state.ts";
-import { cloneSourceOf } from "./clone.ts";
-import { findRepo, listRepos } from "./find-repo.ts";
-import { hintReader } from "./hints.ts";
-import { postStatus } from "./report.ts";
+import { oneOf, orNull, secret, strict, webUrl } from "../../settings/scalars.ts";
+import { hostType } from "../host-type.ts";
+import { githubHost } from "./host.ts";
 
-export interface GitHubHostOptions {
-  /** The key under `hosts` in the server configuration. */
-  key: string;
-  apiUrl: string;
-  cloneUrl: string;
-  webhookSecret: string;
-  /** Null: only what GitHub shows to everybody, and no reports. */
-  token: string | null;
-  /** What one attempt of an API call may take, in ms. */
-  timeout?: number;
-  /** The wait before an API call is tried again, in ms. */
-  retryBase?: number;
-}
+/** GitHub and GitHub Enterprise Server. */
+export const github = hostType({
+  type: "github",
+  settings: strict({
+    type: oneOf("github"),
+    apiUrl: webUrl.default("https://api.github.com"),
+    cloneUrl: orNull(webUrl),
+    webhookSecret: secret,
+    token: orNull(secret),
+  }).transform((value) => ({ ...value, cloneUrl: value.cloneUrl ?? defaultCloneUrl(value.apiUrl) })),
+  secrets: ["webhookSecret", "token"],
+  open: (key, { apiUrl, cloneUrl, webhookSecret, token }) =>
+    githubHost({ key, apiUrl, cloneUrl, webhookSecret, token }),
+});
 
-/** GitHub and GitHub Enterprise Server. @throws ConfigError where the secret or the token cannot be one. */
-export function githubHost(options: GitHubHostOptions): Host {
-  if (options.webhookSecret.trim() === "") {
-    throw new ConfigError(
-      "github-webhook-secret-missing",
-      `hosts.${options.key}.webhookSecret is empty: set the secret that GitHub signs this host's webhooks with.`,
-    );
-  }
-  const api = githubApi(options);
-  return {
-    readHints: hintReader(options.webhookSecret),
-    findRepo: (owner, name) => findRepo(api, owner, name),
-    listRepos: (owner) => listRepos(api, owner),
-    budget: () => api.budget(),
-    counted: (work) => api.counted(work),
-    ciState: (commit, gate, branches, now) => readCiState(api, { commit, gate, branches, now }),
-    cloneSource: async (repo) => cloneSourceOf(options.cloneUrl, options.token, repo),
-    report: (commit, report) => postStatus(api, commit, report),
-  };
+/** GitHub Enterprise Server answers its API under `/api/v3` of the very host that it clones from. */
+function defaultCloneUrl(apiUrl: string): string {
+  return apiUrl.endsWith("/api/v3") ? apiUrl.slice(0, -"/api/v3".length) : "https://github.com";
 }

@@ -1,28 +1,23 @@
-import { readCredentials } from "../protocols/oci/credentials.ts";
-import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
-import { readRegistryUrl } from "../protocols/oci/names.ts";
+import { orNull, secret, text, webUrl } from "../../settings/scalars.ts";
+import { placeByUrl, registryType } from "../registry-type.ts";
+import { dockerHubRegistry } from "./registry.ts";
 
-/** `registries.<key>` of type `docker-hub`. */
-export interface DockerHubConfig {
-  username?: string | null | undefined;
-  password?: string | null | undefined;
-  /** Left out: Docker Hub itself. Else what stands in for it, and images are pulled from there. */
-  url?: string | null | undefined;
-  checkRepository?: string | null | undefined;
-}
-
-/** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. @throws ConfigError `registry-url`, `registry-credentials` */
-export function dockerHubRegistry(key: string, config: DockerHubConfig, stock: Stock): ImageRegistry {
-  const url = readRegistryUrl(key, config.url ?? "https://registry-1.docker.io");
-  return new ImageRegistry(
-    {
-      key,
-      url,
-      credentials: readCredentials(key, config),
-      pullHost: config.url ? url.host : "docker.io",
-      // A push to a repository that is not there creates it, so none is tried that nobody named.
-      checkRepository: config.checkRepository ?? null,
-    },
-    stock,
-  );
-}
+/** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. */
+export const dockerHub = registryType({
+  type: "docker-hub",
+  settings: {
+    /** Null: Docker Hub itself. Else what stands in for it, and images are pulled from there. */
+    url: orNull(webUrl),
+    username: text,
+    password: secret,
+    /** Null: `check` does not try the right to push. */
+    checkRepository: orNull(text),
+  },
+  secrets: ["password"],
+  kinds: () => ["image"],
+  place: ({ url }) => placeByUrl("oci", url ?? "https://registry-1.docker.io"),
+  // With a URL of its own it is not Docker Hub: its login must not be sent there.
+  baseImageLogin: ({ url, username, password }, host) =>
+    url === null && host === "docker.io" ? { username, password } : null,
+  open: async (...given) => dockerHubRegistry(...given),
+});

@@ -1,32 +1,19 @@
-import type { Store } from "../../store/store.ts";
-import { FileRegistry } from "../protocols/files/registry.ts";
-import { labelOf, readBaseUrl } from "../protocols/http/endpoint.ts";
-import { fixedLogin } from "../protocols/http/login.ts";
-import { NpmShelf } from "../protocols/npm/shelf.ts";
+import { orNull, secret, webUrl } from "../../settings/scalars.ts";
+import { ca } from "../protocols/http/settings.ts";
+import { placeByUrl, registryType } from "../registry-type.ts";
+import { npmRegistry, publicRegistry } from "./registry.ts";
 
-/** `registries.<key>` of type `npm`. */
-export interface NpmConfig {
-  /** Left out: npm's own public registry. */
-  url?: string | null | undefined;
-  token: string;
-  /** PEM of a certificate authority to trust instead of the usual ones. */
-  ca?: string | null | undefined;
-}
-
-/** Any registry that npm can publish to. @throws ConfigError `registry-url`, `registry-credentials` */
-export async function npmRegistry(key: string, config: NpmConfig, stock: { store: Store }): Promise<FileRegistry> {
-  const url = readBaseUrl(key, "url", config.url ?? (await publicRegistry()));
-  const shelf = new NpmShelf({
-    label: labelOf(key, url),
-    url,
-    authorize: fixedLogin(key, { token: config.token }),
-    ca: config.ca ?? undefined,
-  });
-  return new FileRegistry(key, shelf, stock);
-}
-
-/** npm's own default, whatever this machine's npm is configured to use. */
-async function publicRegistry(): Promise<string> {
-  const { default: npmFetch } = await import("npm-registry-fetch");
-  return npmFetch.pickRegistry("npm", {});
-}
+/** Any registry that npm can publish to. */
+export const npm = registryType({
+  type: "npm",
+  settings: {
+    /** Null: npm's own public registry. */
+    url: orNull(webUrl),
+    token: secret,
+    ca,
+  },
+  secrets: ["token"],
+  kinds: () => ["npm"],
+  place: async ({ url }) => placeByUrl("npm", url ?? (await publicRegistry())),
+  open: async (...given) => npmRegistry(...given),
+});

@@ -1,30 +1,22 @@
-import { readCredentials } from "../protocols/oci/credentials.ts";
-import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
-import { readRegistryUrl } from "../protocols/oci/names.ts";
+import { orNull, text, webUrl } from "../../settings/scalars.ts";
+import { ca, login } from "../protocols/http/settings.ts";
+import { placeByUrl, registryType } from "../registry-type.ts";
+import { ociRegistry } from "./registry.ts";
 
-/** `registries.<key>` of type `oci`. */
-export interface OciConfig {
-  url: string;
-  username?: string | null | undefined;
-  password?: string | null | undefined;
-  /** PEM of a certificate authority to trust instead of the usual ones. */
-  ca?: string | null | undefined;
-  /** Where `check` tries the right to push. */
-  checkRepository?: string | null | undefined;
-}
-
-/** Any registry that speaks OCI distribution. @throws ConfigError `registry-url`, `registry-credentials` */
-export function ociRegistry(key: string, config: OciConfig, stock: Stock): ImageRegistry {
-  const url = readRegistryUrl(key, config.url);
-  return new ImageRegistry(
-    {
-      key,
-      url,
-      credentials: readCredentials(key, config),
-      ca: config.ca ?? undefined,
-      pullHost: url.host,
-      checkRepository: config.checkRepository ?? "deliverd-check",
-    },
-    stock,
-  );
-}
+/** Any registry that speaks OCI distribution. */
+export const oci = registryType({
+  type: "oci",
+  settings: {
+    url: webUrl,
+    ...login,
+    ca,
+    /** Where `check` tries the right to push; null: `deliverd-check`. */
+    checkRepository: orNull(text),
+  },
+  secrets: ["password"],
+  kinds: () => ["image"],
+  place: ({ url }) => placeByUrl("oci", url),
+  baseImageLogin: ({ url, username, password }, host) =>
+    new URL(url).host === host && username !== null && password !== null ? { username, password } : null,
+  open: async (...given) => ociRegistry(...given),
+});

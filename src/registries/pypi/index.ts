@@ -1,30 +1,22 @@
-import type { Store } from "../../store/store.ts";
-import { FileRegistry } from "../protocols/files/registry.ts";
-import { labelOf, readBaseUrl } from "../protocols/http/endpoint.ts";
-import { basic, fixedLogin, type LoginConfig } from "../protocols/http/login.ts";
-import { PypiShelf } from "../protocols/pypi/shelf.ts";
+import { orNull, secret, webUrl } from "../../settings/scalars.ts";
+import { ca, login } from "../protocols/http/settings.ts";
+import { placeByUrl, registryType } from "../registry-type.ts";
+import { pypiRegistry } from "./registry.ts";
 
-/** `registries.<key>` of type `pypi`. */
-export interface PypiConfig extends LoginConfig {
-  /** Takes uploads. */
-  url: string;
-  /** Of the simple repository API. */
-  index: string;
-  /** PEM of a certificate authority to trust instead of the usual ones. */
-  ca?: string | null | undefined;
-}
-
-/** PyPI and every index that twine can upload to. @throws ConfigError `registry-url`, `registry-credentials` */
-export function pypiRegistry(key: string, config: PypiConfig, stock: { store: Store }): FileRegistry {
-  // The configuration's reader takes the slash off, without which PyPI answers 404.
-  const url = readBaseUrl(key, "url", `${config.url.replace(/\/+$/, "")}/`);
-  const shelf = new PypiShelf({
-    label: labelOf(key, url),
-    url,
-    index: readBaseUrl(key, "index", config.index),
-    // https://pypi.org/help/#apitoken
-    authorize: fixedLogin(key, config, (token) => basic("__token__", token)),
-    ca: config.ca ?? undefined,
-  });
-  return new FileRegistry(key, shelf, stock);
-}
+/** PyPI and every index that twine can upload to. */
+export const pypi = registryType({
+  type: "pypi",
+  settings: {
+    /** Takes uploads. */
+    url: webUrl,
+    /** Of the simple repository API. */
+    index: webUrl,
+    token: orNull(secret),
+    ...login,
+    ca,
+  },
+  secrets: ["token", "password"],
+  kinds: () => ["wheel"],
+  place: ({ url }) => placeByUrl("pypi", url),
+  open: async (...given) => pypiRegistry(...given),
+});

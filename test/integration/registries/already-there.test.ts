@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
-import { httpRegistry } from "../../../src/registries/http/index.ts";
-import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
+import { httpRegistry } from "../../../src/registries/http/registry.ts";
+import { pypiRegistry } from "../../../src/registries/pypi/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { freeze, wheel } from "../../support/fixtures/packages.ts";

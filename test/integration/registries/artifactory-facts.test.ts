@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactKind, ArtifactName } from "../../../src/delivery/types.ts";
-import { type ArtifactoryConfig, artifactoryRegistry } from "../../../src/registries/artifactory/index.ts";
+import { type ArtifactoryConfig, artifactoryRegistry } from "../../../src/registries/artifactory/registry.ts";
 import type { Registry, StampedContent } from "../../../src/registries/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";

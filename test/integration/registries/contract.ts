@@ -4,11 +4,12 @@ import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { ArtifactKind, ArtifactName, Location, PackageIdentity } from "../../../src/delivery/types.ts";
-import { openRegistries, type RegistryConfig } from "../../../src/registries/index.ts";
+import { openRegistries } from "../../../src/registries/index.ts";
 import { FileRegistry } from "../../../src/registries/protocols/files/registry.ts";
 import type { Shelf } from "../../../src/registries/protocols/files/shelf.ts";
 import type { Authorize } from "../../../src/registries/protocols/http/client.ts";
 import type { Registry, StampedContent } from "../../../src/registries/registry.ts";
+import type { TypedSettings } from "../../../src/settings/type-list.ts";
 import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { type FilesByName, freeze } from "../../support/fixtures/packages.ts";
@@ -22,7 +23,7 @@ export interface Place {
   /** Where the server listens; a proxy may stand before it. */
   origin: string;
   /** An entry of `registries` for the server behind `origin`. @param secret its password or token; left out: the right one */
-  config(origin: string, secret?: string): RegistryConfig;
+  config(origin: string, secret?: string): TypedSettings;
   shelf(origin: string, authorize: Authorize): Shelf;
   /** The `Authorization` header that the server takes. */
   authorization: string;

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
-import { httpRegistry } from "../../../src/registries/http/index.ts";
+import { httpRegistry } from "../../../src/registries/http/registry.ts";
 import { HttpShelf } from "../../../src/registries/protocols/files/http-shelf.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import type { StampedContent } from "../../../src/registries/registry.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
-import { dockerHubRegistry } from "../../../src/registries/docker-hub/index.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { dockerHubRegistry } from "../../../src/registries/docker-hub/registry.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";

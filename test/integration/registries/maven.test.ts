@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { mavenRegistry } from "../../../src/registries/maven/index.ts";
+import { mavenRegistry } from "../../../src/registries/maven/registry.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
 import { compareVersions } from "../../../src/registries/protocols/maven/version-order.ts";

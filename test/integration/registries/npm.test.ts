@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
-import { npmRegistry } from "../../../src/registries/npm/index.ts";
+import { npmRegistry } from "../../../src/registries/npm/registry.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freeze, npmPackage } from "../../support/fixtures/packages.ts";

@@ -4,14 +4,14 @@ import { readdir, readlink } from "node:fs/promises";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
-import type { RegistryConfig } from "../../../src/config/server.ts";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { Frozen } from "../../../src/delivery/frozen.ts";
 import type { ArtifactName, Digest, Location } from "../../../src/delivery/types.ts";
 import { openRegistries } from "../../../src/registries/index.ts";
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
+import type { TypedSettings } from "../../../src/settings/type-list.ts";
 import { digestOf } from "../../../src/store/digest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage, freezeIndex, freezeLarge } from "../../support/fixtures/images.ts";
@@ -520,7 +520,7 @@ describe("opening the registries of a configuration", () => {
   });
 
   it("takes the entries as the server's configuration gives them", async () => {
-    const entry: RegistryConfig = {
+    const entry: TypedSettings = {
       type: "oci",
       url: "http://127.0.0.1:1",
       username: null,

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
-import { pypiRegistry } from "../../../src/registries/pypi/index.ts";
+import { pypiRegistry } from "../../../src/registries/pypi/registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { type FilesByName, freeze, sdist, wheel } from "../../support/fixtures/packages.ts";
 import { testRun } from "../../support/fixtures/run.ts";

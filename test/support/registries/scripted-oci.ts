@@ -1,4 +1,4 @@
-import { ociRegistry } from "../../../src/registries/oci/index.ts";
+import { ociRegistry } from "../../../src/registries/oci/registry.ts";
 import type { ImageRegistry } from "../../../src/registries/protocols/oci/image-registry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { tempDir } from "../processes/process.ts";

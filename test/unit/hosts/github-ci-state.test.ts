@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { CommitRef, Gate } from "../../../src/delivery/types.ts";
-import { githubHost } from "../../../src/hosts/github/index.ts";
+import { githubHost } from "../../../src/hosts/github/host.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { openHosts } from "../../../src/hosts/index.ts";
 import { type SampleRepo, sampleRepo } from "../../support/fixtures/sample-repo.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CommitRef, Gate } from "../../../src/delivery/types.ts";
-import { githubHost } from "../../../src/hosts/github/index.ts";
+import { githubHost } from "../../../src/hosts/github/host.ts";
 import { json, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
 
 /** What GitHub answers of one commit. Each table row has the shape of a public report; the data are our own. */

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Location } from "../../../../src/delivery/types.ts";
-import { type AmiConfig, amiRegistry } from "../../../../src/registries/ami/index.ts";
+import { type AmiConfig, amiRegistry } from "../../../../src/registries/ami/registry.ts";
 import type { Registry, StampedContent } from "../../../../src/registries/registry.ts";
 import { Store } from "../../../../src/store/store.ts";
 import { testRun } from "../../../support/fixtures/run.ts";

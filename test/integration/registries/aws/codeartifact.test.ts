@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import CodeArtifactOfV2 from "aws-sdk/clients/codeartifact.js";
-import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/index.ts";
+import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/registry.ts";
 import type { Registry } from "../../../../src/registries/registry.ts";
 import { testRun } from "../../../support/fixtures/run.ts";
 import { account } from "../../../support/registries/aws/ecr.ts";

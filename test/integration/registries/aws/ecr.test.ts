@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { createMask } from "../../../../src/observe/mask.ts";
-import { type EcrConfig, ecrRegistry } from "../../../../src/registries/ecr/index.ts";
+import { type EcrConfig, ecrRegistry } from "../../../../src/registries/ecr/registry.ts";
 import type { Registry, StampedContent } from "../../../../src/registries/registry.ts";
 import { freezeImage } from "../../../support/fixtures/images.ts";
 import { testRun } from "../../../support/fixtures/run.ts";

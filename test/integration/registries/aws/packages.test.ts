@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/index.ts";
+import { type CodeArtifactConfig, codeArtifactRegistry } from "../../../../src/registries/codeartifact/registry.ts";
 import type { Registry } from "../../../../src/registries/registry.ts";
 import { jar, npmPackage, wheel } from "../../../support/fixtures/packages.ts";
 import { testRun } from "../../../support/fixtures/run.ts";

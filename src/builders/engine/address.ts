@@ -1,4 +1,4 @@
-import { ConfigError } from "../delivery/errors.ts";
+import { ConfigError } from "../../delivery/errors.ts";
 
 /** Where a Docker Engine listens. */
 export type EngineAddress = { socket: string } | { host: string; port: number };

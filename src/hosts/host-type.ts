@@ -1,0 +1,29 @@
+import type * as z from "zod";
+import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
+import type { Host } from "./host.ts";
+
+/** An entry of `hosts`, as far as every type has it. */
+export interface HostSettings extends TypedSettings {
+  /** A repo is cloned from `<cloneUrl>/<owner>/<name>`. */
+  cloneUrl: string;
+  /** Null: the host shows what it shows to everybody, and takes no statuses. */
+  token: string | null;
+}
+
+/** A declared type of git host. */
+export interface HostType extends TypeDeclaration<HostSettings> {
+  /** Asks nothing over the network. @throws ConfigError where the settings cannot be used */
+  open(key: string, settings: TypedSettings): Host;
+}
+
+/** Declares a type of git host. `settings` parses an entry with its `type`; values under the keys `secrets` are never shown. */
+export function hostType<Schema extends z.ZodType<HostSettings>>(declaration: {
+  type: z.output<Schema>["type"];
+  settings: Schema;
+  secrets: readonly (keyof z.output<Schema> & string)[];
+  open(key: string, settings: z.output<Schema>): Host;
+}): HostType {
+  const { settings: schema, ...rest } = declaration;
+  // `open` gets what the schema gave: only here, where both are at hand, is that known.
+  return { ...rest, schema } as unknown as HostType;
+}
