@@ -80,3 +80,25 @@ describe("The figures of README.md", () => {
     );
   });
 });
+
+describe("docs/reference", () => {
+  it("names every key of both configuration files", () => {
+    const pages = documents.filter((document) =>
+      /^docs\/reference\/(?:configuration|pipeline|registries\/.*)\.md$/.test(document),
+    );
+    const text = pages.map(textOf).join("\n");
+    const keys = Object.values(jsonSchemas()).flatMap((schema) => keysOf(JSON.parse(schema)));
+    assert.ok(keys.length > 80, `${keys.length} keys`);
+    assert.deepEqual(
+      [...new Set(keys)].filter((key) => !new RegExp(`(?<![\\w-])${key}(?![\\w-])`).test(text)),
+      [],
+    );
+  });
+});
+
+/** The names of all properties in a JSON Schema, however deep. */
+function keysOf(schema: unknown): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const own = "properties" in schema && !Array.isArray(schema) ? Object.keys(schema.properties ?? {}) : [];
+  return [...own, ...Object.values(schema).flatMap(keysOf)];
+}
