@@ -1,6 +1,6 @@
 /**
  * Every failure that deliverd foresees, as one of four kinds. Anything else is a bug, and logged with its stack.
- * The codes are listed in docs/reference/errors.md.
+ * The codes are listed in docs/reference/errors/.
  */
 abstract class DeliverdError extends Error {
   readonly code: string;

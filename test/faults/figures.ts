@@ -1,4 +1,4 @@
-/** A figure that a run found out, for who runs it to read: docs/explanation/reliability.md states only what was printed so. */
+/** Prints a figure that a run measured. docs/explanation/performance/figures.md has only such figures. */
 export function figure(what: string, value: string): void {
   process.stdout.write(`      ▸ ${what}: ${value}\n`);
 }

@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join, normalize } from "node:path";
+import { sourceFiles } from "../../../scripts/imports.ts";
 import { parsePipeline } from "../../../src/config/pipeline.ts";
 import { loadServerConfig } from "../../../src/config/server.ts";
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const documents = [
-  ...readdirSync(root).filter((name) => name.endsWith(".md")),
-  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
-].sort();
+import { anchorsOf, blocksOf, documents, linksOf, root, textOf } from "./pages.ts";
 
 /** What a server's file needs besides the part that an example shows. */
 const NEEDED: Record<string, string> = {
@@ -21,47 +14,86 @@ const NEEDED: Record<string, string> = {
   repos: "repos: [acme/*]\n",
 };
 
+const COMMANDS = new Set(
+  [...textOf("docs/reference/command-line.md").matchAll(/^\| `deliverd ([a-z]+)/gm)].map(nameOf),
+);
+
 describe("The documents", () => {
-  it("are there", () => {
-    assert.ok(
-      documents.includes("README.md") && documents.includes("docs/reference/registries/oci.md"),
-      documents.join(", "),
+  it("are found", () => {
+    assert.ok(documents.includes("README.md") && documents.includes("docs/reference/registries/oci.md"));
+    assert.ok(COMMANDS.has("start") && COMMANDS.has("pull"));
+  });
+
+  it("are all linked from another document", () => {
+    const linked = new Set(
+      documents.flatMap((document) =>
+        linksOf(textOf(document)).map(({ path }) => normalize(join(dirname(document), path))),
+      ),
+    );
+    const alone = documents.filter((document) => document.startsWith("docs/") && !linked.has(document));
+    assert.deepEqual(
+      alone.filter((document) => document !== "docs/README.md"),
+      [],
+    );
+  });
+
+  it("that the code names exist", () => {
+    const named = ["Dockerfile", "docker-compose.yml", ...sourceFiles(root)].flatMap((file) => {
+      const paths = readFileSync(join(root, file), "utf8").matchAll(/(?<![\w/.-])docs\/[\w./-]*\w/g);
+      return [...paths].map(([path]) => `${file}: ${path}`);
+    });
+    assert.ok(named.length > 0, "no path was found: the search is broken");
+    assert.deepEqual(
+      named.filter((each) => !existsSync(join(root, each.slice(each.indexOf(": ") + 2)))),
+      [],
     );
   });
 
   for (const document of documents) {
-    const text = readFileSync(join(root, document), "utf8");
+    const text = textOf(document);
 
-    it(`${document} links to what is there`, () => {
-      const links = [...withoutCode(text).matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)];
-      const dead = links.filter(([, path = "", anchor]) => {
+    it(`${document} links to existing files and headings`, () => {
+      const dead = linksOf(text).filter(({ path, anchor }) => {
         const target = path === "" ? join(root, document) : join(root, dirname(document), path);
         return !existsSync(target) || (anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).has(anchor));
       });
       assert.deepEqual(
-        dead.map(([link]) => link),
+        dead.map(({ link }) => link),
         [],
       );
     });
 
-    it(`${document} names only scripts and files that are there`, () => {
+    it(`${document} names only existing scripts, commands and files`, () => {
       const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object };
-      const named = [...text.matchAll(/npm run ([a-z][a-z-]*)/g)].map(([, name = ""]) => name);
+      const named = [...text.matchAll(/npm run ([a-z][a-z-]*)/g)].map(nameOf);
       assert.deepEqual(
         named.filter((name) => !Object.hasOwn(scripts, name)),
         [],
       );
-      const paths = [...text.matchAll(/`((?:src|test|workers|scripts|schemas|docs|bench)\/[\w./-]+)`/g)];
+      const commands = [...text.matchAll(/(?:`|^ {4}(?:docker[- ].*exec \S+ )?)deliverd ([a-z]+)\b(?!:)/gm)].map(
+        nameOf,
+      );
       assert.deepEqual(
-        paths.map(([, path = ""]) => path).filter((path) => !existsSync(join(root, path))),
+        commands.filter((name) => !COMMANDS.has(name)),
+        [],
+      );
+      const paths = [...text.matchAll(/`((?:src|test|workers|scripts|schemas|docs|bench)\/[\w./-]+)`/g)].map(nameOf);
+      assert.deepEqual(
+        paths.filter((path) => !existsSync(join(root, path))),
         [],
       );
     });
 
-    for (const [index, example] of yamlOf(text).entries()) {
-      it(`${document} has a configuration that is taken as it stands (${index + 1})`, async () => {
+    for (const [index, example] of blocksOf(text, "yaml").entries()) {
+      it(`${document} has a valid configuration (${index + 1})`, async () => {
         if (example.startsWith("# .deliverd.yml\n")) parsePipeline(example);
         else await loadExample(example);
+      });
+    }
+
+    for (const [index, example] of blocksOf(text, "json").entries()) {
+      it(`${document} has valid JSON (${index + 1})`, () => {
+        JSON.parse(example);
       });
     }
   }
@@ -87,23 +119,6 @@ async function loadExample(example: string): Promise<void> {
   }
 }
 
-function yamlOf(text: string): string[] {
-  return [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
-}
-
-function withoutCode(text: string): string {
-  return text.replace(/^```[\s\S]*?^```$/gm, "").replace(/^ {4}.*$/gm, "");
-}
-
-/** As GitHub makes them of headings. */
-function anchorsOf(text: string): Set<string> {
-  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N} _-]/gu, "")
-        .replaceAll(" ", "-"),
-    ),
-  );
+function nameOf([, name = ""]: RegExpMatchArray): string {
+  return name;
 }

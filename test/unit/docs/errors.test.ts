@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { sourceFiles } from "../../../scripts/imports.ts";
 
@@ -11,9 +11,9 @@ const KINDS: Record<string, string> = {
   ConfigError: "config",
 };
 
-describe("docs/reference/errors.md", () => {
+describe("docs/reference/errors", () => {
   const code = codesInCode();
-  const docs = codesInDocs(readFileSync(`${root}/docs/reference/errors.md`, "utf8"));
+  const docs = codesInDocs(`${root}/docs/reference/errors`);
 
   it("lists every code that deliverd can give", () => {
     assert.ok(code.size > 80, `only ${code.size} codes were found: the search is broken`);
@@ -24,7 +24,7 @@ describe("docs/reference/errors.md", () => {
     assert.deepEqual([...docs.keys()].filter((each) => !code.has(each)).sort(), []);
   });
 
-  it("tells of each what kind it is", () => {
+  it("gives the kind of each code", () => {
     const wrong = [...docs].filter(([each, kinds]) => {
       const known = code.get(each) ?? new Set();
       return kinds.size !== known.size || [...kinds].some((kind) => !known.has(kind));
@@ -61,7 +61,10 @@ function literalsOf(argument: string, text: string): string[] {
   return (text.match(/(?<=[^[]")[a-z]+(?:-[a-z]+)+(?=")/g) ?? []).filter((word) => !others.has(word));
 }
 
-function codesInDocs(text: string): Map<string, Set<string>> {
-  const rows = text.matchAll(/^\| `([a-z-]+)` \| ([a-z, ]+) \|/gm);
-  return new Map([...rows].map(([, code = "", kinds = ""]) => [code, new Set(kinds.split(", "))]));
+function codesInDocs(folder: string): Map<string, Set<string>> {
+  const pages = readdirSync(folder).map((page) => readFileSync(`${folder}/${page}`, "utf8"));
+  const items = pages.flatMap((page) => [...page.matchAll(/^- `([a-z-]+)` \(([a-z, ]+)\): /gm)]);
+  const codes = new Map(items.map(([, code = "", kinds = ""]) => [code, new Set(kinds.split(", "))]));
+  assert.equal(codes.size, items.length, "a code has two entries");
+  return codes;
 }

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { sourceFiles } from "../../../scripts/imports.ts";
+import { jsonSchemas } from "../../../src/config/json-schema.ts";
+import { codeIn, documents, linksOf, root, rowsOf, textOf } from "./pages.ts";
+
+describe("docs/reference/metrics.md", () => {
+  it("lists every metric with its type, and no other", () => {
+    const served = sourceFiles(root).flatMap((file) => {
+      const made = readFileSync(join(root, file), "utf8").matchAll(/\.(counter|gauge)\(\s*"([a-z_]+)"/g);
+      return [...made].map(([, type = "", name = ""]) => `${name} ${type}`);
+    });
+    const listed = rowsOf(textOf("docs/reference/metrics.md")).map(
+      ([name = "", type = ""]) => `${codeIn(name)} ${type}`,
+    );
+    assert.deepEqual(listed.sort(), served.sort());
+  });
+});
+
+describe("docs/reference/registries/README.md", () => {
+  const folder = "docs/reference/registries";
+  const index = textOf(`${folder}/README.md`);
+  const types = rowsOf(index).flatMap(([type = ""]) => (type.startsWith("[") ? codeIn(type) : []));
+
+  it("lists every type of registry, and no other", () => {
+    const schema = jsonSchemas()["server.schema.json"] ?? "";
+    const { properties } = JSON.parse(schema) as { properties: { registries: object } };
+    const served = JSON.stringify(properties.registries).matchAll(/"type":\{[^{}]*"const":"([a-z-]+)"/g);
+    assert.deepEqual(types.toSorted(), [...served].map(([, type = ""]) => type).sort());
+  });
+
+  it("links to a page for each type", () => {
+    const pages = linksOf(index).map(({ path }) => path);
+    for (const type of types) {
+      assert.ok(pages.includes(`${type}.md`), type);
+      assert.ok(documents.includes(`${folder}/${type}.md`), type);
+    }
+  });
+});
+
+describe("docs/decisions", () => {
+  const pages = documents.filter((document) => /^docs\/decisions\/\d/.test(document));
+  const index = textOf("docs/decisions/README.md");
+
+  it("has decisions with consecutive numbers", () => {
+    const numbers = pages.map((page) => Number(page.slice("docs/decisions/".length).slice(0, 4)));
+    assert.ok(numbers.length >= 65);
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, at) => at + 1),
+    );
+  });
+
+  it("lists each decision under its number and title", () => {
+    const listed = [...index.matchAll(/^- \[(\d{4})\]\((\S+)\): (.+)$/gm)];
+    assert.deepEqual(
+      listed.map(([, number, path, title]) => [`docs/decisions/${path}`, `# ${number}: ${title}`]),
+      pages.map((page) => [page, textOf(page).split("\n", 1)[0]]),
+    );
+  });
+
+  it("gives each decision a context, a decision and a consequence", () => {
+    for (const page of pages) {
+      const headings = [...textOf(page).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+      assert.deepEqual(headings, ["Context", "Decision", "Consequence"], page);
+    }
+  });
+});
+
+describe("The figures of README.md", () => {
+  it("are those of docs/explanation/performance/figures.md", () => {
+    const [, section = ""] = textOf("README.md").split("## Figures");
+    const figures = [...section.matchAll(/\| ([\d.]+) s(?= \|)/g)].map(([, figure = ""]) => figure);
+    const known = textOf("docs/explanation/performance/figures.md");
+    assert.ok(figures.length >= 12, `${figures.length} figures`);
+    assert.deepEqual(
+      figures.filter((figure) => !known.includes(` ${figure} (`)),
+      [],
+    );
+  });
+});
+
+describe("docs/reference", () => {
+  it("names every key of both configuration files", () => {
+    const pages = documents.filter((document) =>
+      /^docs\/reference\/(?:configuration|pipeline|registries\/.*)\.md$/.test(document),
+    );
+    const text = pages.map(textOf).join("\n");
+    const keys = Object.values(jsonSchemas()).flatMap((schema) => keysOf(JSON.parse(schema)));
+    assert.ok(keys.length > 80, `${keys.length} keys`);
+    assert.deepEqual(
+      [...new Set(keys)].filter((key) => !new RegExp(`(?<![\\w-])${key}(?![\\w-])`).test(text)),
+      [],
+    );
+  });
+});
+
+/** The names of all properties in a JSON Schema, however deep. */
+function keysOf(schema: unknown): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const own = "properties" in schema && !Array.isArray(schema) ? Object.keys(schema.properties ?? {}) : [];
+  return [...own, ...Object.values(schema).flatMap(keysOf)];
+}
