@@ -131,10 +131,7 @@ export interface ReleaseFilter {
   limit: number;
 }
 
-/**
- * If more repos than this have a ref, it is a common one. The newest releases then soon contain some with the ref, so the
- * query need not name the repos.
- */
+/** A ref of more repos than this is common: the newest releases soon contain it, and the query names no repos. */
 const MAX_NAMED_REPOS = 20;
 
 /** Newest first. */

@@ -17,9 +17,9 @@ const FULL = { repositories: { docker: "a", maven: "a", npm: "a", pypi: "a", gen
 describe("The types of registries", () => {
   for (const type of registryTypes.all) {
     it(`${type.type}: stands in a table of the documents with its kinds, and has a page`, () => {
-      const page = `docs/registries/${type.type}.md`;
+      const page = `docs/reference/registries/${type.type}.md`;
       assert.ok(existsSync(`${root}/${page}`), `${page} is missing`);
-      const start = new RegExp(`^\\| \\[\`${type.type}\`\\]\\([^)]*registries/${type.type}\\.md\\) \\|`);
+      const start = new RegExp(`^\\| \\[\`${type.type}\`\\]\\((?:[^)]*registries/)?${type.type}\\.md\\) \\|`);
       const [row, ...others] = rows.filter((line) => start.test(line));
       assert.ok(row, `no table of README.md or docs/ has a row that begins with [\`${type.type}\`](…/${type.type}.md)`);
       assert.deepEqual(others, []);
