@@ -1,6 +1,6 @@
 import type { Selectable } from "kysely";
 import type { Frozen } from "../delivery/frozen.ts";
-import type { ArtifactName, Digest, RepoId, Sha } from "../delivery/types.ts";
+import type { ArtifactKind, ArtifactName, Digest, RepoId, Sha } from "../delivery/types.ts";
 import { frozenOf } from "./frozen-columns.ts";
 import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema/schema.ts";
@@ -40,18 +40,39 @@ export async function recordLocation(ledger: Db, location: Omit<StoredLocation, 
   return (await getLocation(ledger, location))?.digest === location.digest;
 }
 
+/**
+ * What stands under a name, by the ledger's knowledge. @param keys every key of the configuration that leads to the same
+ * place: an immutable name stays its first content, and a moving one is what was written last, through whichever key
+ */
 export async function getLocation(
   ledger: Db,
   name: Pick<ArtifactName, "registry" | "repository" | "tag">,
+  keys: readonly string[] = [name.registry],
 ): Promise<StoredLocation | null> {
-  const row = await ledger.db
+  return standingOf(await locationsUnder(ledger, name, keys));
+}
+
+/** The same name under each of the keys through which it was written. */
+export async function locationsUnder(
+  ledger: Db,
+  name: Pick<ArtifactName, "repository" | "tag">,
+  keys: readonly string[],
+): Promise<StoredLocation[]> {
+  const rows = await ledger.db
     .selectFrom("locations")
     .selectAll()
-    .where("registry", "=", name.registry)
+    .where("registry", "in", keys)
     .where("repository", "=", name.repository)
     .where("tag", "=", name.tag)
-    .executeTakeFirst();
-  return row ? fromRow(row) : null;
+    .execute();
+  return rows.map(fromRow);
+}
+
+/** Of rows of one name in one place, the one that says what stands there. */
+export function standingOf(rows: readonly StoredLocation[]): StoredLocation | null {
+  const [first] = rows.filter((row) => row.immutable).toSorted((a, b) => a.at - b.at);
+  const [last] = rows.toSorted((a, b) => b.at - a.at);
+  return first ?? last ?? null;
 }
 
 export async function locationsOfDelivery(ledger: Db, deliveryId: string): Promise<StoredLocation[]> {
@@ -72,8 +93,8 @@ export async function locationsOfRelease(
   return rows.map(fromRow);
 }
 
-/** A location together with the commit of its release, and the release's content. */
-export type ReleasedLocation = StoredLocation & { sha: Sha; content: Frozen };
+/** A name together with the commit whose release stands under it, and its content. */
+export type ReleasedLocation = StoredLocation & { sha: Sha; kind: ArtifactKind; content: Frozen };
 
 /** The locations of an artifact's releases of the last `age` ms. */
 export async function recentLocations(
@@ -87,7 +108,7 @@ export async function recentLocations(
       join.onRef("r.repoId", "=", "l.repoId").onRef("r.artifact", "=", "l.artifact").onRef("r.digest", "=", "l.digest"),
     )
     .selectAll("l")
-    .select(["r.sha", "r.mediaType", "r.size", "r.parts"])
+    .select(["r.sha", "r.kind", "r.mediaType", "r.size", "r.parts"])
     .where("r.repoId", "=", repo)
     .where("r.artifact", "=", artifact)
     .where((eb) => eb("r.releasedAt", ">=", eb(now(ledger), "-", age)))
@@ -95,8 +116,8 @@ export async function recentLocations(
     .orderBy("l.repository")
     .orderBy("l.tag")
     .execute();
-  return rows.map(({ sha, mediaType, size, parts, ...row }) => {
-    return { ...fromRow(row), sha, content: frozenOf({ digest: row.digest, mediaType, size, parts }) };
+  return rows.map(({ sha, kind, mediaType, size, parts, ...row }) => {
+    return { ...fromRow(row), sha, kind, content: frozenOf({ digest: row.digest, mediaType, size, parts }) };
   });
 }
 

@@ -2,11 +2,11 @@ import { type Selectable, sql } from "kysely";
 import { mayWrite, type NameRequest } from "../delivery/may-write.ts";
 import type { ArtifactName, Digest, RepoId } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { getLocation, recordLocation, type StoredLocation } from "./locations.ts";
+import { locationsUnder, recordLocation, type StoredLocation, standingOf } from "./locations.ts";
 import type { Schema } from "./schema/schema.ts";
 import { fromNow, now } from "./sql.ts";
 
-/** So many contents that may stand under a name are remembered: each is a write that never ended. */
+/** How many contents that may stand under a name are remembered: each is of a write that never ended. */
 const REMEMBERED = 8;
 
 export interface WriteOrder extends NameRequest {
@@ -16,6 +16,8 @@ export interface WriteOrder extends NameRequest {
   owner: string;
   /** Several repos may publish in this repository. */
   shared: boolean;
+  /** Every key of the configuration that leads to the same place, `registry` among them. Left out: `registry` alone. */
+  keys?: readonly string[];
 }
 
 /**
@@ -33,66 +35,93 @@ export type Reservation =
 
 /**
  * Reserves a name before its registry is written: decides in one transaction who owns the repository and what the name may
- * stand for. @param ttl ms by the store's clock
+ * stand for. Rows of other keys of the same place count as the name's own; they may be older than the second key, so each
+ * key keeps its rows. @param ttl ms by the store's clock
  */
 export function reserveName(ledger: Db, order: WriteOrder, ttl: number): Promise<Reservation> {
   return ledger.transaction(async (tx) => {
     const claim = await claimRepository(tx, order);
     if (claim !== "ours") return claim;
-    const earlier = await tx.db
-      .selectFrom("nameWrites")
-      .selectAll()
-      .select(sql<number>`case when until > ${now(tx)} then 1 else 0 end`.as("isUnderWay"))
-      .where(isName(order))
-      .executeTakeFirst();
-    // Of one that is under way nothing is concluded: it may come to its end.
-    const unfinished = earlier === undefined || earlier.isUnderWay === 1 ? null : unfinishedOf(earlier);
-    const permission = mayWrite(order, await getLocation(tx, order), unfinished);
-    if (permission.kind !== "free") return permission;
-    const moved = order.immutable ? [] : [order.digest];
-    const digests = [...new Set([...moved, ...(unfinished?.digests ?? [])])].slice(0, REMEMBERED);
-    const { registry, repository, tag, repoId, token, owner } = order;
-    const taken = await tx.db
-      .insertInto("nameWrites")
-      .values({
-        ...{ registry, repository, tag, repoId, token, owner, digests: JSON.stringify(digests) },
-        immutable: order.immutable ? 1 : 0,
-        until: fromNow(tx, ttl) ?? 0,
-      })
-      .onConflict((conflict) =>
-        conflict
-          .columns(["registry", "repository", "tag"])
-          .doUpdateSet((eb) => ({
-            repoId: eb.ref("excluded.repoId"),
-            immutable: eb.ref("excluded.immutable"),
-            digests: eb.ref("excluded.digests"),
-            token: eb.ref("excluded.token"),
-            owner: eb.ref("excluded.owner"),
-            until: eb.ref("excluded.until"),
-          }))
-          .where("nameWrites.until", "<=", now(tx)),
-      )
-      .returning("token")
-      .executeTakeFirst();
-    return taken === undefined ? { kind: "busy" } : { kind: "reserved", ours: permission.ours };
+    const earlier = await writesOf(tx, order);
+    // Of a write that is under way nothing is concluded: it may still end well.
+    const isUnderWay = earlier.some((write) => write.isUnderWay === 1);
+    const unfinished = isUnderWay ? null : unfinishedOf(earlier);
+    const standing = await locationsUnder(tx, order, keysOf(order));
+    const permission = mayWrite(order, standingOf(standing), unfinished);
+    // Where only another key has the name with this content, it is written again: that notes it under this key too.
+    const isNoted = permission.kind !== "stands" || standing.some((one) => isNotedAs(order, one));
+    if (permission.kind !== "free" && isNoted) return permission;
+    if (isUnderWay) return { kind: "busy" };
+    if (earlier.length > 0) await removeWrites(tx, order);
+    await insertWrite(tx, order, unfinished?.digests ?? [], ttl);
+    return { kind: "reserved", ours: permission.kind === "free" ? permission.ours : [] };
   });
 }
 
+function keysOf({ registry, keys = [registry] }: Pick<WriteOrder, "registry" | "keys">): string[] {
+  return [...new Set(keys)].sort();
+}
+
+function isNotedAs(order: WriteOrder, { registry, digest, immutable }: StoredLocation): boolean {
+  return registry === order.registry && digest === order.digest && (immutable || !order.immutable);
+}
+
+/** Every write of the name that did not come to its end, whoever began it, the newest first. */
+function writesOf(tx: Tx, { repository, tag, ...order }: WriteOrder) {
+  return tx.db
+    .selectFrom("nameWrites")
+    .selectAll()
+    .select(sql<number>`case when until > ${now(tx)} then 1 else 0 end`.as("isUnderWay"))
+    .where("registry", "in", keysOf(order))
+    .where("repository", "=", repository)
+    .where("tag", "=", tag)
+    .orderBy("until", "desc")
+    .execute();
+}
+
+/** Under every key: the name has one row, and a writer that lost it finds none. */
+async function removeWrites(tx: Tx, { repository, tag, ...order }: WriteOrder): Promise<void> {
+  await tx.db
+    .deleteFrom("nameWrites")
+    .where("registry", "in", keysOf(order))
+    .where("repository", "=", repository)
+    .where("tag", "=", tag)
+    .execute();
+}
+
+/** @param left what earlier writes may have put there */
+async function insertWrite(tx: Tx, order: WriteOrder, left: Digest[], ttl: number): Promise<void> {
+  const { registry, repository, tag, repoId, token, owner } = order;
+  const moved = order.immutable ? [] : [order.digest];
+  const digests = [...new Set([...moved, ...left])].slice(0, REMEMBERED);
+  await tx.db
+    .insertInto("nameWrites")
+    .values({
+      ...{ registry, repository, tag, repoId, token, owner, digests: JSON.stringify(digests) },
+      immutable: order.immutable ? 1 : 0,
+      until: fromNow(tx, ttl) ?? 0,
+    })
+    .execute();
+}
+
 /**
- * Whose the repository is. Whoever asks first locks its row until the transaction ends, so that of two repos that publish
+ * Whose the repository is. Whoever asks first locks its rows until the transaction ends, so that of two repos that publish
  * there for the first time the second sees the first.
  */
 async function claimRepository(
   tx: Tx,
-  { registry, repository, repoId, shared }: WriteOrder,
+  order: WriteOrder,
 ): Promise<"ours" | Extract<Reservation, { kind: "owned" | "busy" }>> {
-  const { confirmed, repoId: belongsTo } = await lockRepository(tx, registry, repository, repoId);
-  if (belongsTo === repoId || shared) return "ours";
-  if (confirmed === 1) return { kind: "owned", belongsTo };
+  const { repository, repoId, shared } = order;
+  const claims = await lockRepository(tx, order);
+  const belongsTo = confirmedOwner(claims);
+  if (shared || belongsTo === repoId) return "ours";
+  if (belongsTo !== null) return { kind: "owned", belongsTo };
+  if (claims.every((claim) => claim.repoId === repoId)) return "ours";
   const rival = await tx.db
     .selectFrom("nameWrites")
     .select("token")
-    .where("registry", "=", registry)
+    .where("registry", "in", keysOf(order))
     .where("repository", "=", repository)
     .where("repoId", "!=", repoId)
     .where("until", ">", now(tx))
@@ -101,21 +130,29 @@ async function claimRepository(
   await tx.db
     .updateTable("nameOwners")
     .set({ repoId, at: now(tx) })
-    .where("registry", "=", registry)
+    .where("registry", "in", keysOf(order))
     .where("repository", "=", repository)
     .execute();
   return "ours";
 }
 
-function lockRepository(tx: Tx, registry: string, repository: string, repoId: RepoId) {
+/** Locks the repository's row under each key, in the order of the keys: two that lock the same rows never wait in a circle. */
+function lockRepository(tx: Tx, order: WriteOrder): Promise<Selectable<Schema["nameOwners"]>[]> {
+  const { repository, repoId } = order;
   return tx.db
     .insertInto("nameOwners")
-    .values({ registry, repository, repoId, at: now(tx), confirmed: 0 })
+    .values(keysOf(order).map((registry) => ({ registry, repository, repoId, at: now(tx), confirmed: 0 })))
     .onConflict((conflict) =>
       conflict.columns(["registry", "repository"]).doUpdateSet((eb) => ({ at: eb.ref("nameOwners.at") })),
     )
-    .returning(["repoId", "confirmed"])
-    .executeTakeFirstOrThrow();
+    .returningAll()
+    .execute();
+}
+
+/** Before two keys were known to lead to one place, two repos may have published there: the first of them owns it. */
+function confirmedOwner(claims: readonly Selectable<Schema["nameOwners"]>[]): RepoId | null {
+  const [first] = claims.filter(({ confirmed }) => confirmed === 1).toSorted((a, b) => a.at - b.at);
+  return first?.repoId ?? null;
 }
 
 /** @returns false: the reservation ran out, and another may have written since */
@@ -153,8 +190,9 @@ export function settleName(ledger: Db, order: WriteOrder, location: Omit<StoredL
   return ledger.transaction(async (tx) => {
     const { registry, repository, repoId } = order;
     // The same order of locks as in `reserveName`.
-    const { repoId: belongsTo } = await lockRepository(tx, registry, repository, repoId);
-    if (belongsTo !== repoId && !order.shared) return false;
+    const claims = await lockRepository(tx, order);
+    const claimed = claims.find((claim) => claim.registry === registry)?.repoId;
+    if ((confirmedOwner(claims) ?? claimed) !== repoId && !order.shared) return false;
     const held = await tx.db
       .deleteFrom("nameWrites")
       .where(isName(order))
@@ -173,20 +211,28 @@ export function settleName(ledger: Db, order: WriteOrder, location: Omit<StoredL
   });
 }
 
-/** Null: nobody has published there. */
-export async function ownerOf(ledger: Db, registry: string, repository: string): Promise<RepoId | null> {
-  const owner = await ledger.db
+/** @param keys as in `WriteOrder` @returns null: nobody has published there */
+export async function ownerOf(
+  ledger: Db,
+  registry: string,
+  repository: string,
+  keys: readonly string[] = [registry],
+): Promise<RepoId | null> {
+  const claims = await ledger.db
     .selectFrom("nameOwners")
-    .select("repoId")
-    .where("registry", "=", registry)
+    .selectAll()
+    .where("registry", "in", keys)
     .where("repository", "=", repository)
-    .where("confirmed", "=", 1)
-    .executeTakeFirst();
-  return owner?.repoId ?? null;
+    .execute();
+  return confirmedOwner(claims);
 }
 
-function unfinishedOf({ immutable, repoId, digests }: Selectable<Schema["nameWrites"]>) {
-  return { immutable: immutable === 1, repoId, digests: JSON.parse(digests) as Digest[] };
+/** What earlier writes may have left. An immutable one keeps the name for its repo, whatever else was tried. */
+function unfinishedOf(writes: readonly Selectable<Schema["nameWrites"]>[]) {
+  const first = writes.find((write) => write.immutable === 1) ?? writes[0];
+  if (first === undefined) return null;
+  const digests = writes.flatMap((write) => JSON.parse(write.digests) as Digest[]);
+  return { immutable: first.immutable === 1, repoId: first.repoId, digests };
 }
 
 function isName({ registry, repository, tag }: Pick<ArtifactName, "registry" | "repository" | "tag">) {

@@ -40,6 +40,26 @@ export async function openRegistries(
   return opened;
 }
 
+/**
+ * The keys under `registries` that lead to the same names of this kind as `key` does, `key` among them: whoever owns a name
+ * there owns it through all of them.
+ */
+export async function keysOfPlace(
+  configs: Record<string, TypedSettings>,
+  key: string,
+  kind: ArtifactKind,
+  types = registryTypes,
+): Promise<string[]> {
+  const own = configs[key];
+  if (own === undefined) return [key];
+  const place = await types.of(own).place(own, kind);
+  const isSame = async (each: TypedSettings) => (await types.of(each).place(each, kind)) === place;
+  const others = await Promise.all(
+    Object.entries(configs).map(async ([other, each]) => (other === key || !(await isSame(each)) ? [] : [other])),
+  );
+  return [key, ...others.flat()];
+}
+
 /** Whether a registry names artifacts of this kind by paths. Files have paths everywhere. */
 export function shelvingOf(settings: TypedSettings, kind: ArtifactKind, types = registryTypes): Shelving {
   return kind === "file" || types.of(settings).namesArePaths ? "path" : "package";

@@ -3,13 +3,13 @@ import { anySignal } from "../../src/async/any-signal.ts";
 import { TransientError, throwPreferringTransient } from "../../src/delivery/errors.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
-import { getLocation, type ReleasedLocation, recentLocations } from "../../src/ledger/locations.ts";
+import { type ReleasedLocation, recentLocations } from "../../src/ledger/locations.ts";
 import { queueNameVerification } from "../../src/ledger/name-updates.ts";
 import { recentArtifacts } from "../../src/ledger/releases.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
-import { registryOf } from "./registry-of.ts";
+import { registryOf, standingUnder } from "./registry-of.ts";
 
 const HOUR = 60 * 60_000;
 /** Names of releases that are older are the registry's own affair. */
@@ -76,8 +76,8 @@ async function lookAtAll(station: Station, locations: ReleasedLocation[], run: R
 async function isChanged(station: Station, location: ReleasedLocation, run: Run): Promise<boolean> {
   const found = await registryOf(station, location.registry).find(location, run, location.content);
   if (found?.digest === location.digest) return false;
-  // It may have been moved by ourselves since the ledger was read.
-  if ((await getLocation(station.ledger, location))?.digest !== location.digest) return false;
+  // We may have moved it since the ledger was read, or through another key of the same registry.
+  if ((await standingUnder(station, location, location.kind))?.digest !== location.digest) return false;
   if (location.immutable) {
     await raiseAlarm(station, location, found?.digest ?? null);
     return false;

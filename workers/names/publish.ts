@@ -1,15 +1,14 @@
 import { throwPreferringTransient } from "../../src/delivery/errors.ts";
 import type { ArtifactKind, ArtifactName, Destination } from "../../src/delivery/types.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
-import { getLocation, locationsOfDelivery } from "../../src/ledger/locations.ts";
-import { ownerOf } from "../../src/ledger/name-writes.ts";
+import { locationsOfDelivery } from "../../src/ledger/locations.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
 import type { Prepared } from "./prepared.ts";
-import { isShared, ownedByAnother } from "./registry-of.ts";
+import { isShared, ownedByAnother, ownerOfRepository, standingUnder } from "./registry-of.ts";
 import { stamped } from "./stamped.ts";
 import { repositoriesOf, sendInto } from "./upload.ts";
 import { type NameWrite, writeName } from "./write-name.ts";
@@ -48,7 +47,7 @@ async function publishTo(
   // What stands under a moving name does not stay.
   const standing = (await locationsOfDelivery(station.ledger, delivery.id)).filter((each) => each.immutable);
   for (const repository of repositoriesOf(station, work, each, to)) {
-    const owner = await ownerOf(station.ledger, to.to, repository);
+    const owner = await ownerOfRepository(station, to.to, repository, content.kind);
     if (owner !== null && owner !== repo.id && !isShared(station, to.to, repository))
       throw ownedByAnother(to.to, repository);
     await sendInto(station, to, repository, content, run);
@@ -72,7 +71,7 @@ async function publishTo(
  * by force; none where they are all it would have: it is refused then.
  */
 export async function namesOfOlder(
-  { ledger }: Pick<Station, "ledger">,
+  station: Pick<Station, "config" | "ledger">,
   names: ArtifactName[],
   { repoId, deliveryId, artifact }: NameWrite["of"],
   kind: ArtifactKind,
@@ -80,7 +79,7 @@ export async function namesOfOlder(
   if (kind !== "image") return [];
   const found: ArtifactName[] = [];
   for (const name of names) {
-    const standing = await getLocation(ledger, name);
+    const standing = await standingUnder(station, name, kind);
     if (standing === null || !standing.immutable || standing.deliveryId === deliveryId) continue;
     if (standing.repoId === repoId && standing.artifact === artifact) found.push(name);
   }

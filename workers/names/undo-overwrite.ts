@@ -1,11 +1,10 @@
-import type { Frozen } from "../../src/delivery/frozen.ts";
 import type { ArtifactName } from "../../src/delivery/types.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { frozenOf } from "../../src/ledger/frozen-columns.ts";
-import { getLocation } from "../../src/ledger/locations.ts";
-import type { Registry } from "../../src/registries/registry.ts";
+import type { Registry, StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
+import { standingUnder } from "./registry-of.ts";
 
 const LIMIT = 60_000;
 
@@ -18,7 +17,7 @@ export async function undoOverwrite(
   station: Station,
   registry: Registry,
   name: ArtifactName,
-  written: Frozen,
+  written: StampedContent,
   run: Run,
   put: Registry["publish"],
 ): Promise<void> {
@@ -32,14 +31,15 @@ export async function undoOverwrite(
 }
 
 async function restoreName(
-  { ledger, log }: Station,
+  station: Station,
   registry: Registry,
   name: ArtifactName,
-  written: Frozen,
+  written: StampedContent,
   run: Run,
   put: Registry["publish"],
 ): Promise<void> {
-  const standing = await getLocation(ledger, name);
+  const { ledger, log } = station;
+  const standing = await standingUnder(station, name, written.kind);
   if (standing === null || !standing.immutable || standing.digest === written.digest) return;
   // The lease is lost, and the run's own signal with it.
   const patient = { ...run, signal: AbortSignal.timeout(LIMIT) };

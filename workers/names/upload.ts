@@ -1,12 +1,12 @@
 import { movingNames } from "../../src/delivery/names.ts";
 import type { Destination } from "../../src/delivery/types.ts";
-import { ownerOf } from "../../src/ledger/name-writes.ts";
 import type { StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 import { factsOf, namesFor } from "./immutable-names.ts";
 import type { Prepared, Unchanged } from "./prepared.ts";
+import { ownerOfRepository } from "./registry-of.ts";
 import { stamped } from "./stamped.ts";
 
 /** The repositories of one destination in which a content will have a name. */
@@ -43,7 +43,8 @@ export async function uploadAhead(
       ? []
       : each.artifact.publish.flatMap((to) =>
           repositoriesOf(station, work, each, to).map(async (repository) => {
-            if ((await ownerOf(station.ledger, to.to, repository)) !== work.repo.id) return;
+            const owner = await ownerOfRepository(station, to.to, repository, each.artifact.kind);
+            if (owner !== work.repo.id) return;
             await sendInto(station, to, repository, stamped(station, work, each), run);
           }),
         ),

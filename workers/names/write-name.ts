@@ -12,6 +12,7 @@ import {
   type WriteOrder,
 } from "../../src/ledger/name-writes.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
+import { keysOfPlace } from "../../src/registries/index.ts";
 import type { Registry, StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
@@ -51,6 +52,7 @@ export async function writeName(
   const order: WriteOrder = {
     ...{ ...name, repoId: of.repoId, artifact: of.artifact, digest: content.digest },
     ...{ token: randomUUID(), owner: station.owner, shared: isShared(station, registry, repository) },
+    keys: await keysOfPlace(station.config.registries, registry, content.kind),
   };
   const reservation = await reserve(station, order, run, patience);
   switch (reservation.kind) {

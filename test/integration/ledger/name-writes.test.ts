@@ -139,5 +139,101 @@ describe("A name that is written", () => {
       assert.equal(await write(ledger, order()), "written");
       assert.equal(await ownerOf(ledger, "local", "acme/api"), REPO);
     });
+
+    describe("through one of two keys that lead to one place", () => {
+      const keys = ["hub", "local"];
+      const through = (registry: string, given: Partial<WriteOrder> = {}) => order({ registry, keys, ...given });
+
+      it("belongs to the repo that published first in the repository, through whichever key", async () => {
+        const ledger = await openAll();
+        assert.equal(await write(ledger, through("local")), "written");
+        const theirs = through("hub", { repoId: OTHER, tag: "other" });
+        assert.deepEqual(await reserveName(ledger, theirs, TTL), { kind: "owned", belongsTo: REPO });
+        assert.equal(await ownerOf(ledger, "hub", "acme/api", keys), REPO);
+        assert.equal(await ownerOf(ledger, "hub", "acme/api"), null);
+        assert.equal(await write(ledger, through("hub", { tag: "other" })), "written");
+      });
+
+      it("belongs to the first repo too where the second key was added later", async () => {
+        const ledger = await openAll();
+        assert.equal(await write(ledger, order()), "written");
+        for (const registry of ["earlier-in-order", "other"]) {
+          const theirs = order({ registry, keys: [registry, "local"], repoId: OTHER, tag: registry });
+          assert.deepEqual(await reserveName(ledger, theirs, TTL), { kind: "owned", belongsTo: REPO });
+        }
+      });
+
+      it("stays with the first of two repos that both published there before anyone knew that the place is one", async () => {
+        const ledger = await openAll();
+        assert.equal(await write(ledger, order()), "written");
+        assert.equal(await write(ledger, order({ registry: "hub", repoId: OTHER, tag: "other" })), "written");
+        await ledger.db.updateTable("nameOwners").set({ at: 1 }).where("registry", "=", "hub").execute();
+        assert.equal((await reserveName(ledger, through("hub", { repoId: OTHER, tag: "x" }), TTL)).kind, "reserved");
+        assert.deepEqual(await reserveName(ledger, through("local", { tag: "y" }), TTL), {
+          kind: "owned",
+          belongsTo: OTHER,
+        });
+      });
+
+      it("is reserved by one at a time, over any number of connections", async () => {
+        const ledgers = [await openAll(), await open(), await open(), await open()];
+        const answers = await Promise.all(
+          ledgers.map((ledger, index) =>
+            reserveName(ledger, through(keys[index % 2] ?? "", { immutable: false }), TTL),
+          ),
+        );
+        assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "busy", "busy", "reserved"]);
+      });
+
+      it("lets exactly one of two repos own a repository that both publish to for the first time", async () => {
+        const ledgers = [await openAll(), await open()];
+        const wishes = [through("local", { tag: "one" }), through("hub", { tag: "two", repoId: OTHER })];
+        const answers = await Promise.all(
+          wishes.map((wish, index) => reserveName(ledgers[index] as Ledger, wish, TTL)),
+        );
+        assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "reserved"]);
+      });
+
+      it("is never moved from its first content, and is noted under the second key too", async () => {
+        const ledger = await openAll();
+        assert.equal(await write(ledger, through("local")), "written");
+        assert.equal(await write(ledger, through("hub", { digest: "sha256:b" })), "taken");
+        assert.equal(await write(ledger, through("hub", { digest: "sha256:b", immutable: false })), "taken");
+        assert.equal(await write(ledger, through("hub")), "written");
+        assert.equal(await write(ledger, through("hub")), "stands");
+        assert.deepEqual((await getLocation(ledger, through("hub")))?.digest, "sha256:a");
+      });
+
+      it("stands for what a moving write put there last, through whichever key", async () => {
+        const ledger = await openAll();
+        const moving = (registry: string, digest: string) => through(registry, { immutable: false, digest });
+        assert.equal(await write(ledger, moving("local", "sha256:a")), "written");
+        assert.equal(await write(ledger, moving("hub", "sha256:b")), "written");
+        await ledger.db.updateTable("locations").set({ at: 1 }).where("registry", "=", "local").execute();
+        assert.equal((await getLocation(ledger, order(), keys))?.digest, "sha256:b");
+        assert.deepEqual(await reserveName(ledger, through("local", { digest: "sha256:c" }), TTL), {
+          kind: "reserved",
+          ours: ["sha256:b"],
+        });
+      });
+
+      it("is known to hold what a write through the other key may have left that never ended", async () => {
+        const ledger = await openAll();
+        await reserveName(ledger, through("local", { immutable: false, digest: "sha256:b" }), TTL);
+        assert.equal((await reserveName(ledger, through("hub"), TTL)).kind, "busy");
+        await releaseLeasesOf(ledger, "host/");
+        assert.deepEqual(await reserveName(ledger, through("hub"), TTL), { kind: "reserved", ours: ["sha256:b"] });
+      });
+
+      it("is not settled by whoever lost its reservation to a write through the other key", async () => {
+        const ledger = await openAll();
+        const slow = through("local", { digest: "sha256:b" });
+        assert.equal((await reserveName(ledger, slow, 1)).kind, "reserved");
+        await until("the reservation has run out", async () => !(await keepReservation(ledger, slow, 1)));
+        assert.equal(await write(ledger, through("hub")), "written");
+        assert.equal(await settle(ledger, slow), false);
+        assert.equal((await getLocation(ledger, slow, keys))?.digest, "sha256:a");
+      });
+    });
   });
 });

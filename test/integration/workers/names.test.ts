@@ -301,6 +301,54 @@ describe("The only door to a name", function () {
     });
   });
 
+  describe("through two keys that lead to one registry", () => {
+    const toSecond = (as: string) => pipeline(as).replace("to: local", "to: second");
+    let web: WorkTree;
+    beforeEach(async () => {
+      web = await at.another(WEB, "web");
+      const { local } = at.station.config.registries;
+      assert.ok(local);
+      // The same host, in other letters and with its usual port.
+      const second = { ...local, url: "https://LOCAL.example.com:443" };
+      at.station.config = { ...at.station.config, registries: { ...at.station.config.registries, second } };
+      at.station.registries.set("second", at.registries.local);
+    });
+
+    it("is refused to a second repo, which the first never let in", async () => {
+      const first = await released(await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") }));
+      const sha = await commit(web, "two", { ".deliverd.yml": toSecond("acme/api") });
+      const refused = await deliver(sha, WEB);
+      assert.equal(refused.state, "failed");
+      assert.match(refused.because, /acme\/api in second belongs to another repo/);
+      assert.equal(digestAtTag("main"), first.digest);
+    });
+
+    it("is moved by the key that the pipeline names now, and is not taken for changed under the other", async () => {
+      await released(await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") }));
+      const second = await released(await commit(at.repo, "two", { ".deliverd.yml": toSecond("acme/api") }));
+      assert.equal(digestAtTag("main"), second.digest);
+      at.registries.local.published.length = 0;
+      await reconcileNames(at.station, { repo: REPO, artifact: "api", verify: true });
+      assert.deepEqual(at.registries.local.published, []);
+      assert.equal(digestAtTag("main"), second.digest);
+    });
+
+    it("has the names of a pipeline that publishes to both noted under both", async () => {
+      const publish = ["local", "second"].map((to) => ({ to, as: "acme/api", tags: TAGS }));
+      const artifacts = [{ name: "api", kind: "image", publish }];
+      const on = { branches: ["**"] };
+      const yaml = stringify({ version: 1, ci: "none", on, artifacts });
+      const sha = await commit(at.repo, "one", { ".deliverd.yml": yaml });
+      const { digest } = await released(sha);
+      for (const registry of ["local", "second"]) {
+        for (const tag of ["main", `sha-${sha.slice(0, 7)}`]) {
+          const noted = await getLocation(at.station.ledger, { registry, repository: "acme/api", tag });
+          assert.equal(noted?.digest, digest, `${tag} in ${registry}`);
+        }
+      }
+    });
+  });
+
   it("leaves a moving name of a shared repository to the repo that moved it first, and says so without a failure", async () => {
     const web = await at.another(WEB, "web");
     const { local, ...others } = at.station.config.registries;
