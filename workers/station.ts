@@ -1,4 +1,4 @@
-import type { TtlCache } from "../src/async/ttl-cache.ts";
+import type { BoundedCache } from "../src/async/bounded-cache.ts";
 import type { BuildCaches, Builder, BuildOrder, FilesOrder } from "../src/builders/builder.ts";
 import type { ServerConfig } from "../src/config/server.ts";
 import type { Mirrors } from "../src/git/mirrors.ts";
@@ -22,7 +22,7 @@ export interface Station {
   hosts: Map<string, Host>;
   mirrors: Mirrors;
   /** By the repo's id, the name under which its host has just shown it. */
-  identities: TtlCache<string>;
+  identities: BoundedCache<string>;
   registries: Map<string, Registry>;
   notifiers: Notifier[];
   store: Store;

@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import { TtlCache } from "../async/ttl-cache.ts";
+import { BoundedCache } from "../async/bounded-cache.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
 
@@ -24,12 +24,12 @@ const ADDRESSES = 1_000;
  */
 export class SignInAttempts {
   readonly #log: SampledLog;
-  readonly #byAddress: TtlCache<Bucket>;
+  readonly #byAddress: BoundedCache<Bucket>;
   readonly #all: Bucket = { left: ALL.most, at: performance.now() };
 
   constructor(log: Log) {
     this.#log = new SampledLog(log, "failed sign-ins");
-    this.#byAddress = new TtlCache(ADDRESSES, EACH_ADDRESS.most * EACH_ADDRESS.every, () => performance.now());
+    this.#byAddress = new BoundedCache(ADDRESSES, EACH_ADDRESS.most * EACH_ADDRESS.every);
   }
 
   /** ms until the form may be tried again from there; 0: now. */

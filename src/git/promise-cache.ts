@@ -1,22 +1,18 @@
-/** Answers that can never be others, the last asked for kept: whoever asks again, or beside, shares the first one's. */
-export class PromiseCache<T> {
-  readonly #answers = new Map<string, Promise<T>>();
-  readonly #max: number;
+import { BoundedCache } from "../async/bounded-cache.ts";
 
-  constructor(max: number) {
-    this.#max = max;
+/** Keeps answers that never change, those asked for last. Callers that ask at the same time share one answer. */
+export class PromiseCache<T> {
+  readonly #answers: BoundedCache<Promise<T>>;
+
+  constructor(maxEntries: number) {
+    this.#answers = new BoundedCache(maxEntries);
   }
 
-  /** A failure is no answer, and is not kept. */
+  /** A failure is thrown to all who wait for it, and not kept. */
   async get(key: string, ask: () => Promise<T>): Promise<T> {
-    const known = this.#answers.get(key);
-    const answer = known ?? ask();
-    this.#answers.delete(key);
+    const answer = this.#answers.get(key) ?? ask();
+    // Setting it again makes it the newest.
     this.#answers.set(key, answer);
-    for (const [oldest] of this.#answers) {
-      if (this.#answers.size <= this.#max) break;
-      this.#answers.delete(oldest);
-    }
     try {
       return await answer;
     } catch (error) {

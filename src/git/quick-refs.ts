@@ -1,4 +1,4 @@
-import { TtlCache } from "../async/ttl-cache.ts";
+import { BoundedCache } from "../async/bounded-cache.ts";
 import type { CloneSource } from "../hosts/host.ts";
 import { PROXY_VARIABLES, TRUST_VARIABLES } from "./git.ts";
 import { lsRefs, NoSuchCommand, type RemoteRefs, readAdvertisement, readRefList, type Server } from "./ls-refs.ts";
@@ -16,16 +16,16 @@ const STALL = 10_000;
  */
 export class QuickRefs {
   /** What the server of a URL said of itself. */
-  readonly #servers: TtlCache<Server>;
+  readonly #servers: BoundedCache<Server>;
   /** URLs, and origins, that are left to git for a while. */
-  readonly #unfit: TtlCache<true>;
+  readonly #unfit: BoundedCache<true>;
 
   readonly #stall: number;
 
   constructor({ now = () => performance.now(), stall = STALL } = {}) {
     this.#stall = stall;
-    this.#servers = new TtlCache(KEPT, ADVERTISED_FOR, now);
-    this.#unfit = new TtlCache(KEPT, UNFIT_FOR, now);
+    this.#servers = new BoundedCache(KEPT, ADVERTISED_FOR, now);
+    this.#unfit = new BoundedCache(KEPT, UNFIT_FOR, now);
   }
 
   /** The same as `git ls-remote` lists; null: git must be asked. @throws the signal's reason */

@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, type Selectable, sql } from "kysely";
-import { TtlCache } from "../async/ttl-cache.ts";
+import { BoundedCache } from "../async/bounded-cache.ts";
 import { freshFirst } from "../delivery/fair-share.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import { ACTIVE_STATES } from "./deliveries.ts";
@@ -53,7 +53,7 @@ export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[
 
 /** Like `addHints`, for a process that adds many: it does not save a repo again that it saved unchanged a moment ago. */
 export function createHintWriter(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
-  const saved = new TtlCache<string>(MAX_SAVED_REPOS, SAVED_REPO_TTL_MS, () => performance.now());
+  const saved = new BoundedCache<string>(MAX_SAVED_REPOS, SAVED_REPO_TTL_MS);
   return async (hints) => {
     const changed = hints.flatMap(({ repo }) => (saved.get(repo.id) === JSON.stringify(repo) ? [] : [repo]));
     await add(ledger, hints, changed);

@@ -1,4 +1,4 @@
-import { TtlCache } from "../../src/async/ttl-cache.ts";
+import { BoundedCache } from "../../src/async/bounded-cache.ts";
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import { getRepo, ownsItsName, type SeenRepo, saveRepos, setDefaultBranch } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
@@ -8,8 +8,8 @@ const KEPT = 10_000;
 /** How long a host's word holds that a name is a repo's (ms): as long as refs that were read. */
 const CONFIRMED_FOR = 5_000;
 
-export function openIdentities(): TtlCache<string> {
-  return new TtlCache(KEPT, CONFIRMED_FOR, () => performance.now());
+export function openIdentities(): BoundedCache<string> {
+  return new BoundedCache(KEPT, CONFIRMED_FOR);
 }
 
 /**

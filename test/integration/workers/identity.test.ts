@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TtlCache } from "../../../src/async/ttl-cache.ts";
+import { BoundedCache } from "../../../src/async/bounded-cache.ts";
 import { recordHeads } from "../../../src/ledger/heads.ts";
 import { addHints, pendingTargets } from "../../../src/ledger/hints.ts";
 import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
@@ -28,7 +28,7 @@ describe("A repo is who its host says it is:", function () {
     now = 0;
     asked = [];
     hosted = { "acme/api": { hostId: "1", owner: "acme", name: "api" } };
-    at.station.identities = new TtlCache(100, 5_000, () => now);
+    at.station.identities = new BoundedCache(100, 5_000, () => now);
     at.host.findRepo = async (owner, name) => {
       asked.push(`${owner}/${name}`);
       const found = hosted[`${owner}/${name}`];

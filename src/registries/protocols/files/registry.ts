@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { BoundedCache } from "../../../async/bounded-cache.ts";
 import { mapLimit } from "../../../async/map-limit.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Frozen } from "../../../delivery/frozen.ts";
@@ -18,17 +19,17 @@ import type { Shelf, Version, VersionUpload } from "./shelf.ts";
 import { sourceOf } from "./source.ts";
 
 const FILES_AT_ONCE = 3;
-const READ_MAX = 10_000;
-/** ms after which a registry is asked again for what it took and does not show yet. */
-const SOON = 5_000;
+const MAX_DIGESTS = 10_000;
+/** A registry that took a file and does not show it yet is asked again after so long. */
+const NOT_SHOWN_RETRY_MS = 5_000;
 
 /** A registry of files, out of what its type does for one file. */
 export class FileRegistry implements Registry {
   readonly #key: string;
   readonly #shelf: Shelf;
   readonly #store: Store;
-  /** Digests of what was read before: names are looked at every hour, and their bytes may be large. */
-  readonly #read = new Map<string, Digest>();
+  /** Digests of files that were read: names are looked at every hour, and their files may be large. */
+  readonly #digests = new BoundedCache<Digest>(MAX_DIGESTS);
   readonly #accepted = new Accepted();
   /** Sent, and the answer was lost: it may have been taken. */
   readonly #lost = new Accepted();
@@ -104,11 +105,10 @@ export class FileRegistry implements Registry {
     if (standing.digest !== null) return standing.digest;
     const { repository, tag } = version.name;
     const key = standing.mark ? JSON.stringify([repository, tag, file.name, standing.mark]) : null;
-    const known = key && this.#read.get(key);
+    const known = key && this.#digests.get(key);
     if (known) return known;
     const digest = await readDigest(this.#shelf, standing, version, signal);
-    if (this.#read.size >= READ_MAX) this.#read.clear();
-    if (key) this.#read.set(key, digest);
+    if (key) this.#digests.set(key, digest);
     return digest;
   }
 
@@ -141,7 +141,7 @@ export class FileRegistry implements Registry {
     throw new TransientError(
       "registry-behind",
       `${this.#shelf.label}: ${release.name.repository} ${release.name.tag} has ${file.name}, as it says itself, but does not show it yet.`,
-      { retryAfter: SOON },
+      { retryAfter: NOT_SHOWN_RETRY_MS },
     );
   }
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { TtlCache } from "../../../src/async/ttl-cache.ts";
+import { BoundedCache } from "../../../src/async/bounded-cache.ts";
 
-describe("A value that lasts for a while", () => {
+describe("A cache of a limited size and time", () => {
   let now = 0;
-  const values = () => new TtlCache<number>(2, 100, () => now);
+  const values = () => new BoundedCache<number>(2, 100, () => now);
 
   it("is there until its time is over, counted from when it was set last", () => {
     const kept = values();
