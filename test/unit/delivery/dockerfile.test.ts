@@ -252,8 +252,8 @@ describe("any text at all", () => {
       "comments in a continuation": long("# x\n", "FROM a\nRUN \\\n"),
       "here-documents of one line": `FROM a\nRUN ${"<<A \\\n".repeat(100_000)}\n${"A\n".repeat(100_000)}`,
       "here-documents without an end": long("RUN <<A\n"),
-      "carriage returns": long("\r", "FROM a\n").replace(/(\r{60000})/g, "$1x\n"),
-      blanks: long(" ", "FROM a\n").replace(/( {60000})/g, "$1x\\\n"),
+      "carriage returns": `FROM a\n${`${"\r".repeat(60_000)}x\n`.repeat(16)}`,
+      blanks: `FROM a\n${`${" ".repeat(60_000)}x\\\n`.repeat(16)}`,
       "ONBUILDs in ONBUILDs": long("ONBUILD "),
       "ONBUILDs under many stages": `FROM a AS a\n${"ONBUILD COPY --from=b x y\n".repeat(15_000)}${"FROM a\n".repeat(50_000)}`,
       "stages upon stages": Array.from(
@@ -281,7 +281,6 @@ describe("any text at all", () => {
       }
       const took = process.cpuUsage(before).user / 1_000;
       assert.ok(took < 5_000, `${what}: ${took.toFixed(0)} ms`);
-      if (process.env.SHOW) console.log(what, took.toFixed(0));
     }
   });
 });

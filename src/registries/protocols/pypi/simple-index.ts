@@ -1,4 +1,4 @@
-import { type DefaultTreeAdapterTypes, parse } from "parse5";
+import { Tokenizer, TokenizerMode } from "parse5";
 import * as z from "zod";
 
 /** One file that a project's page of an index lists. */
@@ -44,26 +44,35 @@ function readJson(text: string, at: URL): Listed[] | null {
   });
 }
 
+/** Elements whose content is text: a link in it is none. https://html.spec.whatwg.org/multipage/parsing.html */
+const textModes: Record<string, number> = {
+  ...{ title: TokenizerMode.RCDATA, textarea: TokenizerMode.RCDATA, script: TokenizerMode.SCRIPT_DATA },
+  ...{ style: TokenizerMode.RAWTEXT, xmp: TokenizerMode.RAWTEXT, iframe: TokenizerMode.RAWTEXT },
+  ...{ noembed: TokenizerMode.RAWTEXT, noframes: TokenizerMode.RAWTEXT, plaintext: TokenizerMode.PLAINTEXT },
+};
+
+/** Reads tags and builds no tree: parse5 takes quadratic time to build one of deeply nested elements. */
 function readHtml(text: string, at: URL): Listed[] {
   let base: URL | null = null;
   const hrefs: string[] = [];
-  for (const { tagName, attrs } of elementsOf(parse(text))) {
-    const href = attrs.find(({ name }) => name === "href")?.value;
-    if (href === undefined) continue;
-    // The first one counts, for all links of the page.
-    if (tagName === "base") base ??= urlOf(href, at);
-    else if (tagName === "a") hrefs.push(href);
-  }
+  const ignore = () => {};
+  const tokenizer: Tokenizer = new Tokenizer(
+    {},
+    {
+      onStartTag({ tagName, attrs }) {
+        tokenizer.state = textModes[tagName] ?? tokenizer.state;
+        const href = attrs.find(({ name }) => name === "href")?.value;
+        if (href === undefined) return;
+        // The first base counts, for all links of the page.
+        if (tagName === "base") base ??= urlOf(href, at);
+        else if (tagName === "a") hrefs.push(href);
+      },
+      ...{ onEndTag: ignore, onComment: ignore, onDoctype: ignore, onEof: ignore },
+      ...{ onCharacter: ignore, onNullCharacter: ignore, onWhitespaceCharacter: ignore },
+    },
+  );
+  tokenizer.write(text, true);
   return hrefs.map((href) => linkOf(href, base ?? at)).filter((link) => link !== null);
-}
-
-/** In the order of the page; without recursion, since whoever writes a page may nest it as deeply as they like. */
-function* elementsOf(root: DefaultTreeAdapterTypes.Document): Generator<DefaultTreeAdapterTypes.Element> {
-  const waiting: DefaultTreeAdapterTypes.Node[] = [root];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if ("tagName" in node) yield node;
-    if ("childNodes" in node) for (const child of node.childNodes.toReversed()) waiting.push(child);
-  }
 }
 
 function linkOf(href: string, base: URL): Listed | null {

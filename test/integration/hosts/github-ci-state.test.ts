@@ -205,6 +205,47 @@ describe("GitHub as a host", () => {
     });
   }
 
+  describe("on a commit that two watched branches hold", () => {
+    /** Two branches at the commit, named anew for each test. */
+    const branchesOf = async (name: string) => {
+      const branches = [`${name}/trunk`, `${name}/release-1`] as const;
+      for (const branch of branches)
+        await sample.git("push", "--quiet", sample.repo.directory, `HEAD:refs/heads/${branch}`);
+      return branches;
+    };
+    const ask = (branches: readonly string[]) => host.ciState(commit, gate(), [...branches], time + 10_000);
+
+    it("is green when the checks that the rulesets of both branches require have passed, whatever else failed", async () => {
+      const [trunk, release] = await branchesOf("rulesets");
+      github.protectBranch(sample.repo, trunk, { required: ["test"], via: "rules" });
+      github.protectBranch(sample.repo, release, { required: ["audit"], via: "rules" });
+      check("flaky", { conclusion: "failure" });
+      check("test");
+      assert.equal((await ask([trunk])).verdict, "green");
+      const waiting = await ask([trunk, release]);
+      assert.deepEqual([waiting.verdict, waiting.because], ["pending", "waiting for check audit"]);
+      check("audit", { conclusion: "failure" });
+      assert.equal((await ask([release, trunk])).verdict, "red");
+      time += 1_000;
+      check("audit");
+      assert.equal((await ask([trunk, release])).verdict, "green");
+    });
+
+    it("takes a check that one branch requires of an app from that app alone, though the other takes any app's", async () => {
+      const [trunk, release] = await branchesOf("apps");
+      github.protectBranch(sample.repo, trunk, { required: ["test"], via: "protection" });
+      github.protectBranch(sample.repo, release, { required: ["test"], appId: 77, via: "rules" });
+      check("test");
+      assert.equal((await ask([trunk])).verdict, "green");
+      assert.equal((await ask([trunk, release])).verdict, "pending");
+      check("test", { app: { id: 77, slug: "scanner" }, conclusion: "failure" });
+      assert.equal((await ask([trunk, release])).verdict, "red");
+      time += 1_000;
+      check("test", { app: { id: 77, slug: "scanner" } });
+      assert.equal((await ask([trunk, release])).verdict, "green");
+    });
+  });
+
   it("counts every check where GitHub does not tell, has no such branch, or none is concerned", async () => {
     await sample.git("push", "--quiet", sample.repo.directory, "HEAD:refs/heads/silent");
     github.protectBranch(sample.repo, "silent", { required: ["test"], tells: false, via: "rules" });
