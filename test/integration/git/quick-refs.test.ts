@@ -13,7 +13,14 @@ import { freePort, until } from "../../support/processes/process.ts";
 
 const LIST = "application/x-git-upload-pack-result";
 const NETWORK = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
+const TRUST = [
+  "GIT_SSL_CAINFO",
+  "GIT_SSL_CAPATH",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
+  "NODE_TLS_REJECT_UNAUTHORIZED",
+];
 
 describe("Listing refs without a process", () => {
   const scene = useGitHost();
@@ -24,7 +31,7 @@ describe("Listing refs without a process", () => {
   beforeEach(async () => {
     for (const name of [...NETWORK, ...TRUST]) delete process.env[name];
     now = 0;
-    quick = new QuickRefs({ now: () => now, stall: 3_600_000 });
+    quick = new QuickRefs({ now: () => now, idleTimeout: 3_600_000 });
   });
   afterEach(() => {
     for (const name of [...NETWORK, ...TRUST])
@@ -265,7 +272,7 @@ describe("Listing refs without a process", () => {
       await scene.repo.commit({ a: "1" });
       for (const fault of [{ hang: true }, { stallAnswerAfter: 10 }]) {
         scene.host.proxy.fault = () => fault;
-        quick = new QuickRefs({ stall: 50 });
+        quick = new QuickRefs({ idleTimeout: 50 });
         assert.equal(await ask(), null);
       }
     });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
+import { basicAuth } from "../../../src/http/login.ts";
 import { createMask } from "../../../src/observe/mask.ts";
 import { HttpClient } from "../../../src/registries/protocols/http/client.ts";
-import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 import { useScriptedOci } from "../../support/registries/scripted-oci.ts";
@@ -107,7 +107,7 @@ describe("what a registry hands out", () => {
   });
 
   it("is masked in what a registry of files answers too", async () => {
-    const login = basic("ci", "s3cret-canary-9");
+    const login = basicAuth("ci", "s3cret-canary-9");
     const client = new HttpClient({ label: "files", url: new URL(oci.server.url), authorize: async () => login });
     oci.server.quirk = ({ headers }) => ({
       status: 500,

@@ -5,7 +5,11 @@ import { fileURLToPath } from "node:url";
 import { tempDir } from "../../support/processes/process.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const fronts = ["test/support/hosts/github/github.ts", "test/support/hosts/git-server.ts", "test/support/fixtures/sample-repo.ts"];
+const fronts = [
+  "test/support/hosts/github/github.ts",
+  "test/support/hosts/git-server.ts",
+  "test/support/fixtures/sample-repo.ts",
+];
 const packages = ["ajv", "ajv-formats", "@octokit/openapi/generated/api.github.com.json", "@octokit/webhooks-examples"];
 
 describe("the GitHub stand-in's imports", () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { lsRefs, NoSuchCommand, readAdvertisement, readRefList, type Server } from "../../../src/git/ls-refs.ts";
-import { DELIMITER, FLUSH, frame, RESPONSE_END, Unframed } from "../../../src/git/pkt-line.ts";
+import { DELIMITER, encodePackets, FLUSH, MalformedPackets, RESPONSE_END } from "../../../src/git/pkt-line.ts";
 
 const message = (...packets: (string | typeof FLUSH | typeof DELIMITER | typeof RESPONSE_END)[]) =>
-  frame(packets.map((packet) => (typeof packet === "string" ? Buffer.from(packet) : packet)));
+  encodePackets(packets.map((packet) => (typeof packet === "string" ? Buffer.from(packet) : packet)));
 const sha = "a".repeat(40);
 const long = "b".repeat(64);
 const sha1: Server = { takesAgent: true, objectFormat: "sha1" };
@@ -88,8 +88,8 @@ describe("A list of refs", () => {
   it("holds ids of the length that the server told", () => {
     const list = message(`${long} refs/heads/main\n`, FLUSH);
     assert.equal(readRefList(list, { ...sha1, objectFormat: "sha256" }).raw.get("refs/heads/main"), long);
-    assert.throws(() => readRefList(list, sha1), Unframed);
-    assert.throws(() => readRefList(list, { ...sha1, objectFormat: null }), Unframed);
+    assert.throws(() => readRefList(list, sha1), MalformedPackets);
+    assert.throws(() => readRefList(list, { ...sha1, objectFormat: null }), MalformedPackets);
   });
 
   for (const [what, packets] of [
@@ -108,7 +108,7 @@ describe("A list of refs", () => {
     ["with what git would print as two columns", [`${sha} refs/heads/main\tx\n`, FLUSH]],
   ] as const) {
     it(`is none ${what}`, () => {
-      assert.throws(() => readRefList(message(...packets), sha1), Unframed);
+      assert.throws(() => readRefList(message(...packets), sha1), MalformedPackets);
     });
   }
 });

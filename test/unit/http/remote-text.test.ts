@@ -59,7 +59,7 @@ describe("another machine's words in an error", () => {
     const basic = Buffer.from(`ci:${TOKEN}`).toString("base64");
     const url = new URL("https://h.example.com/x?X-Amz-Signature=sig-canary-1");
     const shown = { Authorization: `Basic ${basic}`, "X-Session-Token": "session-canary-2" };
-    const secrets = secretsOfRequest(url, shown);
+    const secrets = secretsOfRequest({ url, headers: shown });
     for (const text of [
       basic,
       TOKEN,
@@ -110,7 +110,10 @@ describe("another machine's words in an error", () => {
     const secret = fc.stringMatching(/^[A-Za-z0-9_.~+/-]{12,60}$/);
     fc.assert(
       fc.property(fc.string(), secret, fc.string(), (before, one, after) => {
-        const secrets = secretsOfRequest(new URL("https://h.example.com/"), { Authorization: `Bearer ${one}` });
+        const secrets = secretsOfRequest({
+          url: new URL("https://h.example.com/"),
+          headers: { Authorization: `Bearer ${one}` },
+        });
         assert.ok(!remoteText(before + one + after, secrets).includes(one));
       }),
     );

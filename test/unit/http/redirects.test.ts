@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readLocation } from "../../../src/http/location.ts";
+import { readLocation } from "../../../src/http/redirects.ts";
 
 const FROM = new URL("https://r.example.com/v2/acme/a/blobs/uploads/?mount=x&from=y");
 
