@@ -1,6 +1,6 @@
 /**
- * Runs `work` with a signal that aborts when one of `signals` does, with the same reason. Unlike with AbortSignal.any(),
- * nothing stays attached to the signals afterwards: they may live as long as the process.
+ * Runs `work` with a signal that aborts when one of `signals` does, with the same reason. Unlike with
+ * AbortSignal.any(), nothing stays attached to the signals afterwards: they may live as long as the process.
  * @throws the reason of a signal that has already aborted
  */
 export async function withSignals<T>(signals: AbortSignal[], work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -1,6 +1,9 @@
 import { type GitCall, GitFailed, gitTimeout, startGit } from "./git.ts";
 
-/** A running git that answers one question after another. Every wait throws as `git()` does; the time limit is for one answer. */
+/**
+ * A running git that answers one question after another. Every wait throws as `git()` does; the time limit is for one
+ * answer.
+ */
 export interface Conversation {
   say(text: string): void;
   /** The next line, without its line end. */

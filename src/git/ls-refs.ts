@@ -29,7 +29,10 @@ export interface Server {
 /** The server does not support version 2 of the protocol, or not its command to list refs. */
 export class NoSuchCommand extends Error {}
 
-/** Reads the response to `info/refs`, the capability advertisement of gitprotocol-v2(5). @throws NoSuchCommand, MalformedPackets */
+/**
+ * Reads the response to `info/refs`, the capability advertisement of gitprotocol-v2(5).
+ * @throws NoSuchCommand, MalformedPackets
+ */
 export function readAdvertisement(message: Buffer): Server {
   const packets = [...decodePackets(message)].map((packet) => (typeof packet === "number" ? packet : lineOf(packet)));
   if (packets[0] === "# service=git-upload-pack" && packets[1] === FLUSH) packets.splice(0, 2);
@@ -49,8 +52,8 @@ export function readAdvertisement(message: Buffer): Server {
 }
 
 /**
- * The request for HEAD, branches and tags: without prefixes a host would also list pull requests. It leaves out `unborn`,
- * because `git ls-remote` does not show an unborn HEAD either.
+ * The request for HEAD, branches and tags: without prefixes a host would also list pull requests. It leaves out
+ * `unborn`, because `git ls-remote` does not show an unborn HEAD either.
  */
 export function lsRefs({ takesAgent, objectFormat }: Server): Buffer {
   const lines = (...texts: string[]): Packet[] => texts.map((text) => Buffer.from(`${text}\n`));

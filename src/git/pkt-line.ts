@@ -1,6 +1,6 @@
 /**
- * One packet of git's protocol (pkt-line, gitprotocol-common(5)): four hex digits give the length of the packet including
- * themselves. Three lengths below four are special packets without data.
+ * One packet of git's protocol (pkt-line, gitprotocol-common(5)): four hex digits give the length of the packet
+ * including themselves. Three lengths below four are special packets without data.
  */
 export type Packet = Buffer | typeof FLUSH | typeof DELIMITER | typeof RESPONSE_END;
 export const FLUSH = 0;

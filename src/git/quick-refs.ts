@@ -17,8 +17,8 @@ const CONNECTIONS = 16;
 const NODE_TRUST_VARIABLES = ["NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED"];
 
 /**
- * Lists the refs of a host over HTTP without starting git, which takes a process and one more request. Whenever there is no
- * whole response, the caller asks git: only git's errors, trust, proxies and refusals count.
+ * Lists the refs of a host over HTTP without starting git, which takes a process and one more request. Whenever there
+ * is no whole response, the caller asks git: only git's errors, trust, proxies and refusals count.
  */
 export class QuickRefs {
   readonly #send: Send;

@@ -14,8 +14,8 @@ export interface GitRequest {
 }
 
 /**
- * There was no whole response of the right type. `affects` says what is not worth trying again for a while: this repo, all
- * repos of the host, or nothing (a stale connection says nothing about either).
+ * There was no whole response of the right type. `affects` says what is not worth trying again for a while: this repo,
+ * all repos of the host, or nothing (a stale connection says nothing about either).
  */
 export class NoResponse extends Error {
   readonly affects: "repo" | "host" | "nothing";

@@ -17,7 +17,10 @@ export interface ResponseBody {
   stream: Readable;
 }
 
-/** The largest lists that servers send (refs, packages) are read up to this size, in bytes. Larger ones are broken or hostile. */
+/**
+ * The largest lists that servers send (refs, packages) are read up to this size, in bytes. Larger ones are broken or
+ * hostile.
+ */
 export const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 /** A body from bytes in memory. */

@@ -9,8 +9,8 @@ import type { HttpRequest, Send } from "./client.ts";
 export type Authorize = (refused?: string, challenge?: string) => Promise<string | null>;
 
 /**
- * Adds credentials to requests to one origin, and to no other: a storage that a server redirects to gets its access by the
- * URL. After a 401 it asks `authorize` once for better credentials; if there are none, the 401 is the response.
+ * Adds credentials to requests to one origin, and to no other: a storage that a server redirects to gets its access by
+ * the URL. After a 401 it asks `authorize` once for better credentials; if there are none, the 401 is the response.
  */
 export function withLogin(send: Send, origin: string, authorize: Authorize): Send {
   return async (request) => {

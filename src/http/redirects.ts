@@ -1,7 +1,9 @@
 import { discard } from "./body.ts";
 import type { HttpRequest, HttpResponse, Send } from "./client.ts";
 
-/** Where a response redirects to. Of an unsafe address only scheme and host are shown: path and query may grant access. */
+/**
+ * Where a response redirects to. Of an unsafe address only scheme and host are shown: path and query may grant access.
+ */
 export type RedirectTarget = { kind: "safe"; url: URL } | { kind: "unsafe"; shown: string };
 
 export interface RedirectRules {
@@ -23,8 +25,8 @@ export function isRedirect(status: number): boolean {
 }
 
 /**
- * Sends a request and follows redirects as the rules allow, with the same method and body. Credentials in the headers go
- * to no other host.
+ * Sends a request and follows redirects as the rules allow, with the same method and body. Credentials in the headers
+ * go to no other host.
  * @throws TooManyRedirects, what `send` and `next` throw
  */
 export async function followRedirects(request: HttpRequest, send: Send, rules: RedirectRules): Promise<HttpResponse> {
@@ -49,8 +51,8 @@ export async function followRedirects(request: HttpRequest, send: Send, rules: R
 }
 
 /**
- * The target of a `Location` header: a URL, or a reference relative to the request (RFC 9110, 10.2.2; RFC 3986, 5). A target
- * without TLS is unsafe after a request with TLS, and so is one with credentials in it.
+ * The target of a `Location` header: a URL, or a reference relative to the request (RFC 9110, 10.2.2; RFC 3986, 5). A
+ * target without TLS is unsafe after a request with TLS, and so is one with credentials in it.
  */
 export function readLocation(location: string | undefined, from: URL): RedirectTarget {
   if (!location || !URL.canParse(location, from.href)) return { kind: "unsafe", shown: "no valid URL" };

@@ -4,7 +4,10 @@ import type { HttpRequest } from "./client.ts";
 
 /** The result has at most this many characters. */
 const MAX_LENGTH = 300;
-/** Only so many characters are searched for secrets by their form: a longer search takes time, and the rest is cut off anyway. */
+/**
+ * Only so many characters are searched for secrets by their form: a longer search takes time, and the rest is cut off
+ * anyway.
+ */
 const MAX_SEARCHED = 4_000;
 const HIDDEN = "[secret]";
 

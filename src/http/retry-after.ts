@@ -23,7 +23,10 @@ export function parseRetryAfter(value: string | number | null | undefined, now: 
   return Number.isNaN(ms) ? null : Math.min(Math.max(0, Math.ceil(ms)), MAX_WAIT_MS);
 }
 
-/** The server's time by its `Date` header (ms since the epoch): dates in its headers are by its clock, which may be hours off. */
+/**
+ * The server's time by its `Date` header (ms since the epoch): dates in its headers are by its clock, which may be
+ * hours off.
+ */
 export function serverTime({ date }: Headers): number {
   const time = parseDate(String(date ?? ""));
   return Number.isNaN(time) ? Date.now() : time;

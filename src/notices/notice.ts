@@ -13,8 +13,8 @@ export interface Notifier {
   readonly target: string;
   /**
    * Sends a notice once. The caller sends again after a TransientError, and the receiver removes duplicates by the id.
-   * @param at the time of sending in ms since the epoch, by a clock that is right: receivers refuse notices that are minutes
-   * old. If left out, the clock of this process
+   * @param at the time of sending in ms since the epoch, by a clock that is right: receivers refuse notices that are
+   * minutes old. If left out, the clock of this process
    * @throws TransientError to be sent again; Refused if the receiver will never accept it
    */
   send(notice: Notice, signal: AbortSignal, at?: number): Promise<void>;

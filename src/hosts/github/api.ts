@@ -21,8 +21,8 @@ export class Declined extends Error {
 }
 
 /**
- * GitHub's REST API. Each call throws Declined, or TransientError: `github-unavailable` (no usable response, or 5xx after
- * two more attempts), `github-rate-limited` (with the time to wait), `github-token-refused`.
+ * GitHub's REST API. Each call throws Declined, or TransientError: `github-unavailable` (no usable response, or 5xx
+ * after two more attempts), `github-rate-limited` (with the time to wait), `github-token-refused`.
  */
 export interface GitHubApi {
   get(route: string, parameters: Record<string, unknown>): Promise<unknown>;
@@ -126,7 +126,10 @@ function isHttpFailure(error: unknown): error is HttpFailure {
   return error instanceof Error && error.name === "HttpError" && "status" in error;
 }
 
-/** No response (octokit calls that 500), or a failure of GitHub's: the next attempt may succeed. A rate limit says itself when. */
+/**
+ * No response (octokit calls that 500), or a failure of GitHub's: the next attempt may succeed. A rate limit says
+ * itself when.
+ */
 function isTransient(error: unknown): boolean {
   return isHttpFailure(error) && error.status >= 500;
 }

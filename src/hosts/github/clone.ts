@@ -2,7 +2,10 @@ import type { Repo } from "../../delivery/types.ts";
 import { basicAuth } from "../../http/login.ts";
 import type { CloneSource } from "../host.ts";
 
-/** Where and how to clone a repo. The URL comes from the configuration, never from a webhook; the token is in the header, never in the URL. */
+/**
+ * Where and how to clone a repo. The URL comes from the configuration, never from a webhook; the token is in the
+ * header, never in the URL.
+ */
 export function cloneSourceOf(cloneUrl: string, token: string | null, { owner, name }: Repo): CloneSource {
   return {
     url: `${cloneUrl.replace(/\/+$/, "")}/${encodeURIComponent(owner)}/${encodeURIComponent(name)}.git`,

@@ -5,7 +5,9 @@ import { entityCache } from "./entity-cache.ts";
 
 const MAX_REDIRECTS = 3;
 
-/** The parts of a `Response` that octokit reads. The class itself would load Node's own HTTP client, which costs memory. */
+/**
+ * The parts of a `Response` that octokit reads. The class itself would load Node's own HTTP client, which costs memory.
+ */
 export interface WholeResponse {
   status: number;
   url: string;
@@ -22,9 +24,9 @@ interface RequestOptions {
 }
 
 /**
- * Makes a `fetch` for octokit. It sends requests only to the API's own origin, whatever a redirect or a `Link` header says,
- * since every request holds the token. It returns whole responses only: octokit takes a broken one for an empty list.
- * Repeated GETs are conditional.
+ * Makes a `fetch` for octokit. It sends requests only to the API's own origin, whatever a redirect or a `Link` header
+ * says, since every request holds the token. It returns whole responses only: octokit takes a broken one for an empty
+ * list. Repeated GETs are conditional.
  * @param timeout ms for one attempt
  * @param onResponse gets headers and status of each response
  */

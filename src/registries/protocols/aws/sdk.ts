@@ -1,7 +1,9 @@
 /** Without it, the SDK writes warnings to the console, between the lines of our log. Its errors say the same. */
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Settings of every client of AWS's SDK. The SDK itself reads credentials, `AWS_ENDPOINT_URL_…` and `AWS_MAX_ATTEMPTS`. */
+/**
+ * Settings of every client of AWS's SDK. The SDK itself reads credentials, `AWS_ENDPOINT_URL_…` and `AWS_MAX_ATTEMPTS`.
+ */
 export function clientSettings(region: string) {
   return {
     region,

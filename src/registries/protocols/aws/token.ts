@@ -14,7 +14,10 @@ export type Learn = (secret: string) => void;
 /** The life (ms) of a token of which AWS gives none. A token that expires sooner is refused, and then fetched again. */
 const DEFAULT_LIFE_MS = 15 * 60_000;
 
-/** A token is renewed so long (ms) before its end, but at most a fifth of its life before it: a request must still finish. */
+/**
+ * A token is renewed so long (ms) before its end, but at most a fifth of its life before it: a request must still
+ * finish.
+ */
 const RENEW_BEFORE_MS = 5 * 60_000;
 
 /** Keeps a token until shortly before its end, and fetches another one when it was refused. */

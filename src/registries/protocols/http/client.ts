@@ -39,7 +39,9 @@ const MAX_REDIRECTS = 5;
 export class HttpClient {
   readonly label: string;
   readonly url: URL;
-  /** Creates folders one at a time: a server gives misleading errors to the second of two that create the same folder. */
+  /**
+   * Creates folders one at a time: a server gives misleading errors to the second of two that create the same folder.
+   */
   readonly inTurn = oneAtATime();
   readonly #authorize: Authorize;
   readonly #send: Send;

@@ -14,7 +14,10 @@ export interface Question {
   repository: string | null;
   /** `send a blob` */
   to: string;
-  /** Whether the request continues an upload: then 404 means that the upload is lost, not that the repository is missing. */
+  /**
+   * Whether the request continues an upload: then 404 means that the upload is lost, not that the repository is
+   * missing.
+   */
   isBegun?: boolean | undefined;
 }
 
@@ -53,8 +56,8 @@ export function withoutAnswer(question: Question, error: unknown, signal: AbortS
 }
 
 /**
- * Codes that mean: the registry forgot an upload, lost a part of it or removed a blob. A new upload repairs that. The store
- * verifies its content, so a different digest or size comes from the transfer.
+ * Codes that mean: the registry forgot an upload, lost a part of it or removed a blob. A new upload repairs that. The
+ * store verifies its content, so a different digest or size comes from the transfer.
  */
 const LOST_UPLOAD = /^(?:BLOB_UPLOAD_.*|BLOB_UNKNOWN|MANIFEST_BLOB_UNKNOWN|DIGEST_INVALID|SIZE_INVALID|RANGE_INVALID)$/;
 
@@ -101,8 +104,8 @@ export function isPage(bytes: Buffer): boolean {
 }
 
 /**
- * Checks that a body is not empty and no page of something in front of the registry (sign-in, maintenance, proxy): then it
- * is unknown what the registry would say.
+ * Checks that a body is not empty and no page of something in front of the registry (sign-in, maintenance, proxy): then
+ * it is unknown what the registry would say.
  * @throws TransientError `registry-unavailable`
  */
 export function requireData(bytes: Buffer, question: Question, isForeign = isPage): void {

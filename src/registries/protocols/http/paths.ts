@@ -1,7 +1,8 @@
 import { Refused } from "../../../delivery/errors.ts";
 
 /**
- * The URL of a path below another. The paths may hold names from pipelines and packages, so no segment may lead elsewhere.
+ * The URL of a path below another. The paths may hold names from pipelines and packages, so no segment may lead
+ * elsewhere.
  * @param paths each may have several segments, separated by "/"
  * @throws Refused `name-invalid`
  */

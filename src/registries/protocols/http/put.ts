@@ -16,7 +16,10 @@ export interface Put {
   signal: AbortSignal;
 }
 
-/** Sends one PUT, and creates folders if the server requires them. @throws as HttpClient; Refused `name-taken` if the path exists */
+/**
+ * Sends one PUT, and creates folders if the server requires them.
+ * @throws as HttpClient; Refused `name-taken` if the path exists
+ */
 export async function putFile(client: HttpClient, put: Put): Promise<void> {
   const { path, body, repository, guard, signal } = put;
   const url = below(client.url, path);
@@ -73,8 +76,8 @@ async function makeFolders(client: HttpClient, { path, repository, signal }: Put
 }
 
 /**
- * Proves the login and the right to write with a request that stores nothing: a PUT to the folder itself under a condition
- * that is never true.
+ * Proves the login and the right to write with a request that stores nothing: a PUT to the folder itself under a
+ * condition that is never true.
  * @throws as HttpClient
  */
 export async function tryPut(client: HttpClient, signal: AbortSignal): Promise<void> {

@@ -11,8 +11,8 @@ const UNRELATED_TO_CONTENT = new Set([
 ]);
 
 /**
- * Whether a write may have been refused because the content exists already. Registries answer that with 400, 403, 409, 412
- * or 422, each in its own words.
+ * Whether a write may have been refused because the content exists already. Registries answer that with 400, 403, 409,
+ * 412 or 422, each in its own words.
  */
 export function mayStand(error: unknown): error is Refused {
   return error instanceof Refused && !UNRELATED_TO_CONTENT.has(error.code);
@@ -22,8 +22,8 @@ const ALREADY_THERE =
   /\balready\b|(?<!\bnot )\bexists\b|\btaken\b|duplicate|overw?rit|immutab|re-?deploy|publish over|conflict/i;
 
 /**
- * Whether a refusal claims that the content exists already. Only the bytes prove it. If the registry shows no bytes, this
- * says whether it is worth looking again later.
+ * Whether a refusal claims that the content exists already. Only the bytes prove it. If the registry shows no bytes,
+ * this says whether it is worth looking again later.
  */
 export function claimsToStand(error: Refused): boolean {
   return error.code === "name-taken" || (error.cause instanceof Error && ALREADY_THERE.test(error.cause.message));

@@ -27,8 +27,8 @@ export type Look =
   | { kind: "denied"; why: Refused };
 
 /**
- * A client of one registry (OCI distribution specification 1.1). Every method throws what HttpClient throws, and Refused
- * (`registry-realm`, `name-invalid`).
+ * A client of one registry (OCI distribution specification 1.1). Every method throws what HttpClient throws, and
+ * Refused (`registry-realm`, `name-invalid`).
  */
 export class RegistryClient {
   readonly label: string;
@@ -146,7 +146,10 @@ export class RegistryClient {
     return this.#uploads.try(repository, signal);
   }
 
-  /** Opens a blob. The stream fails at its end if the bytes do not match the digest. @throws also Refused `content-gone` */
+  /**
+   * Opens a blob. The stream fails at its end if the bytes do not match the digest.
+   * @throws also Refused `content-gone`
+   */
   async getBlob(repository: string, blob: Descriptor, signal: AbortSignal): Promise<Readable> {
     const ask = { ...toPull(repository, signal), to: `read ${blob.digest}`, expect: [200, 404], isContent: true };
     const url = `/v2/${requireRepository(repository)}/blobs/${blob.digest}`;
@@ -158,7 +161,10 @@ export class RegistryClient {
     return verified(response.stream, blob, place(this.#http.question(ask)));
   }
 
-  /** @throws Refused `manifest-invalid`; TransientError if a proxy or a maintenance page answered instead of the registry */
+  /**
+   * @throws Refused `manifest-invalid`; TransientError if a proxy or a maintenance page answered instead of the
+   * registry
+   */
   async #readManifest(
     response: HttpResponse,
     ask: Omit<Question, "registry"> & { signal: AbortSignal },

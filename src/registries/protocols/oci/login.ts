@@ -179,14 +179,19 @@ export class Login {
   }
 }
 
-/** Prefers tokens to Basic. A Bearer challenge without a realm does not say where tokens come from, so it comes last. */
+/**
+ * Prefers tokens to Basic. A Bearer challenge without a realm does not say where tokens come from, so it comes last.
+ */
 function choose(challenges: Challenge[]): Challenge | undefined {
   const bearers = challenges.filter(({ scheme }) => scheme === "bearer");
   const basics = challenges.filter(({ scheme }) => scheme === "basic");
   return bearers.find(({ params }) => params.realm) ?? basics[0] ?? bearers[0];
 }
 
-/** Scopes of the challenge for resources that our scope does not name: a registry may know its repositories by other names. */
+/**
+ * Scopes of the challenge for resources that our scope does not name: a registry may know its repositories by other
+ * names.
+ */
 function missingIn(scope: string, wanted: string): string[] {
   const resourceOf = (each: string) => each.split(":").slice(0, -1).join(":");
   const own = new Set(scope.split(" ").map(resourceOf));

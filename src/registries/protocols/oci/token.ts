@@ -7,7 +7,10 @@ export interface Token {
   secrets: string[];
 }
 
-/** A token without a usable `expires_in` lives so long (s), by the specification; and none is kept for longer than a day. */
+/**
+ * A token without a usable `expires_in` lives so long (s), by the specification; and none is kept for longer than a
+ * day.
+ */
 const DEFAULT_LIFE = 60;
 const LONGEST_LIFE = 24 * 60 * 60;
 
@@ -15,8 +18,9 @@ const FIELDS = ["token", "access_token", "refresh_token", "id_token"] as const;
 
 /**
  * Reads the answer of a token server: https://distribution.github.io/distribution/spec/auth/token/. Of `token` and
- * `access_token` one is enough; a field that is empty, null or of another type is a field that is not there. `issued_at` says
- * nothing that is needed: a life is counted from when we have the token. Null: there is no token in it.
+ * `access_token` one is enough; a field that is empty, null or of another type is a field that is not there.
+ * `issued_at` says nothing that is needed: a life is counted from when we have the token. Null: there is no token in
+ * it.
  */
 export function readToken(text: string): Token | null {
   const fields = objectIn(text.replace(/^\ufeff/, ""));

@@ -41,8 +41,8 @@ export class Uploads {
   async try(repository: string, signal: AbortSignal): Promise<void> {
     const upload = await this.#begin(repository, signal, null);
     if (upload === "mounted") return;
-    // Registries need not support cancelling, and docker-registry's tokens need a right of their own for it. The upload is
-    // empty, so it may stay.
+    // Registries need not support cancelling, and docker-registry's tokens need a right of their own for it. The upload
+    // is empty, so it may stay.
     const push = toPush(repository, signal);
     const ask = {
       ...push,
@@ -65,7 +65,9 @@ export class Uploads {
     return this.#uploadAt(await this.#http.ask({ ...uploadIn(repository, signal), url, expect: DONE }), repository);
   }
 
-  /** Tries to mount the blob; null: it must be sent. A failed mount is no error, because sending the blob always works. */
+  /**
+   * Tries to mount the blob; null: it must be sent. A failed mount is no error, because sending the blob always works.
+   */
   async #tryMount(
     repository: string,
     signal: AbortSignal,
