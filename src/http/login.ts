@@ -18,7 +18,13 @@ export function withLogin(send: Send, origin: string, authorize: Authorize): Sen
     const first = await authorize();
     const response = await send(authorized(request, first));
     if (response.status !== 401) return response;
-    const better = await authorize(first ?? "", response.headers["www-authenticate"]);
+    let better: string | null;
+    try {
+      better = await authorize(first ?? "", response.headers["www-authenticate"]);
+    } catch (error) {
+      discard(response);
+      throw error;
+    }
     if (better === null || better === first) return response;
     discard(response);
     return send(authorized(request, better));

@@ -152,6 +152,17 @@ describe("The helpers of the HTTP client", () => {
       });
     }
 
+    it("and frees the connection if there is no better one because authorize fails", async () => {
+      guard("new");
+      const own = withLogin(send, server.url.origin, async (refused) => {
+        if (refused !== undefined) throw new Error("no token");
+        return "old";
+      });
+      await assert.rejects(own(get()), /no token/);
+      discard(await send(get()));
+      assert.equal(server.connections(), 1);
+    });
+
     it("whose text is Basic in UTF-8", () => {
       assert.equal(basicAuth("ci", "pässwörd"), "Basic Y2k6cMOkc3N3w7ZyZA==");
     });
