@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../delivery/errors.ts";
+import { VERSION } from "../run/version.ts";
 import { addClientCommands } from "./client-commands.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, Failure } from "./exit.ts";
@@ -9,7 +10,7 @@ import { EXIT, Failure } from "./exit.ts";
 function program(): Command {
   const command = new Command("deliverd")
     .description("Builds every green commit, publishes it, and says that it is ready to deploy.")
-    .version("0.1.0")
+    .version(VERSION)
     .addOption(new Option("--config <file>", "the server's configuration").env("DELIVERD_CONFIG"))
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });

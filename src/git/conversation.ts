@@ -1,15 +1,20 @@
 import { type GitCall, GitFailed, gitTimeout, startGit } from "./git.ts";
 
-/** A git that answers while it is asked. Every wait throws as `git` does, the time limit being that of one answer. */
+/**
+ * A running git that answers one question after another. Every wait throws as `git()` does; the time limit is for one
+ * answer.
+ */
 export interface Conversation {
   say(text: string): void;
-  /** Without its end. */
+  /** The next line, without its line end. */
   line(): Promise<string>;
+  /** The next bytes. */
   take(bytes: number): Promise<Buffer>;
-  /** Ends git, whatever it does. */
+  /** Kills git. */
   end(): void;
 }
 
+/** Starts a git that reads its questions from stdin, as `cat-file --batch-command`. */
 export function talkToGit(args: string[], call: GitCall): Conversation {
   const [verb = ""] = args;
   const { child, stdout, stop } = startGit(args, call, false);
@@ -25,13 +30,13 @@ export function talkToGit(args: string[], call: GitCall): Conversation {
     const limit = setTimeout(() => stop(gitTimeout(verb, call)), call.timeLimit);
     try {
       const { value, done } = await chunks.next();
-      if (done) throw new GitFailed(verb, 0, "it ended in the middle of an answer");
+      if (done) throw new GitFailed(verb, 0, "it exited before the end of an answer");
       return value;
     } finally {
       clearTimeout(limit);
     }
   };
-  /** @param lengthOf how much of the chunk still belongs to the answer; negative: all, and more will come */
+  /** @param lengthOf how many bytes of the chunk belong to the answer; negative: all of them, and more follow */
   const gather = async (lengthOf: (chunk: Buffer, before: number) => number): Promise<Buffer> => {
     const parts: Buffer[] = [];
     for (let size = 0; ; ) {

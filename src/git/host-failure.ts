@@ -1,5 +1,7 @@
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { CloneSource } from "../hosts/host.ts";
+import { secretsOfRequest } from "../http/remote-text.ts";
+import { createMask } from "../observe/mask.ts";
 import { GitFailed } from "./git.ts";
 
 type Kind = (host: string, repo: string, said: string, cause: unknown) => Error;
@@ -55,21 +57,13 @@ const SYMPTOMS: [RegExp, Kind][] = [
 export function hostFailure(error: unknown, source: CloneSource): unknown {
   if (!(error instanceof GitFailed)) return error;
   const url = new URL(source.url);
+  const mask = createMask(secretsOfRequest({ url, headers: { Authorization: source.authorization ?? undefined } }));
   const said =
-    withoutSecrets(error.stderr, source)
+    mask(error.stderr)
       .replace(/\p{Cc}+/gu, " ")
       .trim()
       .slice(-600) || error.message;
   const kind = SYMPTOMS.find(([symptom]) => symptom.test(error.stderr))?.[1] ?? broken;
   // The cause is made anew: the first one holds what the host said unmasked, and a host may echo our header.
   return kind(url.host, url.pathname.slice(1), said, new Error(said));
-}
-
-function withoutSecrets(text: string, source: CloneSource): string {
-  const value = source.authorization;
-  if (value === null) return text;
-  const credential = value.slice(value.indexOf(" ") + 1);
-  const plain = /^basic /i.test(value) ? Buffer.from(credential, "base64").toString("utf8") : credential;
-  const secrets = [value, credential, plain, plain.slice(plain.indexOf(":") + 1)].filter((secret) => secret.length > 3);
-  return secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
 }

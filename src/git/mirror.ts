@@ -17,6 +17,7 @@ import { linesOf } from "./lines.ts";
 import { readRefs } from "./local-refs.ts";
 import { ObjectReader } from "./object-reader.ts";
 import { PromiseCache } from "./promise-cache.ts";
+import type { QuickRefs } from "./quick-refs.ts";
 import { listRemoteRefs, type Refs, syncRepository } from "./sync.ts";
 import { parseTreeListing, type TreeEntry } from "./tree.ts";
 
@@ -45,6 +46,7 @@ export interface MirrorOptions {
 export class Mirror {
   readonly path: string;
   readonly #closing: AbortSignal;
+  readonly #quickRefs: QuickRefs;
   readonly #readLimit: number;
   readonly #syncs: Coalescer<{ source: CloneSource; expected: Sha | null }, Refs>;
   /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
@@ -61,9 +63,10 @@ export class Mirror {
   /** The same for as long as no ref moves. */
   #holders = new PromiseCache<string[]>(KEPT);
 
-  constructor(path: string, closing: AbortSignal, options: MirrorOptions) {
+  constructor(path: string, closing: AbortSignal, quickRefs: QuickRefs, options: MirrorOptions) {
     this.path = path;
     this.#closing = closing;
+    this.#quickRefs = quickRefs;
     this.#objects = new ObjectReader(() => this.#call());
     this.#readLimit = options.readLimit ?? 60_000;
     const fetchLimit = options.fetchLimit ?? 30 * 60_000;
@@ -74,7 +77,7 @@ export class Mirror {
         this.#latest = null;
         const at = performance.now();
         const hasNews = expected !== null && (await this.#lacks(expected, known));
-        const call = { signals: [signal, closing], timeLimit: fetchLimit };
+        const call = { signals: [signal, closing], timeLimit: fetchLimit, quickRefs };
         const refs = await syncRepository(path, source, call, known, hasNews);
         if (refs.moved || known === null) this.#holders = new PromiseCache(KEPT);
         this.#latest = { refs, at };
@@ -107,7 +110,8 @@ export class Mirror {
    * repo that nobody asked for costs one question. @throws as `sync` does.
    */
   remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
-    return listRemoteRefs(source, { signals: [signal, this.#closing], timeLimit: this.#readLimit });
+    const signals = [signal, this.#closing];
+    return listRemoteRefs(source, { signals, timeLimit: this.#readLimit, quickRefs: this.#quickRefs });
   }
 
   /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */

@@ -5,11 +5,14 @@ import { join } from "node:path";
 import type { RepoId } from "../delivery/types.ts";
 import { usageOf } from "./disk-usage.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
+import { QuickRefs } from "./quick-refs.ts";
 
 /** The bare repositories under one directory, one a repo. The process that holds the directory is the only one that writes there. */
 export class Mirrors {
   readonly #root: string;
   readonly #options: MirrorOptions;
+  /** Shared by all mirrors, as is its pool of connections. */
+  readonly #quickRefs = new QuickRefs();
   readonly #open = new Map<RepoId, Mirror>();
   readonly #closing = new AbortController();
 
@@ -24,7 +27,8 @@ export class Mirrors {
   open(repo: RepoId): Mirror {
     const known = this.#open.get(repo);
     if (known) return known;
-    const mirror = new Mirror(join(this.#root, `${folderOf(repo)}.git`), this.#closing.signal, this.#options);
+    const path = join(this.#root, `${folderOf(repo)}.git`);
+    const mirror = new Mirror(path, this.#closing.signal, this.#quickRefs, this.#options);
     this.#open.set(repo, mirror);
     return mirror;
   }

@@ -1,66 +1,70 @@
 import { BoundedCache } from "../async/bounded-cache.ts";
 import type { CloneSource } from "../hosts/host.ts";
+import { openHttpClient, type Send } from "../http/client.ts";
 import { PROXY_VARIABLES, TRUST_VARIABLES } from "./git.ts";
 import { lsRefs, NoSuchCommand, type RemoteRefs, readAdvertisement, readRefList, type Server } from "./ls-refs.ts";
-import { exchange, NoAnswer } from "./smart-http.ts";
+import { exchange, NoResponse } from "./smart-http.ts";
 
-const KEPT = 10_000;
-const ADVERTISED_FOR = 10 * 60_000;
-const UNFIT_FOR = 5 * 60_000;
-/** ms without a byte; git can then have the rest of the time. */
-const STALL = 10_000;
+const MAX_ENTRIES = 10_000;
+const ADVERTISEMENT_TTL_MS = 10 * 60_000;
+const LEFT_TO_GIT_MS = 5 * 60_000;
+/** ms without a byte. Git gets the rest of the time limit. */
+const IDLE_TIMEOUT_MS = 10_000;
+/** To one host, at a time. */
+const CONNECTIONS = 16;
+
+/** Settings of Node that change whom a TLS connection trusts, and that git does not know. */
+const NODE_TRUST_VARIABLES = ["NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED"];
 
 /**
- * Lists a host's refs by a request of our own, where `git ls-remote` would take a process and a request more. It is only ever quicker: what is
- * not a whole answer is left to git, whose errors, trust, proxies and refusals are the ones that count.
+ * Lists the refs of a host over HTTP without starting git, which takes a process and one more request. Whenever there
+ * is no whole response, the caller asks git: only git's errors, trust, proxies and refusals count.
  */
 export class QuickRefs {
-  /** What the server of a URL said of itself. */
+  readonly #send: Send;
+  /** Capabilities of the server, by URL. */
   readonly #servers: BoundedCache<Server>;
-  /** URLs, and origins, that are left to git for a while. */
-  readonly #unfit: BoundedCache<true>;
+  /** URLs and origins that are left to git for a while. */
+  readonly #leftToGit: BoundedCache<true>;
 
-  readonly #stall: number;
-
-  constructor({ now = () => performance.now(), stall = STALL } = {}) {
-    this.#stall = stall;
-    this.#servers = new BoundedCache(KEPT, ADVERTISED_FOR, now);
-    this.#unfit = new BoundedCache(KEPT, UNFIT_FOR, now);
+  constructor({ now = () => performance.now(), idleTimeout = IDLE_TIMEOUT_MS } = {}) {
+    this.#send = openHttpClient({ idleTimeout, maxConnections: CONNECTIONS });
+    this.#servers = new BoundedCache(MAX_ENTRIES, ADVERTISEMENT_TTL_MS, now);
+    this.#leftToGit = new BoundedCache(MAX_ENTRIES, LEFT_TO_GIT_MS, now);
   }
 
-  /** The same as `git ls-remote` lists; null: git must be asked. @throws the signal's reason */
+  /** Returns what `git ls-remote` would list; null: ask git. @throws a signal's reason */
   async ask({ url, authorization }: CloneSource, signals: AbortSignal[]): Promise<RemoteRefs | null> {
     const { origin } = new URL(url);
-    if (isForGit(url) || this.#unfit.get(url) || this.#unfit.get(origin)) return null;
+    if (needsGit(url) || this.#leftToGit.get(url) || this.#leftToGit.get(origin)) return null;
     try {
-      const server = this.#servers.get(url) ?? (await this.#meet(url, authorization, signals));
+      const server = this.#servers.get(url) ?? (await this.#advertisement(url, authorization, signals));
       const type = "application/x-git-upload-pack-result";
-      const question = { url: `${folder(url)}git-upload-pack`, authorization, body: lsRefs(server), answer: type };
-      return readRefList(await exchange(question, signals, this.#stall), server);
+      const request = { url: `${folder(url)}git-upload-pack`, authorization, body: lsRefs(server), type };
+      return readRefList(await exchange(this.#send, request, signals), server);
     } catch (error) {
       for (const signal of signals) signal.throwIfAborted();
-      if (error instanceof NoAnswer && error.of === "nothing") return null;
-      // Which version a server speaks, and whether it can be reached and trusted, is the same for all its repos.
-      const isOfHost = error instanceof NoSuchCommand || (error instanceof NoAnswer && error.of === "host");
-      this.#unfit.set(isOfHost ? origin : url, true);
+      if (error instanceof NoResponse && error.affects === "nothing") return null;
+      // Protocol version, reachability and trust are the same for all repos of a host.
+      const affectsHost = error instanceof NoSuchCommand || (error instanceof NoResponse && error.affects === "host");
+      this.#leftToGit.set(affectsHost ? origin : url, true);
       this.#servers.delete(url);
       return null;
     }
   }
 
-  async #meet(url: string, authorization: string | null, signals: AbortSignal[]): Promise<Server> {
+  async #advertisement(url: string, authorization: string | null, signals: AbortSignal[]): Promise<Server> {
     const type = "application/x-git-upload-pack-advertisement";
-    const address = `${folder(url)}info/refs?service=git-upload-pack`;
-    const question = { url: address, authorization, body: null, answer: type };
-    const server = readAdvertisement(await exchange(question, signals, this.#stall));
+    const request = { url: `${folder(url)}info/refs?service=git-upload-pack`, authorization, body: null, type };
+    const server = readAdvertisement(await exchange(this.#send, request, signals));
     this.#servers.set(url, server);
     return server;
   }
 }
 
-/** How git goes through a proxy, and whom it trusts where it is told to, is not imitated. */
-function isForGit(url: string): boolean {
-  const trust = url.startsWith("https:") ? [...TRUST_VARIABLES, "NODE_EXTRA_CA_CERTS"] : [];
+/** Git alone handles proxies and configured trust. */
+function needsGit(url: string): boolean {
+  const trust = url.startsWith("https:") ? [...TRUST_VARIABLES, ...NODE_TRUST_VARIABLES] : [];
   return /[?#]/.test(url) || [...PROXY_VARIABLES, ...trust].some((name) => (process.env[name] ?? "") !== "");
 }
 

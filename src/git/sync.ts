@@ -8,7 +8,7 @@ import { hostFailure } from "./host-failure.ts";
 import { linesOf } from "./lines.ts";
 import { type LocalRefs, readRefs } from "./local-refs.ts";
 import type { RemoteRefs } from "./ls-refs.ts";
-import { QuickRefs } from "./quick-refs.ts";
+import type { QuickRefs } from "./quick-refs.ts";
 
 /** What a sync came to. */
 export interface Refs extends LocalRefs {
@@ -16,6 +16,11 @@ export interface Refs extends LocalRefs {
   defaultBranch: string | null;
   /** Whether anything was fetched. */
   moved: boolean;
+}
+
+/** How a git that talks to a host is to run. */
+export interface RemoteCall extends Omit<GitCall, "gitDir"> {
+  quickRefs: QuickRefs;
 }
 
 /** Only these: a host also lists pull requests, and with them the commits of forks. */
@@ -26,7 +31,7 @@ const CORRUPT =
   /object file .* is empty|missing object|loose object .* is corrupt|bad object|unable to read (?:tree|sha1 file)|invalid (?:sha1|object) pointer|bad pack header|inflate: /;
 
 /** Branches and tags by full ref as the host lists them now: annotated tags as the tag object. Needs no mirror. */
-export async function listRemoteRefs(source: CloneSource, call: Omit<GitCall, "gitDir">): Promise<Map<string, Sha>> {
+export async function listRemoteRefs(source: CloneSource, call: RemoteCall): Promise<Map<string, Sha>> {
   checkUrl(source.url);
   const there = await toldOfHost(source, () => listRemote(source, call));
   return there.raw;
@@ -40,7 +45,7 @@ export async function listRemoteRefs(source: CloneSource, call: Omit<GitCall, "g
 export async function syncRepository(
   path: string,
   source: CloneSource,
-  call: Omit<GitCall, "gitDir">,
+  call: RemoteCall,
   known: Refs | null = null,
   hasNews = false,
 ): Promise<Refs> {
@@ -57,12 +62,7 @@ export async function syncRepository(
   }
 }
 
-async function bringUp(
-  path: string,
-  source: CloneSource,
-  call: Omit<GitCall, "gitDir">,
-  known: Refs | null,
-): Promise<Refs> {
+async function bringUp(path: string, source: CloneSource, call: RemoteCall, known: Refs | null): Promise<Refs> {
   const local: GitCall = { ...call, gitDir: path };
   const there = await toldOfHost(source, () => listRemote(source, call));
   if ([...there.raw.values()].some((sha) => sha.length === 64)) await makeSha256(path, local);
@@ -111,16 +111,14 @@ function credentials({ url, authorization }: CloneSource): [string, string][] {
     : [[`http.${url}.extraHeader`, `Authorization: ${checkAuthorization(authorization)}`]];
 }
 
-const quick = new QuickRefs();
-
 /** Both ways within the one time limit. */
-async function listRemote(source: CloneSource, call: GitCall): Promise<RemoteRefs> {
+async function listRemote(source: CloneSource, { quickRefs, ...call }: RemoteCall): Promise<RemoteRefs> {
   const config = credentials(source);
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(gitTimeout("ls-remote", call)), call.timeLimit);
   const signals = [...call.signals, limit.signal];
   try {
-    return (await quick.ask(source, signals)) ?? (await lsRemote(source.url, { ...call, signals, config }));
+    return (await quickRefs.ask(source, signals)) ?? (await lsRemote(source.url, { ...call, signals, config }));
   } finally {
     clearTimeout(timer);
   }

@@ -1,20 +1,20 @@
-/** One way to log in that a server offers. */
+/** One authentication method that a server offers. */
 export interface Challenge {
   /** Lower case. */
   scheme: string;
-  /** Names in lower case; of a name that comes twice, the first. */
+  /** Names in lower case. If a name comes twice, the first value counts. */
   params: Record<string, string>;
 }
 
 const BLANK = /[\s,;]*/y;
-/** A value may stand without quotes though it is no token: some write a URL like that. A quote that never ends takes the rest. */
+/** Some servers write a URL as value without quotes. A quote without an end takes the rest of the header. */
 const PARAM = /([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)(?:"|$)|([^\s,;"=][^\s,;"]*)|(?=[\s,;]|$))/sy;
 const SCHEME = /([\w!#$%&'*+.^`|~-]+)(?:[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$)))?(?=[\s,;]|$)/y;
 const GARBAGE = /"(?:[^"\\]|\\.)*(?:"|$)|./sy;
 
 /**
- * The challenges of a `WWW-Authenticate` header, or of several that were joined by commas (RFC 9110, 11.6.1). Parameters
- * and challenges are separated by the same comma, so each is told by what it looks like. What is neither is passed over.
+ * Parses a `WWW-Authenticate` header, or several that are joined by commas (RFC 9110, 11.6.1). The same comma separates
+ * parameters and challenges, so their form decides which is which. Anything else is skipped.
  */
 export function readChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];

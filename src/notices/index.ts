@@ -7,14 +7,17 @@ import { webhook } from "./webhook.ts";
 /** Every kind of notice. Whatever depends on the kind of a notice asks its declaration here. */
 export const noticeTypes = typeList<TypedSettings, NoticeKind>([webhook]);
 
-/** Every configured notifier, in the order of the configuration. @throws ConfigError. */
+/**
+ * Opens all configured notifiers, in the order of the configuration.
+ * @throws ConfigError `notice-url-twice`, `notice-url-invalid`, `notice-secret-invalid`
+ */
 export function openNotifiers(notices: readonly TypedSettings[], types = noticeTypes): Notifier[] {
   const notifiers = notices.map((settings) => types.of(settings).open(settings));
   const [twice] = notifiers.filter(({ key }, index) => notifiers.findIndex((each) => each.key === key) < index);
   if (twice !== undefined) {
     throw new ConfigError(
       "notice-url-twice",
-      `notices: ${twice.target} stands there twice with the same query. A receiver is its whole URL: leave one of the entries out.`,
+      `notices: two entries have the same url (${twice.target}, with the same query). Remove one of them.`,
     );
   }
   return notifiers;

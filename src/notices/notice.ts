@@ -1,19 +1,21 @@
 /** The message that a release is ready to deploy, as a CloudEvent in plain data. */
 export interface Notice {
-  /** A function of the release: a resend bears the same. */
+  /** The same for every attempt to send this notice. */
   id: string;
-  /** The structured CloudEvent. */
+  /** The CloudEvent in structured mode. */
   event: Record<string, unknown>;
 }
 
 export interface Notifier {
-  /** Tells this receiver from all others, in the ledger: no secret can be read from it. */
+  /** Identifies this receiver in the ledger. Reveals no secret. */
   readonly key: string;
-  /** Where it goes, for logs: no secret in it. */
+  /** The receiver's address for logs, without secrets. */
   readonly target: string;
   /**
-   * At least once; the receiver deduplicates by id. @throws TransientError to be sent again, Refused when the receiver will never take it.
-   * @param at when it is sent, in ms since the epoch: by a clock that is surely right, since receivers refuse what is minutes old. Left out: this process's
+   * Sends a notice once. The caller sends again after a TransientError, and the receiver removes duplicates by the id.
+   * @param at the time of sending in ms since the epoch, by a clock that is right: receivers refuse notices that are
+   * minutes old. If left out, the clock of this process
+   * @throws TransientError to be sent again; Refused if the receiver will never accept it
    */
   send(notice: Notice, signal: AbortSignal, at?: number): Promise<void>;
 }

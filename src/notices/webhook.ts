@@ -1,6 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import { withSignals } from "../async/with-signals.ts";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
-import { clockOf, readRetryAfter } from "../http/retry-after.ts";
+import { type Body, bodyOf, discard } from "../http/body.ts";
+import { openHttpClient } from "../http/client.ts";
+import { remoteText } from "../http/remote-text.ts";
+import { readRetryAfter } from "../http/retry-after.ts";
 import { oneOf, orNull, secret, strict, webUrl } from "../settings/scalars.ts";
 import type { Notice, Notifier } from "./notice.ts";
 import { noticeKind } from "./notice-kind.ts";
@@ -24,76 +29,72 @@ export interface WebhookNoticeOptions {
   url: string;
   /** `whsec_<base64>`, known to the receiver too. Null: notices are not signed. */
   secret: string | null;
-  /** What one attempt may take, in ms; 15 s if left out. */
+  /** ms for one attempt; 15 s if left out. */
   timeout?: number;
 }
 
 /**
- * Sends a notice as a CloudEvent in structured mode, signed as Standard Webhooks asks; one attempt a call.
+ * Sends a notice as a CloudEvent in structured mode with a signature of Standard Webhooks, one attempt for each call.
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md and
  * https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md
- * @throws ConfigError where URL or secret cannot be used.
+ * @throws ConfigError `notice-url-invalid`, `notice-secret-invalid`
  */
-export function webhookNotifier({ url, secret, timeout = 15_000 }: WebhookNoticeOptions): Notifier {
-  const goal = goalOf(url);
-  const key = secret === null ? null : keyOf(secret);
-  // The query may hold a token of the receiver's.
-  const target = goal.origin + goal.pathname;
+export function webhookNotifier({ url: text, secret, timeout = 15_000 }: WebhookNoticeOptions): Notifier {
+  const url = readUrl(text);
+  const key = secret === null ? null : readSecret(secret);
+  const send = openHttpClient({ idleTimeout: timeout });
+  // The query may hold a token of the receiver.
+  const target = url.origin + url.pathname;
   return {
-    key: createHash("sha256").update(goal.href).digest("hex").slice(0, 24),
+    key: createHash("sha256").update(url.href).digest("hex").slice(0, 24),
     target,
     async send(notice, signal, at = Date.now()) {
-      const response = await post(
-        goal,
-        signedRequest(notice, key, at),
-        AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
-      );
-      judgeAnswer(response, target);
+      const { body, headers } = signedRequest(notice, key, at);
+      const response = await withSignals([signal, AbortSignal.timeout(timeout)], (either) =>
+        send({ method: "POST", url, headers, body, signal: either }),
+      ).catch((error: unknown) => {
+        throw new TransientError("notice-unanswered", `${target} gave no answer: ${describe(error)}`, { cause: error });
+      });
+      discard(response);
+      checkStatus(response.status, response.headers, target);
     },
   };
-
-  async function post(goal: URL, request: RequestInit, signal: AbortSignal): Promise<Response> {
-    try {
-      const response = await fetch(goal, { ...request, method: "POST", redirect: "manual", signal });
-      await response.body?.cancel();
-      return response;
-    } catch (error) {
-      throw new TransientError("notice-unanswered", `${target} gave no answer: ${reasonOf(error)}`, { cause: error });
-    }
-  }
 }
 
-function goalOf(url: string): URL {
-  const goal = URL.canParse(url) ? new URL(url) : null;
-  if (goal === null || !/^https?:$/.test(goal.protocol) || goal.username !== "" || goal.password !== "") {
+function readUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
     throw new ConfigError(
       "notice-url-invalid",
-      "notices: the url of a webhook is an http or https URL without user and password: its secret is what proves who sends.",
+      "notices: the url of a webhook must be an http or https URL without user and password. To prove who sends, set its secret.",
     );
   }
-  return goal;
+  return url;
 }
 
-function keyOf(secret: string): Buffer {
+function readSecret(secret: string): Buffer {
   const [, base64] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
   if (base64 === undefined) {
     throw new ConfigError(
       "notice-secret-invalid",
-      "notices: the secret of a webhook is 'whsec_' and 24 to 64 random bytes in base64: printf 'whsec_%s' \"$(openssl rand -base64 32)\" makes one.",
+      "notices: the secret of a webhook must be 'whsec_' and 24 to 64 random bytes in base64. Make one with: printf 'whsec_%s' \"$(openssl rand -base64 32)\"",
     );
   }
   return Buffer.from(base64, "base64");
 }
 
-function signedRequest({ id, event }: Notice, key: Buffer | null, at: number): RequestInit {
+function signedRequest(
+  { id, event }: Notice,
+  key: Buffer | null,
+  at: number,
+): { body: Body; headers: OutgoingHttpHeaders } {
   const body = JSON.stringify(event);
   const timestamp = Math.floor(at / 1000).toString();
   const signature = key && createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return {
-    body,
+    body: bodyOf(body),
     headers: {
       "content-type": "application/cloudevents+json",
-      "user-agent": "deliverd",
       "webhook-id": id,
       "webhook-timestamp": timestamp,
       ...(signature === null ? {} : { "webhook-signature": `v1,${signature}` }),
@@ -101,10 +102,10 @@ function signedRequest({ id, event }: Notice, key: Buffer | null, at: number): R
   };
 }
 
-function judgeAnswer({ ok, status, headers }: Response, target: string): void {
-  if (ok) return;
+function checkStatus(status: number, headers: IncomingHttpHeaders, target: string): void {
+  if (status >= 200 && status < 300) return;
   if (status === 410) {
-    throw new Refused("notice-gone", `${target} answered 410: it wants no more notices. Remove it from 'notices'.`);
+    throw new Refused("notice-gone", `${target} answered 410: it accepts no more notices. Remove it from 'notices'.`);
   }
   if (status >= 300 && status < 400) {
     throw new TransientError(
@@ -112,12 +113,12 @@ function judgeAnswer({ ok, status, headers }: Response, target: string): void {
       `${target} answered ${status}: redirects are not followed. Give its final address as the url.`,
     );
   }
-  // A 4xx may be a deployer that is being fixed: it must not lose the notice.
-  const retryAfter = readRetryAfter(headers.get("retry-after"), clockOf(headers.get("date")));
-  throw new TransientError("notice-not-taken", `${target} answered ${status}.`, { retryAfter });
+  // A 4xx may come from a deployer that is being repaired, so the notice is sent again.
+  throw new TransientError("notice-not-taken", `${target} answered ${status}.`, {
+    retryAfter: readRetryAfter(headers),
+  });
 }
 
-function reasonOf(error: unknown): string {
-  const inner = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
-  return inner instanceof Error ? inner.message || inner.name : String(inner);
+function describe(error: unknown): string {
+  return remoteText(error instanceof Error ? error.message || error.name : String(error));
 }

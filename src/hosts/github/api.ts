@@ -3,14 +3,14 @@ import { Octokit } from "@octokit/core";
 import { paginateRest } from "@octokit/plugin-paginate-rest";
 import { Semaphore } from "../../async/semaphore.ts";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
+import { MAX_CONNECTIONS } from "../../http/client.ts";
 import { remoteText } from "../../http/remote-text.ts";
-import { clockOf, readRetryAfter } from "../../http/retry-after.ts";
-import { CONNECTIONS } from "../../http/transport.ts";
+import { parseRetryAfter, readRetryAfter, serverTime } from "../../http/retry-after.ts";
 import type { Budget } from "../host.ts";
 import { guardedFetch } from "./fetch.ts";
 import { createMeter } from "./meter.ts";
 
-/** GitHub has understood a request and says no: what that means is the caller's to say. */
+/** GitHub understood a request and refused it. The caller decides what that means. */
 export class Declined extends Error {
   /** 400, 403 (not for its rate limit), 404, 410, 422 or 451. */
   readonly status: number;
@@ -21,43 +21,44 @@ export class Declined extends Error {
 }
 
 /**
- * GitHub's REST API. Each call throws Declined, or TransientError where nothing can be concluded: no answer, 5xx after
- * two more attempts, a rate limit (with what it asks us to wait), a token that it does not take.
+ * GitHub's REST API. Each call throws Declined, or TransientError: `github-unavailable` (no usable response, or 5xx
+ * after two more attempts), `github-rate-limited` (with the time to wait), `github-token-refused`.
  */
 export interface GitHubApi {
   get(route: string, parameters: Record<string, unknown>): Promise<unknown>;
-  /** Every page of a list. */
+  /** The items of all pages of a list. */
   list(route: string, parameters: Record<string, unknown>): Promise<unknown[]>;
   post(route: string, parameters: Record<string, unknown>): Promise<void>;
-  /** By the last answer; null before the first that told. */
+  /** The rate limit as of the last response; null before the first one. */
   budget(): Budget | null;
+  /** Runs `work` and returns how many requests of it count against the rate limit. */
   counted(work: () => Promise<void>): Promise<number>;
-  /** How far GitHub's clock is ahead of ours, in ms, by the last answer. */
+  /** How far GitHub's clock is ahead of ours, in ms, as of the last response. */
   clockAhead(): number;
 }
 
 export interface ApiOptions {
-  /** The key under `hosts`, for messages. */
+  /** The key under `hosts`, for errors. */
   key: string;
   apiUrl: string;
-  /** Null: only what GitHub shows to everybody. */
+  /** Null: no login, so only public data. */
   token: string | null;
-  /** What one attempt may take, in ms. */
+  /** ms for one attempt. */
   timeout?: number;
-  /** The wait before the first further attempt, in ms; the second waits four times as long. */
+  /** ms before the second attempt; the third one waits four times as long. */
   retryBase?: number;
 }
 
 const MAX_PAGES = 100;
-const FURTHER_ATTEMPTS = 2;
+const MAX_ATTEMPTS = 3;
 const GitHub = Octokit.plugin(paginateRest);
 
 export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 500 }: ApiOptions): GitHubApi {
   if (token !== null && !/^[\x21-\x7e]+$/.test(token)) {
-    // It would fail each call, as a header that cannot be sent.
+    // Such a token is no valid header value, so every request would fail.
     throw new ConfigError(
       "github-token-invalid",
-      `hosts.${key}.token is empty or has spaces, line ends or other characters that no token has: check where it comes from.`,
+      `hosts.${key}.token is empty or holds spaces, line ends or other characters that no token has: check where it comes from.`,
     );
   }
   const meter = createMeter();
@@ -68,36 +69,36 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
     log: { debug() {}, info() {}, warn() {}, error() {} },
     request: { fetch: guardedFetch(apiUrl, timeout, meter.read) },
   });
-  // Who waits for a connection has not begun: that time is none of an attempt's. GitHub itself allows a token 100 at a time:
+  // The time-out of an attempt begins when it has a connection. GitHub allows a token 100 requests at a time:
   // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
-  const turns = new Semaphore(CONNECTIONS);
-  // octokit's own plugins for this queue each call twice more, which takes longer than GitHub on the same machine: 18 ms for three calls.
+  const connections = new Semaphore(MAX_CONNECTIONS);
+  // octokit's plugins for retries and throttling delay every call in queues: 18 ms for three calls at a time.
   octokit.hook.wrap("request", async (request, options) => {
     for (let attempt = 1; ; attempt++) {
-      await turns.acquire();
+      await connections.acquire();
       try {
         return await request(options);
       } catch (error) {
-        if (!isPassing(error) || attempt > FURTHER_ATTEMPTS) throw error;
+        if (!isTransient(error) || attempt === MAX_ATTEMPTS) throw error;
       } finally {
-        turns.release();
+        connections.release();
       }
       await delay(retryBase * attempt ** 2);
     }
   });
-  const told = <T>(route: string, call: Promise<T>) =>
+  const translated = <T>(route: string, call: Promise<T>) =>
     call.catch((error: unknown) => {
-      throw translate(error, { key, apiUrl, route });
+      throw translate(error, { key, apiUrl, route, token });
     });
   return {
     get: (route, parameters) =>
-      told(
+      translated(
         route,
         octokit.request(route, parameters).then((response): unknown => response.data),
       ),
-    list: (route, parameters) => told(route, everyPage(octokit, route, parameters)),
+    list: (route, parameters) => translated(route, everyPage(octokit, route, parameters)),
     post: async (route, parameters) => {
-      await told(route, octokit.request(route, parameters));
+      await translated(route, octokit.request(route, parameters));
     },
     budget: meter.budget,
     counted: meter.counted,
@@ -125,22 +126,30 @@ function isHttpFailure(error: unknown): error is HttpFailure {
   return error instanceof Error && error.name === "HttpError" && "status" in error;
 }
 
-/** No answer, which octokit calls 500 too, or GitHub's own trouble: it may be over in a moment. A limit says itself when to come again. */
-function isPassing(error: unknown): boolean {
+/**
+ * No response (octokit calls that 500), or a failure of GitHub's: the next attempt may succeed. A rate limit says
+ * itself when.
+ */
+function isTransient(error: unknown): boolean {
   return isHttpFailure(error) && error.status >= 500;
 }
 
-function translate(error: unknown, { key, apiUrl, route }: { key: string; apiUrl: string; route: string }): Error {
-  // octokit's errors carry the whole answer: what is kept of it is one line.
-  const message = remoteText(error instanceof Error ? error.message : String(error));
+interface Call {
+  key: string;
+  apiUrl: string;
+  route: string;
+  token: string | null;
+}
+
+function translate(error: unknown, { key, apiUrl, route, token }: Call): Error {
+  // octokit's errors hold the whole response with its secrets, so only one masked line is kept.
+  const message = remoteText(error instanceof Error ? error.message : String(error), token === null ? [] : [token]);
   const cause = new Error(message);
   if (!isHttpFailure(error) || error.response === undefined) {
     return new TransientError(
       "github-unavailable",
       `GitHub at ${apiUrl} gave no usable answer to ${route}: ${message}`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
   const { status } = error;
@@ -148,15 +157,19 @@ function translate(error: unknown, { key, apiUrl, route }: { key: string; apiUrl
   if (status === 429 || (status === 403 && isRateLimit(message, headers))) {
     const retryAfter = waitOf(headers) ?? 60_000;
     const wait = Math.ceil(retryAfter / 1000);
-    return new TransientError("github-rate-limited", `GitHub limits us at ${route}, for ${wait} s: ${message}`, {
-      cause,
-      retryAfter,
-    });
+    return new TransientError(
+      "github-rate-limited",
+      `GitHub limits our requests to ${route} for ${wait} s: ${message}`,
+      {
+        cause,
+        retryAfter,
+      },
+    );
   }
   if (status === 401) {
     return new TransientError(
       "github-token-refused",
-      `GitHub does not take the token of host '${key}' (${message}): it has expired or was revoked. Set hosts.${key}.token to a valid one.`,
+      `GitHub refuses the token of host '${key}' (${message}): it has expired or was revoked. Set hosts.${key}.token to a valid one.`,
       { cause },
     );
   }
@@ -176,17 +189,16 @@ function isRateLimit(message: string, headers: Headers): boolean {
   return (
     headers["retry-after"] !== undefined ||
     String(headers["x-ratelimit-remaining"]) === "0" ||
-    // What older servers call a secondary limit.
+    // The words of older servers for a secondary limit.
     /rate.?limit|abuse detection/i.test(message)
   );
 }
 
-/** What an answer asks us to wait, in ms. */
+/** How long (ms) a response asks to wait; null: it does not say. */
 function waitOf(headers: Headers): number | null {
-  const now = clockOf(headers.date);
-  const asked = readRetryAfter(headers["retry-after"], now);
+  const asked = readRetryAfter(headers);
   if (asked !== null) return asked;
   const reset = Number(headers["x-ratelimit-reset"]);
   if (String(headers["x-ratelimit-remaining"]) !== "0" || !Number.isFinite(reset)) return null;
-  return readRetryAfter(Math.max(1, reset - now / 1000 + 1));
+  return parseRetryAfter(Math.max(1, reset - serverTime(headers) / 1000 + 1));
 }

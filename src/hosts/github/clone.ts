@@ -1,10 +1,14 @@
 import type { Repo } from "../../delivery/types.ts";
+import { basicAuth } from "../../http/login.ts";
 import type { CloneSource } from "../host.ts";
 
-/** The URL comes from the configuration, never from a payload; the token goes into a header, never into the URL. */
+/**
+ * Where and how to clone a repo. The URL comes from the configuration, never from a webhook; the token is in the
+ * header, never in the URL.
+ */
 export function cloneSourceOf(cloneUrl: string, token: string | null, { owner, name }: Repo): CloneSource {
   return {
     url: `${cloneUrl.replace(/\/+$/, "")}/${encodeURIComponent(owner)}/${encodeURIComponent(name)}.git`,
-    authorization: token === null ? null : `Basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`,
+    authorization: token === null ? null : basicAuth("x-access-token", token),
   };
 }

@@ -7,9 +7,9 @@ const MAX_ENTITIES = 300;
 const MAX_LENGTH = 200_000;
 
 /**
- * Answers by URL, so that asking again can be conditional: a 304 does not count against GitHub's limit.
+ * Keeps responses by URL for conditional requests: a 304 does not count against GitHub's rate limit.
  * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
- * The oldest go first; large ones are not kept.
+ * It drops the oldest first and keeps no large ones.
  */
 export function entityCache<T>() {
   const entities = new Map<string, Entity<T>>();

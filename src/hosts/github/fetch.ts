@@ -1,11 +1,14 @@
-import { type Answer, bodyOf, discard, type Order, openTransport, readBytes } from "../../http/transport.ts";
+import { bodyOf, MAX_LIST_BYTES, readBytes } from "../../http/body.ts";
+import { type HttpRequest, type HttpResponse, openHttpClient } from "../../http/client.ts";
+import { followRedirects, type RedirectRules, shownOrigin } from "../../http/redirects.ts";
 import { entityCache } from "./entity-cache.ts";
 
 const MAX_REDIRECTS = 3;
-const MAX_BYTES = 64 * 1024 * 1024;
 
-/** As much of a `Response` as octokit reads. The class itself would bring an HTTP client of its own into memory, which nothing else here needs. */
-export interface WholeAnswer {
+/**
+ * The parts of a `Response` that octokit reads. The class itself would load Node's own HTTP client, which costs memory.
+ */
+export interface WholeResponse {
   status: number;
   url: string;
   headers: Map<string, string>;
@@ -13,75 +16,86 @@ export interface WholeAnswer {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-interface Asked {
-  method: Order["method"];
+/** The parts of a `RequestInit` that octokit sets. */
+interface RequestOptions {
+  method: HttpRequest["method"];
   headers: Record<string, string>;
   body?: string | undefined;
 }
 
 /**
- * A fetch for one API, for octokit: the token goes to that origin alone, whatever a redirect or a `Link` header says; an
- * attempt ends after `timeout` ms; `onAnswer` sees headers and status of each; and only a whole answer counts, since octokit takes a cut one as an empty list.
+ * Makes a `fetch` for octokit. It sends requests only to the API's own origin, whatever a redirect or a `Link` header
+ * says, since every request holds the token. It returns whole responses only: octokit takes a broken one for an empty
+ * list. Repeated GETs are conditional.
+ * @param timeout ms for one attempt
+ * @param onResponse gets headers and status of each response
  */
 export function guardedFetch(
   apiUrl: string,
   timeout: number,
-  onAnswer: (headers: ReadonlyMap<string, string>, status: number) => void,
-): (input: string, init: Asked) => Promise<WholeAnswer> {
+  onResponse: (headers: ReadonlyMap<string, string>, status: number) => void,
+): (input: string, init: RequestOptions) => Promise<WholeResponse> {
   const { origin } = new URL(apiUrl);
-  const cache = entityCache<WholeAnswer>();
-  const send = openTransport({ stall: timeout });
+  const cache = entityCache<WholeResponse>();
+  const send = openHttpClient({ idleTimeout: timeout });
 
-  async function follow(order: Order, redirects = 0): Promise<Answer> {
-    const { method, url } = order;
-    if (url.origin !== origin) throw new Error(`it sends us on to another host (${url.host}), which is not followed`);
-    const answer = await send(order);
-    const { location } = answer.headers;
-    if (answer.status < 300 || answer.status >= 400 || location === undefined) return answer;
-    discard(answer);
-    if (redirects === MAX_REDIRECTS) throw new Error(`it redirects more than ${MAX_REDIRECTS} times`);
-    if (method !== "GET" && answer.status < 307) throw new Error(`it redirects a ${method}`);
-    return follow({ ...order, url: new URL(location, url) }, redirects + 1);
-  }
-
-  async function ask(order: Order): Promise<{ status: number; headers: Map<string, string>; body: string }> {
+  async function sendWhole(
+    request: HttpRequest,
+  ): Promise<{ status: number; headers: Map<string, string>; body: string }> {
+    requireOrigin(request.url, origin);
     try {
-      const answer = await follow(order);
-      const body = await readBytes(answer, MAX_BYTES);
-      return { status: answer.status, headers: namesAndValues(answer), body: body.toString("utf8") };
+      const response = await followRedirects(request, send, { max: MAX_REDIRECTS, next: nextOf(request, origin) });
+      const body = await readBytes(response, MAX_LIST_BYTES);
+      return { status: response.status, headers: headersOf(response), body: body.toString("utf8") };
     } catch (error) {
-      throw order.signal.aborted ? new Error(`timeout: no whole answer within ${timeout} ms`, { cause: error }) : error;
+      throw request.signal.aborted
+        ? new Error(`timeout: no whole response within ${timeout} ms`, { cause: error })
+        : error;
     }
   }
 
   return async (input, { method, headers, body }) => {
     const url = new URL(input);
     const known = method === "GET" ? cache.find(url) : undefined;
-    const answer = await ask({
+    const response = await sendWhole({
       method,
       url,
       headers: { ...headers, "accept-encoding": "gzip", ...(known && { "if-none-match": known.etag }) },
       body: body === undefined ? undefined : bodyOf(body),
       signal: AbortSignal.timeout(timeout),
     });
-    onAnswer(answer.headers, answer.status);
-    const { status } = answer;
+    onResponse(response.headers, response.status);
+    const { status } = response;
     if (status === 304 && known !== undefined) return known.response();
     if (status === 304 || status === 409) throw new Error(`it answered ${status}`);
-    const isGood = status >= 200 && status < 300;
-    if (isGood) JSON.parse(answer.body);
-    const whole = (): WholeAnswer => ({
-      ...answer,
+    const isSuccess = status >= 200 && status < 300;
+    if (isSuccess) JSON.parse(response.body);
+    const whole = (): WholeResponse => ({
+      ...response,
       url: url.href,
-      text: async () => answer.body,
+      text: async () => response.body,
       arrayBuffer: async () => new ArrayBuffer(0),
     });
-    const etag = answer.headers.get("etag") ?? null;
-    if (method === "GET" && isGood) cache.keep(url, { etag, length: answer.body.length, response: whole });
+    const etag = response.headers.get("etag") ?? null;
+    if (method === "GET" && isSuccess) cache.keep(url, { etag, length: response.body.length, response: whole });
     return whole();
   };
 }
 
-function namesAndValues({ headers }: Answer): Map<string, string> {
+function nextOf({ method }: HttpRequest, origin: string): RedirectRules["next"] {
+  return (target, { status }) => {
+    if (target.kind === "unsafe") throw new Error(`it redirects to ${target.shown}`);
+    requireOrigin(target.url, origin);
+    // After 301, 302 and 303 clients turn a POST into a GET, which would be another request.
+    if (method !== "GET" && status < 307) throw new Error(`it redirects a ${method}`);
+    return target.url;
+  };
+}
+
+function requireOrigin(url: URL, origin: string): void {
+  if (url.origin !== origin) throw new Error(`it leads to another host (${shownOrigin(url)}), which is not followed`);
+}
+
+function headersOf({ headers }: HttpResponse): Map<string, string> {
   return new Map(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 }

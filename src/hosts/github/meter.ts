@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Budget } from "../host.ts";
 
-/** Reads from GitHub's answers what they say beside their content: the rate limit, and GitHub's own time. */
+/** Reads the rate limit and GitHub's clock from the headers of its responses. */
 export function createMeter() {
   let budget: Budget | null = null;
   let ahead = 0;
@@ -13,7 +13,7 @@ export function createMeter() {
       if (count !== undefined && status !== 304) count.calls += 1;
       const now = Date.now();
       const date = Date.parse(headers.get("date") ?? "");
-      // The header has whole seconds: less than two is no difference.
+      // The header has whole seconds, so less than two seconds is no difference.
       if (!Number.isNaN(date)) ahead = Math.abs(date - now) < 2_000 ? 0 : date - now;
       const remaining = Number(headers.get("x-ratelimit-remaining") ?? Number.NaN);
       const reset = Number(headers.get("x-ratelimit-reset") ?? Number.NaN) * 1_000;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Refused } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
-import { bodyOf } from "../../http/transport.ts";
+import { bodyOf } from "../../http/body.ts";
 import { HttpClient, type HttpEndpoint } from "../protocols/http/client.ts";
 import { requireData } from "../protocols/http/failures.ts";
 import { below } from "../protocols/http/paths.ts";

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { TransientError } from "../../delivery/errors.ts";
 import type { ArtifactKind } from "../../delivery/types.ts";
+import { VERSION } from "../../run/version.ts";
 import type { ArtifactoryApi, StoredFile } from "./api.ts";
 import type { BuildFacts } from "./build-facts.ts";
 
@@ -68,7 +69,7 @@ async function add(api: ArtifactoryApi, facts: BuildFacts, module: Module, signa
 }
 
 function newBuild({ name, number, started, revision, source }: BuildFacts) {
-  const agent = { name: "deliverd", version: "0.1.0" };
+  const agent = { name: "deliverd", version: VERSION };
   return {
     ...{ version: "1.0.1", name, number, started: started.toISOString().replace("Z", "+0000") },
     ...{ agent, buildAgent: agent, vcs: [{ revision, url: source }] },

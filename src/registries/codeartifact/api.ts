@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { CodeartifactClient, HashAlgorithm, PackageFormat } from "@aws-sdk/client-codeartifact";
 import { TransientError } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
-import type { Body } from "../../http/transport.ts";
+import type { Body } from "../../http/body.ts";
 import type { Clock } from "../../run/clock.ts";
 import { ask, isAnswer, type Question } from "../protocols/aws/ask.ts";
 import { clientSettings, lazily } from "../protocols/aws/sdk.ts";

@@ -1,6 +1,6 @@
 import { Refused } from "../../delivery/errors.ts";
 import type { FrozenFile, RegistryName } from "../../delivery/types.ts";
-import { bodyOf } from "../../http/transport.ts";
+import { bodyOf } from "../../http/body.ts";
 import type { Run } from "../../run/run.ts";
 import { digestOf } from "../../store/digest.ts";
 import { isAnswer } from "../protocols/aws/ask.ts";

@@ -1,7 +1,6 @@
 import type { FrozenFile } from "../../delivery/types.ts";
+import { type Authorize, basicAuth } from "../../http/login.ts";
 import type { ExistingFile, Shelf, Version } from "../protocols/files/shelf.ts";
-import type { Authorize } from "../protocols/http/client.ts";
-import { basic } from "../protocols/http/login.ts";
 import { type Coordinates, coordinatesOf, pathOf, suffixOf } from "../protocols/maven/coordinates.ts";
 import { type MavenOptions, MavenShelf } from "../protocols/maven/shelf.ts";
 import { NpmShelf } from "../protocols/npm/shelf.ts";
@@ -30,7 +29,7 @@ export async function packageShelf(
 
 /** https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html: npm takes it as Bearer, the others as a password. */
 function authorizeBy(api: CodeArtifactApi, format: PackageFormat): Authorize {
-  const headerOf = (token: string) => (format === "npm" ? `Bearer ${token}` : basic("aws", token));
+  const headerOf = (token: string) => (format === "npm" ? `Bearer ${token}` : basicAuth("aws", token));
   return async (refused) => headerOf(await api.token((token) => headerOf(token) === refused));
 }
 

@@ -1,7 +1,8 @@
+import { basicAuth } from "../../http/login.ts";
 import type { Store } from "../../store/store.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import { labelOf, readBaseUrl } from "../protocols/http/endpoint.ts";
-import { basic, fixedLogin, type LoginConfig } from "../protocols/http/login.ts";
+import { fixedLogin, type LoginConfig } from "../protocols/http/login.ts";
 import { PypiShelf } from "../protocols/pypi/shelf.ts";
 
 /** `registries.<key>` of type `pypi`. */
@@ -23,7 +24,7 @@ export function pypiRegistry(key: string, config: PypiConfig, stock: { store: St
     url,
     index: readBaseUrl(key, "index", config.index),
     // https://pypi.org/help/#apitoken
-    authorize: fixedLogin(key, config, (token) => basic("__token__", token)),
+    authorize: fixedLogin(key, config, (token) => basicAuth("__token__", token)),
     ca: config.ca ?? undefined,
   });
   return new FileRegistry(key, shelf, stock);

@@ -13,9 +13,16 @@ import { freePort, until } from "../../support/processes/process.ts";
 
 const LIST = "application/x-git-upload-pack-result";
 const NETWORK = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-const TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
+const TRUST = [
+  "GIT_SSL_CAINFO",
+  "GIT_SSL_CAPATH",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
+  "NODE_TLS_REJECT_UNAUTHORIZED",
+];
 
-describe("Listing refs without a process", () => {
+describe("Listing refs over HTTP without git", () => {
   const scene = useGitHost();
   let quick: QuickRefs;
   let now: number;
@@ -24,7 +31,7 @@ describe("Listing refs without a process", () => {
   beforeEach(async () => {
     for (const name of [...NETWORK, ...TRUST]) delete process.env[name];
     now = 0;
-    quick = new QuickRefs({ now: () => now, stall: 3_600_000 });
+    quick = new QuickRefs({ now: () => now, idleTimeout: 3_600_000 });
   });
   afterEach(() => {
     for (const name of [...NETWORK, ...TRUST])
@@ -36,14 +43,14 @@ describe("Listing refs without a process", () => {
   const seen = () => scene.host.proxy.passed.map(({ method }) => method).join(" ");
   const isOurs = ({ headers }: Passed) => headers["user-agent"] === "git/deliverd";
 
-  describe("gives what git ls-remote gives", () => {
+  describe("gives the same as git ls-remote", () => {
     const sameAsGit = async () => {
       const refs = await ask();
       assert.deepEqual(refs, listOf(await git("/", ["ls-remote", "--symref", scene.repo.source.url])));
       return refs;
     };
 
-    it("for branches, annotated tags, light tags, and names that look like something else", async () => {
+    it("for branches, annotated tags, light tags, and names that look like other syntax", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       const names = ["release/1.x", "HEAD", "@", "ünïcode/名", "a#b%20c&d=e", "refs/heads/x", "\u009b31m", "-x"];
       for (const name of names) await scene.repo.git(["update-ref", `refs/heads/${name}`, sha]);
@@ -106,8 +113,8 @@ describe("Listing refs without a process", () => {
     });
   });
 
-  describe("costs no more than it must", () => {
-    it("asks what the server can only at the first look, and again after some minutes", async () => {
+  describe("costs little:", () => {
+    it("asks for the capabilities only at the first request, and again after ten minutes", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       await ask();
       assert.equal(seen(), "GET POST");
@@ -121,7 +128,7 @@ describe("Listing refs without a process", () => {
       assert.equal(seen(), "GET POST POST GET POST");
     });
 
-    it("serves a mirror's look at a repo where nothing moved with one request and no git", async () => {
+    it("needs one request and no git for a mirror of a repo in which nothing changed", async () => {
       await scene.repo.commit({ a: "1" });
       await scene.mirror.sync(scene.repo.source, never);
       scene.host.proxy.passed.length = 0;
@@ -131,7 +138,7 @@ describe("Listing refs without a process", () => {
       assert.ok(scene.host.proxy.passed.every(isOurs));
     });
 
-    it("keeps its connection", async () => {
+    it("reuses its connection", async () => {
       await scene.repo.commit({ a: "1" });
       const server = await startGitServer(join(scene.host.path, "host"));
       try {
@@ -144,7 +151,7 @@ describe("Listing refs without a process", () => {
       }
     });
 
-    it("sends the credential as git does, byte for byte", async () => {
+    it("sends the credentials byte for byte as git does", async () => {
       const source = { ...scene.repo.source, authorization: "Bearer pässwörd" };
       await quick.ask(source, [never]);
       await git("/", ["-c", `http.extraHeader=Authorization: ${source.authorization}`, "ls-remote", source.url]);
@@ -154,7 +161,7 @@ describe("Listing refs without a process", () => {
     });
   });
 
-  describe("leaves to git what is not a whole answer", () => {
+  describe("leaves it to git if there is no whole response", () => {
     const lost =
       (fault: Fault) =>
       ({ method }: Passed) =>
@@ -165,28 +172,28 @@ describe("Listing refs without a process", () => {
     const huge = line(`${sha} refs/heads/${"x".repeat(65_000)}\n`).repeat(1_035);
 
     const cases: [string, (request: Passed) => Fault | undefined][] = [
-      // Such as would do, but for the status.
+      // These would be good responses, except for the status.
       ...[301, 302, 307, 401, 403, 404, 429, 500, 503].flatMap((status): typeof cases => {
         const headers = { location: "http://127.0.0.1:1/", "content-type": LIST };
         const [advertised, body] = ["application/x-git-upload-pack-advertisement", "000dversion 2000bls-refs0000"];
         return [
           [
-            `${status} at the first request`,
+            `status ${status} to the first request`,
             () => ({ status, headers: { ...headers, "content-type": advertised }, body }),
           ],
-          [`${status} at the second`, lost({ status, headers, body: "0000" })],
+          [`status ${status} to the second`, lost({ status, headers, body: "0000" })],
         ];
       }),
-      ["a cut answer", lost({ cutAnswerAfter: 70 })],
-      ["a cut answer to the first request", () => ({ cutAnswerAfter: 70 })],
-      ["an answer that lost its end and was called whole", list(line(`${sha} refs/heads/main\n`))],
+      ["a response that is cut off", lost({ cutAnswerAfter: 70 })],
+      ["a first response that is cut off", () => ({ cutAnswerAfter: 70 })],
+      ["a response that lost its end and claims to be whole", list(line(`${sha} refs/heads/main\n`))],
       ["another content type", list("0000", "text/plain")],
-      ["an error in the answer", list(`${line("ERR not today\n")}0000`)],
-      ["a page", () => ({ status: 200, headers: { "content-type": "text/html" }, body: "<html>" })],
+      ["an error packet", list(`${line("ERR not today\n")}0000`)],
+      ["an HTML page", () => ({ status: 200, headers: { "content-type": "text/html" }, body: "<html>" })],
       ["more than 64 MB", list(`${huge}0000`)],
     ];
     for (const [what, fault] of cases) {
-      it(`such as ${what}, and tries no more for some minutes`, async () => {
+      it(`after ${what}, and does not try again for five minutes`, async () => {
         await scene.repo.commit({ a: "1" });
         scene.host.proxy.fault = fault;
         assert.equal(await ask(), null);
@@ -199,7 +206,7 @@ describe("Listing refs without a process", () => {
       });
     }
 
-    it("such as one to an object format that the repo had before", async () => {
+    it("after the repo changed its object format", async () => {
       await scene.repo.commit({ a: "1" });
       assert.notEqual(await ask(), null);
       await rm(scene.repo.bare, { recursive: true });
@@ -216,7 +223,7 @@ describe("Listing refs without a process", () => {
       assert.notEqual(await ask(), null);
     });
 
-    it("and keeps no connection of which it did not read the answer", async () => {
+    it("and keeps no connection whose response it did not read", async () => {
       await scene.repo.commit({ a: "1" });
       const body = "x".repeat(1_000_000);
       scene.host.proxy.fault = ({ url }) => (url.includes("/none") ? { status: 404, body } : undefined);
@@ -228,7 +235,7 @@ describe("Listing refs without a process", () => {
       assert.notEqual(await ask(), null);
     });
 
-    it("never goes where a redirect leads", async () => {
+    it("and follows no redirect", async () => {
       scene.host.proxy.fault = ({ url }) => ({
         status: 302,
         headers: { location: `${scene.host.server.cloneUrl}${url}` },
@@ -238,7 +245,7 @@ describe("Listing refs without a process", () => {
       assert.equal(scene.host.server.requests.length, before);
     });
 
-    it("so that a mirror has its refs all the same, and its next look is git's at once", async () => {
+    it("so that a mirror still gets its refs, and the next request is made by git at once", async () => {
       const head = await scene.repo.commit({ a: "1" });
       scene.host.proxy.fault = (request) => (isOurs(request) ? { status: 500 } : undefined);
       for (let look = 0; look < 2; look++)
@@ -246,7 +253,7 @@ describe("Listing refs without a process", () => {
       assert.deepEqual(scene.host.proxy.passed.map(isOurs), [true, false, false, false, false]);
     });
 
-    it("such as a server that speaks no version 2, and then asks none of its repos", async () => {
+    it("if the server does not support version 2, and then for all of its repos", async () => {
       await scene.repo.commit({ a: "1" });
       const other = await scene.host.repo("other");
       const server = await startGitServer(join(scene.host.path, "host"), { isOld: true });
@@ -261,16 +268,16 @@ describe("Listing refs without a process", () => {
       }
     });
 
-    it("such as a server that holds the line", async () => {
+    it("if the server stops sending", async () => {
       await scene.repo.commit({ a: "1" });
       for (const fault of [{ hang: true }, { stallAnswerAfter: 10 }]) {
         scene.host.proxy.fault = () => fault;
-        quick = new QuickRefs({ stall: 50 });
+        quick = new QuickRefs({ idleTimeout: 50 });
         assert.equal(await ask(), null);
       }
     });
 
-    it("holds nothing against a server that closed an idle connection just now", async () => {
+    it("but only once if the server had just closed the kept connection", async () => {
       await scene.repo.commit({ a: "1" });
       assert.notEqual(await ask(), null);
       scene.host.proxy.fault = () => ({ loseAnswer: true });
@@ -280,7 +287,7 @@ describe("Listing refs without a process", () => {
       assert.equal(seen(), "GET POST POST POST");
     });
 
-    it("such as a host that does not listen, and then asks none of its repos", async () => {
+    it("if the host does not listen, and then for all of its repos", async () => {
       const port = await freePort();
       const at = (name: string) => ({ url: `http://127.0.0.1:${port}/acme/${name}.git`, authorization: null });
       assert.equal(await quick.ask(at("one"), [never]), null);
@@ -294,16 +301,16 @@ describe("Listing refs without a process", () => {
     });
   });
 
-  describe("leaves to git what only git is set up for", () => {
+  describe("leaves it to git if the environment sets", () => {
     for (const name of NETWORK) {
-      it(`such as ${name}`, async () => {
+      it(`the proxy variable ${name}`, async () => {
         process.env[name] = "http://127.0.0.1:1";
         assert.equal(await ask(), null);
         assert.equal(scene.host.proxy.passed.length, 0);
       });
     }
 
-    it("such as whom to trust, where that matters", async () => {
+    it("trust in certificates, for https only", async () => {
       const { port, connections, close } = await listen(0);
       const source = { url: `https://127.0.0.1:${port}/acme/api.git`, authorization: null };
       try {
@@ -322,8 +329,8 @@ describe("Listing refs without a process", () => {
     });
   });
 
-  describe("ends at once when it is told to", () => {
-    it("with the signal's reason, also where it still waits for a connection", async () => {
+  describe("ends at once when a signal aborts it", () => {
+    it("with the reason of the signal, also while it waits for a connection", async () => {
       scene.host.proxy.fault = () => ({ hang: true });
       const [first, second] = [new AbortController(), new AbortController()];
       setMaxListeners(0, first.signal);
@@ -341,7 +348,7 @@ describe("Listing refs without a process", () => {
       assert.notEqual(await ask(), null);
     });
 
-    it("in the middle of an answer", async () => {
+    it("in the middle of a response", async () => {
       await scene.repo.commit({ a: "1" });
       scene.host.proxy.fault = ({ method }) => (method === "POST" ? { stallAnswerAfter: 10 } : undefined);
       const stop = new AbortController();
@@ -351,14 +358,14 @@ describe("Listing refs without a process", () => {
       await ended;
     });
 
-    it("before it has begun", async () => {
+    it("before it begins", async () => {
       await assert.rejects(quick.ask(scene.repo.source, [AbortSignal.abort(new Error("enough"))]), /enough/);
       assert.equal(scene.host.proxy.passed.length, 0);
     });
   });
 });
 
-/** Takes connections and ends them. */
+/** Accepts connections and closes them at once. */
 async function listen(at: number) {
   let count = 0;
   const server = createServer((socket) => {
@@ -375,7 +382,7 @@ async function listen(at: number) {
   return { port: address.port, connections: () => count, close };
 }
 
-/** What `git ls-remote --symref` printed. */
+/** Parses the output of `git ls-remote --symref`. */
 function listOf(text: string) {
   const refs = { raw: new Map<string, string>(), defaultBranch: null as string | null };
   for (const line of text.split("\n")) {

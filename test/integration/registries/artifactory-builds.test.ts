@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { basicAuth } from "../../../src/http/login.ts";
 import { ArtifactoryApi } from "../../../src/registries/artifactory/api.ts";
 import { buildFacts } from "../../../src/registries/artifactory/build-facts.ts";
 import { addToBuild, moduleOf } from "../../../src/registries/artifactory/build-info.ts";
-import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { type ArtifactoryStandIn, startArtifactory } from "../../support/registries/artifactory/server.ts";
 
 const METADATA = {
@@ -22,7 +22,7 @@ describe("a build in Artifactory (stand-in)", () => {
 
   /** A client as each destination of a registry has one of its own. */
   const api = () => {
-    const authorize = async () => basic(art.username, art.password);
+    const authorize = async () => basicAuth(art.username, art.password);
     return new ArtifactoryApi({ label: "art", url: new URL(`${art.url}/`), authorize });
   };
   const signal = new AbortController().signal;

@@ -7,9 +7,9 @@ import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
+import { basicAuth } from "../../../src/http/login.ts";
 import { httpRegistry } from "../../../src/registries/http/registry.ts";
 import { HttpShelf } from "../../../src/registries/protocols/files/http-shelf.ts";
-import { basic } from "../../../src/registries/protocols/http/login.ts";
 import type { StampedContent } from "../../../src/registries/registry.ts";
 import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
@@ -37,7 +37,7 @@ function placeOf(
     config: (origin, secret) => ({ type: "http", url: `${origin}${path}`, ...login.config(secret) }),
     shelf: (origin, authorize) => new HttpShelf({ label: "files", url: new URL(`${origin}${path}`), authorize }),
     authorization: login.authorization,
-    secrets: [LOGIN.password, TOKEN, basic(LOGIN.username, LOGIN.password).slice("Basic ".length)],
+    secrets: [LOGIN.password, TOKEN, basicAuth(LOGIN.username, LOGIN.password).slice("Basic ".length)],
     name: (version) => ({ repository: "acme/tools/cli", tag: version }),
     files: async (version, salt) => ({
       "an empty file (1)": Buffer.alloc(0),
@@ -62,7 +62,7 @@ function placeOf(
 
 const withPassword = {
   curl: ["-u", `${LOGIN.username}:${LOGIN.password}`],
-  authorization: basic(LOGIN.username, LOGIN.password),
+  authorization: basicAuth(LOGIN.username, LOGIN.password),
   config: (secret = LOGIN.password) => ({ username: LOGIN.username, password: secret }),
 };
 const withToken = {

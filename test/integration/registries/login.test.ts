@@ -16,7 +16,7 @@ function named(repository: string): ArtifactName {
   return { registry: "hub", repository, tag: "1", immutable: true };
 }
 
-describe("logging in to a registry with tokens", () => {
+describe("The token login of a registry", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
   let server: TestRegistry;
@@ -48,7 +48,7 @@ describe("logging in to a registry with tokens", () => {
     dockerHubRegistry("hub", { url: proxy.url, username: server.username, password }, { store });
   const answered401 = () => proxy.passed.filter(({ status }) => status === 401).length;
 
-  it("asks for one token, with the rights of a publication, however many blobs there are", async () => {
+  it("fetches one token with the rights of a publication, however many blobs there are", async () => {
     const image = await freezeImage(store, { layers: [1, 2, 3, 4, 5] });
     const { pull } = await registry.publish(image, named("acme/tokens"), testRun());
     assert.equal(
@@ -60,7 +60,7 @@ describe("logging in to a registry with tokens", () => {
     assert.equal(answered401(), 1, "only the first request came without one");
   });
 
-  it("takes a new token shortly before the old one ends", async () => {
+  it("renews a token shortly before its end", async () => {
     tokens.rules = { life: 3, told: 2, actions: ["pull", "push"] };
     proxy.fault = ({ method }) => (method === "POST" ? { delay: 1700 } : undefined);
     await registry.publish(await freezeImage(store, { layers: [] }), named("acme/short"), testRun());
@@ -68,7 +68,7 @@ describe("logging in to a registry with tokens", () => {
     assert.ok(tokens.given.length > 1);
   });
 
-  it("logs in again once where a token ends in the middle of a push, sooner than it was said to", async () => {
+  it("renews a token that expires in the middle of a push, earlier than announced", async () => {
     tokens.rules = { life: 3, told: 300, actions: ["pull", "push"] };
     let slow = 0;
     proxy.fault = ({ method, url }) =>
@@ -79,7 +79,7 @@ describe("logging in to a registry with tokens", () => {
     assert.ok(answered401() >= 2, "the registry did refuse the old token");
   });
 
-  it("is refused with the repository's name where the token does not grant the push", async () => {
+  it("is refused with the name of the repository if the token does not grant the push", async () => {
     tokens.rules.actions = ["pull"];
     await assert.rejects(registry.publish(await freezeImage(store), named("acme/readonly"), testRun()), {
       name: "Refused",
@@ -88,14 +88,14 @@ describe("logging in to a registry with tokens", () => {
     });
   });
 
-  it("fails the check of a registry that does not grant the push, and says where it tried", async () => {
+  it("fails the check if the token does not grant the push, and names the repository that was tried", async () => {
     tokens.rules.actions = ["pull"];
     const { username, password } = server;
     const oci = ociRegistry("local", { url: proxy.url, username, password, checkRepository: "acme/api" }, { store });
     await assert.rejects(oci.check(), { name: "ConfigError", message: /registries\.local: .*acme\/api/ });
   });
 
-  it("asks Docker Hub only to be let in, since a push there would create a repository", async () => {
+  it("only logs in to Docker Hub for a check, since a push there would create a repository", async () => {
     await registry.check();
     assert.deepEqual(
       proxy.passed.map(({ method, url }) => `${method} ${url}`),
@@ -104,7 +104,7 @@ describe("logging in to a registry with tokens", () => {
     assert.deepEqual(tokens.given, [[]]);
   });
 
-  it("is refused after a wrong password, which is sent no more than once for each request", async () => {
+  it("is refused after a wrong password, which is sent only once for each request", async () => {
     await assert.rejects(open("wrong-canary").find(named("acme/api"), testRun()), (error: Error) => {
       assert.match(error.message, /log in.*Check username and password/);
       assert.ok(!error.message.includes("wrong-canary"));
@@ -113,7 +113,7 @@ describe("logging in to a registry with tokens", () => {
     assert.equal(tokens.refused, 1);
   });
 
-  it("never sends the password to a realm in the clear on another host", async () => {
+  it("never sends the password without TLS to a realm on another host", async () => {
     for (const realm of [
       "http://tokens.example.com/token",
       "http://127.0.0.1.example.com/t",
@@ -131,7 +131,7 @@ describe("logging in to a registry with tokens", () => {
     assert.ok(proxy.passed.every(({ headers }) => headers.authorization === undefined));
   });
 
-  it("sends no login to where an upload or a download is sent on", async () => {
+  it("sends no login to a storage that an upload or a download is redirected to", async () => {
     const other = await startFaultyProxy("http://127.0.0.1:1");
     try {
       const image = await freezeImage(store, { layers: [10] });
@@ -159,7 +159,7 @@ describe("logging in to a registry with tokens", () => {
     }
   });
 
-  it("is not sent on to another host for what a name holds, which would be asked whatever the registry likes", async () => {
+  it("follows no redirect to another host for what a name holds: that host could be any internal server", async () => {
     const other = await startFaultyProxy("http://127.0.0.1:1");
     try {
       proxy.fault = ({ url }) =>
@@ -185,7 +185,7 @@ describe("logging in to a registry with tokens", () => {
     });
   });
 
-  it("ends redirects that never end", async () => {
+  it("stops after five redirects", async () => {
     proxy.fault = ({ url }) => ({ status: 302, headers: { Location: url } });
     await assert.rejects(registry.find(named("acme/api"), testRun()), { code: "registry-unavailable" });
     assert.equal(proxy.passed.length, 6);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import type { ArtifactName } from "../../../src/delivery/types.ts";
+import { basicAuth } from "../../../src/http/login.ts";
 import { createMask } from "../../../src/observe/mask.ts";
 import { HttpClient } from "../../../src/registries/protocols/http/client.ts";
-import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 import { useScriptedOci } from "../../support/registries/scripted-oci.ts";
@@ -12,16 +12,16 @@ import { LOGIN } from "../../support/registries/scripted-registry.ts";
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-/** All that a log would write of an error. */
+/** Everything that a log would write about an error. */
 function told(error: unknown): string {
   assert.ok(error instanceof Error);
   return `${error.stack} ${JSON.stringify(error)} ${error.cause instanceof Error ? error.cause.stack : ""}`;
 }
 
-describe("what a registry hands out", () => {
+describe("A secret that a registry issues", () => {
   const oci = useScriptedOci({ auth: true });
 
-  it("is masked from then on, wherever it comes to be written: tokens, and those to get others with", async () => {
+  it("is masked in the log from then on: tokens and refresh tokens", async () => {
     const mask = createMask([]);
     const registry = oci.open({ learn: mask.learn });
     const given: string[] = [];
@@ -53,7 +53,7 @@ describe("what a registry hands out", () => {
     "URL-encoded": (authorization) => `?h=${encodeURIComponent(authorization)}`,
   };
   for (const [how, say] of Object.entries(echoes)) {
-    it(`never comes back into an error that sends it back ${how}`, async () => {
+    it(`is in no error if the registry repeats it ${how}`, async () => {
       for (const status of [400, 401, 403, 404, 422, 429, 500, 503]) {
         const shown: string[] = [];
         const registry = oci.open();
@@ -76,7 +76,7 @@ describe("what a registry hands out", () => {
     });
   }
 
-  it("never comes into an error by the password of the login", async () => {
+  it("is in no error, and neither is the password of the login", async () => {
     const registry = oci.open();
     oci.server.quirk = (asked, act) => {
       if (asked.path !== "/token") return act();
@@ -86,7 +86,7 @@ describe("what a registry hands out", () => {
     assert.ok(!/canary|Y2FuYXJ5|W5hcnkt|FuYXJ5/.test(String(failure)), String(failure));
   });
 
-  it("never shows the signature of an address that it sends us to, nor a login in one", async () => {
+  it("is in no error as the signature or the credentials in the address of a redirect", async () => {
     const registry = oci.open();
     const image = await freezeImage(oci.store);
     const location = await registry.publish(image, NAME, testRun());
@@ -106,8 +106,8 @@ describe("what a registry hands out", () => {
     }
   });
 
-  it("is masked in what a registry of files answers too", async () => {
-    const login = basic("ci", "s3cret-canary-9");
+  it("is masked in the responses of a file registry too", async () => {
+    const login = basicAuth("ci", "s3cret-canary-9");
     const client = new HttpClient({ label: "files", url: new URL(oci.server.url), authorize: async () => login });
     oci.server.quirk = ({ headers }) => ({
       status: 500,

@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { basicAuth } from "../../../src/http/login.ts";
 import { mavenRegistry } from "../../../src/registries/maven/registry.ts";
-import { basic } from "../../../src/registries/protocols/http/login.ts";
 import { MavenShelf } from "../../../src/registries/protocols/maven/shelf.ts";
 import { compareVersions } from "../../../src/registries/protocols/maven/version-order.ts";
 import { Store } from "../../../src/store/store.ts";
@@ -59,8 +59,8 @@ function placeOf(server: FileServer): Place {
       password: secret,
     }),
     shelf: (origin, authorize) => new MavenShelf({ label: "maven", url: new URL(at(origin)), authorize }),
-    authorization: basic(LOGIN.username, LOGIN.password),
-    secrets: [LOGIN.password, basic(LOGIN.username, LOGIN.password).slice("Basic ".length)],
+    authorization: basicAuth(LOGIN.username, LOGIN.password),
+    secrets: [LOGIN.password, basicAuth(LOGIN.username, LOGIN.password).slice("Basic ".length)],
     name: (version) => ({ repository: "org.example:hello", tag: version }),
     files: async (version, salt) => ({
       [`hello-${version}.jar`]: await jar({ "hello.txt": `${version} ${salt}` }),
@@ -105,7 +105,7 @@ describe("what a Maven repository holds of what we published", () => {
     return registry.publish(await freeze(store, files, "jar"), name, testRun());
   };
   const read = async (path: string) => {
-    const headers = { Authorization: basic(LOGIN.username, LOGIN.password) };
+    const headers = { Authorization: basicAuth(LOGIN.username, LOGIN.password) };
     const answer = await fetch(`${server.url}/${path}`, { headers });
     return answer.ok ? answer.text() : null;
   };
@@ -161,7 +161,7 @@ describe("what a Maven repository holds of what we published", () => {
       fetch(`${server.url}/org/example/broken/maven-metadata.xml`, {
         method: "PUT",
         body,
-        headers: { Authorization: basic(LOGIN.username, LOGIN.password) },
+        headers: { Authorization: basicAuth(LOGIN.username, LOGIN.password) },
       });
     // A page, or nothing, comes from something in front of the repository, and passes.
     const answers = {
@@ -185,7 +185,7 @@ describe("what a Maven repository holds of what we published", () => {
       fetch(`${server.url}/${path}`, {
         method: "PUT",
         body: "late",
-        headers: { Authorization: basic(LOGIN.username, LOGIN.password) },
+        headers: { Authorization: basicAuth(LOGIN.username, LOGIN.password) },
       });
     await put("org/example/late/1.0.0/late-1.0.0.jar");
     await publish("org.example:late", "1.0.0", files);

@@ -356,7 +356,7 @@ describe("publishing through a network that can be watched and broken", () => {
       key: "local",
       url: new URL(proxy.url),
       credentials: { username, password },
-      stall: 300,
+      idleTimeout: 300,
     });
     const { signal } = new AbortController();
     const bytes = Buffer.alloc(5_000_000);

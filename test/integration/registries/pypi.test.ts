@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { TransientError } from "../../../src/delivery/errors.ts";
-import { basic } from "../../../src/registries/protocols/http/login.ts";
+import { basicAuth } from "../../../src/http/login.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
 import { pypiRegistry } from "../../../src/registries/pypi/registry.ts";
 import { Store } from "../../../src/store/store.ts";
@@ -71,8 +71,8 @@ function placeOf(server: PypiStandIn): Place {
         index: new URL(at(origin, server.index)),
         authorize,
       }),
-    authorization: basic("__token__", TOKEN),
-    secrets: [TOKEN, basic("__token__", TOKEN).slice("Basic ".length)],
+    authorization: basicAuth("__token__", TOKEN),
+    secrets: [TOKEN, basicAuth("__token__", TOKEN).slice("Basic ".length)],
     name: (version) => ({ repository: PROJECT, tag: version }),
     files: async (version, salt) => ({
       [`acme_hello-${version}-py3-none-any.whl`]: await wheel("Acme.Hello", version, salt),

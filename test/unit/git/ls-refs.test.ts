@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { lsRefs, NoSuchCommand, readAdvertisement, readRefList, type Server } from "../../../src/git/ls-refs.ts";
-import { DELIMITER, FLUSH, frame, RESPONSE_END, Unframed } from "../../../src/git/pkt-line.ts";
+import { DELIMITER, encodePackets, FLUSH, MalformedPackets, RESPONSE_END } from "../../../src/git/pkt-line.ts";
 
 const message = (...packets: (string | typeof FLUSH | typeof DELIMITER | typeof RESPONSE_END)[]) =>
-  frame(packets.map((packet) => (typeof packet === "string" ? Buffer.from(packet) : packet)));
+  encodePackets(packets.map((packet) => (typeof packet === "string" ? Buffer.from(packet) : packet)));
 const sha = "a".repeat(40);
 const long = "b".repeat(64);
 const sha1: Server = { takesAgent: true, objectFormat: "sha1" };
 
-describe("What a server says of itself", () => {
+describe("The capability advertisement of a git server", () => {
   it("is read with and without the line that names the service", () => {
     const capabilities = [
       "version 2\n",
@@ -22,7 +22,7 @@ describe("What a server says of itself", () => {
     assert.deepEqual(readAdvertisement(message("# service=git-upload-pack\n", FLUSH, ...capabilities)), expected);
   });
 
-  it("may be no more than that it lists refs", () => {
+  it("may hold nothing but ls-refs", () => {
     assert.deepEqual(readAdvertisement(message("version 2", "ls-refs", FLUSH)), {
       takesAgent: false,
       objectFormat: null,
@@ -30,14 +30,14 @@ describe("What a server says of itself", () => {
   });
 
   for (const [what, packets] of [
-    ["an older version", ["# service=git-upload-pack\n", FLUSH, `${sha} HEAD\0multi_ack\n`, FLUSH]],
-    ["a version that lists refs in another way", ["version 3\n", "ls-refs\n", FLUSH]],
-    ["no more than the service", ["# service=git-upload-pack\n", FLUSH]],
-    ["nothing", [FLUSH]],
-    ["no listing of refs", ["version 2\n", "fetch=shallow\n", FLUSH]],
-    ["object ids of a kind we do not know", ["version 2\n", "ls-refs\n", "object-format=sha3\n", FLUSH]],
+    ["of an older version", ["# service=git-upload-pack\n", FLUSH, `${sha} HEAD\0multi_ack\n`, FLUSH]],
+    ["of a newer version", ["version 3\n", "ls-refs\n", FLUSH]],
+    ["only the name of the service", ["# service=git-upload-pack\n", FLUSH]],
+    ["empty", [FLUSH]],
+    ["without ls-refs", ["version 2\n", "fetch=shallow\n", FLUSH]],
+    ["for an unknown object format", ["version 2\n", "ls-refs\n", "object-format=sha3\n", FLUSH]],
   ] as const) {
-    it(`is of no use where it is ${what}`, () => {
+    it(`is refused if it is ${what}`, () => {
       assert.throws(() => readAdvertisement(message(...packets)), NoSuchCommand);
     });
   }
@@ -46,14 +46,14 @@ describe("What a server says of itself", () => {
 describe("The request for refs", () => {
   const prefixes = "0014ref-prefix HEAD\n001bref-prefix refs/heads/\n001aref-prefix refs/tags/\n0000";
 
-  it("asks for branches, tags and HEAD, with what the server said it takes", () => {
+  it("asks for branches, tags and HEAD, with what the server supports", () => {
     assert.equal(
       lsRefs({ takesAgent: true, objectFormat: "sha256" }).toString(),
       `0014command=ls-refs\n0013agent=deliverd\n0019object-format=sha256\n0001000csymrefs\n${prefixes}`,
     );
   });
 
-  it("tells nothing that the server does not know", () => {
+  it("sends nothing that the server does not support", () => {
     assert.equal(
       lsRefs({ takesAgent: false, objectFormat: null }).toString(),
       `0014command=ls-refs\n0001000csymrefs\n${prefixes}`,
@@ -62,7 +62,7 @@ describe("The request for refs", () => {
 });
 
 describe("A list of refs", () => {
-  it("gives branches and tags, and where HEAD points", () => {
+  it("gives branches and tags, and the branch of HEAD", () => {
     const list = message(
       `${sha} HEAD symref-target:refs/heads/main\n`,
       `${sha} refs/heads/main\n`,
@@ -79,36 +79,36 @@ describe("A list of refs", () => {
     });
   });
 
-  it("may be empty, and HEAD may name no branch", () => {
+  it("may be empty, and HEAD may point to no branch", () => {
     assert.deepEqual(readRefList(message(FLUSH), sha1), { raw: new Map(), defaultBranch: null });
     for (const head of [`${sha} HEAD\n`, `${sha} HEAD symref-target:refs/other/x\n`])
       assert.equal(readRefList(message(head, FLUSH), sha1).defaultBranch, null);
   });
 
-  it("holds ids of the length that the server told", () => {
+  it("has ids of the length of the server's object format", () => {
     const list = message(`${long} refs/heads/main\n`, FLUSH);
     assert.equal(readRefList(list, { ...sha1, objectFormat: "sha256" }).raw.get("refs/heads/main"), long);
-    assert.throws(() => readRefList(list, sha1), Unframed);
-    assert.throws(() => readRefList(list, { ...sha1, objectFormat: null }), Unframed);
+    assert.throws(() => readRefList(list, sha1), MalformedPackets);
+    assert.throws(() => readRefList(list, { ...sha1, objectFormat: null }), MalformedPackets);
   });
 
   for (const [what, packets] of [
-    ["without an end", [`${sha} refs/heads/main\n`]],
+    ["without a flush at its end", [`${sha} refs/heads/main\n`]],
     ["with something after its end", [FLUSH, `${sha} refs/heads/main\n`, FLUSH]],
     ["with a second end", [FLUSH, FLUSH]],
     ["in two parts", [`${sha} refs/heads/main\n`, DELIMITER, FLUSH]],
-    ["that ends as another kind of answer does", [`${sha} refs/heads/main\n`, RESPONSE_END, FLUSH]],
-    ["that is an error", ["ERR upload-pack: not our ref\n", FLUSH]],
-    ["with a HEAD that nobody asked for", ["unborn HEAD symref-target:refs/heads/main\n", FLUSH]],
-    ["with an id alone", [`${sha}\n`, FLUSH]],
-    ["with an id that is none", [`${sha.toUpperCase()} refs/heads/main\n`, FLUSH]],
+    ["with a response-end packet", [`${sha} refs/heads/main\n`, RESPONSE_END, FLUSH]],
+    ["with an error packet", ["ERR upload-pack: not our ref\n", FLUSH]],
+    ["with an unborn HEAD", ["unborn HEAD symref-target:refs/heads/main\n", FLUSH]],
+    ["with an id without a ref", [`${sha}\n`, FLUSH]],
+    ["with an invalid id", [`${sha.toUpperCase()} refs/heads/main\n`, FLUSH]],
     ["with an empty line", ["", FLUSH]],
     ["with two lines in one", [`${sha} refs/heads/main\n${sha} refs/heads/other\n`, FLUSH]],
-    ["with what git would cut at", [`${sha} refs/heads/main\0x\n`, FLUSH]],
-    ["with what git would print as two columns", [`${sha} refs/heads/main\tx\n`, FLUSH]],
+    ["with a NUL in a line", [`${sha} refs/heads/main\0x\n`, FLUSH]],
+    ["with a tab in a line", [`${sha} refs/heads/main\tx\n`, FLUSH]],
   ] as const) {
-    it(`is none ${what}`, () => {
-      assert.throws(() => readRefList(message(...packets), sha1), Unframed);
+    it(`is refused ${what}`, () => {
+      assert.throws(() => readRefList(message(...packets), sha1), MalformedPackets);
     });
   }
 });

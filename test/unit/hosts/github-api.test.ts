@@ -15,7 +15,7 @@ const commit = { repo, sha: "a".repeat(40) };
 const STATUSES = "GET /repos/{owner}/{repo}/commits/{ref}/statuses";
 const at = { owner: "acme", repo: "api", ref: commit.sha };
 
-/** The headers of a limit that ends in ten minutes. @param ahead of our clock, in ms */
+/** The headers of a limit that ends in ten minutes. @param ahead how far GitHub's clock is ahead of ours, in ms */
 function byClock(ahead: number): Record<string, string> {
   const now = Date.now() + ahead;
   return {
@@ -57,7 +57,7 @@ describe("GitHub's API", () => {
     return error;
   };
 
-  it("is asked with the token and by our name", async () => {
+  it("gets the token, and deliverd as the User-Agent", async () => {
     const { api, asked } = await served((_asked, response) => json(response, 200, { id: 1 }));
     await api.get("GET /repos/{owner}/{repo}", at);
     assert.equal(asked[0]?.headers.authorization, `token ${TOKEN}`);
@@ -65,13 +65,13 @@ describe("GitHub's API", () => {
     assert.match(String(asked[0]?.url), /^\/repos\/acme\/api\?/);
   });
 
-  it("is asked without credentials where no token is configured", async () => {
+  it("gets no credentials if no token is configured", async () => {
     const { url, asked } = await served((_asked, response) => json(response, 200, { id: 1 }));
     await githubApi({ key: "github", apiUrl: url, token: null }).get("GET /repos/{owner}/{repo}", at);
     assert.equal(asked[0]?.headers.authorization, undefined);
   });
 
-  describe("where a list has several pages", () => {
+  describe("for a list with several pages", () => {
     const pages = (asked: Asked, response: ServerResponse) => {
       const page = Number(new URL(asked.url, "http://x").searchParams.get("page") ?? 1);
       const next = `<http://${asked.headers.host}/repos/acme/api/x?page=${page + 1}>; rel="next"`;
@@ -88,14 +88,14 @@ describe("GitHub's API", () => {
       assert.match(String(asked[0]?.url), /per_page=100/);
     });
 
-    it("concludes nothing when one page fails", async () => {
+    it("fails if one page fails", async () => {
       const { api } = await served((asked, response) =>
         asked.url.includes("page=2") ? json(response, 409, { message: "busy" }) : pages(asked, response),
       );
       await transient(api.list(STATUSES, at), "github-unavailable");
     });
 
-    it("gives up a list that has no end", async () => {
+    it("gives up a list without an end", async () => {
       const { api } = await served((asked, response) =>
         json(response, 200, [], { link: `<http://${asked.headers.host}/again>; rel="next"` }),
       );
@@ -103,8 +103,8 @@ describe("GitHub's API", () => {
     });
   });
 
-  describe("where it fails", () => {
-    it("is asked twice more after a 5xx, and the second answer counts", async () => {
+  describe("after a failure", () => {
+    it("is asked twice more after 5xx", async () => {
       let calls = 0;
       const { api } = await served((_asked, response) => {
         calls += 1;
@@ -113,7 +113,7 @@ describe("GitHub's API", () => {
       assert.deepEqual(await api.get("GET /repos/{owner}/{repo}", at), { calls: 3 });
     });
 
-    it("is to be asked later after the third 5xx, as long as it asks for", async () => {
+    it("is to be asked later after the third 5xx, when it says so", async () => {
       const { api, asked } = await served((_asked, response) =>
         json(response, 503, { message: "no" }, { "retry-after": "7" }),
       );
@@ -121,7 +121,7 @@ describe("GitHub's API", () => {
       assert.equal(asked.length, 3);
     });
 
-    it("is to be asked later where nobody listens", async () => {
+    it("is to be asked later if nobody listens", async () => {
       const { api, close } = await served(() => {});
       await close();
       servers = [];
@@ -129,7 +129,7 @@ describe("GitHub's API", () => {
       assert.match(error.message, /ECONNREFUSED/);
     });
 
-    it("is to be asked later where it does not answer in time", async () => {
+    it("is to be asked later if it does not answer in time", async () => {
       const { api } = await served(() => {}, { timeout: 30 });
       assert.match(
         (await transient(api.get("GET /repos/{owner}/{repo}", at), "github-unavailable")).message,
@@ -152,20 +152,20 @@ describe("GitHub's API", () => {
         (response: ServerResponse) => response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
       ],
     ] as const) {
-      it(`is not taken for an empty list where its answer ${what}`, async () => {
+      it(`gives no empty list if its response ${what}`, async () => {
         const { api } = await served((_asked, response) => void answer(response));
         await transient(api.list(STATUSES, at), "github-unavailable");
       });
     }
 
-    it("says that its token was not taken, and where to set another", async () => {
+    it("says that the token was refused, and where to set another", async () => {
       const { api } = await served((_asked, response) => json(response, 401, { message: "Bad credentials" }));
       const error = await transient(api.get("GET /repos/{owner}/{repo}", at), "github-token-refused");
       assert.match(error.message, /hosts\.github\.token/);
     });
 
     for (const status of [403, 404, 422]) {
-      it(`leaves a ${status} to the caller, at the first time`, async () => {
+      it(`leaves ${status} to the caller, at the first attempt`, async () => {
         const { api, asked } = await served((_asked, response) => json(response, status, { message: "Not here" }));
         const error = await failure(api.get("GET /repos/{owner}/{repo}", at));
         assert.ok(error instanceof Declined);
@@ -174,7 +174,7 @@ describe("GitHub's API", () => {
     }
   });
 
-  describe("where it limits us", () => {
+  describe("when it limits requests", () => {
     const limits: [string, number, string, () => Record<string, string>, [number, number]][] = [
       ["429 with Retry-After", 429, "Too many", () => ({ "retry-after": "9" }), [9_000, 9_000]],
       ["403 with Retry-After", 403, "Slow down", () => ({ "retry-after": "9" }), [9_000, 9_000]],
@@ -225,7 +225,7 @@ describe("GitHub's API", () => {
       ],
     ];
     for (const [what, status, message, headers, [least, most]] of limits) {
-      it(`waits as told by ${what}, and asks no more till then`, async () => {
+      it(`waits as long as ${what} says, and makes no second attempt`, async () => {
         const { api, asked } = await served((_asked, response) => json(response, status, { message }, headers()));
         const { retryAfter } = await transient(api.get("GET /repos/{owner}/{repo}", at), "github-rate-limited");
         assert.ok(retryAfter !== null && retryAfter >= least && retryAfter <= most, `${retryAfter}`);
@@ -234,8 +234,8 @@ describe("GitHub's API", () => {
     }
   });
 
-  describe("where it sends us on", () => {
-    it("is followed on the same host, as after a rename", async () => {
+  describe("for a redirect", () => {
+    it("follows it on the same host, as after a rename", async () => {
       const { api } = await served((asked, response) =>
         asked.url.startsWith("/repositories/7")
           ? json(response, 200, { id: 7, name: "new", owner: { login: "acme" }, default_branch: "main" })
@@ -249,7 +249,7 @@ describe("GitHub's API", () => {
       });
     });
 
-    it("is not followed to another host, neither by a redirect nor by a next page", async () => {
+    it("does not follow it to another host, and neither a link to the next page", async () => {
       const elsewhere = await startScriptedServer((_asked, response) => json(response, 200, []));
       servers.push(elsewhere);
       const redirected = await served((_asked, response) =>
@@ -266,7 +266,7 @@ describe("GitHub's API", () => {
       assert.deepEqual(elsewhere.asked, []);
     });
 
-    it("is not followed for ever", async () => {
+    it("does not follow it without end", async () => {
       const { api } = await served((_asked, response) => json(response, 302, {}, { location: "/again" }));
       assert.match(
         (await transient(api.get("GET /repos/{owner}/{repo}", at), "github-unavailable")).message,
@@ -275,7 +275,7 @@ describe("GitHub's API", () => {
     });
   });
 
-  it("may pack its answers, and one that is cut then is none either", async () => {
+  it("may compress its responses, and one that is cut off is refused", async () => {
     const packed = gzipSync(JSON.stringify([{ id: 1 }]));
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     const { api, asked } = await served(({ url }, response) => {
@@ -286,7 +286,7 @@ describe("GitHub's API", () => {
     assert.equal(asked[0]?.headers["accept-encoding"], "gzip");
   });
 
-  it("is asked conditionally for what it has told before, and a 304 stands for the answer", async () => {
+  it("gets conditional requests, and 304 means the same response as before", async () => {
     const { api, asked } = await served((request, response) => {
       if (request.headers["if-none-match"] === '"e1"') response.writeHead(304).end();
       else json(response, 200, [{ id: 1 }], { etag: '"e1"' });
@@ -299,7 +299,7 @@ describe("GitHub's API", () => {
   });
 
   for (const token of ["", "ghp_hidden7\n", "two hidden7"]) {
-    it(`refuses ${JSON.stringify(token)} for a token at start`, () => {
+    it(`refuses the token ${JSON.stringify(token)} at the start`, () => {
       assert.throws(
         () => githubApi({ key: "gh", apiUrl: "https://api.github.com", token }),
         (error) =>
@@ -309,12 +309,12 @@ describe("GitHub's API", () => {
   }
 
   describe("for a repo", () => {
-    it("says null where it shows none", async () => {
+    it("gives null if GitHub shows none", async () => {
       const { api } = await served((_asked, response) => json(response, 404, { message: "Not Found" }));
       assert.equal(await findRepo(api, "acme", "none"), null);
     });
 
-    it("concludes nothing from an answer that is no repo", async () => {
+    it("fails if the response is no repo", async () => {
       const { api } = await served((_asked, response) =>
         json(response, 200, { id: 7, name: "..", owner: { login: "acme" } }),
       );
@@ -331,7 +331,7 @@ describe("GitHub's API", () => {
     };
     const post = (api: GitHubApi, description = "1.2.3") => postStatus(api, commit, { ...report, description });
 
-    it("is told context, state, description and page", async () => {
+    it("gets context, state, description and page", async () => {
       const { api, asked } = await served((_asked, response) => json(response, 201, {}));
       await post(api);
       assert.deepEqual(
@@ -346,7 +346,7 @@ describe("GitHub's API", () => {
       );
     });
 
-    it("takes eight at once, and no more", async () => {
+    it("gets at most eight at a time", async () => {
       const held: ServerResponse[] = [];
       const { api, url } = await served(({ method }, response) =>
         method === "POST" ? void held.push(response) : json(response, 200, {}),
@@ -364,7 +364,7 @@ describe("GitHub's API", () => {
     });
 
     for (const status of [403, 404]) {
-      it(`is refused after a ${status}, with the right that is missing`, async () => {
+      it(`refuses ${status} and names the missing right`, async () => {
         const { api } = await served((_asked, response) => json(response, status, { message: "Not Found" }));
         const error = await failure(post(api));
         assert.ok(error instanceof Refused);
@@ -372,17 +372,17 @@ describe("GitHub's API", () => {
       });
     }
 
-    it("is refused after a 422, with GitHub's reason", async () => {
+    it("refuses 422 with GitHub's reason", async () => {
       const { api } = await served((_asked, response) => json(response, 422, { message: "No commit found for SHA" }));
       await assert.rejects(post(api), { name: "Refused", code: "github-status-refused", message: /No commit found/ });
     });
 
-    it("is to be sent again after a 5xx", async () => {
+    it("fails after 5xx, so that it is sent again", async () => {
       const { api } = await served((_asked, response) => json(response, 500, {}));
       await transient(post(api), "github-unavailable");
     });
 
-    it("has one line of 140 characters at most, cut between two characters", async () => {
+    it("cuts the description to one line of 140 characters, between two characters", async () => {
       const { api, asked } = await served((_asked, response) => json(response, 201, {}));
       for (const text of ["two\nlines", "x".repeat(140), "x".repeat(141), `${"x".repeat(138)}😀😀`])
         await post(api, text);

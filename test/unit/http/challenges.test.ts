@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readChallenges } from "../../../src/http/challenges.ts";
 
-describe("reading the challenges of a server", () => {
-  it("takes several, with commas and quotes inside", () => {
+describe("Parsing WWW-Authenticate", () => {
+  it("accepts several challenges, with commas and quotes in their values", () => {
     const header = 'Basic realm="a, \\"b\\"", Bearer realm="https://x/t",service=reg,scope="repository:a/b:pull,push"';
     assert.deepEqual(readChallenges(header), [
       { scheme: "basic", params: { realm: 'a, "b"' } },
@@ -11,7 +11,7 @@ describe("reading the challenges of a server", () => {
     ]);
   });
 
-  it("reads back whatever is written by the rules", () => {
+  it("reads whatever is written according to RFC 9110", () => {
     const value = fc.string().filter((text) => !/[\p{Cc}]/u.test(text));
     const params = fc.dictionary(fc.constantFrom("realm", "service", "scope"), value, { noNullPrototype: true });
     fc.assert(
@@ -38,20 +38,20 @@ describe("reading the challenges of a server", () => {
       [bare("bearer"), { scheme: "basic", params: { realm: "x" } }],
     ],
     ["empty elements", ",, Basic , ,", [bare("basic")]],
-    ["a value without quotes that is no token", "Bearer realm=https://h/t,service=s", [bearer("https://h/t", "s")]],
+    ["a value without quotes that needs them", "Bearer realm=https://h/t,service=s", [bearer("https://h/t", "s")]],
     ["blanks around an equals sign", 'Bearer realm = "https://h/t" , service =s', [bearer("https://h/t", "s")]],
     ["no comma between parameters", 'Bearer realm="https://h/t" service="s"', [bearer("https://h/t", "s")]],
     ["a name that comes twice", 'Bearer realm="https://h/t",service=s,realm=x', [bearer("https://h/t", "s")]],
     ["a value that is empty", 'Bearer realm="",service=s', [bearer("", "s")]],
     ["a quote that never ends", 'Bearer service=s,realm="https://h', [bearer("https://h", "s")]],
-    ["a parameter of nobody", 'realm="x", Basic', [bare("basic")]],
-    ["a quoted text of nobody", '"Bearer realm=x", Basic', [bare("basic")]],
+    ["a parameter without a scheme", 'realm="x", Basic', [bare("basic")]],
+    ["a quoted text without a scheme", '"Bearer realm=x", Basic', [bare("basic")]],
   ];
   for (const [what, header, challenges] of cases) {
-    it(`takes ${what}`, () => assert.deepEqual(readChallenges(header), challenges));
+    it(`accepts ${what}`, () => assert.deepEqual(readChallenges(header), challenges));
   }
 
-  it("survives anything else", () => {
+  it("throws for no text at all", () => {
     fc.assert(fc.property(fc.string(), (text) => Array.isArray(readChallenges(text))));
   });
 });

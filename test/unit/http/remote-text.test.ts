@@ -5,8 +5,8 @@ import { remoteText, secretsOfRequest } from "../../../src/http/remote-text.ts";
 const TOKEN = "tok3n.canary-0123456789/abc";
 const JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLWNhbmFyeQ";
 
-describe("another machine's words in an error", () => {
-  it("are one printable line of at most 300 characters", () => {
+describe("Text of another server in an error", () => {
+  it("is one printable line of at most 300 characters", () => {
     assert.equal(remoteText("a\r\n\tb\u001b[31m\u202ec "), "a b [31m c");
     const long = remoteText("ab ".repeat(1_000));
     assert.ok(long.length <= 301 && long.endsWith("…"));
@@ -14,11 +14,11 @@ describe("another machine's words in an error", () => {
   });
 
   const leaks: [string, string][] = [
-    ["a header that is sent back", "got Authorization: Bearer tok3n-canary-0123456789"],
+    ["a repeated header", "got Authorization: Bearer tok3n-canary-0123456789"],
     ["a Basic login", "Basic Y2k6czNjcmV0LWNhbmFyeQ=="],
     ["a JWT", `invalid token ${JWT} here`],
     ["a password in a URL", "no route to https://ci:s3cret-canary@files.example.com/x"],
-    ["a token in a URL's place of the user", "fatal: https://canary0123@host/x"],
+    ["a token as the user of a URL", "fatal: https://canary0123@host/x"],
     [
       "an address signed for S3",
       "https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIAcanary%2F1&X-Amz-Signature=canary99",
@@ -37,7 +37,7 @@ describe("another machine's words in an error", () => {
     ["a cookie", "Cookie: session=canary012345"],
   ];
   for (const [what, text] of leaks) {
-    it(`hide ${what}, whoever's it is`, () => {
+    it(`hides ${what}, even if it is not ours`, () => {
       const told = remoteText(text);
       assert.ok(!/canary|Y2k6/i.test(told), told);
       assert.match(told, /\[secret\]/);
@@ -52,14 +52,14 @@ describe("another machine's words in an error", () => {
     "denied: requested access to the resource is denied",
     "see https://help.example.com/a@b?page=2#token",
   ]) {
-    it(`leave ${JSON.stringify(text)} as it is`, () => assert.equal(remoteText(text), text));
+    it(`keeps ${JSON.stringify(text)} as it is`, () => assert.equal(remoteText(text), text));
   }
 
-  it("hide what the request showed, in every form and broken into lines", () => {
+  it("hides the secrets of the request, in every form and broken into lines", () => {
     const basic = Buffer.from(`ci:${TOKEN}`).toString("base64");
     const url = new URL("https://h.example.com/x?X-Amz-Signature=sig-canary-1");
     const shown = { Authorization: `Basic ${basic}`, "X-Session-Token": "session-canary-2" };
-    const secrets = secretsOfRequest(url, shown);
+    const secrets = secretsOfRequest({ url, headers: shown });
     for (const text of [
       basic,
       TOKEN,
@@ -76,7 +76,7 @@ describe("another machine's words in an error", () => {
     }
   });
 
-  it("are read in no time, however hostile 64 KB of them are", () => {
+  it("is processed quickly, even 64 KB of hostile text", () => {
     for (const piece of [
       "a.",
       "-eyJ",
@@ -97,20 +97,23 @@ describe("another machine's words in an error", () => {
     }
   });
 
-  it("stay where they are long and without a blank", () => {
+  it("is cut if it is long, even without a space", () => {
     assert.equal(remoteText("x".repeat(10_000)), `${"x".repeat(300)}…`);
   });
 
-  it("show no part of a secret that stands where they are cut", () => {
+  it("shows no part of a secret at the place where it is cut", () => {
     const tokens = Array.from({ length: 40 }, (_, number) => `Bearer tok3n-canary-${number}-${"x1".repeat(90)}`);
     assert.ok(!/canary|x1x1/.test(remoteText(tokens.join(" "))));
   });
 
-  it("hold no secret of the request, wherever it stands in them", () => {
+  it("holds no secret of the request, wherever it was in the text", () => {
     const secret = fc.stringMatching(/^[A-Za-z0-9_.~+/-]{12,60}$/);
     fc.assert(
       fc.property(fc.string(), secret, fc.string(), (before, one, after) => {
-        const secrets = secretsOfRequest(new URL("https://h.example.com/"), { Authorization: `Bearer ${one}` });
+        const secrets = secretsOfRequest({
+          url: new URL("https://h.example.com/"),
+          headers: { Authorization: `Bearer ${one}` },
+        });
         assert.ok(!remoteText(before + one + after, secrets).includes(one));
       }),
     );

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readRetryAfter } from "../../../src/http/retry-after.ts";
+import { parseRetryAfter } from "../../../src/http/retry-after.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const HOUR = 60 * 60_000;
 
-describe("reading a Retry-After", () => {
+describe("Parsing Retry-After", () => {
   const cases: [string | number | null | undefined, number | null][] = [
     ["7", 7_000],
     [7, 7_000],
@@ -33,13 +33,13 @@ describe("reading a Retry-After", () => {
     [undefined, null],
   ];
   for (const [value, ms] of cases) {
-    it(`takes ${JSON.stringify(value) ?? value} for ${ms} ms`, () => assert.equal(readRetryAfter(value, NOW), ms));
+    it(`reads ${JSON.stringify(value) ?? value} as ${ms} ms`, () => assert.equal(parseRetryAfter(value, NOW), ms));
   }
 
-  it("never asks for less than nothing or more than an hour, whatever it reads", () => {
+  it("gives null or 0 ms to one hour, whatever the value is", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.double(), fc.date().map(String)), (value) => {
-        const ms = readRetryAfter(value, NOW);
+        const ms = parseRetryAfter(value, NOW);
         assert.ok(ms === null || (ms >= 0 && ms <= HOUR));
       }),
     );

@@ -27,7 +27,7 @@ interface Seen {
   body: string;
 }
 
-/** A receiver that keeps what it is sent, and answers as told. */
+/** Starts a receiver that records requests and answers them with `answer`. */
 async function receiver(answer: (response: ServerResponse) => void) {
   const seen: Seen[] = [];
   const server = createServer(async (request, response) => {
@@ -90,14 +90,14 @@ describe("A webhook notice", () => {
     assert.throws(() => otherKey.verify(request.body, request.headers as Record<string, string>));
   });
 
-  it("bears no signature where no secret is configured", async () => {
+  it("has no signature if no secret is configured", async () => {
     const { origin, seen } = await started((response) => response.writeHead(200).end());
     await webhookNotifier({ url: origin, secret: null }).send(notice, new AbortController().signal);
     assert.equal(seen[0]?.headers["webhook-signature"], undefined);
     assert.equal(seen[0]?.headers["webhook-id"], "notice-1");
   });
 
-  it("bears the same id when it is sent again", async () => {
+  it("has the same id when it is sent again", async () => {
     const { origin, seen } = await started((response) => response.writeHead(200).end());
     const notifier = webhookNotifier({ url: origin, secret: SECRET });
     for (let i = 0; i < 2; i++) await notifier.send(notice, new AbortController().signal);
@@ -108,7 +108,7 @@ describe("A webhook notice", () => {
   });
 
   for (const status of [400, 401, 404, 408, 422, 425, 429, 500, 503]) {
-    it(`is to be sent again after a ${status}`, async () => {
+    it(`is to be sent again after ${status}`, async () => {
       const error = await failure((response) => response.writeHead(status).end("no"));
       assert.ok(error instanceof TransientError);
       assert.equal(error.retryAfter, null);
@@ -116,7 +116,7 @@ describe("A webhook notice", () => {
     });
   }
 
-  it("waits as the receiver asks, in seconds or until a date", async () => {
+  it("waits as long as the receiver asks, in seconds or until a date", async () => {
     const seconds = await failure((response) => response.writeHead(503, { "retry-after": "7" }).end());
     assert.ok(seconds instanceof TransientError);
     assert.equal(seconds.retryAfter, 7_000);
@@ -127,7 +127,7 @@ describe("A webhook notice", () => {
     assert.ok(dated.retryAfter > 50_000 && dated.retryAfter <= 60_000, `${dated.retryAfter}`);
   });
 
-  it("is given up after a 410", async () => {
+  it("is refused for good after 410", async () => {
     const error = await failure((response) => response.writeHead(410).end());
     assert.ok(error instanceof Refused);
     assert.equal(error.code, "notice-gone");
@@ -143,7 +143,7 @@ describe("A webhook notice", () => {
     );
   });
 
-  it("is to be sent again where nobody listens, answers or lets go", async () => {
+  it("is to be sent again if the receiver does not listen, or does not answer in time", async () => {
     const { origin, close: shut } = await receiver(() => {});
     await shut();
     const unheard = webhookNotifier({ url: origin, secret: SECRET }).send(notice, new AbortController().signal);
@@ -153,7 +153,7 @@ describe("A webhook notice", () => {
     assert.match(silent.message, /timeout/);
   });
 
-  it("ends at once when its caller stops", async () => {
+  it("ends at once when its caller aborts it", async () => {
     const stop = new AbortController();
     const { origin } = await started(() => stop.abort());
     const sent = webhookNotifier({ url: origin, secret: SECRET }).send(notice, stop.signal);
@@ -168,13 +168,13 @@ describe("A webhook notice", () => {
   });
 
   for (const [what, url, secret] of [
-    ["a secret of another form", "https://d.example.com", "hunter2-hidden"],
+    ["a secret of the wrong form", "https://d.example.com", "hunter2-hidden"],
     ["an empty secret", "https://d.example.com", "whsec_"],
     ["a URL with a password", "https://me:hidden@d.example.com", SECRET],
-    ["a URL of another scheme", "file:///etc/hidden", SECRET],
-    ["no URL", "hidden", SECRET],
+    ["a URL with another scheme", "file:///etc/hidden", SECRET],
+    ["text that is no URL", "hidden", SECRET],
   ] as const) {
-    it(`is refused at start with ${what}, which the message does not repeat`, () => {
+    it(`fails at the start with ${what}, and the error does not repeat it`, () => {
       assert.throws(
         () => webhookNotifier({ url, secret }),
         (error) => error instanceof ConfigError && !error.message.includes("hidden"),

@@ -21,7 +21,7 @@ function release(repository: string): VersionUpload {
   } as unknown as VersionUpload;
 }
 
-describe("what answers in a registry's place", () => {
+describe("A proxy or maintenance page in front of a registry", () => {
   let server: ScriptedServer;
   let body: string | Buffer;
   let headers: Record<string, string>;
@@ -50,18 +50,18 @@ describe("what answers in a registry's place", () => {
     "a Maven repository's metadata": () => new MavenShelf(endpoint()).begin(release("com.acme:hello"), testRun()),
   };
   for (const [what, look] of Object.entries(looks)) {
-    it(`is asked again where ${what} is an empty answer`, async () => {
+    it(`is to be asked again if ${what} is an empty response`, async () => {
       body = "";
       await assert.rejects(look(), (error) => error instanceof TransientError || assert.fail(String(error)));
     });
     if (what === "a Python index's project") continue;
-    it(`is asked again where ${what} is a page for people`, async () => {
+    it(`is to be asked again if ${what} is an HTML page`, async () => {
       body = PAGE;
       await assert.rejects(look(), (error) => error instanceof TransientError || assert.fail(String(error)));
     });
   }
 
-  it("is no list of versions that somebody would have to mend", async () => {
+  it("is not mistaken for a broken list of Maven versions", async () => {
     body = PAGE;
     answers = only(/maven-metadata\.xml$/);
     const shelf = new MavenShelf(endpoint());
@@ -74,7 +74,7 @@ describe("what answers in a registry's place", () => {
     await assert.rejects(shelf.finish(some, testRun()), (error) => error instanceof Refused);
   });
 
-  describe("and what is optional in its answers", () => {
+  describe("and optional parts of responses", () => {
     const tarball = () => `${server.url}/hello/-/hello-1.0.0.tgz`;
     const documents: Record<string, () => unknown> = {
       "dist-tags is null": () => ({ "dist-tags": null, versions: { "1.0.0": { dist: { tarball: tarball() } } } }),
@@ -84,19 +84,19 @@ describe("what answers in a registry's place", () => {
       }),
     };
     for (const [what, document] of Object.entries(documents)) {
-      it(`is read from an npm registry though ${what}`, async () => {
+      it(`of an npm registry: ${what}`, async () => {
         body = JSON.stringify(document());
         headers = { "content-type": "application/json" };
         assert.ok(await new NpmShelf(endpoint()).look(FILE, release("hello"), signal));
       });
     }
 
-    it("may be nothing at all in an npm registry: versions is null", async () => {
+    it("of an npm registry: versions is null", async () => {
       body = '{"versions":null}';
       assert.equal(await new NpmShelf(endpoint()).look(FILE, release("hello"), signal), null);
     });
 
-    it("is read from a Python index though another file's hash is null", async () => {
+    it("of a Python index: the hash of another file is null", async () => {
       const files = [
         { filename: "hello-0.1.0.tgz", url: "hello-0.1.0.tgz", hashes: { sha256: null } },
         { filename: FILE.name, url: FILE.name, hashes: { sha256: "A".repeat(64), md5: null } },

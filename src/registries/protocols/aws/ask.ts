@@ -1,17 +1,17 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { remoteText } from "../../../http/remote-text.ts";
-import { clockOf, readRetryAfter } from "../../../http/retry-after.ts";
+import { readRetryAfter } from "../../../http/retry-after.ts";
 
-/** Whom we ask for what, for the person who reads the error. */
+/** What an error says about its call. */
 export interface Question {
-  /** As in `registry ecr (ECR in eu-west-1)`. */
+  /** `registry ecr (ECR of 123456789012 in eu-west-1)` */
   registry: string;
-  /** The right that the call needs, as IAM writes it: `ecr:CreateRepository`. */
+  /** The IAM action that the call needs: `ecr:CreateRepository`. */
   right: string;
   signal: AbortSignal;
 }
 
-/** What of the SDK's errors is read here: `ServiceException` of `@smithy/core`, or a failed connection. */
+/** The parts of the SDK's errors that are read here: `ServiceException` of `@smithy/core`, or a failed connection. */
 interface SdkError extends Error {
   code?: unknown;
   $metadata?: { httpStatusCode?: number };
@@ -19,13 +19,14 @@ interface SdkError extends Error {
   $response?: { headers?: Record<string, string> };
 }
 
-const throttled =
+const THROTTLED =
   /Throttl|RequestLimitExceeded|TooManyRequests|SlowDown|ConcurrentLimitExceeded|(?:Pending|Concurrent)SnapshotLimit/;
-const denied =
+const DENIED =
   /AccessDenied|Unauthorized|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure|ExpiredToken|InvalidSignature|MissingAuthenticationToken|OptInRequired/;
 
 /**
- * One call of AWS's SDK, its errors made ours. @throws TransientError `registry-limited`, `registry-unavailable`,
+ * Makes one call of AWS's SDK and translates its errors.
+ * @throws TransientError `registry-limited`, `registry-unavailable`,
  * `registry-unreachable`, Refused `registry-denied`, `aws-credentials`, `registry-name-unknown`, `registry-refused`
  */
 export async function ask<T>(question: Question, call: () => Promise<T>): Promise<T> {
@@ -37,7 +38,7 @@ export async function ask<T>(question: Question, call: () => Promise<T>): Promis
   }
 }
 
-/** Whether AWS answered with one of these errors, by the names that its API reference gives. */
+/** Whether AWS answered with one of these errors. @param names as in AWS's API reference */
 export function isAnswer(error: unknown, ...names: string[]): boolean {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return cause instanceof Error && names.includes(cause.name);
@@ -48,22 +49,22 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
   if (thrown instanceof Refused || thrown instanceof TransientError || !(thrown instanceof Error)) return thrown;
   const error: SdkError = thrown;
   const status = error.$metadata?.httpStatusCode;
-  // The SDK's errors carry request and response: what is kept is their name alone.
+  // The SDK's errors hold request and response with their secrets, so only the name is kept.
   const cause = Object.assign(new Error(error.name), { name: error.name });
-  const retryAfter = readRetryAfter(error.$response?.headers?.["retry-after"], clockOf(error.$response?.headers?.date));
+  const retryAfter = readRetryAfter(error.$response?.headers ?? {});
   const told = `${registry}: ${right} failed${status === undefined ? "" : ` with ${status}`}: ${error.name}: ${remoteText(error.message)}`;
   if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
     return new Refused(
       "aws-credentials",
-      `${told}. Give deliverd credentials where AWS's SDK looks: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a web identity, or the role of its container or machine.`,
+      `${told}. Give deliverd credentials where AWS's SDK looks for them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a web identity, or the role of its container or machine.`,
       { cause },
     );
   }
-  if (status === 429 || throttled.test(error.name) || error.$retryable?.throttling) {
+  if (status === 429 || THROTTLED.test(error.name) || error.$retryable?.throttling) {
     return new TransientError("registry-limited", told, { cause, retryAfter });
   }
   if (status === undefined) {
-    // Not an answer, and of the SDK's or the runtime's making: a connection that failed has a code.
+    // A failed connection has a code. Anything else without a response is a bug in the SDK's or our code.
     if (error.code === undefined && !/Timeout|Network|ECONN|EPIPE|socket/i.test(`${error.name} ${error.message}`)) {
       return thrown;
     }
@@ -72,7 +73,7 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
   if (status >= 500 || status === 408) {
     return new TransientError("registry-unavailable", told, { cause, retryAfter });
   }
-  if (status === 401 || status === 403 || denied.test(error.name)) {
+  if (status === 401 || status === 403 || DENIED.test(error.name)) {
     return new Refused(
       "registry-denied",
       `${told}. Check the credentials that AWS's SDK finds, and that their IAM policy allows ${right} there.`,

@@ -1,21 +1,23 @@
-/** The SDK writes its warnings to the console, between our own lines; what goes wrong is told by the errors. */
+/** Without it, the SDK writes warnings to the console, between the lines of our log. Its errors say the same. */
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** What every client of AWS's SDK is made with. Credentials, `AWS_ENDPOINT_URL_…` and `AWS_MAX_ATTEMPTS` are the SDK's own affair. */
+/**
+ * Settings of every client of AWS's SDK. The SDK itself reads credentials, `AWS_ENDPOINT_URL_…` and `AWS_MAX_ATTEMPTS`.
+ */
 export function clientSettings(region: string) {
   return {
     region,
     logger: silent,
-    // ms; without them a connection that went dead is waited for without end.
+    // ms. Without them the SDK waits for a dead connection without end.
     requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
   };
 }
 
-/** Makes it at the first call. What the SDK brings is loaded only where a configuration uses it, and only once. */
+/** Calls `make` at the first call, and once: the SDK is loaded only if the configuration uses it. */
 export function lazily<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
-    // What failed is tried again: the answer to come may be better.
+    // A failure is not kept: the next call tries again.
     made ??= make().catch((error) => {
       made = undefined;
       throw error;

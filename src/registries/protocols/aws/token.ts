@@ -2,22 +2,25 @@ import type { Clock } from "../../../run/clock.ts";
 
 export interface Token<T> {
   value: T;
-  /** ms since the epoch; null: AWS did not say. */
+  /** When it expires, in ms since the epoch; null: AWS did not say. */
   until: number | null;
-  /** In every form in which somebody could use it. */
+  /** Every form of it that grants access. */
   secrets: string[];
 }
 
-/** Is told of every secret that is handed out, so that nothing shows it. */
+/** Receives every secret that AWS issues, so that the log can mask it. */
 export type Learn = (secret: string) => void;
 
-/** ms. For a token of which AWS does not say how long it lives: one that ends sooner is refused, and asked for anew. */
-const DEFAULT_LIFE = 15 * 60_000;
+/** The life (ms) of a token of which AWS gives none. A token that expires sooner is refused, and then fetched again. */
+const DEFAULT_LIFE_MS = 15 * 60_000;
 
-/** Nothing is begun with a token that ends so soon (ms, at most a fifth of its life): what it is for must still come to its end. */
-const MARGIN = 5 * 60_000;
+/**
+ * A token is renewed so long (ms) before its end, but at most a fifth of its life before it: a request must still
+ * finish.
+ */
+const RENEW_BEFORE_MS = 5 * 60_000;
 
-/** A token that is asked for once, kept until shortly before its end, and asked for anew where it was refused. */
+/** Keeps a token until shortly before its end, and fetches another one when it was refused. */
 export class TokenKeeper<T> {
   readonly #fetch: () => Promise<Token<T>>;
   readonly #clock: Clock;
@@ -31,7 +34,7 @@ export class TokenKeeper<T> {
     this.#learn = learn;
   }
 
-  /** @param isRefused says of a token whether it is the one that was not taken: another may have replaced it already */
+  /** @param isRefused whether a token is the one that was just refused: by now it may have been replaced */
   async current(isRefused: (value: T) => boolean = () => false): Promise<T> {
     const token = this.#token;
     if (token && this.#clock.now() < token.until && !isRefused(token.value)) return token.value;
@@ -44,8 +47,8 @@ export class TokenKeeper<T> {
   async #renew(): Promise<T> {
     const { value, until: end, secrets } = await this.#fetch();
     for (const secret of secrets) this.#learn(secret);
-    const until = end ?? this.#clock.now() + DEFAULT_LIFE;
-    this.#token = { value, until: until - Math.min(MARGIN, (until - this.#clock.now()) / 5) };
+    const until = end ?? this.#clock.now() + DEFAULT_LIFE_MS;
+    this.#token = { value, until: until - Math.min(RENEW_BEFORE_MS, (until - this.#clock.now()) / 5) };
     return value;
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Body } from "../../../http/transport.ts";
+import type { Body } from "../../../http/body.ts";
 
 /** Digests of a body in one pass over it, in the order of `algorithms`. @param algorithms as node:crypto names them */
 export async function hashesOf(body: Body, algorithms: readonly string[]): Promise<Buffer[]> {

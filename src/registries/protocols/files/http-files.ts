@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
-import { discard } from "../../../http/transport.ts";
+import { discard } from "../../../http/body.ts";
 import type { HttpClient } from "../http/client.ts";
 import { below } from "../http/paths.ts";
 import type { ExistingFile } from "./shelf.ts";

@@ -1,6 +1,6 @@
 import { Refused } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
-import { bodyOf } from "../../../http/transport.ts";
+import { bodyOf } from "../../../http/body.ts";
 import type { Run } from "../../../run/run.ts";
 import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { below } from "../http/paths.ts";

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Frozen } from "../../../delivery/frozen.ts";
 import type { Digest, FrozenFile, RegistryName } from "../../../delivery/types.ts";
-import type { Body } from "../../../http/transport.ts";
+import type { Body } from "../../../http/body.ts";
 import type { Run } from "../../../run/run.ts";
 import type { StampedContent } from "../../registry.ts";
 

@@ -1,124 +1,123 @@
-import { Refused, TransientError } from "../../../delivery/errors.ts";
-import { readLocation } from "../../../http/location.ts";
-import { type Answer, discard, type Order, openTransport, readBytes, type Send } from "../../../http/transport.ts";
-import { place, unexpectedAnswer, withoutAnswer } from "./failures.ts";
-
-/**
- * Gives the `Authorization` header to send now; null: none.
- * @param refused what was answered 401 just now ("": nothing was sent): something fresh is wanted, if there is any
- */
-export type Authorize = (refused?: string) => Promise<string | null>;
+import { Refused } from "../../../delivery/errors.ts";
+import { discard, readBytes } from "../../../http/body.ts";
+import { type HttpRequest, type HttpResponse, openHttpClient, type Send } from "../../../http/client.ts";
+import { type Authorize, withLogin } from "../../../http/login.ts";
+import { followRedirects, type RedirectTarget, shownOrigin } from "../../../http/redirects.ts";
+import { place, type Question, unexpectedAnswer, withoutAnswer } from "./failures.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 export interface HttpEndpoint {
-  /** For errors, as in `registry files (files.example.com)`. */
+  /** Names the registry in errors: `registry files (files.example.com)`. */
   label: string;
-  /** Its origin alone is shown the credentials. */
+  /** Credentials go to the origin of this URL only. */
   url: URL;
   authorize: Authorize;
   /** PEM of a certificate authority to trust instead of the usual ones. */
   ca?: string | undefined;
-  /** ms without a byte that end a request. */
-  stall?: number | undefined;
+  /** A request ends after so many ms without a byte. */
+  idleTimeout?: number | undefined;
 }
 
-export interface Ask extends Order {
-  /** Whose affair it is, for errors; null: the registry's as a whole. */
-  repository: string | null;
-  /** For errors, as in `send a file`. */
-  to: string;
-  /** Statuses that are an answer; any other is thrown. */
+/** One request to a registry, and what its errors say. */
+export interface Ask extends HttpRequest, Omit<Question, "registry"> {
+  /** Statuses to return; any other is thrown. */
   expect: readonly number[];
+  /** Whether a redirect to another origin is refused: only the registry itself can say what a name means. */
+  staysAtOrigin?: boolean;
+  /** Used instead of the endpoint's: tokens may depend on the request. */
+  authorize?: Authorize;
 }
+
+const MAX_REDIRECTS = 5;
 
 /**
- * HTTP with a login that may be short-lived. Every method throws TransientError (`registry-unreachable`, `registry-limited`,
- * `registry-unavailable`), Refused (`registry-denied`, `registry-name-unknown`, `registry-refused`, `registry-tls`,
- * `registry-redirect`), and the signal's reason when it is aborted.
+ * HTTP to one registry, with a login that may expire. Redirects of GET and HEAD are followed, redirects of writes are
+ * refused. Every method throws TransientError (`registry-unreachable`, `registry-limited`, `registry-unavailable`,
+ * `registry-upload-lost`), Refused (`registry-denied`, `registry-name-unknown`, `registry-refused`, `registry-tls`,
+ * `registry-redirect`), and the signal's reason.
  */
 export class HttpClient {
   readonly label: string;
   readonly url: URL;
+  /**
+   * Creates folders one at a time: a server gives misleading errors to the second of two that create the same folder.
+   */
+  readonly inTurn = oneAtATime();
   readonly #authorize: Authorize;
   readonly #send: Send;
 
-  constructor({ label, url, authorize, ca, stall = 60_000 }: HttpEndpoint) {
-    this.label = label;
-    this.url = url;
-    this.#authorize = authorize;
-    this.#send = openTransport({ ca, stall });
+  constructor(endpoint: HttpEndpoint, send = openHttpClient(endpoint)) {
+    this.label = endpoint.label;
+    this.url = endpoint.url;
+    this.#authorize = endpoint.authorize;
+    this.#send = send;
   }
 
-  /** The answer's stream is the caller's to read or to discard. */
-  async ask(ask: Ask): Promise<Answer> {
-    let url = ask.url;
-    for (let hops = 0; hops <= 5; hops++) {
-      const answer = await this.#askOnce(ask, url);
-      if (ask.expect.includes(answer.status)) return answer;
-      if (![301, 302, 303, 307, 308].includes(answer.status)) {
-        throw await unexpectedAnswer(this.#question(ask), answer);
-      }
-      discard(answer);
-      url = this.#follow(answer.headers.location, url, ask);
-    }
-    throw new TransientError("registry-unavailable", `${place(this.#question(ask))} redirects without end.`);
+  /** Returns the response. The caller must read, discard or destroy its stream. */
+  async ask(ask: Ask): Promise<HttpResponse> {
+    const response = await this.#follow(ask);
+    if (ask.expect.includes(response.status)) return response;
+    throw await unexpectedAnswer(this.question(ask), response);
   }
 
-  /** The same where only the status counts. */
+  /** Returns the status alone. */
   async status(ask: Ask): Promise<number> {
-    const answer = await this.ask(ask);
-    discard(answer);
-    return answer.status;
+    const response = await this.ask(ask);
+    discard(response);
+    return response.status;
   }
 
-  /** The same with the whole body. */
+  /** Returns the status and the whole body, which may have at most `maxBytes`. */
   async read(ask: Ask, maxBytes: number): Promise<{ status: number; bytes: Buffer }> {
-    const answer = await this.ask(ask);
-    const bytes = await readBytes(answer, maxBytes).catch((error) => {
-      throw withoutAnswer(this.#question(ask), error, ask.signal);
+    const response = await this.ask(ask);
+    const bytes = await readBytes(response, maxBytes).catch((error) => {
+      throw withoutAnswer(this.question(ask), error, ask.signal);
     });
-    return { status: answer.status, bytes };
+    return { status: response.status, bytes };
   }
 
-  async #askOnce(ask: Ask, url: URL): Promise<Answer> {
-    const { method, headers, body, signal } = ask;
-    const attempt = (authorization: string | null) =>
-      this.#send({
-        method,
-        url,
-        headers: authorization === null ? headers : { ...headers, Authorization: authorization },
-        body,
-        signal,
-      });
+  /** What errors about this request say. */
+  question({ repository, to, isBegun }: Omit<Question, "registry">): Question {
+    return { registry: this.label, repository, to, isBegun };
+  }
+
+  async #follow(ask: Ask): Promise<HttpResponse> {
+    const { method, url, headers, body, signal } = ask;
+    const send = withLogin(this.#send, this.url.origin, ask.authorize ?? this.#authorize);
     try {
       signal.throwIfAborted();
-      // A storage that we are sent to gets its right to read in the URL.
-      if (url.origin !== this.url.origin) return await attempt(null);
-      const used = await this.#authorize();
-      const answer = await attempt(used);
-      if (answer.status !== 401) return answer;
-      const better = await this.#authorize(used ?? "");
-      if (better === null || better === used) return answer;
-      discard(answer);
-      return await attempt(better);
+      return await followRedirects({ method, url, headers, body, signal }, send, {
+        max: MAX_REDIRECTS,
+        next: (target, { status }) => (ask.expect.includes(status) ? null : this.#redirect(target, ask)),
+      });
     } catch (error) {
-      throw withoutAnswer(this.#question(ask), error, signal);
+      throw withoutAnswer(this.question(ask), error, signal);
     }
   }
 
-  #follow(location: string | undefined, from: URL, ask: Ask): URL {
-    const goal = readLocation(location, from);
-    const isRead = ask.method === "GET" || ask.method === "HEAD";
-    if (isRead && goal.kind === "safe") return goal.url;
-    const where = goal.kind === "safe" ? `${goal.url.protocol}//${goal.url.host}` : goal.shown;
+  /** @throws Refused `registry-redirect` */
+  #redirect(target: RedirectTarget, ask: Ask): URL {
+    const where = target.kind === "safe" ? shownOrigin(target.url) : target.shown;
+    if (ask.method !== "GET" && ask.method !== "HEAD") {
+      throw new Refused(
+        "registry-redirect",
+        `${place(this.question(ask))} redirects the request to ${ask.to} to ${where}. Writes are not redirected: put the right address into its url.`,
+      );
+    }
+    const url = safeTarget(target, this.question(ask));
+    if (ask.staysAtOrigin !== true || url.origin === this.url.origin) return url;
     throw new Refused(
       "registry-redirect",
-      isRead
-        ? `${place(this.#question(ask))} sends us to ${where}, which is not as safe as its own address. Behind a proxy, let that set X-Forwarded-Proto.`
-        : `${place(this.#question(ask))} wants the request to ${ask.to} sent to ${where} instead: what is written is never redirected. Put the right address into its url.`,
+      `${place(this.question(ask))} redirects to ${where} for what a name holds, which only the registry itself can say. Give its final address as the url.`,
     );
   }
+}
 
-  #question({ repository, to }: Ask) {
-    return { registry: this.label, repository, to };
-  }
+/** @throws Refused `registry-redirect` */
+export function safeTarget(target: RedirectTarget, about: Pick<Question, "registry" | "repository">): URL {
+  if (target.kind === "safe") return target.url;
+  throw new Refused(
+    "registry-redirect",
+    `${place(about)} redirects to ${target.shown}, which is not as safe as its own address. Behind a proxy, let the proxy set X-Forwarded-Proto.`,
+  );
 }

@@ -1,6 +1,11 @@
 import { ConfigError } from "../../../delivery/errors.ts";
 
-/** @param key under `registries` @param setting which holds it, as in `url` @throws ConfigError `registry-url` */
+/**
+ * Reads the base URL of a registry from the configuration.
+ * @param key the key under `registries`
+ * @param setting the name of the setting, for the error
+ * @throws ConfigError `registry-url`
+ */
 export function readBaseUrl(key: string, setting: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isPlain = url !== null && !url.search && !url.hash && !url.username && !url.password;
@@ -11,7 +16,7 @@ export function readBaseUrl(key: string, setting: string, text: string): URL {
   );
 }
 
-/** How errors name a registry. */
+/** The name of a registry in errors: `registry files (files.example.com)`. */
 export function labelOf(key: string, url: URL): string {
   return `registry ${key} (${url.host})`;
 }

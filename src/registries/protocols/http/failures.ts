@@ -1,22 +1,30 @@
 import * as z from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
+import { readBytes } from "../../../http/body.ts";
+import type { HttpResponse } from "../../../http/client.ts";
+import { TooManyRedirects } from "../../../http/redirects.ts";
 import { remoteText, secretsOfRequest } from "../../../http/remote-text.ts";
-import { clockOf, readRetryAfter } from "../../../http/retry-after.ts";
-import { type Answer, readBytes } from "../../../http/transport.ts";
+import { readRetryAfter } from "../../../http/retry-after.ts";
 
-/** Whom we were asking for what, for the person who reads the error. */
+/** What an error says about its request. */
 export interface Question {
-  /** As in `registry hub (registry-1.docker.io)`. */
+  /** `registry hub (registry-1.docker.io)` */
   registry: string;
-  /** Null: the registry as a whole. */
+  /** Null: the request concerns the registry as a whole. */
   repository: string | null;
-  /** As in `send a blob`. */
+  /** `send a blob` */
   to: string;
-  /** It goes on with what was begun in the repository: a 404 is about that, and not about the repository. */
+  /**
+   * Whether the request continues an upload: then 404 means that the upload is lost, not that the repository is
+   * missing.
+   */
   isBegun?: boolean | undefined;
 }
 
-const untrusted = new Set([
+/** Larger error responses are not read, only their status counts. */
+const ERROR_MAX_BYTES = 64 * 1024;
+
+const UNTRUSTED = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -25,12 +33,15 @@ const untrusted = new Set([
   "EPROTO",
 ]);
 
-/** What a request that got no answer comes to. An abort keeps its own reason. */
+/** The error for a request without a response. After an abort it is the signal's reason. */
 export function withoutAnswer(question: Question, error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof Refused || error instanceof TransientError) return error;
+  if (error instanceof TooManyRedirects) {
+    return new TransientError("registry-unavailable", `${place(question)} redirects without end.`);
+  }
   const { code = "", message } = error as NodeJS.ErrnoException;
-  if (untrusted.has(code) || /^(?:ERR_TLS_|ERR_SSL_|CERT_)/.test(code)) {
+  if (UNTRUSTED.has(code) || /^(?:ERR_TLS_|ERR_SSL_|CERT_)/.test(code)) {
     return new Refused(
       "registry-tls",
       `${place(question)}: its TLS certificate is not accepted (${code}: ${remoteText(message)}). Renew it, or trust its authority with NODE_EXTRA_CA_CERTS, or write the url with the right scheme.`,
@@ -45,27 +56,26 @@ export function withoutAnswer(question: Question, error: unknown, signal: AbortS
 }
 
 /**
- * The registry forgot an upload, lost a part of it or removed a blob: a new upload repairs that. Our bytes are those of their
- * digest, so a digest or size that differs was changed on the way.
+ * Codes that mean: the registry forgot an upload, lost a part of it or removed a blob. A new upload repairs that. The
+ * store verifies its content, so a different digest or size comes from the transfer.
  */
-const OF_AN_UPLOAD =
-  /^(?:BLOB_UPLOAD_.*|BLOB_UNKNOWN|MANIFEST_BLOB_UNKNOWN|DIGEST_INVALID|SIZE_INVALID|RANGE_INVALID)$/;
+const LOST_UPLOAD = /^(?:BLOB_UPLOAD_.*|BLOB_UNKNOWN|MANIFEST_BLOB_UNKNOWN|DIGEST_INVALID|SIZE_INVALID|RANGE_INVALID)$/;
 
-/** What an answer comes to that is not the one hoped for. */
-export async function unexpectedAnswer(question: Question, answer: Answer): Promise<Refused | TransientError> {
-  const { asked, status, headers } = answer;
-  // An answer that breaks off still has its status, and that tells most.
-  const bytes = await readBytes(answer, 64 * 1024).catch(() => Buffer.alloc(0));
-  const { codes, words } = readErrors(bytes, answer.stream.statusMessage ?? "");
-  const said = { codes, text: remoteText(words, secretsOfRequest(asked.url, asked.headers)) };
-  // What the other side said stands by itself too, without the names around it.
-  const cause = new Error(said.text);
-  const told = `${place(question)} answered ${status} to the request to ${question.to}${said.text ? `: ${said.text}` : ""}`;
+/** The error for a response with an unexpected status. Reads the response. */
+export async function unexpectedAnswer(question: Question, response: HttpResponse): Promise<Refused | TransientError> {
+  const { request, status, headers } = response;
+  // A response that breaks off still has its status.
+  const bytes = await readBytes(response, ERROR_MAX_BYTES).catch(() => Buffer.alloc(0));
+  const { codes, words } = readErrors(bytes, response.stream.statusMessage ?? "");
+  const text = remoteText(words, secretsOfRequest(request));
+  // `claimsToStand` reads the registry's own words without the names around them.
+  const cause = new Error(text);
+  const told = `${place(question)} answered ${status} to the request to ${question.to}${text ? `: ${text}` : ""}`;
   if (status === 429 || status === 408 || status >= 500) {
     const code = status === 429 ? "registry-limited" : "registry-unavailable";
     return new TransientError(code, told, {
       cause,
-      retryAfter: readRetryAfter(headers["retry-after"], clockOf(headers.date)),
+      retryAfter: readRetryAfter(headers),
     });
   }
   if (status === 401 || status === 403) {
@@ -75,7 +85,7 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
       { cause },
     );
   }
-  if (status === 416 || (status === 404 && question.isBegun) || said.codes.some((code) => OF_AN_UPLOAD.test(code))) {
+  if (status === 416 || (status === 404 && question.isBegun) || codes.some((code) => LOST_UPLOAD.test(code))) {
     return new TransientError("registry-upload-lost", told, { cause });
   }
   if (status === 404) {
@@ -88,29 +98,31 @@ export async function unexpectedAnswer(question: Question, answer: Answer): Prom
   return new Refused("registry-refused", told, { cause });
 }
 
-/** Whether an answer is a page for a person, where data were asked for. Its type is no evidence: some call JSON text/html. */
+/** Whether a body is an HTML or XML page. The content type is no evidence: some registries call JSON text/html. */
 export function isPage(bytes: Buffer): boolean {
   return /^\ufeff?\s*</.test(bytes.toString("utf8", 0, 100));
 }
 
 /**
- * Data that were asked for, and are there. A sign-in page, a maintenance, a proxy, or nothing at all: what a registry would
- * say is not known then. @throws TransientError
+ * Checks that a body is not empty and no page of something in front of the registry (sign-in, maintenance, proxy): then
+ * it is unknown what the registry would say.
+ * @throws TransientError `registry-unavailable`
  */
-export function requireData(bytes: Buffer, question: Question, isInstead = isPage): void {
+export function requireData(bytes: Buffer, question: Question, isForeign = isPage): void {
   const isNothing = bytes.length < 100 && bytes.toString("utf8").trim() === "";
-  if (!isNothing && !isInstead(bytes)) return;
+  if (!isNothing && !isForeign(bytes)) return;
   throw new TransientError(
     "registry-unavailable",
-    `${place(question)} answered the request to ${question.to} with ${isNothing ? "nothing" : "a web page"}: something in front of it answers in its place.`,
+    `${place(question)} answered the request to ${question.to} with ${isNothing ? "nothing" : "a web page"}: a proxy or a maintenance page may answer instead of it.`,
   );
 }
 
-/** The same where the data may be XML or HTML themselves. */
+/** `isPage` for data that are XML themselves. */
 export function isHtml(bytes: Buffer): boolean {
   return /^\ufeff?\s*<(?:!doctype\s+html|html)\b/i.test(bytes.toString("utf8", 0, 200));
 }
 
+/** Names the registry, and the repository if there is one. */
 export function place({ registry, repository }: Pick<Question, "registry" | "repository">): string {
   return repository === null ? registry : `${registry}, repository ${repository}`;
 }
@@ -121,8 +133,8 @@ const errorsOfOci = z.object({
 const errorOfNpm = z.object({ error: z.string().nullish().catch(null), message: z.string().nullish().catch(null) });
 
 /**
- * OCI distribution specification 1.1, "Error Codes", and Artifactory's like; npm's `{error}`; an index of Python's tells in
- * the reason phrase. A proxy in between may answer anything else.
+ * Reads the error codes and words of a registry: JSON of the OCI distribution specification 1.1 ("Error Codes") and of
+ * Artifactory, JSON of npm, the reason phrase of Python indexes, or any text of a proxy.
  */
 function readErrors(bytes: Buffer, reason: string): { codes: string[]; words: string } {
   const text = bytes.toString("utf8");

@@ -1,7 +1,7 @@
 import { ConfigError } from "../../../delivery/errors.ts";
-import type { Authorize } from "./client.ts";
+import { type Authorize, basicAuth } from "../../../http/login.ts";
 
-/** What an entry of `registries` says of its login. */
+/** The credentials of an entry of `registries`: username and password, a token, or none. */
 export interface LoginConfig {
   username?: string | null | undefined;
   password?: string | null | undefined;
@@ -10,7 +10,8 @@ export interface LoginConfig {
 
 /**
  * A login that never changes.
- * @param withToken the header for a token; left out: Bearer @throws ConfigError `registry-credentials`
+ * @param withToken gives the `Authorization` header for a token; Bearer if left out
+ * @throws ConfigError `registry-credentials`
  */
 export function fixedLogin(
   key: string,
@@ -21,13 +22,9 @@ export function fixedLogin(
   return async () => header;
 }
 
-export function basic(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-}
-
 function headerOf(key: string, { username, password, token }: LoginConfig, withToken: (token: string) => string) {
   if (token && !username && !password) return withToken(token);
-  if (username && password && !token) return basic(username, password);
+  if (username && password && !token) return basicAuth(username, password);
   if (!username && !password && !token) return null;
   throw new ConfigError(
     "registry-credentials",

@@ -1,4 +1,4 @@
-/** Work of which only one is done at a time, in the order in which it came. */
+/** Returns a function that runs its tasks one after the other, in the order of its calls. */
 export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -1,8 +1,10 @@
 import { Refused } from "../../../delivery/errors.ts";
 
 /**
- * The URL of a path below another. Names come out of pipelines and packages: no part of them leads elsewhere.
- * @param paths each may have several segments @throws Refused `name-invalid`
+ * The URL of a path below another. The paths may hold names from pipelines and packages, so no segment may lead
+ * elsewhere.
+ * @param paths each may have several segments, separated by "/"
+ * @throws Refused `name-invalid`
  */
 export function below(url: URL, ...paths: string[]): URL {
   const segments = paths.flatMap((path) => path.split("/")).map(requireSegment);
@@ -11,7 +13,7 @@ export function below(url: URL, ...paths: string[]): URL {
   return result;
 }
 
-/** What a shell would take for its own goes too: such a URL becomes part of a command that people copy. */
+/** Escapes special characters of shells too: such a URL becomes part of a command that people copy. */
 function encodeSegment(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,42 +1,52 @@
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
 
-/** Refusals that no content can be the reason of. */
-const OF_THE_PLACE = new Set(["registry-redirect", "registry-realm", "registry-tls", "name-invalid", "content-gone"]);
+/** Codes of refusals that existing content cannot cause. */
+const UNRELATED_TO_CONTENT = new Set([
+  "registry-redirect",
+  "registry-realm",
+  "registry-tls",
+  "name-invalid",
+  "content-gone",
+]);
 
-/** Whether what was refused may have been refused because it is there: registries say that with 400, 403, 409, 412 or 422, in words of their own. */
+/**
+ * Whether a write may have been refused because the content exists already. Registries answer that with 400, 403, 409,
+ * 412 or 422, each in its own words.
+ */
 export function mayStand(error: unknown): error is Refused {
-  return error instanceof Refused && !OF_THE_PLACE.has(error.code);
+  return error instanceof Refused && !UNRELATED_TO_CONTENT.has(error.code);
 }
 
-const WORDS =
+const ALREADY_THERE =
   /\balready\b|(?<!\bnot )\bexists\b|\btaken\b|duplicate|overw?rit|immutab|re-?deploy|publish over|conflict/i;
 
 /**
- * Whether a refusal claims that something is there. Never what decides: that are the bytes. Where none can be seen, it says
- * whether it is worth to look again later.
+ * Whether a refusal claims that the content exists already. Only the bytes prove it. If the registry shows no bytes,
+ * this says whether it is worth looking again later.
  */
 export function claimsToStand(error: Refused): boolean {
-  return error.code === "name-taken" || (error.cause instanceof Error && WORDS.test(error.cause.message));
+  return error.code === "name-taken" || (error.cause instanceof Error && ALREADY_THERE.test(error.cause.message));
 }
 
 const MAX = 1_000;
-/** ms. A registry that shows nothing of what it took after so long has lost it. */
-const LASTING = 30 * 60_000;
+/** ms. If the registry does not show the content after this time, it has lost it. */
+const REMEMBERED_MS = 30 * 60_000;
 
 /**
- * What a registry has told us itself that it took, by name: its index may lag behind, and what it refuses then is our own.
- * It lives as long as the process: after a crash the same bytes are sent once more, and what that comes to is looked up.
+ * Remembers which contents a registry accepted, by name. Its index may show them late, and until then it may refuse to
+ * accept them again. The memory ends with the process: after a crash the same bytes are sent again, and the result is
+ * looked up.
  */
 export class Accepted {
   readonly #digests = new Map<string, { digest: Digest; until: number }>();
 
   note(name: string, digest: Digest, now: number): void {
     if (this.#digests.size >= MAX) this.#digests.clear();
-    this.#digests.set(name, { digest, until: now + LASTING });
+    this.#digests.set(name, { digest, until: now + REMEMBERED_MS });
   }
 
-  /** Once it is shown, nothing more is to be remembered: what is gone later is sent anew. */
+  /** To be called when the registry shows the content: if it disappears later, it is sent again. */
   forget(name: string): void {
     this.#digests.delete(name);
   }

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** ms between looks at what a registry has taken, or says that it has, and does not show yet: 7 s in all. */
+/** Pauses (ms) between looks for content that a registry has accepted but does not show yet: 7 s in total. */
 const PAUSES = [250, 750, 2_000, 4_000];
 
-/** Looks until it is enough, or the last of the pauses is over. @returns what was seen last */
+/** Calls `look` until `isEnough`, or until the last pause is over. @returns the last result of `look` */
 export async function untilShown<T>(
   look: () => Promise<T>,
   isEnough: (seen: T) => boolean,

@@ -3,7 +3,11 @@ import { pipeline, type Readable, Transform } from "node:stream";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Descriptor } from "../../../store/manifest.ts";
 
-/** The same stream, which fails at its end unless its bytes are the ones named. @param from for errors */
+/**
+ * Passes a stream on and verifies it: it fails at its end if size or digest differ.
+ * @param from names the source in errors
+ * @throws (by the stream) Refused `content-differs`; TransientError `registry-unreachable` if bytes are missing
+ */
 export function verified(
   source: Readable,
   { digest, size }: Pick<Descriptor, "digest" | "size">,
@@ -21,18 +25,18 @@ export function verified(
     flush(done) {
       if (seen < size)
         return done(
-          new TransientError("registry-unreachable", `${from} broke off ${digest} after ${seen} of ${size} bytes`),
+          new TransientError("registry-unreachable", `${from} sent only ${seen} of ${size} bytes of ${digest}`),
         );
       done(`sha256:${hash.digest("hex")}` === digest ? null : differs(from, digest));
     },
   });
-  // What fails on either side reaches the reader through `check`.
+  // Errors of both streams reach the reader through `check`.
   return pipeline(source, check, () => {});
 }
 
 export function differs(from: string, digest: string): Refused {
   return new Refused(
     "content-differs",
-    `${from} gave other bytes than ${digest}: do not use what it holds, and look into it.`,
+    `${from} sent bytes that are not ${digest}. Do not use that content, and find out who changed it.`,
   );
 }

@@ -1,6 +1,6 @@
 import { Refused } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
-import { type Body, bodyOf } from "../../../http/transport.ts";
+import { type Body, bodyOf } from "../../../http/body.ts";
 import type { Run } from "../../../run/run.ts";
 import { hashesOf } from "../files/hashes.ts";
 import { findFileAt } from "../files/http-files.ts";

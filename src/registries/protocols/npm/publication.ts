@@ -1,5 +1,5 @@
 import { Readable, Transform, type TransformCallback } from "node:stream";
-import type { Body } from "../../../http/transport.ts";
+import type { Body } from "../../../http/body.ts";
 import type { NpmPackage } from "../../../packages/npm-package.ts";
 
 export interface Publication {

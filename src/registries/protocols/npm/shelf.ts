@@ -1,7 +1,7 @@
 import { valid } from "semver";
 import { Refused, UserError } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
-import { bodyOf } from "../../../http/transport.ts";
+import { bodyOf, MAX_LIST_BYTES } from "../../../http/body.ts";
 import { UnreadablePackage } from "../../../packages/archive.ts";
 import { type NpmPackage, readNpmPackage } from "../../../packages/npm-package.ts";
 import type { Run } from "../../../run/run.ts";
@@ -14,8 +14,6 @@ import { oneAtATime } from "../http/one-at-a-time.ts";
 import { distTagFor, tagToRaise } from "./dist-tag.ts";
 import { NO_PACKUMENT, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
 import { publicationBody } from "./publication.ts";
-
-const PACKUMENT_MAX_BYTES = 64 * 1024 * 1024;
 
 /** An npm registry: https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md. It takes no metadata besides the package's own. */
 export class NpmShelf implements Shelf {
@@ -32,7 +30,7 @@ export class NpmShelf implements Shelf {
   /** A token's rights on packages are shown by no registry: only whose it is. */
   async check(signal: AbortSignal): Promise<void> {
     const ask = { method: "GET", url: this.#at("-/whoami"), headers: {}, repository: null, signal } as const;
-    const { bytes } = await this.#client.read({ ...ask, to: "log in", expect: [200] }, PACKUMENT_MAX_BYTES);
+    const { bytes } = await this.#client.read({ ...ask, to: "log in", expect: [200] }, MAX_LIST_BYTES);
     if (whoamiSchema.safeParse(asJson(bytes)).success) return;
     throw new Refused(
       "registry-denied",
@@ -150,7 +148,7 @@ export class NpmShelf implements Shelf {
       Accept: "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8",
       "Cache-Control": "no-cache",
     };
-    const { status, bytes } = await this.#client.read({ ...ask, headers, expect: [200, 404] }, PACKUMENT_MAX_BYTES);
+    const { status, bytes } = await this.#client.read({ ...ask, headers, expect: [200, 404] }, MAX_LIST_BYTES);
     if (status === 404) return NO_PACKUMENT;
     requireData(bytes, { registry: this.label, repository: name, to: "read a package" });
     const parsed = packumentSchema.safeParse(asJson(bytes));

@@ -1,11 +1,11 @@
 import { Refused } from "../../../delivery/errors.ts";
+import { bodyOf, discard, readBytes } from "../../../http/body.ts";
 import { type Challenge, readChallenges } from "../../../http/challenges.ts";
-import { readLocation } from "../../../http/location.ts";
-import { type Answer, bodyOf, discard, type Order, readBytes, type Send } from "../../../http/transport.ts";
+import type { HttpResponse, Send } from "../../../http/client.ts";
+import { type Authorize, basicAuth } from "../../../http/login.ts";
+import { followRedirects, type RedirectRules, shownOrigin } from "../../../http/redirects.ts";
 import type { Clock } from "../../../run/clock.ts";
-import type { Authorize } from "../http/client.ts";
 import { type Question, unexpectedAnswer, withoutAnswer } from "../http/failures.ts";
-import { basic } from "../http/login.ts";
 import { isLoopback } from "./names.ts";
 import { readToken, type Token } from "./token.ts";
 
@@ -15,19 +15,28 @@ export interface Credentials {
 }
 
 export interface LoginOptions {
-  /** For errors. */
+  /** Names the registry in errors. */
   registry: string;
   url: URL;
   credentials: Credentials | null;
-  /** Instead of credentials. */
+  /** Used instead of `credentials` if the login expires. */
   authorize?: Authorize | undefined;
-  /** Is told of every token, so that nothing shows it. */
+  /** Receives every token, so that the log can mask it. */
   learn?: ((secret: string) => void) | undefined;
   send: Send;
   clock: Clock;
 }
 
-/** How one registry wants to be asked: with nothing, Basic, or Bearer tokens (Distribution's token authentication specification). */
+/** ms for one token. */
+const TOKEN_TIMEOUT_MS = 60_000;
+const TOKEN_MAX_BYTES = 1024 * 1024;
+/** A token is renewed so long (ms) before its end, but at most a fifth of its life before it. */
+const RENEW_BEFORE_MS = 10_000;
+
+/**
+ * The login of one registry: none, Basic, or Bearer tokens, as the registry's challenge demands. Tokens:
+ * https://distribution.github.io/distribution/spec/auth/token/
+ */
 export class Login {
   readonly #options: LoginOptions;
   readonly #question: Question;
@@ -35,46 +44,48 @@ export class Login {
   readonly #tokens = new Map<string, { authorization: string; until: number }>();
   readonly #pending = new Map<string, Promise<string>>();
   #challenge: Challenge | null = null;
-  /** A token server that knows no GET is not asked by it again. */
+  /** Whether the token server accepts only POST. */
   #byPost = false;
 
   constructor(options: LoginOptions) {
     const { registry, credentials, authorize } = options;
     this.#options = options;
     this.#question = { registry, repository: null, to: "log in" };
-    const login = credentials && basic(credentials.username, credentials.password);
+    const login = credentials && basicAuth(credentials.username, credentials.password);
     this.#authorize = authorize ?? (async () => login);
   }
 
-  /** The `Authorization` to send now; undefined: the registry has not asked for any yet. */
-  async current(scope: string): Promise<string | undefined> {
-    if (this.#challenge === null) return undefined;
-    if (this.#challenge.scheme === "basic") return (await this.#authorize()) ?? undefined;
+  /**
+   * The login for requests of one scope. Sends nothing until the registry asks for a login.
+   * @throws Refused `registry-denied`, `registry-realm`; TransientError
+   */
+  forScope(scope: string): Authorize {
+    return (refused, challenge) =>
+      refused === undefined ? this.#current(scope) : this.#renew(scope, refused, challenge);
+  }
+
+  async #current(scope: string): Promise<string | null> {
+    if (this.#challenge === null) return null;
+    if (this.#challenge.scheme === "basic") return this.#authorize();
     const token = this.#tokens.get(scope);
     const isFresh = token !== undefined && token.until > this.#options.clock.now();
     return isFresh ? token.authorization : this.#fetchOnce(scope, [], this.#challenge);
   }
 
-  /**
-   * Logs in anew after a 401. @param used what was refused @returns undefined where there is nothing better to send
-   * @throws Refused `registry-denied`, `registry-realm`, TransientError
-   */
-  async again(scope: string, header: string | undefined, used: string | undefined): Promise<string | undefined> {
-    // A server that does not say how it wants to be asked wants what all know.
-    const unsaid: Challenge | undefined = used === undefined ? { scheme: "basic", params: {} } : undefined;
-    const challenge = choose(readChallenges(header ?? "")) ?? unsaid;
-    if (challenge === undefined) return undefined;
+  async #renew(scope: string, refused: string, header: string | undefined): Promise<string | null> {
+    // A registry without a challenge gets Basic, which all registries know.
+    const byDefault: Challenge | undefined = refused === "" ? { scheme: "basic", params: {} } : undefined;
+    const challenge = choose(readChallenges(header ?? "")) ?? byDefault;
+    if (challenge === undefined) return null;
     this.#challenge = challenge;
-    if (challenge.scheme === "basic") {
-      const fresh = await this.#authorize(used ?? "");
-      return fresh === used ? undefined : (fresh ?? undefined);
-    }
+    if (challenge.scheme === "basic") return this.#authorize(refused);
     const token = this.#tokens.get(scope);
-    // Another request was refused for the same token, and has already replaced it.
-    if (token && token.authorization !== used) return token.authorization;
+    // Another request got the same refusal and has already renewed the token.
+    if (token && token.authorization !== refused) return token.authorization;
     return this.#fetchOnce(scope, missingIn(scope, challenge.params.scope ?? ""), challenge);
   }
 
+  /** Requests that need the same token at the same time share one. */
   async #fetchOnce(scope: string, more: string[], challenge: Challenge): Promise<string> {
     const key = [scope, ...more].join(" ");
     const pending = this.#pending.get(key) ?? this.#fetch(scope, more, challenge);
@@ -90,65 +101,71 @@ export class Login {
     const url = this.#realmOf(challenge);
     const scopes = [...scope.split(" "), ...more].filter((each) => each !== "");
     const { clock, learn } = this.#options;
-    // Shared by all who wait for this token, so no single one of them may abort it.
-    const signal = AbortSignal.timeout(60_000);
+    // Several requests wait for this token, so none of them may abort it.
+    const signal = AbortSignal.timeout(TOKEN_TIMEOUT_MS);
     try {
-      const token = await this.#read(await this.#askFor(url, challenge.params.service ?? "", scopes, signal));
+      const token = await this.#read(await this.#requestToken(url, challenge.params.service ?? "", scopes, signal));
       for (const secret of token.secrets) learn?.(secret);
       const authorization = `Bearer ${token.value}`;
-      this.#tokens.set(scope, { authorization, until: clock.now() + token.life - Math.min(10_000, token.life / 5) });
+      const until = clock.now() + token.life - Math.min(RENEW_BEFORE_MS, token.life / 5);
+      this.#tokens.set(scope, { authorization, until });
       return authorization;
     } catch (error) {
       throw withoutAnswer(this.#question, error, signal);
     }
   }
 
-  async #read(answer: Answer): Promise<Token> {
-    if (answer.status < 200 || answer.status > 299) throw await unexpectedAnswer(this.#question, answer);
-    const token = readToken((await readBytes(answer, 1024 * 1024)).toString("utf8"));
+  async #read(response: HttpResponse): Promise<Token> {
+    if (response.status < 200 || response.status > 299) throw await unexpectedAnswer(this.#question, response);
+    const token = readToken((await readBytes(response, TOKEN_MAX_BYTES)).toString("utf8"));
     if (token !== null) return token;
-    throw new Error(`${answer.asked.url.host} did not answer with a token`);
+    throw new Error(`${response.request.url.host} did not answer with a token`);
   }
 
-  /** By GET, as every client asks; where the server knows only OAuth 2.0, by the form of that. */
-  async #askFor(realm: URL, service: string, scopes: string[], signal: AbortSignal): Promise<Answer> {
-    const { send, credentials } = this.#options;
+  /** By GET, as all clients do; by the form of OAuth 2.0 if the token server does not support GET. */
+  async #requestToken(realm: URL, service: string, scopes: string[], signal: AbortSignal): Promise<HttpResponse> {
+    const { credentials } = this.#options;
     if (!this.#byPost || credentials === null) {
-      const url = new URL(realm);
-      if (service !== "") url.searchParams.set("service", service);
-      if (credentials !== null) url.searchParams.set("account", credentials.username);
-      for (const scope of scopes) url.searchParams.append("scope", scope);
-      const login = await this.#authorize();
-      const headers = login === null ? {} : { Authorization: login };
-      const answer = await this.#follow({ method: "GET", url, headers, signal });
-      if (![404, 405, 501].includes(answer.status) || credentials === null) return answer;
-      discard(answer);
+      const response = await this.#getToken(realm, service, scopes, signal);
+      if (![404, 405, 501].includes(response.status) || credentials === null) return response;
+      discard(response);
     }
+    return this.#postForToken(realm, service, scopes, credentials, signal);
+  }
+
+  async #getToken(realm: URL, service: string, scopes: string[], signal: AbortSignal): Promise<HttpResponse> {
+    const { send, credentials } = this.#options;
+    const url = new URL(realm);
+    if (service !== "") url.searchParams.set("service", service);
+    if (credentials !== null) url.searchParams.set("account", credentials.username);
+    for (const scope of scopes) url.searchParams.append("scope", scope);
+    const login = await this.#authorize();
+    const headers = login === null ? {} : { Authorization: login };
+    // A token server may have moved, but none moves twice.
+    const next: RedirectRules["next"] = (target, _response, hops) =>
+      target.kind === "safe" && hops === 0 ? target.url : null;
+    return followRedirects({ method: "GET", url, headers, signal }, send, { max: 1, next });
+  }
+
+  async #postForToken(
+    url: URL,
+    service: string,
+    scopes: string[],
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
     const form = new URLSearchParams({ grant_type: "password", ...credentials, client_id: "deliverd" });
     if (service !== "") form.set("service", service);
     if (scopes.length > 0) form.set("scope", scopes.join(" "));
     const headers = { "Content-Type": "application/x-www-form-urlencoded" };
-    const answer = await send({ method: "POST", url: realm, headers, body: bodyOf(form.toString()), signal });
-    this.#byPost = answer.status === 200;
-    // The form shows what the header of the same login would: an error that sends it back hides it by that.
-    const shown = { Authorization: basic(credentials.username, credentials.password) };
-    return { ...answer, asked: { url: realm, headers: shown } };
+    const response = await this.#options.send({ method: "POST", url, headers, body: bodyOf(form.toString()), signal });
+    this.#byPost = response.status === 200;
+    // The form shows the password, so errors must mask it as if it had been in the header.
+    const shown = { Authorization: basicAuth(credentials.username, credentials.password) };
+    return { ...response, request: { url, headers: shown } };
   }
 
-  /** A token server may have moved. Its login goes along within its own host alone, from the clear into TLS too. */
-  async #follow(order: Order): Promise<Answer> {
-    const answer = await this.#options.send(order);
-    const isRedirect = [301, 302, 303, 307, 308].includes(answer.status);
-    const goal = isRedirect ? readLocation(answer.headers.location, order.url) : null;
-    // A second move is none that any server makes.
-    if (goal?.kind !== "safe") return answer;
-    discard(answer);
-    // readLocation lets nothing out of TLS.
-    const isOwn = goal.url.host === order.url.host;
-    return this.#options.send({ ...order, url: goal.url, headers: isOwn ? order.headers : {} });
-  }
-
-  /** The realm is the registry's word, and our password goes there: never in the clear to another host. */
+  /** The registry chooses the realm, and the password goes there: never without TLS to another host. */
   #realmOf({ params: { realm = "" } }: Challenge): URL {
     const { registry, url: own } = this.#options;
     const base = realm.startsWith("/") ? own.href : undefined;
@@ -157,19 +174,24 @@ export class Login {
     if (isSafe && !url.username && /^https?:$/.test(url.protocol)) return url;
     throw new Refused(
       "registry-realm",
-      `${registry} wants the login sent to ${url ? `${url.protocol}//${url.host}` : "no valid URL"}, where it would not be safe: the realm must be https, or the registry itself.`,
+      `${registry} wants the login sent to ${url ? shownOrigin(url) : "no valid URL"}, where it would not be safe: the realm must be https, or the registry itself.`,
     );
   }
 }
 
-/** Tokens are what a registry that offers them prefers; a Bearer challenge that does not say where they come from is none. */
+/**
+ * Prefers tokens to Basic. A Bearer challenge without a realm does not say where tokens come from, so it comes last.
+ */
 function choose(challenges: Challenge[]): Challenge | undefined {
   const bearers = challenges.filter(({ scheme }) => scheme === "bearer");
   const basics = challenges.filter(({ scheme }) => scheme === "basic");
   return bearers.find(({ params }) => params.realm) ?? basics[0] ?? bearers[0];
 }
 
-/** What a challenge wants of other resources than we do: a registry may keep its repositories under other names. */
+/**
+ * Scopes of the challenge for resources that our scope does not name: a registry may know its repositories by other
+ * names.
+ */
 function missingIn(scope: string, wanted: string): string[] {
   const resourceOf = (each: string) => each.split(":").slice(0, -1).join(":");
   const own = new Set(scope.split(" ").map(resourceOf));

@@ -1,25 +1,26 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
-import { type Answer, type Body, discard } from "../../../http/transport.ts";
+import { type Body, discard } from "../../../http/body.ts";
+import type { HttpResponse } from "../../../http/client.ts";
+import { DONE, type OciHttp, toPush } from "./http.ts";
 import { requireRepository } from "./names.ts";
-import { DONE, toPush, type Wire } from "./wire.ts";
 
 const UNMOUNTABLE_MAX = 1_000;
 
-/** Sending blobs to one registry (OCI distribution specification 1.1, "Pushing blobs"). */
+/** Sends blobs to one registry (OCI distribution specification 1.1, "Pushing blobs"). */
 export class Uploads {
-  readonly #wire: Wire;
-  /** `<from> <to>` of mounts that were refused: the answer would be the same. */
+  readonly #http: OciHttp;
+  /** `<from> <to>` of mounts that the registry refused: it would refuse them again. */
   readonly #unmountable = new Set<string>();
 
-  constructor(wire: Wire) {
-    this.#wire = wire;
+  constructor(http: OciHttp) {
+    this.#http = http;
   }
 
   /**
    * Sends one blob in one request.
-   * @param mountFrom a repository of this registry that holds it: then it need not be sent
-   * @returns `mounted` where no byte had to be sent
+   * @param mountFrom a repository of this registry that holds the blob, to mount it from; null: none is known
+   * @returns `mounted` if no byte had to be sent
    */
   async put(
     repository: string,
@@ -32,15 +33,16 @@ export class Uploads {
     if (upload === "mounted") return upload;
     const headers = { "Content-Type": "application/octet-stream" };
     const ask = { ...toPush(repository, signal), to: `send ${digest}`, expect: DONE, headers, isBegun: true };
-    discard(await this.#wire.ask({ ...ask, method: "PUT", url: withDigest(upload, digest), body }));
+    discard(await this.#http.ask({ ...ask, method: "PUT", url: withDigest(upload, digest), body }));
     return "sent";
   }
 
-  /** Begins an upload and cancels it: shows the right to push, and leaves nothing. */
+  /** Begins an upload and cancels it: this proves the right to push and leaves nothing behind. */
   async try(repository: string, signal: AbortSignal): Promise<void> {
     const upload = await this.#begin(repository, signal, null);
     if (upload === "mounted") return;
-    // Cancelling is optional, and with docker-registry's tokens a right of its own: what cannot be cancelled holds no byte.
+    // Registries need not support cancelling, and docker-registry's tokens need a right of their own for it. The upload
+    // is empty, so it may stay.
     const push = toPush(repository, signal);
     const ask = {
       ...push,
@@ -48,10 +50,10 @@ export class Uploads {
       to: "cancel an upload",
       expect: [...DONE, 401, 403, 404, 405],
     };
-    discard(await this.#wire.ask({ ...ask, method: "DELETE", url: upload }));
+    discard(await this.#http.ask({ ...ask, method: "DELETE", url: upload }));
   }
 
-  /** Where to send. */
+  /** Begins an upload. Returns the address to send the blob to, or `mounted`. */
   async #begin(
     repository: string,
     signal: AbortSignal,
@@ -60,10 +62,12 @@ export class Uploads {
     const began = mount && (await this.#tryMount(repository, signal, mount));
     if (began !== null) return began;
     const url = `/v2/${requireRepository(repository)}/blobs/uploads/`;
-    return this.#uploadAt(await this.#wire.ask({ ...uploadIn(repository, signal), url, expect: DONE }), repository);
+    return this.#uploadAt(await this.#http.ask({ ...uploadIn(repository, signal), url, expect: DONE }), repository);
   }
 
-  /** A mount saves the sending, and is nothing to rely on: whatever it comes to but a success, the bytes are sent. */
+  /**
+   * Tries to mount the blob; null: it must be sent. A failed mount is no error, because sending the blob always works.
+   */
   async #tryMount(
     repository: string,
     signal: AbortSignal,
@@ -74,12 +78,12 @@ export class Uploads {
     try {
       const ask = uploadIn(repository, signal);
       const query = `?mount=${digest}&from=${encodeURIComponent(requireRepository(from))}`;
-      const answer = await this.#wire.ask({
+      const response = await this.#http.ask({
         ...{ ...ask, scope: `${ask.scope} repository:${from}:pull`, expect: [201, 202] },
         url: `/v2/${requireRepository(repository)}/blobs/uploads/${query}`,
       });
-      if (answer.status === 202) return this.#uploadAt(answer, repository);
-      discard(answer);
+      if (response.status === 202) return this.#uploadAt(response, repository);
+      discard(response);
       return "mounted";
     } catch (error) {
       signal.throwIfAborted();
@@ -90,14 +94,14 @@ export class Uploads {
     }
   }
 
-  /** Where an answer says that an upload goes on: its `Location`, relative to what was asked (RFC 9110, 10.2.2), or its id. */
-  #uploadAt(answer: Answer, repository: string): URL {
-    discard(answer);
-    const { location, "docker-upload-uuid": id } = answer.headers;
+  /** The address of an upload that began: its `Location` (RFC 9110, 10.2.2), or made from its id. */
+  #uploadAt(response: HttpResponse, repository: string): URL {
+    discard(response);
+    const { location, "docker-upload-uuid": id } = response.headers;
     if (location || typeof id !== "string" || !/^[\w.~=-]+$/.test(id)) {
-      return this.#wire.follow(location, answer.asked.url, { repository });
+      return this.#http.uploadLocation(response, repository);
     }
-    return new URL(`/v2/${repository}/blobs/uploads/${id}`, answer.asked.url);
+    return new URL(`/v2/${repository}/blobs/uploads/${id}`, response.request.url);
   }
 }
 
@@ -108,7 +112,7 @@ function uploadIn(repository: string, signal: AbortSignal) {
   };
 }
 
-/** Signed queries are kept byte for byte: only the digest is added. */
+/** Adds the digest to the address. The rest of the query may be signed, so it stays byte for byte. */
 function withDigest(upload: URL, digest: Digest): URL {
   const url = new URL(upload);
   url.hash = "";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
-import type { Body } from "../../../http/transport.ts";
+import type { Body } from "../../../http/body.ts";
 
 /**
  * A multipart form (RFC 7578) with one file at its end, streamed. Node's own FormData would write every line end of a

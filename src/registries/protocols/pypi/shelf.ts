@@ -1,10 +1,12 @@
 import { Refused } from "../../../delivery/errors.ts";
 import { normalPythonName } from "../../../delivery/python-name.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
+import { MAX_LIST_BYTES } from "../../../http/body.ts";
+import type { Authorize } from "../../../http/login.ts";
 import type { Run } from "../../../run/run.ts";
 import { findFileAt } from "../files/http-files.ts";
 import type { ExistingFile, Shelf, Version, VersionUpload } from "../files/shelf.ts";
-import { type Authorize, HttpClient, type HttpEndpoint } from "../http/client.ts";
+import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { requireData } from "../http/failures.ts";
 import { below } from "../http/paths.ts";
 import { fieldsOf } from "./distribution.ts";
@@ -16,7 +18,6 @@ export interface PypiOptions extends HttpEndpoint {
   index: URL;
 }
 
-const PAGE_MAX_BYTES = 64 * 1024 * 1024;
 const ENVELOPE: [string, string][] = [
   [":action", "file_upload"],
   ["protocol_version", "1"],
@@ -53,7 +54,7 @@ export class PypiShelf implements Shelf {
     // Right after an upload, what a cache in between remembers is the page before it.
     const headers = { Accept: INDEX_TYPES, "Cache-Control": "no-cache" };
     const ask = { method: "GET", url, headers, repository, to: "read the index", signal } as const;
-    const { status, bytes } = await this.#index.read({ ...ask, expect: [200, 404] }, PAGE_MAX_BYTES);
+    const { status, bytes } = await this.#index.read({ ...ask, expect: [200, 404] }, MAX_LIST_BYTES);
     if (status === 404) return null;
     requireData(bytes, { registry: this.label, ...ask }, () => false);
     const files = readIndexPage(bytes.toString("utf8"), url);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readLocation } from "../../../src/http/location.ts";
+import { readLocation } from "../../../src/http/redirects.ts";
 
 const FROM = new URL("https://r.example.com/v2/acme/a/blobs/uploads/?mount=x&from=y");
 
-describe("where an answer sends us", () => {
+describe("The target of a redirect", () => {
   // The references of RFC 3986, 5.4, from a request for an upload.
   const safe: [string, string][] = [
     ["1?_state=x", "https://r.example.com/v2/acme/a/blobs/uploads/1?_state=x"],
@@ -36,12 +36,12 @@ describe("where an answer sends us", () => {
     ["javascript:alert(1)", "javascript://"],
   ];
   for (const [location, shown] of unsafe) {
-    it(`${location} is not safe, and no more than ${shown} of it is shown`, () => {
+    it(`${location} is unsafe, and errors show only ${shown}`, () => {
       assert.deepEqual(readLocation(location, FROM), { kind: "unsafe", shown });
     });
   }
 
-  it("is never less safe than where we were, whatever it says", () => {
+  it("is never less safe than the request, whatever it says", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.webUrl(), fc.webPath()), (location) => {
         const goal = readLocation(location, FROM);
