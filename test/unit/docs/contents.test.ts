@@ -3,7 +3,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sourceFiles } from "../../../scripts/imports.ts";
 import { jsonSchemas } from "../../../src/config/json-schema.ts";
-import { codeIn, documents, linksOf, root, rowsOf, textOf } from "./pages.ts";
+import { registryTypes } from "../../../src/registries/index.ts";
+import { codeIn, documents, root, rowsOf, textOf } from "./pages.ts";
+
+/** Settings with which a type takes every kind that it can take. */
+const EVERY_KIND = { repositories: { docker: "a", maven: "a", npm: "a", pypi: "a", generic: "a" } };
 
 describe("docs/reference/metrics.md", () => {
   it("lists every metric with its type, and no other", () => {
@@ -19,23 +23,15 @@ describe("docs/reference/metrics.md", () => {
 });
 
 describe("docs/reference/registries/README.md", () => {
-  const folder = "docs/reference/registries";
-  const index = textOf(`${folder}/README.md`);
-  const types = rowsOf(index).flatMap(([type = ""]) => (type.startsWith("[") ? codeIn(type) : []));
+  const index = textOf("docs/reference/registries/README.md");
 
-  it("lists every type of registry, and no other", () => {
-    const schema = jsonSchemas()["server.schema.json"] ?? "";
-    const { properties } = JSON.parse(schema) as { properties: { registries: object } };
-    const served = JSON.stringify(properties.registries).matchAll(/"type":\{[^{}]*"const":"([a-z-]+)"/g);
-    assert.deepEqual(types.toSorted(), [...served].map(([, type = ""]) => type).sort());
-  });
-
-  it("links to a page for each type", () => {
-    const pages = linksOf(index).map(({ path }) => path);
-    for (const type of types) {
-      assert.ok(pages.includes(`${type}.md`), type);
-      assert.ok(documents.includes(`${folder}/${type}.md`), type);
-    }
+  it("lists every type of registry with its page and its kinds, and no other", () => {
+    const rows = rowsOf(index).filter(([type = ""]) => type.startsWith("["));
+    const listed = rows.map(([type = "", kinds = ""]) => `${type} ${codeIn(kinds).sort()}`);
+    const declared = registryTypes.all.map(({ type, kinds }) => {
+      return `[\`${type}\`](${type}.md) ${kinds({ type, ...EVERY_KIND }).toSorted()}`;
+    });
+    assert.deepEqual(listed.sort(), declared.sort());
   });
 });
 
