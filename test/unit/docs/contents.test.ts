@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sourceFiles } from "../../../scripts/imports.ts";
 import { jsonSchemas } from "../../../src/config/json-schema.ts";
@@ -89,6 +89,22 @@ describe("docs/reference", () => {
       [...new Set(keys)].filter((key) => !new RegExp(`(?<![\\w-])${key}(?![\\w-])`).test(text)),
       [],
     );
+  });
+});
+
+describe("docs/explanation/architecture.md", () => {
+  it("lists every room of src and workers, and no other", () => {
+    const house = textOf("docs/explanation/architecture.md").split("\n");
+    const listed = house.flatMap((line) => {
+      const [, room = "", inWorkers = ""] = /^ {4}(src\/[a-z]+)\/ |^ {6}([a-z]+)\/ /.exec(line) ?? [];
+      return [...(room === "" ? [] : [room]), ...(inWorkers === "" ? [] : [`workers/${inWorkers}`])];
+    });
+    const rooms = ["src", "workers"].flatMap((folder) =>
+      readdirSync(join(root, folder), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => `${folder}/${name}`),
+    );
+    assert.deepEqual(listed.sort(), rooms.sort());
   });
 });
 
