@@ -1,9 +1,13 @@
+import { BoundedCache } from "../../async/bounded-cache.ts";
 import { bodyOf, MAX_LIST_BYTES, readBytes } from "../../http/body.ts";
 import { type HttpRequest, type HttpResponse, openHttpClient } from "../../http/client.ts";
 import { followRedirects, type RedirectRules, shownOrigin } from "../../http/redirects.ts";
-import { entityCache } from "./entity-cache.ts";
 
 const MAX_REDIRECTS = 3;
+
+/** Responses that are kept for conditional requests, and the length (characters) of the largest one. */
+const MAX_KEPT = 300;
+const MAX_KEPT_LENGTH = 200_000;
 
 /**
  * The parts of a `Response` that octokit reads. The class itself would load Node's own HTTP client, which costs memory.
@@ -23,6 +27,13 @@ interface RequestOptions {
   body?: string | undefined;
 }
 
+/** A response with its whole body. */
+interface Received {
+  status: number;
+  headers: Map<string, string>;
+  body: string;
+}
+
 /**
  * Makes a `fetch` for octokit. It sends requests only to the API's own origin, whatever a redirect or a `Link` header
  * says, since every request holds the token. It returns whole responses only: octokit takes a broken one for an empty
@@ -36,12 +47,10 @@ export function guardedFetch(
   onResponse: (headers: ReadonlyMap<string, string>, status: number) => void,
 ): (input: string, init: RequestOptions) => Promise<WholeResponse> {
   const { origin } = new URL(apiUrl);
-  const cache = entityCache<WholeResponse>();
+  const kept = new BoundedCache<Received>(MAX_KEPT);
   const send = openHttpClient({ idleTimeout: timeout });
 
-  async function sendWhole(
-    request: HttpRequest,
-  ): Promise<{ status: number; headers: Map<string, string>; body: string }> {
+  async function receive(request: HttpRequest): Promise<Received> {
     requireOrigin(request.url, origin);
     try {
       const response = await followRedirects(request, send, { max: MAX_REDIRECTS, next: nextOf(request, origin) });
@@ -56,30 +65,31 @@ export function guardedFetch(
 
   return async (input, { method, headers, body }) => {
     const url = new URL(input);
-    const known = method === "GET" ? cache.find(url) : undefined;
-    const response = await sendWhole({
+    const known = method === "GET" ? kept.get(url.href) : undefined;
+    const received = await receive({
       method,
       url,
-      headers: { ...headers, "accept-encoding": "gzip", ...(known && { "if-none-match": known.etag }) },
+      headers: { ...headers, "accept-encoding": "gzip", ...(known && { "if-none-match": known.headers.get("etag") }) },
       body: body === undefined ? undefined : bodyOf(body),
       signal: AbortSignal.timeout(timeout),
     });
-    onResponse(response.headers, response.status);
-    const { status } = response;
-    if (status === 304 && known !== undefined) return known.response();
+    onResponse(received.headers, received.status);
+    const { status } = received;
+    // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api: a 304 is not counted.
+    if (status === 304 && known !== undefined) return wholeResponse(url, known);
     if (status === 304 || status === 409) throw new Error(`it answered ${status}`);
-    const isSuccess = status >= 200 && status < 300;
-    if (isSuccess) JSON.parse(response.body);
-    const whole = (): WholeResponse => ({
-      ...response,
-      url: url.href,
-      text: async () => response.body,
-      arrayBuffer: async () => new ArrayBuffer(0),
-    });
-    const etag = response.headers.get("etag") ?? null;
-    if (method === "GET" && isSuccess) cache.keep(url, { etag, length: response.body.length, response: whole });
-    return whole();
+    if (status < 200 || status > 299) return wholeResponse(url, received);
+    JSON.parse(received.body);
+    if (method === "GET") {
+      kept.delete(url.href);
+      if (received.headers.has("etag") && received.body.length <= MAX_KEPT_LENGTH) kept.set(url.href, received);
+    }
+    return wholeResponse(url, received);
   };
+}
+
+function wholeResponse(url: URL, { status, headers, body }: Received): WholeResponse {
+  return { status, headers, url: url.href, text: async () => body, arrayBuffer: async () => new ArrayBuffer(0) };
 }
 
 function nextOf({ method }: HttpRequest, origin: string): RedirectRules["next"] {
