@@ -103,7 +103,7 @@ async function look(ledger: Ledger, id: string, topic: Topic): Promise<void> {
 
 async function see(ledger: Ledger, id: string): Promise<DeliveryUpdate> {
   const delivery = await getDelivery(ledger, id);
-  const isFinal = delivery === null || (FINISHED_STATES as readonly string[]).includes(delivery.state);
+  const isFinal = delivery === null || FINISHED_STATES.includes(delivery.state);
   const { state = null, because = "" } = delivery ?? {};
   return { state, because, lastSeq: await lastLogSeq(ledger, id), isFinal, isHeartbeat: false };
 }

@@ -6,7 +6,7 @@ import { releaseView } from "../delivery/release-view.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
 import { recordDecision } from "../ledger/decisions.ts";
-import { type Delivery, getDelivery, listDeliveries, retryDelivery } from "../ledger/deliveries.ts";
+import { DELIVERY_STATES, type Delivery, getDelivery, listDeliveries, retryDelivery } from "../ledger/deliveries.ts";
 import { describeRelease } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { writeCursor } from "../ledger/page.ts";
@@ -42,17 +42,6 @@ export interface ApiOptions {
 
 const PAGE = 50;
 const PAGE_MAX = 200;
-const STATES: DeliveryState[] = [
-  "waiting",
-  "queued",
-  "building",
-  "publishing",
-  "delivered",
-  "failed",
-  "cancelled",
-  "superseded",
-  "ignored",
-];
 
 /** REST v1 over the ledger. Everything is denied that is not named here. */
 export function apiRoute(options: ApiOptions): RequestHandler {
@@ -216,8 +205,8 @@ function text(request: Request, key: string): string | undefined {
 
 function stateOf(value: string | undefined): DeliveryState | undefined {
   if (value === undefined) return undefined;
-  const state = STATES.find((each) => each === value);
-  if (state === undefined) throw new Problem(400, `state must be one of ${STATES.join(", ")}.`);
+  const state = DELIVERY_STATES.find((each) => each === value);
+  if (state === undefined) throw new Problem(400, `state must be one of ${DELIVERY_STATES.join(", ")}.`);
   return state;
 }
 

@@ -71,8 +71,18 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
 
 /** Of a commit without a delivery: no look at it has got so far, or it is none of ours. */
 function stateOf(action: StoredDecision["action"] | undefined): Why["state"] {
-  if (action === undefined) return "unknown";
-  return action === "wait" ? "waiting" : "ignored";
+  switch (action) {
+    case undefined:
+      return "unknown";
+    case "wait":
+      return "waiting";
+    case "deliver":
+    case "ignore":
+    case "superseded":
+    case "alarm":
+    case "name-lost":
+      return "ignored";
+  }
 }
 
 function sent(row: Awaited<ReturnType<typeof outboxOfCommit>>[number]): Event[] {

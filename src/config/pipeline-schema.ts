@@ -106,20 +106,18 @@ function madeByCommands<const K extends ArtifactPlan["kind"]>(kind: K) {
   );
 }
 
-const KINDS = ["image", "jar", "npm", "wheel", "file", "ami"] as const;
+const KINDS = {
+  image,
+  jar: madeByCommands("jar"),
+  npm: madeByCommands("npm"),
+  wheel: madeByCommands("wheel"),
+  file: madeByCommands("file"),
+  ami: madeByCommands("ami"),
+} satisfies Record<ArtifactPlan["kind"], z.ZodType<ArtifactPlan>>;
 
-const artifact = z.discriminatedUnion(
-  "kind",
-  [
-    image,
-    madeByCommands("jar"),
-    madeByCommands("npm"),
-    madeByCommands("wheel"),
-    madeByCommands("file"),
-    madeByCommands("ami"),
-  ],
-  { error: formBy("kind", KINDS) },
-);
+const artifact = z.discriminatedUnion("kind", [KINDS.image, KINDS.jar, KINDS.npm, KINDS.wheel, KINDS.file, KINDS.ami], {
+  error: formBy("kind", Object.keys(KINDS)),
+});
 
 const CI = "none, or a map of required, apps, settle, timeout";
 const ci = z

@@ -43,11 +43,18 @@ export function decide(facts: DecisionFacts): CommitDecision {
   }
   if (isUngated) return { action: "deliver", because: "no CI is asked for" };
   if (facts.ci === null) return { action: "wait", because: "waiting for the CI state" };
-  if (facts.ci.verdict === "green") return { action: "deliver", because: facts.ci.because };
-  if (facts.ci.verdict === "red") return { action: "wait", because: facts.ci.because, bad: "red" };
-  if (facts.timedOut)
-    return { action: "wait", because: `CI did not come to an end in time: ${facts.ci.because}`, bad: "timed-out" };
-  return { action: "wait", because: facts.ci.because };
+  const { verdict, because } = facts.ci;
+  switch (verdict) {
+    case "green":
+      return { action: "deliver", because };
+    case "red":
+      return { action: "wait", because, bad: "red" };
+    case "pending":
+    case "none":
+      return facts.timedOut
+        ? { action: "wait", because: `CI did not come to an end in time: ${because}`, bad: "timed-out" }
+        : { action: "wait", because };
+  }
 }
 
 /** What can be said without knowing the CI state; null where nothing can. */

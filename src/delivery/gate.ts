@@ -116,11 +116,11 @@ function judgeHost(checks: Check[], host: HostRequired[], judgeAll: (checks: Che
     }
   }
   if (named.length > 0) parts.push(judgeRequired(checks, named));
-  const [worst] = parts.sort(([one], [other]) => WORST_FIRST.indexOf(one) - WORST_FIRST.indexOf(other));
+  const [worst] = parts.sort(([one], [other]) => SEVERITY[other] - SEVERITY[one]);
   return worst ?? judgeAll(checks);
 }
 
-const WORST_FIRST: Verdict[] = ["red", "pending", "none", "green"];
+const SEVERITY: Record<Verdict, number> = { red: 3, pending: 2, none: 1, green: 0 };
 
 function judgeUnnamed(
   checks: Check[],

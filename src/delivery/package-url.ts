@@ -22,17 +22,26 @@ function identityOf({ kind, package: identity, locations }: Release): PackageIde
 }
 
 function coordinatesOf({ kind, repo, artifact, version }: Release, identity: PackageIdentity | null) {
-  if (identity !== null) {
-    const { name, version } = identity;
-    const [first = "", second] = name.split(kind === "jar" ? ":" : "/");
-    if (kind === "npm") {
-      return { type: "npm", namespace: second === undefined ? undefined : first, name: second ?? first, version };
+  const generic = { type: "generic", namespace: repo.split("/").slice(1).join("/"), name: artifact, version };
+  if (identity === null) return generic;
+  const own = { version: identity.version };
+  switch (kind) {
+    case "npm": {
+      const [first = "", second] = identity.name.split("/");
+      return { type: "npm", namespace: second === undefined ? undefined : first, name: second ?? first, ...own };
     }
-    if (kind === "jar") return { type: "maven", namespace: first, name: second ?? first, version };
-    // One project has many spellings; the type asks for this one.
-    if (kind === "wheel") return { type: "pypi", namespace: undefined, name: normalPythonName(name), version };
+    case "jar": {
+      const [group = "", name = group] = identity.name.split(":");
+      return { type: "maven", namespace: group, name, ...own };
+    }
+    case "wheel":
+      // One project has many spellings; the type asks for this one.
+      return { type: "pypi", namespace: undefined, name: normalPythonName(identity.name), ...own };
+    case "image":
+    case "file":
+    case "ami":
+      return generic;
   }
-  return { type: "generic", namespace: repo.split("/").slice(1).join("/"), name: artifact, version };
 }
 
 /** Only of one file is there one checksum. */

@@ -17,16 +17,22 @@ export type Delivery = Omit<Row, "plan" | "cancelRequested" | "naming" | "aheadD
   naming: Naming | null;
 };
 
+const PHASES: Record<DeliveryState, "waiting" | "active" | "finished"> = {
+  waiting: "waiting",
+  queued: "active",
+  building: "active",
+  publishing: "active",
+  delivered: "finished",
+  failed: "finished",
+  cancelled: "finished",
+  superseded: "finished",
+  ignored: "finished",
+};
+export const DELIVERY_STATES = Object.keys(PHASES) as DeliveryState[];
 /** States in which a worker has the delivery, or should take it. */
-export const ACTIVE_STATES = ["queued", "building", "publishing"] as const satisfies DeliveryState[];
+export const ACTIVE_STATES = DELIVERY_STATES.filter((state) => PHASES[state] === "active");
 /** States in which nothing more happens without a new hint or a person's request. */
-export const FINISHED_STATES = [
-  "delivered",
-  "failed",
-  "cancelled",
-  "superseded",
-  "ignored",
-] as const satisfies DeliveryState[];
+export const FINISHED_STATES = DELIVERY_STATES.filter((state) => PHASES[state] === "finished");
 /** A delivery that is past the point of no return (`naming` is set) never enters these states. */
 const FORBIDDEN_WHILE_NAMING = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
@@ -209,17 +215,7 @@ export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
 }
 
 export async function countDeliveriesByState(ledger: Db): Promise<Record<DeliveryState, number>> {
-  const counts = {
-    waiting: 0,
-    queued: 0,
-    building: 0,
-    publishing: 0,
-    delivered: 0,
-    failed: 0,
-    cancelled: 0,
-    superseded: 0,
-    ignored: 0,
-  };
+  const counts = Object.fromEntries(DELIVERY_STATES.map((state) => [state, 0])) as Record<DeliveryState, number>;
   const rows = await ledger.db
     .selectFrom("deliveries")
     .select((eb) => ["state", eb.fn.countAll<number>().as("count")])
@@ -260,7 +256,7 @@ export function toDelivery({ plan, cancelRequested, naming, insisted, aheadDue: 
 }
 
 function isFinished(state: DeliveryState): boolean {
-  return (FINISHED_STATES as readonly DeliveryState[]).includes(state);
+  return PHASES[state] === "finished";
 }
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
