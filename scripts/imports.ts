@@ -73,6 +73,7 @@ const shared = new Set([
   ...ports,
   ...adapters.flatMap((folder) => [`${folder}/index.ts`, `${folder}/protocols`]),
   "src/registries/registry-type.ts",
+  "src/builders/builder-kind.ts",
   "src/hosts/host-type.ts",
   "src/notices/notice-kind.ts",
   "src/builders/engine",

@@ -6,8 +6,9 @@ import { openIdentities } from "../../workers/commit/repo-identity.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
 import { clearLeftovers } from "../../workers/sweep/housekeeping.ts";
-import type { Builder } from "../builders/builder.ts";
+import type { BuilderParts } from "../builders/builder-kind.ts";
 import { engineAddress } from "../builders/engine/address.ts";
+import { builderKinds } from "../builders/index.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { releaseLeasesOf } from "../ledger/leases.ts";
 import { releaseOutboxLeasesOf } from "../ledger/outbox-leases.ts";
@@ -41,21 +42,13 @@ export async function work(parts: Parts): Promise<Workers> {
   });
   const engine = new LazyEngine(parts, address);
   const registryAuth = (host: string) => credentialsFor(parts, host);
-  const common = { log, registryAuth, network: config.docker.network ?? undefined };
+  const network = config.docker.network ?? undefined;
+  const building: BuilderParts = { docker: () => engine.client(), intake, store, log, registryAuth, network };
   const station: Station = {
     ...parts,
     notifiers: openNotifiers(config.notices),
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
-    builders: {
-      image: whenNeeded(async () => {
-        const { imageBuilder } = await import("../builders/image.ts");
-        return imageBuilder({ ...common, docker: await engine.client(), intake });
-      }),
-      files: whenNeeded(async () => {
-        const { filesBuilder } = await import("../builders/files.ts");
-        return filesBuilder({ ...common, docker: await engine.client(), store });
-      }),
-    },
+    builders: { image: builderKinds.image.open(building), files: builderKinds.files.open(building) },
     buildSlots: new BuildSlots(config.workers.slots),
     engine,
     clock: systemClock,
@@ -80,16 +73,6 @@ export async function work(parts: Parts): Promise<Workers> {
       await workers.stop(grace);
       station.mirrors.close();
       await intake.stop();
-    },
-  };
-}
-
-function whenNeeded<Order>(open: () => Promise<Builder<Order>>): Builder<Order> {
-  let opened: Promise<Builder<Order>> | null = null;
-  return {
-    async build(order, run) {
-      opened ??= open();
-      return (await opened).build(order, run);
     },
   };
 }

@@ -1,0 +1,46 @@
+import { posix } from "node:path";
+import * as z from "zod";
+import { DEFAULT_TAGS } from "../../delivery/plan.ts";
+import type { ArtifactPlan } from "../../delivery/types.ts";
+import { argument, argumentName, listOf, name, registryKey, template } from "../../settings/artifact.ts";
+import { globs, strict, text } from "../../settings/scalars.ts";
+import type { BuildOrder } from "../builder.ts";
+import { builderKind } from "../builder-kind.ts";
+
+/** A path inside the commit's tree; parsed to its shortest form. */
+const treePath = text
+  .max(512, { error: "a path of at most 512 characters" })
+  .refine(
+    (path) => !/[\p{Cc}\\]/u.test(path) && !path.startsWith("/") && !/^\.\.(?:\/|$)/.test(posix.normalize(path)),
+    {
+      error: "a path inside the repo, relative to its root, with / between folders",
+    },
+  )
+  .transform((path) => posix.normalize(path).replace(/(?<=.)\/$/, ""));
+
+const settings = strict({
+  name,
+  kind: z.literal("image"),
+  dockerfile: treePath.default("Dockerfile"),
+  context: treePath.default("."),
+  paths: globs.default([]),
+  platforms: z
+    .array(text.regex(/^[a-z0-9]+\/[a-z0-9]+(?:\/[a-z0-9]+)?$/, { error: "a platform, such as linux/amd64" }))
+    .max(10, { error: "at most 10 platforms" })
+    .default([]),
+  args: z.record(argumentName, argument, { error: "a map of build arguments" }).default({}),
+  publish: listOf(
+    strict({ to: registryKey, as: template, tags: listOf(template, 20, "tag template").default([...DEFAULT_TAGS]) }),
+    20,
+    "destination",
+  ),
+}).transform((artifact): ArtifactPlan => ({ ...artifact, build: null, files: [] }));
+
+/** Builds images from a Dockerfile, with a Docker Engine. */
+export const image = builderKind<BuildOrder>({
+  settings: () => settings,
+  async open({ docker, intake, log, registryAuth, network }) {
+    const { imageBuilder } = await import("../image.ts");
+    return imageBuilder({ docker: await docker(), intake, log, registryAuth, network });
+  },
+});
