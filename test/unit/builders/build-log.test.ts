@@ -119,6 +119,7 @@ describe("a build that the engine gave up", () => {
       "UserError build-failed",
     ],
     ["Get https://example.com/x: dial tcp 1.2.3.4:443: i/o timeout", "TransientError fetch-failed"],
+    ["failed to resolve source metadata for example.com/x: 403 Forbidden", "UserError fetch-refused"],
     ['failed to compute cache key: "/a" not found: not found', "UserError build-failed"],
   ];
   for (const [message, sorted] of cases) it(`is ${sorted}: ${message}`, () => assert.equal(sort(message), sorted));

@@ -34,10 +34,11 @@ describe("the connection to the engine", () => {
 
   it("refuses what it does not understand, with the remedy", () => {
     for (const DOCKER_HOST of ["ssh://host", "nonsense", "tcp://host", "unix://"])
-      assert.throws(
-        () => connectEngine({ env: { DOCKER_HOST } }),
-        (error) => error instanceof ConfigError && /DOCKER_HOST is ".*": expected unix:/.test(error.message),
-      );
+      assert.throws(() => connectEngine({ env: { DOCKER_HOST } }), {
+        name: "ConfigError",
+        code: "docker-host",
+        message: /DOCKER_HOST is ".*": expected unix:/,
+      });
     assert.throws(() => connectEngine({ env: { DOCKER_HOST: "tcp://h:2376", DOCKER_TLS_VERIFY: "1" } }), ConfigError);
   });
 });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { sql } from "kysely";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host, Report } from "../../../src/hosts/host.ts";
 import { countUnsent, outboxOfCommit, queueStatus } from "../../../src/ledger/outbox.ts";
 import { openNotifiers } from "../../../src/notices/index.ts";
 import type { Notifier } from "../../../src/notices/notice.ts";
+import { type Log, silentLog } from "../../../src/observe/log.ts";
 import { Announcer, announce } from "../../../workers/announce/announcer.ts";
 import { queueNotices } from "../../../workers/announce/queue-notices.ts";
 import { REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
@@ -149,6 +151,39 @@ describe("announcers", () => {
     await queue();
     assert.equal(await countUnsent(store.ledger), 0, "also after its rows are gone");
     assert.throws(() => open("one", "two", "one"), { name: "ConfigError", code: "notice-url-twice" });
+  });
+
+  describe("drop for good", () => {
+    /** Announces what is owed. @returns the codes of the errors that were logged */
+    async function codesOf(work: () => Promise<unknown>): Promise<unknown[]> {
+      const codes: unknown[] = [];
+      const log: Log = {
+        ...silentLog,
+        error: (_message, facts) => void codes.push((facts?.error as { code?: string } | undefined)?.code),
+      };
+      await work();
+      await announce({ ...station("one"), log });
+      assert.equal(await countUnsent(store.ledger), 0);
+      return codes;
+    }
+
+    it("a status of a repo that the ledger does not have (repo-unknown)", async () => {
+      const { db } = store.ledger;
+      const codes = await codesOf(async () => {
+        await say("success");
+        await sql`PRAGMA foreign_keys = OFF`.execute(db);
+        await db.deleteFrom("repos").execute();
+      });
+      assert.deepEqual(codes, ["repo-unknown"]);
+    });
+
+    it("a notice to a URL that is no longer configured (notice-target-gone)", async () => {
+      const gone = receiver("gone", async () => assert.fail("nothing is sent"));
+      const codes = await codesOf(() =>
+        store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [gone] }, subject, event(1))),
+      );
+      assert.deepEqual(codes, ["notice-target-gone"]);
+    });
   });
 
   it("find a receiver whose secret in the query was changed meanwhile, where it is the only one at its address", async () => {
