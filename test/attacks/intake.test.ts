@@ -20,7 +20,7 @@ interface Answer {
   body: string;
 }
 
-describe("the intake", () => {
+describe("the intake of images under attack", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
   let intake: Intake;
@@ -242,7 +242,7 @@ describe("the intake", () => {
     assert.equal((await ask("POST", "/v2/build-1/blobs/uploads/")).status, 429);
   });
 
-  describe("given a manifest", () => {
+  describe("given a hostile manifest", () => {
     async function put(document: unknown, reference = "v1", type = manifestType): Promise<Answer> {
       const body = Buffer.isBuffer(document) ? document : Buffer.from(JSON.stringify(document));
       return ask("PUT", `/v2/build-1/manifests/${reference}`, { headers: { "Content-Type": type }, body });

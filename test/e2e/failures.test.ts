@@ -9,7 +9,7 @@ import { image, pipeline, slowDockerfile, startWorld, type World } from "../supp
 
 const run = promisify(execFile);
 
-describe("When something goes wrong", function () {
+describe("A delivery that fails", function () {
   this.timeout(90_000);
   let proxy: FaultyProxy;
   let world: World;

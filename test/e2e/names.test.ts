@@ -7,7 +7,7 @@ import { image, pipeline, startWorld, stopAndCheck, type World } from "../suppor
 
 const ANY_BRANCH = { on: { branches: ["**"], tags: ["*"] } };
 
-describe("Who may write a name", function () {
+describe("Ownership of names in a registry", function () {
   this.timeout(120_000);
   let world: World;
 
@@ -130,7 +130,7 @@ describe("Who may write a name", function () {
   });
 });
 
-describe("Which version is the highest", function () {
+describe("The tags latest, major and minor", function () {
   this.timeout(120_000);
   let world: World;
   const tags = ["{version}", "{branch}", "latest", "{major}", "{major}.{minor}"];

@@ -7,7 +7,7 @@ import { image, pipeline, startWorld, type World } from "../support/world/world.
 
 const MANY = 20;
 
-describe("A machine that is busy", function () {
+describe("Builds side by side on a busy machine", function () {
   this.timeout(300_000);
   let world: World;
 

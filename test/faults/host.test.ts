@@ -4,7 +4,7 @@ import { image, pipeline, startWorld, stopAndCheck, type World } from "../suppor
 import { hold } from "./hold.ts";
 import { begin, quickFiles, settled } from "./support.ts";
 
-describe("The git host", function () {
+describe("A git host that fails or changes its answer:", function () {
   this.timeout(600_000);
   let world: World;
 

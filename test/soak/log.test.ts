@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { begin, settled } from "../faults/support.ts";
 import { image, pipeline, startWorld } from "../support/world/world.ts";
 
-describe("A build", function () {
+describe("A build with a log of 1 GB", function () {
   this.timeout(900_000);
 
   it("that sends a log of 1 GB: kept to 10 MB, with a note, in bounded memory", async () => {

@@ -18,7 +18,7 @@ const TAKEN_OVER = 90_000;
 /** No two builds of it are the same. */
 const RANDOM = "busybox head -c 16 /dev/urandom > /nonce";
 
-describe("Two workers and one commit, the first stopped (SIGSTOP) past its lease and continued", function () {
+describe("A worker stopped (SIGSTOP) past its lease and continued", function () {
   this.timeout(600_000);
   let redis: TestRedis;
   let postgres: Postgres;

@@ -5,7 +5,7 @@ import { ObjectReader } from "../../../src/git/object-reader.ts";
 import { useGitHost } from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
-describe("Objects of a repository, asked of one git", () => {
+describe("Objects of a repository, read through one git process", () => {
   const scene = useGitHost();
   let objects: ObjectReader;
   let stopped: AbortController;

@@ -9,7 +9,7 @@ import { type Asked, error, type Reply } from "../../support/registries/scripted
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 const isMount = ({ query }: Asked) => query.has("mount");
 
-describe("a shortcut that a registry does not give", () => {
+describe("an upload shortcut that a registry refuses", () => {
   const oci = useScriptedOci({ auth: true });
   let image: Frozen;
   beforeEach(async () => {
@@ -76,7 +76,7 @@ describe("a shortcut that a registry does not give", () => {
   });
 });
 
-describe("an image of which a part is gone", () => {
+describe("an image of which the registry lost a part", () => {
   const oci = useScriptedOci();
 
   /** Every part of an index of two images, by what the registry calls it. */

@@ -166,7 +166,7 @@ for (const { title, options } of servers) {
   });
 }
 
-describe("publishing through a network that can be watched and broken", () => {
+describe("publishing to an OCI registry over a faulty network", () => {
   let house: House;
   let proxy: FaultyProxy;
   let registry: ImageRegistry;
@@ -444,7 +444,7 @@ describe("publishing through a network that can be watched and broken", () => {
   });
 });
 
-describe("a registry that says no", () => {
+describe("an OCI registry that refuses a push", () => {
   let house: House;
   before(async () => {
     house = await startHouse({ auth: "htpasswd" });
@@ -483,7 +483,7 @@ describe("a registry that says no", () => {
   });
 });
 
-describe("a registry whose certificate nobody vouches for", () => {
+describe("a registry with an untrusted certificate", () => {
   let house: House;
   before(async () => {
     house = await startHouse({ tls: true });

@@ -15,7 +15,7 @@ import { tempDir, until } from "../../support/processes/process.ts";
 
 const maxBytes = 10_000_000;
 
-describe("the store", () => {
+describe("the content store", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
   beforeEach(async () => {
@@ -167,7 +167,7 @@ describe("the store", () => {
   });
 });
 
-describe("reading a manifest", () => {
+describe("reading an image manifest", () => {
   const digest = `sha256:${"a".repeat(64)}`;
   const part = { mediaType: "x/y", digest, size: 1 };
   const image = { schemaVersion: 2, config: part, layers: [part] };

@@ -100,7 +100,7 @@ describe("a build's log", () => {
   });
 });
 
-describe("a build that the engine gave up", () => {
+describe("the error of a build that the engine ended", () => {
   const sort = (message: string, more: { exitCode?: number; tail?: string[] } = {}) => {
     const error = explainFailure({ message, step: "RUN x", exitCode: null, tail: [], ...more }, "front/end:1", null);
     return `${error.name} ${error.code}`;

@@ -43,7 +43,7 @@ describe("the connection to the engine", () => {
   });
 });
 
-describe("an installation's builder", () => {
+describe("the choice between BuildKit and the classic builder", () => {
   const facts = {
     version: "20.10.24",
     apiVersion: "1.41",
@@ -63,7 +63,7 @@ describe("an installation's builder", () => {
   });
 });
 
-describe("work that several wait for", () => {
+describe("a task that several callers share", () => {
   const never = (signal: AbortSignal) =>
     new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 

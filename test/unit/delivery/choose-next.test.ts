@@ -59,7 +59,7 @@ const events = fc.array(
   { minLength: 40, maxLength: 120 },
 );
 
-describe("the next delivery", () => {
+describe("the choice of the next delivery", () => {
   it("is none where none is due", () => {
     assert.equal(
       chooseNext([], () => NEVER),

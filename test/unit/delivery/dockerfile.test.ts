@@ -15,7 +15,7 @@ const read = (lines: string[], args: Record<string, string> = {}, more: Partial<
   });
 const references = (...order: Parameters<typeof read>) => read(...order).images.map(({ reference }) => reference);
 
-describe("the images that a Dockerfile builds on", () => {
+describe("the base images read from a Dockerfile", () => {
   const cases: [what: string, lines: string[], images: string[], args?: Record<string, string>][] = [
     ["one base", ["FROM node:24"], ["node:24"]],
     [
@@ -218,7 +218,7 @@ describe("a Dockerfile that BuildKit refuses", () => {
   });
 });
 
-describe("any text at all", () => {
+describe("arbitrary text read as a Dockerfile", () => {
   const words = fc.constantFrom(
     ..."FROM |ARG |COPY --from=|ONBUILD |RUN --mount=from=|${|}|:-|//|#|%|*|\\|`|\n|\"|'|<<E|E|=|$|a| |\t|,|[|]|\r|é".split(
       "|",

@@ -9,7 +9,7 @@ import {
 import { UserError } from "../../../src/delivery/errors.ts";
 import { untaggedVersion } from "../../../src/delivery/version.ts";
 
-describe("a version in an ecosystem's own words", () => {
+describe("a version as Maven, npm and Python spell it", () => {
   for (const [version, maven, python] of [
     ["1.2.3", "1.2.3", "1.2.3"],
     ["1.2.4-5.gab12cd3", "1.2.4-alpha.5.gab12cd3", "1.2.4.dev5179383507"],
@@ -96,7 +96,7 @@ describe("a version in an ecosystem's own words", () => {
   });
 });
 
-describe("PEP 440 counts as one version", () => {
+describe("Spellings that PEP 440 counts as one version:", () => {
   for (const [normal, ...spellings] of [
     ["1.2.3rc1", "1.2.3-rc.1", "v1.2.3RC1", "1.2.3_c_1", "1.2.3.preview01", " 1.2.3pre1\n"],
     ["1.2", "1.2.0", "1.2.0.0", "01.2"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { freshFirst, mayStart, type RunningWork } from "../../../src/delivery/fair-share.ts";
 
-describe("shares", () => {
+describe("the share of retries among new work", () => {
   it("put what is new first, and give every fourth place to what failed before", () => {
     assert.deepEqual(freshFirst(["a", "b", "c", "d"], ["x", "y"], 5), ["a", "b", "c", "x", "d"]);
     assert.deepEqual(freshFirst([], ["x", "y"], 5), ["x", "y"]);

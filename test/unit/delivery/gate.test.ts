@@ -27,7 +27,7 @@ const ask = (checks: Check[], given: Partial<Gate> = {}, hostRequired: string[] 
   return { verdict, because, retryAt };
 };
 
-describe("the gate", () => {
+describe("the CI gate", () => {
   it("lets everything through where no CI is asked for", () => {
     assert.deepEqual(ask([check("test", "failed")], { ci: "none" }), {
       verdict: "green",
@@ -101,7 +101,7 @@ describe("the gate", () => {
     });
   });
 
-  describe("with none of its own", () => {
+  describe("without required checks of its own", () => {
     it("demands what the host requires, by exact names", () => {
       assert.equal(ask([check("e2e"), check("docs", "failed")], {}, ["e2e"]).verdict, "green");
       assert.equal(ask([check("e2e / a")], {}, ["e2e*"]).because, "waiting for check e2e*");
@@ -117,7 +117,7 @@ describe("the gate", () => {
       assert.equal(by(check("e2e", "passed", { ...status, appId: 7 })), "required check e2e passed");
     });
 
-    describe("where the host requires what no check can be told to be,", () => {
+    describe("where the host requires results without a check name", () => {
       const by = (checks: Check[], ...host: HostRequired[]) => {
         const { verdict, because, retryAt } = judge(checks, gate(), { hostRequired: host, now: NOW });
         return [verdict, because, retryAt];

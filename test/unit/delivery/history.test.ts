@@ -20,7 +20,7 @@ function sources(history: History, commit: string, released: string[], underWay:
   });
 }
 
-describe("A commit leaves an artifact as it is", () => {
+describe("The search for unchanged artifacts in the history", () => {
   const line: History = { a: { has: "1" }, b: { parents: ["a"], has: "2" }, c: { parents: ["b"], has: "1" } };
 
   it("where it differs in nothing from a release before it", () => {
@@ -131,7 +131,7 @@ function newestFirst(history: History, fates: Fate[], tip: string): string[] {
   return order;
 }
 
-describe("A newer commit overtakes an older one", () => {
+describe("Superseding an older commit", () => {
   const on = (branches: string[], tags: string[] = []) => ({ branches, tags });
 
   it("where it is on each branch that holds the older one", () => {

@@ -8,7 +8,7 @@ const REQUEST: NameRequest = {
 };
 const standing = (given: Partial<StandingName>): StandingName => ({ ...REQUEST, digest: "sha256:b", ...given });
 
-describe("Who may write a name", () => {
+describe("the ownership of a name in a registry", () => {
   it("whoever comes first, where nothing stands", () => {
     for (const immutable of [true, false])
       assert.deepEqual(mayWrite({ ...REQUEST, immutable }, null, null), { kind: "free", ours: [] });

@@ -325,7 +325,7 @@ describe("GitHub's API", () => {
     });
   });
 
-  describe("for a report", () => {
+  describe("sent a commit status", () => {
     const report = {
       context: "deliverd/api",
       state: "success" as const,

@@ -108,7 +108,7 @@ function verdictOf(world: Pushed): string {
   return judge(checks, gate, { hostRequired: null, now: NOW }).verdict;
 }
 
-describe("where every branch that a commit is pushed to has the same workflows,", () => {
+describe("a commit whose branches all have the same workflows", () => {
   const all = (world: Pushed) => world.outcomes.flat();
 
   it("the commit is green only if each workflow passed on one of them, and none failed or is to come", () => {

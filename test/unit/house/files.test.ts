@@ -8,7 +8,7 @@ import { sourceFiles } from "../../../scripts/imports.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-describe("the files of this house", () => {
+describe("the files of this repository", () => {
   it("stay under 300 lines, so that each does one thing", () => {
     const tooLong = sourceFiles(root).filter((path) => read(path).trimEnd().split("\n").length > 300);
     assert.deepEqual(tooLong, []);

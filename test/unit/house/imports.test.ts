@@ -13,7 +13,7 @@ describe("imports run downward only", () => {
     assert.deepEqual(findViolations(root), []);
   });
 
-  describe("and a planted import is found:", () => {
+  describe("and a wrong import is found:", () => {
     let copy: Awaited<ReturnType<typeof tempDir>>;
 
     /** What the planted files import: a target has to exist. */

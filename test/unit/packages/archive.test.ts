@@ -12,7 +12,7 @@ import { sourceOf, tarOf } from "./sources.ts";
 
 const texts = (entries: ArchiveEntry[]) => entries.map(({ path, bytes }) => [path, String(bytes)]);
 
-describe("an archive that a build made", () => {
+describe("a package archive", () => {
   it("gives of its files those that are wanted, in its order, whichever form it has", async () => {
     const files: [string, string][] = [
       ["b", "first"],

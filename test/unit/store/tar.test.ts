@@ -34,7 +34,7 @@ function entriesOf(entries: Files, opened: string[] = []) {
   }));
 }
 
-describe("a tar", () => {
+describe("a tar of frozen files", () => {
   it("is the one that the library writes, of the size that is told beforehand", async () => {
     await fc.assert(
       fc.asyncProperty(files, async (entries) => {

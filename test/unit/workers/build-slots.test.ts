@@ -4,7 +4,7 @@ import { BuildSlots, type GiveBack } from "../../../workers/build-slots.ts";
 
 const forever = new AbortController().signal;
 
-describe("the capacity of a worker", () => {
+describe("the build slots of a worker", () => {
   /** Takes in the background. */
   function asked(capacity: BuildSlots, weight: number, signal = forever) {
     const state = { isIn: false, error: null as unknown, giveBack: (() => {}) as GiveBack };

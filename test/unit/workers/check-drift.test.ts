@@ -16,7 +16,7 @@ const DIGEST = `sha256:${"1".repeat(64)}`;
 const OTHER = `sha256:${"2".repeat(64)}`;
 const job = { repo: REPO, artifact: "api" };
 
-describe("the check of released names", () => {
+describe("the check of released names in the registries", () => {
   const store = useLedger();
   const run = { signal: new AbortController().signal } as Run;
 

@@ -17,7 +17,7 @@ import { until } from "../../support/processes/process.ts";
 const sha = (n: number) => n.toString(16).padStart(40, "0");
 const MINUTE = 60_000;
 
-describe("What may never come to an answer", () => {
+describe("Work that fails again and again", () => {
   const store = useLedger();
   let added: { name: string; job: unknown }[];
   let station: Station;

@@ -4,7 +4,7 @@ import { systemClock } from "../../../src/run/clock.ts";
 import type { Run } from "../../../src/run/run.ts";
 import { sideBySide } from "../../../workers/deliver/side-by-side.ts";
 
-describe("work side by side", () => {
+describe("tasks that run side by side", () => {
   let stop: AbortController;
   let run: Run;
 

@@ -19,7 +19,7 @@ const told = {
   DELIVERD_VERSION_MAVEN: "1.2.3-rc.1",
 };
 
-describe("what the files of a build say of themselves", function () {
+describe("the identity of a built package", function () {
   this.timeout(30_000);
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
@@ -245,7 +245,7 @@ describe("what the files of a build say of themselves", function () {
     });
   });
 
-  describe("made to harm", () => {
+  describe("in a hostile archive", () => {
     const name = "a-1.2.3rc1-py3-none-any.whl";
     const metadata = "a-1.dist-info/METADATA";
     const big = Buffer.alloc(3 * 2 ** 20, "x");
