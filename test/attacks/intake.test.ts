@@ -242,7 +242,7 @@ describe("the intake of images under attack", () => {
     assert.equal((await ask("POST", "/v2/build-1/blobs/uploads/")).status, 429);
   });
 
-  describe("given a hostile manifest", () => {
+  describe("given a manifest", () => {
     async function put(document: unknown, reference = "v1", type = manifestType): Promise<Answer> {
       const body = Buffer.isBuffer(document) ? document : Buffer.from(JSON.stringify(document));
       return ask("PUT", `/v2/build-1/manifests/${reference}`, { headers: { "Content-Type": type }, body });
@@ -253,7 +253,7 @@ describe("the intake of images under attack", () => {
       return { schemaVersion: 2, mediaType: manifestType, config: part, layers: [part] };
     }
 
-    it("freezes it under its tag and answers HEAD with it", async () => {
+    it("freezes a whole one under its tag and answers HEAD with it", async () => {
       const document = await image();
       const bytes = Buffer.from(JSON.stringify(document));
       const answer = await put(document);

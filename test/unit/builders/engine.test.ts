@@ -32,7 +32,7 @@ describe("the connection to the engine", () => {
     assert.deepEqual([host, port, protocol], ["127.0.0.1", 2375, "http"]);
   });
 
-  it("refuses what it does not understand, with the remedy", () => {
+  it("refuses an address that it cannot use, with the remedy (docker-host)", () => {
     for (const DOCKER_HOST of ["ssh://host", "nonsense", "tcp://host", "unix://"])
       assert.throws(() => connectEngine({ env: { DOCKER_HOST } }), {
         name: "ConfigError",
@@ -67,7 +67,7 @@ describe("a task that several callers share", () => {
   const never = (signal: AbortSignal) =>
     new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
-  it("is done once, and anew after its end", async () => {
+  it("runs once, and again after its end", async () => {
     const shared = new SharedTasks<number>();
     let count = 0;
     const work = async () => ++count;
@@ -76,7 +76,7 @@ describe("a task that several callers share", () => {
     assert.equal(await shared.join("a", signal, work), 2);
   });
 
-  it("goes on when one leaves, and is stopped when the last does", async () => {
+  it("goes on when one caller aborts, and is stopped when the last one aborts", async () => {
     const shared = new SharedTasks<never>();
     const [one, other] = [new AbortController(), new AbortController()];
     let stopped = false;

@@ -76,7 +76,7 @@ describe("a repo without a pipeline file", () => {
     });
   });
 
-  it("without one is ignored", () => {
+  it("without a Dockerfile is ignored", () => {
     assert.deepEqual(planOf(order({ pipeline: null, hasDockerfile: false })), {
       ignored: "no .deliverd.yml and no Dockerfile at the root",
     });

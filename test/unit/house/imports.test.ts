@@ -9,7 +9,7 @@ import { tempDir } from "../../support/processes/process.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 describe("imports run downward only", () => {
-  it("everywhere in this house", () => {
+  it("in all sources", () => {
     assert.deepEqual(findViolations(root), []);
   });
 

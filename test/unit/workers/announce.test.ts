@@ -60,7 +60,7 @@ describe("announcers", () => {
     assert.equal(await countUnsent(store.ledger), 0);
   });
 
-  it("say the newest again where one that was stalled past its time comes to its end", async () => {
+  it("send the newest status again after a stalled sender finishes late", async () => {
     holds = (state) => state === "pending";
     await say("pending");
     const [one, two] = [new Announcer(station("one"), 50), new Announcer(station("two"))];
@@ -81,7 +81,7 @@ describe("announcers", () => {
     assert.equal(host.at(-1), "success");
   });
 
-  it("owe the newest once more, later, where the one that was stalled never comes back", async () => {
+  it("schedule the newest status again when a stalled sender never finishes", async () => {
     holds = (state) => state === "pending";
     await say("pending");
     await new Announcer(station("dead"), 50).wake();
@@ -96,7 +96,7 @@ describe("announcers", () => {
     held[0]?.();
   });
 
-  it("send to everybody else while one receiver with a thousand notices answers nothing", async () => {
+  it("send to all others while one receiver with a thousand notices does not answer", async () => {
     const told: string[] = [];
     const silent = receiver("silent", () => new Promise(() => {}));
     const well = receiver("well", async ({ id }) => void told.push(id));
@@ -113,7 +113,7 @@ describe("announcers", () => {
     assert.deepEqual(told, ["release-2000"]);
   });
 
-  it("send what is new to a receiver though a thousand notices before it fail and are due again", async () => {
+  it("send a new notice to a receiver though 40 older ones fail and are due again", async () => {
     const told: string[] = [];
     const picky = receiver("picky", async ({ id }) => {
       if (id !== "release-2000") throw new TransientError("notice-not-taken", "no", { retryAfter: 0 });
@@ -130,7 +130,7 @@ describe("announcers", () => {
     assert.deepEqual(told, ["release-2000"]);
   });
 
-  it("tell two receivers that differ only in their query, and tell an event once", async () => {
+  it("send to two receivers that differ only in their query, and send an event once", async () => {
     const url = "https://deployer.example.com/ready?token=";
     const open = (...tokens: string[]) =>
       openNotifiers(tokens.map((token) => ({ type: "webhook", url: `${url}${token}`, secret: null })));
@@ -186,7 +186,7 @@ describe("announcers", () => {
     });
   });
 
-  it("find a receiver whose secret in the query was changed meanwhile, where it is the only one at its address", async () => {
+  it("find a receiver whose query changed meanwhile if it is the only one at its address", async () => {
     const told: string[] = [];
     const before = receiver("before", async () => void told.push("before"));
     await store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [before] }, subject, event(1)));
