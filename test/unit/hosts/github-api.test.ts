@@ -325,7 +325,7 @@ describe("GitHub's API", () => {
     });
   });
 
-  describe("sent a commit status", () => {
+  describe("for a commit status", () => {
     const report = {
       context: "deliverd/api",
       state: "success" as const,
