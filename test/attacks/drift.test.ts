@@ -8,7 +8,7 @@ import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
 import { startWorld, type World } from "../support/world/world.ts";
 
-describe("A tag that is moved behind our back", function () {
+describe("A registry tag that somebody else moves", function () {
   this.timeout(90_000);
   let redis: TestRedis;
   let queues: Queues;

@@ -10,7 +10,7 @@ import { type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
 const SECRET = "a secret that no flood knows";
 const HEAD = "POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
 
-describe("A flood from those who have no secret", function () {
+describe("A flood of requests without a valid signature", function () {
   this.timeout(90_000);
   let redis: TestRedis;
   let deliverd: Deliverd;

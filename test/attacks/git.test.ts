@@ -12,7 +12,7 @@ import { until } from "../support/processes/process.ts";
 
 const ORDER: ContextOrder = { contextDir: ".", dockerfile: "Dockerfile", maxBytes: 1e8, maxEntries: 10_000 };
 
-describe("Attacks by way of git", () => {
+describe("A hostile git repository", () => {
   const scene = useGitHost();
   let canary: string;
   let count = 0;

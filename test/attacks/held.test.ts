@@ -12,7 +12,7 @@ import { startTarget, type Target } from "./target.ts";
 
 const TAR = 3 * 2 ** 26;
 
-describe("Peers that hold on to what they asked for", function () {
+describe("HTTP clients that keep connections and answers open", function () {
   this.timeout(90_000);
   let target: Target;
   let registry: SlowRegistry;

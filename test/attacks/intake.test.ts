@@ -20,7 +20,7 @@ interface Answer {
   body: string;
 }
 
-describe("the intake", () => {
+describe("the intake of images under attack", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
   let intake: Intake;
@@ -253,7 +253,7 @@ describe("the intake", () => {
       return { schemaVersion: 2, mediaType: manifestType, config: part, layers: [part] };
     }
 
-    it("freezes it under its tag and answers HEAD with it", async () => {
+    it("freezes a whole one under its tag and answers HEAD with it", async () => {
       const document = await image();
       const bytes = Buffer.from(JSON.stringify(document));
       const answer = await put(document);

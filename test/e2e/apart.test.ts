@@ -8,7 +8,7 @@ import { until } from "../support/processes/process.ts";
 import { BIN, type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
 import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
 
-describe("Receiver and worker apart, with a Redis and a PostgreSQL of their own,", function () {
+describe("Receiver and workers in processes of their own, with Redis and PostgreSQL,", function () {
   this.timeout(120_000);
   let redis: TestRedis;
   let postgres: Postgres;

@@ -9,7 +9,7 @@ import { image, pipeline, slowDockerfile, startWorld, type World } from "../supp
 
 const run = promisify(execFile);
 
-describe("When something goes wrong", function () {
+describe("A delivery that fails", function () {
   this.timeout(90_000);
   let proxy: FaultyProxy;
   let world: World;
@@ -76,7 +76,7 @@ describe("When something goes wrong", function () {
     assert.match(description ?? "", /goes to "flaky", but the server allows acme\/narrow only local/);
   });
 
-  it("a registry that is down keeps no other waiting; back again, it gets the same content without a second build", async () => {
+  it("a registry that is down delays no other; when it is back, it gets the same content without a second build", async () => {
     const publish = [
       { to: "local", as: "acme/patient" },
       { to: "flaky", as: "acme/patient" },
@@ -122,7 +122,7 @@ describe("When something goes wrong", function () {
     await world.release(thief, "thing");
   });
 
-  it("an immutable name that holds other content is named, and left as it is", async () => {
+  it("an immutable name that holds other content is reported and not overwritten", async () => {
     const other = await world.repo("other", { ".deliverd.yml": pipeline([image("other")]) });
     const foreign = await world.digest("acme/other", `sha-${(await world.release(other)).slice(0, 7)}`);
     const { host, username, password } = world.registry;
@@ -141,7 +141,7 @@ describe("When something goes wrong", function () {
     assert.deepEqual(await world.releases(repo, sha), []);
   });
 
-  it("a person's retry goes on where it failed, under the same id; what cannot be retried is a 409", async () => {
+  it("a manual retry continues where it failed, under the same id; 409 if it cannot be retried", async () => {
     const publish = [{ to: "flaky", as: "acme/again" }];
     const repo = await world.repo("again", { ".deliverd.yml": pipeline([image("again", { publish })]) });
     proxy.fault = ({ method }) => (method === "GET" || method === "HEAD" ? undefined : { status: 403 });
@@ -159,7 +159,7 @@ describe("When something goes wrong", function () {
     for (const what of ["retry", "cancel"] as const) await assertConflict(await act(done.id, what));
   });
 
-  it("a person's cancel ends the build and what it ran; another event does not bring it back, a retry does", async () => {
+  it("a manual cancel ends the build; no other event starts it again, a retry does", async () => {
     const repo = await world.repo("stopped", {
       Dockerfile: slowDockerfile(61.25),
       ".deliverd.yml": pipeline([image("stopped")]),
@@ -197,7 +197,7 @@ describe("When something goes wrong", function () {
     assert.equal((await world.delivery(repo, sha)).state, "cancelled");
   });
 
-  it("what does not exist is a 404 for every action", async () => {
+  it("every action answers 404 for an unknown delivery", async () => {
     for (const what of ["retry", "cancel"] as const) assert.equal((await act("nosuchthing0", what)).status, 404);
   });
 

@@ -3,7 +3,7 @@ import { type SampleRepo, sampleRepo } from "../support/fixtures/sample-repo.ts"
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
-describe("The gate", function () {
+describe("The CI gate", function () {
   this.timeout(90_000);
   let world: World;
 

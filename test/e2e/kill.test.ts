@@ -8,7 +8,7 @@ import { until } from "../support/processes/process.ts";
 import { BIN } from "../support/world/deliverd.ts";
 import { image, pipeline, slowDockerfile, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
-describe("A deliverd that dies", function () {
+describe("A deliverd whose process dies", function () {
   this.timeout(120_000);
   let world: World;
 

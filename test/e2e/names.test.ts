@@ -7,7 +7,7 @@ import { image, pipeline, startWorld, stopAndCheck, type World } from "../suppor
 
 const ANY_BRANCH = { on: { branches: ["**"], tags: ["*"] } };
 
-describe("Who may write a name", function () {
+describe("Ownership of names in a registry", function () {
   this.timeout(120_000);
   let world: World;
 
@@ -40,7 +40,7 @@ describe("Who may write a name", function () {
   const stands = (repository: string, tag: string, digest: string) =>
     until(`${repository}:${tag} is ${digest}`, async () => (await world.digest(repository, tag)) === digest);
 
-  it("a branch called 1.2.3 never overwrites the released 1.2.3, and its commit is told", async () => {
+  it("a branch called 1.2.3 never overwrites the release 1.2.3, and its commit gets a failure status", async () => {
     const repo = await repoOf("tag-first", { as: "acme/tag-first" });
     const one = await push(repo, "1.2.3");
     const released = await delivered(repo, one);
@@ -59,7 +59,7 @@ describe("Who may write a name", function () {
     assert.ok(again?.locations.some(({ name }) => name === "acme/tag-first:1.2.3"));
   });
 
-  it("a branch called 1.2.3 that stood first gives way to the version, and does not come back", async () => {
+  it("a branch called 1.2.3 that was first loses its name to the version 1.2.3", async () => {
     const repo = await repoOf("branch-first", { as: "acme/branch-first" });
     await repo.branch("1.2.3");
     const branch = await delivered(repo, await push(repo));
@@ -76,7 +76,7 @@ describe("Who may write a name", function () {
     assert.equal(await world.digest("acme/branch-first", "1.2.3"), version.digest);
   });
 
-  it("a repo cannot take another's names by a branch of the other's name", async () => {
+  it("a repo cannot take another repo's names by a branch of the other's name", async () => {
     const victim = await repoOf("victim", { as: "acme/victim", tags: ["{version}", "latest"] });
     const theirs = await delivered(victim, await push(victim, "v1.0.0"));
     await stands("acme/victim", "latest", theirs.digest);
@@ -92,7 +92,7 @@ describe("Who may write a name", function () {
     for (const tag of ["1.0.0", "latest"]) assert.equal(await world.digest("acme/victim", tag), theirs.digest);
   });
 
-  it("two artifacts whose names meet at a commit only: the second of them is told", async () => {
+  it("two artifacts that get the same name at one commit: the second gets a failure status", async () => {
     const artifacts = [
       image("front", { publish: [{ to: "local", as: "acme/meeting", tags: ["front-{shortSha}", "edge"] }] }),
       image("back", { publish: [{ to: "local", as: "acme/{branch}", tags: ["back-{shortSha}", "edge"] }] }),
@@ -110,7 +110,7 @@ describe("Who may write a name", function () {
     assert.match(lost?.description ?? "", /^acme\/meeting:edge in local is a name of its own/);
   });
 
-  it("two branches that are written alike: one has the name, the other is told, until it is alone", async () => {
+  it("two branches with the same tag: one has it, the other gets a failure status until it is alone", async () => {
     const repo = await repoOf("alike", { as: "acme/alike" });
     await repo.branch("feature-x");
     await repo.commit({ "greeting.txt": "with a dash\n" });
@@ -130,7 +130,7 @@ describe("Who may write a name", function () {
   });
 });
 
-describe("Which version is the highest", function () {
+describe("The tags latest, major and minor", function () {
   this.timeout(120_000);
   let world: World;
   const tags = ["{version}", "{branch}", "latest", "{major}", "{major}.{minor}"];

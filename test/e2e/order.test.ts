@@ -3,7 +3,7 @@ import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, slowDockerfile, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
-describe("Whatever the order in which webhooks come", function () {
+describe("Webhooks that come in any order", function () {
   this.timeout(90_000);
   let world: World;
 

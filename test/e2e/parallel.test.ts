@@ -7,7 +7,7 @@ import { image, pipeline, startWorld, type World } from "../support/world/world.
 
 const MANY = 20;
 
-describe("A machine that is busy", function () {
+describe("Builds side by side on a busy machine", function () {
   this.timeout(300_000);
   let world: World;
 
@@ -33,7 +33,7 @@ describe("A machine that is busy", function () {
       .filter((line) => line.includes('"preparing"'))
       .map((line) => String(JSON.parse(line).sha));
 
-  it(`delivers a repo's one commit that came last before the ${MANY} of another, and of those the newest first`, async () => {
+  it(`deliver the one commit of a repo before the ${MANY} of another, and of these the newest first`, async () => {
     world = await startWorld({ config: { workers: { slots: 1 }, prepare: "onGreen" } });
     const first = hold("first");
     const blocking = await world.repo("first", first.files);
@@ -59,7 +59,7 @@ describe("A machine that is busy", function () {
     assert.deepEqual(taken(), [blocker, newest, last, ...others, one, two]);
   });
 
-  it("builds the artifacts of one commit side by side, and says in its log which of them each line tells of", async () => {
+  it("build the artifacts of one commit at the same time, and label each line of the log", async () => {
     world = await startWorld({ config: { workers: { slots: 2 }, prepare: "onGreen" } });
     const holds = { api: hold("api"), web: hold("web") };
     const repo = await world.repo("both", {

@@ -14,7 +14,7 @@ import { image, pipeline, startWorld, WEBHOOK_SECRET, type World } from "../supp
 
 const run = promisify(execFile);
 
-describe("A secret", function () {
+describe("A secret of the configuration", function () {
   this.timeout(120_000);
   let postgres: Postgres;
   let proxy: FaultyProxy;

@@ -4,7 +4,7 @@ import { image, pipeline, startWorld, stopAndCheck, type World } from "../suppor
 import { hold } from "./hold.ts";
 import { begin, quickFiles, settled } from "./support.ts";
 
-describe("The git host", function () {
+describe("A git host that fails or changes its answer:", function () {
   this.timeout(600_000);
   let world: World;
 
@@ -14,7 +14,7 @@ describe("The git host", function () {
 
   after(() => stopAndCheck(world));
 
-  it("whose CI turns red after the release, again and again: kept, shown, told once under an id of its own; nothing is taken back", async () => {
+  it("CI turns red three times after the release: shown, announced once under an id of its own, nothing is withdrawn", async () => {
     const repo = await world.repo("turned", quickFiles("turned"));
     const one = await begin(world, repo);
     await settled(world, [one]);
@@ -51,7 +51,7 @@ describe("The git host", function () {
     assert.equal(new Set(world.notices(repo, one.sha, "pipelinerun.finished").map(({ id }) => id)).size, 1);
   });
 
-  it("whose branch is forced elsewhere in the middle of a build, the commit's object with it: superseded, and the other commit released", async () => {
+  it("the branch is forced elsewhere during a build, and the commit is deleted: superseded, and the other commit is released", async () => {
     const build = hold("gone");
     const repo = await world.repo("gone", build.files);
     const gone = { ...(await begin(world, repo)), ci: "red" as const };
@@ -71,7 +71,7 @@ describe("The git host", function () {
     await settled(world, [gone, { repo: repo.repo, sha, ci: "green" }]);
   });
 
-  it("that tells of a version tag in the middle of the build: the commit is given that name too, and built once", async () => {
+  it("a version tag comes during the build: the commit gets that name too, and is built once", async () => {
     const build = hold("late");
     const repo = await world.repo("late", build.files);
     const one = await begin(world, repo);
@@ -84,7 +84,7 @@ describe("The git host", function () {
     assert.equal((await world.log(repo, one.sha)).match(/Building with/g)?.length, 1);
   });
 
-  it("that answers 502, then 403 with a rate limit, to every question: nothing is concluded; released when it answers again", async () => {
+  it("every request is answered 502, then 403 with a rate limit: nothing is concluded, and the commit is released later", async () => {
     const repo = await world.repo("limited", quickFiles("limited"));
     const sha = await repo.head();
     const path = `/repos/acme/limited/commits/${sha}`;
@@ -105,7 +105,7 @@ describe("The git host", function () {
     );
   });
 
-  it("where no watched branch holds a waiting commit any more: what was pending is told that it will not be delivered", async () => {
+  it("no watched branch holds a waiting commit any more: its pending status becomes an error", async () => {
     const repo = await world.repo("unwatched", {
       ".deliverd.yml": pipeline([image("unwatched")], { on: { branches: ["feature/*"] } }),
     });

@@ -11,7 +11,7 @@ import { begin, builds, quickFiles, settled } from "./support.ts";
 /** From the kill to the release: long, for machines that are busy. What it takes on a quiet one is printed. */
 const RESUME = 90_000;
 
-describe("Killed", function () {
+describe("deliverd killed between two steps:", function () {
   this.timeout(600_000);
   let world: World;
   let repo: SampleRepo;

@@ -6,7 +6,7 @@ import { soak, tell } from "./soak.ts";
 const KILLS = 25;
 const SEED = 1;
 
-describe("Killed over and over, under load, its webhooks lost meanwhile,", function () {
+describe("deliverd killed again and again under load, with lost webhooks,", function () {
   this.timeout(600_000);
 
   it(`${KILLS} times: every green commit is released, once (registries, host and receiver of notices say so)`, async () => {

@@ -8,7 +8,7 @@ import { begin, quickFiles, settled } from "./support.ts";
 
 const SEED = 20_240_501;
 
-describe("Webhooks lost (30 %), the rest tripled, all shuffled:", function () {
+describe("With 30 % of the webhooks lost and the rest sent three times in any order,", function () {
   this.timeout(600_000);
   let world: World;
 

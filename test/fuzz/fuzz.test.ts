@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fuzzFiles } from "./files.ts";
 import { fuzzWebhooks } from "./webhooks.ts";
 
-describe("Whatever is sent or written", () => {
+describe("Mutated webhooks and files", () => {
   it("to the webhook endpoint, 5,000 hostile payloads cause no 5xx, no crash and no memory beyond 256 MB", async function () {
     this.timeout(120_000);
     const { answers, unexpected, crashes, maxRssMb } = await fuzzWebhooks({ payloads: 5_000, seed: 1 });

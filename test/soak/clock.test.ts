@@ -13,7 +13,7 @@ import { startWorld, type World } from "../support/world/world.ts";
 /** More than a lease of 12 s, renewed by nobody, and a sweep of 10 s. */
 const LONG = 25_000;
 
-describe("Clocks that are an hour off, one worker's ahead and one's behind,", function () {
+describe("Workers whose clocks are an hour ahead and an hour behind", function () {
   this.timeout(600_000);
   let redis: TestRedis;
   let postgres: Postgres;

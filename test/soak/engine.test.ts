@@ -5,7 +5,7 @@ import { type OwnEngine, startOwnEngine } from "../support/engine/engine.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
-describe("The Docker Engine", function () {
+describe("A Docker Engine that fails during a build", function () {
   this.timeout(600_000);
   let engine: OwnEngine;
   let world: World;

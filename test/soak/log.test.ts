@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { begin, settled } from "../faults/support.ts";
 import { image, pipeline, startWorld } from "../support/world/world.ts";
 
-describe("A build", function () {
+describe("A build with a log of 1 GB", function () {
   this.timeout(900_000);
 
-  it("that sends a log of 1 GB: kept to 10 MB, with a note, in bounded memory", async () => {
+  it("keeps 10 MB of it, with a note, in bounded memory", async () => {
     const world = await startWorld();
     try {
       const line = "0123456789".repeat(7);

@@ -14,7 +14,7 @@ import { BIN } from "../support/world/deliverd.ts";
 import { startWorld, type World } from "../support/world/world.ts";
 import { redisGoesAway } from "./redis-outage.ts";
 
-describe("Redis", function () {
+describe("A Redis that fails under load", function () {
   this.timeout(600_000);
   let redis: TestRedis;
   let world: World;

@@ -14,7 +14,7 @@ const LAYER = 400_000;
 /** The second of these is the one that fails. */
 const DESTINATIONS = ["local", "flaky", "strict"];
 
-describe("Of three registries, one", function () {
+describe("One of three registries", function () {
   this.timeout(600_000);
   let strict: TestRegistry;
   let steady: FaultyProxy;

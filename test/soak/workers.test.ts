@@ -18,7 +18,7 @@ const TAKEN_OVER = 90_000;
 /** No two builds of it are the same. */
 const RANDOM = "busybox head -c 16 /dev/urandom > /nonce";
 
-describe("Two workers and one commit, the first stopped (SIGSTOP) past its lease and continued", function () {
+describe("A worker stopped (SIGSTOP) past its lease and continued", function () {
   this.timeout(600_000);
   let redis: TestRedis;
   let postgres: Postgres;
@@ -54,7 +54,7 @@ describe("Two workers and one commit, the first stopped (SIGSTOP) past its lease
     assert.deepEqual(violations, []);
   });
 
-  it("in the middle of a build: the second builds it anew, the first names nothing, one digest stands", async () => {
+  it("in the middle of a build: the second worker builds again, the first publishes nothing, one digest stands", async () => {
     const build = hold("stopped", { after: RANDOM });
     const repo = await world.repo("stopped", build.files);
     const one = await begin(world, repo);
@@ -75,7 +75,7 @@ describe("Two workers and one commit, the first stopped (SIGSTOP) past its lease
     assert.equal((await world.releases(repo, one.sha)).length, 1);
   });
 
-  it("while its name was on the way: the second publishes other bytes, the first writes over them and puts them back", async () => {
+  it("during the write of a name: the second worker publishes other bytes, the first overwrites them and restores them", async () => {
     const repo = await world.repo("late", {
       ...quickFiles("late"),
       busybox: { executable: await readFile("/bin/busybox") },

@@ -8,7 +8,7 @@ import { deliveryIn, startApi, type TestApi } from "./support.ts";
 
 const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&lt;`;
 
-describe("a page", () => {
+describe("a web page of deliverd", () => {
   eachLedger((_name, open) => {
     let ledger: Ledger;
     let api: TestApi;

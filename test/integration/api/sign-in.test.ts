@@ -9,7 +9,7 @@ import { webRoute } from "../../../src/web/index.ts";
 
 const TOKEN = "right-token-of-these-tests";
 
-describe("attempts to sign in", () => {
+describe("attempts to sign in to the web pages", () => {
   let url: string;
   let lines: { message: string; facts: LogFields | undefined }[];
   let close: () => Promise<void>;

@@ -3,7 +3,7 @@ import { cachesIn } from "../../../src/builders/files/caches.ts";
 import { buildFiles } from "../../support/engine/file-builds.ts";
 import { startYard, type Yard } from "../../support/engine/image-builds.ts";
 
-describe("what builds of files keep", function () {
+describe("the caches of file builds", function () {
   this.timeout(60_000);
   let yard: Yard;
   before(async () => {

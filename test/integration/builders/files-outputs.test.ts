@@ -4,7 +4,7 @@ import { buildFiles, filesBuilderOf, filesOrder, sha256 } from "../../support/en
 import { startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 
-describe("the outputs of a build", function () {
+describe("the output files of a build", function () {
   this.timeout(60_000);
   let yard: Yard;
   before(async () => {

@@ -9,7 +9,7 @@ import { orderOf, readFrozen, shellImage, startYard, treeOf, type Yard } from ".
 import { testRun } from "../../support/fixtures/run.ts";
 import { until } from "../../support/processes/process.ts";
 
-describe("an engine", function () {
+describe("a Docker Engine", function () {
   this.timeout(30_000);
   let engine: Engine;
   before(async () => {

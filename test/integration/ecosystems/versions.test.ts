@@ -76,7 +76,7 @@ function wrongInMaven(pairs: [string, string][]): string[] {
   return compared.filter((line, index) => index % 2 === 0 && !/^ {3}\S+ < \S+$/.test(line));
 }
 
-describe("versions are ordered as we mean them", function () {
+describe("versions are ordered by the ecosystem's own tool as deliverd orders them", function () {
   this.timeout(60_000);
 
   it("by npm's semver, and with it every OCI registry's users", () => {
@@ -126,7 +126,7 @@ print(json.dumps([[str(Version(a)), Version(a) < Version(b)] for a, b in json.lo
   });
 });
 
-describe("two spellings are one version", () => {
+describe("two spellings of one version, compared by the ecosystem's own tool", () => {
   it("exactly where Python's packaging says so", () => {
     const piece = fc.constantFrom(
       ...[

@@ -198,7 +198,7 @@ describe("A build context", () => {
     });
   });
 
-  describe("is capped", () => {
+  describe("is limited in size", () => {
     it("in bytes, naming the largest file", async () => {
       const sha = await commit({ small: "x", large: "x".repeat(100_000) });
       await assert.rejects(open(sha, { maxBytes: 90_000 }), {
@@ -223,7 +223,7 @@ describe("A build context", () => {
     });
   });
 
-  describe("never passes a part for the whole", () => {
+  describe("is never truncated without an error", () => {
     for (const [title, files] of [
       ["as git packs it", {}],
       ["as we pack it", { ".dockerignore": "none\n*.md\n", "x.md": "" }],

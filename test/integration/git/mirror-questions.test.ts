@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { never, useGitHost } from "../../support/hosts/git-host.ts";
 
-describe("A mirror that is asked", () => {
+describe("A query to a git mirror", () => {
   const scene = useGitHost();
 
   const sync = () => scene.mirror.sync(scene.repo.source, never);

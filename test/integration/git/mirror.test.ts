@@ -5,12 +5,12 @@ import { Refused, TransientError, type UserError } from "../../../src/delivery/e
 import { never, useGitHost } from "../../support/hosts/git-host.ts";
 import { freePort, until } from "../../support/processes/process.ts";
 
-describe("A mirror that syncs", () => {
+describe("The sync of a git mirror", () => {
   const scene = useGitHost();
 
   const sync = () => scene.mirror.sync(scene.repo.source, never);
 
-  describe("with a host that is well", () => {
+  describe("with a healthy host", () => {
     it("has the host's branches and tags, annotated tags as their commit, and knows the default branch", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       await scene.repo.git(["branch", "release/1.x"]);
@@ -147,7 +147,7 @@ describe("A mirror that syncs", () => {
     });
   });
 
-  describe("when a process died", () => {
+  describe("after a process died", () => {
     it("removes the locks and half-made files that it left, and goes on", async () => {
       await scene.repo.commit({ a: "1" });
       await sync();

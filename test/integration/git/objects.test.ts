@@ -5,7 +5,7 @@ import { ObjectReader } from "../../../src/git/object-reader.ts";
 import { useGitHost } from "../../support/hosts/git-host.ts";
 import { until } from "../../support/processes/process.ts";
 
-describe("Objects of a repository, asked of one git", () => {
+describe("Objects of a repository, read through one git process", () => {
   const scene = useGitHost();
   let objects: ObjectReader;
   let stopped: AbortController;
@@ -21,7 +21,7 @@ describe("Objects of a repository, asked of one git", () => {
   });
   afterEach(() => objects.close());
 
-  it("come whole, however large, and each to its own question", async () => {
+  it("are complete, however large, and each answers its own query", async () => {
     const large = Buffer.alloc(3_000_000, "line\n");
     const sha = await scene.repo.commit({ large, "empty.txt": "" });
     const [tree, commit, none, blob, empty] = await Promise.all([
@@ -39,7 +39,7 @@ describe("Objects of a repository, asked of one git", () => {
     assert.equal(starts, 1);
   });
 
-  it("are found when they come while git runs, and after all was packed anew", async () => {
+  it("are found if they come while git runs, and after a repack", async () => {
     const first = await scene.repo.commit({ a: "1" });
     assert.ok(await objects.head(first));
     const second = await scene.repo.commit({ a: "2" });
@@ -50,7 +50,7 @@ describe("Objects of a repository, asked of one git", () => {
     assert.equal(starts, 1);
   });
 
-  it("are asked of a new git where the old one died, and its question fails", async () => {
+  it("are read through a new git process after the old one died, whose query fails", async () => {
     const sha = await scene.repo.commit({ a: "1" });
     assert.ok(await objects.head(sha));
     for (const pid of gitsOf(scene.repo.bare)) process.kill(pid, "SIGKILL");
@@ -58,7 +58,7 @@ describe("Objects of a repository, asked of one git", () => {
     assert.equal(starts, 2);
   });
 
-  it("leave no git behind once nobody asks, or all is over", async () => {
+  it("leave no git process behind when queries end or the mirror closes", async () => {
     const sha = await scene.repo.commit({ a: "1" });
     await objects.head(sha);
     assert.equal(gitsOf(scene.repo.bare).length, 1);
@@ -68,7 +68,7 @@ describe("Objects of a repository, asked of one git", () => {
     await until("git is gone", async () => gitsOf(scene.repo.bare).length === 0);
   });
 
-  it("fail in a repository that is none, and say so", async () => {
+  it("fail with a clear error in a folder that is no repository", async () => {
     await rm(scene.repo.bare, { recursive: true });
     await assert.rejects(objects.head("0".repeat(40)), /not a git repository/);
   });

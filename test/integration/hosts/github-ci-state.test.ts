@@ -56,7 +56,10 @@ describe("GitHub as a host", () => {
     const { apiUrl, cloneUrl, token } = github;
     const config = { type: "github" as const, apiUrl, cloneUrl, webhookSecret: "secret", token };
     assert.deepEqual([...openHosts({ ours: config, theirs: config }).keys()], ["ours", "theirs"]);
-    assert.throws(() => openHosts({ ours: { ...config, webhookSecret: " " } }), /hosts\.ours\.webhookSecret is empty/);
+    assert.throws(() => openHosts({ ours: { ...config, webhookSecret: " " } }), {
+      code: "github-webhook-secret-missing",
+      message: /hosts\.ours\.webhookSecret is empty/,
+    });
   });
 
   it("says none before anything is reported, and leaves out suites without runs and what we reported ourselves", async () => {

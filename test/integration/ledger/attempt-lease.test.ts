@@ -10,7 +10,7 @@ import { until } from "../../support/processes/process.ts";
 /** As in a worker, ten times as fast. */
 const TIMES: LeaseTimes = { ttl: 1_200, renewEvery: 400, margin: 200, now: () => performance.now() };
 
-describe("a lease", () => {
+describe("the lease of a worker's attempt", () => {
   const store = useLedger();
   let delivery: string;
   const now = Date.now;

@@ -24,7 +24,7 @@ const plan = {
   isDefault: true,
 };
 
-describe("Deliveries", () => {
+describe("Deliveries in the ledger", () => {
   eachLedger((_name, open) => {
     const ensure = (ledger: Ledger, sha = SHA, state: DeliveryState = "queued", ref = "refs/heads/main") =>
       ensureDelivery(ledger, REPO, sha, { ref, state, because: "because", message: "m", author: "a", committedAt: 5 });

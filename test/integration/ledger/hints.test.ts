@@ -21,7 +21,7 @@ import { acmeApi, eachLedger, OTHER_SHA, REPO, SHA } from "../../support/databas
 
 const push: NewHint = { repo: acmeApi, event: "push", deliveryId: "d-1", ref: "refs/heads/main", sha: SHA };
 
-describe("The inbox", () => {
+describe("The inbox of hints", () => {
   eachLedger((_name, open) => {
     it("keeps hints with the repos they name, and gives them rising ids", async () => {
       const ledger = await open();
@@ -213,7 +213,7 @@ describe("The inbox", () => {
   });
 });
 
-describe("Repos", () => {
+describe("Repos in the ledger", () => {
   eachLedger((_name, open) => {
     const note = (
       ledger: Ledger,

@@ -47,7 +47,7 @@ async function expire(ledger: Ledger): Promise<void> {
   await ledger.db.updateTable("deliveries").set({ leaseUntil: 1 }).execute();
 }
 
-describe("A lease", () => {
+describe("A lease in the ledger", () => {
   eachLedger((_name, open) => {
     it("goes to one of many connections that try at once", async () => {
       const first = await open();
@@ -169,7 +169,7 @@ describe("A lease", () => {
   });
 });
 
-describe("A digest", () => {
+describe("A pinned digest", () => {
   eachLedger((_name, open) => {
     it("is pinned once; a stale fence pins nothing", async () => {
       const ledger = await open();

@@ -18,7 +18,7 @@ import { until } from "../../support/processes/process.ts";
 const OTHER = "github:2";
 const TTL = 60_000;
 
-describe("A name that is written", () => {
+describe("The reservation of a name in a registry", () => {
   eachLedger((_name, open) => {
     let number = 0;
     const order = (given: Partial<WriteOrder> = {}): WriteOrder => ({

@@ -31,7 +31,7 @@ const naming: Naming = {
   artifacts: [{ name: "api", kind: "prepared", versions: ["1.0.0"], variant: "", first: "1.0.0", isFirst: true }],
 };
 
-describe("A delivery whose names are being written", () => {
+describe("A delivery past the point of no return", () => {
   eachLedger((_name, open) => {
     let ledger: Ledger;
     let id: string;

@@ -10,7 +10,7 @@ import { acmeApi, eachLedger } from "../../support/databases/ledgers.ts";
 
 const TTL = 60_000;
 
-describe("The delivery that is next, as the ledger says", () => {
+describe("The next due delivery in the ledger", () => {
   eachLedger((name, open) => {
     let ledger: Ledger;
     let count: number;

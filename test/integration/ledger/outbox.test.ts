@@ -25,7 +25,7 @@ async function owed(ledger: Ledger) {
   return row;
 }
 
-describe("The outbox", () => {
+describe("The outbox of statuses and notices", () => {
   eachLedger((_name, open) => {
     it("keeps only the newest status of a context", async () => {
       const ledger = await withRepo(await open());

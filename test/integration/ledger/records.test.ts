@@ -5,7 +5,7 @@ import { headsOf, recordHeads, wasEverHead } from "../../../src/ledger/heads.ts"
 import { appendLog, logBytes, readLog } from "../../../src/ledger/logs.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 
-describe("A delivery's log", () => {
+describe("A delivery's log in the ledger", () => {
   eachLedger((_name, open) => {
     it("is read in the order it was written, from any place on, whatever it holds", async () => {
       const ledger = await withRepo(await open());
@@ -41,7 +41,7 @@ describe("A delivery's log", () => {
   });
 });
 
-describe("Decisions", () => {
+describe("Decisions in the ledger", () => {
   eachLedger((_name, open) => {
     it("are kept where they differ from the commit's last one", async () => {
       const ledger = await withRepo(await open());
@@ -59,7 +59,7 @@ describe("Decisions", () => {
   });
 });
 
-describe("Heads", () => {
+describe("Branch heads in the ledger", () => {
   eachLedger((_name, open) => {
     it("stay known after the ref has moved on, and each is new once", async () => {
       const ledger = await withRepo(await open());

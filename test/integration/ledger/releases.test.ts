@@ -42,7 +42,7 @@ const about = (
   ...more,
 });
 
-describe("A version", () => {
+describe("A version in the ledger", () => {
   eachLedger((_name, open) => {
     it("belongs to the first commit that claims it, of however many that try at once", async () => {
       const first = await withRepo(await open());
@@ -71,7 +71,7 @@ describe("A version", () => {
   });
 });
 
-describe("A name in a registry", () => {
+describe("A location in the ledger", () => {
   eachLedger((_name, open) => {
     it("moves if it is a moving one, and stays what it was first if it is immutable", async () => {
       const ledger = await withRepo(await open());
@@ -100,7 +100,7 @@ describe("A name in a registry", () => {
   });
 });
 
-describe("A release", () => {
+describe("A release in the ledger", () => {
   eachLedger((_name, open) => {
     const record = (ledger: Ledger, release: NewRelease) => ledger.transaction((tx) => recordRelease(tx, release));
 

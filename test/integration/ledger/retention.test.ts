@@ -28,7 +28,7 @@ async function longAgo(ledger: Ledger, sha: string, to: DeliveryState): Promise<
   return id;
 }
 
-describe("What is old", () => {
+describe("Rows that retention deletes", () => {
   eachLedger((_name, open) => {
     it("is forgotten of deliveries that have ended: their attempts and logs", async () => {
       const ledger = await withRepo(await open());

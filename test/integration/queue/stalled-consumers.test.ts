@@ -10,7 +10,7 @@ import { until } from "../../support/processes/process.ts";
 
 const job = (n: number) => ({ repo: "github:1", sha: `${n}`.repeat(40), ref: null });
 
-describe("a consumer that hears nothing more", function () {
+describe("a queue consumer that receives nothing more", function () {
   this.timeout(60_000);
 
   it("is made anew and counted, where jobs wait and Redis answers; and only there", async () => {

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { limitConnections } from "../../../src/receiver/connections.ts";
 import { until } from "../../support/processes/process.ts";
 
-describe("A server held to three connections", () => {
+describe("A receiver limited to three connections", () => {
   let server: Server;
   let asked: { path: string; response: ServerResponse }[];
   let sockets: Client[];
@@ -113,7 +113,7 @@ describe("A server held to three connections", () => {
   }
 });
 
-describe("A server whose answers nobody reads", () => {
+describe("A receiver whose answers nobody reads", () => {
   const LARGE = Buffer.alloc(16 * 2 ** 20);
   let server: Server;
   const sockets: Socket[] = [];

@@ -23,7 +23,7 @@ describe("POST /webhooks/<host>", () => {
     assert.deepEqual(receiver.commits, []);
   }
 
-  describe("with a rightly signed event", () => {
+  describe("with a correctly signed event", () => {
     for (const event of ["push", "create", "status", "check_run", "check_suite", "workflow_run"]) {
       it(`keeps the hint of ${event} and answers 202`, async () => {
         await start({ accepts: () => true });
@@ -111,7 +111,7 @@ describe("POST /webhooks/<host>", () => {
     });
   });
 
-  describe("with a request that is none of ours", () => {
+  describe("with a request that is no webhook", () => {
     beforeEach(() => start({ maxBodyBytes: 1_000 }));
 
     it("answers 404 for a host that is not configured, whatever else is wrong", async () => {
@@ -318,7 +318,7 @@ describe("POST /webhooks/<host>", () => {
     }
   });
 
-  describe("while the ledger works", () => {
+  describe("while the ledger is slow or fails", () => {
     it("shares one commit among the requests that arrive during another", async () => {
       const first = deferred();
       await start({ commit: () => (receiver.commits.length === 1 ? first.promise : Promise.resolve()) });

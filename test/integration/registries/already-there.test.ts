@@ -28,7 +28,7 @@ const refusals: Record<string, Fault> = {
   "a page": { status: 400, headers: { "Content-Type": "text/html" }, body: "<html>Bad Request</html>" },
 };
 
-describe("a file that is refused as one that is there already", () => {
+describe("a file that the registry refuses because it exists", () => {
   const name: ArtifactName = { registry: "pypi", repository: "acme-hello", tag: "1.0.0", immutable: true };
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
@@ -124,7 +124,7 @@ describe("a file that is refused as one that is there already", () => {
   });
 });
 
-describe("metadata beside files that are refused as there already", () => {
+describe("metadata files that the registry refuses because they exist", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let server: FileServer;
   let proxy: FaultyProxy;
@@ -154,7 +154,7 @@ describe("metadata beside files that are refused as there already", () => {
   });
 });
 
-describe("a tag that is refused as there already", () => {
+describe("a tag that the registry refuses because it exists", () => {
   const name: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
   const isPut = ({ method, path }: Asked) => method === "PUT" && path.endsWith("/manifests/1.0.0");
   const isLook = ({ method, path }: Asked) => method === "HEAD" && path.endsWith("/manifests/1.0.0");

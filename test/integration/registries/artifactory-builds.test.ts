@@ -12,7 +12,7 @@ const METADATA = {
   "org.opencontainers.image.created": "2026-01-02T03:04:05Z",
 };
 
-describe("a build in Artifactory (stand-in)", () => {
+describe("the build-info of a release in Artifactory (stand-in)", () => {
   let art: ArtifactoryStandIn;
 
   beforeEach(async () => {

@@ -37,7 +37,7 @@ const PROPERTIES = {
 };
 const REPOSITORIES = { docker: "images", maven: "libs", npm: "modules", pypi: "wheels", generic: "files" } as const;
 
-describe("what Artifactory is told of a release (stand-in)", function () {
+describe("the properties of a release in Artifactory (stand-in)", function () {
   this.timeout(60_000);
   let art: ArtifactoryStandIn;
   let store: Store;

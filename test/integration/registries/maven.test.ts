@@ -85,7 +85,7 @@ function pom(group: string, artifact: string, version: string, comment = ""): st
 
 itKeepsFiles("a Maven repository (nginx)", async () => placeOf(await startNginx("basic")));
 
-describe("what a Maven repository holds of what we published", () => {
+describe("the files that deliverd publishes to a Maven repository", () => {
   let server: FileServer;
   let dir: { path: string; remove(): Promise<void> };
 

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { npmRegistry } from "../../../src/registries/npm/registry.ts";
 import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { Store } from "../../../src/store/store.ts";
+import { tgzOf } from "../../support/fixtures/archives.ts";
 import { freeze, npmPackage } from "../../support/fixtures/packages.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 import { tempDir, until } from "../../support/processes/process.ts";
@@ -74,6 +75,20 @@ describe("an npm registry (verdaccio)", () => {
     const registry = await npmRegistry("npm", { url: server.url, token: server.token }, { store });
     await registry.publish(content, { registry: "npm", repository: name, tag: version, immutable: true }, testRun());
   };
+
+  it("is sent nothing but one package that may be published (npm-package)", async () => {
+    const store = new Store(join(dir.path, "store"));
+    const registry = await npmRegistry("npm", { url: server.url, token: server.token }, { store });
+    const name = { registry: "npm", repository: "@acme/refused", tag: "1.0.0", immutable: true };
+    const good = await npmPackage("@acme/refused", "1.0.0");
+    const secret = await tgzOf({
+      "package/package.json": JSON.stringify({ name: "@acme/refused", version: "1.0.0", private: true }),
+    });
+    for (const files of [{ "a.tgz": good, "b.tgz": good }, { "a.tgz": secret }, { "a.tgz": Buffer.from("no gzip") }]) {
+      const publishing = registry.publish(await freeze(store, files, "npm"), name, testRun());
+      await assert.rejects(publishing, { name: "UserError", code: "npm-package" });
+    }
+  });
 
   it("shows the highest release as latest, whatever came last, and untagged builds apart", async function () {
     this.timeout(60_000);

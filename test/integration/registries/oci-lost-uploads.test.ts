@@ -90,7 +90,7 @@ describe("an upload that a registry loses", () => {
 
   // replicatedhq/kots 5940
   for (const status of [400, 403, 405, 409, 412, 423, 500]) {
-    it(`is none where the image stands and every write is answered ${status}: nothing is written`, async () => {
+    it(`does not matter if the image exists and every write is answered ${status}: nothing is written`, async () => {
       await publish();
       oci.server.asked.length = 0;
       oci.server.quirk = (asked, act) => (["GET", "HEAD"].includes(asked.method) ? act() : error(status, "X", "WORM"));

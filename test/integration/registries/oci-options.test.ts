@@ -220,7 +220,7 @@ const options: Record<string, Record<string, Quirk>> = {
   },
 };
 
-describe("what is optional in the OCI protocol", () => {
+describe("an OCI registry that answers in an unusual way:", () => {
   const oci = useScriptedOci({ auth: true });
   let registry: ImageRegistry;
   beforeEach(async () => {

@@ -9,7 +9,7 @@ import { type Asked, error, type Reply } from "../../support/registries/scripted
 const NAME: ArtifactName = { registry: "local", repository: "acme/a", tag: "1.0.0", immutable: true };
 const isMount = ({ query }: Asked) => query.has("mount");
 
-describe("a shortcut that a registry does not give", () => {
+describe("an upload shortcut that a registry refuses", () => {
   const oci = useScriptedOci({ auth: true });
   let image: Frozen;
   beforeEach(async () => {
@@ -53,7 +53,7 @@ describe("a shortcut that a registry does not give", () => {
     assert.equal(oci.server.asked.filter(isMount).length, first);
   });
 
-  it("sends the bytes where no token is given for the other repository", async () => {
+  it("sends the bytes if it gets no token for the other repository", async () => {
     oci.server.quirk = (asked, act) => {
       const isOther = asked.path === "/token" && asked.query.getAll("scope").some((scope) => scope.includes("source"));
       return isOther ? error(403, "DENIED") : act();
@@ -61,12 +61,12 @@ describe("a shortcut that a registry does not give", () => {
     await publishes();
   });
 
-  it("sends the bytes where a mount was said to be done, and was not", async () => {
+  it("sends the bytes if a mount was confirmed but not done", async () => {
     oci.server.quirk = (asked, act) => (isMount(asked) ? { status: 201 } : act());
     await publishes();
   });
 
-  it("takes a blob as sent whose sending was refused since it is there", async () => {
+  it("counts a blob as sent if the registry refuses it because it exists", async () => {
     oci.server.quirk = (asked, act) => {
       const honest = act();
       const isSent = asked.method === "PUT" && asked.path.includes("/uploads/");
@@ -76,7 +76,7 @@ describe("a shortcut that a registry does not give", () => {
   });
 });
 
-describe("an image of which a part is gone", () => {
+describe("an image of which the registry lost a part", () => {
   const oci = useScriptedOci();
 
   /** Every part of an index of two images, by what the registry calls it. */
@@ -93,7 +93,7 @@ describe("an image of which a part is gone", () => {
     ];
   };
 
-  it("is not there, and comes back as a whole with the next publication", async () => {
+  it("counts as missing, and is complete after the next publication", async () => {
     const registry = oci.open();
     const content = await freezeIndex(oci.store, [
       await freezeImage(oci.store),
@@ -124,7 +124,7 @@ describe("an image of which a part is gone", () => {
     assert.equal(oci.server.blobs.size, (await oci.store.contentOf(image.digest)).blobs.length);
   });
 
-  it("of another content is that content: nothing is put in its place", async () => {
+  it("of another content is not overwritten", async () => {
     const [image, other] = [await freezeImage(oci.store), await freezeImage(oci.store)];
     await oci.open().publish(other, NAME, testRun());
     oci.server.blobs.clear();
@@ -132,7 +132,7 @@ describe("an image of which a part is gone", () => {
     await assert.rejects(oci.open().publish(image, NAME, testRun()), { code: "name-taken" });
   });
 
-  it("is asked for by each run once, however many names and images share its parts", async () => {
+  it("is checked once by each run, however many names and images share its parts", async () => {
     const registry = oci.open();
     const image = await freezeImage(oci.store, { layers: [1, 2, 3, 4, 5, 6] });
     const index = await freezeIndex(oci.store, [image]);

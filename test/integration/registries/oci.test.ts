@@ -166,7 +166,7 @@ for (const { title, options } of servers) {
   });
 }
 
-describe("publishing through a network that can be watched and broken", () => {
+describe("publishing to an OCI registry over a faulty network", () => {
   let house: House;
   let proxy: FaultyProxy;
   let registry: ImageRegistry;
@@ -444,7 +444,7 @@ describe("publishing through a network that can be watched and broken", () => {
   });
 });
 
-describe("a registry that says no", () => {
+describe("an OCI registry that refuses a push", () => {
   let house: House;
   before(async () => {
     house = await startHouse({ auth: "htpasswd" });
@@ -468,7 +468,7 @@ describe("a registry that says no", () => {
     }
   });
 
-  it("fails its check with the key of the configuration", async () => {
+  it("fails its check, and names the key of the configuration", async () => {
     const registry = open(house, house.server.url, "wrong");
     await assert.rejects(registry.check(), (error) => {
       assert.ok(error instanceof ConfigError);
@@ -477,20 +477,20 @@ describe("a registry that says no", () => {
     });
   });
 
-  it("that is not there can be tried again", async () => {
+  it("that is unreachable is a transient error", async () => {
     const registry = ociRegistry("local", { url: "http://127.0.0.1:1" }, { store: house.store });
     await assert.rejects(registry.check(), { name: "TransientError", code: "registry-unreachable" });
   });
 });
 
-describe("a registry whose certificate nobody vouches for", () => {
+describe("a registry with an untrusted certificate", () => {
   let house: House;
   before(async () => {
     house = await startHouse({ tls: true });
   });
   after(() => house.remove());
 
-  it("is refused with the remedy", async () => {
+  it("is refused with the remedy (registry-tls)", async () => {
     const registry = ociRegistry("local", { url: house.server.url }, { store: house.store });
     await assert.rejects(registry.find(named("acme/api", "1"), testRun()), {
       name: "Refused",
@@ -499,7 +499,7 @@ describe("a registry whose certificate nobody vouches for", () => {
     });
   });
 
-  it("is refused too where the url says http", async () => {
+  it("is refused also when the url says http", async () => {
     const registry = ociRegistry("local", { url: house.server.url.replace("https", "http") }, { store: house.store });
     await assert.rejects(registry.find(named("acme/api", "1"), testRun()), { name: "Refused" });
   });
@@ -508,7 +508,7 @@ describe("a registry whose certificate nobody vouches for", () => {
 describe("opening the registries of a configuration", () => {
   const store = new Store("/nonexistent");
 
-  it("opens every one under its key, asking nobody", async () => {
+  it("opens every registry under its key without a request", async () => {
     const opened = await openRegistries(
       {
         local: { type: "oci", url: "http://127.0.0.1:1" },
@@ -519,7 +519,7 @@ describe("opening the registries of a configuration", () => {
     assert.deepEqual([...opened.keys()], ["local", "hub"]);
   });
 
-  it("takes the entries as the server's configuration gives them", async () => {
+  it("accepts the entries of the server's configuration", async () => {
     const entry: TypedSettings = {
       type: "oci",
       url: "http://127.0.0.1:1",
@@ -545,7 +545,7 @@ describe("opening the registries of a configuration", () => {
     }
   });
 
-  it("refuses half a credential", async () => {
+  it("refuses a username without a password", async () => {
     await assert.rejects(openRegistries({ hub: { type: "docker-hub", username: "acme" } }, { store }), {
       code: "registry-credentials",
     });

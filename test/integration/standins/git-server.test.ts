@@ -19,7 +19,7 @@ import { commandLines } from "../../support/processes/command-lines.ts";
 import { tempDir, until } from "../../support/processes/process.ts";
 import { endScene, type Scene, startScene } from "./support.ts";
 
-describe("the git server", () => {
+describe("the git server of the tests", () => {
   let scene: Scene;
   let work: Awaited<ReturnType<typeof tempDir>>;
   beforeEach(async () => {

@@ -16,7 +16,7 @@ interface Received {
   body: string;
 }
 
-describe("the stand-in's webhooks", () => {
+describe("the GitHub stand-in's webhooks", () => {
   let scene: Scene;
   let receiver: Server;
   let url: string;

@@ -14,7 +14,7 @@ import { tempDir } from "../../support/processes/process.ts";
 const run = promisify(execFile);
 const maxBytes = 100_000_000;
 
-describe("an engine that pushes into the intake", function () {
+describe("an engine that pushes an image into the intake", function () {
   this.timeout(60_000);
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let engine: Engine;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import fc from "fast-check";
+import { Incoming } from "../../../src/store/incoming.ts";
 import { readManifest } from "../../../src/store/manifest.ts";
 import { Store } from "../../../src/store/store.ts";
 import { freezeImage, freezeIndex, manyBytes } from "../../support/fixtures/images.ts";
@@ -14,7 +15,7 @@ import { tempDir, until } from "../../support/processes/process.ts";
 
 const maxBytes = 10_000_000;
 
-describe("the store", () => {
+describe("the content store", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
   beforeEach(async () => {
@@ -70,6 +71,23 @@ describe("the store", () => {
     );
     await assert.rejects(store.write(source, { maxBytes }), { message: "broken" });
     assert.deepEqual([await files("blobs/sha256"), await files("incoming")], [[], []]);
+  });
+
+  it("takes no more bytes of an upload that was discarded meanwhile (upload-ended)", async () => {
+    const incoming = await Incoming.start(dir.path);
+    let discarding: Promise<void> | undefined;
+    const source = Readable.from(
+      (async function* () {
+        yield Buffer.from("half");
+        discarding = incoming.discard();
+        await discarding;
+        yield Buffer.from("the rest");
+      })(),
+    );
+    const ended = incoming.append(source, () => {});
+    await assert.rejects(ended, { name: "TransientError", code: "upload-ended" });
+    await discarding;
+    assert.deepEqual(await files("."), []);
   });
 
   it("takes the same content from several writers at once", async () => {
@@ -149,7 +167,7 @@ describe("the store", () => {
   });
 });
 
-describe("reading a manifest", () => {
+describe("reading an image manifest", () => {
   const digest = `sha256:${"a".repeat(64)}`;
   const part = { mediaType: "x/y", digest, size: 1 };
   const image = { schemaVersion: 2, config: part, layers: [part] };

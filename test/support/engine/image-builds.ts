@@ -8,6 +8,7 @@ import { type ImageBuilderOptions, imageBuilder } from "../../../src/builders/im
 import { silentLog } from "../../../src/observe/log.ts";
 import { type Intake, startIntake } from "../../../src/store/intake.ts";
 import { Store } from "../../../src/store/store.ts";
+import { artifactPlan } from "../fixtures/plans.ts";
 import { tempDir } from "../processes/process.ts";
 import { type Engine, type EngineOptions, startEngine } from "./engine.ts";
 
@@ -69,18 +70,7 @@ let counter = 0;
 export function orderOf(files: Record<string, string>, more: Partial<BuildOrder> = {}): BuildOrder {
   return {
     id: `t${process.pid}-${counter++}`,
-    artifact: {
-      name: "app",
-      kind: "image",
-      dockerfile: "Dockerfile",
-      context: ".",
-      paths: [],
-      platforms: ["linux/amd64"],
-      args: {},
-      build: null,
-      files: [],
-      publish: [],
-    },
+    artifact: artifactPlan({ name: "app", platforms: ["linux/amd64"] }),
     openContext: async () => treeOf(files),
     dockerfileApart: false,
     dockerfile: files.Dockerfile ?? "",

@@ -9,12 +9,12 @@ describe("a page of a list", () => {
     return JSON.parse(text) as { items: { row: number }[]; next: string | null };
   };
 
-  it("has all that it was asked for where that is little", async () => {
+  it("has all items when they are small", async () => {
     const { items, next } = await read(0, 10);
     assert.deepEqual([items.map(({ row }) => row), next], [rows, null]);
   });
 
-  it("ends early where its items are large, and the next goes on behind it: each item comes once", async () => {
+  it("ends early when items are large, and the next page continues: each item comes once", async () => {
     const seen: number[] = [];
     for (let from = 0; ; ) {
       const { items, next } = await read(from, 200_000);
@@ -26,7 +26,7 @@ describe("a page of a list", () => {
     assert.deepEqual(seen, rows);
   });
 
-  it("has one item at least, however large", async () => {
+  it("has at least one item, however large", async () => {
     assert.equal((await read(0, 3_000_000)).items.length, 1);
   });
 });

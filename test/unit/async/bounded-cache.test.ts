@@ -5,7 +5,7 @@ describe("A cache of a limited size and time", () => {
   let now = 0;
   const values = () => new BoundedCache<number>(2, 100, () => now);
 
-  it("is there until its time is over, counted from when it was set last", () => {
+  it("keeps a value until its time is over, counted from the last set", () => {
     const kept = values();
     kept.set("a", 1);
     now += 99;
@@ -17,7 +17,7 @@ describe("A cache of a limited size and time", () => {
     assert.equal(kept.get("a"), undefined);
   });
 
-  it("makes room for newer ones", () => {
+  it("evicts old values for newer ones", () => {
     const kept = values();
     for (const [key, value] of [
       ["a", 1],
@@ -29,7 +29,7 @@ describe("A cache of a limited size and time", () => {
     assert.deepEqual([kept.get("a"), kept.get("b"), kept.get("c")], [3, undefined, 4]);
   });
 
-  it("is gone when it is deleted", () => {
+  it("forgets a deleted value", () => {
     const kept = values();
     kept.set("a", 1);
     kept.delete("a");

@@ -50,7 +50,7 @@ describe("Coalescing calls", () => {
     assert.equal(runs.length, 2);
   });
 
-  it("goes on after a run that failed, and tidies up only after one that did not", async () => {
+  it("goes on after a failed run, and cleans up only after a successful one", async () => {
     const { coalescer, runs, tidied } = byHand();
     const first = coalescer.call("a", never());
     await settle();
@@ -64,7 +64,7 @@ describe("Coalescing calls", () => {
     assert.deepEqual(tidied, [2]);
   });
 
-  it("lets one caller leave without disturbing the others, and stops when the last has left", async () => {
+  it("goes on when one caller aborts, and stops when the last one aborts", async () => {
     const { coalescer, runs } = byHand();
     const [one, two] = [new AbortController(), new AbortController()];
     const calls = [coalescer.call("a", one.signal), coalescer.call("a", two.signal)];
@@ -77,7 +77,7 @@ describe("Coalescing calls", () => {
     assert.equal(runs[0]?.signal.aborted, true);
   });
 
-  it("does not let a new caller in with those who left before their run began", async () => {
+  it("starts a new run for a caller that comes after all others aborted", async () => {
     const { coalescer, runs } = byHand();
     const first = coalescer.call("a", never());
     await settle();
@@ -97,7 +97,7 @@ describe("Coalescing calls", () => {
     assert.equal(await second, 2);
   });
 
-  it("does nothing for a caller that had left already", async () => {
+  it("does nothing for a caller that had aborted already", async () => {
     const { coalescer, runs } = byHand();
     assert.throws(() => void coalescer.call("a", AbortSignal.abort(new Error("late"))), /late/);
     await settle();

@@ -280,7 +280,7 @@ function failureOf({ message, step, tail }: Row): UserError | TransientError {
   return explainFailure(failure, null, null);
 }
 
-describe("whose failure a build's is", () => {
+describe("the classification of a build's failure", () => {
   for (const [kind, rows] of Object.entries(theirs))
     for (const row of rows)
       it(`is the user's for ${kind} (${row.engine}: ${row.message.trim().slice(0, 60)})`, () => {

@@ -53,7 +53,7 @@ describe("a build's log", () => {
     assert.match(text, /^grün$/m);
   });
 
-  it("keeps quiet about what the engine does for itself, and marks what it had already", () => {
+  it("leaves out the engine's internal steps, and marks cached ones", () => {
     const { text } = hear(
       trace([vertex("[internal] load build definition"), vertex("copy /context /", { completed: {} })]),
       trace([vertex("[2/2] RUN make", { cached: true, completed: {} })]),
@@ -100,7 +100,7 @@ describe("a build's log", () => {
   });
 });
 
-describe("a build that the engine gave up", () => {
+describe("the error of a build that the engine ended", () => {
   const sort = (message: string, more: { exitCode?: number; tail?: string[] } = {}) => {
     const error = explainFailure({ message, step: "RUN x", exitCode: null, tail: [], ...more }, "front/end:1", null);
     return `${error.name} ${error.code}`;
@@ -119,15 +119,16 @@ describe("a build that the engine gave up", () => {
       "UserError build-failed",
     ],
     ["Get https://example.com/x: dial tcp 1.2.3.4:443: i/o timeout", "TransientError fetch-failed"],
+    ["failed to resolve source metadata for example.com/x: 403 Forbidden", "UserError fetch-refused"],
     ['failed to compute cache key: "/a" not found: not found', "UserError build-failed"],
   ];
   for (const [message, sorted] of cases) it(`is ${sorted}: ${message}`, () => assert.equal(sort(message), sorted));
 
-  it("because a step filled the disk is no user's failure", () => {
+  it("is disk-full when a step filled the disk", () => {
     assert.equal(sort("exit code: 1", { exitCode: 1, tail: ["npm ERR! ENOSPC"] }), "TransientError disk-full");
   });
 
-  it("because a step could not reach the network is the user's failure: that is their command's own exit code", () => {
+  it("is the user's failure when a command could not reach the network: the command chose its exit code", () => {
     assert.equal(
       sort("exit code: 7", { exitCode: 7, tail: ["dial tcp: connection refused"] }),
       "UserError build-failed",

@@ -32,17 +32,18 @@ describe("the connection to the engine", () => {
     assert.deepEqual([host, port, protocol], ["127.0.0.1", 2375, "http"]);
   });
 
-  it("refuses what it does not understand, with the remedy", () => {
+  it("refuses an address that it cannot use, with the remedy (docker-host)", () => {
     for (const DOCKER_HOST of ["ssh://host", "nonsense", "tcp://host", "unix://"])
-      assert.throws(
-        () => connectEngine({ env: { DOCKER_HOST } }),
-        (error) => error instanceof ConfigError && /DOCKER_HOST is ".*": expected unix:/.test(error.message),
-      );
+      assert.throws(() => connectEngine({ env: { DOCKER_HOST } }), {
+        name: "ConfigError",
+        code: "docker-host",
+        message: /DOCKER_HOST is ".*": expected unix:/,
+      });
     assert.throws(() => connectEngine({ env: { DOCKER_HOST: "tcp://h:2376", DOCKER_TLS_VERIFY: "1" } }), ConfigError);
   });
 });
 
-describe("an installation's builder", () => {
+describe("the choice between BuildKit and the classic builder", () => {
   const facts = {
     version: "20.10.24",
     apiVersion: "1.41",
@@ -62,11 +63,11 @@ describe("an installation's builder", () => {
   });
 });
 
-describe("work that several wait for", () => {
+describe("a task that several callers share", () => {
   const never = (signal: AbortSignal) =>
     new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
-  it("is done once, and anew after its end", async () => {
+  it("runs once, and again after its end", async () => {
     const shared = new SharedTasks<number>();
     let count = 0;
     const work = async () => ++count;
@@ -75,7 +76,7 @@ describe("work that several wait for", () => {
     assert.equal(await shared.join("a", signal, work), 2);
   });
 
-  it("goes on when one leaves, and is stopped when the last does", async () => {
+  it("goes on when one caller aborts, and is stopped when the last one aborts", async () => {
     const shared = new SharedTasks<never>();
     const [one, other] = [new AbortController(), new AbortController()];
     let stopped = false;

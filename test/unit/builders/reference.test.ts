@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseReference } from "../../../src/builders/engine/reference.ts";
 
-describe("an image's reference", () => {
+describe("an image reference", () => {
   const cases: [string, string, string, string, string | null][] = [
     ["node", "docker.io", "docker.io/library/node", "latest", null],
     ["acme/api:1", "docker.io", "docker.io/acme/api", "1", null],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loadServerConfig } from "../../../src/config/server.ts";
 import { ConfigError } from "../../../src/delivery/errors.ts";
 
-describe("the environment alone", () => {
+describe("a configuration from environment variables alone", () => {
   it("configures one GitHub host, one registry and the repos", () => {
     const config = loadServerConfig({
       env: {

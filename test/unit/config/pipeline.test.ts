@@ -194,7 +194,7 @@ describe("a pipeline file", () => {
   }
 });
 
-describe("a pipeline file that means harm", () => {
+describe("a hostile pipeline file", () => {
   it("is not read beyond 64 kB", () => {
     assert.match(problems(`#${"x".repeat(65_536)}`)[0] ?? "", /the file has 65537 bytes; at most 65536 are read/);
   });

@@ -30,6 +30,7 @@ export function serverFile() {
       (reason: unknown) => reason,
     );
     assert.ok(error instanceof ConfigError, String(error));
+    assert.equal(error.code, "bad-config");
     return error.message.replaceAll(path(), "deliverd.yml").split("\n");
   }
   return { path, load, problems };

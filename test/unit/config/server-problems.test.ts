@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { HOSTS, minimal, REPOS, serverFile } from "./server-file.ts";
 
-describe("a server's configuration file with something wrong in it", () => {
+describe("an invalid server configuration file", () => {
   const { problems } = serverFile();
 
   const wrong: [title: string, yaml: string, ...expected: string[]][] = [

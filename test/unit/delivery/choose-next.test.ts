@@ -59,34 +59,34 @@ const events = fc.array(
   { minLength: 40, maxLength: 120 },
 );
 
-describe("the next delivery", () => {
-  it("is none where none is due", () => {
+describe("the choice of the next delivery", () => {
+  it("gives none when none is due", () => {
     assert.equal(
       chooseNext([], () => NEVER),
       null,
     );
   });
 
-  it("is, within a repo, the one that came first", () => {
+  it("takes the oldest within a repo", () => {
     const waiting = [due("3", 3, "refs/tags/v1"), due("1", 1), due("2", 2, "refs/heads/dev"), due("4", 4)];
     assert.deepEqual(taken(waiting), ["1", "2", "3", "4"]);
   });
 
-  it("is the newest of a branch that is far behind, until that has caught up", () => {
+  it("takes the newest of a branch that is far behind, until it has caught up", () => {
     const waiting = [1, 2, 3, 4, 5].map((at) => due(`${at}`, at));
     assert.deepEqual(taken(waiting), ["5", "4", "3", "1", "2"]);
   });
 
-  it("is of another branch, or a tag, where what a branch far behind has to give came later", () => {
+  it("takes another branch or a tag first if its delivery came earlier", () => {
     const waiting = [due("1", 1), due("2", 2), due("tag", 3, "refs/tags/v1"), due("4", 4)];
     assert.deepEqual(taken(waiting), ["tag", "4", "1", "2"]);
   });
 
-  it("takes commits of which no ref is known for no branch", () => {
+  it("counts a commit without a known ref to no branch", () => {
     assert.deepEqual(taken([due("1", 1, null), due("2", 2, null), due("3", 3, null)]), ["1", "2", "3"]);
   });
 
-  it("is of the repo of which the least is worked on, then of the one whose turn is longest ago", () => {
+  it("takes the repo with the fewest deliveries under way, then the one that waited longest", () => {
     const waiting = [due("a", 1, "main", "a"), due("b", 2, "main", "b"), due("c", 3, "main", "c")];
     const next = (turns: Record<string, RepoLoad>) => chooseNext(waiting, (repo) => turns[repo] ?? NEVER)?.id;
     assert.equal(next({}), "a");
@@ -95,7 +95,7 @@ describe("the next delivery", () => {
     assert.equal(next(Object.fromEntries(REPOS.map((repo, at) => [repo, { running: 2, servedAt: 9 - at }]))), "c");
   });
 
-  it("comes to every delivery in the end", () => {
+  it("takes every delivery in the end", () => {
     fc.assert(
       fc.property(deliveries, (waiting) => {
         assert.deepEqual(taken(waiting).sort(), waiting.map(({ id }) => id).sort());
@@ -103,7 +103,7 @@ describe("the next delivery", () => {
     );
   });
 
-  it("keeps no repo with nothing under way waiting for more takes than there are other repos with due work", () => {
+  it("lets an idle repo wait for at most one turn of each other repo", () => {
     fc.assert(
       fc.property(events, (happening) => {
         const world = new World();
@@ -127,7 +127,7 @@ describe("the next delivery", () => {
     );
   });
 
-  it("is of no repo that has more under way than another with due work", () => {
+  it("takes none of a repo that has more under way than another with due work", () => {
     fc.assert(
       fc.property(events, (happening) => {
         const world = new World();
@@ -144,7 +144,7 @@ describe("the next delivery", () => {
     );
   });
 
-  it("is the newest of its branch wherever more than two of that are due", () => {
+  it("takes the newest of a branch with more than two due deliveries", () => {
     fc.assert(
       fc.property(deliveries, (waiting) => {
         const next = chooseNext(waiting, () => NEVER);
@@ -155,7 +155,7 @@ describe("the next delivery", () => {
     );
   });
 
-  it("is one that has not failed, and in one turn of four one that has: what is down holds no slot for ever, nor waits for ever", () => {
+  it("takes new deliveries first, and in one turn of four one that failed before", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),

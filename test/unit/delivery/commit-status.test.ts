@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { oneLine, statusContext, statusText } from "../../../src/delivery/commit-status.ts";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
 
-describe("what a commit is told", () => {
+describe("the commit status", () => {
   it("stands under the artifact's own context, or deliverd's where none is known", () => {
     assert.equal(statusContext("api"), "deliverd/api");
     assert.equal(statusContext(null), "deliverd");

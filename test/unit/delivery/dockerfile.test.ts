@@ -15,7 +15,7 @@ const read = (lines: string[], args: Record<string, string> = {}, more: Partial<
   });
 const references = (...order: Parameters<typeof read>) => read(...order).images.map(({ reference }) => reference);
 
-describe("the images that a Dockerfile builds on", () => {
+describe("the base images read from a Dockerfile", () => {
   const cases: [what: string, lines: string[], images: string[], args?: Record<string, string>][] = [
     ["one base", ["FROM node:24"], ["node:24"]],
     [
@@ -116,7 +116,7 @@ describe("the images that a Dockerfile builds on", () => {
     it(`are ${what}`, () => assert.deepEqual(references(lines, args), images));
   }
 
-  it("are those of every stage for the classic builder, which builds them all", () => {
+  it("are those of every stage for the classic builder, which builds every stage", () => {
     assert.deepEqual(references(["FROM ruby AS test", "FROM node"], {}, { everyStage: true }), ["ruby", "node"]);
   });
 
@@ -150,7 +150,7 @@ describe("the images that a Dockerfile builds on", () => {
     ]);
   });
 
-  it("are not guessed where only the engine knows", () => {
+  it("are not guessed where only the engine knows them", () => {
     assert.deepEqual(references(["FROM node:$TARGETVARIANT"], {}, { platform: "linux/arm64" }), []);
     const doubled = Array.from({ length: 30 }, () => "ARG A=$A$A");
     assert.deepEqual(references(["ARG A=aaaa", ...doubled, "FROM node:$A"]), []);
@@ -199,7 +199,7 @@ describe("a Dockerfile that BuildKit refuses", () => {
     [["FROM a", `RUN ${"x".repeat(65_536)}`], "api/Dockerfile, line 2:", /65535 bytes/],
   ];
   for (const [lines, place, what] of cases) {
-    it(`is refused at its place: ${JSON.stringify(lines.join("\n").slice(0, 60))}`, () => {
+    it(`is refused with its line: ${JSON.stringify(lines.join("\n").slice(0, 60))}`, () => {
       assert.throws(
         () => read(lines),
         (error) =>
@@ -211,21 +211,21 @@ describe("a Dockerfile that BuildKit refuses", () => {
     });
   }
 
-  it("is left to the engine where a newer one may take it", () => {
+  it("is left to the engine where a newer frontend may accept it", () => {
     assert.deepEqual(references(["FROM a", "COPY --from=b --new=flag x y"]), ["a", "b"]);
     assert.deepEqual(references(["# syntax=acme/other:1", "FROM a", "RNU x"]), []);
     assert.throws(() => read(["# syntax=docker/dockerfile:1", "FROM a", "RNU x"]), { code: "dockerfile-invalid" });
   });
 });
 
-describe("any text at all", () => {
+describe("arbitrary text read as a Dockerfile", () => {
   const words = fc.constantFrom(
     ..."FROM |ARG |COPY --from=|ONBUILD |RUN --mount=from=|${|}|:-|//|#|%|*|\\|`|\n|\"|'|<<E|E|=|$|a| |\t|,|[|]|\r|é".split(
       "|",
     ),
   );
 
-  it("is read or refused as a Dockerfile, and nothing else", () => {
+  it("is accepted or ends in a UserError", () => {
     fc.assert(
       fc.property(fc.array(words, { maxLength: 200 }), (parts) => {
         try {
@@ -238,7 +238,7 @@ describe("any text at all", () => {
     );
   });
 
-  it("of a megabyte takes no longer than its length asks for", function () {
+  it("is read in less than five seconds of a processor, at a megabyte of hostile text", function () {
     // The clock on the wall is not what is measured.
     this.timeout(300_000);
     const long = (part: string, head = "FROM a\n") => head + part.repeat(Math.floor(1_000_000 / part.length));

@@ -9,7 +9,7 @@ import {
 import { UserError } from "../../../src/delivery/errors.ts";
 import { untaggedVersion } from "../../../src/delivery/version.ts";
 
-describe("a version in an ecosystem's own words", () => {
+describe("a version as Maven, npm and Python spell it", () => {
   for (const [version, maven, python] of [
     ["1.2.3", "1.2.3", "1.2.3"],
     ["1.2.4-5.gab12cd3", "1.2.4-alpha.5.gab12cd3", "1.2.4.dev5179383507"],
@@ -39,7 +39,7 @@ describe("a version in an ecosystem's own words", () => {
     });
   }
 
-  it("that has none is the user's to change, who is told how", () => {
+  it("without a spelling is a UserError with the remedy", () => {
     const told = (error: unknown) =>
       error instanceof UserError &&
       error.code === "version-unspeakable" &&
@@ -48,7 +48,7 @@ describe("a version in an ecosystem's own words", () => {
     assert.throws(() => ecosystemVersion("jar", "1.2.3-SNAPSHOT"), told);
   });
 
-  it("is what PEP 440 itself would write, whatever commit it is of", () => {
+  it("is in the canonical form of PEP 440 for any commit", () => {
     const sha = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 40, maxLength: 40 });
     fc.assert(
       fc.property(fc.nat(), fc.nat(), fc.nat(), fc.nat(), sha, (major, minor, patch, count, sha) => {
@@ -64,7 +64,7 @@ describe("a version in an ecosystem's own words", () => {
     );
   });
 
-  it("tells two untagged commits apart wherever semver does, two branches of one length among them", () => {
+  it("differs for any two untagged commits whose semver differs", () => {
     const sha = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 40, maxLength: 40 });
     const commit = fc.tuple(fc.integer({ min: 1, max: 30 }), sha);
     fc.assert(
@@ -76,7 +76,7 @@ describe("a version in an ecosystem's own words", () => {
     );
   });
 
-  it("rises along every history, whatever the commits' clocks said", () => {
+  it("rises along every history, whatever the commits' dates", () => {
     const sha = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 40, maxLength: 40 });
     const devOf = (count: number, id: string) =>
       BigInt(pythonVersion(untaggedVersion("v1.2.3", count, id))?.split(".dev")[1] ?? "");
@@ -96,7 +96,7 @@ describe("a version in an ecosystem's own words", () => {
   });
 });
 
-describe("PEP 440 counts as one version", () => {
+describe("Spellings that PEP 440 counts as one version:", () => {
   for (const [normal, ...spellings] of [
     ["1.2.3rc1", "1.2.3-rc.1", "v1.2.3RC1", "1.2.3_c_1", "1.2.3.preview01", " 1.2.3pre1\n"],
     ["1.2", "1.2.0", "1.2.0.0", "01.2"],
@@ -110,7 +110,7 @@ describe("PEP 440 counts as one version", () => {
     });
   }
 
-  it("but not what is no version at all", () => {
+  it("do not include text that is no version", () => {
     for (const text of ["", "latest", "1.2.3-next.1", "1..2", "1.2.3+", "1.2.3-1.gab", "1.2.3 4"])
       assert.equal(normalPythonVersion(text), null, text);
   });

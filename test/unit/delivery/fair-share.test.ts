@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { freshFirst, mayStart, type RunningWork } from "../../../src/delivery/fair-share.ts";
 
-describe("shares", () => {
-  it("put what is new first, and give every fourth place to what failed before", () => {
+describe("the scheduler of new and failed work", () => {
+  it("gives new work the first places, and every fourth place to work that failed before", () => {
     assert.deepEqual(freshFirst(["a", "b", "c", "d"], ["x", "y"], 5), ["a", "b", "c", "x", "d"]);
     assert.deepEqual(freshFirst([], ["x", "y"], 5), ["x", "y"]);
     assert.deepEqual(freshFirst(["a", "b"], ["b", "a"], 5), ["a", "b"]);
     assert.deepEqual(freshFirst(["a"], ["x"], 1, 3), ["x"]);
   });
 
-  it("choose each once, as many as may be, and none of the lists keeps the other out", () => {
+  it("takes each item once, and neither list blocks the other", () => {
     fc.assert(
       fc.property(fc.nat(200), fc.nat(200), fc.integer({ min: 1, max: 50 }), (news, olds, limit) => {
         const fresh = Array.from({ length: news }, (_none, index) => `new ${index}`);
@@ -31,7 +31,7 @@ describe("shares", () => {
     isSlow: fc.boolean(),
   });
 
-  it("leave a place for what is new, whatever hangs: one repo, one host, or everything that failed before", () => {
+  it("leaves a place for new work while a repo, a host or all failed work hangs", () => {
     fc.assert(
       fc.property(fc.array(doing, { maxLength: 200 }), fc.integer({ min: 4, max: 16 }), (come, places) => {
         const running: RunningWork[] = [];
@@ -45,7 +45,7 @@ describe("shares", () => {
     );
   });
 
-  it("keep nothing out while nothing is slow and nothing failed", () => {
+  it("delays nothing while nothing is slow and nothing failed", () => {
     const quick = { repo: "a:1", host: "a", hasFailed: false, isSlow: false };
     assert.ok(
       mayStart(

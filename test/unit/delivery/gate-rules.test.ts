@@ -37,7 +37,7 @@ const hostRequired = fc.option(
 const verdict = (list: Check[], rule: Gate, host: HostRequired[] | null = null) =>
   judge(list, rule, { hostRequired: host, now: NOW }).verdict;
 
-describe("whatever is reported, the gate", () => {
+describe("the CI gate, for any reported checks,", () => {
   it("is green only where each required check is there, and all that it matches have passed", () => {
     fc.assert(
       fc.property(checks, gate, hostRequired, (list, rule, host) => {

@@ -27,8 +27,8 @@ const ask = (checks: Check[], given: Partial<Gate> = {}, hostRequired: string[] 
   return { verdict, because, retryAt };
 };
 
-describe("the gate", () => {
-  it("lets everything through where no CI is asked for", () => {
+describe("the CI gate", () => {
+  it("is green for every commit where `ci` is none", () => {
     assert.deepEqual(ask([check("test", "failed")], { ci: "none" }), {
       verdict: "green",
       because: "no CI asked for",
@@ -36,7 +36,7 @@ describe("the gate", () => {
     });
   });
 
-  it("leaves deliverd's own reports out, in any case", () => {
+  it("ignores deliverd's own reports, in upper or lower case", () => {
     const own = [check("deliverd", "pending"), check("Deliverd/API", "failed"), check("deliverdish")];
     assert.deepEqual(
       judge(own, gate(), { hostRequired: null, now: NOW }).checks.map(({ name }) => name),
@@ -47,7 +47,7 @@ describe("the gate", () => {
   describe("with required checks", () => {
     const required = ["test", "lint*"];
 
-    it("is green when each of them passed, whatever else is reported and however lately", () => {
+    it("is green when each of them passed, whatever else is reported", () => {
       const checks = [
         check("test", "passed", { at: NOW }),
         check("lint / js"),
@@ -61,7 +61,7 @@ describe("the gate", () => {
       });
     });
 
-    it("waits for one that nobody has reported, and names it", () => {
+    it("waits for one that is not reported, and names it", () => {
       assert.deepEqual(ask([check("test")], { required }), {
         verdict: "pending",
         because: "waiting for check lint*",
@@ -96,18 +96,18 @@ describe("the gate", () => {
       );
     });
 
-    it("comes before what the host requires", () => {
+    it("ignores what the host requires", () => {
       assert.equal(ask([check("test")], { required: ["test"] }, ["e2e"]).verdict, "green");
     });
   });
 
-  describe("with none of its own", () => {
+  describe("without required checks of its own", () => {
     it("demands what the host requires, by exact names", () => {
       assert.equal(ask([check("e2e"), check("docs", "failed")], {}, ["e2e"]).verdict, "green");
       assert.equal(ask([check("e2e / a")], {}, ["e2e*"]).because, "waiting for check e2e*");
     });
 
-    it("demands it of that app which the host names, where it names one", () => {
+    it("demands a check from the app that the host names", () => {
       const by = (...checks: Check[]) =>
         judge(checks, gate(), { hostRequired: [{ kind: "check", name: "e2e", appId: 7 }], now: NOW }).because;
       assert.equal(by(check("e2e", "passed", { appId: 7 })), "required check e2e passed");
@@ -117,7 +117,7 @@ describe("the gate", () => {
       assert.equal(by(check("e2e", "passed", { ...status, appId: 7 })), "required check e2e passed");
     });
 
-    describe("where the host requires what no check can be told to be,", () => {
+    describe("where the host requires results without a check name", () => {
       const by = (checks: Check[], ...host: HostRequired[]) => {
         const { verdict, because, retryAt } = judge(checks, gate(), { hostRequired: host, now: NOW });
         return [verdict, because, retryAt];
@@ -126,7 +126,7 @@ describe("the gate", () => {
       const workflow: HostRequired = { kind: "unnamed", what: "workflow x", app: "ci" };
       const test: HostRequired = { kind: "check", name: "test", appId: null };
 
-      it("counts every check, beside those that it requires by name", () => {
+      it("counts every check, and also those that the host requires by name", () => {
         const why = "(a scan is required: every check counts)";
         assert.deepEqual(by([check("test"), check("docs", "failed")], test, scan), [
           "red",
@@ -138,7 +138,7 @@ describe("the gate", () => {
         assert.deepEqual(by([], scan), ["pending", `waiting for a check ${why}`, null]);
       });
 
-      it("counts every check of the app that it comes from, and waits for one", () => {
+      it("counts every check of the required app, and waits for one", () => {
         const why = "(workflow x is required: every check of ci counts)";
         const other = check("docs", "failed", { app: "other" });
         assert.deepEqual(by([other], workflow), ["pending", `waiting for a run of ci ${why}`, null]);
@@ -147,7 +147,7 @@ describe("the gate", () => {
         assert.deepEqual(by([lately], workflow), ["pending", `waiting 4s for further checks ${why}`, NOW + 4_000]);
       });
 
-      it("waits where it does not know the rule, unless the pipeline names its checks", () => {
+      it("waits if it does not know the rule, unless the pipeline names its checks", () => {
         const because = "the host's rule 'moon' is unknown to deliverd: name the checks in ci.required";
         const moon: HostRequired = { kind: "unknown", rule: "moon" };
         assert.deepEqual(by([check("test")], moon), ["pending", because, null]);
@@ -173,7 +173,7 @@ describe("the gate", () => {
       assert.equal(ask([check("a"), check("actions", "pending", { source: "check-suite" })]).verdict, "pending");
     });
 
-    it("waits until nothing new came for as long as settle says, and says when to look again", () => {
+    it("waits until nothing new came for the settle time, and says when to look again", () => {
       const checks = [check("a", "passed", { at: NOW - 2_000 }), check("b")];
       assert.deepEqual(ask(checks), {
         verdict: "pending",
@@ -187,7 +187,7 @@ describe("the gate", () => {
   describe("that trusts certain apps", () => {
     const apps = ["ci", "other"];
 
-    it("counts their check runs and suites, and neither those of others nor statuses", () => {
+    it("counts the check runs and suites of these apps, and no others and no statuses", () => {
       assert.equal(ask([check("test")], { apps }).verdict, "green");
       assert.equal(ask([check("test", "passed", { app: "stranger" })], { apps }).verdict, "none");
       assert.equal(ask([check("test", "passed", { source: "status", app: null })], { apps }).verdict, "none");
@@ -195,7 +195,7 @@ describe("the gate", () => {
       assert.equal(ask([check("test"), suite], { apps }).verdict, "pending");
     });
 
-    it("says by whom it waits for a check, also for one that the host requires", () => {
+    it("names the trusted apps while it waits for a check", () => {
       const forged = [check("test", "passed", { app: "stranger" })];
       const waiting = "waiting for check test (by ci, other)";
       assert.equal(ask(forged, { apps, required: ["test"] }).because, waiting);
@@ -223,13 +223,13 @@ describe("the gate", () => {
   });
 
   describe("of several reports of one check", () => {
-    it("takes the newest", () => {
+    it("takes the newest report", () => {
       const rerun = [check("test", "failed", { at: 1 }), check("test", "passed", { at: 2 })];
       assert.equal(ask(rerun).verdict, "green");
       assert.equal(ask(rerun.toReversed()).verdict, "green");
     });
 
-    it("takes the one listed first where both are of one moment", () => {
+    it("takes the one listed first if both have the same time", () => {
       assert.equal(ask([check("test", "passed", { at: 1 }), check("test", "pending", { at: 1 })]).verdict, "green");
     });
 
@@ -245,7 +245,7 @@ describe("the gate", () => {
     });
   });
 
-  it("says the same in whatever order different checks are listed", () => {
+  it("gives the same reason in any order of checks", () => {
     const any = fc.uniqueArray(
       fc.record({
         name: fc.constantFrom("a", "b", "c", "d", "e", "f"),
@@ -269,12 +269,12 @@ describe("the gate", () => {
     );
   });
 
-  it("names a few of many checks", () => {
+  it("names at most a few of many checks in its reason", () => {
     const many = ["g", "f", "e", "d", "c", "b", "a"].map((name) => check(name, "failed"));
     assert.equal(ask(many).because, "checks a, b, c and 4 more failed");
   });
 
-  it("has had its time once the timeout is over", () => {
+  it("times out once the timeout has passed", () => {
     assert.equal(hasTimedOut(0, gate({ timeout: 10 }), 9), false);
     assert.equal(hasTimedOut(0, gate({ timeout: 10 }), 10), true);
   });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import picomatch from "picomatch";
 import { globMatches, nameMatches } from "../../../src/delivery/glob.ts";
 
-describe("a glob", () => {
+describe("a glob pattern", () => {
   const cases: [glob: string, text: string, matches: boolean][] = [
     ["main", "main", true],
     ["main", "Main", false],

@@ -20,20 +20,20 @@ function sources(history: History, commit: string, released: string[], underWay:
   });
 }
 
-describe("A commit leaves an artifact as it is", () => {
+describe("The search for unchanged artifacts in the history", () => {
   const line: History = { a: { has: "1" }, b: { parents: ["a"], has: "2" }, c: { parents: ["b"], has: "1" } };
 
-  it("where it differs in nothing from a release before it", () => {
+  it("finds an artifact unchanged if the commit differs in nothing from an earlier release", () => {
     const quiet: History = { a: { has: "1" }, b: { parents: ["a"], has: "1" }, c: { parents: ["b"], has: "1" } };
     assert.deepEqual(sources(quiet, "c", ["a"]), ["a"]);
     assert.deepEqual(sources(quiet, "c", ["a", "b"]), ["b"], "the nearest");
   });
 
-  it("but not where it reverts a change, whether that is released, was released last, or never will be", () => {
+  it("finds an artifact changed by a revert, whether the reverted commit is released or not", () => {
     for (const released of [["a"], ["b"], ["a", "b"], ["b", "a"]]) assert.equal(sources(line, "c", released), null);
   });
 
-  it("nor where nothing before it is released, nor where the past that was read does not reach so far", () => {
+  it("finds an artifact changed if no earlier release is within the history that was read", () => {
     assert.equal(sources(line, "c", []), null);
     assert.equal(findUnchangedSince("c", { steps: new Map(), released: new Set(["a"]), underWay: new Set() }), null);
   });
@@ -45,22 +45,22 @@ describe("A commit leaves an artifact as it is", () => {
     merge: { parents: ["main", "side"], has: merged },
   });
 
-  it("where it merges a branch that began earlier and touched nothing of it", () => {
+  it("finds an artifact unchanged by the merge of a branch that does not touch it", () => {
     assert.deepEqual(sources(merge("1", "2"), "merge", ["a", "main"]), ["main"]);
   });
 
-  it("but not where the branch touched it, where its start is not released, or where one of its commits is under way", () => {
+  it("finds an artifact changed by a merge if the branch touches it, or a commit of it is not released yet", () => {
     assert.equal(sources(merge("3", "2"), "merge", ["a", "main"]), null);
     assert.equal(sources(merge("1", "2"), "merge", ["main"]), null);
     assert.equal(sources(merge("1", "2"), "merge", ["a", "main"], ["side"]), null);
   });
 
-  it("nor where a merge drops what one side has: neither parent alone tells", () => {
+  it("finds an artifact changed by a merge that drops the change of one side", () => {
     assert.equal(sources(merge("3", "3"), "merge", ["a", "main", "side"]), null);
     assert.deepEqual(sources(merge("2", "2"), "merge", ["a", "main", "side"]), ["main", "side"]);
   });
 
-  it("never so that a branch's newest release has other content than its tip, in whatever order CI ends", () => {
+  it("leaves a branch's newest release with the content of its tip, in whatever order CI ends", () => {
     const commit = fc.record({
       has: fc.integer({ min: 0, max: 2 }),
       parents: fc.array(fc.nat(), { minLength: 1, maxLength: 2 }),
@@ -131,15 +131,15 @@ function newestFirst(history: History, fates: Fate[], tip: string): string[] {
   return order;
 }
 
-describe("A newer commit overtakes an older one", () => {
+describe("Superseding an older commit", () => {
   const on = (branches: string[], tags: string[] = []) => ({ branches, tags });
 
-  it("where it is on each branch that holds the older one", () => {
+  it("lets a newer commit supersede one if it is on each branch that holds the older", () => {
     assert.equal(isOvertakenBy(on(["main"]), on(["main", "next"])), true);
     assert.equal(isOvertakenBy(on(["main", "release/1"]), on(["main"])), false);
   });
 
-  it("but never one that a tag asks for, nor one that no branch holds", () => {
+  it("never supersedes a commit with a watched tag, nor one that no branch holds", () => {
     assert.equal(isOvertakenBy(on(["main"], ["v1.0.0"]), on(["main"])), false);
     assert.equal(isOvertakenBy(on([]), on(["main"])), false);
   });

@@ -8,20 +8,20 @@ const REQUEST: NameRequest = {
 };
 const standing = (given: Partial<StandingName>): StandingName => ({ ...REQUEST, digest: "sha256:b", ...given });
 
-describe("Who may write a name", () => {
-  it("whoever comes first, where nothing stands", () => {
+describe("the ownership of a name in a registry", () => {
+  it("goes to the first writer of a free name", () => {
     for (const immutable of [true, false])
       assert.deepEqual(mayWrite({ ...REQUEST, immutable }, null, null), { kind: "free", ours: [] });
   });
 
-  it("an immutable name takes the place of a moving one, and of nothing but what deliverd put there", () => {
+  it("lets an immutable name replace a moving one, but only content that deliverd wrote", () => {
     const moving = standing({ immutable: false });
     assert.deepEqual(mayWrite(REQUEST, moving, null), { kind: "free", ours: ["sha256:b"] });
     const unfinished = { immutable: false, repoId: "github:1", digests: ["sha256:c"] };
     assert.deepEqual(mayWrite(REQUEST, moving, unfinished), { kind: "free", ours: ["sha256:b", "sha256:c"] });
   });
 
-  it("nobody, where an immutable name stands for another content", () => {
+  it("refuses other content under an immutable name", () => {
     for (const immutable of [true, false]) {
       const answer = mayWrite({ ...REQUEST, immutable }, standing({}), null);
       assert.equal(
@@ -31,20 +31,20 @@ describe("Who may write a name", () => {
     }
   });
 
-  it("not a second artifact, though its bytes are the same", () => {
+  it("refuses a second artifact, even with the same bytes", () => {
     const same = standing({ digest: REQUEST.digest, artifact: "other" });
     assert.equal(mayWrite(REQUEST, same, null).kind, "taken");
     assert.equal(mayWrite({ ...REQUEST, immutable: false }, same, null).kind, "stands");
   });
 
-  it("a moving name not, while an immutable one of its repo is on its way", () => {
+  it("refuses a moving name while an immutable one of the same repo is being written", () => {
     const unfinished = { immutable: true, repoId: "github:1", digests: [] };
     assert.equal(mayWrite({ ...REQUEST, immutable: false }, null, unfinished).kind, "taken");
     const others = { ...unfinished, repoId: "github:2" };
     assert.equal(mayWrite({ ...REQUEST, immutable: false }, null, others).kind, "free");
   });
 
-  it("a moving name of a shared repository is its first repo's", () => {
+  it("keeps a moving name of a shared repository for the first repo that wrote it", () => {
     const theirs = standing({ immutable: false, repoId: "github:2" });
     assert.equal(mayWrite({ ...REQUEST, immutable: false }, theirs, null).kind, "another-repos");
     assert.equal(mayWrite(REQUEST, theirs, null).kind, "free");
@@ -56,7 +56,7 @@ describe("Who may write a name", () => {
     repoId: fc.constantFrom("github:1", "github:2"),
   });
 
-  it("in whatever order they come, the first immutable content stays", () => {
+  it("keeps the first immutable content in any order of writes", () => {
     fc.assert(
       fc.property(fc.array(request, { maxLength: 12 }), (requests) => {
         let now: StandingName | null = null;

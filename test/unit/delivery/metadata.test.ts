@@ -9,7 +9,7 @@ const facts = {
   version: "1.2.3",
 };
 
-describe("what a delivery tells its build", () => {
+describe("the variables and labels of a build", () => {
   it("labels an image with where it comes from", () => {
     const more = { cloneUrl: "https://github.com/", deliveryId: "d1" };
     assert.deepEqual(releaseMetadata({ ...facts, ...more }), {
@@ -42,7 +42,7 @@ describe("what a delivery tells its build", () => {
   });
 });
 
-describe("an image holds its version", () => {
+describe("the check that an image depends on its version", () => {
   const cases: [text: string, holds: boolean, args?: Record<string, string>][] = [
     ["FROM x\nARG DELIVERD_VERSION", true],
     ["FROM x\r\n  arg DELIVERD_VERSION=dev\r\n", true],

@@ -49,7 +49,7 @@ function holder(tag: string, candidates: Candidate[], given: Partial<RefFacts> =
   return assignMovingNames(candidates, refs).find(({ name }) => name.tag === tag)?.holder ?? null;
 }
 
-describe("a branch's name", () => {
+describe("the moving name of a branch", () => {
   it("is held by the newest delivered commit of the branch", () => {
     assert.equal(
       holder("main", [release("old", { main: 5 }), release("new", { main: 2 }), release("x", { dev: 0 })]),
@@ -69,7 +69,7 @@ describe("a branch's name", () => {
   });
 });
 
-describe("latest, major and minor", () => {
+describe("the moving names latest, major and minor", () => {
   const tagged = [
     release("v1", { main: 9 }, ["v1.9.0"]),
     release("v2", { main: 5 }, ["v2.0.0"]),
@@ -134,7 +134,7 @@ describe("latest, major and minor", () => {
   });
 });
 
-describe("any other moving name", () => {
+describe("any other moving name in a registry", () => {
   it("is held by the newest on the default branch", () => {
     assert.equal(holder("edge", [release("main", { main: 3 }), release("dev", { dev: 0 }, [], 99)]), "main");
   });
@@ -150,7 +150,7 @@ describe("any other moving name", () => {
   });
 });
 
-describe("who holds a name", () => {
+describe("the release that holds a moving name", () => {
   const tags = fc.constantFrom<string[]>([], [], [], ["v1.0.0"], ["v1.1.0"], ["v2.0.0"], ["v2.0.1-rc.1"]);
   const history = fc
     .array(fc.record({ tags, hour: fc.nat({ max: 5 }), also: fc.boolean() }), { minLength: 1, maxLength: 8 })
@@ -194,7 +194,7 @@ describe("who holds a name", () => {
   });
 });
 
-describe("a name that several ask for", () => {
+describe("a moving name that several commits ask for", () => {
   const losers = (tag: string, candidates: Candidate[], tags: string[] = [], versions: string[] = []) =>
     assignMovingNames(candidates, { ...REFS, versions }, tags)
       .filter(({ name }) => name.tag === tag)
@@ -234,7 +234,7 @@ describe("a name that several ask for", () => {
   });
 });
 
-describe("a name that cannot be", () => {
+describe("a moving name that the registry cannot have", () => {
   it("keeps no other from its place, as that of an old plan after the owner was renamed", () => {
     const old = { ...release("old", { main: 1 }), destinations: [{ ...destination, as: "{owner}/{repo}" }] };
     const renamed = [old, release("new", { main: 0 })].map((each) => ({
@@ -246,7 +246,7 @@ describe("a name that cannot be", () => {
   });
 });
 
-describe("what a newer release keeps from every name", () => {
+describe("a release that a newer one keeps from its moving names", () => {
   it("is what differs in nothing that the templates hold", () => {
     const on = (sha: string, kind: string) => ({ sha, kind });
     const list = [on("c", "x"), on("c", "y"), on("b", "x"), on("a", "z")];

@@ -76,7 +76,7 @@ describe("a repo without a pipeline file", () => {
     });
   });
 
-  it("without one is ignored", () => {
+  it("without a Dockerfile is ignored", () => {
     assert.deepEqual(planOf(order({ pipeline: null, hasDockerfile: false })), {
       ignored: "no .deliverd.yml and no Dockerfile at the root",
     });
@@ -198,7 +198,7 @@ describe("a pipeline within the server's bounds", () => {
   });
 });
 
-describe("the entry that bounds a repo", () => {
+describe("the entry under `repos` that bounds a repo", () => {
   const repo = { host: "github", owner: "Acme", name: "Payments" };
   const match = (...patterns: string[]) =>
     matchRepo(
@@ -229,7 +229,7 @@ describe("the entry that bounds a repo", () => {
   });
 });
 
-describe("a ref", () => {
+describe("a ref matched with the watched branches and tags", () => {
   const on = { branches: ["main", "release/*"], tags: ["v*"] };
   const cases: [ref: string, given: Partial<RepoBounds>, watched: boolean, because: string][] = [
     ["refs/heads/main", {}, true, "branch main is watched"],

@@ -12,7 +12,7 @@ import {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-describe("looking unasked", () => {
+describe("polling the CI of waiting commits", () => {
   it("comes back to a waiting commit after a minute, then ever more rarely, at least every half hour", () => {
     assert.equal(nextPollAt(0, 0), MINUTE);
     assert.equal(nextPollAt(0, HOUR), HOUR + 6 * MINUTE);
@@ -45,7 +45,7 @@ describe("looking unasked", () => {
     );
   });
 
-  describe("chooses of the commits that wait", () => {
+  describe("chooses among the waiting commits", () => {
     const old = (createdAt: number, unasked = 1, calls: number | null = CALLS_PER_POLL): PollCandidate => {
       return { createdAt, unasked, lookedAt: createdAt, calls };
     };

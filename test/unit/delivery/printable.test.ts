@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { printable } from "../../../src/delivery/printable.ts";
 
-describe("text that others wrote", () => {
+describe("text from outside made printable", () => {
   it("keeps its letters, line ends and tabs, and shows as escapes what steers a terminal or turns text around", () => {
     assert.equal(printable("a\tb\nÜ 🜁"), "a\tb\nÜ 🜁");
     assert.equal(

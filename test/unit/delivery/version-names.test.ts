@@ -25,7 +25,7 @@ const names = (kind: ArtifactKind, shelving: Shelving, as: string | null, says: 
     return `${repository} ${tag}`;
   });
 
-describe("the name of a package", () => {
+describe("the registry name of a package", () => {
   it("is the one that it says, under each version as its ecosystem writes it", () => {
     assert.deepEqual(names("npm", "package", null, "@acme/client"), [
       "@acme/client 1.2.4-5.gab12cd3",
@@ -51,14 +51,14 @@ describe("the name of a package", () => {
   });
 });
 
-describe("the name of what is kept by path", () => {
+describe("the registry name of files that are kept by path", () => {
   it("is a folder of the repo, or the one that is given, and the artifact's", () => {
     assert.deepEqual(names("file", "path", null), ["acme/api/client 1.2.4-5.gab12cd3", "acme/api/client 1.2.4"]);
     assert.deepEqual(names("npm", "path", "/tools/{repo}/", "@acme/client")[1], "tools/api/client 1.2.4");
   });
 });
 
-describe("the name of a machine image", () => {
+describe("the registry name of a machine image", () => {
   it("holds everything that makes it the only one", () => {
     assert.deepEqual(names("ami", "package", null), [
       "acme-api-client-1.2.4-5.gab12cd3 1.2.4-5.gab12cd3",
@@ -67,7 +67,7 @@ describe("the name of a machine image", () => {
   });
 });
 
-describe("the `as` of anything but an image", () => {
+describe("the setting `as` of anything but an image", () => {
   it("holds nothing that depends on a branch or a git tag", () => {
     checkAs({ to: "r", as: "{owner}/{repo}/{artifact}/{version}/{sha}/{shortSha}/{date}", tags: [] });
     checkAs({ to: "r", as: null, tags: [] });

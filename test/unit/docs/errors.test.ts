@@ -24,6 +24,19 @@ describe("docs/reference/errors", () => {
     assert.deepEqual([...docs.keys()].filter((each) => !code.has(each)).sort(), []);
   });
 
+  it("lists only codes that a test causes and names", () => {
+    const tests = readdirSync(`${root}/test`, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ts") && !path.startsWith("support/") && !path.endsWith("docs/errors.test.ts"))
+      .map((path) => readFileSync(`${root}/test/${path}`, "utf8"))
+      .join("\n");
+    // As a string of its own, or as `<kind of error> <code>`.
+    const isNamed = (each: string) => new RegExp(`["'\`/]${each}["'\`/]|Error ${each}["'\`]`).test(tests);
+    assert.deepEqual(
+      [...docs.keys()].filter((each) => !isNamed(each)),
+      [],
+    );
+  });
+
   it("gives the kind of each code", () => {
     const wrong = [...docs].filter(([each, kinds]) => {
       const known = code.get(each) ?? new Set();

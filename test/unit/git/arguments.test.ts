@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { checkPath, checkRef, checkSha, checkUrl } from "../../../src/git/arguments.ts";
 
-describe("What git is handed", () => {
+describe("An argument that is passed to git", () => {
   it("is a sha only in full, in lower-case hex", () => {
     for (const sha of ["a".repeat(40), "0123456789abcdef".repeat(4)]) assert.equal(checkSha(sha), sha);
     for (const text of [

@@ -87,7 +87,7 @@ describe("A .dockerignore file", () => {
   });
 });
 
-describe("A glob", () => {
+describe("A glob of .dockerignore", () => {
   it("says what the regular expression of the same meaning says", () => {
     const pieces: [string, string][] = [
       ["a", "a"],

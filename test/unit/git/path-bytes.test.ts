@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { decodePath, encodePath } from "../../../src/git/path-bytes.ts";
 
-describe("a name of git's as text", () => {
+describe("a git path that is not UTF-8, as text", () => {
   it("is its UTF-8 where it is that, and never two names' text", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => assert.equal(decodePath(Buffer.from(text)), text)));
     fc.assert(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PromiseCache } from "../../../src/git/promise-cache.ts";
 
-describe("answers that are kept", () => {
+describe("a cache of promises", () => {
   const asked: string[] = [];
   const ask = (key: string) => async () => {
     asked.push(key);

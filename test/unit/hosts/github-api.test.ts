@@ -6,7 +6,7 @@ import { ConfigError, Refused, TransientError } from "../../../src/delivery/erro
 import { Declined, type GitHubApi, githubApi } from "../../../src/hosts/github/api.ts";
 import { findRepo } from "../../../src/hosts/github/find-repo.ts";
 import { postStatus } from "../../../src/hosts/github/report.ts";
-import { type Asked, json, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
+import { type Asked, json, type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
 import { until } from "../../support/processes/process.ts";
 
 const TOKEN = "ghp_hidden7hidden7hidden7";
@@ -303,7 +303,10 @@ describe("GitHub's API", () => {
       assert.throws(
         () => githubApi({ key: "gh", apiUrl: "https://api.github.com", token }),
         (error) =>
-          error instanceof ConfigError && /hosts\.gh\.token/.test(error.message) && !error.message.includes("hidden7"),
+          error instanceof ConfigError &&
+          error.code === "github-token-invalid" &&
+          /hosts\.gh\.token/.test(error.message) &&
+          !error.message.includes("hidden7"),
       );
     });
   }
@@ -322,7 +325,7 @@ describe("GitHub's API", () => {
     });
   });
 
-  describe("for a report", () => {
+  describe("for a commit status", () => {
     const report = {
       context: "deliverd/api",
       state: "success" as const,
@@ -368,6 +371,7 @@ describe("GitHub's API", () => {
         const { api } = await served((_asked, response) => json(response, status, { message: "Not Found" }));
         const error = await failure(post(api));
         assert.ok(error instanceof Refused);
+        assert.equal(error.code, "github-status-forbidden");
         assert.match(error.message, /repo:status/);
       });
     }

@@ -208,7 +208,7 @@ describe("GitHub's events", () => {
 
 const pushOf = (ref: unknown) => ({ ref, after: SHA, deleted: false, head_commit: { id: SHA }, repository });
 
-describe("A malformed body", () => {
+describe("A malformed webhook body", () => {
   it("is named by what is wrong with it", async () => {
     await malformed("push", "{", /not JSON/);
     await malformed("push", "[]", /no 'push' event/);
@@ -292,7 +292,7 @@ describe("A malformed body", () => {
   });
 });
 
-describe("Where to clone from", () => {
+describe("The clone URL of a GitHub repo", () => {
   it("comes from the configuration, with the token in a header only", () => {
     const repo = { id: "github:7", host: "github", owner: "acme", name: "api", defaultBranch: "main" };
     assert.deepEqual(cloneSourceOf("https://git.example.com/", "hidden", repo), {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CommitRef, Gate } from "../../../src/delivery/types.ts";
 import { githubHost } from "../../../src/hosts/github/host.ts";
-import { json, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
+import { json, type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
 
 /** What GitHub answers of one commit. Each table row has the shape of a public report; the data are our own. */
 interface World {

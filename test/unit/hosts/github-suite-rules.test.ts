@@ -108,10 +108,10 @@ function verdictOf(world: Pushed): string {
   return judge(checks, gate, { hostRequired: null, now: NOW }).verdict;
 }
 
-describe("where every branch that a commit is pushed to has the same workflows,", () => {
+describe("a commit whose branches all have the same workflows", () => {
   const all = (world: Pushed) => world.outcomes.flat();
 
-  it("the commit is green only if each workflow passed on one of them, and none failed or is to come", () => {
+  it("is green only if each workflow passed on one branch, and none failed or is pending", () => {
     fc.assert(
       fc.property(pushed, (world) => {
         if (verdictOf(world) !== "green") return;
@@ -122,7 +122,7 @@ describe("where every branch that a commit is pushed to has the same workflows,"
     );
   });
 
-  it("the commit is green where all passed on one of them, and the others were cancelled for it", () => {
+  it("is green if all passed on one branch, and the others were cancelled for it", () => {
     fc.assert(
       fc.property(pushed, fc.nat(2), (world, at) => {
         const whole = world.outcomes.map((ended, branch) =>
@@ -137,7 +137,7 @@ describe("where every branch that a commit is pushed to has the same workflows,"
     );
   });
 
-  it("the commit is red where one failed, and waits where one is to come and none failed", () => {
+  it("is red if one failed, and waits if one is pending and none failed", () => {
     fc.assert(
       fc.property(pushed, (world) => {
         if (all(world).includes("failed")) assert.equal(verdictOf(world), "red");
@@ -184,7 +184,7 @@ describe("whatever runs and suites GitHub lists,", () => {
     );
   });
 
-  it("their order says nothing", () => {
+  it("gives the same verdict in any order", () => {
     fc.assert(
       fc.property(runs, suites, (all, ofSuites) => {
         const runningApps = new Set(["github-actions"]);
@@ -199,7 +199,7 @@ describe("whatever runs and suites GitHub lists,", () => {
     );
   });
 
-  it("a suite of an app that never runs changes nothing", () => {
+  it("ignores a suite of an app that never runs", () => {
     fc.assert(
       fc.property(runs, suites, suite, fc.constantFrom("queued", "stale"), (all, ofSuites, one, word) => {
         const idle = { ...one, id: 99, app: "never", word, runs: 0, hasEnded: word === "stale" };
@@ -209,7 +209,7 @@ describe("whatever runs and suites GitHub lists,", () => {
     );
   });
 
-  it("a suite of Actions that may still begin is waited for, and none for ever", () => {
+  it("waits for a suite of Actions that may still begin, but not for ever", () => {
     fc.assert(
       fc.property(suites, suite, fc.constantFrom(...ONGOING), (others, one, word) => {
         const young = { ...one, id: 99, app: "github-actions", word, hasEnded: false, at: NOW - HOUR };
@@ -222,7 +222,7 @@ describe("whatever runs and suites GitHub lists,", () => {
     );
   });
 
-  it("a suite that could not start is never passed over", () => {
+  it("never ignores a suite that could not start", () => {
     fc.assert(
       fc.property(runs, suites, (all, ofSuites) => {
         const stuck = ofSuites.filter(({ word }) => word === "startup_failure");

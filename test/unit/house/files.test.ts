@@ -8,13 +8,13 @@ import { sourceFiles } from "../../../scripts/imports.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-describe("the files of this house", () => {
+describe("the files of this repository", () => {
   it("stay under 300 lines, so that each does one thing", () => {
     const tooLong = sourceFiles(root).filter((path) => read(path).trimEnd().split("\n").length > 300);
     assert.deepEqual(tooLong, []);
   });
 
-  it("run every test: none alone, none left out", () => {
+  it("contain no `.only` and no skipped test", () => {
     const tests = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" }).filter((path) =>
       path.endsWith(".test.ts"),
     );
@@ -36,7 +36,7 @@ describe("the files of this house", () => {
     const { packages }: { packages: Record<string, Locked> } = JSON.parse(read("package-lock.json"));
     const locked = Object.entries(packages).filter(([path]) => path !== "");
 
-    it("without the place they come from, so that everybody's own registry serves", () => {
+    it("without a registry URL, so that any registry works", () => {
       assert.ok(locked.length > 100);
       const placed = locked.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path);
       assert.deepEqual(placed, [], "set omit-lockfile-registry-resolved=true and lock again");

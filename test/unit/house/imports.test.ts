@@ -9,11 +9,11 @@ import { tempDir } from "../../support/processes/process.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 describe("imports run downward only", () => {
-  it("everywhere in this house", () => {
+  it("in all sources", () => {
     assert.deepEqual(findViolations(root), []);
   });
 
-  describe("and a planted import is found:", () => {
+  describe("and a wrong import is found:", () => {
     let copy: Awaited<ReturnType<typeof tempDir>>;
 
     /** What the planted files import: a target has to exist. */

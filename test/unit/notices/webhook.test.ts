@@ -147,7 +147,7 @@ describe("A webhook notice", () => {
     const { origin, close: shut } = await receiver(() => {});
     await shut();
     const unheard = webhookNotifier({ url: origin, secret: SECRET }).send(notice, new AbortController().signal);
-    await assert.rejects(unheard, { name: "TransientError", message: /ECONNREFUSED/ });
+    await assert.rejects(unheard, { name: "TransientError", code: "notice-unanswered", message: /ECONNREFUSED/ });
     const silent = await failure(() => {}, { timeout: 50 });
     assert.ok(silent instanceof TransientError);
     assert.match(silent.message, /timeout/);
@@ -167,17 +167,17 @@ describe("A webhook notice", () => {
     assert.equal(notifier.target, "https://deployer.example.com/ready");
   });
 
-  for (const [what, url, secret] of [
-    ["a secret of the wrong form", "https://d.example.com", "hunter2-hidden"],
-    ["an empty secret", "https://d.example.com", "whsec_"],
-    ["a URL with a password", "https://me:hidden@d.example.com", SECRET],
-    ["a URL with another scheme", "file:///etc/hidden", SECRET],
-    ["text that is no URL", "hidden", SECRET],
+  for (const [what, url, secret, code] of [
+    ["a secret of the wrong form", "https://d.example.com", "hunter2-hidden", "notice-secret-invalid"],
+    ["an empty secret", "https://d.example.com", "whsec_", "notice-secret-invalid"],
+    ["a URL with a password", "https://me:hidden@d.example.com", SECRET, "notice-url-invalid"],
+    ["a URL with another scheme", "file:///etc/hidden", SECRET, "notice-url-invalid"],
+    ["text that is no URL", "hidden", SECRET, "notice-url-invalid"],
   ] as const) {
     it(`fails at the start with ${what}, and the error does not repeat it`, () => {
       assert.throws(
         () => webhookNotifier({ url, secret }),
-        (error) => error instanceof ConfigError && !error.message.includes("hidden"),
+        (error) => error instanceof ConfigError && error.code === code && !error.message.includes("hidden"),
       );
     });
   }

@@ -13,7 +13,7 @@ describe("the daemon's log", () => {
     log = createLog({ mask: createMask(["hidden-word"]), stream });
   });
 
-  it("is one JSON object a line: when, how grave, what, and the facts", () => {
+  it("is one JSON object a line: time, level, message and fields", () => {
     log.info("something happened", { count: 3 });
     log.warn("careful");
     const [first, second] = lines();
@@ -23,7 +23,7 @@ describe("the daemon's log", () => {
     assert.deepEqual({ ...second, at: "" }, { at: "", level: "warn", message: "careful" });
   });
 
-  it("stays one line whatever the text holds", () => {
+  it("stays on one line, whatever the text contains", () => {
     log.info("two\nlines\u2028and\u001b[31m red", { fact: "a\r\nb" });
     assert.equal(lines().length, 1);
   });
@@ -55,7 +55,7 @@ describe("the daemon's log", () => {
     assert.equal(JSON.parse(text).message, "the [secret]");
   });
 
-  it("leaves out what is less grave than its level", () => {
+  it("leaves out entries below its level", () => {
     log.debug("detail");
     createLog({ mask: (text) => text, stream, level: "debug" }).debug("shown");
     assert.deepEqual(

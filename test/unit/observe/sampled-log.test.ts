@@ -3,7 +3,7 @@ import { mock } from "node:test";
 import { type LogFields, silentLog } from "../../../src/observe/log.ts";
 import { SampledLog } from "../../../src/observe/sampled-log.ts";
 
-describe("a log for what anybody may cause", () => {
+describe("a log that bounds lines which outsiders can cause", () => {
   beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
   afterEach(() => mock.timers.reset());
 

@@ -12,8 +12,8 @@ import { sourceOf, tarOf } from "./sources.ts";
 
 const texts = (entries: ArchiveEntry[]) => entries.map(({ path, bytes }) => [path, String(bytes)]);
 
-describe("an archive that a build made", () => {
-  it("gives of its files those that are wanted, in its order, whichever form it has", async () => {
+describe("a package archive", () => {
+  it("gives the wanted files in its own order, as zip or tar", async () => {
     const files: [string, string][] = [
       ["b", "first"],
       ["a", "other"],
@@ -36,7 +36,7 @@ describe("an archive that a build made", () => {
     assert.deepEqual(texts(await readZip(sourceOf(zipOf({ a: "x".repeat(100), b: "y" })), small)), [["b", "y"]]);
   });
 
-  it("that holds what should be there once twice says so", async () => {
+  it("with two files where one is allowed is reported as such", async () => {
     const two = await readTarball(await tarOf(["p/x", "1"], ["./p/x", "2"]), () => true);
     assert.throws(() => atMostOne(two), { message: "it holds p/x twice" });
     const other = await readTarball(await tarOf(["p/x", "1"], ["q/x", "2"]), () => true);
@@ -44,7 +44,7 @@ describe("an archive that a build made", () => {
     assert.equal(atMostOne([]), null);
   });
 
-  it("that is none, or damaged, says so", async () => {
+  it("that is damaged or no archive is reported as such", async () => {
     const zip = zipOf({ "a.txt": "hello".repeat(100) });
     const at = zip.indexOf("a.txt") + "a.txt".length;
     for (const bytes of [
@@ -66,7 +66,7 @@ describe("an archive that a build made", () => {
     }
   });
 
-  it("that cannot be read from the disk is another matter", async () => {
+  it("that cannot be read from the disk is reported as a disk error", async () => {
     const gone = {
       length: 100,
       open: () =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readProperties } from "../../../src/packages/java-properties.ts";
 
-describe("a .properties file", () => {
+describe("a Java .properties file", () => {
   // The examples of the documentation of java.util.Properties.load, and what Maven's plugins write.
   for (const [text, expected] of [
     ["Truth = Beauty", { Truth: "Beauty" }],

@@ -23,7 +23,7 @@ describe("The inbox", () => {
     }, limits);
   };
 
-  it("commits together what comes with turns of the event loop that follow each other", async () => {
+  it("commits hints together that come in consecutive turns of the event loop", async () => {
     start();
     const added = [inbox.add([hint("a")])];
     for (const sha of ["b", "c", "d"]) {
@@ -37,7 +37,7 @@ describe("The inbox", () => {
     assert.equal(inbox.pending(), 0);
   });
 
-  it("does not wait for more where nothing more comes", async () => {
+  it("does not wait when no more hints come", async () => {
     start();
     const added = inbox.add([hint("a")]);
     for (let turn = 0; turn < 3; turn++) await nextTurn();
@@ -46,7 +46,7 @@ describe("The inbox", () => {
     await added;
   });
 
-  it("takes no more than may wait, and again once they are committed", async () => {
+  it("refuses hints beyond its limit, and accepts them again after a commit", async () => {
     start({ maxHints: 2 });
     const added = inbox.add([hint("a"), hint("b")]);
     await assert.rejects(inbox.add([hint("c")]), InboxFull);
@@ -60,7 +60,7 @@ describe("The inbox", () => {
     await next;
   });
 
-  it("takes no more once the first has waited too long, however few they are, and again when it is committed", async () => {
+  it("refuses hints when the first has waited too long, and accepts them again after a commit", async () => {
     start({ maxWaitMs: 20 });
     const added = inbox.add([hint("a")]);
     await until("it is being committed", () => commits.length === 1);

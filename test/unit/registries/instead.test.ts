@@ -8,7 +8,7 @@ import { NpmShelf } from "../../../src/registries/protocols/npm/shelf.ts";
 import { RegistryClient } from "../../../src/registries/protocols/oci/client.ts";
 import { PypiShelf } from "../../../src/registries/protocols/pypi/shelf.ts";
 import { testRun } from "../../support/fixtures/run.ts";
-import { type Asked, type ScriptedServer, startScriptedServer } from "../../support/hosts/scripted-github.ts";
+import { type Asked, type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
 
 const FILE = { name: "hello-1.0.0.tgz", digest: `sha256:${"a".repeat(64)}`, size: 3 } as const;
 const PAGE = "<!DOCTYPE html><html><title>Down for maintenance</title></html>";

@@ -43,7 +43,7 @@ const metadataOf = (fields: typeof SPECIFIED, body = "") =>
     ),
   );
 
-describe("the form of an upload", () => {
+describe("the form fields of an upload to PyPI", () => {
   for (const each of SPECIFIED) {
     const [header, field, values] = each;
     it(`says ${header} as ${field}`, () => {

@@ -34,8 +34,8 @@ function entriesOf(entries: Files, opened: string[] = []) {
   }));
 }
 
-describe("a tar", () => {
-  it("is the one that the library writes, of the size that is told beforehand", async () => {
+describe("a tar of frozen files", () => {
+  it("equals the one that tar-stream writes, and has the announced size", async () => {
     await fc.assert(
       fc.asyncProperty(files, async (entries) => {
         const into = new PassThrough();
@@ -47,7 +47,7 @@ describe("a tar", () => {
     );
   });
 
-  it("gives each range of itself, and opens no entry but those that it lies in", async () => {
+  it("gives any byte range, and opens only the entries in that range", async () => {
     await fc.assert(
       fc.asyncProperty(files, fc.nat(), fc.nat(), async (entries, one, other) => {
         const whole = await theirs(entries);

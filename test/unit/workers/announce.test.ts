@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { sql } from "kysely";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host, Report } from "../../../src/hosts/host.ts";
 import { countUnsent, outboxOfCommit, queueStatus } from "../../../src/ledger/outbox.ts";
 import { openNotifiers } from "../../../src/notices/index.ts";
 import type { Notifier } from "../../../src/notices/notice.ts";
+import { type Log, silentLog } from "../../../src/observe/log.ts";
 import { Announcer, announce } from "../../../workers/announce/announcer.ts";
 import { queueNotices } from "../../../workers/announce/queue-notices.ts";
 import { REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
@@ -58,7 +60,7 @@ describe("announcers", () => {
     assert.equal(await countUnsent(store.ledger), 0);
   });
 
-  it("say the newest again where one that was stalled past its time comes to its end", async () => {
+  it("send the newest status again after a stalled sender finishes late", async () => {
     holds = (state) => state === "pending";
     await say("pending");
     const [one, two] = [new Announcer(station("one"), 50), new Announcer(station("two"))];
@@ -79,7 +81,7 @@ describe("announcers", () => {
     assert.equal(host.at(-1), "success");
   });
 
-  it("owe the newest once more, later, where the one that was stalled never comes back", async () => {
+  it("schedule the newest status again when a stalled sender never finishes", async () => {
     holds = (state) => state === "pending";
     await say("pending");
     await new Announcer(station("dead"), 50).wake();
@@ -94,7 +96,7 @@ describe("announcers", () => {
     held[0]?.();
   });
 
-  it("send to everybody else while one receiver with a thousand notices answers nothing", async () => {
+  it("send to all others while one receiver with a thousand notices does not answer", async () => {
     const told: string[] = [];
     const silent = receiver("silent", () => new Promise(() => {}));
     const well = receiver("well", async ({ id }) => void told.push(id));
@@ -111,7 +113,7 @@ describe("announcers", () => {
     assert.deepEqual(told, ["release-2000"]);
   });
 
-  it("send what is new to a receiver though a thousand notices before it fail and are due again", async () => {
+  it("send a new notice to a receiver though 40 older ones fail and are due again", async () => {
     const told: string[] = [];
     const picky = receiver("picky", async ({ id }) => {
       if (id !== "release-2000") throw new TransientError("notice-not-taken", "no", { retryAfter: 0 });
@@ -128,7 +130,7 @@ describe("announcers", () => {
     assert.deepEqual(told, ["release-2000"]);
   });
 
-  it("tell two receivers that differ only in their query, and tell an event once", async () => {
+  it("send to two receivers that differ only in their query, and send an event once", async () => {
     const url = "https://deployer.example.com/ready?token=";
     const open = (...tokens: string[]) =>
       openNotifiers(tokens.map((token) => ({ type: "webhook", url: `${url}${token}`, secret: null })));
@@ -151,7 +153,40 @@ describe("announcers", () => {
     assert.throws(() => open("one", "two", "one"), { name: "ConfigError", code: "notice-url-twice" });
   });
 
-  it("find a receiver whose secret in the query was changed meanwhile, where it is the only one at its address", async () => {
+  describe("drop for good", () => {
+    /** Announces what is owed. @returns the codes of the errors that were logged */
+    async function codesOf(work: () => Promise<unknown>): Promise<unknown[]> {
+      const codes: unknown[] = [];
+      const log: Log = {
+        ...silentLog,
+        error: (_message, facts) => void codes.push((facts?.error as { code?: string } | undefined)?.code),
+      };
+      await work();
+      await announce({ ...station("one"), log });
+      assert.equal(await countUnsent(store.ledger), 0);
+      return codes;
+    }
+
+    it("a status of a repo that the ledger does not have (repo-unknown)", async () => {
+      const { db } = store.ledger;
+      const codes = await codesOf(async () => {
+        await say("success");
+        await sql`PRAGMA foreign_keys = OFF`.execute(db);
+        await db.deleteFrom("repos").execute();
+      });
+      assert.deepEqual(codes, ["repo-unknown"]);
+    });
+
+    it("a notice to a URL that is no longer configured (notice-target-gone)", async () => {
+      const gone = receiver("gone", async () => assert.fail("nothing is sent"));
+      const codes = await codesOf(() =>
+        store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [gone] }, subject, event(1))),
+      );
+      assert.deepEqual(codes, ["notice-target-gone"]);
+    });
+  });
+
+  it("find a receiver whose query changed meanwhile if it is the only one at its address", async () => {
     const told: string[] = [];
     const before = receiver("before", async () => void told.push("before"));
     await store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [before] }, subject, event(1)));

@@ -4,7 +4,7 @@ import { BuildSlots, type GiveBack } from "../../../workers/build-slots.ts";
 
 const forever = new AbortController().signal;
 
-describe("the capacity of a worker", () => {
+describe("the build slots of a worker", () => {
   /** Takes in the background. */
   function asked(capacity: BuildSlots, weight: number, signal = forever) {
     const state = { isIn: false, error: null as unknown, giveBack: (() => {}) as GiveBack };
@@ -16,13 +16,13 @@ describe("the capacity of a worker", () => {
   }
   const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-  it("weighs a build by the CPUs that it may use: whole ones, at least one, at most all slots", () => {
+  it("weigh a build by its CPU limit, rounded up: at least one, at most all slots", () => {
     const capacity = new BuildSlots(4);
     const weights = [null, 0, 0.5, 1, 1.5, 4, 9].map((cpus) => capacity.weightOf(cpus));
     assert.deepEqual(weights, [1, 1, 1, 1, 2, 4, 4]);
   });
 
-  it("lets in as many as fit, and a heavy one alone", async () => {
+  it("admit as many builds as fit, and a heavy one alone", async () => {
     const capacity = new BuildSlots(4);
     const light = [1, 1, 1, 1].map((weight) => asked(capacity, weight));
     const heavy = asked(capacity, 4);
@@ -39,7 +39,7 @@ describe("the capacity of a worker", () => {
     assert.equal(capacity.fits(1), false);
   });
 
-  it("lets no light one past a heavy one that came before it", async () => {
+  it("let no light build overtake a heavy one", async () => {
     const capacity = new BuildSlots(2);
     const first = asked(capacity, 1);
     const heavy = asked(capacity, 2);
@@ -53,7 +53,7 @@ describe("the capacity of a worker", () => {
     await light.done;
   });
 
-  it("forgets one that waits when it is told to stop, and lets in who waited behind it", async () => {
+  it("drop a waiting build that is cancelled, and admit the next", async () => {
     const capacity = new BuildSlots(2);
     await asked(capacity, 1).done;
     const stop = new AbortController();
@@ -66,7 +66,7 @@ describe("the capacity of a worker", () => {
     await assert.rejects(capacity.take(1, stop.signal), reason);
   });
 
-  it("counts what is given back once, however often it is given", async () => {
+  it("count a slot once, however often it is given back", async () => {
     const capacity = new BuildSlots(1);
     const { giveBack } = await asked(capacity, 1).done;
     giveBack();
@@ -75,7 +75,7 @@ describe("the capacity of a worker", () => {
     assert.equal(capacity.fits(1), false);
   });
 
-  it("spares what nobody needs, asks for it back when it is needed, the latest first, and does not wait for it", async () => {
+  it("lend free slots, and ask for them back when they are needed, the latest first, without waiting", async () => {
     const capacity = new BuildSlots(3);
     const left: string[] = [];
     assert.ok(capacity.takeSpare(1, () => left.push("first")));
@@ -96,7 +96,7 @@ describe("the capacity of a worker", () => {
     );
   });
 
-  it("spares nothing while somebody waits", async () => {
+  it("lend nothing while a build waits", async () => {
     const capacity = new BuildSlots(2);
     await asked(capacity, 1).done;
     const heavy = asked(capacity, 2);
@@ -108,7 +108,7 @@ describe("the capacity of a worker", () => {
     );
   });
 
-  it("is never exceeded, keeps everybody's turn, and no spare work keeps anybody waiting", async () => {
+  it("are never exceeded, keep the order of arrival, and no lent slot delays a build", async () => {
     const slots = 4;
     const doing = fc.oneof(
       fc.record({ take: fc.integer({ min: 1, max: slots }) }),

@@ -16,7 +16,7 @@ const DIGEST = `sha256:${"1".repeat(64)}`;
 const OTHER = `sha256:${"2".repeat(64)}`;
 const job = { repo: REPO, artifact: "api" };
 
-describe("the check of released names", () => {
+describe("the check of released names in the registries", () => {
   const store = useLedger();
   const run = { signal: new AbortController().signal } as Run;
 
@@ -51,7 +51,7 @@ describe("the check of released names", () => {
     return { station: unitStation({ ledger: store.ledger, drift, registries }), metrics };
   };
 
-  it("asks each registry by itself: one that is down blinds none of the others, and is owed another look", async () => {
+  it("asks each registry by itself: if one is down, the others are checked, and it is asked again", async () => {
     const { station, metrics } = stationWith((registry) => {
       if (registry === "down") throw new TransientError("registry-unavailable", "down");
       return OTHER;
@@ -70,7 +70,7 @@ describe("the check of released names", () => {
     assert.equal((await dueNameUpdates(store.ledger))[0]?.mustVerify, true, "a plain look does not take its place");
   });
 
-  it("looks at the other names of a registry that does not tell of one", async () => {
+  it("checks the other names of a registry that refuses to show one", async () => {
     const { station } = stationWith((registry, tag) => {
       if (registry === "down" && tag === "1.0.0") throw new Error("forbidden");
       return OTHER;
@@ -79,7 +79,7 @@ describe("the check of released names", () => {
     assert.deepEqual(changed.map(({ registry }) => registry).sort(), ["down", "well"]);
   });
 
-  it("owes nothing where all answered", async () => {
+  it("schedules no other check when all registries answered", async () => {
     const { station } = stationWith(() => DIGEST);
     assert.deepEqual(await findChanged(station, job, run), []);
     assert.deepEqual(await dueNameUpdates(store.ledger), []);

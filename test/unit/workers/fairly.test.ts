@@ -17,7 +17,7 @@ import { until } from "../../support/processes/process.ts";
 const sha = (n: number) => n.toString(16).padStart(40, "0");
 const MINUTE = 60_000;
 
-describe("What may never come to an answer", () => {
+describe("Work that fails again and again", () => {
   const store = useLedger();
   let added: { name: string; job: unknown }[];
   let station: Station;
@@ -43,7 +43,7 @@ describe("What may never come to an answer", () => {
     fairly(station, "evaluate", places, looksIn(station), work);
   const job = (n: number, repo = REPO): Jobs["evaluate"] => ({ repo, sha: sha(n), ref: null });
 
-  it("is looked at ever more rarely, also by the next process, and after any kind of failure", async () => {
+  it("is tried less and less often, also by the next process, and after any kind of failure", async () => {
     for (const error of [new TransientError("x", "host down"), new Error("a fault of ours")]) {
       let tries = 0;
       const work = async () => {
@@ -61,7 +61,7 @@ describe("What may never come to an answer", () => {
     }
   });
 
-  it("leaves a place to others while a host hangs", async () => {
+  it("leaves places to other repos while a host hangs", async () => {
     const done: string[] = [];
     const evaluate = evaluating(4, async ({ repo, sha }) => {
       if (repo === REPO) await new Promise(() => {});
@@ -83,7 +83,7 @@ describe("What may never come to an answer", () => {
     }
   });
 
-  it("names that a registry does not take wait in the store.ledger, and new ones go first", async () => {
+  it("on a name waits in the ledger, and new names go first", async () => {
     const owe = (artifact: string) =>
       store.ledger.transaction((tx) => queueNameUpdate(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact }));
     await owe("stuck");
@@ -116,7 +116,7 @@ describe("What may never come to an answer", () => {
     });
   const many = Array.from({ length: 300 }, (_none, n) => n);
 
-  it("does not keep a new commit out, however many red ones wait: it is looked at in the first round that has a look to spare", async () => {
+  it("does not delay a new commit, however many red ones wait: the first poll with a free place asks for it", async () => {
     await wait(many);
     const first = new HostPoller(station);
     await first.round();
@@ -132,7 +132,7 @@ describe("What may never come to an answer", () => {
     assert.deepEqual(added[0]?.job, { repo: REPO, sha: sha(1_000), ref: null });
   });
 
-  it("costs nothing of the host's limit where its answers have not changed", async () => {
+  it("uses nothing of the host's rate limit while its answers do not change", async () => {
     await wait(many);
     await recordPolls(store.ledger, await waitingCommits(store.ledger), at - 5 * MINUTE);
     // As many of their answers as tell what kind they are: the ledger's own pace is no part of this.
@@ -149,7 +149,7 @@ describe("What may never come to an answer", () => {
     assert.equal(added.filter(({ name }) => name === "evaluate").length, 300);
   });
 
-  it("is swept behind what is new", async () => {
+  it("is swept after new hints", async () => {
     await addHints(store.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(1) }]);
     await evaluating(8, () => Promise.reject(new TransientError("x", "gone")))(job(1));
     await addHints(store.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha: sha(2) }]);

@@ -27,7 +27,7 @@ describe("a delivery's log", () => {
     assert.equal(kept.join(""), "first\nsecond\nthird\n");
   });
 
-  it("ends a piece before a line that is said whole", async () => {
+  it("ends an open line before a whole line is written", async () => {
     const log = open();
     log.write("halfway");
     log.line("then this");
@@ -35,7 +35,7 @@ describe("a delivery's log", () => {
     assert.equal(kept.join(""), "halfway\nthen this\n");
   });
 
-  it("shows no part of a secret that stands where a line is too long to be kept whole", async () => {
+  it("shows no part of a secret where a long line is cut", async () => {
     const log = open({ mask: createMask(["Q1W2E3R4T5Z6U"]) });
     for (const to of [log, labelled(log, "api")]) {
       for (const [cut, shift] of CUTS) {
@@ -50,7 +50,7 @@ describe("a delivery's log", () => {
     }
   });
 
-  it("names in each line of one of several works side by side whose it is, and mixes no two pieces", async () => {
+  it("labels each line of builds that run side by side, and mixes no two lines", async () => {
     const log = open();
     const [api, web] = [labelled(log, "api"), labelled(log, "web")];
     api.write("one\ntw");
@@ -92,7 +92,7 @@ describe("a delivery's log", () => {
     assert.equal(kept.join(""), "red\tdone\n100%\nplain\n");
   });
 
-  it("is written soon by itself, and at once where much has come", async () => {
+  it("is flushed after a moment, and at once after much output", async () => {
     const log = open();
     log.line("soon");
     await until("it was written", () => kept.length === 1);
@@ -121,7 +121,7 @@ describe("a delivery's log", () => {
     assert.match(kept.join(""), /END\n$/);
   });
 
-  it("goes on where a piece could not be kept, and tells of it", async () => {
+  it("goes on after a failed write, and says that a piece is missing", async () => {
     const lost: unknown[] = [];
     let fails = true;
     const log = open({

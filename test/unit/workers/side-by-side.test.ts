@@ -4,7 +4,7 @@ import { systemClock } from "../../../src/run/clock.ts";
 import type { Run } from "../../../src/run/run.ts";
 import { sideBySide } from "../../../workers/deliver/side-by-side.ts";
 
-describe("work side by side", () => {
+describe("tasks that run side by side", () => {
   let stop: AbortController;
   let run: Run;
 
@@ -25,7 +25,7 @@ describe("work side by side", () => {
     });
   const later = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-  it("gives its results in the order of the items, also where the first waits for the last", async () => {
+  it("give results in the order of the items, even if the first waits for the last", async () => {
     let lastIsOver = () => {};
     const last = new Promise<void>((resolve) => {
       lastIsOver = resolve;
@@ -37,7 +37,7 @@ describe("work side by side", () => {
     assert.deepEqual(results, ["first", "last"]);
   });
 
-  it("ends the others where one fails for good, and waits until they have ended", async () => {
+  it("are cancelled when one fails permanently, and are waited for", async () => {
     let isOver = false;
     const begun: string[] = [];
     const wrong = new UserError("build-failed", "exit 1");
@@ -51,7 +51,7 @@ describe("work side by side", () => {
     assert.deepEqual(begun, ["slow", "wrong"]);
   });
 
-  it("lets the others go on where what fails may pass, but begins no more", async () => {
+  it("go on when one fails transiently, but no new one begins", async () => {
     const down = new TransientError("engine-gone", "no answer");
     const begun: string[] = [];
     const ended: string[] = [];
@@ -65,7 +65,7 @@ describe("work side by side", () => {
     assert.deepEqual([begun, ended], [["down", "slow"], ["slow"]]);
   });
 
-  it("tells of what may pass before what will not", async () => {
+  it("throw a transient error before a permanent one", async () => {
     const down = new TransientError("engine-gone", "no answer");
     const wrong = new UserError("build-failed", "exit 1");
     const work = sideBySide(["down", "wrong"], run, async (item) => {
@@ -81,7 +81,7 @@ describe("work side by side", () => {
     await assert.rejects(work, down);
   });
 
-  it("ends with the run, whatever that ends as, and begins nothing more", async () => {
+  it("end with the run, and no new one begins", async () => {
     const reason = new Error("cancelled by a person");
     const begun: string[] = [];
     const work = sideBySide(["slow", "waits for room", "the last"], run, async (item, own) => {

@@ -19,7 +19,7 @@ const told = {
   DELIVERD_VERSION_MAVEN: "1.2.3-rc.1",
 };
 
-describe("what the files of a build say of themselves", function () {
+describe("the identity of a built package", function () {
   this.timeout(30_000);
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
@@ -47,7 +47,7 @@ describe("what the files of a build say of themselves", function () {
     });
   }
 
-  it("is nothing where they are plain files", async () => {
+  it("does not exist for plain files", async () => {
     assert.equal(await identityOf("file", { a: "1", b: "2" }), null);
   });
 
@@ -55,14 +55,14 @@ describe("what the files of a build say of themselves", function () {
     const packed = (json: unknown, folder = "package") =>
       tgzOf({ [`${folder}/index.js`]: "x", [`${folder}/package.json`]: JSON.stringify(json) });
 
-    it("is name and version of its package.json, as npm itself packs it", async () => {
+    it("is the name and version in package.json, as npm packs it", async () => {
       await writeFile(join(dir.path, "package.json"), JSON.stringify({ name: "@acme/client", version: "1.2.3-rc.1" }));
       const { stdout } = await promisify(execFile)("npm", ["pack", "--silent", "--offline"], { cwd: dir.path });
       const tgz = await readFile(join(dir.path, stdout.trim()));
       assert.deepEqual(await identityOf("npm", { "a.tgz": tgz }), { name: "@acme/client", version: "1.2.3-rc.1" });
     });
 
-    it("is read from whatever the first folder is called, and from no deeper one", async () => {
+    it("is read from the first folder, whatever its name, and from no deeper one", async () => {
       const found = { name: "a", version: "1.2.3-rc.1" };
       assert.deepEqual(await identityOf("npm", { "a.tgz": await packed(found, "client") }), found);
       await refused("package-unreadable", /a\.tgz .*no package\/package\.json/, "npm", {
@@ -70,14 +70,14 @@ describe("what the files of a build say of themselves", function () {
       });
     });
 
-    it("has to bear the version it was built under: the message holds both and the remedy", async () => {
+    it("must have the version of the build: the message has both and the remedy", async () => {
       const tgz = await packed({ name: "a", version: "1.0.0" });
       await refused("package-version-differs", /version 1\.0\.0.*1\.2\.3-rc\.1.*\$DELIVERD_VERSION/, "npm", {
         "a.tgz": tgz,
       });
     });
 
-    it("is one .tgz and nothing else", async () => {
+    it("needs exactly one .tgz", async () => {
       const tgz = await packed({ name: "a", version: "1.2.3-rc.1" });
       await refused("wrong-files", /comes to a\.tgz, b\.tgz; .*exactly one \.tgz/, "npm", {
         "a.tgz": tgz,
@@ -135,7 +135,7 @@ describe("what the files of a build say of themselves", function () {
       await refused("package-version-differs", /version latest,/, "wheel", { [name]: wheel("latest") });
     });
 
-    it("has files whose names say the same", async () => {
+    it("must agree with the file names", async () => {
       for (const name of ["other-1.2.3rc1-py3-none-any.whl", "acme_client-1.2.4-py3-none-any.whl", "acme_client.whl"])
         await refused("wrong-files", /named so that it says it is Acme\.Client 1\.2\.3rc1/, "wheel", {
           [name]: wheel(),
@@ -185,7 +185,7 @@ describe("what the files of a build say of themselves", function () {
       });
     });
 
-    it("is nothing where none is in it, or those of several projects are", async () => {
+    it("does not exist without a POM, or with several", async () => {
       assert.equal(await identityOf("jar", { "lib.jar": jar() }), null);
       const fat = { [`${folder}/pom.xml`]: pom("1"), "META-INF/maven/org.other/x/pom.properties": properties("2") };
       assert.equal(await identityOf("jar", { "lib.jar": jar(fat) }), null);
@@ -218,7 +218,7 @@ describe("what the files of a build say of themselves", function () {
         await refused("wrong-files", /one \.jar or \.war/, "jar", files);
     });
 
-    it("cannot have a POM that is none", async () => {
+    it("needs a valid POM", async () => {
       for (const text of [
         "",
         "<project>",
@@ -231,7 +231,7 @@ describe("what the files of a build say of themselves", function () {
   });
 
   describe("as a machine image", () => {
-    it("is nothing: one raw disk, of whole sectors", async () => {
+    it("does not exist: it is one raw disk of whole sectors", async () => {
       assert.equal(await identityOf("ami", { "disk.raw": Buffer.alloc(1024, 1) }), null);
       await refused("wrong-files", /a\.raw, b\.raw; .*one raw disk image/, "ami", {
         "a.raw": Buffer.alloc(512),
@@ -245,7 +245,7 @@ describe("what the files of a build say of themselves", function () {
     });
   });
 
-  describe("made to harm", () => {
+  describe("in a hostile archive", () => {
     const name = "a-1.2.3rc1-py3-none-any.whl";
     const metadata = "a-1.dist-info/METADATA";
     const big = Buffer.alloc(3 * 2 ** 20, "x");
@@ -259,7 +259,7 @@ describe("what the files of a build say of themselves", function () {
       await refused("package-unreadable", /more than 1048576 bytes/, "npm", { "a.tgz": tgz });
     });
 
-    it("is not held in memory while it is passed over", async () => {
+    it("skips large files without holding them in memory", async () => {
       const tgz = await tgzOf({
         "package/zeros": 150 * 2 ** 20,
         "package/package.json": '{"name":"a","version":"1.2.3-rc.1"}',
@@ -269,7 +269,7 @@ describe("what the files of a build say of themselves", function () {
       assert.ok(process.memoryUsage().rss - before < 64e6);
     });
 
-    it("gets no path of its own opened", async () => {
+    it("opens no path that the archive names", async () => {
       await refused("package-unreadable", /invalid relative path|no \*\.dist-info/, "wheel", {
         [name]: zipOf({ "../a.dist-info/METADATA": "" }),
       });
