@@ -1,11 +1,12 @@
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import { backOff } from "../../src/delivery/retry.ts";
 import type { Report } from "../../src/hosts/host.ts";
+import type { OwedNotice } from "../../src/ledger/notices.ts";
 import { markDropped, markFailed, markSent, type OutboxEntry } from "../../src/ledger/outbox.ts";
 import { claimOutbox, dueLanes, releaseOutboxLease } from "../../src/ledger/outbox-leases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
-import type { Notice, Notifier } from "../../src/notices/notice.ts";
+import type { Notifier } from "../../src/notices/notice.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import { hostOf } from "../commit/host-of.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
@@ -15,15 +16,6 @@ const AT_ONCE = 8;
 const SEND_LIMIT = 30_000;
 /** What another worker took is left to it for so long (ms): longer than any sending takes that does not hang. */
 const TAKEN_FOR = 45_000;
-
-/** What a notice's row in the outbox holds: one row for each receiver. */
-export interface OwedNotice {
-  /** Its address, for people. */
-  target: string;
-  /** Its key. Rows of before it had one are found by their address. */
-  receiver?: string;
-  notice: Notice;
-}
 
 type Needs = Pick<Station, "ledger" | "queues" | "hosts" | "identities" | "notifiers" | "log" | "mask" | "owner">;
 

@@ -1,6 +1,6 @@
 import { BoundedCache } from "../../src/async/bounded-cache.ts";
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
-import { getRepo, ownsItsName, type SeenRepo, saveRepos, setDefaultBranch } from "../../src/ledger/repos.ts";
+import { bearerOfName, type SeenRepo, saveRepos, setDefaultBranch } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 
@@ -24,13 +24,12 @@ export async function confirmIdentity(
 ): Promise<SeenRepo> {
   const { ledger, identities } = station;
   const name = `${repo.owner}/${repo.name}`;
-  // Where another has been seen under the name since, one of the two is of the past.
-  const isOwn = await ownsItsName(ledger, repo);
-  if (isOwn && identities.get(repo.id) === name) {
-    // What the host showed is in the ledger; what the caller read may be older.
-    const defaultBranch = (await getRepo(ledger, repo.id))?.defaultBranch ?? repo.defaultBranch;
-    return { ...repo, defaultBranch };
-  }
+  const bearer = await bearerOfName(ledger, repo);
+  // Where another repo has been seen under the name since, one of the two is out of date.
+  const isOwn = bearer?.id === repo.id;
+  // What the host showed is in the ledger; what the caller read may be older.
+  if (isOwn && identities.get(repo.id) === name)
+    return { ...repo, defaultBranch: bearer.defaultBranch ?? repo.defaultBranch };
   const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
   const found = await hostOf(station, named).findRepo(repo.owner, repo.name);
   if (found === null)

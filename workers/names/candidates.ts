@@ -8,8 +8,8 @@ import type { Mirror } from "../../src/git/mirror.ts";
 import { recordLatestRelease } from "../../src/ledger/latest-release.ts";
 import { type NamedRelease, namedReleases } from "../../src/ledger/named-releases.ts";
 import { deliveredVersions } from "../../src/ledger/versions.ts";
+import { factsOf } from "../commit/immutable-names.ts";
 import type { Station } from "../station.ts";
-import { factsOf } from "./immutable-names.ts";
 
 /** What the names of a repo's artifacts are computed from. */
 export interface RepoNames {

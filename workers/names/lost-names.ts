@@ -4,7 +4,7 @@ import { locationsOfRelease } from "../../src/ledger/locations.ts";
 import { appendLog } from "../../src/ledger/logs.ts";
 import { listMissingNames, type MissingName, replaceMissingNames } from "../../src/ledger/missing-names.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
-import { queueStatuses, type Subject } from "../announce/queue-statuses.ts";
+import { queueStatuses, type StatusParts, type Subject } from "../../src/ledger/statuses.ts";
 import type { Station } from "../station.ts";
 
 /** A moving name that a release asked for, and why it does not get it. */
@@ -19,7 +19,7 @@ export interface Loss extends Omit<MissingName, "sha"> {
  * A commit that lacks none any more is told so too.
  */
 export async function reportLosses(
-  station: Station,
+  station: StatusParts & Pick<Station, "ledger" | "log" | "queues">,
   repo: Repo,
   artifact: string,
   losses: Loss[],

@@ -9,26 +9,36 @@ import type { NamedRelease } from "../../src/ledger/named-releases.ts";
 import { markSent } from "../../src/ledger/outbox.ts";
 import { getRelease } from "../../src/ledger/releases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
+import type { StatusParts } from "../../src/ledger/statuses.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
 import type { Run } from "../../src/run/run.ts";
-import { MAX_REF_AGE_MS, syncMirror } from "../commit/sync-mirror.ts";
+import { isSame } from "../commit/immutable-names.ts";
+import { MAX_REF_AGE_MS, type SyncParts, syncMirror } from "../commit/sync-mirror.ts";
 import type { Station } from "../station.ts";
 import { type RepoNames, readRepoNames, updateLatest } from "./candidates.ts";
-import { findChanged } from "./check-drift.ts";
-import { isSame } from "./immutable-names.ts";
+import { type DriftParts, findChanged } from "./check-drift.ts";
 import { type Loss, reportLosses } from "./lost-names.ts";
 import { registryOf } from "./registry-of.ts";
-import { writeName } from "./write-name.ts";
+import { type WriteParts, writeName } from "./write-name.ts";
 
 const LIMIT = 10 * 60_000;
 /** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
 const ROUNDS = 5;
 
+/** What writing moving names uses of the station. */
+type PlaceParts = WriteParts & Pick<Station, "store">;
+/** What reconciling uses of the station. */
+export type ReconcileParts = PlaceParts &
+  SyncParts &
+  DriftParts &
+  StatusParts &
+  Pick<Station, "config" | "queues" | "tmp" | "clock">;
+
 /**
  * Puts an artifact's moving names where they belong: computes from ledger and refs what should stand, writes what
  * differs, and looks again until nothing does. The order in which deliveries ended has no part in it.
  */
-export async function reconcileNames(station: Station, job: Jobs["names"]): Promise<void> {
+export async function reconcileNames(station: ReconcileParts, job: Jobs["names"]): Promise<void> {
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
   // Read before anything else: an update that is queued later must not be marked as done.
@@ -100,7 +110,7 @@ interface Placed {
 
 /** Registries side by side: one that fails keeps no other from standing. */
 async function placeAll(
-  station: Station,
+  station: PlaceParts,
   repo: Repo,
   all: Wanted[],
   changed: ReleasedLocation[],
@@ -131,7 +141,7 @@ async function placeAll(
 
 type Outcome = { kind: "written" | "stands" } | { kind: "lost"; because: string; isAgreed: boolean };
 
-async function place(station: Station, repo: Repo, { name, release }: Wanted, run: Run): Promise<Outcome> {
+async function place(station: PlaceParts, repo: Repo, { name, release }: Wanted, run: Run): Promise<Outcome> {
   const whole = await getRelease(station.ledger, release.id);
   if (whole === null) throw new Error(`release ${release.id} was there and is gone`);
   const content = { ...frozenOf(whole), kind: whole.kind, metadata: {} };

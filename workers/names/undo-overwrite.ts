@@ -3,8 +3,8 @@ import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { frozenOf } from "../../src/ledger/frozen-columns.ts";
 import type { Registry, StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
+import { standingUnder } from "../commit/names-in-ledger.ts";
 import type { Station } from "../station.ts";
-import { standingUnder } from "./registry-of.ts";
 
 const LIMIT = 60_000;
 
@@ -14,7 +14,7 @@ const LIMIT = 60_000;
  * What goes wrong here is only told: the caller has an error of its own.
  */
 export async function undoOverwrite(
-  station: Station,
+  station: Pick<Station, "config" | "ledger" | "log">,
   registry: Registry,
   name: ArtifactName,
   written: StampedContent,
@@ -31,7 +31,7 @@ export async function undoOverwrite(
 }
 
 async function restoreName(
-  station: Station,
+  station: Pick<Station, "config" | "ledger" | "log">,
   registry: Registry,
   name: ArtifactName,
   written: StampedContent,

@@ -26,6 +26,9 @@ const RENEW_EVERY = 3_000;
 const ASK_EVERY = 200;
 const ASK_FOR = 2 * TTL;
 
+/** What writing a name uses of the station. */
+export type WriteParts = Pick<Station, "config" | "ledger" | "log" | "owner" | "registries">;
+
 /** What a name is to stand for. */
 export interface NameWrite {
   name: ArtifactName;
@@ -42,7 +45,7 @@ export interface NameWrite {
  * @throws Refused `name-owned`, `name-taken`, `name-of-another-repo`; TransientError `name-busy`, `name-lost`; as `before` and the registry do
  */
 export async function writeName(
-  station: Station,
+  station: WriteParts,
   write: NameWrite,
   run: Run,
   patience = ASK_FOR,
@@ -71,7 +74,7 @@ export async function writeName(
 }
 
 async function reserve(
-  { ledger }: Station,
+  { ledger }: Pick<Station, "ledger">,
   order: WriteOrder,
   run: Run,
   patience: number,
@@ -93,7 +96,7 @@ async function reserve(
 
 /** Renews the reservation while the work is under way, and ends the work where it is lost. */
 async function whileReserved(
-  { ledger }: Station,
+  { ledger }: Pick<Station, "ledger">,
   order: WriteOrder,
   run: Run,
   work: (run: Run) => Promise<void>,
@@ -129,7 +132,7 @@ async function whileReserved(
 }
 
 async function publish(
-  station: Station,
+  station: WriteParts,
   { name, content, of, before }: NameWrite,
   order: WriteOrder,
   ours: string[],

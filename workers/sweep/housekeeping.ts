@@ -24,8 +24,13 @@ export async function clearLeftovers({ tmp, store }: Pick<Station, "tmp" | "stor
   await store.removeAbandoned(Number.POSITIVE_INFINITY);
 }
 
+/** What housekeeping uses of the station. */
+type Parts = Pick<Station, "ledger" | "log" | "clock" | "store" | "mirrors" | "engine" | "storeId"> & {
+  config: { disk: { max: number } };
+};
+
 /** Keeps this host's caches within the disk budget, oldest first, and the ledger without what is too old to matter. */
-export async function runHousekeeping(station: Station): Promise<void> {
+export async function runHousekeeping(station: Parts): Promise<void> {
   const { config, ledger, log, clock, store, mirrors } = station;
   await station.engine.removeLeftovers();
   const young = clock.now() - HOUR;
@@ -52,7 +57,7 @@ export async function runHousekeeping(station: Station): Promise<void> {
 const DIGEST = "sha256:";
 
 /** Blobs by digest, mirrors by the repo's id. */
-async function pieces({ ledger, mirrors, store }: Station): Promise<DiskItem[]> {
+async function pieces({ ledger, mirrors, store }: Pick<Station, "ledger" | "mirrors" | "store">): Promise<DiskItem[]> {
   const found: DiskItem[] = (await store.list()).map(({ digest, bytes, usedAt }) => ({ name: digest, bytes, usedAt }));
   for (const { id } of await listRepos(ledger)) {
     const usage = await mirrors.usage(id);
@@ -61,8 +66,8 @@ async function pieces({ ledger, mirrors, store }: Station): Promise<DiskItem[]> 
   return found;
 }
 
-/** Without an engine there is other work to do all the same. */
-async function cachesOf({ engine, log }: Station): Promise<DiskItem[]> {
+/** None where the engine does not answer: the rest can be cleaned up all the same. */
+async function cachesOf({ engine, log }: Pick<Station, "engine" | "log">): Promise<DiskItem[]> {
   try {
     return await engine.caches.list();
   } catch (error) {
@@ -72,7 +77,11 @@ async function cachesOf({ engine, log }: Station): Promise<DiskItem[]> {
 }
 
 /** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */
-async function neededHere({ ledger, store, storeId }: Station): Promise<Set<string>> {
+async function neededHere({
+  ledger,
+  store,
+  storeId,
+}: Pick<Station, "ledger" | "store" | "storeId">): Promise<Set<string>> {
   const needed = new Set<string>();
   for (const { digest, files } of await contentsNeededOn(ledger, storeId)) {
     if (!(await store.has(digest))) continue;

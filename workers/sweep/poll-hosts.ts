@@ -6,7 +6,7 @@ import { holdDuty } from "../../src/ledger/duties.ts";
 import { recordPolls, waitingCommits } from "../../src/ledger/evaluations.ts";
 import { type KnownRepo, listRepos } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
-import { discoverRepos, each, sweepRepo } from "./sweep-repos.ts";
+import { discoverRepos, each, type SweepRepoParts, sweepRepo } from "./sweep-repos.ts";
 
 const DUTY = "watch";
 const TURN = 60_000;
@@ -15,12 +15,15 @@ const ACTIVE_FOR = 60 * 60_000;
 /** A round waits so long (ms) for its hosts: one that hangs is left to come to its end beside the next rounds. */
 const PATIENCE = 10_000;
 
+/** What polling uses of the station. */
+type PollParts = SweepRepoParts & Pick<Station, "owner" | "clock">;
+
 /**
  * The sweep's rounds that ask the hosts, so that nothing hangs on a webhook: refs of active repos every minute, of all
  * others spread over up to an hour; waiting commits every minute at first, then ever more rarely. One process does it for all.
  */
 export class HostPoller {
-  readonly #station: Station;
+  readonly #station: PollParts;
   readonly #repos = new Map<string, number>();
   /** Hosts whose repos are still being asked for. */
   readonly #busy = new Set<string>();
@@ -31,7 +34,7 @@ export class HostPoller {
   /** Nobody knows what the hosts told while nobody listened: the first round looks at every commit that waits. */
   #isFirst = true;
 
-  constructor(station: Station) {
+  constructor(station: PollParts) {
     this.#station = station;
   }
 

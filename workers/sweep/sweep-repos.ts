@@ -7,13 +7,16 @@ import { addHints, SWEEP_EVENT } from "../../src/ledger/hints.ts";
 import { type KnownRepo, listRepos, type SeenRepo, saveListedRepos } from "../../src/ledger/repos.ts";
 import { hostOf } from "../commit/host-of.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
-import { syncMirror } from "../commit/sync-mirror.ts";
+import { type SyncParts, syncMirror } from "../commit/sync-mirror.ts";
 import type { Station } from "../station.ts";
 
 const AT_ONCE = 4;
 const ASK_LIMIT = 5 * 60_000;
-/** What one question for a repo's refs may take (ms). */
+/** How long one request for a repo's refs may take (ms). */
 const PEEK_LIMIT = 60_000;
+
+/** What a sweep of repos uses of the station. */
+export type SweepRepoParts = SyncParts & Pick<Station, "config" | "queues" | "log">;
 
 /**
  * Makes repos known that the host lists, whether or not a webhook ever named them. The first time that an entry of `repos`
@@ -21,7 +24,7 @@ const PEEK_LIMIT = 60_000;
  * old heads. An entry whose host does not answer keeps no other from being looked at.
  * @returns the entries whose repos may be swept
  */
-export async function discoverRepos(station: Station): Promise<Set<string>> {
+export async function discoverRepos(station: SweepRepoParts): Promise<Set<string>> {
   const done = await baselinedEntries(station.ledger);
   await each(station.config.repos, async (entry) => {
     try {
@@ -36,7 +39,7 @@ export async function discoverRepos(station: Station): Promise<Set<string>> {
   return done;
 }
 
-async function discover(station: Station, entry: RepoBounds, done: Set<string>): Promise<void> {
+async function discover(station: SweepRepoParts, entry: RepoBounds, done: Set<string>): Promise<void> {
   const { ledger } = station;
   const isNew = !done.has(entry.match);
   const listed = await listedRepos(station, entry);
@@ -70,7 +73,7 @@ function unread(repoId: string): string {
 }
 
 /** The repos of one entry that their hosts list. Null: the entry's owner is a pattern, which no host lists. */
-async function listedRepos(station: Station, entry: RepoBounds): Promise<SeenRepo[] | null> {
+async function listedRepos(station: Pick<Station, "config" | "hosts">, entry: RepoBounds): Promise<SeenRepo[] | null> {
   const parts = entry.match.split("/");
   const [owner = "", name = ""] = parts.slice(-2);
   if (owner.includes("*")) return null;
@@ -97,7 +100,7 @@ async function listedRepos(station: Station, entry: RepoBounds): Promise<SeenRep
  * Looks at a repo's refs without being told to, and leaves a hint for every commit that no known ref reached before and
  * every ref that points elsewhere than known. One question to the host where nothing moved.
  */
-export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void> {
+export async function sweepRepo(station: Omit<SweepRepoParts, "config" | "log">, repo: KnownRepo): Promise<void> {
   const there = await peek(station, repo).catch(async (error: unknown) => {
     if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
     // A repo that was renamed: the sync learns its name, and its next turn asks by it.
@@ -132,7 +135,7 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
 }
 
 /** Every ref with what it points to, as the host says now. */
-async function peek(station: Station, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
+async function peek(station: SyncParts, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
   const named = { ...repo, ...(await confirmIdentity(station, repo)), defaultBranch: repo.defaultBranch ?? "" };
   const source = await hostOf(station, named).cloneSource(named);
   const refs = await station.mirrors.open(repo.id).remoteRefs(source, AbortSignal.timeout(PEEK_LIMIT));

@@ -3,7 +3,7 @@ import { dueEvaluations, duePreparations } from "../../src/ledger/due-deliveries
 import { pendingTargets } from "../../src/ledger/hints.ts";
 import { dueDeliveries } from "../../src/ledger/leases.ts";
 import { dueNameUpdates } from "../../src/ledger/name-updates.ts";
-import { queueStatuses } from "../announce/queue-statuses.ts";
+import { queueStatuses, type StatusParts } from "../../src/ledger/statuses.ts";
 import type { Station } from "../station.ts";
 
 /** Commits and refs, not hints: a burst about one commit must not keep the others waiting for the next rounds. */
@@ -18,7 +18,10 @@ const HINT_AGE = 5_000;
  * ledger and the queue, or after a lease ran out. Asks no host. Jobs that are queued already stay one.
  * @param hintAge ms; younger hints are let be
  */
-export async function sweep(station: Station, hintAge = HINT_AGE): Promise<void> {
+export async function sweep(
+  station: StatusParts & Pick<Station, "ledger" | "queues">,
+  hintAge = HINT_AGE,
+): Promise<void> {
   const { ledger, queues } = station;
   for (const { repoId, sha, ref } of await pendingTargets(ledger, TARGETS_AT_ONCE, hintAge)) {
     await queues.add("evaluate", { repo: repoId, sha, ref });

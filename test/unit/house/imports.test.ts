@@ -68,6 +68,12 @@ describe("imports run downward only", () => {
         /workers\/names may import/,
       ],
       [
+        "an evaluation entering the room of deliveries",
+        "workers/evaluate/planted.ts",
+        'import "../deliver/line.ts";',
+        /workers\/evaluate may import/,
+      ],
+      [
         "one protocol of registries knowing another",
         "src/registries/protocols/npm/planted.ts",
         'import "../oci/client.ts";',

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host, Report } from "../../../src/hosts/host.ts";
+import { queueNotices } from "../../../src/ledger/notices.ts";
 import { countUnsent, outboxOfCommit, queueStatus } from "../../../src/ledger/outbox.ts";
 import { openNotifiers } from "../../../src/notices/index.ts";
 import type { Notifier } from "../../../src/notices/notice.ts";
 import { Announcer, announce } from "../../../workers/announce/announcer.ts";
-import { queueNotices } from "../../../workers/announce/queue-notices.ts";
 import { REPO, SHA, useLedger } from "../../support/databases/ledgers.ts";
 import { unitStation } from "../../support/fixtures/station.ts";
 import { until } from "../../support/processes/process.ts";
