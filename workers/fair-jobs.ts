@@ -14,7 +14,10 @@ type Name = "evaluate" | "names";
 /** A job that has run for this long (ms) may well hang. */
 const SLOW = 5_000;
 
-/** How the ledger remembers the outcome of a job. The sweep brings the job again at every round; until it is due, it ends at once. */
+/**
+ * How the ledger remembers the outcome of a job. The sweep brings the job again at every round; until it is due, it
+ * ends at once.
+ */
 interface Memory<N extends Name> {
   past(job: Jobs[N]): Promise<{ failures: number; isEarly: boolean }>;
   failed(job: Jobs[N], message: string, retryIn: number): Promise<void>;
@@ -22,8 +25,8 @@ interface Memory<N extends Name> {
 }
 
 /**
- * Shares the places of one queue. A job that keeps failing (a host or registry that is down, a repo that is gone, a fault
- * of ours) is tried ever more rarely, and such jobs never hold all places.
+ * Shares the places of one queue. A job that keeps failing (a host or registry that is down, a repo that is gone, a
+ * fault of ours) is tried ever more rarely, and such jobs never hold all places.
  */
 export function fairly<N extends Name>(
   station: Parts,
@@ -39,7 +42,7 @@ export function fairly<N extends Name>(
     const [host = ""] = job.repo.split(":", 1);
     const one = { repo: job.repo, host, hasFailed: failures > 0, since: performance.now() };
     const beside = [...running].map((each) => ({ ...each, isSlow: performance.now() - each.since > SLOW }));
-    // The ledger still owes it, and the sweep brings it back.
+    // It stays in the ledger, and the sweep brings it back.
     if (!mayStart(beside, one, places)) return;
     running.add(one);
     try {

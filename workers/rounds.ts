@@ -26,7 +26,10 @@ export function every(
   return { ms, failure, run, atStart, level };
 }
 
-/** Repeats each round by its own clock. A run that takes longer than `ms` is not overlapped: the next tick waits for its end. */
+/**
+ * Repeats each round by its own clock. A run that takes longer than `ms` is not overlapped: the next tick waits for its
+ * end.
+ */
 export function startRounds(log: Log, rounds: readonly Round[]): Rounds {
   const started = rounds.map((round) => start(log, round));
   return {

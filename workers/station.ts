@@ -23,7 +23,7 @@ export interface Station {
   mirrors: Mirrors;
   /** By the repo's id: the name under which its host has just shown it. */
   identities: BoundedCache<string>;
-  /** By commit: when an evaluation that found its gate green began, by the store's clock. See commit/recent-green.ts. */
+  /** By commit: when an evaluation that found its gate green began. See commit/recent-green.ts. */
   recentGreen: BoundedCache<number>;
   registries: Map<string, Registry>;
   notifiers: Notifier[];

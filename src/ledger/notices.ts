@@ -5,7 +5,7 @@ import { noticeLane, queueNotice, recordEvent } from "./outbox.ts";
 import type { Subject } from "./statuses.ts";
 
 /** The payload of a notice's row in the outbox: one row for each receiver. */
-export interface OwedNotice {
+export interface QueuedNotice {
   /** The receiver's address, for people. */
   target: string;
   /** The receiver's key. Rows of older versions have none, and are found by their address. */
@@ -13,7 +13,10 @@ export interface OwedNotice {
   notice: Notice;
 }
 
-/** Owes every receiver this event, once: one row a receiver, so that one that is down holds up no other. */
+/**
+ * Queues this event for every receiver, once. Each receiver has a row of its own, so that one that is down holds up no
+ * other.
+ */
 export async function queueNotices(
   tx: Tx,
   { notifiers }: { notifiers: readonly Pick<Notifier, "key" | "target">[] },
@@ -24,7 +27,7 @@ export async function queueNotices(
   if (notifiers.length === 0 || !(await recordEvent(tx, notice.id))) return;
   for (const { key, target } of notifiers) {
     const id = createHash("sha256").update(`${notice.id} ${key}`).digest("hex").slice(0, 32);
-    const payload: OwedNotice = { target, receiver: key, notice };
+    const payload: QueuedNotice = { target, receiver: key, notice };
     await queueNotice(tx, { ...subject, id, payload, lane: noticeLane(key) });
   }
 }

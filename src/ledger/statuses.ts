@@ -5,8 +5,8 @@ import type { Tx } from "./ledger.ts";
 import { queueStatus, replaceStatus } from "./outbox.ts";
 
 /**
- * The status of a stage is sent this much later (ms): the next stage mostly comes sooner, and its status takes the place
- * of this one.
+ * The status of a stage is sent this much later (ms): the next stage mostly comes sooner, and its status takes the
+ * place of this one.
  */
 export const STATUS_DEBOUNCE_MS = 300;
 
@@ -24,8 +24,8 @@ export interface StatusParts {
 }
 
 /**
- * Puts the state of these artifacts on the commit; with no artifacts, under `deliverd` alone. It is sent later, from the
- * outbox. `ignored` is shown only where another status was shown before.
+ * Puts the state of these artifacts on the commit; with no artifacts, under `deliverd` alone. It is sent later, from
+ * the outbox. `ignored` is shown only where another status was shown before.
  */
 export async function queueStatuses(
   tx: Tx,
@@ -44,7 +44,9 @@ export async function queueStatuses(
   }
 }
 
-/** Replaces the failure that a bad pipeline file left, once the file can be followed, as after a change of the server. */
+/**
+ * Replaces the failure that a bad pipeline file left, once the file can be followed, as after a change of the server.
+ */
 export async function clearBadPlan(
   tx: Tx,
   { config }: Pick<StatusParts, "config">,

@@ -1,13 +1,11 @@
 /**
- * Places at which a test can kill the process, as SIGKILL does. They do nothing unless DELIVERD_FAILPOINTS is set when the
- * process starts: each place costs one call of an empty function.
- *
+ * Places at which a test can kill the process, as SIGKILL does. They do nothing unless DELIVERD_FAILPOINTS is set when
+ * the process starts: each place costs one call of an empty function.
  * `DELIVERD_FAILPOINTS=release.pinned` kills the first time that place is passed; `release.pinned:3` the third time;
  * `*:p=0.05:seed=7` at any place with that chance, the same places for the same seed; `release.*` at any of these.
  * Several, separated by commas.
- *
- * A name is `<part>.<what was just done>`. Those of a delivery stand in workers/deliver/line.ts; docs/explanation/crashes.md
- * has all of them, and a test holds it to the code.
+ * A name is `<part>.<what was just done>`. Those of a delivery stand in workers/deliver/line.ts;
+ * docs/explanation/crashes.md has all of them, and a test holds it to the code.
  */
 export type Failpoint = `${string}.${string}`;
 

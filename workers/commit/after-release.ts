@@ -13,7 +13,9 @@ type Subject = Pick<Delivery, "id" | "repoId" | "sha">;
 /** What a report after the release uses of the station. */
 export type AfterReleaseParts = Pick<Station, "config" | "ledger" | "mask" | "clock" | "notifiers" | "log">;
 
-/** CI turned red after the release: shown on the delivery, and sent to the receivers of notices. Nothing is taken back. */
+/**
+ * CI turned red after the release: shown on the delivery, and sent to the receivers of notices. Nothing is taken back.
+ */
 export async function reportRedAfterRelease(
   station: AfterReleaseParts,
   delivery: Subject,

@@ -4,7 +4,10 @@ import type { CiState, Gate, Repo, Sha } from "../../src/delivery/types.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 
-/** What the host says of a commit's CI. `retryAt` (ms since the epoch): when asking again can tell more by itself. */
+/**
+ * What the host says of a commit's CI. `retryAt` (ms since the epoch): when asking again can bring more without a new
+ * event.
+ */
 export type HostCiState = CiState & { because: string; retryAt: number | null };
 
 /** What a host is asked about a commit. */

@@ -77,8 +77,8 @@ export async function describeCommit(
 }
 
 /**
- * Reads everything that the decision on a commit rests on, and decides. Writes nothing. The mirror must have been synced
- * before.
+ * Reads everything that the decision on a commit rests on, and decides. Writes nothing. The mirror must have been
+ * synced before.
  * @param delivery the commit's own, as it stands now
  * @param prefetched what the host was asked beside the sync. It counts where the question is the same.
  * @throws TransientError where nothing can be said without the host's answer

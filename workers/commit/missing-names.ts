@@ -19,8 +19,8 @@ interface NamedFor {
 }
 
 /**
- * Does a delivered commit lack a version or an immutable name that it should have by now, as after a version tag was put
- * on it? Moving names are left out: workers/names/ reconciles them.
+ * Whether a delivered commit lacks a version or an immutable name that it should have, as after it was given a version
+ * tag. Moving names are left out: workers/names/ reconciles them.
  */
 export async function lacksNames(
   station: Pick<Station, "config" | "ledger">,
@@ -35,12 +35,12 @@ export async function lacksNames(
   const versions = await ownVersions(station, mirror, delivery);
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
-  // A moving name that happens to stand there is none that stays.
+  // A moving name may hold the content now, and another one later.
   const standing = (await locationsOfDelivery(ledger, delivery.id)).filter((each) => each.immutable);
   const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: requireDate(await mirror.commit(sha)) };
   for (const artifact of plan.artifacts) {
     const released = releases.filter((release) => release.artifact === artifact.name);
-    // An artifact that nothing concerned was not released, and its names are none of this commit's.
+    // An unchanged artifact was not released: its names belong to an older commit.
     if (released.length === 0) continue;
     if (versions.some((version) => !released.some((release) => release.versions.includes(version)))) return true;
     const shares = (await holdsVersion(mirror, sha, artifact))
@@ -60,8 +60,8 @@ export async function lacksNames(
 }
 
 /**
- * Those of an image's names that stand for an older commit of the same artifact for good, as after a git tag was moved by
- * force. None where no other name would be left: the registry refuses the image then.
+ * Those of an image's names that stand for an older commit of the same artifact for good, as after a git tag was moved
+ * by force. None where no other name would be left: the registry refuses the image then.
  */
 export async function namesOfOlderCommit(
   station: Pick<Station, "config" | "ledger">,

@@ -7,7 +7,10 @@ import type { Station } from "../station.ts";
 import { askCi, type CiQuestion, type PrefetchedCi, sortedBranches } from "./ask-ci.ts";
 import { type Synced, type SyncParts, syncMirror } from "./sync-mirror.ts";
 
-/** Where the gate of a commit is expected to stand: the plan and the watched refs that an inspection will most likely find. */
+/**
+ * Where the gate of a commit is expected to stand: the plan and the watched refs that an inspection will most likely
+ * find.
+ */
 export interface ExpectedGate {
   plan: Plan;
   refs: string[];

@@ -5,7 +5,9 @@ import { attemptsOf } from "../../src/ledger/leases.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import type { Station } from "../station.ts";
 
-/** A delivery may rest on a green gate that was read this long ago (ms): its names follow within the time of an upload. */
+/**
+ * A delivery may rest on a green gate that was read this long ago (ms): its names follow within the time of an upload.
+ */
 const MAX_GREEN_AGE_MS = 5_000;
 const COMMITS_KEPT = 1_000;
 

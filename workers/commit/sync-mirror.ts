@@ -6,7 +6,9 @@ import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 import { confirmIdentity } from "./repo-identity.ts";
 
-/** Refs may be this old (ms) where an evaluation has mostly just read them: a ref that moves brings its own evaluation. */
+/**
+ * Refs may be this old (ms) where an evaluation has mostly just read them: a ref that moves brings its own evaluation.
+ */
 export const MAX_REF_AGE_MS = 5_000;
 
 export interface Synced {
@@ -20,7 +22,7 @@ export type SyncParts = Pick<Station, "ledger" | "identities" | "hosts" | "mirro
 
 /**
  * Brings the repo's mirror to what the host has now, or had less than `age` ms ago (left out: now).
- * @param expected a commit that the host has told of
+ * @param expected a commit that a hint named
  * @throws TransientError, Refused as Mirror.sync does.
  */
 export async function syncMirror(
@@ -40,7 +42,7 @@ export async function syncMirror(
     return { repo: { ...known, ...repo, defaultBranch }, mirror, refs: synced.commits };
   } catch (error) {
     if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
-    // Renamed a moment ago, and no webhook has told: the host's API knows it by its old name too.
+    // Renamed a moment ago, before any webhook said so: the host's API finds it by its old name too.
     station.identities.delete(repo.id);
     const renamed = await confirmIdentity(station, repo);
     if (renamed.owner === repo.owner && renamed.name === repo.name) throw error;

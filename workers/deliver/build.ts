@@ -13,7 +13,7 @@ import { factsOfBuild } from "../commit/release-facts.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 
-/** A build's id: the delivery's, the fence of its lease, the artifact's place and name. */
+/** A build's id: `<delivery>-<fence>-<place of the artifact>-<name>`. */
 export const BUILD_ID = /^([a-z0-9]+)-(\d+)-/;
 const CONTEXT_MAX_BYTES = 4 * 1024 ** 3;
 const CONTEXT_MAX_ENTRIES = 500_000;
@@ -47,7 +47,7 @@ export async function build(
   // A version that its ecosystem cannot write must be found before the build, not at the upload.
   ecosystemVersion(artifact.kind, version);
   const limits = limitsOf(station, artifact);
-  // As BUILD_ID reads it. The place tells two apart whose names differ in a sign only.
+  // As BUILD_ID reads it. The place distinguishes names that differ in one special character only.
   const id = `${delivery.id}-${fence}-${work.plan.artifacts.indexOf(artifact)}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;
   const own = { ...run, tmp: join(run.tmp, artifact.name) };
   const open = (paths: { contextDir: string; dockerfile: string | null }) =>
@@ -81,7 +81,7 @@ export async function build(
   );
 }
 
-/** The plan was refused unless the server grants every one of them. */
+/** The server grants every one of them: else the plan was refused. */
 function secretsOf(
   { config }: Pick<Station, "config">,
   { repo }: Work,

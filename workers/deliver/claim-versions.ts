@@ -11,14 +11,14 @@ import type { Station } from "../station.ts";
 type Parts = Pick<Station, "ledger">;
 
 /**
- * The versions of the commit; the first is the version that it was first prepared under, and is noted in the delivery.
+ * The versions of the commit; the first is the version that it was first prepared under, and is saved in the delivery.
  * @param claims whether the versions become the commit's own, as they do once its gate is green
  * @throws Refused `version-taken`, TransientError `version-busy`
  */
 export async function settleVersions(station: Parts, work: Work, claims: boolean): Promise<string[]> {
   const { delivery, mirror } = work;
   const versions = claims ? await claimVersions(station, work) : await versionsOfCommit(station, mirror, delivery);
-  await noteFirst(station, work, versions[0] ?? "");
+  await saveFirst(station, work, versions[0] ?? "");
   return versions;
 }
 
@@ -59,7 +59,7 @@ function versionBusy(version: string, sha: Sha): TransientError {
 }
 
 /** Bytes that were made under a version which the commit has lost since are made again: they may say that version. */
-async function noteFirst({ ledger }: Parts, { delivery, fence }: Work, version: string): Promise<void> {
+async function saveFirst({ ledger }: Parts, { delivery, fence }: Work, version: string): Promise<void> {
   if (delivery.version === version) return;
   if (delivery.version !== null)
     for (const { name } of await artifactsOf(ledger, delivery.id)) await unpinDigest(ledger, delivery.id, name, fence);

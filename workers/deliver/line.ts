@@ -42,26 +42,26 @@ export interface Step {
 }
 
 /**
- * The steps of a delivery, in their order. `walkLine`, `prepare` and `release` below are the code that walks them; the table of
- * docs/explanation/crashes.md is made from this list. From `build` to `freeze`, and from `upload` to `record`, the
- * artifacts of a delivery go side by side, each for itself.
+ * The steps of a delivery, in their order. `walkLine`, `prepare` and `release` below are the code that walks them; the
+ * table of docs/explanation/crashes.md is made from this list. From `build` to `freeze`, and from `upload` to `record`,
+ * the artifacts of a delivery go side by side, each for itself.
  */
 export const LINE = {
   claim: {
-    needs: "a delivery that is `queued`, and on which nobody works",
+    needs: "a delivery that is `queued`, and has no lease",
     records: "a lease of 12 s, a higher fence, an attempt",
     crash: "The lease runs out, or is freed when the worker starts again. The sweep queues the delivery.",
     failpoint: "deliver.claimed",
   },
   version: {
-    needs: "the refs and the pipeline file, read at the commit",
-    records: "the versions, claimed for the commit; its artifacts, `pending`",
+    needs: "refs and pipeline file, read at the commit",
+    records: "its versions, claimed; its artifacts, `pending`",
     crash: "The next attempt finds the same versions, and builds.",
     failpoint: "prepare.versioned",
   },
   make: {
-    needs: "an artifact that its commit concerns, and room to build",
-    records: "layers in the engine's cache, under a name that lasts as long as the build",
+    needs: "an artifact that the commit changes; free slots",
+    records: "layers in the engine, under a temporary name",
     crash: "The next attempt removes the name, and builds again from the cache.",
     failpoint: "prepare.made",
   },
@@ -78,14 +78,14 @@ export const LINE = {
     failpoint: "prepare.frozen",
   },
   gate: {
-    needs: "refs, pipeline file and CI state, read once more after the last freeze",
+    needs: "refs, pipeline file and CI state, read after the last freeze",
     records: "nothing",
     crash: "The next attempt reads the gate again.",
     failpoint: "release.gate-read",
   },
   pin: {
-    needs: "a green gate, the fence, and no request to stop",
-    records: "final digests and `naming`, in one transaction: the point of no return",
+    needs: "a green gate, the fence, no request to stop",
+    records: "final digests and `naming`: the point of no return",
     crash: "The next attempt finishes what `naming` says, whatever refs and CI say by now.",
     failpoint: "release.pinned",
   },
@@ -96,13 +96,13 @@ export const LINE = {
     failpoint: "release.uploaded",
   },
   name: {
-    needs: "the lease, asked for once more, and a reservation of the name",
-    records: "one immutable name in the registry, not yet in the ledger",
-    crash: "The next attempt finds the same content under the name, and notes it.",
+    needs: "the lease, asked for again; the name, reserved",
+    records: "a name in the registry, not yet in the ledger",
+    crash: "The next attempt finds the same content under the name, and saves it.",
     failpoint: "release.named",
   },
   publish: {
-    needs: "every name of the artifact at every destination",
+    needs: "every name of the artifact, everywhere",
     records: "each name in the ledger",
     crash: "The next attempt writes no name again, and records the release.",
     failpoint: "release.noted",
@@ -115,13 +115,15 @@ export const LINE = {
   },
   end: {
     needs: "every artifact released or unchanged",
-    records: "the delivery as `delivered`, the end of the attempt, the moving names to be reconciled",
+    records: "`delivered`, the attempt's end, moving names as due",
     crash: "The sweep queues names and announce.",
     failpoint: "release.delivered",
   },
 } as const satisfies Record<string, Step>;
 
-/** To be called right after a step. The steps `make`, `upload` and `name` end inside the builders and `workers/names/`. */
+/**
+ * To be called right after a step. The steps `make`, `upload` and `name` end inside the builders and `workers/names/`.
+ */
 export function passed(step: Exclude<keyof typeof LINE, "make" | "upload" | "name">): void {
   failpoint(LINE[step].failpoint);
 }
@@ -254,8 +256,8 @@ function requireNames(station: Pick<Station, "config">, work: Work, prepared: (P
 }
 
 /**
- * The second half. With the pins it passes the point of no return: from there on nobody reads the gate, and what has begun
- * is finished.
+ * The second half. With the pins it passes the point of no return: from there on nobody reads the gate, and what has
+ * begun is finished.
  */
 async function release(station: ReleaseParts, work: Work, prepared: (Prepared | Unchanged)[], run: Run): Promise<void> {
   const { delivery, fence } = work;

@@ -33,7 +33,8 @@ class MadeRoom extends Error {}
 
 /**
  * Does the first half of a delivery whose CI still runs, so that a green gate costs only the second half. It names
- * nothing, claims nothing, and changes nothing of the delivery's state: whatever its outcome, the delivery goes its own way.
+ * nothing, claims nothing, and changes nothing of the delivery's state: whatever its outcome, the delivery goes its own
+ * way.
  * @param running gets its lease, so that a shutdown can end it
  */
 export async function prepareAhead(station: PrepareAheadParts, id: string, running: Running): Promise<void> {

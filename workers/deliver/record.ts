@@ -16,7 +16,7 @@ import type { Station } from "../station.ts";
 export type RecordParts = StatusParts & Pick<Station, "config" | "ledger" | "notifiers" | "log">;
 
 /**
- * Writes release, status and notice in one transaction: whatever happens next, all three are owed, or none.
+ * Writes release, status and notice in one transaction: whatever happens next, all three stand, or none.
  * @param ofOlderCommit names that stay with an older commit of the artifact
  */
 export async function record(
@@ -57,11 +57,11 @@ export async function record(
     const event = publishedEvent(described, station.config.publicUrl);
     await queueNotices(tx, station, subject, event);
   });
-  await noteLatestRelease(station, work, artifact.name);
+  await updateLatestRelease(station, work, artifact.name);
 }
 
 /** Makes `latest` right at once. Where this fails, or is too late, workers/names/ computes it anew. */
-async function noteLatestRelease(
+async function updateLatestRelease(
   station: Pick<Station, "config" | "ledger" | "log">,
   { repo, mirror }: Work,
   artifact: string,

@@ -7,7 +7,10 @@ import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 import { reuse, type Standing, type StandingParts } from "./standing.ts";
 
-/** The work on a delivery whose names are being written: the ledger holds all of it, whatever became of refs and pipeline. */
+/**
+ * The work on a delivery whose names are being written: the ledger holds all of it, whatever became of refs and
+ * pipeline.
+ */
 export function workOfNaming(
   { mirrors }: Pick<Station, "mirrors">,
   delivery: Work["delivery"],

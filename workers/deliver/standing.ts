@@ -99,8 +99,8 @@ function shareOf(bytesHoldVersion: boolean, versions: string[], released: Releas
 }
 
 /**
- * Whether this host's store has every byte of the content. What another host froze, or this one lost, is fetched back from
- * any registry where it was published, noted in the ledger or not: a worker may have died between the two.
+ * Whether this host's store has every byte of the content. What another host froze, or this one lost, is fetched back
+ * from any registry where it was published, saved in the ledger or not: a worker may have died between the two.
  */
 async function isWhole(
   station: StandingParts,
@@ -111,8 +111,12 @@ async function isWhole(
 ): Promise<boolean> {
   if (await isStored(station, content)) return true;
   const { name: artifact, publish } = share.artifact;
-  const noted = await locationsOfRelease(station.ledger, { repoId: work.repo.id, artifact, digest: content.digest });
-  const names = [...noted, ...publish.flatMap((to) => namesFor(station, work, share, content, to))];
+  const published = await locationsOfRelease(station.ledger, {
+    repoId: work.repo.id,
+    artifact,
+    digest: content.digest,
+  });
+  const names = [...published, ...publish.flatMap((to) => namesFor(station, work, share, content, to))];
   for (const name of names) {
     const registry = station.registries.get(name.registry);
     const found = await registry?.find(name, run, content);

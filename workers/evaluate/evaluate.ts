@@ -97,8 +97,8 @@ async function queueWork({ queues }: Pick<Station, "queues">, { deliver, prepare
 }
 
 /**
- * A hint that names a ref without its commit (an annotated tag) may lead to a commit whose delivery is under way. A hint
- * that names both takes its place, and waits for the attempt's end.
+ * A hint that names a ref without its commit (an annotated tag) may lead to a commit whose delivery is under way. A
+ * hint that names both takes its place, and waits for the attempt's end.
  */
 async function leaveHintForAttempt(
   { ledger }: Pick<Station, "ledger">,

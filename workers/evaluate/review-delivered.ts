@@ -9,7 +9,9 @@ import { type Next, NOTHING } from "./next.ts";
 
 export type ReviewParts = AfterReleaseParts & StatusParts & Pick<Station, "config" | "ledger">;
 
-/** A delivered commit may have gained a version or a branch since, or its CI may have turned red. Nothing is taken back. */
+/**
+ * A delivered commit may have gained a version or a branch since, or its CI may have turned red. Nothing is taken back.
+ */
 export async function reviewDelivered(
   station: ReviewParts,
   { repo, mirror }: Subject,
@@ -20,7 +22,8 @@ export async function reviewDelivered(
   const { verdict } = found;
   const refs = found.kind === "gone" ? [] : found.refs;
   if (verdict.bad === "red") await reportRedAfterRelease(station, delivery, verdict.because);
-  // A branch that leaves a commit long after its release is no news; one that left it while it was being named was decided without it.
+  // A branch that leaves a commit long after its release is no news; one that left it while it was being named was
+  // decided without it.
   if (delivery.lookAt !== null && refs.length === 0) await reportGone(station, delivery, verdict.because);
   const plan = planOfInspection(found);
   if (plan === null || refs.length === 0) return NOTHING;

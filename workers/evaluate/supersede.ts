@@ -13,8 +13,8 @@ import type { Station } from "../station.ts";
 const NEWEST = 50;
 
 /**
- * Where a pipeline says `supersede: true`: ends the unfinished deliveries of older commits that a newer commit stands for.
- * A delivery whose names are being written is finished, and so is one that a person has asked for again.
+ * Where a pipeline says `supersede: true`: ends the unfinished deliveries of older commits that a newer commit stands
+ * for. A delivery whose names are being written is finished, and so is one that a person has asked for again.
  */
 export async function supersedeOlder(
   station: StatusParts & Pick<Station, "config" | "ledger">,

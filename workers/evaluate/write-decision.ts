@@ -55,7 +55,10 @@ export async function writeDecision(
   return next;
 }
 
-/** Moves the delivery to its target, and says so on the commit. @returns NOTHING where it was moved by another meanwhile */
+/**
+ * Moves the delivery to its target, and says so on the commit.
+ * @returns NOTHING where it was moved by another meanwhile
+ */
 async function moveTo(
   tx: Tx,
   station: DecisionParts,
@@ -83,9 +86,9 @@ async function moveTo(
 }
 
 /**
- * A hint changes nothing that has begun, or that a person or the user's own mistake has ended. No verdict of the gate is
- * final, however often the commit was tried: its CI may answer late, or again. A version tag that no attempt knew asks for
- * the commit anew.
+ * A hint changes nothing that has begun, or that a person or the user's own mistake has ended. No verdict of the gate
+ * is final, however often the commit was tried: its CI may answer late, or again. A version tag that no attempt knew
+ * asks for the commit anew.
  */
 function mayBeDecidedAgain(delivery: Delivery, isTaggedAnew: boolean): boolean {
   switch (delivery.state) {

@@ -14,7 +14,7 @@ import type { Station } from "../station.ts";
 import { registryOf } from "./registry-of.ts";
 
 const HOUR = 60 * 60_000;
-/** Names of releases that are older are the registry's own affair. */
+/** Names of older releases are not checked (ms). */
 const RECENT = 7 * 24 * HOUR;
 
 /** What checking uses of the station. */
@@ -24,7 +24,7 @@ export type DriftParts = Pick<Station, "config" | "ledger" | "log" | "drift"> & 
 
 /** Once an hour, by the process that asks first: queues a check of every name of a recent release. */
 export async function queueVerification({ ledger, queues }: Pick<Station, "ledger" | "queues">): Promise<void> {
-  // A turn that nobody can renew: it ends after an hour, over all processes and their restarts.
+  // An owner that nobody else can be: the turn ends after an hour, for all processes and their restarts.
   if (!(await holdDuty(ledger, "verify", randomUUID(), HOUR))) return;
   for (const { repoId: repo, artifact } of await recentArtifacts(ledger, RECENT)) {
     await queues.add("names", { repo, artifact, verify: true });
@@ -37,9 +37,10 @@ const ASK_AGAIN = 5 * 60_000;
 const REGISTRY_LIMIT = 2 * 60_000;
 
 /**
- * Asks the registries whether the names of an artifact's recent releases still stand as we left them. An immutable name
- * that does not is never overwritten: it raises an alarm. Each registry is asked by itself: one that does not answer is
- * owed another look, and keeps none of the others from being looked at. @returns the moving names that were changed, to be put back
+ * Asks the registries whether the names of an artifact's recent releases still hold what we published. An immutable
+ * name that does not is never overwritten: it raises an alarm. A registry that does not answer is asked again later,
+ * and holds up no other.
+ * @returns the moving names that were changed, to be written again
  */
 export async function findChanged(station: DriftParts, job: Jobs["names"], run: Run): Promise<ReleasedLocation[]> {
   const locations = await recentLocations(station.ledger, RECENT, job);
@@ -56,8 +57,8 @@ export async function findChanged(station: DriftParts, job: Jobs["names"], run: 
           ...{ registry, artifact: job.artifact, error },
         });
         const [{ repoId, sha, deliveryId }] = its as [ReleasedLocation];
-        const owed = { repoId, sha, deliveryId, artifact: job.artifact };
-        await station.ledger.transaction((tx) => queueNameVerification(tx, owed, ASK_AGAIN));
+        const subject = { repoId, sha, deliveryId, artifact: job.artifact };
+        await station.ledger.transaction((tx) => queueNameVerification(tx, subject, ASK_AGAIN));
       }
       return changed;
     }),
@@ -79,7 +80,7 @@ async function checkAll(station: DriftParts, locations: ReleasedLocation[], run:
   throwPreferringTransient(refusals);
 }
 
-/** Is it a moving name that no longer stands as we left it? An immutable one raises the alarm. */
+/** Whether it is a moving name that no longer holds what we published. An immutable name raises the alarm. */
 async function isChanged(station: DriftParts, location: ReleasedLocation, run: Run): Promise<boolean> {
   const found = await registryOf(station, location.registry).find(location, run, location.content);
   if (found?.digest === location.digest) return false;

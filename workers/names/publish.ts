@@ -18,9 +18,9 @@ import { type WriteParts, writeName } from "./write-name.ts";
 export type PublishParts = WriteParts & UploadParts;
 
 /**
- * Destinations side by side: one that fails keeps no other from standing.
+ * Publishes to all destinations side by side: one that fails holds up no other.
  * @param before runs before each name is written, once it is reserved
- * @returns the names that stay with an older commit of the artifact, as that of a git tag which was moved by force
+ * @returns the names that stay with an older commit of the artifact, as after a git tag was moved by force
  */
 export async function publishEverywhere(
   station: PublishParts,
@@ -30,7 +30,7 @@ export async function publishEverywhere(
   run: Run,
 ): Promise<ArtifactName[]> {
   await setArtifactState(station.ledger, work.delivery.id, each.artifact.name, "publishing", "", work.fence);
-  // What stands under a moving name does not stay.
+  // A moving name that holds the content now does not count: it may move.
   const standing = (await locationsOfDelivery(station.ledger, work.delivery.id)).filter(
     (location) => location.immutable,
   );
@@ -41,7 +41,7 @@ export async function publishEverywhere(
   return ended.flatMap((end) => (end.status === "fulfilled" ? end.value : []));
 }
 
-/** Content, then its immutable names, each noted on its own. @returns those that stay with an older commit */
+/** Uploads the content, then writes its immutable names one by one. @returns those that stay with an older commit */
 async function publishTo(
   station: PublishParts,
   work: Work,

@@ -5,7 +5,7 @@ import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 import type { Prepared } from "./prepared.ts";
 
-/** Content as registries take it, with what a release tells of itself. */
+/** Content as registries take it, with the metadata of its release. */
 export function stamped(
   station: Pick<Station, "config">,
   work: Work,

@@ -9,9 +9,10 @@ import type { Station } from "../station.ts";
 const LIMIT = 60_000;
 
 /**
- * If a worker that lost its reservation overwrote an immutable name, restores the content that the ledger names: no registry
- * compares before it writes. @param written what this worker was about to put there. @param put `Registry.publish`
- * What goes wrong here is only told: the caller has an error of its own.
+ * If a worker that lost its reservation overwrote an immutable name, restores the content that the ledger names: no
+ * registry compares before it writes.
+ * @param written what this worker was about to put there.
+ * @param put `Registry.publish` An error here is only logged: the caller has an error of its own.
  */
 export async function undoOverwrite(
   station: Pick<Station, "config" | "ledger" | "log">,
@@ -41,7 +42,7 @@ async function restoreName(
   const { ledger, log } = station;
   const standing = await standingUnder(station, name, written.kind);
   if (standing === null || !standing.immutable || standing.digest === written.digest) return;
-  // The lease is lost, and the run's own signal with it.
+  // The lease is lost, so the run's own signal is aborted.
   const patient = { ...run, signal: AbortSignal.timeout(LIMIT) };
   if ((await registry.find(name, patient, written))?.digest !== written.digest) return;
   const released = (await artifactsOf(ledger, standing.deliveryId ?? "")).find(

@@ -2,7 +2,7 @@ import { movingNames } from "../../src/delivery/names.ts";
 import type { Destination } from "../../src/delivery/types.ts";
 import type { StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
-import { factsOf, namesFor } from "../commit/immutable-names.ts";
+import { nameFacts, namesFor } from "../commit/immutable-names.ts";
 import { ownerOfRepository } from "../commit/names-in-ledger.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
@@ -19,7 +19,7 @@ export function repositoriesOf(
   each: Prepared,
   to: Destination,
 ): string[] {
-  const moving = each.artifact.kind === "image" ? movingNames(to, factsOf(work, each)) : [];
+  const moving = each.artifact.kind === "image" ? movingNames(to, nameFacts(work, each)) : [];
   return [...new Set([...namesFor(station, work, each, each.content, to), ...moving].map((name) => name.repository))];
 }
 
@@ -36,9 +36,9 @@ export async function sendInto(
 }
 
 /**
- * Sends images before it is known whether they may have names: without a name, nothing can be seen. Only to repositories
- * in which this repo has published before, since a first name there claims them. What fails here is sent again where the
- * names are written, and fails there.
+ * Sends images before it is known whether they may have names: without a name, nothing can be seen. Only to
+ * repositories in which this repo has published before, since a first name there claims them. What fails here is sent
+ * again where the names are written, and fails there.
  */
 export async function uploadAhead(
   station: UploadParts,

@@ -7,18 +7,18 @@ import { deleteOldRows } from "../../src/ledger/retention.ts";
 import type { Station } from "../station.ts";
 
 const HOUR = 60 * 60_000;
-/** Explanations and logs of what ended so long ago are dropped. Releases are kept for ever. */
+/** Decisions and logs are deleted this long after the delivery ended (ms). Releases are kept for ever. */
 const KEEP = 90 * 24 * HOUR;
-/** What commands keep between builds only grows: now and then it begins anew. */
+/** Build caches only grow. A cache that no build used for so long (ms) is deleted. */
 const KEEP_CACHE = 30 * 24 * HOUR;
 
-/** Is there too little room on dataDir's disk to begin new work? */
+/** Whether dataDir's disk has too little room for new work. */
 export async function isDiskNearlyFull(dataDir: string): Promise<boolean> {
   const { bavail, blocks, bsize } = await statfs(dataDir);
   return isNearlyFull({ free: bavail * bsize, total: blocks * bsize });
 }
 
-/** At the start of a process that holds dataDir alone: whatever a dead one was in the middle of is nobody's. */
+/** Deletes what a dead process left half done. Only for the start of a process, which holds dataDir alone. */
 export async function clearLeftovers({ tmp, store }: Pick<Station, "tmp" | "store">): Promise<void> {
   await rm(tmp, { recursive: true, force: true });
   await store.removeAbandoned(Number.POSITIVE_INFINITY);
@@ -29,7 +29,7 @@ type Parts = Pick<Station, "ledger" | "log" | "clock" | "store" | "mirrors" | "e
   config: { disk: { max: number } };
 };
 
-/** Keeps this host's caches within the disk budget, oldest first, and the ledger without what is too old to matter. */
+/** Deletes this host's oldest caches until they are within the disk budget, and old rows of the ledger. */
 export async function runHousekeeping(station: Parts): Promise<void> {
   const { config, ledger, log, clock, store, mirrors } = station;
   await station.engine.removeLeftovers();
@@ -66,7 +66,7 @@ async function pieces({ ledger, mirrors, store }: Pick<Station, "ledger" | "mirr
   return found;
 }
 
-/** None where the engine does not answer: the rest can be cleaned up all the same. */
+/** None if the engine does not answer: the rest can be cleaned up all the same. */
 async function cachesOf({ engine, log }: Pick<Station, "engine" | "log">): Promise<DiskItem[]> {
   try {
     return await engine.caches.list();
@@ -76,7 +76,7 @@ async function cachesOf({ engine, log }: Pick<Station, "engine" | "log">): Promi
   }
 }
 
-/** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */
+/** What unfinished deliveries need: their frozen contents with every blob, and their repos' mirrors. */
 async function neededHere({
   ledger,
   store,

@@ -55,9 +55,9 @@ describe("What one commit costs", function () {
   }
 
   /**
-   * Read once more on purpose, and counted here: the delivery after the sync (a person may have cancelled it), refs, CI and
-   * the repo's identity at the gate (they may have changed during the build), the fence before each write, the lease before
-   * each name, the delivery after its attempt (hints may have come).
+   * Read once more on purpose, and counted here: the delivery after the sync (a person may have cancelled it), refs, CI
+   * and the repo's identity at the gate (they may have changed during the build), the fence before each write, the
+   * lease before each name, the delivery after its attempt (hints may have come).
    */
   it("is bounded, in queries of the ledger, runs of git and calls of the host", async () => {
     await at.repo.commit({ ".deliverd.yml": pipeline() });

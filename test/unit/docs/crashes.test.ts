@@ -10,9 +10,11 @@ const page = readFileSync(join(root, "docs/explanation/crashes.md"), "utf8");
 
 describe("docs/explanation/crashes.md", () => {
   it("has the steps of a delivery as workers/deliver/line.ts declares them", () => {
-    const rows = Object.values(LINE).map(
-      ({ failpoint, needs, records, crash }) => `| \`${failpoint}\` | ${needs} | ${records} | ${crash} |`,
-    );
+    const steps = Object.values(LINE);
+    const rows = [
+      ...steps.map(({ failpoint, needs, records }) => `| \`${failpoint}\` | ${needs} | ${records} |`),
+      ...steps.map(({ failpoint, crash }) => `| \`${failpoint}\` | ${crash} |`),
+    ];
     const shown = page.split("\n").filter((line) => rows.includes(line));
     assert.deepEqual(shown, rows);
   });
@@ -24,7 +26,7 @@ describe("docs/explanation/crashes.md", () => {
       return calls.flatMap((argument) => [...argument.matchAll(/"([a-z.-]+)"/g)].map(([, name = ""]) => name));
     });
     const steps = Object.values(LINE).map(({ failpoint }) => failpoint);
-    const shown = [...page.matchAll(/^\| `([a-z]+\.[a-z-]+)` \|/gm)].map(([, name = ""]) => name);
+    const shown = [...page.matchAll(/^\| `([a-z]+\.[a-z-]+)` \| [^|]+ \| [^|]+ \|$/gm)].map(([, name = ""]) => name);
     assert.deepEqual(shown.toSorted(), [...new Set([...literals, ...steps])].toSorted());
   });
 });

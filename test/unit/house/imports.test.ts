@@ -70,7 +70,7 @@ describe("imports run downward only", () => {
       [
         "an evaluation entering the room of deliveries",
         "workers/evaluate/planted.ts",
-        'import "../deliver/line.ts";',
+        'import type { Lease } from "../deliver/lease.ts";',
         /workers\/evaluate may import/,
       ],
       [
