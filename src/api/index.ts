@@ -165,7 +165,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
         limit: limitOf(text(request, "limit")),
       });
       const end = (each: Release) => writeCursor({ at: each.releasedAt, id: each.id });
-      sendText(response, await pageJson(page, (each) => describeRelease(ledger, each), end));
+      sendText(response, await pageJson(page, async (each) => releaseView(await describeRelease(ledger, each)), end));
     }),
   );
   router.get(
