@@ -19,8 +19,18 @@ const middle = [
   "src/git",
 ];
 
-/** The floors of `workers/`, the lowest first: each may import those below it. */
-const floors = ["commit", "announce", "names", "deliver", "evaluate", "sweep"].map((room) => `workers/${room}`);
+/**
+ * The rooms of `workers/`, with what each may import of the others: all know of a commit what `commit` reads, and only
+ * `deliver` enters another room's work. The others meet in the ledger and the queue.
+ */
+const workers: Record<string, string[]> = {
+  "workers/commit": [],
+  "workers/announce": ["workers/commit"],
+  "workers/names": ["workers/commit"],
+  "workers/deliver": ["workers/commit", "workers/names"],
+  "workers/evaluate": ["workers/commit"],
+  "workers/sweep": ["workers/commit"],
+};
 const station = ["workers/station.ts", "workers/build-slots.ts"];
 
 /** The same of what registries share. */
@@ -60,9 +70,9 @@ const rooms: Record<string, string[]> = {
   "src/receiver": middle,
   "src/api": [...middle, "src/receiver"],
   "src/web": [...middle, "src/receiver", "src/api"],
-  ...Object.fromEntries(floors.map((floor, height) => [floor, [...middle, ...station, ...floors.slice(0, height)]])),
-  "workers/*": [...middle, ...floors],
-  "src/cli": [...middle, "src/receiver", "src/api", "src/web", "workers/*", ...floors],
+  ...Object.fromEntries(Object.entries(workers).map(([room, others]) => [room, [...middle, ...station, ...others]])),
+  "workers/*": [...middle, ...Object.keys(workers)],
+  "src/cli": [...middle, "src/receiver", "src/api", "src/web", "workers/*", ...Object.keys(workers)],
 };
 
 /** All that the domain may take from outside: it computes, and touches no file, no network, no clock. */

@@ -1,4 +1,4 @@
-/** Gives back what was taken. */
+/** Gives the slots back. */
 export type GiveBack = () => void;
 
 interface Waiting {
@@ -12,9 +12,9 @@ interface Spare {
 }
 
 /**
- * What may be built at once, by weight: as many slots as there are. First come, first served, so a heavy build waits for
- * no lighter one that came after it. Spare work takes what is left, and is in nobody's way: it is asked to leave as soon
- * as its slots are needed, and not waited for.
+ * Limits what is built at once. Each build has a weight, and takes as many slots. First come, first served: a heavy
+ * build does not wait for a lighter one that came after it. Spare work uses free slots only: it is asked to stop as
+ * soon as its slots are needed, and nobody waits for it.
  */
 export class BuildSlots {
   readonly slots: number;
@@ -26,17 +26,17 @@ export class BuildSlots {
     this.slots = slots;
   }
 
-  /** Of the slots, how many a build that may use so many CPUs takes. */
+  /** How many slots a build takes that may use so many CPUs. */
   weightOf(cpus: number | null): number {
     return Math.min(this.slots, Math.max(1, Math.ceil(cpus ?? 1)));
   }
 
-  /** Would it be given at once? */
+  /** Whether the slots are free now. */
   fits(weight: number): boolean {
     return this.#waiting.length === 0 && this.#used + weight <= this.slots;
   }
 
-  /** @throws the signal's reason, when that is aborted before its turn comes */
+  /** Waits for its turn. @throws the signal's reason if it is aborted before */
   async take(weight: number, signal: AbortSignal): Promise<GiveBack> {
     signal.throwIfAborted();
     if (this.fits(weight)) this.#use(weight);
@@ -48,8 +48,8 @@ export class BuildSlots {
   }
 
   /**
-   * Takes what nobody needs now. @returns null: there is not as much
-   * @param makeRoom called once, when it is needed after all
+   * Takes slots that nobody needs now. @returns null if too few are free
+   * @param makeRoom called once, when they are needed after all
    */
   takeSpare(weight: number, makeRoom: () => void): GiveBack | null {
     if (!this.fits(this.#spareUsed() + weight)) return null;
@@ -87,7 +87,7 @@ export class BuildSlots {
 
   #use(weight: number): void {
     this.#used += weight;
-    // The latest goes first: it loses least.
+    // The work that began last stops first: it loses least.
     while (this.#used + this.#spareUsed() > this.slots) {
       const spare = this.#spare.at(-1);
       if (spare === undefined) return;

@@ -1,18 +1,23 @@
 import { Refused, TransientError, UserError } from "../src/delivery/errors.ts";
 import { mayStart, type RunningWork } from "../src/delivery/fair-share.ts";
 import { backOff } from "../src/delivery/retry.ts";
+import type { Host } from "../src/hosts/host.ts";
 import { evaluationHistory, recordEvaluation, recordFailedEvaluation } from "../src/ledger/evaluations.ts";
 import { markNameUpdateFailed, pendingNameUpdate } from "../src/ledger/name-updates.ts";
 import type { Jobs } from "../src/queue/queues.ts";
 import type { Station } from "./station.ts";
 
-type Needs = Pick<Station, "ledger" | "queues" | "hosts" | "log" | "clock">;
+/** What sharing uses of the station. */
+type Parts = Pick<Station, "queues" | "log"> & { hosts: ReadonlyMap<string, Pick<Host, "counted">> };
 type Name = "evaluate" | "names";
 
-/** What has run for so long (ms) may well hang. */
+/** A job that has run for this long (ms) may well hang. */
 const SLOW = 5_000;
 
-/** How the ledger remembers what a job came to: the sweep brings it again at every round, and until then it is let go. */
+/**
+ * How the ledger remembers the outcome of a job. The sweep brings the job again at every round; until it is due, it
+ * ends at once.
+ */
 interface Memory<N extends Name> {
   past(job: Jobs[N]): Promise<{ failures: number; isEarly: boolean }>;
   failed(job: Jobs[N], message: string, retryIn: number): Promise<void>;
@@ -20,11 +25,11 @@ interface Memory<N extends Name> {
 }
 
 /**
- * Does the jobs of one queue so that what never comes to an answer (a host or registry that is down, a repo that is gone, a
- * fault of ours) is tried ever more rarely, and never holds all places.
+ * Shares the places of one queue. A job that keeps failing (a host or registry that is down, a repo that is gone, a
+ * fault of ours) is tried ever more rarely, and such jobs never hold all places.
  */
 export function fairly<N extends Name>(
-  station: Needs,
+  station: Parts,
   name: N,
   places: number,
   memory: Memory<N>,
@@ -37,7 +42,7 @@ export function fairly<N extends Name>(
     const [host = ""] = job.repo.split(":", 1);
     const one = { repo: job.repo, host, hasFailed: failures > 0, since: performance.now() };
     const beside = [...running].map((each) => ({ ...each, isSlow: performance.now() - each.since > SLOW }));
-    // The ledger still owes it, and the sweep brings it back.
+    // It stays in the ledger, and the sweep brings it back.
     if (!mayStart(beside, one, places)) return;
     running.add(one);
     try {
@@ -47,7 +52,7 @@ export function fairly<N extends Name>(
       const wait = backOff(failures + 1, Math.random(), retryAfter);
       await memory.failed(job, error instanceof Error ? error.message : String(error), wait);
       const facts = { queue: name, ...job, wait, error };
-      if (isForeseen(error)) station.log.warn("no answer that helps; looking again later", facts);
+      if (isKnown(error)) station.log.warn("no answer that helps; looking again later", facts);
       else station.log.error("a job failed; it is tried again later", facts);
       await station.queues.add(name, job, { delay: wait });
     } finally {
@@ -56,19 +61,19 @@ export function fairly<N extends Name>(
   };
 }
 
-function isForeseen(error: unknown): boolean {
+function isKnown(error: unknown): boolean {
   return error instanceof TransientError || error instanceof Refused || error instanceof UserError;
 }
 
-/** What the work cost of the host's limit on calls. */
-async function counted({ hosts }: Needs, host: string, work: () => Promise<void>): Promise<number> {
+/** @returns how many calls of the host's limit the work has used */
+async function counted({ hosts }: Pick<Parts, "hosts">, host: string, work: () => Promise<void>): Promise<number> {
   const known = hosts.get(host);
   if (known !== undefined) return known.counted(work);
   await work();
   return 0;
 }
 
-export function looksIn({ ledger }: Pick<Station, "ledger">): Memory<"evaluate"> {
+export function evaluateMemory({ ledger }: Pick<Station, "ledger">): Memory<"evaluate"> {
   return {
     past: async (job) => (await evaluationHistory(ledger, job)) ?? NOTHING,
     failed: (job, _message, retryIn) => recordFailedEvaluation(ledger, job, retryIn),
@@ -78,7 +83,7 @@ export function looksIn({ ledger }: Pick<Station, "ledger">): Memory<"evaluate">
   };
 }
 
-export function namesIn({ ledger, mask }: Pick<Station, "ledger" | "mask">): Memory<"names"> {
+export function namesMemory({ ledger, mask }: Pick<Station, "ledger" | "mask">): Memory<"names"> {
   return {
     async past(job) {
       return (await pendingNameUpdate(ledger, { repoId: job.repo, artifact: job.artifact })) ?? NOTHING;

@@ -14,30 +14,32 @@ import type { Clock } from "../src/run/clock.ts";
 import type { Store } from "../src/store/store.ts";
 import type { BuildSlots } from "./build-slots.ts";
 
-/** What every worker is handed. */
+/** All that workers may be handed. Each function takes only the part that it uses. */
 export interface Station {
   config: ServerConfig;
   ledger: Ledger;
   queues: Queues;
   hosts: Map<string, Host>;
   mirrors: Mirrors;
-  /** By the repo's id, the name under which its host has just shown it. */
+  /** By the repo's id: the name under which its host has just shown it. */
   identities: BoundedCache<string>;
+  /** By commit: when an evaluation that found its gate green began. See commit/recent-green.ts. */
+  recentGreen: BoundedCache<number>;
   registries: Map<string, Registry>;
   notifiers: Notifier[];
   store: Store;
   builders: { image: Builder<BuildOrder>; files: Builder<FilesOrder> };
   /** Bounds what is built at once in this process. */
   buildSlots: BuildSlots;
-  /** What builds leave in the engine, for housekeeping. Neither is a reason to connect to it. */
+  /** What builds leave in the engine, for housekeeping. Neither opens a connection to it. */
   engine: { caches: BuildCaches; removeLeftovers(): Promise<void> };
   log: Log;
   mask: Mask;
   clock: Clock;
   /** Counts the immutable names that were found to be no longer what we published. */
   drift: Counter;
-  /** Counts the seconds of work that was done before its commit's light was green, by what became of it. */
-  ahead: Counter;
+  /** Counts the seconds of work that was done before its commit's gate was green, by what became of it. */
+  preparedSeconds: Counter;
   /** Unique to this process: whose leases are whose. */
   owner: string;
   /** Unique to this dataDir: which store holds a frozen content. */

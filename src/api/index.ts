@@ -12,12 +12,14 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { writeCursor } from "../ledger/page.ts";
 import { getRelease, listReleases, type Release } from "../ledger/releases.ts";
 import { findRepo, type KnownRepo } from "../ledger/repos.ts";
+import type { StatusParts } from "../ledger/statuses.ts";
 import { type ConcurrencyLimits, createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
 import type { Registry } from "../registries/registry.ts";
 import type { Auth } from "./auth.ts";
 import { sendContent } from "./content.ts";
 import { rejectControlCharacters } from "./control-characters.ts";
+import { decideByPerson } from "./decide.ts";
 import { deliveryView } from "./delivery-view.ts";
 import { findReleasesByVersion } from "./find-releases.ts";
 import { createFollow } from "./follow.ts";
@@ -34,8 +36,10 @@ export interface ApiOptions {
   requestCommit(repo: string, sha: string): Promise<void>;
   /** Whether `repos` lets a repo in that a person writes like this. */
   isConfigured(repo: string): boolean;
-  /** Tells that a delivery is to be gone on with, or ended. */
-  onDeliveryChanged(deliveryId: string): void;
+  /** What statuses of commits are made of: a retry or a cancel is shown there. */
+  statuses: StatusParts;
+  /** Queues what follows from a retry or a cancel. */
+  onDeliveryChanged(delivery: Delivery): void;
   /** What the pages take part in too. */
   limits?: ConcurrencyLimits;
 }
@@ -106,7 +110,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     auth.admin,
     answer(async (request, response) => {
       const { id, state, repoId, sha } = await requireDelivery(ledger, request);
-      const answer = await requestCancel(ledger, id);
+      const answer = await decideByPerson(ledger, options.statuses, id, (tx) => requestCancel(tx, id));
       if (answer === "too-late") throw new Problem(409, `A delivery that is ${state} cannot be cancelled.`);
       if (answer === "naming") {
         const because = "a person cancelled it while its names were being written: it is finished all the same";
@@ -116,8 +120,9 @@ export function apiRoute(options: ApiOptions): RequestHandler {
           "The names of this delivery are being written: it is finished, so that no name stands without its release. A notice will tell of your request.",
         );
       }
-      options.onDeliveryChanged(id);
-      send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
+      const decided = await requireDelivery(ledger, request);
+      options.onDeliveryChanged(decided);
+      send(response, await deliveryView(ledger, decided), 202);
     }),
   );
   router.post(
@@ -125,10 +130,11 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     auth.admin,
     answer(async (request, response) => {
       const { id, state } = await requireDelivery(ledger, request);
-      if ((await retryDelivery(ledger, id)) === "impossible")
+      if ((await decideByPerson(ledger, options.statuses, id, (tx) => retryDelivery(tx, id))) === "impossible")
         throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
-      options.onDeliveryChanged(id);
-      send(response, await deliveryView(ledger, await requireDelivery(ledger, request)), 202);
+      const decided = await requireDelivery(ledger, request);
+      options.onDeliveryChanged(decided);
+      send(response, await deliveryView(ledger, decided), 202);
     }),
   );
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 
-/** A signal that any number of works may listen to. */
+/** `AbortSignal.any`, without the warning about many listeners. */
 export function anySignal(...signals: AbortSignal[]): AbortSignal {
   const any = AbortSignal.any(signals);
   setMaxListeners(0, any);

@@ -1,4 +1,4 @@
-/** The callers that one run will serve. */
+/** The callers that share one run. */
 interface Batch<Input, Output> {
   input: Input;
   callers: number;
@@ -8,8 +8,8 @@ interface Batch<Input, Output> {
 }
 
 /**
- * One run at a time, shared by all who wait. A call is served by a run that began after it: what a running one has read may already be
- * older than the event that caused the call.
+ * Runs one work at a time, and shares each run among all waiting callers. A call gets a run that begins after it: a run
+ * under way may have read what is older than the event that caused the call.
  */
 export class Coalescer<Input, Output> {
   readonly #work: (input: Input, signal: AbortSignal) => Promise<Output>;
@@ -17,7 +17,10 @@ export class Coalescer<Input, Output> {
   #next: Batch<Input, Output> | null = null;
   #running = false;
 
-  /** `afterwards` follows each run that went well; its callers do not wait for it, the next run does. It never fails. */
+  /**
+   * @param afterwards follows each successful run. Its callers do not wait for it, the next run does. It must not
+   * reject.
+   */
   constructor(
     work: (input: Input, signal: AbortSignal) => Promise<Output>,
     afterwards: (output: Output) => Promise<void>,
@@ -26,7 +29,9 @@ export class Coalescer<Input, Output> {
     this.#afterwards = afterwards;
   }
 
-  /** The newest caller's input counts. A caller that aborts leaves alone; the run is aborted when all have left. */
+  /**
+   * The run gets the newest caller's input. A caller that aborts leaves alone; the run is aborted when all have left.
+   */
   call(input: Input, signal: AbortSignal): Promise<Output> {
     signal.throwIfAborted();
     this.#next ??= newBatch(input);
@@ -67,7 +72,7 @@ function newBatch<Input, Output>(input: Input): Batch<Input, Output> {
   const done = new Promise<Output>((resolve) => {
     settle = resolve;
   });
-  // Every caller has its own promise; where all have left, nobody hears of the end.
+  // Every caller has its own promise. After all have left, nobody awaits this one.
   done.catch(() => {});
   return { input, callers: 0, stop: new AbortController(), done, settle };
 }

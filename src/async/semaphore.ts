@@ -1,4 +1,4 @@
-/** Lets so many in at a time, in the order they asked. */
+/** FIFO counting semaphore. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

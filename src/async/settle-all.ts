@@ -1,4 +1,4 @@
-/** Every answer, or the first failure once all have ended: none outlives whoever asked. */
+/** Waits for all calls to settle, then returns their values or throws the first failure. */
 export async function settleAll<T extends readonly unknown[] | []>(calls: T) {
   await Promise.allSettled(calls);
   return Promise.all(calls);

@@ -1,4 +1,7 @@
-/** What was promised, if it comes within so many ms. @throws Error `<what> within <ms> ms`, or what the promise rejects with. */
+/**
+ * Rejects if the promise has not settled after `ms`.
+ * @throws Error `<what> within <ms> ms`, or what the promise rejects with
+ */
 export async function withTimeout<T>(ms: number, promise: Promise<T>, what = "no answer"): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {

@@ -1,9 +1,8 @@
-import { queueStatuses } from "../../workers/announce/queue-statuses.ts";
 import { isDiskNearlyFull } from "../../workers/sweep/housekeeping.ts";
 import { createAuth } from "../api/auth.ts";
 import { apiRoute } from "../api/index.ts";
 import { matchRepo } from "../delivery/bounds.ts";
-import { getDelivery } from "../ledger/deliveries.ts";
+import type { Delivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
 import { ASKED_EVENT, addHints, countPendingHints, createHintWriter, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
@@ -65,6 +64,7 @@ export async function serve(parts: Parts): Promise<Listening> {
       limits,
       requestCommit: (repo, sha) => ask(parts, accepts, repo, sha).then(onHints),
       isConfigured: (repo) => isWanted(parts, accepts, repo),
+      statuses: parts,
       onDeliveryChanged: (delivery) => void wake(parts, delivery),
     }),
     web: webRoute({ ledger, auth, limits }),
@@ -182,15 +182,8 @@ async function repoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint
   return null;
 }
 
-/** Tells the commit what a person has decided, and whoever works on it. */
-async function wake(parts: Parts, id: string): Promise<void> {
-  const { ledger, queues } = parts;
-  const delivery = await getDelivery(ledger, id);
-  if (delivery?.state === "queued" || delivery?.state === "cancelled") {
-    const { repoId, sha, state, because } = delivery;
-    const names = delivery.plan?.artifacts.map((artifact) => artifact.name) ?? [];
-    await ledger.transaction((tx) => queueStatuses(tx, parts, { repoId, sha, deliveryId: id }, names, state, because));
-  }
-  if (delivery?.state === "queued") await queues.add("deliver", { delivery: id });
+/** Queues what follows from a person's decision. The statuses are in the outbox already. */
+async function wake({ queues }: Pick<Parts, "queues">, { id, state }: Delivery): Promise<void> {
+  if (state === "queued") await queues.add("deliver", { delivery: id });
   await queues.add("announce", {});
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { BuildSlots } from "../../workers/build-slots.ts";
+import { openRecentGreen } from "../../workers/commit/recent-green.ts";
 import { openIdentities } from "../../workers/commit/repo-identity.ts";
 import { startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
@@ -53,13 +54,14 @@ export async function work(parts: Parts): Promise<Workers> {
     engine,
     clock: systemClock,
     drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
-    ahead: parts.metrics.counter(
+    preparedSeconds: parts.metrics.counter(
       "deliverd_prepared_ahead_seconds_total",
       "Seconds of work done while CI still ran: saved where the commit was delivered, wasted where it never will be.",
     ),
     owner: `${directory}/${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`,
     storeId: directory,
     identities: openIdentities(),
+    recentGreen: openRecentGreen(),
     tmp: join(config.dataDir, "tmp"),
   };
   const renewed = parts.metrics.counter(

@@ -86,8 +86,8 @@ export async function saveFrozen(
   });
 }
 
-/** `same`: it was pinned already · `other:<digest>`: another is final, take that · `stale`: the lease is another's, name nothing. */
-export type Pinning = "pinned" | "same" | "stale" | `other:${Digest}`;
+/** `same`: it was pinned already · `other`: this digest is final, take that · `stale`: the lease is another's, name nothing. */
+export type Pinning = { kind: "pinned" | "same" | "stale" } | { kind: "other"; digest: Digest };
 
 /** Makes the digest final, before the first name is written anywhere. */
 export function pinDigest(
@@ -98,12 +98,12 @@ export function pinDigest(
   content: FrozenContent,
 ): Promise<Pinning> {
   return ledger.transaction(async (tx): Promise<Pinning> => {
-    if (!(await lockFence(tx, deliveryId, fence))) return "stale";
+    if (!(await lockFence(tx, deliveryId, fence))) return { kind: "stale" };
     const result = await ofDelivery(tx, deliveryId, name)
       .set({ ...contentColumns(content), pinnedFence: fence })
       .where("pinnedFence", "is", null)
       .executeTakeFirst();
-    if (result.numUpdatedRows > 0n) return "pinned";
+    if (result.numUpdatedRows > 0n) return { kind: "pinned" };
     const row = await tx.db
       .selectFrom("artifacts")
       .select("digest")
@@ -111,10 +111,10 @@ export function pinDigest(
       .where("name", "=", name)
       .executeTakeFirst();
     if (!row?.digest) throw new Error(`delivery ${deliveryId} has no artifact ${name} to pin`);
-    if (row.digest !== content.digest) return `other:${row.digest}`;
+    if (row.digest !== content.digest) return { kind: "other", digest: row.digest };
     // Another host may have made the same bytes again, after the host that held them was lost.
     await ofDelivery(tx, deliveryId, name).set({ frozenOn: content.frozenOn }).execute();
-    return "same";
+    return { kind: "same" };
   });
 }
 

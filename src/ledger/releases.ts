@@ -67,8 +67,9 @@ export async function recordRelease(tx: Tx, release: NewRelease): Promise<Releas
     })
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
+  const of = { id, repoId: fields.repoId, artifact: fields.artifact };
   for (const version of versions) {
-    const added = await addReleaseVersion(tx, id, { version, tagged: tagged.includes(version) });
+    const added = await addReleaseVersion(tx, of, { version, tagged: tagged.includes(version) });
     if (!added.ok)
       throw new Refused("version-taken", `${version} of ${release.artifact} belongs to ${added.belongsTo}`);
   }
@@ -80,14 +81,9 @@ export async function recordRelease(tx: Tx, release: NewRelease): Promise<Releas
 /** Adds a version to a release. A version of a repo's artifact belongs to one release for ever. */
 export async function addReleaseVersion(
   ledger: Db,
-  id: string,
+  { id, repoId, artifact }: Pick<Release, "id" | "repoId" | "artifact">,
   { version, tagged }: { version: string; tagged: boolean },
 ): Promise<{ ok: true } | { ok: false; belongsTo: Sha }> {
-  const { repoId, artifact } = await ledger.db
-    .selectFrom("releases")
-    .select(["repoId", "artifact"])
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
   await ledger.db
     .insertInto("releaseVersions")
     .values({ repoId, artifact, version, releaseId: id, tagged: tagged ? 1 : 0, at: now(ledger) })

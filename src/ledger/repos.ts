@@ -104,15 +104,19 @@ export async function getRepo(ledger: Db, id: RepoId): Promise<KnownRepo | null>
   return (await ledger.db.selectFrom("repos").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
 }
 
-/** Whether no other repo has been seen with this repo's name since. */
-export async function ownsItsName(ledger: Db, { id, host, owner, name }: SeenRepo): Promise<boolean> {
+/** The repo that was last seen under this name on its host; null: none was. */
+export async function bearerOfName(
+  ledger: Db,
+  { host, owner, name }: Pick<SeenRepo, "host" | "owner" | "name">,
+): Promise<Pick<KnownRepo, "id" | "defaultBranch"> | null> {
   const row = await ledger.db
     .selectFrom("repoNames")
-    .select("repoId")
-    .where("host", "=", host)
-    .where("fullName", "=", `${owner}/${name}`.toLowerCase())
+    .innerJoin("repos", "repos.id", "repoNames.repoId")
+    .select(["repos.id", "repos.defaultBranch"])
+    .where("repoNames.host", "=", host)
+    .where("repoNames.fullName", "=", `${owner}/${name}`.toLowerCase())
     .executeTakeFirst();
-  return row?.repoId === id;
+  return row ?? null;
 }
 
 /**

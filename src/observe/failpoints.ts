@@ -1,32 +1,13 @@
 /**
- * Places at which a test can let the process die, as SIGKILL would have it. Inert unless DELIVERD_FAILPOINTS is set when
- * the process starts: then each place costs one call of an empty function.
- *
- * `DELIVERD_FAILPOINTS=release.pinned` dies the first time that place is passed; `release.pinned:3` the third time;
+ * Places at which a test can kill the process, as SIGKILL does. They do nothing unless DELIVERD_FAILPOINTS is set when
+ * the process starts: each place costs one call of an empty function.
+ * `DELIVERD_FAILPOINTS=release.pinned` kills the first time that place is passed; `release.pinned:3` the third time;
  * `*:p=0.05:seed=7` at any place with that chance, the same places for the same seed; `release.*` at any of these.
  * Several, separated by commas.
+ * A name is `<part>.<what was just done>`. Those of a delivery stand in workers/deliver/line.ts;
+ * docs/explanation/crashes.md has all of them, and a test holds it to the code.
  */
-export type Failpoint =
-  | "receiver.before-commit"
-  | "receiver.committed"
-  | "receiver.answered"
-  | "evaluate.synced"
-  | "evaluate.written"
-  | "deliver.claimed"
-  | "prepare.versioned"
-  | "prepare.made"
-  | "prepare.built"
-  | "prepare.frozen"
-  | "release.gate-read"
-  | "release.pinned"
-  | "release.uploaded"
-  | "release.named"
-  | "release.noted"
-  | "release.recorded"
-  | "release.delivered"
-  | "names.written"
-  | "announce.sent"
-  | "announce.marked";
+export type Failpoint = `${string}.${string}`;
 
 const rules = process.env.DELIVERD_FAILPOINTS;
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Failpoint } from "../../src/observe/failpoints.ts";
+import { LINE } from "../../workers/deliver/line.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
 import { startWorld, stopAndCheck, type World } from "../support/world/world.ts";
@@ -47,12 +48,9 @@ describe("deliverd killed between two steps:", function () {
     });
   }
 
-  const steps: Failpoint[] = [
-    ...(["evaluate.synced", "evaluate.written", "deliver.claimed", "prepare.versioned", "prepare.made"] as const),
-    ...(["prepare.built", "prepare.frozen", "release.gate-read", "release.pinned", "release.uploaded"] as const),
-    ...(["release.named", "release.noted", "release.recorded", "release.delivered", "names.written"] as const),
-  ];
-  const isFrozenAt = (step: Failpoint) => steps.indexOf(step) >= steps.indexOf("prepare.frozen");
+  const ofDelivery = Object.values(LINE).map(({ failpoint }) => failpoint);
+  const steps: Failpoint[] = ["evaluate.synced", "evaluate.written", ...ofDelivery, "names.written"];
+  const isFrozenAt = (step: Failpoint) => steps.indexOf(step) >= steps.indexOf(LINE.freeze.failpoint);
   it(`the worker at each step in turn, the next life at the next: each goes on from what was recorded (${steps.join(", ")})`, async () => {
     for (const step of steps) await pushUnder(step);
     await resume();

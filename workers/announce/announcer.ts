@@ -1,11 +1,12 @@
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import { backOff } from "../../src/delivery/retry.ts";
 import type { Report } from "../../src/hosts/host.ts";
+import type { QueuedNotice } from "../../src/ledger/notices.ts";
 import { markDropped, markFailed, markSent, type OutboxEntry } from "../../src/ledger/outbox.ts";
 import { claimOutbox, dueLanes, releaseOutboxLease } from "../../src/ledger/outbox-leases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
-import type { Notice, Notifier } from "../../src/notices/notice.ts";
+import type { Notifier } from "../../src/notices/notice.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import { hostOf } from "../commit/host-of.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
@@ -13,38 +14,35 @@ import type { Station } from "../station.ts";
 
 const AT_ONCE = 8;
 const SEND_LIMIT = 30_000;
-/** What another worker took is left to it for so long (ms): longer than any sending takes that does not hang. */
+/** How long another worker keeps the rows that it took (ms): longer than any send that does not hang. */
 const TAKEN_FOR = 45_000;
 
-/** What a notice's row in the outbox holds: one row for each receiver. */
-export interface OwedNotice {
-  /** Its address, for people. */
-  target: string;
-  /** Its key. Rows of before it had one are found by their address. */
-  receiver?: string;
-  notice: Notice;
-}
+type AnnounceParts = Pick<
+  Station,
+  "ledger" | "queues" | "hosts" | "identities" | "notifiers" | "log" | "mask" | "owner"
+>;
 
-type Needs = Pick<Station, "ledger" | "queues" | "hosts" | "identities" | "notifiers" | "log" | "mask" | "owner">;
-
-/** Sends what the outbox owes, until nothing is due; what failed is due again later. At least once, each with its own id. */
-export async function announce(station: Needs): Promise<void> {
+/**
+ * Sends the rows of the outbox until none is due. A row that failed is due again later. At least once, each with its
+ * own id.
+ */
+export async function announce(station: AnnounceParts): Promise<void> {
   const announcer = new Announcer(station);
   await announcer.wake();
   await announcer.idle();
 }
 
 /**
- * Sends each lane of the outbox by itself: a host or receiver that does not answer holds up its own rows alone. A word that
- * is on its way is followed by what replaces it, by the same sender, so that none overtakes another.
+ * Sends each lane of the outbox by itself: a host or receiver that does not answer holds up its own rows alone. Where a
+ * status is replaced while it is sent, the same sender sends the new one next, so that none overtakes another.
  */
 export class Announcer {
-  readonly #station: Needs;
+  readonly #station: AnnounceParts;
   readonly #takenFor: number;
   readonly #lanes = new Map<string, { work: Promise<void>; again: boolean }>();
   #stopping = false;
 
-  constructor(station: Needs, takenFor = TAKEN_FOR) {
+  constructor(station: AnnounceParts, takenFor = TAKEN_FOR) {
     this.#station = station;
     this.#takenFor = takenFor;
   }
@@ -63,7 +61,7 @@ export class Announcer {
     while (this.#lanes.size > 0) await Promise.all([...this.#lanes.values()].map(({ work }) => work));
   }
 
-  /** Takes nothing more, and waits for what is on its way. */
+  /** Takes no more rows, and waits for those that are being sent. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.idle();
@@ -93,8 +91,8 @@ export class Announcer {
   }
 }
 
-/** @returns in how many ms it is to be tried again; null: it is done with */
-async function send(station: Needs, row: OutboxEntry): Promise<number | null> {
+/** @returns in how many ms the row is to be tried again; null: never */
+async function send(station: AnnounceParts, row: OutboxEntry): Promise<number | null> {
   const { ledger } = station;
   const { id, revision, fence } = row;
   const facts = { delivery: row.deliveryId, kind: row.kind };
@@ -102,7 +100,7 @@ async function send(station: Needs, row: OutboxEntry): Promise<number | null> {
   let isWritten: boolean;
   try {
     if (row.kind === "status") await sendStatus(station, row);
-    else await sendNotice(station, row.payload as OwedNotice);
+    else await sendNotice(station, row.payload as QueuedNotice);
     failpoint("announce.sent");
     isWritten = await markSent(ledger, id, revision, fence);
     failpoint("announce.marked");
@@ -122,11 +120,11 @@ async function send(station: Needs, row: OutboxEntry): Promise<number | null> {
   return null;
 }
 
-async function sendStatus(station: Needs, row: OutboxEntry): Promise<void> {
+async function sendStatus(station: AnnounceParts, row: OutboxEntry): Promise<void> {
   const repo = await getRepo(station.ledger, row.repoId);
   if (repo === null) throw new Refused("repo-unknown", `no repo ${row.repoId}`);
   const seen = await confirmIdentity(station, repo).catch((error: unknown) => {
-    // What is no longer shown would be asked for to no end.
+    // A repo that its host no longer shows would be asked for again and again, for ever.
     throw error instanceof TransientError && error.code === "repo-not-shown"
       ? new Refused(error.code, error.message)
       : error;
@@ -135,15 +133,15 @@ async function sendStatus(station: Needs, row: OutboxEntry): Promise<void> {
   await hostOf(station, known).report({ repo: known, sha: row.sha }, row.payload as Report);
 }
 
-async function sendNotice(station: Needs, owed: OwedNotice): Promise<void> {
-  const notifier = receiverOf(station.notifiers, owed);
-  if (notifier === null) throw new Refused("notice-target-gone", `notices: ${owed.target} is no longer configured`);
+async function sendNotice(station: AnnounceParts, queued: QueuedNotice): Promise<void> {
+  const notifier = receiverOf(station.notifiers, queued);
+  if (notifier === null) throw new Refused("notice-target-gone", `notices: ${queued.target} is no longer configured`);
   const at = await storeTime(station.ledger);
-  await notifier.send(owed.notice, AbortSignal.timeout(SEND_LIMIT), at);
+  await notifier.send(queued.notice, AbortSignal.timeout(SEND_LIMIT), at);
 }
 
-/** By its key; where that is gone, the only one at its address: the secret in a query may have been changed. */
-function receiverOf(notifiers: readonly Notifier[], { receiver, target }: OwedNotice): Notifier | null {
+/** Found by its key; else the only receiver at its address: the key changes with a secret in the query. */
+function receiverOf(notifiers: readonly Notifier[], { receiver, target }: QueuedNotice): Notifier | null {
   const known = notifiers.find((each) => each.key === receiver);
   const [only, ...more] = notifiers.filter((each) => each.target === target);
   return known ?? (more.length === 0 ? only : undefined) ?? null;

@@ -1,29 +1,47 @@
+import { TransientError } from "../../src/delivery/errors.ts";
 import { branchNames } from "../../src/delivery/refs.ts";
 import type { CiState, Gate, Repo, Sha } from "../../src/delivery/types.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 
-export type CiAnswer = CiState & { because: string; retryAt: number | null };
+/**
+ * What the host says of a commit's CI. `retryAt` (ms since the epoch): when asking again can bring more without a new
+ * event.
+ */
+export type HostCiState = CiState & { because: string; retryAt: number | null };
 
 /** What a host is asked about a commit. */
-export interface Question {
+export interface CiQuestion {
   gate: Gate;
-  /** Short, in their order: every watched branch that holds the commit, since what any of them requires is required. */
+  /** Short names, sorted: every watched branch that holds the commit, since what any of them requires is required. */
   branches: string[];
 }
 
-/** What the host answered to a question that a look will most likely ask. */
+export type CiAnswer = { kind: "answered"; ci: HostCiState } | { kind: "host-error"; error: TransientError };
+
+/** An answer that was fetched beside the sync, with the question that it belongs to. */
 export interface PrefetchedCi {
-  question: Question;
+  question: CiQuestion;
   answer: PromiseSettledResult<CiAnswer>;
 }
 
-/** The short names of those refs that are branches, in an order that does not hang on who told of which first. */
-export function branchesOf(refs: readonly string[]): string[] {
+/** The short names of those refs that are branches, sorted: the order does not depend on which hint came first. */
+export function sortedBranches(refs: readonly string[]): string[] {
   return branchNames(refs).sort();
 }
 
-/** @throws as Host.ciState does */
-export function askCi(station: Station, repo: Repo, sha: Sha, { gate, branches }: Question): Promise<CiAnswer> {
-  return hostOf(station, repo).ciState({ repo, sha }, gate, branches, station.clock.now());
+/** @throws as Host.ciState does, except TransientError, which is an answer */
+export async function askCi(
+  station: Pick<Station, "hosts" | "clock">,
+  repo: Repo,
+  sha: Sha,
+  { gate, branches }: CiQuestion,
+): Promise<CiAnswer> {
+  try {
+    const ci = await hostOf(station, repo).ciState({ repo, sha }, gate, branches, station.clock.now());
+    return { kind: "answered", ci };
+  } catch (error) {
+    if (error instanceof TransientError) return { kind: "host-error", error };
+    throw error;
+  }
 }

@@ -1,113 +1,149 @@
 import { isDeepStrictEqual } from "node:util";
-import { parsePipeline } from "../../src/config/pipeline.ts";
+import { matchRepo, watches } from "../../src/delivery/bounds.ts";
 import { type CommitDecision, type DecisionFacts, decide, needsCi } from "../../src/delivery/decide.ts";
-import { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
-import { matchRepo, planOf, watches } from "../../src/delivery/plan.ts";
+import type { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
 import { BRANCHES } from "../../src/delivery/refs.ts";
 import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
-import { findDelivery } from "../../src/ledger/deliveries.ts";
+import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { headsOf } from "../../src/ledger/heads.ts";
-import { ASKED_EVENT, hintsOf } from "../../src/ledger/hints.ts";
+import { ASKED_EVENT, type StoredHint } from "../../src/ledger/hints.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
-import { registryTypes } from "../../src/registries/index.ts";
 import type { Station } from "../station.ts";
-import { askCi, branchesOf, type CiAnswer, type PrefetchedCi, type Question } from "./ask-ci.ts";
+import { askCi, type CiAnswer, type CiQuestion, type PrefetchedCi, sortedBranches } from "./ask-ci.ts";
+import { readPlan } from "./read-plan.ts";
 
-const PIPELINE_FILE = ".deliverd.yml";
-const PIPELINE_MAX_BYTES = 64 * 1024;
-
-/** What one look at a commit finds: the decision, and what was read on the way. */
-export interface Inspection {
-  verdict: CommitDecision;
-  /** Null where the pipeline file is bad, or there is nothing to deliver. */
-  plan: Plan | null;
-  /** The pipeline file's own error: shown on the commit. */
-  badPlan: UserError | Refused | null;
-  /** Full refs that hold the commit and are watched; the one whose hint came first leads. */
-  refs: string[];
-  /** In no repo of ours: nothing about it is recorded as a delivery. */
-  unknown: boolean;
-  /** When looking again can tell more by itself (ms since the epoch); null: only when the host says something new. */
-  retryAt: number | null;
-  /** Why the host did not tell the CI state of a commit that hangs on it; null: it did, or was not asked. */
-  unanswered: TransientError | null;
+/** What an inspection reads, apart from the mirror and the host. */
+export interface Subject {
+  repo: Repo;
+  mirror: Mirror;
+  sha: Sha;
+  /** The hints about this commit, oldest first. */
+  hints: StoredHint[];
 }
+
+/** What can be said of a commit without its CI. */
+export type Described =
+  /** No branch or tag of the repo holds the commit. Nothing about it becomes a delivery. */
+  | { kind: "gone"; verdict: CommitDecision }
+  /** The repo is in no entry of `repos`, or there is nothing to deliver. `refs`: full refs that hold the commit. */
+  | { kind: "ignored"; verdict: CommitDecision; refs: string[] }
+  /** The pipeline file is wrong. `error` is shown on the commit. */
+  | { kind: "bad-plan"; verdict: CommitDecision; refs: string[]; error: UserError | Refused }
+  /** `refs`: full refs that hold the commit and are watched; the ref whose hint came first leads. */
+  | { kind: "planned"; plan: Plan; refs: string[]; facts: Omit<DecisionFacts, "ci" | "timedOut"> };
+
+/** What one inspection finds: the decision on the commit, and what was read on the way. */
+export type Inspection =
+  | Exclude<Described, { kind: "planned" }>
+  /** `retryAt`: when another inspection can find more by itself (ms since the epoch); null: only after a new event. */
+  | { kind: "planned"; verdict: CommitDecision; plan: Plan; refs: string[]; retryAt: number | null }
+  /** The host did not give the CI state. Nothing is concluded from that: the commit waits for the host. */
+  | { kind: "host-error"; verdict: CommitDecision; plan: Plan; refs: string[]; error: TransientError };
 
 /** For a commit whose own rules cannot be read: any ref that the server allows. */
 const ANY_REF = { branches: ["**"], tags: ["**"] };
-const UNWATCHED = { watched: false, because: "" };
 
 /**
- * Reads everything that the decision on a commit rests on and decides. Writes nothing. The mirror must have been synced
- * for this look. Without `needsLight` nothing is asked of the host, and a commit that hangs on its CI waits; `foreseen` is what
- * was asked of it beside the sync.
- * Where the host does not tell the CI state, nothing is concluded from that: the commit waits for it.
- * @throws TransientError where even what it waits for cannot be said
+ * Reads the refs that hold the commit and its pipeline file. The mirror must have been synced before.
+ * Writes nothing, and asks no host.
+ */
+export async function describeCommit(
+  station: Pick<Station, "config" | "ledger">,
+  { repo, mirror, sha, hints }: Subject,
+): Promise<Described> {
+  const bounds = matchRepo(station.config.repos, repo);
+  if (bounds === null) return ignored(`${repo.owner}/${repo.name} is in no entry of repos`);
+  const heldBy = await mirror.refsContaining(sha);
+  if (heldBy.length === 0) {
+    const because = "no branch or tag of the repo holds this commit";
+    return { kind: "gone", verdict: { action: "superseded", because } };
+  }
+  const read = await readPlan(station.config, repo, mirror, sha, bounds);
+  switch (read.kind) {
+    case "bad": {
+      const isAllowed = heldBy.some((ref) => watches(ANY_REF, bounds, ref).watched);
+      const found = ignored(read.error.message, heldBy);
+      return isAllowed ? { ...found, kind: "bad-plan", error: read.error } : found;
+    }
+    case "nothing":
+      return ignored(read.because);
+    case "plan": {
+      const facts = await factsOf(station, { repo, mirror, sha, hints }, read.plan, bounds, heldBy);
+      const hinted = hints.map((hint) => hint.ref);
+      return { kind: "planned", plan: read.plan, refs: sortByHints(facts.watched, hinted, repo.defaultBranch), facts };
+    }
+  }
+}
+
+/**
+ * Reads everything that the decision on a commit rests on, and decides. Writes nothing. The mirror must have been
+ * synced before.
+ * @param delivery the commit's own, as it stands now
+ * @param prefetched what the host was asked beside the sync. It counts where the question is the same.
+ * @throws TransientError where nothing can be said without the host's answer
  */
 export async function inspect(
-  station: Station,
-  repo: Repo,
-  mirror: Mirror,
-  sha: Sha,
-  { needsLight = true, foreseen = null }: { needsLight?: boolean; foreseen?: PrefetchedCi | null } = {},
+  station: Pick<Station, "config" | "ledger" | "hosts" | "clock">,
+  subject: Subject,
+  delivery: Pick<Delivery, "state" | "failedBy" | "waitingSince"> | null,
+  prefetched: PrefetchedCi | null,
 ): Promise<Inspection> {
-  const bounds = matchRepo(station.config.repos, repo);
-  if (bounds === null) return nothing("ignore", `${repo.owner}/${repo.name} is in no entry of repos`);
-  const heldBy = await mirror.refsContaining(sha);
-  if (heldBy.length === 0)
-    return { ...nothing("superseded", "no branch or tag of the repo holds this commit"), unknown: true };
-
-  const [{ plan, error }, hints] = await Promise.all([
-    readPlan(station, repo, mirror, sha, bounds),
-    hintsOf(station.ledger, repo.id, sha),
-  ]);
-  if (error !== null) {
-    const allowed = heldBy.some((ref) => watches(ANY_REF, bounds, ref).watched);
-    return { ...nothing("ignore", error.message), badPlan: allowed ? error : null, refs: heldBy };
+  const found = await describeCommit(station, subject);
+  if (found.kind !== "planned") return found;
+  const { plan, refs, facts } = found;
+  if (!needsCi(facts)) return { kind: "planned", verdict: verdictWithoutCi(facts), plan, refs, retryAt: null };
+  const answer = await ciOf(station, subject, { gate: plan.gate, branches: sortedBranches(refs) }, prefetched);
+  switch (answer.kind) {
+    case "host-error": {
+      const { error } = answer;
+      // Without its checks nobody knows whether a commit in the middle of a push is one of ours.
+      if (!facts.wasHead && !facts.asked) throw error;
+      return { kind: "host-error", verdict: { action: "wait", because: error.message }, plan, refs, error };
+    }
+    case "answered": {
+      const timedOut = await hasWaitedFor(station, delivery, plan.gate.timeout);
+      const verdict = decide({ ...facts, ci: answer.ci, timedOut });
+      return { kind: "planned", verdict, plan, refs, retryAt: answer.ci.retryAt };
+    }
   }
-  const whole = "ignored" in plan ? null : plan;
-  const asked = heldBy.map((ref) => ({ ref, ...(whole === null ? UNWATCHED : watches(whole.on, bounds, ref)) }));
-  const watched = asked.filter((each) => each.watched).map((each) => each.ref);
-  const facts: Omit<DecisionFacts, "ci" | "timedOut"> = {
+}
+
+/** What is decided before the host is asked: a commit whose decision depends on its CI waits. */
+export function verdictWithoutCi(facts: Omit<DecisionFacts, "ci" | "timedOut">): CommitDecision {
+  return decide({ ...facts, ci: null, timedOut: false });
+}
+
+/** The plan that an inspection read; null where there is none. */
+export function planOfInspection(found: Inspection): Plan | null {
+  return found.kind === "planned" || found.kind === "host-error" ? found.plan : null;
+}
+
+async function factsOf(
+  { ledger }: Pick<Station, "ledger">,
+  { repo, mirror, sha, hints }: Subject,
+  plan: Plan,
+  bounds: RepoBounds,
+  heldBy: string[],
+): Promise<Omit<DecisionFacts, "ci" | "timedOut">> {
+  const asked = heldBy.map((ref) => ({ ref, ...watches(plan.on, bounds, ref) }));
+  return {
     heldBy,
-    watched,
+    watched: asked.filter((each) => each.watched).map((each) => each.ref),
     unwatched: [...new Set(asked.filter((each) => !each.watched).map((each) => each.because))].slice(0, 3).join("; "),
     plan,
     // A hint that names both says that the ref pointed there, wherever it points by now.
-    wasHead: hints.some((hint) => hint.ref !== null) || (await wasHead(station, repo, mirror, sha)),
+    wasHead: hints.some((hint) => hint.ref !== null) || (await wasHead(ledger, repo, mirror, sha)),
     asked: hints.some((hint) => hint.event === ASKED_EVENT),
   };
-  const refs = inOrderOfHints(
-    watched,
-    hints.map((hint) => hint.ref),
-    repo.defaultBranch,
-  );
-  if (whole === null || !needsLight || !needsCi(facts)) {
-    return {
-      verdict: decide({ ...facts, ci: null, timedOut: false }),
-      plan: whole,
-      badPlan: null,
-      refs,
-      unknown: false,
-      retryAt: null,
-      unanswered: null,
-    };
-  }
-  const read = { plan: whole, badPlan: null, refs, unknown: false };
-  const ci = await ciOf(station, repo, sha, { gate: whole.gate, branches: branchesOf(refs) }, foreseen);
-  if (ci instanceof TransientError) {
-    // Without its checks nobody knows whether a commit in the middle of a push is one of ours.
-    if (!facts.wasHead && !facts.asked) throw ci;
-    return { ...read, verdict: { action: "wait", because: ci.message }, retryAt: null, unanswered: ci };
-  }
-  const timedOut = await hasWaitedFor(station, repo, sha, whole.gate.timeout);
-  return { ...read, verdict: decide({ ...facts, ci, timedOut }), retryAt: ci.retryAt, unanswered: null };
 }
 
-/** From when it began to wait: what it was before, as a commit of a branch that nobody watches, is none of the gate's time. */
-async function hasWaitedFor({ ledger }: Station, repo: Repo, sha: Sha, limit: number): Promise<boolean> {
-  const delivery = await findDelivery(ledger, repo.id, sha);
+/** Counts from when it began to wait: the time before, as a commit of an unwatched branch, is not the gate's time. */
+async function hasWaitedFor(
+  { ledger }: Pick<Station, "ledger">,
+  delivery: Pick<Delivery, "state" | "failedBy" | "waitingSince"> | null,
+  limit: number,
+): Promise<boolean> {
   const isWaiting = delivery?.state === "waiting" || delivery?.failedBy === "gate";
   if (delivery === null || delivery.waitingSince === null || !isWaiting) return false;
   // Both by the store's clock: this process's own may be wrong.
@@ -115,50 +151,25 @@ async function hasWaitedFor({ ledger }: Station, repo: Repo, sha: Sha, limit: nu
 }
 
 async function ciOf(
-  station: Station,
-  repo: Repo,
-  sha: Sha,
-  question: Question,
-  foreseen: PrefetchedCi | null,
-): Promise<CiAnswer | TransientError> {
-  const isForeseen = foreseen !== null && isDeepStrictEqual(foreseen.question, question);
-  const [answer] = isForeseen ? [foreseen.answer] : await Promise.allSettled([askCi(station, repo, sha, question)]);
-  if (answer.status === "fulfilled") return answer.value;
-  if (answer.reason instanceof TransientError) return answer.reason;
-  throw answer.reason;
+  station: Pick<Station, "hosts" | "clock">,
+  { repo, sha }: Subject,
+  question: CiQuestion,
+  prefetched: PrefetchedCi | null,
+): Promise<CiAnswer> {
+  if (prefetched === null || !isDeepStrictEqual(prefetched.question, question))
+    return askCi(station, repo, sha, question);
+  if (prefetched.answer.status === "rejected") throw prefetched.answer.reason;
+  return prefetched.answer.value;
 }
 
-async function readPlan(station: Station, repo: Repo, mirror: Mirror, sha: Sha, bounds: RepoBounds) {
-  try {
-    const text = await mirror.readFile(sha, PIPELINE_FILE, PIPELINE_MAX_BYTES);
-    const hasDockerfile = text === null && (await mirror.readFile(sha, "Dockerfile", 1024 * 1024)) !== null;
-    const pipeline = text === null ? null : parsePipeline(text, PIPELINE_FILE);
-    const planned = planOf({ pipeline, hasDockerfile, repo, bounds, registries: knownRegistries(station) });
-    return { plan: "plan" in planned ? planned.plan : planned, error: null };
-  } catch (error) {
-    if (error instanceof UserError || error instanceof Refused) return { plan: { ignored: error.message }, error };
-    throw error;
-  }
-}
-
-function knownRegistries(station: Station) {
-  const entries = Object.entries(station.config.registries);
-  return Object.fromEntries(
-    entries.map(([key, config]) => {
-      const kinds = registryTypes.of(config).kinds(config);
-      return [key, { type: config.type, isDefault: config.default, kinds }];
-    }),
-  );
-}
-
-async function wasHead(station: Station, repo: Repo, mirror: Mirror, sha: Sha): Promise<boolean> {
+async function wasHead(ledger: Station["ledger"], repo: Repo, mirror: Mirror, sha: Sha): Promise<boolean> {
   const current = await mirror.refs();
   if ([...current.values()].includes(sha)) return true;
-  return (await headsOf(station.ledger, repo.id, sha)).length > 0;
+  return (await headsOf(ledger, repo.id, sha)).length > 0;
 }
 
 /** The ref whose hint came first leads; then the default branch; then by name, so that every process says the same. */
-function inOrderOfHints(refs: string[], hinted: (string | null)[], defaultBranch: string): string[] {
+function sortByHints(refs: string[], hinted: (string | null)[], defaultBranch: string): string[] {
   const rank = (ref: string): number => {
     const place = hinted.indexOf(ref);
     if (place >= 0) return place;
@@ -167,14 +178,6 @@ function inOrderOfHints(refs: string[], hinted: (string | null)[], defaultBranch
   return [...refs].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-function nothing(action: CommitDecision["action"], because: string): Inspection {
-  return {
-    verdict: { action, because },
-    plan: null,
-    badPlan: null,
-    refs: [],
-    unknown: false,
-    retryAt: null,
-    unanswered: null,
-  };
+function ignored(because: string, refs: string[] = []): Extract<Described, { kind: "ignored" }> {
+  return { kind: "ignored", verdict: { action: "ignore", because }, refs };
 }

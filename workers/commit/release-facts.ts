@@ -1,9 +1,9 @@
 import type { Station } from "../station.ts";
 import type { Work } from "./work.ts";
 
-/** What a release tells of itself wherever it goes. @param version its first */
+/** What a release says of itself wherever it goes. @param version its first */
 export function factsOfBuild(
-  station: Station,
+  station: Pick<Station, "config">,
   work: Pick<Work, "delivery" | "repo" | "commit" | "refs">,
   version: string,
 ) {

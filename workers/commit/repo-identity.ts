@@ -1,11 +1,11 @@
 import { BoundedCache } from "../../src/async/bounded-cache.ts";
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
-import { getRepo, ownsItsName, type SeenRepo, saveRepos, setDefaultBranch } from "../../src/ledger/repos.ts";
+import { bearerOfName, type SeenRepo, saveRepos, setDefaultBranch } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 
 const KEPT = 10_000;
-/** How long a host's word holds that a name is a repo's (ms): as long as refs that were read. */
+/** How long a host's answer holds that a name is a repo's (ms): as long as refs that were read. */
 const CONFIRMED_FOR = 5_000;
 
 export function openIdentities(): BoundedCache<string> {
@@ -13,10 +13,11 @@ export function openIdentities(): BoundedCache<string> {
 }
 
 /**
- * A name is not a repo: one that is deleted and made anew, or renamed and followed by another, bears it as before, and an old webhook brings an old name
- * back. So the host is asked whose name it is, at most once in a few seconds for each repo at work; a conditional request, which counts for
- * nothing where the answer is the same. @returns the repo as its host shows it now
- * @throws Refused `repo-replaced` · TransientError `repo-not-shown`: what a host does not show is not confirmed · as Host.findRepo does
+ * Asks the host whether the repo's name is still its own. A name can pass to another repo: after a delete and a new
+ * repo, or a rename and a new repo; and an old webhook brings an old name back. The host is asked at most once in a few
+ * seconds for each repo, by a conditional request, which does not count where the answer is the same.
+ * @returns the repo as its host shows it now
+ * @throws Refused `repo-replaced`, TransientError `repo-not-shown`, and as Host.findRepo does
  */
 export async function confirmIdentity(
   station: Pick<Station, "ledger" | "identities" | "hosts">,
@@ -24,13 +25,12 @@ export async function confirmIdentity(
 ): Promise<SeenRepo> {
   const { ledger, identities } = station;
   const name = `${repo.owner}/${repo.name}`;
-  // Where another has been seen under the name since, one of the two is of the past.
-  const isOwn = await ownsItsName(ledger, repo);
-  if (isOwn && identities.get(repo.id) === name) {
-    // What the host showed is in the ledger; what the caller read may be older.
-    const defaultBranch = (await getRepo(ledger, repo.id))?.defaultBranch ?? repo.defaultBranch;
-    return { ...repo, defaultBranch };
-  }
+  const bearer = await bearerOfName(ledger, repo);
+  // Where another repo has been seen under the name since, one of the two is out of date.
+  const isOwn = bearer?.id === repo.id;
+  // What the host showed is in the ledger; what the caller read may be older.
+  if (isOwn && identities.get(repo.id) === name)
+    return { ...repo, defaultBranch: bearer.defaultBranch ?? repo.defaultBranch };
   const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
   const found = await hostOf(station, named).findRepo(repo.owner, repo.name);
   if (found === null)

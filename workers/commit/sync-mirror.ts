@@ -6,7 +6,9 @@ import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 import { confirmIdentity } from "./repo-identity.ts";
 
-/** So old (ms) refs may be where an evaluation has mostly just read them, and what moved since brings about a look of its own. */
+/**
+ * Refs may be this old (ms) where an evaluation has mostly just read them: a ref that moves brings its own evaluation.
+ */
 export const MAX_REF_AGE_MS = 5_000;
 
 export interface Synced {
@@ -15,13 +17,16 @@ export interface Synced {
   refs: Map<string, Sha>;
 }
 
+/** What a sync uses of the station. */
+export type SyncParts = Pick<Station, "ledger" | "identities" | "hosts" | "mirrors">;
+
 /**
  * Brings the repo's mirror to what the host has now, or had less than `age` ms ago (left out: now).
- * @param expected a commit that the host has told of
+ * @param expected a commit that a hint named
  * @throws TransientError, Refused as Mirror.sync does.
  */
 export async function syncMirror(
-  station: Station,
+  station: SyncParts,
   known: SeenRepo,
   signal: AbortSignal,
   { age = 0, expected = null }: { age?: number; expected?: Sha | null } = {},
@@ -29,15 +34,15 @@ export async function syncMirror(
   const repo = await confirmIdentity(station, known);
   const mirror = station.mirrors.open(repo.id);
   const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
-  const source = await hostOf(station, named).cloneSource(named);
+  const host = hostOf(station, named);
   try {
-    const synced = mirror.latest(age) ?? (await mirror.sync(source, signal, expected));
+    const synced = mirror.latest(age) ?? (await mirror.sync(await host.cloneSource(named), signal, expected));
     // The host's API names the default branch; a mirror's HEAD serves where it does not.
     const defaultBranch = repo.defaultBranch ?? synced.defaultBranch ?? "main";
     return { repo: { ...known, ...repo, defaultBranch }, mirror, refs: synced.commits };
   } catch (error) {
     if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
-    // Renamed a moment ago, and no webhook has told: the host's API knows it by its old name too.
+    // Renamed a moment ago, before any webhook said so: the host's API finds it by its old name too.
     station.identities.delete(repo.id);
     const renamed = await confirmIdentity(station, repo);
     if (renamed.owner === repo.owner && renamed.name === repo.name) throw error;

@@ -2,6 +2,7 @@ import type { Plan, Repo } from "../../src/delivery/types.ts";
 import type { DatedCommit } from "../../src/git/commit.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
+import type { StoredHint } from "../../src/ledger/hints.ts";
 
 /** A delivery under way: what its steps hand on. */
 export interface Work {
@@ -14,5 +15,7 @@ export interface Work {
   refs: string[];
   /** Short names of the git tags on exactly this commit. */
   tags: string[];
+  /** The hints about the commit, as they were read when the attempt began. */
+  hints: StoredHint[];
   fence: number;
 }

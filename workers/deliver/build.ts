@@ -1,25 +1,41 @@
 import { join } from "node:path";
 import type { BuildLimits, Built } from "../../src/builders/builder.ts";
+import { matchRepo } from "../../src/delivery/bounds.ts";
 import { ecosystemVersion } from "../../src/delivery/ecosystem-version.ts";
 import { buildEnvironment, releaseMetadata } from "../../src/delivery/metadata.ts";
-import { matchRepo } from "../../src/delivery/plan.ts";
 import type { ArtifactPlan, BuildCommands } from "../../src/delivery/types.ts";
 import { isDockerfileOutside, openContext } from "../../src/git/context.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import type { Run } from "../../src/run/run.ts";
+import type { BuildSlots, GiveBack } from "../build-slots.ts";
+import { readDockerfile } from "../commit/holds-version.ts";
 import { factsOfBuild } from "../commit/release-facts.ts";
 import type { Work } from "../commit/work.ts";
-import { readDockerfile } from "../names/holds-version.ts";
 import type { Station } from "../station.ts";
 
-/** A build's id: the delivery's, the fence of its lease, the artifact's place and name. */
+/** A build's id: `<delivery>-<fence>-<place of the artifact>-<name>`. */
 export const BUILD_ID = /^([a-z0-9]+)-(\d+)-/;
 const CONTEXT_MAX_BYTES = 4 * 1024 ** 3;
 const CONTEXT_MAX_ENTRIES = 500_000;
 
-/** Builds one artifact and freezes it, by the builder of its kind. */
+/** What a build uses of the station. */
+export type BuildParts = Pick<Station, "config" | "ledger" | "builders" | "storeId">;
+
+/** Waits until this process has room for the build of the artifact. @returns what gives the room back */
+export async function takeRoom(
+  station: Pick<Station, "config">,
+  artifact: ArtifactPlan,
+  run: Run,
+  capacity: BuildSlots,
+): Promise<GiveBack> {
+  const weight = capacity.weightOf(limitsOf(station, artifact).cpus);
+  if (!capacity.fits(weight)) run.log.line(`${artifact.name}: waits until other builds have made room`);
+  return capacity.take(weight, run.signal);
+}
+
+/** Builds one artifact by the builder of its kind. Its bytes stand in the store then. */
 export async function build(
-  station: Station,
+  station: BuildParts,
   work: Work,
   artifact: ArtifactPlan,
   version: string,
@@ -28,10 +44,10 @@ export async function build(
   const { delivery, commit, mirror, fence } = work;
   await setArtifactState(station.ledger, delivery.id, artifact.name, "building", `building ${version}`, fence);
   const facts = factsOfBuild(station, work, version);
-  // One that its ecosystem cannot write must not come to light at the upload.
+  // A version that its ecosystem cannot write must be found before the build, not at the upload.
   ecosystemVersion(artifact.kind, version);
   const limits = limitsOf(station, artifact);
-  // As BUILD_ID reads it. The place tells two apart whose names differ in a sign only.
+  // As BUILD_ID reads it. The place distinguishes names that differ in one special character only.
   const id = `${delivery.id}-${fence}-${work.plan.artifacts.indexOf(artifact)}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;
   const own = { ...run, tmp: join(run.tmp, artifact.name) };
   const open = (paths: { contextDir: string; dockerfile: string | null }) =>
@@ -65,9 +81,13 @@ export async function build(
   );
 }
 
-/** The plan was refused unless the server grants every one of them. */
-function secretsOf(station: Station, { repo }: Work, { secrets }: BuildCommands): Record<string, string> {
-  const granted = matchRepo(station.config.repos, repo)?.secrets ?? {};
+/** The server grants every one of them: else the plan was refused. */
+function secretsOf(
+  { config }: Pick<Station, "config">,
+  { repo }: Work,
+  { secrets }: BuildCommands,
+): Record<string, string> {
+  const granted = matchRepo(config.repos, repo)?.secrets ?? {};
   return Object.fromEntries(secrets.map((name) => [name, granted[name] ?? ""]));
 }
 

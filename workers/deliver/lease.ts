@@ -3,14 +3,14 @@ import { TransientError } from "../../src/delivery/errors.ts";
 import { claimDelivery, type claimToPrepare, renewLease } from "../../src/ledger/leases.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 
-/** When a lease is renewed, and when it is given up. In ms. */
+/** When a lease is renewed, and when it is given up (ms). */
 export interface LeaseTimes {
-  /** By the store's clock: a killed worker's delivery is another's after this. */
+  /** By the store's clock: after this time another worker may take the delivery of a killed one. */
   ttl: number;
   renewEvery: number;
-  /** The attempt is aborted so long before the store may give the lease to another: what it has begun must end by then. */
+  /** The attempt is aborted this long before the store may give the lease to another: its requests must end by then. */
   margin: number;
-  /** A clock that no correction of the time moves. */
+  /** A monotonic clock. */
   now(): number;
 }
 
@@ -28,18 +28,18 @@ export class LeaseLost extends Error {}
 export class ShuttingDown extends Error {}
 
 export interface Lease {
-  /** Rises with each claim: what an older holder still writes is refused. */
+  /** Rises with each claim: the ledger refuses writes under an older fence. */
   fence: number;
   /** Aborted when the lease is lost, the delivery is cancelled, or `abort` is called. */
   signal: AbortSignal;
   abort(reason: Error): void;
-  /** Stops renewing. The ledger's own row is freed by whoever ends the attempt. */
+  /** Stops renewing. The end of the attempt frees the row in the ledger. */
   stop(): void;
 }
 
 /**
- * Asks the ledger whether the lease is still ours, before what cannot be taken back. An answer that came late proves
- * nothing: the lease may have run out since it was given.
+ * Asks the ledger whether the lease is still ours, before a write that cannot be undone. A late answer proves nothing:
+ * the lease may have run out since.
  * @throws LeaseLost
  */
 export async function requireLease(ledger: Ledger, delivery: string, fence: number, times = TIMES): Promise<void> {
@@ -51,7 +51,7 @@ export async function requireLease(ledger: Ledger, delivery: string, fence: numb
 
 const TOO_LATE = "the ledger did not renew the lease in time";
 
-/** Takes the delivery for this worker, or null where another has it or it is not due. */
+/** Takes the delivery for this worker. @returns null if another worker has it, or if it is not due */
 export async function takeLease(
   ledger: Ledger,
   delivery: string,
@@ -66,8 +66,8 @@ export async function takeLease(
 }
 
 /**
- * Counts from before its last successful renewal was asked for, so that it ends here before it ends by the store's clock,
- * whatever hangs meanwhile.
+ * Counts from before the request of its last successful renewal. So it ends here before it ends by the store's clock,
+ * even if a request hangs.
  */
 class HeldLease implements Lease {
   readonly fence: number;
@@ -83,9 +83,9 @@ class HeldLease implements Lease {
     this.fence = fence;
     this.#renew = ask;
     this.#times = times;
-    // Each request of each artifact to each registry listens to it.
+    // Every request to every registry listens to it.
     setMaxListeners(0, this.signal);
-    // One renewal that hangs keeps no other from being asked: the next goes over another connection.
+    // A renewal that hangs does not hold up the next, which uses another connection.
     this.#renewing = setInterval(() => void this.#renewOnce(), times.renewEvery).unref();
     this.#heldSince(asked);
   }

@@ -5,111 +5,128 @@ import { getDelivery, saveBecause } from "../../src/ledger/deliveries.ts";
 import { clearDuePreparation } from "../../src/ledger/due-deliveries.ts";
 import { attemptsOf, claimToPrepare, finishAttempt } from "../../src/ledger/leases.ts";
 import type { AttemptOutcome } from "../../src/ledger/schema/schema.ts";
+import { queueStatuses } from "../../src/ledger/statuses.ts";
 import type { Run } from "../../src/run/run.ts";
-import { queueStatuses } from "../announce/queue-statuses.ts";
 import { BuildSlots } from "../build-slots.ts";
-import { uploadAhead } from "../names/upload.ts";
+import { type UploadParts, uploadAhead } from "../names/upload.ts";
 import type { Station } from "../station.ts";
-import { begin, end, type Running, underLease } from "./attempt.ts";
 import { limitsOf } from "./build.ts";
 import { Cancelled, type Lease, LeaseLost, ShuttingDown, takeLease } from "./lease.ts";
-import { prepare } from "./prepare.ts";
+import { type PrepareParts, prepare } from "./line.ts";
+import { type ReadParts, readWork } from "./read-work.ts";
+import type { SettleParts } from "./settle-failure.ts";
+import { endAttempt } from "./stages.ts";
+import { type Running, underLease } from "./under-lease.ts";
 
-/** What found no room, or made room for work whose light is green, comes back after so long (ms). */
-const LATER = 5_000;
+/** What preparing ahead uses of the station. */
+export type PrepareAheadParts = ReadParts &
+  PrepareParts &
+  UploadParts &
+  SettleParts &
+  Pick<Station, "owner" | "tmp" | "buildSlots">;
 
-/** Work whose light is green needs the machine. */
+/** A delivery that found no room, or that made room for a green commit, comes back after this time (ms). */
+const RETRY_AFTER_MS = 5_000;
+
+/** A commit whose gate is green needs the machine. */
 class MadeRoom extends Error {}
 
 /**
- * Does the first half of a delivery whose CI still runs, so that a green light costs only the second. It names nothing,
- * claims nothing, and changes nothing of the delivery's state: whatever becomes of it, the delivery goes its own way.
+ * Does the first half of a delivery whose CI still runs, so that a green gate costs only the second half. It names
+ * nothing, claims nothing, and changes nothing of the delivery's state: whatever its outcome, the delivery goes its own
+ * way.
+ * @param running gets its lease, so that a shutdown can end it
  */
-export async function prepareAhead(station: Station, id: string, ahead: Running): Promise<void> {
-  if (await isTold(station, id)) return clearDuePreparation(station.ledger, id);
-  const weight = await heaviest(station, id);
+export async function prepareAhead(station: PrepareAheadParts, id: string, running: Running): Promise<void> {
+  const { ledger, queues, buildSlots } = station;
+  if (await isDone(station, id)) return clearDuePreparation(ledger, id);
+  const weight = await heaviestBuild(station, id);
   const needed = new AbortController();
-  const giveBack = station.buildSlots.takeSpare(weight, () => needed.abort());
+  const giveBack = buildSlots.takeSpare(weight, () => needed.abort());
   if (giveBack === null) {
-    await station.queues.add("prepare", { delivery: id }, { delay: LATER });
+    await queues.add("prepare", { delivery: id }, { delay: RETRY_AFTER_MS });
     return;
   }
   try {
-    const lease = await takeLease(station.ledger, id, station.owner, claimToPrepare);
+    const lease = await takeLease(ledger, id, station.owner, claimToPrepare);
     if (lease === null) return;
     const makeRoom = () => lease.abort(new MadeRoom("a green commit needs the machine"));
     if (needed.signal.aborted) makeRoom();
     else needed.signal.addEventListener("abort", makeRoom);
-    await firstHalf(station, id, lease, ahead, new BuildSlots(weight));
+    await firstHalf(station, id, lease, running, new BuildSlots(weight));
   } finally {
     giveBack();
   }
-  // Its light may have turned green meanwhile: its job found it under this lease, and went.
-  if ((await getDelivery(station.ledger, id))?.state === "queued")
-    await station.queues.add("deliver", { delivery: id });
+  // Its gate may have turned green meanwhile: its job found the delivery under this lease, and ended.
+  if ((await getDelivery(ledger, id))?.state === "queued") await queues.add("deliver", { delivery: id });
 }
 
 /** @param capacity what was spared for it */
 async function firstHalf(
-  station: Station,
+  station: PrepareAheadParts,
   id: string,
   lease: Lease,
-  ahead: Running,
+  running: Running,
   capacity: BuildSlots,
 ): Promise<void> {
-  await underLease(station, id, lease, ahead, async ({ run, log }) => {
-    const began = station.clock.now();
+  const { ledger, clock } = station;
+  await underLease(station, id, lease, running, async ({ run, log }) => {
+    const began = clock.now();
     try {
-      const work = await begin(station, id, lease, run);
+      const delivery = await getDelivery(ledger, id);
+      if (delivery === null) throw new Error(`delivery ${id} was claimed and is gone`);
+      const work = await readWork(station, delivery, lease.fence, run);
       await uploadAhead(station, work, await prepare(station, work, run, { claims: false, capacity }), run);
-      await finishAttempt(station.ledger, id, lease.fence, { outcome: "prepared" });
-      await clearDuePreparation(station.ledger, id);
-      log.info("prepared ahead, while CI runs", { ms: station.clock.now() - began });
+      await finishAttempt(ledger, id, lease.fence, { outcome: "prepared" });
+      await clearDuePreparation(ledger, id);
+      log.info("prepared ahead, while CI runs", { ms: clock.now() - began });
     } catch (error) {
-      await letGo(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
+      await settle(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
 }
 
-/** The weight of its heaviest build, as its plan was known when it began to wait. */
-async function heaviest({ config, ledger, buildSlots }: Station, id: string): Promise<number> {
+/** The weight of its heaviest build, by the plan that was known when it began to wait. */
+async function heaviestBuild(
+  { config, ledger, buildSlots }: Pick<Station, "config" | "ledger" | "buildSlots">,
+  id: string,
+): Promise<number> {
   const artifacts = (await getDelivery(ledger, id))?.plan?.artifacts ?? [];
   return Math.max(1, ...artifacts.map((artifact) => buildSlots.weightOf(limitsOf({ config }, artifact).cpus)));
 }
 
-const TOLD: AttemptOutcome[] = ["prepared", "not-prepared", "failed-ahead"];
+const FINAL: AttemptOutcome[] = ["prepared", "not-prepared", "failed-ahead"];
 
-/** It was tried before, whatever came of it, or there is nothing left to do. */
-async function isTold(station: Station, id: string): Promise<boolean> {
-  const attempts = await attemptsOf(station.ledger, id);
-  if (attempts.some(({ outcome }) => outcome !== null && TOLD.includes(outcome))) return true;
-  const artifacts = await artifactsOf(station.ledger, id);
+/** It was tried before, whatever the outcome, or every artifact is frozen. */
+async function isDone({ ledger }: Pick<Station, "ledger">, id: string): Promise<boolean> {
+  const attempts = await attemptsOf(ledger, id);
+  if (attempts.some(({ outcome }) => outcome !== null && FINAL.includes(outcome))) return true;
+  const artifacts = await artifactsOf(ledger, id);
   return artifacts.length > 0 && artifacts.every(({ digest }) => digest !== null);
 }
 
-async function letGo(station: Station, id: string, lease: Lease, run: Run, error: unknown): Promise<void> {
+/** Writes down why it stopped. */
+async function settle(station: SettleParts, id: string, lease: Lease, run: Run, error: unknown): Promise<void> {
+  const { ledger, queues } = station;
   const message = station.mask(oneLine(error instanceof Error ? error.message : String(error)));
   if (error instanceof Cancelled) {
-    const delivery = await getDelivery(station.ledger, id);
+    const delivery = await getDelivery(ledger, id);
     if (delivery !== null)
-      await end(station, delivery, lease, { state: error.state, because: message, outcome: "cancelled" });
-    await station.queues.add("announce", {});
+      await endAttempt(station, delivery, lease.fence, { state: error.state, because: message, outcome: "cancelled" });
+    await queues.add("announce", {});
     return;
   }
   const comesBack = [MadeRoom, ShuttingDown, LeaseLost].some((reason) => error instanceof reason);
   run.log.line(`Preparing ahead stopped: ${message}`);
-  if (error instanceof UserError) return void (await reportItWillFail(station, id, lease, error.code, message));
-  await finishAttempt(station.ledger, id, lease.fence, {
-    outcome: comesBack ? "handed-back" : "not-prepared",
-    message,
-  });
-  if (!comesBack) await clearDuePreparation(station.ledger, id);
-  if (error instanceof MadeRoom) await station.queues.add("prepare", { delivery: id }, { delay: LATER });
+  if (error instanceof UserError) return reportItWillFail(station, id, lease, error.code, message);
+  await finishAttempt(ledger, id, lease.fence, { outcome: comesBack ? "handed-back" : "not-prepared", message });
+  if (!comesBack) await clearDuePreparation(ledger, id);
+  if (error instanceof MadeRoom) await queues.add("prepare", { delivery: id }, { delay: RETRY_AFTER_MS });
 }
 
-/** The user's own failure: the same bytes would have it again, so the commit says at once what its green light will come to. */
+/** The user's own failure: the same bytes would fail again, so the commit shows now what a green gate will end in. */
 async function reportItWillFail(
-  station: Station,
+  station: SettleParts,
   id: string,
   lease: Lease,
   errorCode: string,
@@ -127,29 +144,4 @@ async function reportItWillFail(
     await queueStatuses(tx, station, subject, names, "waiting", because, true);
   });
   await station.queues.add("announce", {});
-}
-
-/** Says in the delivery's log what was done while its CI ran. */
-export async function reportSaved(station: Station, id: string, run: Run): Promise<void> {
-  const seconds = await secondsAhead(station, id);
-  if (seconds === 0) return;
-  const shown = `${seconds.toFixed(1)} s of this delivery were over before its light was green`;
-  run.log.line(`Prepared ahead, while CI ran: ${shown}`);
-  station.ahead.add({ outcome: "saved" }, seconds);
-}
-
-/** The commit will not be delivered: what was done for it ahead was in vain. */
-export async function reportWasted(station: Station, id: string): Promise<void> {
-  const seconds = await secondsAhead(station, id);
-  if (seconds === 0) return;
-  station.log.info("prepared ahead in vain", { delivery: id, seconds });
-  station.ahead.add({ outcome: "wasted" }, seconds);
-}
-
-async function secondsAhead(station: Station, id: string): Promise<number> {
-  const attempts = await attemptsOf(station.ledger, id);
-  // Told once: a delivered commit comes back for every name that it gains.
-  if (attempts.some(({ outcome }) => outcome === "done")) return 0;
-  const prepared = attempts.filter(({ outcome }) => outcome === "prepared");
-  return prepared.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? startedAt) - startedAt, 0) / 1000;
 }

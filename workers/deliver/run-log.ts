@@ -3,15 +3,15 @@ import { printable } from "../../src/delivery/printable.ts";
 import type { Mask } from "../../src/observe/mask.ts";
 import type { RunLog } from "../../src/run/run.ts";
 
-/** What a delivery's log may come to in all. */
+/** The most that a delivery's log may hold. */
 const CAP_BYTES = 10 * 1024 * 1024;
 const FLUSH_BYTES = 64 * 1024;
 const FLUSH_AFTER = 250;
-/** Characters that are kept of a longer line: its end. */
+/** How many characters of a longer line are kept: its end. */
 const LINE_MAX = 16_384;
-/** Kept before that until all secrets are hidden: the cut may have gone through one. */
+/** Characters before that, which are kept until secrets are masked: the cut may go through a secret. */
 const SLACK = 16_384;
-/** Stands where a line was cut. What prints it itself loses as much. */
+/** Marks where a line was cut. A NUL in the output itself is treated the same. */
 const CUT = "\0";
 
 export interface FlushedLog extends RunLog {
@@ -20,8 +20,8 @@ export interface FlushedLog extends RunLog {
 }
 
 /**
- * A delivery's log, kept in chunks through `append`. Lines are masked whole, so that a secret that arrives in two pieces
- * is hidden too; colours and other control characters are left out; past 10 MB only a note is kept.
+ * A delivery's log, kept in chunks through `append`. Lines are masked whole, so that a secret that arrives in two
+ * pieces is hidden too; colours and other control characters are left out; past 10 MB only a note is kept.
  */
 export function createRunLog(options: {
   append(text: string): Promise<void>;
@@ -63,12 +63,12 @@ export function createRunLog(options: {
   };
 }
 
-/** The part of a log that tells of one of several works side by side: each line begins with its name. */
+/** A log for one of several works side by side: each line begins with its label. */
 export function labelled(log: RunLog, label: string): RunLog {
   return new Lines((line) => log.line(`${label} | ${visible(line)}`));
 }
 
-/** Cuts into lines what is said. */
+/** Splits text into lines. */
 class Lines implements RunLog {
   readonly #keep: (line: string) => void;
   #partial = "";
@@ -89,13 +89,13 @@ class Lines implements RunLog {
     for (const line of lines) this.#keep(line);
   }
 
-  /** What is said next begins a line. */
+  /** Ends the current line. */
   end(): void {
     if (this.#partial !== "") this.write("\n");
   }
 }
 
-/** A progress bar overwrites its line: only what was last on it is worth keeping. */
+/** A progress bar overwrites its line: only its last text is kept. */
 function visible(line: string): string {
   return line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
 }

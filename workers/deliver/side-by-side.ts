@@ -2,14 +2,14 @@ import { anySignal } from "../../src/async/any-signal.ts";
 import { TransientError, throwPreferringTransient } from "../../src/delivery/errors.ts";
 import type { Run } from "../../src/run/run.ts";
 
-/** Work that goes on: its end is waited for later. */
+/** Work that has begun. `end` settles when it ends. */
 export interface Begun<T> {
   end: Promise<T>;
 }
 
 /**
- * Begins the work on each item once that on the one before has begun, and waits for all of it: nothing outlives the call.
- * What fails for good ends the others, since nothing comes of them; where something else may pass, the others go on.
+ * Begins the work on each item when the work on the item before has begun, and waits for all of it. A permanent failure
+ * aborts the others, since the whole has failed; after a transient failure the others go on.
  * @returns the results in the order of the items
  */
 export async function sideBySide<Item, T>(
@@ -21,7 +21,7 @@ export async function sideBySide<Item, T>(
   const own = { ...run, signal: anySignal(run.signal, stop.signal) };
   const failures: unknown[] = [];
   const fail = (error: unknown): undefined => {
-    // What the end of the others brings about tells nothing.
+    // Failures that the abort itself causes say nothing.
     if (!stop.signal.aborted) failures.push(error);
     if (!(error instanceof TransientError)) stop.abort(error);
   };

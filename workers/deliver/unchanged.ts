@@ -4,7 +4,10 @@ import { commitsInProgress, releasedVersions } from "../../src/ledger/released-c
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
 
-/** The version of the nearest release that this commit leaves as it is; null: the artifact is concerned, or was released of it already. */
+/**
+ * The version of the nearest release that this commit does not change; null if it changes the artifact, or has released
+ * it.
+ */
 export async function unchangedSince(
   { ledger }: Pick<Station, "ledger">,
   { mirror, repo, commit }: Pick<Work, "mirror" | "repo" | "commit">,

@@ -3,103 +3,118 @@ import { shortRef } from "../../src/delivery/refs.ts";
 import type { Repo, Sha } from "../../src/delivery/types.ts";
 import { ACTIVE_STATES, type Delivery, findDelivery } from "../../src/ledger/deliveries.ts";
 import { clearDueEvaluation } from "../../src/ledger/due-deliveries.ts";
-import { addHints, type HintTarget, lastHintId, markHintsDone } from "../../src/ledger/hints.ts";
+import { addHints, type HintTarget, hintsOf, lastHintId, markHintsDone } from "../../src/ledger/hints.ts";
 import { getRepo, type KnownRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
+import { STATUS_DEBOUNCE_MS } from "../../src/ledger/statuses.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
-import { STATUS_DEBOUNCE_MS } from "../announce/queue-statuses.ts";
 import { inspect } from "../commit/inspect.ts";
-import { type Likely, likelyFindings, syncAndPrefetchCi } from "../commit/prefetch-ci.ts";
+import { expectedGate, syncAndPrefetchCi } from "../commit/prefetch-ci.ts";
 import { recordGreen } from "../commit/recent-green.ts";
 import type { Station } from "../station.ts";
-import { noteUnanswered } from "./unanswered.ts";
-import { writeDecision } from "./write-decision.ts";
+import { type HostFailure, recordHostError } from "./host-error.ts";
+import type { Next } from "./next.ts";
+import { type DecisionParts, writeDecision } from "./write-decision.ts";
+
+/** What an evaluation uses of the station. */
+export type EvaluateParts = DecisionParts &
+  Pick<Station, "queues" | "hosts" | "mirrors" | "identities" | "recentGreen" | "log">;
 
 /**
- * The level-triggered decision: whatever the hint said, the commit is looked at as it stands now, and what follows is
+ * The level-triggered decision: whatever the hint said, the commit is inspected as it stands now, and what follows is
  * written down. Running it twice, late, or beside itself comes to the same.
  * @throws TransientError when the host does not answer: the hint stays in the inbox, and the sweep brings it back.
  */
-export async function evaluate(station: Station, job: Jobs["evaluate"]): Promise<void> {
+export async function evaluate(station: EvaluateParts, job: Jobs["evaluate"]): Promise<void> {
   // Only hints that were there before anything was read may be called done.
-  const seen = await lastHintId(station.ledger);
+  const lastHint = await lastHintId(station.ledger);
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
   const before = job.sha === null ? null : await findDelivery(station.ledger, known.id, job.sha);
-  // Nothing that a look could find would change it. What is told meanwhile stays in the inbox until its attempt has ended.
+  // No inspection could change it. Hints that come meanwhile stay in the inbox until its attempt has ended.
   if (before !== null && isUnderWay(before)) return;
   try {
-    await lookAndWrite(station, known, job, before, seen);
+    await inspectAndDecide(station, known, job, before, lastHint);
   } catch (error) {
-    const isKnown = error instanceof TransientError || error instanceof Refused || error instanceof UserError;
-    if (isKnown && job.sha !== null) await noteUnanswered(station, known, job.sha, error);
+    if (isHostFailure(error) && job.sha !== null) await recordHostError(station, known, job.sha, error);
     if (!(error instanceof Refused && error.code === "repo-replaced")) throw error;
-    // No later answer helps: whoever bears the name now has hints of its own.
-    await markHintsDone(station.ledger, known.id, targetOf(job), seen, error.message);
+    // No later answer helps: the repo that has the name now has hints of its own.
+    await markHintsDone(station.ledger, known.id, targetOf(job), lastHint, error.message);
   }
 }
 
 /** A first clone of a large repo takes its time; a host that hangs must not hold a worker for ever. */
 const SYNC_LIMIT = 30 * 60_000;
 
-async function lookAndWrite(
-  station: Station,
+async function inspectAndDecide(
+  station: EvaluateParts,
   known: KnownRepo,
   job: Jobs["evaluate"],
   before: Delivery | null,
-  seen: number,
+  lastHint: number,
 ): Promise<void> {
-  const { ledger, queues } = station;
+  const { ledger } = station;
   const began = await storeTime(ledger);
   const target = targetOf(job);
-  const likely: Likely | null = job.sha === null ? null : await likelyFindings(station, known, job.sha, before);
+  const hinted = job.sha === null ? null : await hintsOf(ledger, known.id, job.sha);
+  const expected =
+    job.sha === null || hinted === null ? null : await expectedGate(station, known, job.sha, before, hinted);
   const limit = AbortSignal.timeout(SYNC_LIMIT);
-  const { repo, mirror, refs, ci } = await syncAndPrefetchCi(station, known, job.sha, likely, limit);
+  const { repo, mirror, refs, prefetched } = await syncAndPrefetchCi(station, known, job.sha, expected, limit);
   const sha = job.sha ?? (job.ref === null ? null : (refs.get(job.ref) ?? null));
   if (sha === null) {
-    await markHintsDone(ledger, repo.id, target, seen, `${shortRef(job.ref ?? "")} is gone`);
+    await markHintsDone(ledger, repo.id, target, lastHint, `${shortRef(job.ref ?? "")} is gone`);
     return;
   }
-  if (job.sha === null && (await leaveForAttempt(station, repo, job.ref, sha, seen))) return;
+  // Read once more, after the sync: a person or a worker may have moved the delivery on meanwhile.
+  const delivery = await findDelivery(ledger, repo.id, sha);
+  if (job.sha === null && delivery !== null && isUnderWay(delivery))
+    return leaveHintForAttempt(station, repo, job.ref, sha, lastHint);
   failpoint("evaluate.synced");
-  const found = await inspect(station, repo, mirror, sha, { foreseen: ci });
+  const subject = { repo, mirror, sha, hints: hinted ?? (await hintsOf(ledger, repo.id, sha)) };
+  const found = await inspect(station, subject, delivery, prefetched);
   if (found.verdict.action === "deliver") recordGreen(station, repo.id, sha, began);
-  const next = await writeDecision(station, repo, mirror, sha, found);
+  const next = await writeDecision(station, subject, found, delivery);
   failpoint("evaluate.written");
-  if (next.deliver !== null) await queues.add("deliver", { delivery: next.deliver });
-  if (next.ahead !== null) await queues.add("prepare", { delivery: next.ahead });
-  if (found.unanswered !== null) throw found.unanswered;
-  await markHintsDone(ledger, repo.id, target, seen, found.verdict.because);
+  await queueWork(station, next);
+  if (found.kind === "host-error") throw found.error;
+  await markHintsDone(ledger, repo.id, target, lastHint, found.verdict.because);
   if (before !== null) await clearDueEvaluation(ledger, before);
   station.log.info("evaluated", { repo: `${repo.host}/${repo.owner}/${repo.name}`, sha, ...found.verdict });
 
-  for (const artifact of next.names) await queues.add("names", { repo: repo.id, artifact });
-  await queues.add("announce", {}, { delay: next.deliver === null ? 0 : STATUS_DEBOUNCE_MS });
-  if (found.retryAt !== null && found.verdict.action === "wait") {
+  for (const artifact of next.names) await station.queues.add("names", { repo: repo.id, artifact });
+  await station.queues.add("announce", {}, { delay: next.deliver === null ? 0 : STATUS_DEBOUNCE_MS });
+  if (found.kind === "planned" && found.retryAt !== null && found.verdict.action === "wait") {
     const delay = Math.max(0, found.retryAt - station.clock.now());
-    await queues.add("evaluate", { repo: repo.id, sha, ref: null }, { delay });
+    await station.queues.add("evaluate", { repo: repo.id, sha, ref: null }, { delay });
   }
 }
 
+async function queueWork({ queues }: Pick<Station, "queues">, { deliver, prepare }: Next): Promise<void> {
+  if (deliver !== null) await queues.add("deliver", { delivery: deliver });
+  if (prepare !== null) await queues.add("prepare", { delivery: prepare });
+}
+
 /**
- * A ref that was told of without its commit, as an annotated tag is, may lead to one whose delivery is under way: from now on its commit is told
- * of too, and that waits for the attempt's end. @returns whether it does
+ * A hint that names a ref without its commit (an annotated tag) may lead to a commit whose delivery is under way. A
+ * hint that names both takes its place, and waits for the attempt's end.
  */
-async function leaveForAttempt(
-  { ledger }: Station,
+async function leaveHintForAttempt(
+  { ledger }: Pick<Station, "ledger">,
   repo: Repo,
   ref: string | null,
   sha: Sha,
-  seen: number,
-): Promise<boolean> {
-  const delivery = await findDelivery(ledger, repo.id, sha);
-  if (delivery === null || !isUnderWay(delivery)) return false;
+  lastHint: number,
+): Promise<void> {
   await ledger.transaction(async (tx) => {
     await addHints(tx, [{ repo, event: "ref", deliveryId: "", ref, sha }]);
-    await markHintsDone(tx, repo.id, { ref }, seen, `${shortRef(ref ?? "")} leads to ${sha}, which is under way`);
+    await markHintsDone(tx, repo.id, { ref }, lastHint, `${shortRef(ref ?? "")} leads to ${sha}, which is under way`);
   });
-  return true;
+}
+
+function isHostFailure(error: unknown): error is HostFailure {
+  return error instanceof TransientError || error instanceof Refused || error instanceof UserError;
 }
 
 function targetOf({ sha, ref }: Jobs["evaluate"]): HintTarget {

@@ -5,22 +5,22 @@ import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import { requestCancel } from "../../src/ledger/cancel.ts";
 import { type Delivery, listDeliveries, unfinishedDeliveries } from "../../src/ledger/deliveries.ts";
-import { queueStatuses } from "../announce/queue-statuses.ts";
-import type { Inspection } from "../commit/inspect.ts";
+import { queueStatuses, type StatusParts } from "../../src/ledger/statuses.ts";
+import type { Inspection, Subject } from "../commit/inspect.ts";
 import type { Station } from "../station.ts";
 
-/** Commits that may stand for an older one: whoever comes late is mostly not far behind. */
+/** Commits that may stand for an older one: a commit that comes late is mostly not far behind. */
 const NEWEST = 50;
 
 /**
- * Where a pipeline says `supersede: true`: ends the unfinished deliveries of older commits that a newer one stands for. One whose names are
- * being written is let through, and so is one that a person has asked for again.
+ * Where a pipeline says `supersede: true`: ends the unfinished deliveries of older commits that a newer commit stands
+ * for. A delivery whose names are being written is finished, and so is one that a person has asked for again.
  */
 export async function supersedeOlder(
-  station: Station,
+  station: StatusParts & Pick<Station, "config" | "ledger">,
   repo: Repo,
   mirror: Mirror,
-  newer: Delivery,
+  newer: Pick<Delivery, "id" | "repoId" | "sha" | "plan">,
   refs: string[],
 ): Promise<void> {
   const bounds = matchRepo(station.config.repos, repo);
@@ -41,19 +41,17 @@ export async function supersedeOlder(
 }
 
 /**
- * The same, seen from the older commit: which of the two was told of first has no part in it.
+ * The same, seen from the older commit: the order in which hints of the two came does not matter.
  * @returns the newer commit that stands for it; null: none
  */
 export async function overtakenBy(
-  station: Station,
-  repo: Repo,
-  mirror: Mirror,
-  sha: Sha,
-  { plan, refs }: Inspection,
+  station: Pick<Station, "config" | "ledger">,
+  { repo, mirror, sha }: Subject,
+  { plan, refs }: Extract<Inspection, { kind: "planned" }>,
   existing: Delivery | null,
 ): Promise<Sha | null> {
   const bounds = matchRepo(station.config.repos, repo);
-  if (!plan?.supersede || bounds === null || existing?.isInsisted) return null;
+  if (!plan.supersede || bounds === null || existing?.isInsisted) return null;
   const older = { branches: branchNames(refs), tags: await watchedTagsOn(mirror, sha, plan, bounds) };
   if (!isOvertakenBy(older, older)) return null;
   for (const newer of (await listDeliveries(station.ledger, { repoId: repo.id, limit: NEWEST })).items) {
@@ -64,7 +62,7 @@ export async function overtakenBy(
   return null;
 }
 
-/** One that came to nothing stands for no other. */
+/** A delivery that ended without a release stands for no other commit. */
 const STANDS: Record<Delivery["state"], boolean> = {
   waiting: true,
   queued: true,

@@ -8,8 +8,8 @@ import type { Mirror } from "../../src/git/mirror.ts";
 import { recordLatestRelease } from "../../src/ledger/latest-release.ts";
 import { type NamedRelease, namedReleases } from "../../src/ledger/named-releases.ts";
 import { deliveredVersions } from "../../src/ledger/versions.ts";
+import { nameFacts } from "../commit/immutable-names.ts";
 import type { Station } from "../station.ts";
-import { factsOf } from "./immutable-names.ts";
 
 /** What the names of a repo's artifacts are computed from. */
 export interface RepoNames {
@@ -20,7 +20,7 @@ export interface RepoNames {
   tags: string[];
 }
 
-/** Reads the repo's releases, and where they stand on its branches: one question to the ledger, one to git. */
+/** Reads the repo's releases, and where they stand on its branches: one query of the ledger, one run of git. */
 export async function readRepoNames(
   station: Pick<Station, "config" | "ledger">,
   repo: Repo,
@@ -56,7 +56,9 @@ async function artifactsByVersion(
   return found;
 }
 
-/** Where each release stands on the branches that its plan watches, but for those where a newer one has all of its names. */
+/**
+ * Where each release stands on the branches that its plan watches. Left out where a newer release has all of its names.
+ */
 async function ordersOf(
   { config }: Pick<Station, "config">,
   repo: Repo,
@@ -98,12 +100,15 @@ function candidateOf(repo: Repo, release: NamedRelease, order: Contender["order"
   const refs = Object.keys(order).map((branch) => BRANCHES + branch);
   const owned = tags.filter((tag) => versionTag(tag) === null || versions.includes(versionTag(tag) ?? ""));
   const commit = { sha, committedAt: new Date(release.committedAt) };
-  const facts = factsOf({ repo, commit, refs, tags: owned }, { artifact: { name: artifact }, versions, isFirst: true });
-  // Only the names of images move: a package's tags are its registry's own affair.
+  const facts = nameFacts(
+    { repo, commit, refs, tags: owned },
+    { artifact: { name: artifact }, versions, isFirst: true },
+  );
+  // Only the names of images move: a registry of packages moves its own tags.
   return { releaseId: id, facts, tagged, order, destinations: kind === "image" ? destinations : [] };
 }
 
-/** Notes which release of an artifact `latest` means now, by the same rule as its names in registries. */
+/** Saves which release of an artifact `latest` means now, by the same rule as its names in registries. */
 export async function updateLatest(
   { ledger }: Pick<Station, "ledger">,
   repo: Repo,

@@ -4,22 +4,22 @@ import { locationsOfRelease } from "../../src/ledger/locations.ts";
 import { appendLog } from "../../src/ledger/logs.ts";
 import { listMissingNames, type MissingName, replaceMissingNames } from "../../src/ledger/missing-names.ts";
 import type { NamedRelease } from "../../src/ledger/named-releases.ts";
-import { queueStatuses, type Subject } from "../announce/queue-statuses.ts";
+import { queueStatuses, type StatusParts, type Subject } from "../../src/ledger/statuses.ts";
 import type { Station } from "../station.ts";
 
 /** A moving name that a release asked for, and why it does not get it. */
 export interface Loss extends Omit<MissingName, "sha"> {
   release: NamedRelease;
-  /** It could not be otherwise, by the server's own configuration: told, and no failure. */
+  /** The server's configuration makes it so: reported, and no failure. */
   isAgreed: boolean;
 }
 
 /**
- * Says on the commits of an artifact which moving names they did not get: on the status, in `why` and in the delivery's log.
- * A commit that lacks none any more is told so too.
+ * Shows on the commits of an artifact which moving names they did not get: on the status, in `why` and in the
+ * delivery's log. A commit that lacks no name any more gets its status back.
  */
 export async function reportLosses(
-  station: Station,
+  station: StatusParts & Pick<Station, "ledger" | "log" | "queues">,
   repo: Repo,
   artifact: string,
   losses: Loss[],
@@ -35,7 +35,7 @@ export async function reportLosses(
   const mended = new Set(before.map(({ sha }) => sha).filter((sha) => !lacking.has(sha)));
   await ledger.transaction(async (tx) => {
     await replaceMissingNames(tx, repo.id, artifact, losses.map(lostBy));
-    // An attempt that ended since may have said otherwise, so it is said each time: the same again changes nothing.
+    // An attempt may have replaced the status since, so it is written each time: the same again changes nothing.
     for (const { release, because } of lacking.values())
       await queueStatuses(tx, station, subjectOf(repo, release), [artifact], "failed", because);
     for (const { release, because } of news) {

@@ -9,26 +9,36 @@ import type { NamedRelease } from "../../src/ledger/named-releases.ts";
 import { markSent } from "../../src/ledger/outbox.ts";
 import { getRelease } from "../../src/ledger/releases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
+import type { StatusParts } from "../../src/ledger/statuses.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
 import type { Run } from "../../src/run/run.ts";
-import { MAX_REF_AGE_MS, syncMirror } from "../commit/sync-mirror.ts";
+import { isSame } from "../commit/immutable-names.ts";
+import { MAX_REF_AGE_MS, type SyncParts, syncMirror } from "../commit/sync-mirror.ts";
 import type { Station } from "../station.ts";
 import { type RepoNames, readRepoNames, updateLatest } from "./candidates.ts";
-import { findChanged } from "./check-drift.ts";
-import { isSame } from "./immutable-names.ts";
+import { type DriftParts, findChanged } from "./check-drift.ts";
 import { type Loss, reportLosses } from "./lost-names.ts";
 import { registryOf } from "./registry-of.ts";
-import { writeName } from "./write-name.ts";
+import { type WriteParts, writeName } from "./write-name.ts";
 
 const LIMIT = 10 * 60_000;
-/** The ledger may move while a name is written; more rounds than this mean that it never stands still. */
+/** The ledger may change while a name is written. After so many rounds the next job goes on. */
 const ROUNDS = 5;
 
+/** What writing moving names uses of the station. */
+type PlaceParts = WriteParts & Pick<Station, "store">;
+/** What reconciling uses of the station. */
+export type ReconcileParts = PlaceParts &
+  SyncParts &
+  DriftParts &
+  StatusParts &
+  Pick<Station, "config" | "queues" | "tmp" | "clock">;
+
 /**
- * Puts an artifact's moving names where they belong: computes from ledger and refs what should stand, writes what
- * differs, and looks again until nothing does. The order in which deliveries ended has no part in it.
+ * Moves an artifact's moving names to where they belong: computes from ledger and refs what they should hold, writes
+ * those that differ, and repeats that until none differs. The order in which deliveries ended does not matter.
  */
-export async function reconcileNames(station: Station, job: Jobs["names"]): Promise<void> {
+export async function reconcileNames(station: ReconcileParts, job: Jobs["names"]): Promise<void> {
   const known = await getRepo(station.ledger, job.repo);
   if (known === null) return;
   // Read before anything else: an update that is queued later must not be marked as done.
@@ -44,7 +54,7 @@ export async function reconcileNames(station: Station, job: Jobs["names"]): Prom
     if (isDeepStrictEqual(facts, before)) break;
     before = facts;
     await updateLatest(station, repo, job.artifact, naming);
-    const { wanted, lost } = wishesOf(naming, job.artifact);
+    const { wanted, lost } = namesWanted(naming, job.artifact);
     const placed = await placeAll(station, repo, [...wanted, ...unclaimed(changed, wanted, naming)], changed, run);
     await reportLosses(station, repo, job.artifact, [...lost, ...placed.lost], naming.releases);
     changed = [];
@@ -59,7 +69,7 @@ interface Wanted {
 }
 
 /** The names that releases of this artifact should hold, and those that they ask for in vain. */
-function wishesOf(
+function namesWanted(
   { candidates, releases, refs, tags }: RepoNames,
   artifact: string,
 ): { wanted: Wanted[]; lost: Loss[] } {
@@ -78,7 +88,9 @@ function wishesOf(
   return { wanted, lost };
 }
 
-/** Changed names that nothing claims any more, as after their branch went, with what stood there last. */
+/**
+ * Changed names that no release claims any more, as after their branch was deleted, with what we last published there.
+ */
 function unclaimed(changed: ReleasedLocation[], wanted: Wanted[], { releases }: RepoNames): Wanted[] {
   return changed
     .filter((each) => !wanted.some(({ name }) => isSame(name, each)))
@@ -88,19 +100,19 @@ function unclaimed(changed: ReleasedLocation[], wanted: Wanted[], { releases }: 
     });
 }
 
-/** Codes by which the ledger's rules give a name to another: no later try changes that. */
+/** Error codes of names that belong to another by the ledger's rules: no later try changes that. */
 const OF_ANOTHER = new Set(["name-taken", "name-owned", "name-of-another-repo"]);
 
 interface Placed {
-  /** Whether anything stood elsewhere. */
+  /** Whether any name had to be written. */
   wrote: boolean;
-  /** What the ledger's rules gave to another. */
+  /** Names that belong to another by the ledger's rules. */
   lost: Loss[];
 }
 
-/** Registries side by side: one that fails keeps no other from standing. */
+/** Writes to all registries side by side: one that fails holds up no other. */
 async function placeAll(
-  station: Station,
+  station: PlaceParts,
   repo: Repo,
   all: Wanted[],
   changed: ReleasedLocation[],
@@ -131,7 +143,7 @@ async function placeAll(
 
 type Outcome = { kind: "written" | "stands" } | { kind: "lost"; because: string; isAgreed: boolean };
 
-async function place(station: Station, repo: Repo, { name, release }: Wanted, run: Run): Promise<Outcome> {
+async function place(station: PlaceParts, repo: Repo, { name, release }: Wanted, run: Run): Promise<Outcome> {
   const whole = await getRelease(station.ledger, release.id);
   if (whole === null) throw new Error(`release ${release.id} was there and is gone`);
   const content = { ...frozenOf(whole), kind: whole.kind, metadata: {} };
@@ -139,7 +151,7 @@ async function place(station: Station, repo: Repo, { name, release }: Wanted, ru
   const { registry, repository, tag } = name;
   const before = async (own: Run): Promise<void> => {
     if (await station.store.has(digest)) return;
-    // Another host froze it, or housekeeping let it go: the repository had it before it had any name there.
+    // Another host froze it, or housekeeping deleted it: the repository has it under another name.
     await registryOf(station, registry).restore(name, own, content);
   };
   const moving = { registry, repository, tag, immutable: false };
@@ -151,7 +163,7 @@ async function place(station: Station, repo: Repo, { name, release }: Wanted, ru
     return { kind };
   } catch (error) {
     if (!(error instanceof Refused) || !OF_ANOTHER.has(error.code)) throw error;
-    // Who shares a repository has agreed that one of them moves its names.
+    // In a shared repository one repo moves the names, by configuration.
     return { kind: "lost", because: error.message, isAgreed: error.code === "name-of-another-repo" };
   }
 }

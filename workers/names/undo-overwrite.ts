@@ -3,18 +3,19 @@ import { artifactsOf } from "../../src/ledger/artifacts.ts";
 import { frozenOf } from "../../src/ledger/frozen-columns.ts";
 import type { Registry, StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
+import { standingUnder } from "../commit/names-in-ledger.ts";
 import type { Station } from "../station.ts";
-import { standingUnder } from "./registry-of.ts";
 
 const LIMIT = 60_000;
 
 /**
- * If a worker that lost its reservation overwrote an immutable name, restores the content that the ledger names: no registry
- * compares before it writes. @param written what this worker was about to put there. @param put `Registry.publish`
- * What goes wrong here is only told: the caller has an error of its own.
+ * If a worker that lost its reservation overwrote an immutable name, restores the content that the ledger names: no
+ * registry compares before it writes.
+ * @param written what this worker was about to put there.
+ * @param put `Registry.publish` An error here is only logged: the caller has an error of its own.
  */
 export async function undoOverwrite(
-  station: Station,
+  station: Pick<Station, "config" | "ledger" | "log">,
   registry: Registry,
   name: ArtifactName,
   written: StampedContent,
@@ -31,7 +32,7 @@ export async function undoOverwrite(
 }
 
 async function restoreName(
-  station: Station,
+  station: Pick<Station, "config" | "ledger" | "log">,
   registry: Registry,
   name: ArtifactName,
   written: StampedContent,
@@ -41,7 +42,7 @@ async function restoreName(
   const { ledger, log } = station;
   const standing = await standingUnder(station, name, written.kind);
   if (standing === null || !standing.immutable || standing.digest === written.digest) return;
-  // The lease is lost, and the run's own signal with it.
+  // The lease is lost, so the run's own signal is aborted.
   const patient = { ...run, signal: AbortSignal.timeout(LIMIT) };
   if ((await registry.find(name, patient, written))?.digest !== written.digest) return;
   const released = (await artifactsOf(ledger, standing.deliveryId ?? "")).find(

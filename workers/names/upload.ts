@@ -2,20 +2,28 @@ import { movingNames } from "../../src/delivery/names.ts";
 import type { Destination } from "../../src/delivery/types.ts";
 import type { StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
+import { nameFacts, namesFor } from "../commit/immutable-names.ts";
+import { ownerOfRepository } from "../commit/names-in-ledger.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
-import { factsOf, namesFor } from "./immutable-names.ts";
 import type { Prepared, Unchanged } from "./prepared.ts";
-import { ownerOfRepository } from "./registry-of.ts";
 import { stamped } from "./stamped.ts";
 
+/** What an upload uses of the station. */
+export type UploadParts = Pick<Station, "config" | "ledger" | "registries" | "log">;
+
 /** The repositories of one destination in which a content will have a name. */
-export function repositoriesOf(station: Station, work: Work, each: Prepared, to: Destination): string[] {
-  const moving = each.artifact.kind === "image" ? movingNames(to, factsOf(work, each)) : [];
+export function repositoriesOf(
+  station: Pick<Station, "config">,
+  work: Work,
+  each: Prepared,
+  to: Destination,
+): string[] {
+  const moving = each.artifact.kind === "image" ? movingNames(to, nameFacts(work, each)) : [];
   return [...new Set([...namesFor(station, work, each, each.content, to), ...moving].map((name) => name.repository))];
 }
 
-/** Sends content to a repository of a destination, under no name: where its registry has no place for that, nothing happens. */
+/** Sends content to a repository of a destination, under no name. Does nothing where the registry cannot take that. */
 export async function sendInto(
   { registries }: Pick<Station, "registries">,
   { to: registry }: Destination,
@@ -28,12 +36,12 @@ export async function sendInto(
 }
 
 /**
- * Sends images before anyone says that they may have names: where nothing has a name, nothing can be seen. Only to
+ * Sends images before it is known whether they may have names: without a name, nothing can be seen. Only to
  * repositories in which this repo has published before, since a first name there claims them. What fails here is sent
- * again where the names are put, and fails there.
+ * again where the names are written, and fails there.
  */
 export async function uploadAhead(
-  station: Station,
+  station: UploadParts,
   work: Work,
   prepared: (Prepared | Unchanged)[],
   run: Run,

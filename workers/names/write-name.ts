@@ -19,30 +19,34 @@ import type { Station } from "../station.ts";
 import { isShared, ownedByAnother, registryOf } from "./registry-of.ts";
 import { undoOverwrite } from "./undo-overwrite.ts";
 
-/** A killed worker's name is another's to write after this (ms); a live one renews several times within it. */
+/** How long a name is reserved (ms): after a kill another worker may write it then. A live worker renews it.  */
 const TTL = 12_000;
 const RENEW_EVERY = 3_000;
-/** A name that another writes now is asked for again so often, and given up after so long: mostly it takes a second. */
+/** How often a name that another worker writes is asked for again, and for how long (ms). Mostly it takes a second. */
 const ASK_EVERY = 200;
 const ASK_FOR = 2 * TTL;
 
-/** What a name is to stand for. */
+/** What writing a name uses of the station. */
+export type WriteParts = Pick<Station, "config" | "ledger" | "log" | "owner" | "registries">;
+
+/** One name to write, and the content that it is to hold. */
 export interface NameWrite {
   name: ArtifactName;
   content: StampedContent;
   of: { repoId: RepoId; deliveryId: string; artifact: string };
-  /** What is done once the name is reserved, and before the registry is written. */
+  /** Runs when the name is reserved, before the registry is written. */
   before(run: Run): Promise<void>;
 }
 
 /**
- * The only door to `Registry.publish`: asks who owns the repository and what the name may stand for, reserves it in the
- * ledger, writes, reads back and notes it. Same content under the name: nothing is written.
- * @param patience for how long (ms) to wait for another's write
- * @throws Refused `name-owned`, `name-taken`, `name-of-another-repo`; TransientError `name-busy`, `name-lost`; as `before` and the registry do
+ * The only door to `Registry.publish`: asks who owns the repository and what the name may hold, reserves it in the
+ * ledger, writes it, reads it back and saves it. Writes nothing where the name holds the same content.
+ * @param patience how long to wait for another worker's write (ms)
+ * @throws Refused `name-owned`, `name-taken`, `name-of-another-repo`; TransientError `name-busy`, `name-lost`; as
+ * `before` and the registry do
  */
 export async function writeName(
-  station: Station,
+  station: WriteParts,
   write: NameWrite,
   run: Run,
   patience = ASK_FOR,
@@ -71,7 +75,7 @@ export async function writeName(
 }
 
 async function reserve(
-  { ledger }: Station,
+  { ledger }: Pick<Station, "ledger">,
   order: WriteOrder,
   run: Run,
   patience: number,
@@ -91,9 +95,9 @@ async function reserve(
   }
 }
 
-/** Renews the reservation while the work is under way, and ends the work where it is lost. */
+/** Renews the reservation while the work runs, and aborts the work if it is lost. */
 async function whileReserved(
-  { ledger }: Station,
+  { ledger }: Pick<Station, "ledger">,
   order: WriteOrder,
   run: Run,
   work: (run: Run) => Promise<void>,
@@ -103,7 +107,7 @@ async function whileReserved(
   let isAsking = false;
   const renew = async (): Promise<void> => {
     const began = performance.now();
-    // Also where the ledger does not answer: past it another may write.
+    // Also if the ledger does not answer: after this time another worker may write.
     if (began >= until) lost.abort(nameLost(order));
     if (isAsking || lost.signal.aborted) return;
     isAsking = true;
@@ -120,7 +124,7 @@ async function whileReserved(
   try {
     await work({ ...run, signal: anySignal(run.signal, lost.signal) });
   } catch (error) {
-    // Where the ledger cannot be reached the reservation runs out by itself.
+    // If the ledger cannot be reached, the reservation runs out by itself.
     await endReservation(ledger, order).catch(() => {});
     throw error;
   } finally {
@@ -129,7 +133,7 @@ async function whileReserved(
 }
 
 async function publish(
-  station: Station,
+  station: WriteParts,
   { name, content, of, before }: NameWrite,
   order: WriteOrder,
   ours: string[],

@@ -7,25 +7,30 @@ import { deleteOldRows } from "../../src/ledger/retention.ts";
 import type { Station } from "../station.ts";
 
 const HOUR = 60 * 60_000;
-/** Explanations and logs of what ended so long ago are dropped. Releases are kept for ever. */
+/** Decisions and logs are deleted this long after the delivery ended (ms). Releases are kept for ever. */
 const KEEP = 90 * 24 * HOUR;
-/** What commands keep between builds only grows: now and then it begins anew. */
+/** Build caches only grow. A cache that no build used for so long (ms) is deleted. */
 const KEEP_CACHE = 30 * 24 * HOUR;
 
-/** Is there too little room on dataDir's disk to begin new work? */
+/** Whether dataDir's disk has too little room for new work. */
 export async function isDiskNearlyFull(dataDir: string): Promise<boolean> {
   const { bavail, blocks, bsize } = await statfs(dataDir);
   return isNearlyFull({ free: bavail * bsize, total: blocks * bsize });
 }
 
-/** At the start of a process that holds dataDir alone: whatever a dead one was in the middle of is nobody's. */
+/** Deletes what a dead process left half done. Only for the start of a process, which holds dataDir alone. */
 export async function clearLeftovers({ tmp, store }: Pick<Station, "tmp" | "store">): Promise<void> {
   await rm(tmp, { recursive: true, force: true });
   await store.removeAbandoned(Number.POSITIVE_INFINITY);
 }
 
-/** Keeps this host's caches within the disk budget, oldest first, and the ledger without what is too old to matter. */
-export async function runHousekeeping(station: Station): Promise<void> {
+/** What housekeeping uses of the station. */
+type Parts = Pick<Station, "ledger" | "log" | "clock" | "store" | "mirrors" | "engine" | "storeId"> & {
+  config: { disk: { max: number } };
+};
+
+/** Deletes this host's oldest caches until they are within the disk budget, and old rows of the ledger. */
+export async function runHousekeeping(station: Parts): Promise<void> {
   const { config, ledger, log, clock, store, mirrors } = station;
   await station.engine.removeLeftovers();
   const young = clock.now() - HOUR;
@@ -52,7 +57,7 @@ export async function runHousekeeping(station: Station): Promise<void> {
 const DIGEST = "sha256:";
 
 /** Blobs by digest, mirrors by the repo's id. */
-async function pieces({ ledger, mirrors, store }: Station): Promise<DiskItem[]> {
+async function pieces({ ledger, mirrors, store }: Pick<Station, "ledger" | "mirrors" | "store">): Promise<DiskItem[]> {
   const found: DiskItem[] = (await store.list()).map(({ digest, bytes, usedAt }) => ({ name: digest, bytes, usedAt }));
   for (const { id } of await listRepos(ledger)) {
     const usage = await mirrors.usage(id);
@@ -61,8 +66,8 @@ async function pieces({ ledger, mirrors, store }: Station): Promise<DiskItem[]> 
   return found;
 }
 
-/** Without an engine there is other work to do all the same. */
-async function cachesOf({ engine, log }: Station): Promise<DiskItem[]> {
+/** None if the engine does not answer: the rest can be cleaned up all the same. */
+async function cachesOf({ engine, log }: Pick<Station, "engine" | "log">): Promise<DiskItem[]> {
   try {
     return await engine.caches.list();
   } catch (error) {
@@ -71,8 +76,12 @@ async function cachesOf({ engine, log }: Station): Promise<DiskItem[]> {
   }
 }
 
-/** What unfinished deliveries rest on: their frozen contents with every blob, and their repos' mirrors. */
-async function neededHere({ ledger, store, storeId }: Station): Promise<Set<string>> {
+/** What unfinished deliveries need: their frozen contents with every blob, and their repos' mirrors. */
+async function neededHere({
+  ledger,
+  store,
+  storeId,
+}: Pick<Station, "ledger" | "store" | "storeId">): Promise<Set<string>> {
   const needed = new Set<string>();
   for (const { digest, files } of await contentsNeededOn(ledger, storeId)) {
     if (!(await store.has(digest))) continue;

@@ -1,37 +1,43 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { mapLimit } from "../../src/async/map-limit.ts";
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { choosePolls, pollBudget, repoPollInterval } from "../../src/delivery/poll-schedule.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
 import { recordPolls, waitingCommits } from "../../src/ledger/evaluations.ts";
 import { type KnownRepo, listRepos } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
-import { discoverRepos, each, sweepRepo } from "./sweep-repos.ts";
+import { discoverRepos, type SweepRepoParts, sweepRepo } from "./sweep-repos.ts";
 
 const DUTY = "watch";
 const TURN = 60_000;
 const DISCOVER_EVERY = 10 * 60_000;
 const ACTIVE_FOR = 60 * 60_000;
-/** A round waits so long (ms) for its hosts: one that hangs is left to come to its end beside the next rounds. */
+/** Repos of one host that are polled at the same time. */
+const REPOS_AT_ONCE = 4;
+/** How long a round waits for its hosts (ms). A host that hangs goes on beside the next rounds. */
 const PATIENCE = 10_000;
 
+/** What polling uses of the station. */
+type PollParts = SweepRepoParts & Pick<Station, "owner" | "clock">;
+
 /**
- * The sweep's rounds that ask the hosts, so that nothing hangs on a webhook: refs of active repos every minute, of all
- * others spread over up to an hour; waiting commits every minute at first, then ever more rarely. One process does it for all.
+ * Asks the hosts for changes, so that no commit depends on a webhook: refs of active repos every minute, of all others
+ * spread over up to an hour; waiting commits every minute at first, then ever more rarely. One process does it for all.
  */
 export class HostPoller {
-  readonly #station: Station;
-  readonly #repos = new Map<string, number>();
-  /** Hosts whose repos are still being asked for. */
+  readonly #station: PollParts;
+  readonly #nextTurn = new Map<string, number>();
+  /** Hosts whose repos are being polled. */
   readonly #busy = new Set<string>();
-  /** What looking unasked has cost at each host since its limit was last whole. */
+  /** How many calls polling has cost at each host since its rate limit was last reset. */
   readonly #accounts = new Map<string, { resetsAt: number; spent: number }>();
-  #swept = new Set<string>();
+  #baselined = new Set<string>();
   #discoverAt = 0;
-  /** Nobody knows what the hosts told while nobody listened: the first round looks at every commit that waits. */
+  /** Webhooks may have been lost before this process ran: the first round evaluates every waiting commit. */
   #isFirst = true;
 
-  constructor(station: Station) {
+  constructor(station: PollParts) {
     this.#station = station;
   }
 
@@ -40,30 +46,30 @@ export class HostPoller {
     if (!(await holdDuty(ledger, DUTY, owner, TURN))) return;
     const now = clock.now();
     if (now >= this.#discoverAt) {
-      this.#swept = await discoverRepos(this.#station);
+      this.#baselined = await discoverRepos(this.#station);
       this.#discoverAt = now + DISCOVER_EVERY;
       await this.#chargeLists();
     }
-    await this.#lookAtWaiting(now);
-    await this.#lookAtRepos(now);
+    await this.#pollWaitingCommits(now);
+    await this.#pollRepos(now);
   }
 
-  async #lookAtRepos(now: number): Promise<void> {
+  async #pollRepos(now: number): Promise<void> {
     const { config, ledger } = this.#station;
     const isActive = (repo: KnownRepo) => now - repo.activeAt < ACTIVE_FOR;
-    // Until its entry has been looked at once, what a repo's refs point to is neither old nor new.
+    // Before its entry has a baseline, nobody can say which of a repo's commits are new.
     const repos = (await listRepos(ledger)).filter((repo) =>
-      this.#swept.has(matchRepo(config.repos, repo)?.match ?? ""),
+      this.#baselined.has(matchRepo(config.repos, repo)?.match ?? ""),
     );
     const idle = repos.filter((repo) => !isActive(repo)).length;
     const due: KnownRepo[] = [];
     for (const repo of repos) {
       const interval = repoPollInterval(isActive(repo), idle);
       const first = isActive(repo) ? now : now + spread(repo.id, interval);
-      // A repo that has come to life does not wait for its idle turn.
-      const at = Math.min(this.#repos.get(repo.id) ?? first, now + interval);
+      // A repo that became active does not wait for its idle turn.
+      const at = Math.min(this.#nextTurn.get(repo.id) ?? first, now + interval);
       if (at <= now) due.push(repo);
-      this.#repos.set(repo.id, at <= now ? now + interval : at);
+      this.#nextTurn.set(repo.id, at <= now ? now + interval : at);
     }
     const hosts = [...new Set(due.map(({ host }) => host))].filter((host) => !this.#busy.has(host));
     const asking = hosts.map((host) =>
@@ -75,10 +81,10 @@ export class HostPoller {
     await Promise.race([Promise.all(asking), delay(PATIENCE, undefined, { ref: false })]);
   }
 
-  /** Each host by itself: one that hangs, or whose repos do, keeps no other's from being looked at. */
+  /** Polls each host by itself: one that hangs holds up no other. */
   async #sweep(host: string, repos: KnownRepo[]): Promise<void> {
     this.#busy.add(host);
-    await each(repos, (repo) =>
+    await mapLimit(repos, REPOS_AT_ONCE, (repo) =>
       sweepRepo(this.#station, repo).catch((error: unknown) =>
         this.#station.log.warn("a repo could not be swept; its next turn comes", { repo: repo.id, error }),
       ),
@@ -86,7 +92,7 @@ export class HostPoller {
     this.#busy.delete(host);
   }
 
-  async #lookAtWaiting(now: number): Promise<void> {
+  async #pollWaitingCommits(now: number): Promise<void> {
     const { ledger, queues, hosts } = this.#station;
     const waiting = await waitingCommits(ledger);
     const isFirst = this.#isFirst;
@@ -102,7 +108,7 @@ export class HostPoller {
     }
   }
 
-  /** Listing repos costs a call for each hundred of them. */
+  /** Counts the calls that listing repos costs: one for each hundred. */
   async #chargeLists(): Promise<void> {
     const repos = await listRepos(this.#station.ledger);
     for (const [key, host] of this.#station.hosts) {
@@ -121,7 +127,7 @@ export class HostPoller {
   }
 }
 
-/** The same place within a span for the same repo, in every process. */
+/** A place within the span (ms), the same for a repo in every process. */
 function spread(id: string, span: number): number {
   return createHash("sha256").update(id).digest().readUInt32BE() % span;
 }

@@ -1,3 +1,4 @@
+import { mapLimit } from "../../src/async/map-limit.ts";
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { Refused } from "../../src/delivery/errors.ts";
 import type { RepoBounds } from "../../src/delivery/types.ts";
@@ -7,23 +8,26 @@ import { addHints, SWEEP_EVENT } from "../../src/ledger/hints.ts";
 import { type KnownRepo, listRepos, type SeenRepo, saveListedRepos } from "../../src/ledger/repos.ts";
 import { hostOf } from "../commit/host-of.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
-import { syncMirror } from "../commit/sync-mirror.ts";
+import { type SyncParts, syncMirror } from "../commit/sync-mirror.ts";
 import type { Station } from "../station.ts";
 
 const AT_ONCE = 4;
-const ASK_LIMIT = 5 * 60_000;
-/** What one question for a repo's refs may take (ms). */
-const PEEK_LIMIT = 60_000;
+const SYNC_LIMIT = 5 * 60_000;
+/** How long one request for a repo's refs may take (ms). */
+const REFS_LIMIT = 60_000;
+
+/** What a sweep of repos uses of the station. */
+export type SweepRepoParts = SyncParts & Pick<Station, "config" | "queues" | "log">;
 
 /**
- * Makes repos known that the host lists, whether or not a webhook ever named them. The first time that an entry of `repos`
- * is met, whatever its repos' refs point to counts as known: nothing old is delivered. A repo that appears later has no
- * old heads. An entry whose host does not answer keeps no other from being looked at.
- * @returns the entries whose repos may be swept
+ * Saves the repos that the hosts list, whether or not a webhook ever named them. For a new entry of `repos`, the
+ * commits that its repos' refs point to are its baseline: they count as known, so nothing old is delivered. A repo that
+ * appears later has no baseline. An entry whose host does not answer holds up no other.
+ * @returns the entries that have a baseline: their repos may be swept
  */
-export async function discoverRepos(station: Station): Promise<Set<string>> {
+export async function discoverRepos(station: SweepRepoParts): Promise<Set<string>> {
   const done = await baselinedEntries(station.ledger);
-  await each(station.config.repos, async (entry) => {
+  await mapLimit(station.config.repos, AT_ONCE, async (entry) => {
     try {
       await discover(station, entry, done);
     } catch (error) {
@@ -36,22 +40,22 @@ export async function discoverRepos(station: Station): Promise<Set<string>> {
   return done;
 }
 
-async function discover(station: Station, entry: RepoBounds, done: Set<string>): Promise<void> {
+async function discover(station: SweepRepoParts, entry: RepoBounds, done: Set<string>): Promise<void> {
   const { ledger } = station;
   const isNew = !done.has(entry.match);
   const listed = await listedRepos(station, entry);
   if (listed === null) return;
   await ledger.transaction((tx) => saveListedRepos(tx, listed));
   if (!isNew) return;
-  // Those that a hint has named meanwhile have heads of before as well.
+  // Repos that a hint has named meanwhile have old heads as well.
   const known = (await listRepos(ledger)).filter(
     (repo) => matchRepo(station.config.repos, repo)?.match === entry.match,
   );
-  await each(known, async (repo) => {
+  await mapLimit(known, AT_ONCE, async (repo) => {
     try {
-      await recordHeads(ledger, repo.id, await peek(station, repo));
+      await recordHeads(ledger, repo.id, await remoteHeads(station, repo));
     } catch (error) {
-      // Once it can be read, what its refs point to by then counts as known.
+      // Its refs count as known as they are when they can first be read.
       station.log.warn("a repo's refs could not be read; they count as known once they are", { repo: repo.id, error });
       await recordBaseline(ledger, unread(repo.id));
     }
@@ -64,13 +68,13 @@ async function discover(station: Station, entry: RepoBounds, done: Set<string>):
   });
 }
 
-/** Among the entries that were looked at, by a name that no entry can have: a repo that was not. */
+/** The baseline row of a repo whose refs could not be read: a name that no entry can have. */
 function unread(repoId: string): string {
   return `unread ${repoId}`;
 }
 
-/** The repos of one entry that their hosts list. Null: the entry's owner is a pattern, which no host lists. */
-async function listedRepos(station: Station, entry: RepoBounds): Promise<SeenRepo[] | null> {
+/** The repos of one entry that their hosts list; null if the entry's owner is a pattern, which no host can list. */
+async function listedRepos(station: Pick<Station, "config" | "hosts">, entry: RepoBounds): Promise<SeenRepo[] | null> {
   const parts = entry.match.split("/");
   const [owner = "", name = ""] = parts.slice(-2);
   if (owner.includes("*")) return null;
@@ -94,14 +98,14 @@ async function listedRepos(station: Station, entry: RepoBounds): Promise<SeenRep
 }
 
 /**
- * Looks at a repo's refs without being told to, and leaves a hint for every commit that no known ref reached before and
- * every ref that points elsewhere than known. One question to the host where nothing moved.
+ * Compares a repo's refs with the known heads, and adds a hint for every new commit and every ref that moved. Costs one
+ * request to the host if nothing moved.
  */
-export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void> {
-  const there = await peek(station, repo).catch(async (error: unknown) => {
+export async function sweepRepo(station: Omit<SweepRepoParts, "config" | "log">, repo: KnownRepo): Promise<void> {
+  const there = await remoteHeads(station, repo).catch(async (error: unknown) => {
     if (!(error instanceof Refused && error.code === "git-redirected")) throw error;
-    // A repo that was renamed: the sync learns its name, and its next turn asks by it.
-    await syncMirror(station, repo, AbortSignal.timeout(ASK_LIMIT));
+    // The repo was renamed: the sync learns its name, and the next turn asks by it.
+    await syncMirror(station, repo, AbortSignal.timeout(SYNC_LIMIT));
     return [];
   });
   if (there.length > 0 && (await removeBaseline(station.ledger, unread(repo.id)))) {
@@ -112,7 +116,7 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
   const before = new Set(known.map((head) => `${head.ref} ${head.sha}`));
   const moved = there.filter((head) => !before.has(`${head.ref} ${head.sha}`));
   if (moved.length === 0) return;
-  const { mirror, refs } = await syncMirror(station, repo, AbortSignal.timeout(ASK_LIMIT));
+  const { mirror, refs } = await syncMirror(station, repo, AbortSignal.timeout(SYNC_LIMIT));
   const fresh = await mirror.newCommits(
     [...new Set(known.map((head) => head.sha))],
     [...new Set(moved.map((head) => refs.get(head.ref)).filter((sha) => sha !== undefined))],
@@ -131,19 +135,10 @@ export async function sweepRepo(station: Station, repo: KnownRepo): Promise<void
   for (const { sha } of [...heads, ...commits]) await station.queues.add("evaluate", { repo: repo.id, sha, ref: null });
 }
 
-/** Every ref with what it points to, as the host says now. */
-async function peek(station: Station, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
+/** Every ref with the commit that it points to, as the host has it now. */
+async function remoteHeads(station: SyncParts, repo: KnownRepo): Promise<{ ref: string; sha: string }[]> {
   const named = { ...repo, ...(await confirmIdentity(station, repo)), defaultBranch: repo.defaultBranch ?? "" };
   const source = await hostOf(station, named).cloneSource(named);
-  const refs = await station.mirrors.open(repo.id).remoteRefs(source, AbortSignal.timeout(PEEK_LIMIT));
+  const refs = await station.mirrors.open(repo.id).remoteRefs(source, AbortSignal.timeout(REFS_LIMIT));
   return [...refs].map(([ref, sha]) => ({ ref, sha }));
-}
-
-/** A few at a time; the first failure ends it. */
-export async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const waiting = [...items];
-  const next = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, next));
 }

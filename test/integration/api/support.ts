@@ -4,6 +4,7 @@ import { apiRoute } from "../../../src/api/index.ts";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/observe/log.ts";
+import { createMask } from "../../../src/observe/mask.ts";
 import { createApp, listen } from "../../../src/receiver/app.ts";
 import type { Registry } from "../../../src/registries/registry.ts";
 import { webRoute } from "../../../src/web/index.ts";
@@ -50,7 +51,8 @@ export async function startApi(
     registries: options.registries ?? new Map(),
     requestCommit: async (repo, sha) => void asked.push([repo, sha]),
     isConfigured: (repo) => repo.startsWith("acme/"),
-    onDeliveryChanged: (id) => void woken.push(id),
+    statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },
+    onDeliveryChanged: ({ id }) => void woken.push(id),
   });
   const web = webRoute({ ledger, auth });
   const app = createApp({

@@ -179,13 +179,13 @@ describe("A pinned digest", () => {
       const second = await claimDelivery(ledger, id, "w2", TTL);
       assert.ok(first && second);
       assert.equal(await saveFrozen(ledger, id, "api", first.fence, content(ONE)), false);
-      assert.equal(await pinDigest(ledger, id, "api", first.fence, content(ONE)), "stale");
+      assert.deepEqual(await pinDigest(ledger, id, "api", first.fence, content(ONE)), { kind: "stale" });
       assert.equal((await artifactsOf(ledger, id))[0]?.digest, null);
       assert.equal(await setArtifactState(ledger, id, "api", "publishing", "", first.fence), false);
 
-      assert.equal(await pinDigest(ledger, id, "api", second.fence, content(TWO)), "pinned");
-      assert.equal(await pinDigest(ledger, id, "api", second.fence, content(TWO)), "same");
-      assert.equal(await pinDigest(ledger, id, "api", second.fence, content(ONE)), `other:${TWO}`);
+      assert.deepEqual(await pinDigest(ledger, id, "api", second.fence, content(TWO)), { kind: "pinned" });
+      assert.deepEqual(await pinDigest(ledger, id, "api", second.fence, content(TWO)), { kind: "same" });
+      assert.deepEqual(await pinDigest(ledger, id, "api", second.fence, content(ONE)), { kind: "other", digest: TWO });
       assert.equal(await saveFrozen(ledger, id, "api", second.fence, content(ONE)), false);
       assert.equal((await artifactsOf(ledger, id))[0]?.digest, TWO);
     });
@@ -198,7 +198,7 @@ describe("A pinned digest", () => {
       const bases = [{ reference: "debian:12", digest: ONE }];
       assert.equal(await saveFrozen(ledger, id, "api", lease.fence, { ...content(ONE), bases }), true);
       assert.equal(await saveFrozen(ledger, id, "api", lease.fence, content(TWO)), true);
-      assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
+      assert.deepEqual(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), { kind: "pinned" });
       assert.equal(await saveFrozen(ledger, id, "api", lease.fence, { ...content(TWO), frozenOn: "store-2" }), true);
       const [artifact] = await artifactsOf(ledger, id);
       assert.deepEqual(
@@ -229,8 +229,8 @@ describe("A pinned digest", () => {
             else {
               const holds = (await getDelivery(on, id))?.fence === fence;
               const answer = await pinDigest(on, id, "api", fence, content(digest));
-              assert.equal(answer === "stale", !holds);
-              if (answer === "pinned") pinned.add(digest);
+              assert.equal(answer.kind === "stale", !holds);
+              if (answer.kind === "pinned") pinned.add(digest);
             }
           }
           assert.ok(pinned.size <= 1, [...pinned].join());
@@ -247,7 +247,7 @@ describe("A pinned digest", () => {
       await pinDigest(ledger, id, "api", lease.fence, content(ONE));
       assert.equal(await unpinDigest(ledger, id, "api", lease.fence + 1), false);
       assert.equal(await unpinDigest(ledger, id, "api", lease.fence), true);
-      assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
+      assert.deepEqual(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), { kind: "pinned" });
       const name = { registry: "hub", repository: "acme/api", tag: "1.0.0", immutable: true };
       await recordLocation(ledger, {
         ...name,
@@ -277,7 +277,7 @@ describe("A pinned digest", () => {
         }),
       );
       assert.equal(await resetArtifact(ledger, id, "api", lease.fence), true);
-      assert.equal(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), "pinned");
+      assert.deepEqual(await pinDigest(ledger, id, "api", lease.fence, content(TWO)), { kind: "pinned" });
     });
   });
 });

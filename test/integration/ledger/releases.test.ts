@@ -134,9 +134,9 @@ describe("A release in the ledger", () => {
         (error) => error instanceof Refused && error.code === "version-taken",
       );
       assert.deepEqual(await releasesOfDelivery(ledger, other.deliveryId), []);
-      assert.deepEqual(await addReleaseVersion(ledger, first.id, { version: "2.0.0", tagged: true }), { ok: true });
-      const { id } = await record(ledger, about(OTHER_SHA, other, { versions: ["1.1.0"] }));
-      assert.deepEqual(await addReleaseVersion(ledger, id, { version: "2.0.0", tagged: true }), {
+      assert.deepEqual(await addReleaseVersion(ledger, first, { version: "2.0.0", tagged: true }), { ok: true });
+      const second = await record(ledger, about(OTHER_SHA, other, { versions: ["1.1.0"] }));
+      assert.deepEqual(await addReleaseVersion(ledger, second, { version: "2.0.0", tagged: true }), {
         ok: false,
         belongsTo: SHA,
       });

@@ -6,7 +6,6 @@ import { Mirrors } from "../../../src/git/mirrors.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { Store } from "../../../src/store/store.ts";
-import type { Station } from "../../../workers/station.ts";
 import { runHousekeeping } from "../../../workers/sweep/housekeeping.ts";
 import { tempDir } from "../../support/processes/process.ts";
 
@@ -27,7 +26,7 @@ describe("housekeeping", () => {
       const clock = { now: () => now };
       const parts = { config: { disk: { max } }, ledger, store, mirrors, clock, log: silentLog, storeId: "s" };
       const engine = { caches: { list, remove }, removeLeftovers: async () => {} };
-      await runHousekeeping({ ...parts, engine } as unknown as Station);
+      await runHousekeeping({ ...parts, engine });
       mirrors.close();
       return removed;
     } finally {

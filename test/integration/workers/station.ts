@@ -17,6 +17,7 @@ import { systemClock } from "../../../src/run/clock.ts";
 import { freezeFiles } from "../../../src/store/files.ts";
 import { Store } from "../../../src/store/store.ts";
 import { BuildSlots } from "../../../workers/build-slots.ts";
+import { openRecentGreen } from "../../../workers/commit/recent-green.ts";
 import { openIdentities } from "../../../workers/commit/repo-identity.ts";
 import type { Station } from "../../../workers/station.ts";
 import { acmeApi, withRepo } from "../../support/databases/ledgers.ts";
@@ -89,6 +90,7 @@ export async function startStation(): Promise<TestStation> {
       store,
       mirrors: world.mirrors,
       identities: openIdentities(),
+      recentGreen: openRecentGreen(),
       notifiers: [],
       log: silentLog,
       clock: systemClock,
@@ -100,7 +102,7 @@ export async function startStation(): Promise<TestStation> {
     buildSlots: new BuildSlots(config.workers.slots),
     mask: createMask([]),
     drift: createMetrics().counter("drift", "Drift."),
-    ahead: createMetrics().counter("ahead", "Ahead."),
+    preparedSeconds: createMetrics().counter("ahead", "Ahead."),
     ...{ owner: "tests/1", storeId: "here", tmp: join(world.path, "tmp") },
   };
   return {

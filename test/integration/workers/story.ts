@@ -30,7 +30,10 @@ export function storyOf(at: () => TestStation) {
     look,
     deliver,
     delivery,
-    /** Looks at a commit, which was a branch's head, and delivers what is due. @returns how it stands: `<state>: <because>` */
+    /**
+     * Looks at a commit, which was a branch's head, and delivers what is due.
+     * @returns how it stands: `<state>: <because>`
+     */
     async played(sha: string): Promise<string> {
       await recordHeads(at().station.ledger, REPO, [{ ref: "refs/heads/main", sha }]);
       await look(sha);

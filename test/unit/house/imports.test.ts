@@ -68,6 +68,12 @@ describe("imports run downward only", () => {
         /workers\/names may import/,
       ],
       [
+        "an evaluation entering the room of deliveries",
+        "workers/evaluate/planted.ts",
+        'import type { Lease } from "../deliver/lease.ts";',
+        /workers\/evaluate may import/,
+      ],
+      [
         "one protocol of registries knowing another",
         "src/registries/protocols/npm/planted.ts",
         'import "../oci/client.ts";',

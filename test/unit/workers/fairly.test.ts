@@ -6,7 +6,7 @@ import { evaluationHistory, recordPolls, waitingCommits } from "../../../src/led
 import { addHints } from "../../../src/ledger/hints.ts";
 import { dueNameUpdates, pendingNameUpdate, queueNameUpdate } from "../../../src/ledger/name-updates.ts";
 import type { Jobs } from "../../../src/queue/queues.ts";
-import { fairly, looksIn, namesIn } from "../../../workers/fair-jobs.ts";
+import { evaluateMemory, fairly, namesMemory } from "../../../workers/fair-jobs.ts";
 import type { Station } from "../../../workers/station.ts";
 import { HostPoller } from "../../../workers/sweep/poll-hosts.ts";
 import { sweep } from "../../../workers/sweep/sweep.ts";
@@ -40,7 +40,7 @@ describe("Work that fails again and again", () => {
   });
 
   const evaluating = (places: number, work: (job: Jobs["evaluate"]) => Promise<void>) =>
-    fairly(station, "evaluate", places, looksIn(station), work);
+    fairly(station, "evaluate", places, evaluateMemory(station), work);
   const job = (n: number, repo = REPO): Jobs["evaluate"] => ({ repo, sha: sha(n), ref: null });
 
   it("is tried less and less often, also by the next process, and after any kind of failure", async () => {
@@ -87,7 +87,7 @@ describe("Work that fails again and again", () => {
     const owe = (artifact: string) =>
       store.ledger.transaction((tx) => queueNameUpdate(tx, { repoId: REPO, sha: SHA, deliveryId: null, artifact }));
     await owe("stuck");
-    const names = fairly(station, "names", 4, namesIn(station), async () => {
+    const names = fairly(station, "names", 4, namesMemory(station), async () => {
       throw new TransientError("x", "registry down");
     });
     await names({ repo: REPO, artifact: "stuck" });

@@ -4,33 +4,46 @@ import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, setState } from "../../src/ledger/deliveries.ts";
 import { describeRelease, iso } from "../../src/ledger/describe-release.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
+import { queueNotices } from "../../src/ledger/notices.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
 import type { Station } from "../station.ts";
-import { queueNotices } from "./queue-notices.ts";
 
 type Subject = Pick<Delivery, "id" | "repoId" | "sha">;
 
-/** CI that turns red after the release: kept, shown on the delivery, told to whoever is told of releases. Nothing is taken back. */
-export async function noteTurnedRed(station: Station, delivery: Subject, reason: string): Promise<void> {
+/** What a report after the release uses of the station. */
+export type AfterReleaseParts = Pick<Station, "config" | "ledger" | "mask" | "clock" | "notifiers" | "log">;
+
+/**
+ * CI turned red after the release: shown on the delivery, and sent to the receivers of notices. Nothing is taken back.
+ */
+export async function reportRedAfterRelease(
+  station: AfterReleaseParts,
+  delivery: Subject,
+  reason: string,
+): Promise<void> {
   const because = `CI turned red after the release: ${reason}; what is published stays`;
-  await station.ledger.transaction((tx) => note(tx, station, delivery, "ci-red", because, reason));
+  await station.ledger.transaction((tx) => report(tx, station, delivery, "ci-red", because, reason));
 }
 
-/** The same of a branch that left the commit while its names were being written. */
-export async function noteGone(station: Station, delivery: Subject, reason: string): Promise<void> {
+/** No branch or tag holds the commit any more, since a change while its names were being written. */
+export async function reportGone(station: AfterReleaseParts, delivery: Subject, reason: string): Promise<void> {
   const because = `the commit was taken away while its names were being written: ${reason}; what is published stays`;
-  await station.ledger.transaction((tx) => note(tx, station, delivery, "gone", because, reason));
+  await station.ledger.transaction((tx) => report(tx, station, delivery, "gone", because, reason));
 }
 
-/** The same of a person who cancelled the delivery while its names were being written. */
-export async function noteCancelledLate(tx: Tx, station: Station, delivery: Subject): Promise<void> {
-  const reason = "a person cancelled it while its names were being written";
-  await note(tx, station, delivery, "cancelled", `${reason}: it was finished, and what is published stays`, reason);
-}
-
-async function note(
+/** A person cancelled the delivery while its names were being written. */
+export async function reportCancelledLate(
   tx: Tx,
-  station: Station,
+  station: Omit<AfterReleaseParts, "ledger">,
+  delivery: Subject,
+): Promise<void> {
+  const reason = "a person cancelled it while its names were being written";
+  await report(tx, station, delivery, "cancelled", `${reason}: it was finished, and what is published stays`, reason);
+}
+
+async function report(
+  tx: Tx,
+  station: Omit<AfterReleaseParts, "ledger">,
   { id, repoId, sha }: Subject,
   what: AfterReleaseCause,
   because: string,

@@ -4,33 +4,39 @@ import type { Sha } from "../../src/delivery/types.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, findDelivery, saveBecause, setState } from "../../src/ledger/deliveries.ts";
 import type { KnownRepo } from "../../src/ledger/repos.ts";
-import { queueStatuses } from "../announce/queue-statuses.ts";
+import { queueStatuses, type StatusParts } from "../../src/ledger/statuses.ts";
 import type { Station } from "../station.ts";
 
-type Unanswered = TransientError | Refused | UserError;
+/** Why a host gave no answer that a decision could rest on. */
+export type HostFailure = TransientError | Refused | UserError;
 
 /**
- * What a commit waits for while its host gives no answer that helps. The same trouble keeps the words of its first time: those of a rate limit, with
- * its seconds, would be another status at each try.
+ * The reason that a commit shows while it waits for its host. The same error code keeps the text of its first time: the
+ * seconds of a rate limit would make another status at each try.
  */
-export function waitsForAnswer(
+export function waitsForHost(
   { mask }: Pick<Station, "mask">,
   host: string,
-  { code, message }: Unanswered,
+  { code, message }: HostFailure,
   before: Pick<Delivery, "state" | "because"> | null,
 ): string {
-  const trouble = `waiting for an answer from ${host} (${code}): `;
-  if (before?.state === "waiting" && before.because.startsWith(trouble)) return before.because;
-  return trouble + oneLine(mask(message));
+  const start = `waiting for an answer from ${host} (${code}): `;
+  if (before?.state === "waiting" && before.because.startsWith(start)) return before.because;
+  return start + oneLine(mask(message));
 }
 
-/** A look that found nothing, since the host was not to be had: the commit says so, instead of what it waited for before. */
-export async function noteUnanswered(station: Station, repo: KnownRepo, sha: Sha, error: Unanswered): Promise<void> {
+/** An evaluation failed because of the host: the commit says so, instead of the reason that it waited for before. */
+export async function recordHostError(
+  station: StatusParts & Pick<Station, "ledger">,
+  repo: KnownRepo,
+  sha: Sha,
+  error: HostFailure,
+): Promise<void> {
   const delivery = await findDelivery(station.ledger, repo.id, sha);
   if (delivery !== null && delivery.state !== "waiting") return;
-  // Another bears its name: what waited here will not be delivered from there.
+  // Another repo has its name: what waited here will not be delivered from there.
   const isReplaced = error instanceof Refused && error.code === "repo-replaced";
-  const because = isReplaced ? error.message : waitsForAnswer(station, repo.host, error, delivery);
+  const because = isReplaced ? error.message : waitsForHost(station, repo.host, error, delivery);
   await station.ledger.transaction(async (tx) => {
     await recordDecision(tx, repo.id, sha, { action: isReplaced ? "superseded" : "wait", because });
     if (delivery === null) return;

@@ -1,4 +1,4 @@
-import type { Plan, Repo } from "../../src/delivery/types.ts";
+import type { ArtifactKind, ArtifactName, Plan, Repo, RepoId } from "../../src/delivery/types.ts";
 import { requireDate } from "../../src/git/commit.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
@@ -8,12 +8,19 @@ import { listReleases } from "../../src/ledger/releases.ts";
 import type { Station } from "../station.ts";
 import { holdsVersion } from "./holds-version.ts";
 import { isSame, namesFor } from "./immutable-names.ts";
-import { namesOfOlder } from "./publish.ts";
+import { standingUnder } from "./names-in-ledger.ts";
 import { ownVersions } from "./versions.ts";
 
+/** What a name stands for in the ledger. */
+interface NamedFor {
+  repoId: RepoId;
+  deliveryId: string;
+  artifact: string;
+}
+
 /**
- * Does a delivered commit lack a version or an immutable name that it should have by now, as after a version tag was put
- * on it? Moving names are not looked at: they are reconciled by themselves.
+ * Whether a delivered commit lacks a version or an immutable name that it should have, as after it was given a version
+ * tag. Moving names are left out: workers/names/ reconciles them.
  */
 export async function lacksNames(
   station: Pick<Station, "config" | "ledger">,
@@ -28,12 +35,12 @@ export async function lacksNames(
   const versions = await ownVersions(station, mirror, delivery);
   const first = versions[0] ?? "";
   const { items: releases } = await listReleases(ledger, { repoId: repo.id, sha, limit: 200 });
-  // A moving name that happens to stand there is none that stays.
+  // A moving name may hold the content now, and another one later.
   const standing = (await locationsOfDelivery(ledger, delivery.id)).filter((each) => each.immutable);
   const named = { repo, refs, tags: await mirror.tagsOn(sha), commit: requireDate(await mirror.commit(sha)) };
   for (const artifact of plan.artifacts) {
     const released = releases.filter((release) => release.artifact === artifact.name);
-    // An artifact that nothing concerned was not released, and its names are none of this commit's.
+    // An unchanged artifact was not released: its names belong to an older commit.
     if (released.length === 0) continue;
     if (versions.some((version) => !released.some((release) => release.versions.includes(version)))) return true;
     const shares = (await holdsVersion(mirror, sha, artifact))
@@ -44,10 +51,30 @@ export async function lacksNames(
       for (const to of artifact.publish) {
         const names = namesFor(station, named, { ...share, artifact }, content ? frozenOf(content) : {}, to);
         const of = { repoId: repo.id, deliveryId: delivery.id, artifact: artifact.name };
-        const lost = await namesOfOlder(station, names, of, artifact.kind);
-        if (names.some((name) => ![...standing, ...lost].some((one) => isSame(one, name)))) return true;
+        const ofOlder = await namesOfOlderCommit(station, names, of, artifact.kind);
+        if (names.some((name) => ![...standing, ...ofOlder].some((one) => isSame(one, name)))) return true;
       }
     }
   }
   return false;
+}
+
+/**
+ * Those of an image's names that stand for an older commit of the same artifact for good, as after a git tag was moved
+ * by force. None where no other name would be left: the registry refuses the image then.
+ */
+export async function namesOfOlderCommit(
+  station: Pick<Station, "config" | "ledger">,
+  names: ArtifactName[],
+  { repoId, deliveryId, artifact }: NamedFor,
+  kind: ArtifactKind,
+): Promise<ArtifactName[]> {
+  if (kind !== "image") return [];
+  const found: ArtifactName[] = [];
+  for (const name of names) {
+    const standing = await standingUnder(station, name, kind);
+    if (standing === null || !standing.immutable || standing.deliveryId === deliveryId) continue;
+    if (standing.repoId === repoId && standing.artifact === artifact) found.push(name);
+  }
+  return found.length < names.length ? found : [];
 }

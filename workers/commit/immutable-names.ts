@@ -8,7 +8,7 @@ import { versionNames } from "../../src/delivery/version-names.ts";
 import { shelvingOf } from "../../src/registries/index.ts";
 import type { Station } from "../station.ts";
 
-/** What is known of a commit that its names can be made of. */
+/** What the names of a commit are made of. */
 export interface NamedWork {
   repo: Pick<Repo, "owner" | "name">;
   commit: { sha: Sha; committedAt: Date };
@@ -18,8 +18,8 @@ export interface NamedWork {
   tags: string[];
 }
 
-/** What the names of an artifact of this commit can be made of. */
-export function factsOf(
+/** The facts that the names of an artifact of this commit are made of. */
+export function nameFacts(
   work: NamedWork,
   each: Pick<Share, "versions" | "isFirst"> & { artifact: { name: string } },
 ): NameFacts {
@@ -39,7 +39,9 @@ export function factsOf(
   };
 }
 
-/** The immutable names of one content at one destination. Names without a version stay on the commit's first content. */
+/**
+ * The immutable names of one content at one destination. Names without a version stay on the commit's first content.
+ */
 export function namesFor(
   { config }: Pick<Station, "config">,
   work: NamedWork,
@@ -52,11 +54,11 @@ export function namesFor(
     const registry = config.registries[to.to];
     // Of a registry that is no longer configured nothing is known but the names that it was given.
     const shelving = registry === undefined ? "path" : shelvingOf(registry, kind);
-    return versionNames(kind, shelving, to, factsOf(work, each), content.package ?? null);
+    return versionNames(kind, shelving, to, nameFacts(work, each), content.package ?? null);
   }
-  const own = immutableNames(to, factsOf(work, each));
+  const own = immutableNames(to, nameFacts(work, each));
   if (each.isFirst) return own;
-  const others = immutableNames(to, factsOf(work, { ...each, versions: [each.first], isFirst: true }));
+  const others = immutableNames(to, nameFacts(work, { ...each, versions: [each.first], isFirst: true }));
   return own.filter((name) => !others.some((other) => isSame(other, name)));
 }
 

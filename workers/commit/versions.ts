@@ -1,60 +1,16 @@
-import { Refused, TransientError } from "../../src/delivery/errors.ts";
-import type { Repo, Sha } from "../../src/delivery/types.ts";
+import type { Sha } from "../../src/delivery/types.ts";
 import { baseTag, isUntaggedOf, untaggedVersion, versionsOf } from "../../src/delivery/version.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { listReleases } from "../../src/ledger/releases.ts";
-import { claimedVersions, claimVersion, versionsOfOthers } from "../../src/ledger/versions.ts";
+import { claimedVersions, versionsOfOthers } from "../../src/ledger/versions.ts";
 import type { Station } from "../station.ts";
 
-type Ledger = Pick<Station, "ledger">;
+type Parts = Pick<Station, "ledger">;
 
-/**
- * The versions of a commit, first the one that it was first prepared under; every one is claimed for it. One that belongs to
- * another commit is left out where a git tag gives this one a version of its own.
- * @throws Refused `version-taken`, TransientError `version-busy`
- */
-export async function claimVersions(
-  station: Ledger,
-  repo: Repo,
-  mirror: Mirror,
-  delivery: Delivery,
-): Promise<string[]> {
-  const { ledger } = station;
-  const tagged = versionsOf(await mirror.tagsOn(delivery.sha));
-  const own: string[] = [];
-  let lost: { version: string; belongsTo: Sha } | null = null;
-  for (const version of await versionsOfCommit(station, mirror, delivery)) {
-    const claim = await claimVersion(ledger, repo.id, version, delivery.sha);
-    switch (claim.kind) {
-      case "claimed":
-        own.push(version);
-        break;
-      case "busy":
-        throw versionBusy(version, claim.belongsTo);
-      case "taken":
-        lost ??= { version, belongsTo: claim.belongsTo };
-    }
-  }
-  if (lost !== null && !own.some((version) => tagged.includes(version))) {
-    throw new Refused(
-      "version-taken",
-      `${lost.version} belongs to ${lost.belongsTo}: a version is never given to a second commit. Tag this one with a new version.`,
-    );
-  }
-  return own;
-}
-
-function versionBusy(version: string, sha: Sha): TransientError {
-  return new TransientError(
-    "version-busy",
-    `${version} is being delivered of ${sha}, from which its git tag was moved`,
-  );
-}
-
-/** The versions that a commit bears now, or will: the first is that of its first prepare, where that is its own still. */
+/** The versions that a commit has, or will have: the first is that of its first prepare, where it is still its own. */
 export async function versionsOfCommit(
-  { ledger }: Ledger,
+  { ledger }: Parts,
   mirror: Mirror,
   { repoId, sha, version: first }: Pick<Delivery, "repoId" | "sha" | "version">,
 ): Promise<string[]> {
@@ -73,8 +29,8 @@ async function isReleased(ledger: Station["ledger"], repoId: string, sha: Sha, v
   return items.some(({ versions }) => versions.includes(version));
 }
 
-/** The same, but for what another commit has, where a git tag gives this one a version of its own. */
-export async function ownVersions(station: Ledger, mirror: Mirror, delivery: Delivery): Promise<string[]> {
+/** The same without versions of other commits, where a git tag gives this commit a version of its own. */
+export async function ownVersions(station: Parts, mirror: Mirror, delivery: Delivery): Promise<string[]> {
   const { repoId, sha } = delivery;
   const versions = await versionsOfCommit(station, mirror, delivery);
   const foreign = await versionsOfOthers(station.ledger, repoId, sha, versions);
@@ -85,7 +41,7 @@ export async function ownVersions(station: Ledger, mirror: Mirror, delivery: Del
 
 /** Does a git tag give the commit a version that no attempt at it knew, and that it may have? */
 export async function hasNewVersion(
-  { ledger }: Ledger,
+  { ledger }: Parts,
   mirror: Mirror,
   { repoId, sha }: Pick<Delivery, "repoId" | "sha">,
 ): Promise<boolean> {

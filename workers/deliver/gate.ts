@@ -1,0 +1,67 @@
+import { anySignal } from "../../src/async/any-signal.ts";
+import type { Action } from "../../src/delivery/types.ts";
+import type { Run } from "../../src/run/run.ts";
+import { inspect } from "../commit/inspect.ts";
+import { syncAndPrefetchCi } from "../commit/prefetch-ci.ts";
+import { wasRecentlyGreen } from "../commit/recent-green.ts";
+import type { Work } from "../commit/work.ts";
+import type { Prepared, Unchanged } from "../names/prepared.ts";
+import { type UploadParts, uploadAhead } from "../names/upload.ts";
+import type { Station } from "../station.ts";
+
+/** Thrown when the gate closed, or the commit went away, while the delivery was prepared. */
+export class NoLongerGreen extends Error {
+  /** `failed`: its pipeline cannot be followed any more. */
+  readonly state: "waiting" | "superseded" | "ignored" | "failed";
+  readonly bad: boolean;
+  constructor(state: NoLongerGreen["state"], because: string, bad: boolean) {
+    super(because);
+    this.state = state;
+    this.bad = bad;
+  }
+}
+
+/** What reading the gate uses of the station. */
+export type GateParts = UploadParts &
+  Pick<Station, "identities" | "hosts" | "mirrors" | "clock" | "recentGreen" | "ledger" | "config">;
+
+/**
+ * Reads the gate once more, and uploads content at the same time, for no longer than the gate may still prove green.
+ * @throws NoLongerGreen, TransientError where the host does not answer
+ */
+export async function passGate(
+  station: GateParts,
+  work: Work,
+  prepared: (Prepared | Unchanged)[],
+  run: Run,
+): Promise<void> {
+  const isNew = prepared.some((each) => each.kind === "prepared" && each.isNew);
+  const stop = new AbortController();
+  const upload = uploadAhead(station, work, prepared, { ...run, signal: anySignal(run.signal, stop.signal) });
+  try {
+    await requireGreen(station, work, isNew, run);
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    await upload;
+  }
+}
+
+async function requireGreen(station: GateParts, work: Work, isNew: boolean, run: Run): Promise<void> {
+  const { delivery, commit, plan, refs, hints } = work;
+  if (!isNew && (await wasRecentlyGreen(station, delivery, work.fence))) return;
+  const synced = await syncAndPrefetchCi(station, work.repo, commit.sha, { plan, refs }, run.signal);
+  const subject = { repo: synced.repo, mirror: synced.mirror, sha: commit.sha, hints };
+  // A delivery under way does not wait for its gate, so the gate cannot time out.
+  const found = await inspect(station, subject, null, synced.prefetched);
+  if (found.kind === "host-error") throw found.error;
+  const { action, because, bad } = found.verdict;
+  if (action === "deliver") return;
+  throw new NoLongerGreen(STATE_AFTER[action], because, bad !== undefined);
+}
+
+const STATE_AFTER = { superseded: "superseded", ignore: "ignored", wait: "waiting" } as const satisfies Record<
+  Exclude<Action, "deliver">,
+  NoLongerGreen["state"]
+>;
