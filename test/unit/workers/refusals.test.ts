@@ -8,8 +8,8 @@ import { saveRepos } from "../../../src/ledger/repos.ts";
 import { hostOf } from "../../../workers/commit/host-of.ts";
 import { confirmIdentity } from "../../../workers/commit/repo-identity.ts";
 import type { Work } from "../../../workers/commit/work.ts";
-import { forget } from "../../../workers/deliver/prepare.ts";
-import { release } from "../../../workers/deliver/release.ts";
+import { pinAll } from "../../../workers/deliver/pin.ts";
+import { reuse } from "../../../workers/deliver/standing.ts";
 import type { Prepared } from "../../../workers/names/prepared.ts";
 import { registryOf } from "../../../workers/names/registry-of.ts";
 import { writeName } from "../../../workers/names/write-name.ts";
@@ -86,7 +86,7 @@ describe("A worker", () => {
     const work = { delivery: { ...delivery, naming: {} }, fence } as unknown as Work;
     const built = { kind: "prepared", artifact: artifactPlan(), content: contentOf(TWO) } as unknown as Prepared;
     const station = unitStation({ ledger, storeId: "here" });
-    await assert.rejects(release(station, work, [built], testRun()), { name: "Refused", code: "digest-pinned" });
+    await assert.rejects(pinAll(station, work, [built]), { name: "Refused", code: "digest-pinned" });
   });
 
   it("refuses to build a published content again that is gone from the store and every registry (content-lost)", async () => {
@@ -98,8 +98,10 @@ describe("A worker", () => {
       ...{ registry: "local", repository: "acme/api", tag: "1.0.0", immutable: true, deliveryId: delivery.id },
       ...{ artifact: "api", repoId: REPO, digest: ONE, url: "", pull: "" },
     });
-    const work = { delivery, fence } as unknown as Work;
-    const lost = forget(unitStation({ ledger }), work, "api", content);
+    const work = { delivery, fence, repo: acmeApi } as unknown as Work;
+    const station = unitStation({ ledger, store: { has: async () => false } as never });
+    const share = { versions: ["1.0.0"], variant: "", first: "1.0.0", isFirst: true };
+    const lost = reuse(station, work, artifactPlan(), share, content, [], testRun());
     await assert.rejects(lost, { name: "Refused", code: "content-lost" });
   });
 });
