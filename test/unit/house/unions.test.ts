@@ -17,7 +17,7 @@ const PLACES = {
     "src/delivery/package-url.ts",
     "src/registries/artifactory/build-info.ts",
     "src/registries/artifactory/index.ts",
-    "workers/names/holds-version.ts",
+    "workers/commit/holds-version.ts",
   ],
   DeliveryState: [
     "src/delivery/commit-status.ts",
@@ -25,7 +25,12 @@ const PLACES = {
     "workers/evaluate/supersede.ts",
     "workers/evaluate/write-decision.ts",
   ],
-  Action: ["src/api/why.ts", "workers/evaluate/write-decision.ts"],
+  Action: [
+    "src/api/why.ts",
+    "workers/deliver/gate.ts",
+    "workers/evaluate/target.ts",
+    "workers/evaluate/write-decision.ts",
+  ],
   Verdict: ["src/delivery/decide.ts", "src/delivery/gate.ts"],
 };
 
