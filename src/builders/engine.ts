@@ -29,21 +29,26 @@ export function connectEngine(options: { socket?: string | undefined; env: NodeJ
   return new Dockerode({ socketPath: address.socket, host: undefined, port: undefined, protocol: "http" });
 }
 
-/** An engine may be changed for another at any time, but hardly between two builds (ms). */
-const FRESH = 10_000;
-const told = new WeakMap<Dockerode, { at: number; facts: Promise<EngineFacts> }>();
+/** Another engine may take the place of this one at any time, but hardly between two builds. */
+const MAX_FACTS_AGE_MS = 10_000;
 
-/** As the engine has told them just now. @throws what the connection throws where no engine answers */
-export async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
-  const last = told.get(docker);
-  if (last !== undefined && performance.now() - last.at < FRESH) return last.facts;
-  const facts = askFacts(docker);
-  told.set(docker, { at: performance.now(), facts });
-  facts.catch(() => told.delete(docker));
-  return facts;
+/** Returns a function that gives the facts of the engine, and asks for them again once they are 10 s old. */
+export function recentEngineFacts(docker: Dockerode): () => Promise<EngineFacts> {
+  let last: { at: number; facts: Promise<EngineFacts> } | null = null;
+  return () => {
+    if (last !== null && performance.now() - last.at < MAX_FACTS_AGE_MS) return last.facts;
+    const facts = engineFacts(docker);
+    last = { at: performance.now(), facts };
+    // What failed is asked for again.
+    facts.catch(() => {
+      if (last?.facts === facts) last = null;
+    });
+    return facts;
+  };
 }
 
-async function askFacts(docker: Dockerode): Promise<EngineFacts> {
+/** Asks the engine. @throws what the connection throws if no engine answers */
+export async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
   const [version, info, networks] = await Promise.all([docker.version(), docker.info(), docker.listNetworks()]);
   return {
     version: version.Version,

@@ -6,9 +6,10 @@ import type { Run } from "../run/run.ts";
 import { freezeFiles } from "../store/files.ts";
 import type { Store } from "../store/store.ts";
 import type { Builder, Built, FilesOrder } from "./builder.ts";
-import { Bases, type RegistryAuth } from "./engine/bases.ts";
+import type { RegistryAuth } from "./engine/bases.ts";
 import { withDeadline } from "./engine/deadline.ts";
-import { type EngineFacts, engineFacts, watchEngine } from "./engine.ts";
+import { type KnownEngine, knownEngine } from "./engine/known-engine.ts";
+import { type EngineFacts, watchEngine } from "./engine.ts";
 import { WORKSPACE } from "./files/caches.ts";
 import { collectOutputs } from "./files/collect.ts";
 import { makeContainer } from "./files/container.ts";
@@ -30,19 +31,24 @@ const MOST_FILES = 1000;
 
 /** Runs the commands of a pipeline in a container, and freezes the files that they leave. */
 export function filesBuilder(options: FilesBuilderOptions): Builder<FilesOrder> {
-  const bases = new Bases(options.docker, options.registryAuth);
+  const engine = knownEngine(options.docker, options.registryAuth);
   return {
     build: (order, run) =>
-      withDeadline(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
+      withDeadline(order.limits.time, run, (limited) => buildAndFreeze(options, engine, order, limited)),
   };
 }
 
-async function buildAndFreeze(options: FilesBuilderOptions, bases: Bases, order: FilesOrder, run: Run): Promise<Built> {
+async function buildAndFreeze(
+  options: FilesBuilderOptions,
+  engine: KnownEngine,
+  order: FilesOrder,
+  run: Run,
+): Promise<Built> {
   const { docker, store } = options;
   const { artifact } = order;
-  const facts = await engineFacts(docker);
+  const facts = await engine.facts();
   const network = networkOf(options, facts, order, run);
-  const base = await bases.fetch(artifact.build.image, null, run);
+  const base = await engine.bases.fetch(artifact.build.image, null, run);
   const watch = await watchEngine(docker);
   let container: Dockerode.Container | null = null;
   try {

@@ -5,10 +5,11 @@ import type { Log } from "../observe/log.ts";
 import type { Run } from "../run/run.ts";
 import type { Grant, Intake } from "../store/intake.ts";
 import type { Builder, BuildOrder, Built } from "./builder.ts";
-import { Bases, type RegistryAuth } from "./engine/bases.ts";
+import type { RegistryAuth } from "./engine/bases.ts";
 import { withDeadline } from "./engine/deadline.ts";
 import { explainEngineError } from "./engine/errors.ts";
-import { engineFacts, type Installation, watchEngine } from "./engine.ts";
+import { type KnownEngine, knownEngine } from "./engine/known-engine.ts";
+import { type Installation, watchEngine } from "./engine.ts";
 import { buildImage } from "./image/build.ts";
 import { openEarly } from "./image/context.ts";
 import { freezeBuiltImage, temporaryName } from "./image/freeze.ts";
@@ -29,26 +30,36 @@ export interface ImageBuilderOptions {
 
 /** Builds images with a Docker Engine, and freezes them through the intake. */
 export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> {
-  const bases = new Bases(options.docker, options.registryAuth);
+  const engine = knownEngine(options.docker, options.registryAuth);
   return {
     build: (order, run) =>
-      withDeadline(order.limits.time, run, (limited) => buildAndFreeze(options, bases, order, limited)),
+      withDeadline(order.limits.time, run, (limited) => buildAndFreeze(options, engine, order, limited)),
   };
 }
 
 /** Its context is read while the engine is still asked, and fetches what it builds on. */
-async function buildAndFreeze(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
+async function buildAndFreeze(
+  options: ImageBuilderOptions,
+  engine: KnownEngine,
+  order: BuildOrder,
+  run: Run,
+): Promise<Built> {
   const tree = openEarly(order.openContext);
   try {
-    return await buildOn(options, bases, { ...order, openContext: tree.open }, run);
+    return await buildOn(options, engine, { ...order, openContext: tree.open }, run);
   } finally {
     tree.end();
   }
 }
 
-async function buildOn(options: ImageBuilderOptions, bases: Bases, order: BuildOrder, run: Run): Promise<Built> {
+async function buildOn(
+  options: ImageBuilderOptions,
+  { bases, facts }: KnownEngine,
+  order: BuildOrder,
+  run: Run,
+): Promise<Built> {
   const { docker } = options;
-  const plan = planBuild(options, await engineFacts(docker), order, run.signal);
+  const plan = planBuild(options, await facts(), order, run.signal);
   reportPlan(plan, options, run.log);
   const fetched = await Promise.all(plan.bases.map(({ reference, platform }) => bases.fetch(reference, platform, run)));
   const grant = options.intake.grant(order.id, { maxBytes: options.maxBytes ?? 20 * 2 ** 30 });
