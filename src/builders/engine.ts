@@ -2,44 +2,44 @@ import Dockerode from "dockerode";
 import type { BuildLimits } from "./builder.ts";
 import { engineAddress } from "./engine/address.ts";
 
-/** What an installation of Docker Engine can do, for the builders and for `doctor`. */
+/** What a Docker Engine can do. */
 export interface EngineFacts {
   version: string;
   apiVersion: string;
   /** As in `linux/amd64`. */
   platform: string;
-  /** Takes BuildKit builds through its API. */
+  /** Its API accepts BuildKit builds. */
   buildkit: boolean;
-  /** Has a bridge network; without one a build has no network. */
+  /** It has a bridge network. Without one, a build has no network. */
   bridge: boolean;
-  /** The classic builder can hold a build to a memory and a CPU limit here. */
+  /** Its classic builder can enforce memory and CPU limits. */
   honoursLimits: boolean;
-  /** What a container can be held to at most. */
+  /** Number of CPUs: the highest limit for a container. */
   cpus: number;
 }
 
-/** The two builders make different layers from one Dockerfile: an installation keeps to one of them. */
+/** Which builder the engine uses. They make different layers from one Dockerfile, so an installation uses only one. */
 export type Installation = "buildkit" | "classic";
 
-/** The engine at `engineAddress`. Connects to nothing yet. @throws ConfigError `docker-host` */
+/** The engine at `engineAddress`. It does not connect yet. @throws ConfigError `docker-host` */
 export function connectEngine(options: { socket?: string | undefined; env: NodeJS.ProcessEnv }): Dockerode {
   const address = engineAddress(options);
   if (!("socket" in address)) return new Dockerode({ ...address, protocol: "http" });
-  // docker-modem would else prefer a TCP address in the process's own DOCKER_HOST.
+  // Otherwise docker-modem would prefer a TCP address in the process's own DOCKER_HOST.
   return new Dockerode({ socketPath: address.socket, host: undefined, port: undefined, protocol: "http" });
 }
 
-/** An engine may be changed for another at any time, but hardly between two builds (ms). */
-const FRESH = 10_000;
-const told = new WeakMap<Dockerode, { at: number; facts: Promise<EngineFacts> }>();
+/** An engine may be replaced by another, but rarely within seconds. */
+const FACTS_TTL_MS = 10_000;
+const knownFacts = new WeakMap<Dockerode, { at: number; facts: Promise<EngineFacts> }>();
 
-/** As the engine has told them just now. @throws what the connection throws where no engine answers */
+/** The facts of the engine, at most 10 s old. @throws the connection's error if no engine answers */
 export async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
-  const last = told.get(docker);
-  if (last !== undefined && performance.now() - last.at < FRESH) return last.facts;
+  const last = knownFacts.get(docker);
+  if (last !== undefined && performance.now() - last.at < FACTS_TTL_MS) return last.facts;
   const facts = askFacts(docker);
-  told.set(docker, { at: performance.now(), facts });
-  facts.catch(() => told.delete(docker));
+  knownFacts.set(docker, { at: performance.now(), facts });
+  facts.catch(() => knownFacts.delete(docker));
   return facts;
 }
 
@@ -61,7 +61,7 @@ function isPodman({ Components }: Dockerode.DockerVersion): boolean {
   return (Components ?? []).some(({ Name }) => Name === "Podman Engine");
 }
 
-/** Which builder an installation uses, and why: BuildKit, unless limits are set that it would ignore without a word. */
+/** Which builder to use, and why: BuildKit, unless memory or CPU limits are set, which it would silently ignore. */
 export function chooseInstallation(
   facts: EngineFacts,
   limits: Pick<BuildLimits, "memoryBytes" | "cpus">,
@@ -78,14 +78,16 @@ export function chooseInstallation(
   return { installation: "buildkit", because: `Docker ${facts.version} has it, and no memory or CPU limit is set` };
 }
 
-/** Tells whether the engine went away while something ran on it: its stop looks like the user's own failure (exit 137). */
+/**
+ * Watches whether the engine goes away during work. The engine's stop looks like a failure of the user (exit code 137).
+ */
 export interface EngineWatch {
-  /** Resolves once the engine has closed the connection: it stopped, was killed, or was started anew. */
+  /** Resolves when the engine has closed the connection: it stopped, was killed, or was restarted. */
   gone: Promise<void>;
   end(): void;
 }
 
-/** Holds a stream of daemon events open: it ends exactly when that engine process does. */
+/** Keeps a stream of the engine's events open. The stream ends exactly when the engine's process ends. */
 export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
   const over = new AbortController();
   const events = await docker.getEvents({ filters: { type: ["daemon"] }, abortSignal: over.signal });
@@ -98,7 +100,10 @@ export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
   return { gone, end: () => over.abort() };
 }
 
-/** Was it the engine's own stop? It kills what runs, and reports that like any failed step before its connection ends. */
+/**
+ * Whether the engine stopped. It kills running containers, and reports that like any failed step, before its connection
+ * ends.
+ */
 export async function hasEngineStopped(watch: EngineWatch, exitCode: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
