@@ -5,12 +5,14 @@ import type { ArtifactPlan, BuildCommands } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
 
 export interface BuildOrder {
-  /** Unique to this build: names intake repository, containers and temporary tags. Lower-case `[a-z0-9-]`. */
+  /**
+   * Unique to this build. Its intake repository, containers and temporary tags are named by it. Lower-case `[a-z0-9-]`.
+   */
   id: string;
   artifact: ArtifactPlan;
-  /** The commit's tree as a tar stream, made anew at every call. `.dockerignore` is already applied. */
+  /** The commit's tree as a tar stream, a new one for each call. `.dockerignore` is already applied. */
   openContext(): Promise<Readable>;
-  /** The Dockerfile is no part of the context: it lies outside, or `.dockerignore` leaves it out. */
+  /** The Dockerfile is not part of the context: it is outside, or `.dockerignore` leaves it out. */
   dockerfileApart: boolean;
   /** The Dockerfile's text at that commit. */
   dockerfile: string;
@@ -28,42 +30,42 @@ export interface BuildLimits {
   time: number;
 }
 
-/** What the commands of `build` are run with. */
+/** The order to run the commands of an artifact's `build`. */
 export interface FilesOrder {
   /** As in BuildOrder. */
   id: string;
   artifact: ArtifactPlan & { build: BuildCommands };
-  /** The commit's whole tree as a tar stream, made anew at every call. */
+  /** The commit's whole tree as a tar stream, a new one for each call. */
   openTree(): Promise<Readable>;
-  /** DELIVERD_VERSION, … The pipeline's own variables stand in `artifact.build.env`. */
+  /** DELIVERD_VERSION, … The pipeline's own variables are in `artifact.build.env`. */
   environment: Record<string, string>;
-  /** Values of the secrets that `artifact.build.secrets` names, by name; the log's writer masks them. */
+  /** Values of the secrets in `artifact.build.secrets`, by name. The log masks them. */
   secrets: Record<string, string>;
-  /** The repo's id: caches are kept apart by it. */
+  /** The repo's id. Each repo has its own caches. */
   cacheOf: string;
   limits: BuildLimits;
 }
 
-/** What a builder comes to, whatever it was asked to build. */
+/** The result of every builder. */
 export type Built = Frozen & { bases: BaseImage[] };
 
 export interface Builder<Order> {
   /**
-   * Builds and freezes. @throws UserError when the user's build fails (last lines of the failing step in the message),
-   * TransientError when the engine goes away or a base cannot be had now.
+   * Builds and freezes. @throws UserError if the user's build fails (the message contains the last lines of the failed
+   * step), TransientError if the engine goes away or a base image cannot be pulled now
    */
   build(order: Order, run: Run): Promise<Built>;
 }
 
-/** What a FROM came to, for the record. */
+/** A base image that was used, for the record. */
 export interface BaseImage {
   reference: string;
   digest: string;
 }
 
-/** What builds keep from one to the next. It lies on the engine's disk. */
+/** The caches that builds keep. They are on the engine's disk. */
 export interface BuildCaches {
   list(): Promise<DiskItem[]>;
-  /** False: it is in use, or gone already. */
+  /** False: it is in use, or already gone. */
   remove(name: string): Promise<boolean>;
 }

@@ -2,30 +2,30 @@ import Dockerode from "dockerode";
 import type { BuildLimits } from "./builder.ts";
 import { engineAddress } from "./engine/address.ts";
 
-/** What an installation of Docker Engine can do, for the builders and for `doctor`. */
+/** What a Docker Engine can do. */
 export interface EngineFacts {
   version: string;
   apiVersion: string;
   /** As in `linux/amd64`. */
   platform: string;
-  /** Takes BuildKit builds through its API. */
+  /** Its API accepts BuildKit builds. */
   buildkit: boolean;
-  /** Has a bridge network; without one a build has no network. */
+  /** It has a bridge network. Without one, a build has no network. */
   bridge: boolean;
-  /** The classic builder can hold a build to a memory and a CPU limit here. */
+  /** Its classic builder can enforce memory and CPU limits. */
   honoursLimits: boolean;
-  /** What a container can be held to at most. */
+  /** Number of CPUs: the highest limit for a container. */
   cpus: number;
 }
 
-/** The two builders make different layers from one Dockerfile: an installation keeps to one of them. */
+/** Which builder the engine uses. They make different layers from one Dockerfile, so an installation uses only one. */
 export type Installation = "buildkit" | "classic";
 
-/** The engine at `engineAddress`. Connects to nothing yet. @throws ConfigError `docker-host` */
+/** The engine at `engineAddress`. It does not connect yet. @throws ConfigError `docker-host` */
 export function connectEngine(options: { socket?: string | undefined; env: NodeJS.ProcessEnv }): Dockerode {
   const address = engineAddress(options);
   if (!("socket" in address)) return new Dockerode({ ...address, protocol: "http" });
-  // docker-modem would else prefer a TCP address in the process's own DOCKER_HOST.
+  // Otherwise docker-modem would prefer a TCP address in the process's own DOCKER_HOST.
   return new Dockerode({ socketPath: address.socket, host: undefined, port: undefined, protocol: "http" });
 }
 
@@ -66,7 +66,7 @@ function isPodman({ Components }: Dockerode.DockerVersion): boolean {
   return (Components ?? []).some(({ Name }) => Name === "Podman Engine");
 }
 
-/** Which builder an installation uses, and why: BuildKit, unless limits are set that it would ignore without a word. */
+/** Which builder to use, and why: BuildKit, unless memory or CPU limits are set, which it would silently ignore. */
 export function chooseInstallation(
   facts: EngineFacts,
   limits: Pick<BuildLimits, "memoryBytes" | "cpus">,
@@ -83,14 +83,16 @@ export function chooseInstallation(
   return { installation: "buildkit", because: `Docker ${facts.version} has it, and no memory or CPU limit is set` };
 }
 
-/** Tells whether the engine went away while something ran on it: its stop looks like the user's own failure (exit 137). */
+/**
+ * Watches whether the engine goes away during work. The engine's stop looks like a failure of the user (exit code 137).
+ */
 export interface EngineWatch {
-  /** Resolves once the engine has closed the connection: it stopped, was killed, or was started anew. */
+  /** Resolves when the engine has closed the connection: it stopped, was killed, or was restarted. */
   gone: Promise<void>;
   end(): void;
 }
 
-/** Holds a stream of daemon events open: it ends exactly when that engine process does. */
+/** Keeps a stream of the engine's events open. The stream ends exactly when the engine's process ends. */
 export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
   const over = new AbortController();
   const events = await docker.getEvents({ filters: { type: ["daemon"] }, abortSignal: over.signal });
@@ -103,7 +105,10 @@ export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
   return { gone, end: () => over.abort() };
 }
 
-/** Was it the engine's own stop? It kills what runs, and reports that like any failed step before its connection ends. */
+/**
+ * Whether the engine stopped. It kills running containers, and reports that like any failed step, before its connection
+ * ends.
+ */
 export async function hasEngineStopped(watch: EngineWatch, exitCode: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {

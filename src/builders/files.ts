@@ -21,15 +21,15 @@ export interface FilesBuilderOptions {
   store: Store;
   log: Log;
   registryAuth: RegistryAuth;
-  /** Docker's network mode. Left out: the engine's default, or none where it has no bridge. */
+  /** Docker's network mode. Left out: the engine's default, or none if the engine has no bridge network. */
   network?: string | undefined;
-  /** Bytes that one build's files may have together. Left out: 20 GiB. */
+  /** Limit for all files of one build together, in bytes. Left out: 20 GiB. */
   maxBytes?: number | undefined;
 }
 
-const MOST_FILES = 1000;
+const MAX_FILES = 1000;
 
-/** Runs the commands of a pipeline in a container, and freezes the files that they leave. */
+/** Runs the commands of a pipeline in a container, and freezes the files that they make. */
 export function filesBuilder(options: FilesBuilderOptions): Builder<FilesOrder> {
   const engine = knownEngine(options.docker, options.registryAuth);
   return {
@@ -57,7 +57,7 @@ async function buildAndFreeze(
     await putTree(container, order, run);
     await runCommands(docker, container, order, watch, run);
     failpoint("prepare.made");
-    const limits = { maxBytes: options.maxBytes ?? 20 * 2 ** 30, maxFiles: MOST_FILES };
+    const limits = { maxBytes: options.maxBytes ?? 20 * 2 ** 30, maxFiles: MAX_FILES };
     const frozen = await freezeFiles(store, await collectOutputs(container, artifact, store, limits, run));
     const identity = await identifyPackage(store, artifact, frozen.files, order.environment);
     run.log.line(`Frozen as ${frozen.digest} (${(frozen.size / 1e6).toFixed(1)} MB).`);
@@ -85,7 +85,7 @@ async function putTree(container: Dockerode.Container, order: FilesOrder, run: R
   const tree = await order.openTree();
   const stream = new PassThrough();
   const broken = new AbortController();
-  // It flows from the first moment, and where it breaks, the request breaks too.
+  // The tar flows from the start, and if it breaks, the request is aborted.
   pipeline(tree, stream, (error) => error && broken.abort(error));
   try {
     const abortSignal = AbortSignal.any([run.signal, broken.signal]);
@@ -98,7 +98,7 @@ async function putTree(container: Dockerode.Container, order: FilesOrder, run: R
   }
 }
 
-/** It goes on failing quietly: the container bears this build's own id, and is swept by it. */
+/** A failure is only logged: the container has the build's id, and a later sweep removes it. */
 async function remove({ log }: FilesBuilderOptions, container: Dockerode.Container): Promise<void> {
   try {
     await container.remove({ force: true, v: true });

@@ -20,11 +20,13 @@ export interface ImageBuilderOptions {
   intake: Pick<Intake, "grant">;
   log: Log;
   registryAuth: RegistryAuth;
-  /** Docker's network mode for RUN steps. Left out: the engine's default, or none where it has no bridge. */
+  /**
+   * Docker's network mode for RUN steps. Left out: the engine's default, or none if the engine has no bridge network.
+   */
   network?: string | undefined;
-  /** Left out: what `chooseInstallation` says of the engine and the limits. */
+  /** Left out: chosen by `chooseInstallation`. */
   installation?: Installation | undefined;
-  /** Bytes that one build may add to the store. Left out: 20 GiB. */
+  /** Limit for what one build may add to the store, in bytes. Left out: 20 GiB. */
   maxBytes?: number | undefined;
 }
 
@@ -37,7 +39,7 @@ export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> 
   };
 }
 
-/** Its context is read while the engine is still asked, and fetches what it builds on. */
+/** The context is opened early, while the engine is asked and pulls base images. */
 async function buildAndFreeze(
   options: ImageBuilderOptions,
   engine: KnownEngine,
@@ -80,7 +82,7 @@ async function buildOn(
   }
 }
 
-/** Builds again where another build took the image away: every step is in the engine's cache by then. */
+/** Builds again if another build removed the image. Every step is in the engine's cache by then. */
 async function whileItStands<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -92,7 +94,7 @@ async function whileItStands<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What was built bears this commit's labels: nobody else's image was put under its name meanwhile. */
+/** Requires this commit's labels on the built image: nobody may have put another image under its name. */
 async function requireLabels(docker: Dockerode, grant: Grant, order: BuildOrder): Promise<void> {
   const { name, tag } = temporaryName(grant);
   const image = await docker.getImage(`${name}:${tag}`).inspect();
@@ -105,11 +107,11 @@ async function requireLabels(docker: Dockerode, grant: Grant, order: BuildOrder)
   );
 }
 
-/** It goes on failing quietly: the name bears this build's own id, and can never be mistaken for another's. */
+/** A failure is only logged: the name contains the build's id, so it cannot be taken for another build's. */
 async function removeTemporaryName({ docker, log }: ImageBuilderOptions, grant: Grant): Promise<void> {
   const { name, tag } = temporaryName(grant);
   try {
-    // The layers below stay: they are the classic builder's cache.
+    // The layers stay: they are the classic builder's cache.
     await docker.getImage(`${name}:${tag}`).remove({ noprune: true });
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode === 404) return;

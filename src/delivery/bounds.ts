@@ -2,8 +2,8 @@ import { globMatches, matchesAny } from "./glob.ts";
 import type { Plan, Repo, RepoBounds } from "./types.ts";
 
 /**
- * The entry under `repos` that bounds a repo, or null where none lets it in. The most specific counts: no wildcard beats
- * one, one beats two, and then the longer. Compared without case, as hosts compare names.
+ * The entry under `repos` that applies to a repo. Null: no entry matches. The most specific one wins: fewer wildcards
+ * first, then the longer text. Upper and lower case are equal, as on the hosts.
  */
 export function matchRepo(entries: RepoBounds[], repo: Pick<Repo, "host" | "owner" | "name">): RepoBounds | null {
   const short = `${repo.owner}/${repo.name}`.toLowerCase();
@@ -16,13 +16,13 @@ export function matchRepo(entries: RepoBounds[], repo: Pick<Repo, "host" | "owne
   return fitting.toSorted((a, b) => wildcards(a) - wildcards(b) || b.match.length - a.match.length)[0] ?? null;
 }
 
-/** Whether a ref's commits are delivered, and a line that says why. */
+/** Whether the commits of a ref are delivered, and why. */
 export interface Watching {
   watched: boolean;
   because: string;
 }
 
-/** Asks both the pipeline's `on` and the server's bounds. `ref` is full: `refs/heads/main`, `refs/tags/v1.2.3`. */
+/** Checks a full ref (`refs/heads/main`, `refs/tags/v1.2.3`) against the pipeline's `on` and the server's limits. */
 export function watches(on: Plan["on"], bounds: RepoBounds, ref: string): Watching {
   const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/s.exec(ref) ?? [];
   if (kind === undefined || name === undefined) return { watched: false, because: `${ref} is no branch and no tag` };

@@ -1,36 +1,36 @@
 import type { RepoId } from "./types.ts";
 
-/** A delivery whose work may begin now. */
+/** A delivery on which work may start now. */
 export interface DueDelivery {
   id: string;
   repoId: RepoId;
-  /** Full, as in `refs/heads/main`; null where none is known. */
+  /** Full, as in `refs/heads/main`. Null: not known. */
   ref: string | null;
-  /** When it came to be, in ms since the epoch. */
+  /** In ms since the epoch. */
   createdAt: number;
-  /** Its last attempt is to be tried again: what it waits for may still be down. Left out: no. */
+  /** Its last attempt failed and is to be retried: what it needs may still be down. Left out: no. */
   hasFailed?: boolean;
 }
 
-/** How a repo with due work stands among the others. */
+/** How much work a repo already gets. */
 export interface RepoLoad {
-  /** How many of its deliveries are worked on. */
+  /** Number of its deliveries that workers are working on. */
   running: number;
-  /** When one of its deliveries was last taken, in ms since the epoch; 0: never. */
+  /** When a worker last took one of its deliveries, in ms since the epoch. 0: never. */
   servedAt: number;
 }
 
-/** A branch with more due commits than this is far behind: its newest is what people wait for. */
-const FAR_BEHIND = 2;
+/** A branch with more due commits than this is far behind: people wait for its newest commit. */
+const MAX_DUE_IN_ORDER = 2;
 
-/** How often it is the turn of what failed before, while there is something new. */
+/** Share of the turns that failed deliveries get while there are new ones. */
 const FAILED_SHARE = 0.25;
 
 /**
- * The delivery to take next. What has not failed goes first, and one turn in four is for what has: a registry that is down, or
- * hangs, must not hold every slot. Between repos: the one of whose deliveries the fewest are worked on, then the one whose turn
- * is longest ago. Within a repo in order of arrival, but of a branch that is far behind the newest.
- * @param chance a number in [0, 1)
+ * Chooses the delivery that a worker takes next. New deliveries come first, and failed ones get one turn in four: a
+ * registry that is down must not fill every slot. Among repos: the one with the fewest deliveries in work, then the one
+ * that has waited longest. Within a repo: the oldest, or the newest of a branch that is far behind.
+ * @param chance a random number in [0, 1)
  */
 export function chooseNext(
   due: readonly DueDelivery[],
@@ -48,10 +48,10 @@ export function chooseNext(
   return heads[0]?.head ?? null;
 }
 
-/** The delivery of one ref that is to go before its others. */
+/** The delivery of one ref that comes before the ref's others. */
 function headOf(ofRef: Some<DueDelivery>): DueDelivery {
   const sorted = ofRef.toSorted(inOrder);
-  return (ofRef.length > FAR_BEHIND ? sorted.at(-1) : sorted[0]) ?? ofRef[0];
+  return (ofRef.length > MAX_DUE_IN_ORDER ? sorted.at(-1) : sorted[0]) ?? ofRef[0];
 }
 
 function earliest(heads: DueDelivery[]): DueDelivery {

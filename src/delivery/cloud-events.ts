@@ -2,13 +2,14 @@ import { packageUrlOf } from "./package-url.ts";
 import { releaseView } from "./release-view.ts";
 import type { Release } from "./types.ts";
 
-/** What a notice says, as its CloudEvent's type. */
+/** The CloudEvent type of "this release was published". */
 export const PUBLISHED_EVENT_TYPE = "dev.cdevents.artifact.published.0.3.0";
-const CI_ENDED = "dev.cdevents.pipelinerun.finished.0.3.0";
+const CI_ENDED_EVENT_TYPE = "dev.cdevents.pipelinerun.finished.0.3.0";
 
 /**
- * "This release is ready to deploy", as a structured CloudEvent 1.0 around a CDEvent (CDEvents 0.5.1, its binding to
- * CloudEvents). A function of the release: sent again, it is the same to the byte. `source` is this server's public URL.
+ * The event "this release is ready to deploy": a structured CloudEvent 1.0 that contains a CDEvent (CDEvents 0.5.1). It
+ * depends only on the release, so that it is the same to the byte each time it is sent.
+ * @param source this server's public URL
  */
 export function publishedEvent(release: Release, source: string): Record<string, unknown> {
   const facts = {
@@ -20,23 +21,31 @@ export function publishedEvent(release: Release, source: string): Record<string,
   return cloudEvent({ ...facts, source, content: {}, customData: factsOf(release) });
 }
 
-/** What may be learnt of a commit when it is too late: its CI turned red, its branch left it, a person cancelled it. */
+/**
+ * What came too late to stop a release: its CI turned red, no ref holds its commit any more, or a person cancelled it.
+ */
 export type AfterReleaseCause = "ci-red" | "gone" | "cancelled";
 
 /**
- * "The CI of a commit that is released already ended in failure", or what else would have kept it back: nothing is taken back, and whoever
- * deployed it may want to know. One a release and cause, however often its CI turns. `time` (ISO 8601): when that was seen.
+ * The event that a release should not have been made: its CI failed afterwards, for example. The release stays, but
+ * whoever deployed it may want to know. There is one event for each release and cause.
+ * @param late `time`: when it was seen (ISO 8601)
  */
 export function afterReleaseEvent(
   release: Release,
   source: string,
   { what, errors, time }: { what: AfterReleaseCause; errors: string; time: string },
 ): Record<string, unknown> {
-  const facts = { id: `${what}-${release.id}`, type: CI_ENDED, time, subject: `${release.repo}@${release.sha}` };
+  const facts = {
+    id: `${what}-${release.id}`,
+    type: CI_ENDED_EVENT_TYPE,
+    time,
+    subject: `${release.repo}@${release.sha}`,
+  };
   return cloudEvent({ ...facts, source, content: { outcome: "failure", errors }, customData: factsOf(release) });
 }
 
-interface Told {
+interface EventFacts {
   id: string;
   type: string;
   source: string;
@@ -46,7 +55,7 @@ interface Told {
   customData: Record<string, unknown>;
 }
 
-function cloudEvent({ id, type, source, time, subject, content, customData }: Told): Record<string, unknown> {
+function cloudEvent({ id, type, source, time, subject, content, customData }: EventFacts): Record<string, unknown> {
   return {
     specversion: "1.0",
     id,

@@ -15,12 +15,18 @@ export function statusContext(artifact: string | null): string {
   return artifact === null ? "deliverd" : `deliverd/${artifact}`;
 }
 
-/** Whether deliverd set this status itself: its own reports say nothing about CI. Hosts compare contexts without case. */
+/**
+ * Whether deliverd set this status itself: its own reports say nothing about CI. Hosts compare contexts without case.
+ */
 export function isOwnContext(context: string): boolean {
   return /^deliverd(?:\/|$)/i.test(context);
 }
 
-/** The commit status of a delivery. @param because why it is in this state @param bad a waiting commit whose CI is red or late */
+/**
+ * The commit status of a delivery.
+ * @param because why it is in this state
+ * @param bad a waiting commit whose CI is red or late
+ */
 export function statusText(state: DeliveryState, because: string, bad: boolean): StatusText {
   const description = oneLine(because);
   switch (state) {

@@ -1,37 +1,36 @@
 import type { CiState, Decision, Plan } from "./types.ts";
 
-/** All that a decision on one commit rests on, read anew each time. */
+/** All facts for the decision on one commit. They are read anew each time. */
 export interface DecisionFacts {
-  /** Full refs of the repo's own mirror that hold the commit. A fork's commit, or one that was pushed away, has none. */
+  /** Full refs of the repo that contain the commit. A fork's commit has none, nor has one removed by a forced push. */
   heldBy: string[];
-  /** Those of them that the pipeline watches, within what the server allows. */
+  /** Those of them that the pipeline watches and the server allows. */
   watched: string[];
-  /** Why the others are not, in words. */
+  /** Why the others are not watched, for people. */
   unwatched: string;
   plan: Plan | { ignored: string };
-  /** A ref has pointed to it: it is not merely a commit in the middle of a push. */
+  /** A ref has pointed to the commit: it was not only in the middle of a push. */
   wasHead: boolean;
-  /** A person asked for this very commit. */
+  /** A person asked for this commit. */
   asked: boolean;
-  /** Null until it was worth asking the host. */
+  /** Null: the host was not asked. */
   ci: (CiState & { because: string }) | null;
-  /** True once the gate's time-out has passed since the commit was first waited for. */
+  /** The gate's time-out has passed since the commit began to wait. */
   timedOut: boolean;
 }
 
 export type CommitDecision = Decision & {
-  /** The CI says no, or never spoke: shown as a failure while the delivery goes on waiting. */
+  /** CI failed or never ended: shown as a failure, while the delivery goes on waiting. */
   bad?: "red" | "timed-out";
 };
 
-/** Is there any use in asking the host for the commit's CI state? */
+/** Whether the decision depends on the commit's CI state, so that the host must be asked. */
 export function needsCi(facts: Omit<DecisionFacts, "ci" | "timedOut">): boolean {
   return undecidable(facts) === null && !("ignored" in facts.plan) && facts.plan.gate.ci !== "none";
 }
 
 /**
- * The one decision of deliverd: what is to become of this commit. Pure; the same facts give the same answer, whatever
- * the order in which webhooks came.
+ * Decides what happens with a commit. The same facts give the same decision, in whatever order webhooks came.
  */
 export function decide(facts: DecisionFacts): CommitDecision {
   const early = undecidable(facts);
@@ -57,7 +56,7 @@ export function decide(facts: DecisionFacts): CommitDecision {
   }
 }
 
-/** What can be said without knowing the CI state; null where nothing can. */
+/** The decision, if it does not depend on the CI state. Null: it does. */
 function undecidable(facts: Pick<DecisionFacts, "heldBy" | "watched" | "unwatched" | "plan">): CommitDecision | null {
   if (facts.heldBy.length === 0)
     return { action: "superseded", because: "no branch or tag of the repo holds this commit" };

@@ -1,4 +1,4 @@
-/** The known word a mistyped one most likely meant, or null where none is near. */
+/** The known word that is most similar to a mistyped one. Null: none is similar enough. */
 function nearest(word: string, known: readonly string[]): string | null {
   const typed = word.toLowerCase().slice(0, 64);
   let best: { word: string; distance: number } | null = null;
@@ -9,13 +9,13 @@ function nearest(word: string, known: readonly string[]): string | null {
   return best !== null && best.distance <= Math.max(1, Math.floor(typed.length / 3)) + 1 ? best.word : null;
 }
 
-/** ` (did you mean "port"?)` or nothing. */
+/** ` (did you mean "port"?)`, or an empty text. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const near = nearest(word, known);
   return near === null ? "" : ` (did you mean "${near}"?)`;
 }
 
-/** Insertions, deletions and replacements from one word to the other (Levenshtein). */
+/** Levenshtein distance: the number of insertions, deletions and replacements between two words. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {

@@ -1,15 +1,15 @@
-/** What may be thrown away to keep within a budget. Pure. */
-
+/** Something on disk that may be removed. */
 export interface DiskItem {
   name: string;
   bytes: number;
-  /** ms since the epoch: when it was last of use. */
+  /** When it was last used, in ms since the epoch. */
   usedAt: number;
 }
 
 /**
- * The pieces to remove so that all the others come to no more than `max` bytes: oldest first, and none that is needed or
- * was of use after `young`. Empty where they fit already; where they cannot be made to fit, all that may go.
+ * The items to remove so that the others take at most `max` bytes, the oldest first. If that cannot be reached, all
+ * that may be removed.
+ * @param young ms since the epoch: what was used later is kept
  */
 export function chooseRemovals(
   pieces: DiskItem[],
@@ -28,9 +28,9 @@ export function chooseRemovals(
   return removed;
 }
 
-const GIB = 2 ** 30;
+const GIBIBYTE = 2 ** 30;
 
-/** Is so little of a disk left that new work would fill it? Under a gibibyte, or a tenth of a disk smaller than ten. */
+/** Whether new work would fill the disk: less than 1 GiB is free, or less than a tenth of a disk under 10 GiB. */
 export function isNearlyFull(disk: { free: number; total: number }): boolean {
-  return disk.free < Math.min(GIB, disk.total / 10);
+  return disk.free < Math.min(GIBIBYTE, disk.total / 10);
 }

@@ -3,7 +3,7 @@ import { type NameFacts, renderings } from "./names.ts";
 import type { ArtifactKind, ArtifactName, ArtifactPlan, Repo } from "./types.ts";
 import { versionNames } from "./version-names.ts";
 
-/** What no branch, tag or version of a real repo is: two names that are equal for these are equal for all. */
+/** Values that no real repo has: two names that are equal for these are equal for every commit. */
 const SAMPLE = {
   sha: "5a3b1e0f".repeat(5),
   committedAt: new Date(Date.UTC(1970, 0, 1)),
@@ -13,9 +13,10 @@ const SAMPLE = {
 };
 
 /**
- * Finds two artifacts that would take one name of a registry from each other, whatever the commit. Names that meet only at
- * some commits, as a branch called `edge` beside a tag `edge`, are found where they are written.
- * @param isPackage whether a registry keeps this kind under the name that `as` gives; else each artifact has a path of its own
+ * Requires that no two artifacts publish under the same name for every commit. Names that are equal only for some
+ * commits, such as a branch `edge` and a tag `edge`, are found when they are written.
+ * @param isPackage whether a registry stores this kind under the name that `as` gives. If not, each artifact has its
+ *   own path.
  * @throws UserError `name-shared`
  */
 export function requireDistinctNames(

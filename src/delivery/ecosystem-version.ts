@@ -2,8 +2,8 @@ import { UserError } from "./errors.ts";
 import type { ArtifactKind } from "./types.ts";
 
 /**
- * The version as the artifact's ecosystem writes it, so that its own comparison orders versions as ours does.
- * @throws UserError `version-unspeakable` where it cannot write it
+ * The version as the artifact's ecosystem writes it. The ecosystem then sorts versions as semver does.
+ * @throws UserError `version-unspeakable` if the ecosystem cannot write it
  */
 export function ecosystemVersion(kind: ArtifactKind, version: string): string {
   switch (kind) {
@@ -29,15 +29,15 @@ function unspeakable(version: string, what: string, why: string): never {
   );
 }
 
-/** What `untaggedVersion` makes: `1.2.4-5.gab12cd3`. */
+/** As `untaggedVersion` makes it: `1.2.4-5.gab12cd3`. */
 const UNTAGGED = /^(\d+\.\d+\.\d+)-(\d+)\.g([0-9a-f]{7})$/;
 
-/** The qualifiers that Maven sorts below the release: https://maven.apache.org/pom.html#version-order-specification */
+/** Qualifiers that Maven sorts below the release: https://maven.apache.org/pom.html#version-order-specification */
 const BELOW_RELEASE = /^(?:(?:alpha|beta|milestone|rc|cr)(?![A-Za-z])|[abm]\d)/i;
 
 /**
- * Maven sorts `1.2.4-5` and `1.2.4-dev.1` above `1.2.4`: what it would is made an alpha. Null: no release can be called
- * so, since whatever ends in SNAPSHOT is none.
+ * Maven sorts `1.2.4-5` and `1.2.4-dev.1` above `1.2.4`, so such a version becomes an alpha. Null: the version ends in
+ * SNAPSHOT, which no release in Maven may.
  */
 export function mavenVersion(version: string): string | null {
   if (/snapshot$/i.test(version)) return null;
@@ -45,22 +45,23 @@ export function mavenVersion(version: string): string | null {
   return qualifier === undefined || BELOW_RELEASE.test(qualifier) ? version : `${release}-alpha.${qualifier}`;
 }
 
-/** `rc.1`, `rc1` or `rc`. The other words of PEP 440 mean the same as one of these, and would make one version of two. */
+/** `rc.1`, `rc1` or `rc`. PEP 440 knows other words for the same: with them, two versions would become one. */
 const PRE_RELEASE = /^(\d+\.\d+\.\d+)-(alpha|a|beta|b|rc|dev)\.?(\d*)$/i;
 const SHORT: Record<string, string> = { alpha: "a", beta: "b", dev: ".dev" };
 
-/** 7 hex digits of a commit's id are at most 268435455: so many decimal digits hold each of them. */
-const ID_DIGITS = 9;
+/** Decimal digits for 7 hex digits of a commit's id: they are at most 268435455. */
+const COMMIT_ID_DIGITS = 9;
 
 /**
- * PEP 440. An index refuses local versions, so all that tells an untagged commit from others has to be its dev number: the
- * count, which rises along every history, and after it the commit's 7 hex digits as 9 decimal ones. Two untagged versions
- * are written alike only where they are the same version, which the ledger gives to one commit. No clock has a part in it:
- * two commits may bear one time, and a commit an earlier time than its parent. Null: it has no spelling there.
+ * The version by PEP 440. Null: PEP 440 cannot write it. An index refuses local versions, so the dev number of an
+ * untagged commit has to be unique: it is the count, which rises along every history, and then the commit's 7 hex
+ * digits as 9 decimal ones. Two different untagged versions never become one. Times are not used: two commits may have
+ * the same time, and a commit may have an earlier time than its parent.
  */
 export function pythonVersion(version: string): string | null {
   const [, base, count, id = ""] = UNTAGGED.exec(version) ?? [];
-  if (base !== undefined) return `${base}.dev${count}${String(Number.parseInt(id, 16)).padStart(ID_DIGITS, "0")}`;
+  if (base !== undefined)
+    return `${base}.dev${count}${String(Number.parseInt(id, 16)).padStart(COMMIT_ID_DIGITS, "0")}`;
   if (!version.includes("-")) return version;
   const [, release, word = "", number] = PRE_RELEASE.exec(version) ?? [];
   if (release === undefined) return null;
@@ -68,12 +69,14 @@ export function pythonVersion(version: string): string | null {
   return `${release}${SHORT[label] ?? label}${plain(number)}`;
 }
 
-/** https://packaging.python.org/en/latest/specifications/version-specifiers/#appendix-parsing-version-strings-with-regular-expressions */
+/**
+ * https://packaging.python.org/en/latest/specifications/version-specifiers/#appendix-parsing-version-strings-with-regular-expressions
+ */
 const PEP440 =
   /^v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\d*))?(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?$/;
 const PRE: Record<string, string> = { alpha: "a", beta: "b", c: "rc", pre: "rc", preview: "rc" };
 
-/** One spelling for all that PEP 440 counts as the same version; null: it is none. */
+/** The normalised form of a version by PEP 440. Null: it is no such version. */
 export function normalPythonVersion(text: string): string | null {
   const match = PEP440.exec(text.trim().toLowerCase());
   if (match === null) return null;

@@ -1,6 +1,6 @@
 /**
- * Every failure that deliverd foresees, as one of four kinds. Anything else is a bug, and logged with its stack.
- * The codes are listed in docs/reference/errors/.
+ * Every expected failure is one of four kinds. Any other error is a bug, and is logged with its stack.
+ * docs/reference/errors/ lists all codes.
  */
 abstract class DeliverdError extends Error {
   readonly code: string;
@@ -11,14 +11,14 @@ abstract class DeliverdError extends Error {
   }
 }
 
-/** The user's pipeline or build is wrong: shown on the commit, never retried. */
+/** The user has to change the pipeline or the build. Shown on the commit, never retried. */
 export class UserError extends DeliverdError {}
 
-/** The world is not ready: retried with back-off and jitter. */
+/** Something outside is not ready. Retried with back-off and jitter. */
 export class TransientError extends DeliverdError {
-  /** What the other side asked us to wait, in ms; null where it said nothing. */
+  /** ms that the other side asked us to wait. Null: it did not say. */
   readonly retryAfter: number | null;
-  /** After so many tries in a row that ended with this code it counts as a failure; null: it is tried for ever. */
+  /** After this many tries in a row with this code it counts as a failure. Null: no limit. */
   readonly tries: number | null;
   constructor(
     code: string,
@@ -31,13 +31,17 @@ export class TransientError extends DeliverdError {
   }
 }
 
-/** Policy or immutability says no: shown on the commit, never retried. */
+/** A policy or an immutable name forbids it. Shown on the commit, never retried. */
 export class Refused extends DeliverdError {}
 
-/** The server cannot start, or a command cannot run, with this configuration: says the key, what was expected, the remedy. */
+/**
+ * The server cannot start, or a command cannot run, with this configuration. The message names the key and the remedy.
+ */
 export class ConfigError extends DeliverdError {}
 
-/** What will pass is tried again before what will not is shown: a destination that is down must not hide behind one that refuses. */
+/**
+ * Throws the first transient failure, or else the first one. A permanent error would hide the one that can be retried.
+ */
 export function throwPreferringTransient(failures: unknown[]): void {
   const worst = failures.find((error) => error instanceof TransientError) ?? failures[0];
   if (worst !== undefined) throw worst;

@@ -1,18 +1,16 @@
-/** Who comes next where not everybody can. Pure. */
-
-/** Of so many turns one belongs to what failed before, however much is new. */
-const TURNS = 4;
+/** One turn in so many is for what failed before, however much is new. */
+const TURNS_PER_FAILED = 4;
 
 /**
- * The first `limit` of two lists: what is new goes first, and what failed before gets every fourth turn, so that neither keeps
- * the other out. The turns of a list that is at its end are the other's; what stands in both comes once.
- * @param turn how many turns there were before this choice
+ * Takes up to `limit` items from two lists. New items come first, and failed ones get every fourth turn, so that
+ * neither list blocks the other. When one list ends, the other gets its turns. An item in both lists comes once.
+ * @param turn number of turns before this choice
  */
 export function freshFirst<T>(fresh: readonly T[], again: readonly T[], limit: number, turn = 0): T[] {
   const chosen = new Set<T>();
   const [news, olds] = [fresh.values(), again.values()];
   for (let taken = turn; chosen.size < limit; taken++) {
-    const isOlds = taken % TURNS === TURNS - 1;
+    const isOlds = taken % TURNS_PER_FAILED === TURNS_PER_FAILED - 1;
     const next = (isOlds ? olds.next() : news.next()).value ?? (isOlds ? news.next() : olds.next()).value;
     if (next === undefined) break;
     chosen.add(next);
@@ -20,20 +18,20 @@ export function freshFirst<T>(fresh: readonly T[], again: readonly T[], limit: n
   return [...chosen];
 }
 
-/** Something that a worker does now. */
+/** Work that a worker is doing now. */
 export interface RunningWork {
   repo: string;
   host: string;
-  /** It came to no answer the last time. */
+  /** It failed the last time. */
   hasFailed: boolean;
-  /** It has taken long already, as what hangs does. */
+  /** It has already taken long, as work that hangs does. */
   isSlow: boolean;
 }
 
 /**
- * May this begin beside what runs, or must it leave its place to others? Of the places at most half are for what failed
- * before, half for slow work on one repo, and all but a quarter for slow work of one host: so something that is new finds
- * a place whatever hangs.
+ * Whether work may start now, or must leave its place to other work. At most half of the places go to work that failed
+ * before, at most half to slow work on one repo, and at most three quarters to slow work on one host. So new work finds
+ * a place even if something hangs.
  */
 export function mayStart(running: readonly RunningWork[], next: Omit<RunningWork, "isSlow">, places: number): boolean {
   const count = (counts: (one: RunningWork) => boolean) => running.filter(counts).length;

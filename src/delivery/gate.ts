@@ -2,25 +2,27 @@ import { isOwnContext } from "./commit-status.ts";
 import { nameMatches } from "./glob.ts";
 import type { Check, CiState, Gate, Verdict } from "./types.ts";
 
-/** One requirement of a host for the commits of a branch. */
+/** One requirement that a host sets for the commits of a branch. */
 export type HostRequired =
-  /** A check with exactly this name, from the app with this id; null: from any app or person. */
+  /** A check with exactly this name, from the app with this id. Null: from any app or person. */
   | { kind: "check"; name: string; appId: number | null }
-  /** A result that has no check name, as of a workflow file: every check must pass, or every check of `app`. */
+  /**
+   * A result without a check's name, such as that of a workflow file: every check must pass, or every check of `app`.
+   */
   | { kind: "unnamed"; what: string; app: string | null }
   /** A type of rule that deliverd does not know. */
   | { kind: "unknown"; rule: string };
 
 export interface JudgeOptions {
-  /** What the host requires on any branch that holds the commit. Null: it does not tell. */
+  /** What the host requires on any branch that contains the commit. Null: it does not say. */
   hostRequired: HostRequired[] | null;
-  /** ms since the epoch, on the clock that stamped the checks where that is known. */
+  /** ms since the epoch, by the clock that stamped the checks, if it is known. */
   now: number;
 }
 
 /**
- * What the checks of one commit come to. `checks` may hold several reports of one name: the newest counts, and of two
- * of the same moment the one listed first, as hosts list the newest first.
+ * The verdict on the checks of one commit. Of several reports with one name the newest counts. If two have the same
+ * time, the one listed first counts, since hosts list the newest first.
  */
 export function judge(
   checks: Check[],
@@ -43,12 +45,12 @@ export function judge(
   return answer(...judgeHost(counted, options.hostRequired ?? [], all));
 }
 
-/** True when the CI of a commit, first seen at `firstSeenAt` (ms), has had all the time the gate gives it. */
+/** Whether the gate's time for the CI of a commit is over. @param firstSeenAt when the commit was first seen, in ms */
 export function hasTimedOut(firstSeenAt: number, gate: Gate, now: number): boolean {
   return now - firstSeenAt >= gate.timeout;
 }
 
-/** Anybody who may write a status can write any, in any name: it says nothing of who it comes from. */
+/** A status has no app: anybody who may write statuses can write one under any name. */
 function isTrusted({ app }: Check, apps: string[] | null): boolean {
   return apps === null || (app !== null && apps.includes(app));
 }
@@ -79,7 +81,7 @@ function byHost({ name, appId }: { name: string; appId: number | null }): Requir
 }
 
 function judgeRequired(checks: Check[], required: Required[]): Judgement {
-  // A suite is a container of checks under its app's name: no one requires it by name.
+  // A suite has its app's name and holds checks: nobody requires a suite by name.
   const named = checks.filter((check) => check.source !== "check-suite");
   const found = required.map(({ name, isMetBy }) => ({ wanted: name, checks: named.filter(isMetBy) }));
   const matched = [...new Set(found.flatMap((entry) => entry.checks))];
@@ -87,7 +89,7 @@ function judgeRequired(checks: Check[], required: Required[]): Judgement {
   const missing = found.filter((entry) => entry.checks.length === 0).map((entry) => entry.wanted);
   if (unfinished?.[0] === "red") return unfinished;
   if (missing.length > 0) {
-    // A workflow that could not start never reports its checks: without this, the reason would stay hidden.
+    // A workflow that could not start never reports its checks. Without this, nobody would see the reason.
     const stuck = checks.filter((check) => check.source === "check-suite" && check.state === "failed");
     const why = stuck.length === 0 ? "" : `, while ${list("check", names(stuck))} failed`;
     return ["pending", `waiting for ${list("check", missing)}${why}`];
@@ -95,7 +97,7 @@ function judgeRequired(checks: Check[], required: Required[]): Judgement {
   return unfinished ?? ["green", `required ${list("check", names(matched))} passed`];
 }
 
-/** Every requirement must be green. Without any, every reported check must be. */
+/** Every requirement must be green. Without requirements, every reported check must be green. */
 function judgeHost(checks: Check[], host: HostRequired[], judgeAll: (checks: Check[]) => Judgement): Judgement {
   const named: Required[] = [];
   const parts: Judgement[] = [];

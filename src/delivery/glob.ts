@@ -1,8 +1,8 @@
 /**
- * Globs as GitHub's filters have them: `*` any text within a segment, `**` any text at all, `?` one character of a
- * segment, everything else stands for itself. Globs come from the repos themselves, and matching by regular expressions
- * lets one of 10 characters stop the process (picomatch: `*a*a*a*a*b` takes 45 s on 250 letters), so this walks all
- * places a match could be at, in time glob × text.
+ * Globs as in GitHub's filters: `*` matches any text within a segment, `**` any text, `?` one character of a segment,
+ * and every other character itself. Repos write their own globs, and with regular expressions a glob of 10 characters
+ * can stop the process (picomatch: `*a*a*a*a*b` takes 45 s on 250 letters). So this keeps a set of all possible
+ * positions, and takes time proportional to glob × text.
  */
 export function globMatches(glob: string, text: string): boolean {
   return walk(stepsOf(glob, "segment"), text);
@@ -12,12 +12,15 @@ export function matchesAny(globs: readonly string[], text: string): boolean {
   return globs.some((glob) => globMatches(glob, text));
 }
 
-/** The same for plain names, where a slash is a letter like any other: `*` asks for `build / test` too. */
+/** The same for names in which a slash is an ordinary character: `*` matches `build / test` too. */
 export function nameMatches(glob: string, name: string): boolean {
   return glob === name || walk(stepsOf(glob, "name"), name);
 }
 
-/** A character as it is, or: one of a segment, some of a segment, some, and `**` with a slash (nothing, or some up to a slash). */
+/**
+ * A literal character, or a wildcard: `one` character of a segment, any text of a `segment`, `all` text. `folders?` and
+ * `folders` are the two steps of a `**` with a slash: nothing, or any text up to a slash.
+ */
 type Step = string | { any: "one" | "segment" | "all" | "folders?" | "folders" };
 
 function stepsOf(glob: string, kind: "segment" | "name"): Step[] {
@@ -55,7 +58,7 @@ function walk(steps: Step[], text: string): boolean {
   return places.has(steps.length);
 }
 
-/** Adds a place, and those behind it that need no character. */
+/** Adds a position, and those after it that can be reached without a character. */
 function reach(steps: Step[], place: number, places: Set<number>): void {
   if (places.has(place)) return;
   places.add(place);

@@ -1,27 +1,29 @@
 import type { Sha } from "./types.ts";
 
-/** One commit: its parents, and whether anything under an artifact's paths differs from each. */
+/** A commit's parents, and whether anything under an artifact's paths differs from each of them. */
 export interface HistoryCommit {
   parents: { sha: Sha; differs: boolean }[];
 }
 
-/** What is known of the commits before one, as far as it was read. */
+/** The commits before one, as far as they were read. */
 export interface KnownHistory {
   steps: ReadonlyMap<Sha, HistoryCommit>;
-  /** Commits of which the artifact has a release. */
+  /** Commits from which the artifact was released. */
   released: ReadonlySet<Sha>;
-  /** Commits of which a release may come at any moment, since their deliveries have decided already. */
+  /** Commits from which a release may come at any moment: their deliveries have already decided so. */
   underWay: ReadonlySet<Sha>;
 }
 
 /**
- * The released commits, nearest first, of which a commit leaves an artifact as it is; null: it is concerned, and has a release of its own.
+ * The released commits, nearest first, since which a commit has not changed an artifact. Null: it changed the artifact
+ * and needs a release of its own.
  *
- * A branch's name follows the newest released commit on it. So a commit may go without a release only where, whatever becomes of the
- * commits before it and in whatever order, the newest of those that are released has the commit's own content. That holds where each way
- * back leads to a release over commits that differ in nothing: a commit between them that differs, released or not, as a bad change before
- * its revert, makes this one concerned. A parent of a merge may differ where its own ways back end in releases that came
- * before one of these: a branch that began earlier and touched nothing of the artifact.
+ * A branch's name follows the newest released commit on the branch. So a commit needs no release only if the newest
+ * released commit before it always has the same content, in whatever order the commits before it are released. That is
+ * so if every path back leads to a release, over commits that change nothing. A commit in between that changes
+ * something, such as a bad change before its revert, makes a release necessary. A parent of a merge may differ if its
+ * own paths back end in releases that came before one of these: its branch began earlier and did not touch the
+ * artifact.
  */
 export function findUnchangedSince(commit: Sha, past: KnownHistory): Sha[] | null {
   const known = new Map<Sha, Sha[] | null>();
@@ -48,26 +50,26 @@ export function findUnchangedSince(commit: Sha, past: KnownHistory): Sha[] | nul
   return find(commit);
 }
 
-/** A commit and those before it, nearest first; `until`: not beyond these, nor these themselves. */
+/** A commit and those before it, nearest first. @param until commits at which it stops; they are left out */
 function walk(from: Sha, { steps }: KnownHistory, until: ReadonlySet<Sha> = new Set()): Sha[] {
   const found = new Set([from].filter((sha) => !until.has(sha)));
-  // A set hands out what is added while it is read.
+  // Iterating over a set includes what is added meanwhile.
   for (const sha of found)
     for (const parent of steps.get(sha)?.parents ?? []) if (!until.has(parent.sha)) found.add(parent.sha);
   return [...found];
 }
 
-/** Where a commit stands among the refs that are watched. */
+/** The watched refs of a commit. */
 export interface RefMembership {
-  /** Branches that hold it. */
+  /** Branches that contain it. */
   branches: readonly string[];
-  /** Tags on this very commit. */
+  /** Tags that point to it. */
   tags: readonly string[];
 }
 
 /**
- * Whether a commit that descends from another stands for it everywhere: on each watched branch that holds the older one. A tag asks for its
- * very commit, so nothing overtakes that.
+ * Whether a newer commit, a descendant, replaces an older one on every watched branch that contains the older one. A
+ * commit with a tag is never replaced: the tag asks for exactly this commit.
  */
 export function isOvertakenBy(older: RefMembership, newer: RefMembership): boolean {
   const isHeld = (branch: string) => newer.branches.includes(branch);

@@ -1,29 +1,29 @@
 import type { ArtifactName, Digest, RepoId } from "./types.ts";
 
-/** Who wants to put a name on which content. */
+/** A request to give a name to a content. */
 export interface NameRequest extends ArtifactName {
   repoId: RepoId;
   artifact: string;
   digest: Digest;
 }
 
-/** What the ledger says stands under a name. */
+/** What a name stands for now, by the ledger. */
 export type StandingName = Pick<NameRequest, "immutable" | "repoId" | "artifact" | "digest">;
 
-/** An earlier write of the name that did not come to its end. */
+/** An earlier write of the name that did not finish. */
 export interface UnfinishedWrite {
   immutable: boolean;
   repoId: RepoId;
-  /** What moving writes may have put there: nobody knows which of them the registry has. */
+  /** Contents that moving writes may have put there. It is not known which of them the registry has. */
   digests: Digest[];
 }
 
 /**
- * - `free`: the registry may be written. `ours`: contents that deliverd itself may have put there under a moving name, so
- *   that an immutable one may take their place.
- * - `stands`: the name stands for this very content already.
- * - `taken`: the name is not this request's to have.
- * - `another-repos`: a moving name that another repo moves, in a repository that both share: it keeps the name.
+ * - `free`: the registry may be written. `ours` are contents that deliverd itself may have put there under a moving
+ *   name: an immutable name may replace them.
+ * - `stands`: the name already stands for this content.
+ * - `taken`: this request may not have the name.
+ * - `another-repos`: a moving name in a shared repository. Another repo moves it and keeps it.
  */
 export type Permission =
   | { kind: "free"; ours: Digest[] }
@@ -31,8 +31,8 @@ export type Permission =
   | { kind: "taken" | "another-repos"; because: string };
 
 /**
- * Who may write a name: an immutable name belongs to its first content for good, and it takes the place of a moving one,
- * whichever came first. A moving name belongs to one repo.
+ * Who may write a name. An immutable name belongs to its first content for ever, and replaces a moving name even if
+ * that came first. A moving name belongs to one repo.
  */
 export function mayWrite(
   request: NameRequest,
@@ -41,7 +41,8 @@ export function mayWrite(
 ): Permission {
   if (standing?.immutable) {
     const isSame = standing.repoId === request.repoId && standing.digest === request.digest;
-    // A moving name may rest on an immutable one of the same content; a second artifact may not call that content its own.
+    // A moving name may stand on an immutable name of the same content, but a second artifact may not claim that
+    // content.
     if (isSame && (!request.immutable || standing.artifact === request.artifact)) return { kind: "stands" };
     return {
       kind: "taken",

@@ -3,7 +3,7 @@ import { mavenVersion, pythonVersion } from "./ecosystem-version.ts";
 import { shortRef } from "./refs.ts";
 import type { Repo, Sha } from "./types.ts";
 
-/** The facts of a delivery that enter what it builds. */
+/** The facts of a delivery that its builds may contain. */
 export interface BuildFacts {
   repo: Pick<Repo, "host" | "owner" | "name">;
   sha: Sha;
@@ -15,8 +15,9 @@ export interface BuildFacts {
 }
 
 /**
- * When a release was made, and from what: the labels of an image, and what stands beside the bytes of every other kind. The pre-defined annotation keys of the OCI image specification 1.1, and our own. `cloneUrl` is
- * the host's, without the repo.
+ * What a release was built from, and when: the labels of an image, and the metadata beside the files of other kinds.
+ * The keys are the pre-defined annotations of the OCI image specification 1.1, and one of our own.
+ * @param facts `cloneUrl` is the host's, without the repo
  */
 export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; deliveryId: string }): Record<string, string> {
   const { repo } = facts;
@@ -30,30 +31,31 @@ export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; delivery
   };
 }
 
-/** Those of a build's arguments that say its version. */
+/** The build arguments that contain the version. */
 const VERSION_ARGUMENTS = ["DELIVERD_VERSION", "DELIVERD_VERSION_MAVEN", "DELIVERD_VERSION_PEP440"];
 
-/** Those that say something of the commit: no value of theirs is known before the build. */
-const OWN_ARGUMENTS = [...VERSION_ARGUMENTS, "DELIVERD_SHA", "DELIVERD_REF", "DELIVERD_REPO", "SOURCE_DATE_EPOCH"];
+/** The build arguments that depend on the commit. Their values are not known before the build. */
+const COMMIT_ARGUMENTS = [...VERSION_ARGUMENTS, "DELIVERD_SHA", "DELIVERD_REF", "DELIVERD_REPO", "SOURCE_DATE_EPOCH"];
 
 /**
- * Whether the version may enter the bytes of an image: its Dockerfile declares it where it is used.
- * @param args the pipeline's own
+ * Whether an image may contain its version: its Dockerfile declares a version argument in a stage that the image needs.
+ * @param args the build arguments of the pipeline
  */
 export function imageHoldsVersion(dockerfile: string, args: Record<string, string>): boolean {
-  const unknown = Object.fromEntries(OWN_ARGUMENTS.map((name) => [name, null]));
+  const unknown = Object.fromEntries(COMMIT_ARGUMENTS.map((name) => [name, null]));
   const used = argsInImage(dockerfile, { ...args, ...unknown });
   return VERSION_ARGUMENTS.some((name) => used.has(name));
 }
 
-/** The environment of every build; for an image, its build arguments. */
+/** The environment variables of every build. For an image they are its build arguments. */
 export function buildEnvironment(facts: BuildFacts): Record<string, string> {
   const { repo } = facts;
   const maven = mavenVersion(facts.version);
   const python = pythonVersion(facts.version);
   return {
     DELIVERD_VERSION: facts.version,
-    // Not every version can be written in each of them: whoever needs one that cannot fails before anything is built.
+    // Maven and Python cannot write every version. A build that needs one that cannot be written fails before it
+    // starts.
     ...(maven === null ? {} : { DELIVERD_VERSION_MAVEN: maven }),
     ...(python === null ? {} : { DELIVERD_VERSION_PEP440: python }),
     DELIVERD_SHA: facts.sha,

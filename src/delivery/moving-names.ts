@@ -5,38 +5,39 @@ import type { ArtifactName, Destination, Sha } from "./types.ts";
 import { majorMinor, versionTag } from "./version.ts";
 import { type Contender, holderOfVersion, newestOn, type RefFacts } from "./version-holder.ts";
 
-/** A delivered release of one artifact that could hold a moving name. */
+/** A delivered release of one artifact that could have a moving name. */
 export interface Candidate extends Contender {
-  /** As they are now: `branches` the watched branches that hold the commit. */
+  /** The facts now. `branches` are the watched branches that contain the commit. */
   facts: NameFacts;
-  /** Where its own plan puts it. */
+  /** The destinations in its own plan. */
   destinations: Destination[];
 }
 
-/** A moving name, who should hold it, and whom it is kept from. */
+/** A moving name, the release that should have it, and the releases that do not get it. */
 export interface NameAssignment {
   name: ArtifactName;
-  /** Null: none of the candidates, and what stands there stays. */
+  /** Id of the release. Null: none of the candidates, and the name stays where it is. */
   holder: string | null;
   losers: { releaseId: string; because: string }[];
 }
 
-/** A candidate that asks for a name, and by what. */
+/** A candidate that asks for a name, and its claim. */
 type Claimant = Candidate & Pick<Rendering, "claim" | "branch" | "covers">;
 
-/** All that ask for one moving name. */
+/** One moving name, and all candidates that ask for it. */
 interface Wish {
   name: ArtifactName;
   claimants: Claimant[];
-  /** A git tag of the repo gives the same name, as an immutable one. */
+  /** A git tag of the repo gives the same name as an immutable one. */
   isKept: boolean;
 }
 
 /**
- * Which release should hold each moving name now. Among the candidates must be, of each watched branch, the newest delivered
- * release of each artifact, and every release that bears a version tag. The order they are listed in, and finished in, has no
- * part in the answer; of two artifacts of one commit that ask for one name, the first by its name has it.
- * @param tags git tags of the repo: the immutable names that they give are kept for their commits
+ * Decides which release should have each moving name now. The candidates must contain the newest delivered release of
+ * each artifact on each watched branch, and every release with a version tag. The answer does not depend on their
+ * order, nor on the order in which they were finished. If two artifacts of one commit ask for one name, the first by
+ * its name gets it.
+ * @param tags git tags of the repo: the immutable names that they give are reserved for their commits
  */
 export function assignMovingNames(candidates: Candidate[], refs: RefFacts, tags: string[] = []): NameAssignment[] {
   const sorted = candidates.toSorted((a, b) => (a.facts.artifact < b.facts.artifact ? -1 : 1));
@@ -56,7 +57,7 @@ function wishesOf(candidates: Candidate[], tags: string[]): Wish[] {
       const all = possible(destination, candidate.facts);
       const own = new Set(all.filter(({ name }) => name.immutable).map(({ name }) => keyOf(name)));
       for (const { name, claim, branch, covers } of all) {
-        // Of its own immutable name a release lacks nothing.
+        // The release already has this name as an immutable one.
         if (own.has(keyOf(name))) continue;
         const wish = wishes.get(keyOf(name)) ?? { name, claimants: [], isKept: false };
         wishes.set(keyOf(name), wish);
@@ -68,8 +69,9 @@ function wishesOf(candidates: Candidate[], tags: string[]): Wish[] {
 }
 
 /**
- * Of what stands on a branch, newest first, that which no newer one keeps from every name: a release may stand on hundreds of
- * branches, and nearly all names are the newest one's. @param kindOf what two names of the branch can differ by
+ * Of the releases on a branch, those of the newest commit for each kind of name. A release may be on hundreds of
+ * branches, and nearly all names belong to the newest one.
+ * @param kindOf equal for two releases that ask for the same names on the branch
  */
 export function newestOfEachKind<One extends { sha: Sha }>(newestFirst: One[], kindOf: (one: One) => string): One[] {
   const newest = new Map<string, Sha>();
@@ -80,7 +82,7 @@ export function newestOfEachKind<One extends { sha: Sha }>(newestFirst: One[], k
   });
 }
 
-/** By what, besides the branch, the moving names of a commit can differ from those of another: as its template asks. */
+/** A key that is equal for two releases of a branch if their templates give the same moving names. */
 export function kindOfNames({ artifact, committedAt, versions }: Kinds, destinations: Destination[]): string {
   const used = new Set(
     destinations.flatMap(({ as, tags }) => [as ?? "", ...tags].flatMap((template) => [...variablesOf(template)])),
@@ -92,10 +94,10 @@ export function kindOfNames({ artifact, committedAt, versions }: Kinds, destinat
 
 type Kinds = Pick<NameFacts, "artifact" | "committedAt" | "versions">;
 
-/** Who asks for a name on the same ground. */
+/** Candidates that ask for a name with the same claim. */
 interface Group {
   claim: Rendering["claim"];
-  /** Empty, or the branch that the name follows. */
+  /** The branch that the name follows, or an empty text. */
   branch: string;
   members: Claimant[];
 }
@@ -112,12 +114,13 @@ function holdingOf({ name, claimants, isKept }: Wish, refs: RefFacts): NameAssig
   const [holder = null, ...beside] = front(first);
   const losers = [
     ...losersOf(beside, holder, `${where} is held by artifact ${holder?.facts.artifact}, which asks for it too`),
-    ...losersOf(others.flatMap(front), holder, `${where} ${GROUNDS[first.claim](first.branch)}`),
+    ...losersOf(others.flatMap(front), holder, `${where} ${REASONS[first.claim](first.branch)}`),
   ];
   return { name, holder: holder?.releaseId ?? null, losers };
 }
 
-const GROUNDS: Record<Rendering["claim"], (branch: string) => string> = {
+/** Why a claim wins, for people. */
+const REASONS: Record<Rendering["claim"], (branch: string) => string> = {
   version: () => "follows the highest version, which has the name before a branch",
   any: () => "is a name of its own in the pipeline, which comes before a branch",
   branch: (branch) => `follows branch ${branch}, which is written alike`,
@@ -128,7 +131,7 @@ function losersOf(losers: Claimant[], holder: Claimant | null, because: string):
   return losers.filter((each) => !isHeld(each)).map(({ releaseId }) => ({ releaseId, because }));
 }
 
-/** The one that has the name comes first. Two branches may be written alike (`a/b` and `a-b`): the first of them by name. */
+/** The winning group first. Two branches may give one name (`a/b` and `a-b`): then the first of them by name wins. */
 function groupsOf(claimants: Claimant[]): Group[] {
   const groups = new Map<string, Group>();
   for (const claimant of claimants) {
@@ -143,7 +146,7 @@ function groupsOf(claimants: Claimant[]): Group[] {
   );
 }
 
-/** Who of a group has the name, and the other artifacts of the very same commit, which ask for it as well. */
+/** The holder of a group's name, and the other artifacts of the same commit, which ask for it too. */
 function frontOf({ claim, branch, members }: Group, refs: RefFacts): Claimant[] {
   const holder = HOLDERS[claim](members, refs, branch);
   if (holder === null) return [];
@@ -163,14 +166,14 @@ function isCovered(version: string, { major, minor }: Rendering["covers"]): bool
   return (major === null || major === own.major) && (minor === null || minor === own.minor);
 }
 
-/** Places on different branches do not compare, so the newest of each branch compete by their commits' time. */
+/** Positions on different branches cannot be compared, so the newest of each branch are compared by commit time. */
 function newestOfAll(members: Claimant[]): Claimant | null {
   const branches = new Set(members.flatMap(({ order }) => Object.keys(order)));
   const heads = [...branches].map((branch) => newestOn(branch, members)).filter((head) => head !== null);
   return heads.toSorted(byTime)[0] ?? null;
 }
 
-/** Newest first; the sha makes it the same everywhere. */
+/** Newest first. Equal times are ordered by sha, so that every process gets the same order. */
 function byTime(a: Claimant, b: Claimant): number {
   const time = b.facts.committedAt.getTime() - a.facts.committedAt.getTime();
   return time !== 0 ? time : a.facts.sha < b.facts.sha ? -1 : 1;
@@ -179,7 +182,7 @@ function byTime(a: Claimant, b: Claimant): number {
 const BY_VERSION = new Set(["version", "major", "minor", "owner", "repo", "artifact", "date"]);
 const BY_TAG = new Set(["tag", "owner", "repo", "artifact", "date"]);
 
-/** Immutable names that git tags of the repo give, or will give once their commits are delivered. */
+/** Immutable names that git tags of the repo give, or will give when their commits are delivered. */
 function namesOfTags(destination: Destination, facts: NameFacts, tags: string[]): string[] {
   const of = (variables: Set<string>) =>
     destination.tags.filter((template) =>
@@ -192,7 +195,7 @@ function namesOfTags(destination: Destination, facts: NameFacts, tags: string[])
   ].flatMap(({ name }) => (name.immutable ? [keyOf(name)] : []));
 }
 
-/** After a rename of the repo an old plan may give a name that no registry takes: it keeps no other from its place. */
+/** After a rename of the repo an old plan may give a name that no registry accepts. It must not block the others. */
 function possible(destination: Destination, facts: NameFacts): Rendering[] {
   try {
     return renderings(destination, facts);

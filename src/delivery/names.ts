@@ -4,7 +4,7 @@ import { isImmutable, render, type Values, variablesOf } from "./template.ts";
 import type { ArtifactName, Destination, Sha } from "./types.ts";
 import { majorMinor } from "./version.ts";
 
-/** What the names of one artifact of one commit are made of. */
+/** The facts of one artifact of one commit from which its names are made. */
 export interface NameFacts {
   sha: Sha;
   committedAt: Date;
@@ -20,7 +20,7 @@ export interface NameFacts {
   branches: string[];
 }
 
-/** What a moving name goes after: a branch's newest delivery, the highest version tag, or the newest delivery. */
+/** What a moving name follows: a branch's newest delivery, the highest version tag, or the newest delivery of all. */
 export type Follows = { branch: string } | { version: true } | { any: true };
 
 export interface MovingName extends ArtifactName {
@@ -28,50 +28,51 @@ export interface MovingName extends ArtifactName {
   follows: Follows;
 }
 
-/** The names that only this content may ever hold, each once. @throws UserError for a template that cannot be used. */
+/** The names that only this content may ever have, each once. @throws UserError for a template that cannot be used */
 export function immutableNames(destination: Destination, facts: NameFacts): ArtifactName[] {
   const names = renderings(destination, facts).filter((rendering) => rendering.name.immutable);
   return unique(names).map((rendering) => rendering.name);
 }
 
-/** The names this content may hold for now; `holderOf` says which content does. @throws UserError as `immutableNames`. */
+/** The names that this content may have for a while, each once. @throws UserError as `immutableNames` */
 export function movingNames(destination: Destination, facts: NameFacts): MovingName[] {
   const names = renderings(destination, facts).filter((rendering) => !rendering.name.immutable);
-  // `1.2` may be a branch and a minor version: the strongest claim comes first, so that every commit tells the same.
+  // `1.2` may be a branch and a minor version. The strongest claim comes first, so that every commit gives the same
+  // answer.
   names.sort((a, b) => CLAIMS.indexOf(a.claim) - CLAIMS.indexOf(b.claim));
   return unique(names).map((rendering) => ({ ...rendering.name, immutable: false, follows: followsOf(rendering) }));
 }
 
-/** Finds what is wrong with the templates of an image's destination before anything is built. @throws UserError. */
+/** Checks the templates of an image's destination before anything is built. @throws UserError */
 export function checkTemplates(destination: Destination): void {
   const sample = { sha: "0".repeat(40), committedAt: new Date(0), owner: "o", repo: "r", artifact: "a" };
   renderings(destination, { ...sample, versions: ["0.0.1"], tags: ["t"], branches: ["b"] });
 }
 
-/** What a moving name goes by; the first of these has it where two would. */
+/** Why a template asks for a moving name. If two templates ask for one name, the claim that stands first here wins. */
 export const CLAIMS = ["version", "any", "branch"] as const;
 
-/** One name as one template gives it for one version, tag and branch. */
+/** One name, as one template gives it for one version, tag and branch. */
 export interface Rendering {
   name: ArtifactName;
   claim: (typeof CLAIMS)[number];
   version: string | null;
   branch: string | null;
-  /** The part of the version that the name holds: it is about all versions that have the same; null, about any. */
+  /** The parts of the version in the name: the name is for all versions with the same parts. Null: for any. */
   covers: { major: string | null; minor: string | null };
 }
 
-/** Every name by every way to it. For `reconcile.ts`; others want `immutableNames` and `movingNames`. */
+/** Every name that the templates can give. Most callers want `immutableNames` or `movingNames`. */
 export function renderings(destination: Destination, facts: NameFacts): Rendering[] {
   const as = repositoryTemplate(destination);
   for (const template of [as, ...destination.tags]) variablesOf(template);
   return destination.tags.flatMap((template) => {
-    // A repository named by a version or sha makes what stands in it as fixed as a tag would.
+    // A version or sha in the repository's name makes the whole name immutable, as one in the tag does.
     const whole = `${as}:${template}`;
     const immutable = isImmutable(whole);
     const claim = claimOf(whole);
     const variables = variablesOf(whole);
-    const held = (variable: "major" | "minor", values: Values) =>
+    const partIn = (variable: "major" | "minor", values: Values) =>
       (variables.has(variable) ? values[variable] : undefined) ?? null;
     return [...combinations(whole, claim, facts)].flatMap((values) => {
       const repository = render(as, inRepository(values));
@@ -83,7 +84,7 @@ export function renderings(destination: Destination, facts: NameFacts): Renderin
         tag: toTag(tag, template),
         immutable,
       };
-      const covers = { major: held("major", values), minor: held("minor", values) };
+      const covers = { major: partIn("major", values), minor: partIn("minor", values) };
       return [{ name, claim, version: values.version ?? null, branch: values.branch ?? null, covers }];
     });
   });
@@ -95,7 +96,7 @@ function claimOf(template: string): Rendering["claim"] {
   return variables.has("major") || variables.has("minor") || template.endsWith(":latest") ? "version" : "any";
 }
 
-/** What a template says of a commit and its artifact, whatever version, git tag or branch the name is for. */
+/** The template values that do not depend on a version, git tag or branch. */
 export function fixedValues(facts: NameFacts): Values {
   return {
     sha: facts.sha,
@@ -107,7 +108,7 @@ export function fixedValues(facts: NameFacts): Values {
   };
 }
 
-/** Every way the facts can fill a template: once for each version, git tag and branch that have a part in it. */
+/** Every set of values for a template: one for each version, git tag and branch that the template uses. */
 function* combinations(template: string, claim: Rendering["claim"], facts: NameFacts): Generator<Values> {
   const variables = variablesOf(template);
   const versioned = claim === "version" || variables.has("version") || variables.has("major") || variables.has("minor");
@@ -139,7 +140,9 @@ function unique(list: Rendering[]): Rendering[] {
   });
 }
 
-/** An OCI tag: other characters become `-`, a first `.` or `-` (which a tag cannot begin with) `_`, cut at 128. */
+/**
+ * Turns a text into an OCI tag: other characters become `-`, a leading `.` or `-` becomes `_`, and it is cut at 128.
+ */
 function toTag(text: string, template: string): string {
   const tag = text
     .replace(/[^A-Za-z0-9_.-]/g, "-")
@@ -149,21 +152,21 @@ function toTag(text: string, template: string): string {
   return tag;
 }
 
-/** A branch or git tag may have any name, and whoever makes it knows no registry: in a repository's name it is made to fit. */
+/** A branch or git tag may have any name. In a repository's name it is changed to fit the grammar. */
 function inRepository(values: Values): Values {
   const fitting = { ...values };
   for (const variable of ["branch", "tag", "version"] as const) {
     const value = values[variable];
     if (value === undefined) continue;
     const path = toPath(value);
-    // Nothing of it is left, as of an emoji: then it has no value here.
+    // Nothing is left, for example of an emoji: then the variable has no value here.
     if (path === "") delete fitting[variable];
     else fitting[variable] = path;
   }
   return fitting;
 }
 
-/** What fits already stays as it is: other runs of separators, and other characters, become one `-`. */
+/** What fits the grammar stays as it is. Other characters, and other runs of separators, become one `-`. */
 function toPath(ref: string): string {
   return ref
     .toLowerCase()

@@ -1,14 +1,14 @@
 import type { Plan, Repo } from "./types.ts";
 
 /**
- * What a delivery publishes, as it stood when its first name was about to be written. Whoever goes on follows this, and asks
- * neither refs, pipeline nor gate again: what is begun is finished as it was begun.
+ * What a delivery publishes, fixed just before its first name is written. A worker that continues the delivery follows
+ * this and reads neither refs nor pipeline nor gate again, so that the delivery ends as it began.
  */
 export interface Naming {
-  /** The names that its repo bore. */
+  /** The names of its repo at that time. */
   repo: Pick<Repo, "owner" | "name">;
   plan: Plan;
-  /** Watched full refs that held the commit. */
+  /** Full watched refs that contained the commit. */
   refs: string[];
   /** Short names of the tags on it. */
   tags: string[];
@@ -17,14 +17,14 @@ export interface Naming {
 
 export type NamedArtifact = { name: string } & ({ kind: "unchanged"; since: string } | ({ kind: "prepared" } & Share));
 
-/** Which of a commit's versions a content bears. */
+/** Which of a commit's versions one content has. */
 export interface Share {
-  /** All of the commit's, or just one where the bytes hold it. */
+  /** All versions of the commit, or only one if the bytes contain the version. */
   versions: string[];
-  /** Empty, or the version that the bytes hold. */
+  /** The version that the bytes contain. Empty: none. */
   variant: string;
   /** The commit's first version. */
   first: string;
-  /** Names that hold no version belong to the first content. */
+  /** Names without a version belong to the first content. */
   isFirst: boolean;
 }

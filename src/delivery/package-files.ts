@@ -1,15 +1,15 @@
-/** A Maven artifact's files by the part that each plays. */
+/** The files of a Maven artifact by their role. */
 export interface JarFiles<File> {
   /** The jar or war itself. */
   main: File;
-  /** Beside it: `sources`, `javadoc`, … */
+  /** Files with a classifier: `sources`, `javadoc`, … */
   classified: { classifier: string; file: File }[];
   pom: File | null;
 }
 
 /**
- * One jar or war, with others that are called as it is and a classifier (`lib-1.0-sources.jar` beside `lib-1.0.jar`), and
- * at most one POM. Null: they are not that.
+ * One jar or war, others with its name and a classifier (`lib-1.0-sources.jar` beside `lib-1.0.jar`), and at most one
+ * POM. Null: the files are anything else.
  */
 export function jarFiles<File extends { name: string }>(files: readonly File[]): JarFiles<File> | null {
   const poms = files.filter(({ name }) => name.endsWith(".pom"));

@@ -3,8 +3,8 @@ import { normalPythonName } from "./python-name.ts";
 import type { Location, PackageIdentity, Release } from "./types.ts";
 
 /**
- * The package URL of a release, of its ecosystem's type (github.com/package-url/purl-spec): what a scanner or an SBOM calls
- * the same thing.
+ * The package URL of a release (github.com/package-url/purl-spec): the name that scanners and SBOMs use for it. Its
+ * type is that of the artifact's ecosystem.
  */
 export function packageUrlOf(release: Release): string {
   if (release.kind === "image") return imageUrl(release);
@@ -35,7 +35,7 @@ function coordinatesOf({ kind, repo, artifact, version }: Release, identity: Pac
       return { type: "maven", namespace: group, name, ...own };
     }
     case "wheel":
-      // One project has many spellings; the type asks for this one.
+      // A project has many spellings. The type requires this one.
       return { type: "pypi", namespace: undefined, name: normalPythonName(identity.name), ...own };
     case "image":
     case "file":
@@ -44,13 +44,13 @@ function coordinatesOf({ kind, repo, artifact, version }: Release, identity: Pac
   }
 }
 
-/** Only of one file is there one checksum. */
+/** A checksum, if there is exactly one file. */
 function oneFile({ files }: Release): Record<string, string> | undefined {
   const [file, ...others] = files;
   return file === undefined || others.length > 0 ? undefined : { checksum: file.digest };
 }
 
-/** An image (type `oci`): its last name part by digest, and the repository it can be had from. */
+/** The type `oci`: the last part of the image's name, its digest, and the repository to pull it from. */
 function imageUrl(release: Release): string {
   const [location] = release.locations;
   const repository = location === undefined ? null : repositoryUrl(location);
@@ -59,7 +59,10 @@ function imageUrl(release: Release): string {
   return new PackageURL("oci", undefined, name, release.digest, qualifiers, undefined).toString();
 }
 
-/** `registry.example.com/acme/api`: as the pull command has it, since a registry may be reached by another host than its API. */
+/**
+ * `registry.example.com/acme/api`. The pull command is asked first, since images may be pulled from another host than
+ * the registry's API has.
+ */
 function repositoryUrl(location: Location): string {
   const pulled = /(\S+)@sha256:/.exec(location.pull)?.[1]?.replace(/^[a-z-]+:\/\//, "");
   return pulled ?? `${new URL(location.url).host}/${location.repository}`;

@@ -16,9 +16,9 @@ export interface KnownRegistry {
 }
 
 export interface PlanOrder {
-  /** What `.deliverd.yml` says; null: there is none. */
+  /** The content of `.deliverd.yml`. Null: there is none. */
   pipeline: Pipeline | null;
-  /** A `Dockerfile` stands at the root of the tree. */
+  /** The root of the tree holds a `Dockerfile`. */
   hasDockerfile: boolean;
   repo: Pick<Repo, "owner" | "name" | "defaultBranch">;
   bounds: RepoBounds;
@@ -26,21 +26,21 @@ export interface PlanOrder {
   registries: Record<string, KnownRegistry>;
 }
 
-/** What holds where neither a pipeline nor the server says otherwise. Times in ms. */
+/** The gate if neither the pipeline nor the server says otherwise. Times in ms. */
 export const DEFAULT_GATE: Gate = { ci: "required", required: [], apps: null, settle: 5_000, timeout: 6 * 3_600_000 };
 
-/** The tags of an image where a pipeline gives none. */
+/** The tags of an image if the pipeline gives none. */
 export const DEFAULT_TAGS: readonly string[] = ["{version}", "{branch}", "sha-{shortSha}"];
 
 /**
- * What a commit's pipeline comes to within what the server allows it.
- * @throws UserError for what the pipeline's author has to change, Refused for what the server does not allow.
+ * Checks a commit's pipeline against what the server allows. `ignored`: the repo has nothing to deliver.
+ * @throws UserError for what the pipeline's author has to change, Refused for what the server does not allow
  */
 export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
   const pipeline = order.pipeline ?? defaultPipeline(order);
   if (pipeline === null) return { ignored: "no .deliverd.yml and no Dockerfile at the root" };
   const artifacts = pipeline.artifacts.map((artifact) => checked(artifact, order));
-  // A plain store has a path for each artifact.
+  // In a plain HTTP store each artifact has its own path.
   requireDistinctNames(artifacts, order.repo, (to, kind) => kind !== "file" && order.registries[to]?.type !== "http");
   return {
     plan: {
@@ -70,13 +70,13 @@ function defaultPipeline({ hasDockerfile, repo, registries }: PlanOrder): Pipeli
   return { on: null, gate: DEFAULT_GATE, supersede: false, artifacts: [image] };
 }
 
-/** A repo may be called what no artifact can be: upper case, a dot at the front, a hundred letters. */
+/** A repo's name may be no artifact's name: upper case, a leading dot, a hundred letters. */
 function artifactNameOf(name: string): string {
   const plain = name.toLowerCase().replace(/^[^a-z0-9]+/, "");
   return plain === "" ? "image" : plain.slice(0, 63);
 }
 
-/** Hosts allow what the OCI grammar does not: a dot or dash at either end, several separators in a row. */
+/** Hosts allow names that the OCI grammar forbids: a dot or dash at either end, several separators in a row. */
 function repositoryOf(repo: Pick<Repo, "owner" | "name">): string {
   return `${repo.owner}/${repo.name}`
     .toLowerCase()
@@ -98,7 +98,7 @@ function defaultRegistry(registries: PlanOrder["registries"]): string {
   );
 }
 
-/** The server's checks are added to the pipeline's, and a pipeline that asks for no CI gets them all the same. */
+/** Adds the server's checks to the pipeline's, also if the pipeline asks for no CI. */
 function boundedGate(gate: Gate, bounds: RepoBounds): Gate {
   if (bounds.ci === null) return gate;
   const required = [...new Set([...bounds.ci.required, ...gate.required])];

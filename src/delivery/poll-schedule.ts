@@ -1,56 +1,58 @@
 import { freshFirst } from "./fair-share.ts";
 
-/** When to look again at what nobody told of. Pure. Times in ms. */
+/** When to ask hosts without a webhook. Times in ms. */
 
-const FIRST = 60_000;
-const LAST = 30 * 60_000;
+const MIN_INTERVAL_MS = 60_000;
+const MAX_INTERVAL_MS = 30 * 60_000;
 
-/** A waiting commit is looked at every minute at first, then each time after a tenth of its age, at least every 30 minutes. */
+/** When to ask again about a waiting commit: after a tenth of its age, but at least 1 minute and at most 30. */
 export function nextPollAt(waitingSince: number, now: number): number {
-  return now + Math.min(LAST, Math.max(FIRST, (now - waitingSince) / 10));
+  return now + Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, (now - waitingSince) / 10));
 }
 
-const HOUR = 60 * 60_000;
+const HOUR_MS = 60 * 60_000;
 
 /**
- * How many API calls may be spent now: of what the host would still take had nothing been spent on looking unasked, never
- * more than a third, and no more of that third than of the hour until the limit is whole again has passed.
- * @param spent calls that looking unasked has cost since the limit was last whole
+ * How many API calls polling may make now. Polling gets a third of the host's limit, and this third is spread evenly
+ * over the hour until the limit is reset.
+ * @param spent calls that polling has made since the last reset
  */
 export function pollBudget(budget: { remaining: number; resetsAt: number } | null, now: number, spent: number): number {
   if (budget === null || budget.resetsAt <= now) return Number.POSITIVE_INFINITY;
-  const passed = Math.min(1, Math.max(0, 1 - (budget.resetsAt - now - FIRST) / HOUR));
+  const passed = Math.min(1, Math.max(0, 1 - (budget.resetsAt - now - MIN_INTERVAL_MS) / HOUR_MS));
   return ((budget.remaining + spent) / 3) * passed - spent;
 }
 
-const IDLE_A_MINUTE = 10;
+const IDLE_REPOS_PER_MINUTE = 10;
 
 /**
- * How often the refs of a repo are asked for: every minute while it is active; idle ones all together ten a minute, so a
- * few are asked every minute too, and none less than once an hour however many there are.
+ * How often to ask for the refs of a repo. An active repo: every minute. Of all idle repos together ten a minute, so
+ * that a few are asked every minute too. Each repo: at least once an hour.
  */
 export function repoPollInterval(isActive: boolean, idleRepos: number): number {
-  return isActive ? FIRST : Math.min(HOUR, Math.max(FIRST, (idleRepos / IDLE_A_MINUTE) * 60_000));
+  return isActive
+    ? MIN_INTERVAL_MS
+    : Math.min(HOUR_MS, Math.max(MIN_INTERVAL_MS, (idleRepos / IDLE_REPOS_PER_MINUTE) * 60_000));
 }
 
-/** What one look asks of a host that knows none of the answers: statuses, runs, suites, required checks. */
+/** API calls that one poll makes if no answer is cached: statuses, runs, suites, required checks. */
 export const CALLS_PER_POLL = 5;
 
-/** A commit that waits for its CI. */
+/** A commit that waits for its CI and may be polled. */
 export interface PollCandidate {
   createdAt: number;
-  /** How often it was looked at though nobody told of it. */
+  /** How often it was polled without a webhook. */
   unasked: number;
   lookedAt: number | null;
-  /** What its last look cost of the host's limit: nothing, where no answer had changed. Null: not known. */
+  /** API calls that its last poll cost. 0: no answer had changed. Null: not known. */
   calls: number | null;
 }
 
 /**
- * Which of one host's waiting commits are looked at now: those that were looked at least often first, of them the newest; and
- * in every fourth place the one whose time is over the longest, so that none is left out for ever. They cost no more than
- * `share`; where the next one costs more than is left, only what costs nothing follows.
- * @param isFirst all are due, as after a start: nobody knows what was told while nobody listened
+ * Chooses the waiting commits of one host to poll now. Those that were polled least often come first, and of them the
+ * newest. Every fourth one is the one that is overdue longest, so that none waits for ever.
+ * @param share API calls that they may cost together. When it is used up, only commits that cost nothing follow.
+ * @param isFirst all commits are due, as after a start: webhooks may have been missed
  */
 export function choosePolls<T extends PollCandidate>(
   waiting: readonly T[],
@@ -58,8 +60,9 @@ export function choosePolls<T extends PollCandidate>(
   share: number,
   isFirst = false,
 ): { chosen: T[]; cost: number } {
-  // A clock that was ahead must not put a look off for longer than any look is put off.
-  const dueAt = ({ createdAt, lookedAt }: T) => Math.min(nextPollAt(createdAt, lookedAt ?? createdAt), now + LAST);
+  // A clock that was ahead must not delay a poll for longer than the maximum.
+  const dueAt = ({ createdAt, lookedAt }: T) =>
+    Math.min(nextPollAt(createdAt, lookedAt ?? createdAt), now + MAX_INTERVAL_MS);
   const due = waiting.filter((one) => isFirst || dueAt(one) <= now);
   const newest = due.toSorted((a, b) => a.unasked - b.unasked || b.createdAt - a.createdAt);
   const longest = due.toSorted((a, b) => dueAt(a) - dueAt(b));

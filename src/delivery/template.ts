@@ -1,7 +1,7 @@
 import { didYouMean } from "./did-you-mean.ts";
 import { UserError } from "./errors.ts";
 
-/** What a template can hold, each in braces. */
+/** The variables of templates. A template writes them in braces. */
 export const VARIABLES = [
   "version",
   "major",
@@ -18,10 +18,10 @@ export const VARIABLES = [
 
 export type Variable = (typeof VARIABLES)[number];
 
-/** A variable without a value is left out. */
+/** The values of variables. A variable without a value is left out. */
 export type Values = Partial<Record<Variable, string>>;
 
-/** The variables of a template. @throws UserError for an unknown variable or a brace that stands alone. */
+/** The variables of a template. @throws UserError `unknown-variable`, `bad-template` for a brace without a partner */
 export function variablesOf(template: string): Set<Variable> {
   const found = new Set<Variable>();
   const rest = template.replace(/\{([^{}]*)\}/g, (_, word: string) => {
@@ -36,7 +36,7 @@ export function variablesOf(template: string): Set<Variable> {
   return found;
 }
 
-/** The text of a template, or null where one of its variables has no value. @throws UserError as `variablesOf`. */
+/** A template with its values filled in. Null: one of its variables has no value. @throws UserError as `variablesOf` */
 export function render(template: string, values: Values): string | null {
   for (const variable of variablesOf(template)) {
     if (values[variable] === undefined) return null;
@@ -44,7 +44,7 @@ export function render(template: string, values: Values): string | null {
   return template.replace(/\{([^{}]*)\}/g, (_, word: Variable) => values[word] ?? "");
 }
 
-/** Such a name says which content it holds, so it may never hold another. */
+/** Whether a template gives immutable names: such a name says which content it has, so it may never have another. */
 export function isImmutable(template: string): boolean {
   const variables = variablesOf(template);
   return (["version", "sha", "shortSha", "tag"] as const).some((variable) => variables.has(variable));

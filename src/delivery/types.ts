@@ -1,6 +1,8 @@
-/** The words of the house as plain data. Everything here is a value: no I/O, no classes. */
+/** The data types of the domain. All of them are plain data. */
 
-/** `<hosts key>:<the host's own immutable id>`, as in `github:186853002`. A rename of the repo changes nothing here. */
+/**
+ * `<hosts key>:<the host's own immutable id>`, as in `github:186853002`. It stays the same when the repo is renamed.
+ */
 export type RepoId = string;
 
 /** A full commit id in lower-case hex, 40 digits (or 64 in a SHA-256 repository). */
@@ -15,17 +17,17 @@ export interface Repo {
   host: string;
   owner: string;
   name: string;
-  /** Short name, as the host says. */
+  /** Short name, as the host gives it. */
   defaultBranch: string;
 }
 
-/** Where a commit lives, enough for a host's API. */
+/** A commit and its repo: all that a host's API needs. */
 export interface CommitRef {
   repo: Repo;
   sha: Sha;
 }
 
-/** `unknown`: the host uses a word that deliverd does not know. It is neither a pass nor a failure. */
+/** `unknown`: the host gave a state that deliverd does not know. It is neither a pass nor a failure. */
 export type CheckState = "passed" | "failed" | "pending" | "unknown";
 
 /** One CI result at exactly one sha: the newest of its re-runs. */
@@ -35,7 +37,9 @@ export interface Check {
   state: CheckState;
   /** The slug of the app that reported it, for check runs and suites. */
   app: string | null;
-  /** The id of the app, also for a status that the app's bot set. Null: no app. Left out: an app that the host does not name. */
+  /**
+   * The app's id, also for a status that the app's bot set. Null: no app. Left out: an app that the host does not name.
+   */
   appId?: number | null;
   /** What the host calls its state, as in `cancelled` or `error`. */
   detail: string;
@@ -48,21 +52,25 @@ export type Verdict = "green" | "red" | "pending" | "none";
 export interface CiState {
   verdict: Verdict;
   checks: Check[];
-  /** When time alone may change the verdict (ms since the epoch): look again then. Null or absent: only a hint can. */
+  /**
+   * When to ask again although no hint came (ms since the epoch). Null or left out: only a hint can change the verdict.
+   */
   retryAt?: number | null;
 }
 
 /** The rule that says when a commit's CI counts as green. */
 export interface Gate {
-  /** `none`: no CI is asked for. */
+  /** `none`: the commit needs no CI. */
   ci: "required" | "none";
-  /** Names or globs that must have passed. Empty: what the host requires, else every reported check. */
+  /** Names or globs of checks that must pass. Empty: what the host requires, or else every reported check. */
   required: string[];
-  /** Slugs of the apps whose check runs and suites alone count, statuses (which bear no app) not at all. Null: everybody's count. */
+  /**
+   * Slugs of apps: only their check runs and suites count, and no status, since a status names no app. Null: all count.
+   */
   apps: string[] | null;
-  /** Without required checks, nothing new may have been reported for so long (ms). */
+  /** ms. Without required checks, CI is green only after no new report has come for this long. */
   settle: number;
-  /** A commit whose CI does not come to an end for so long (ms) fails. */
+  /** ms. A commit whose CI has not ended after this long fails. */
   timeout: number;
 }
 
@@ -70,7 +78,7 @@ export type Action = "deliver" | "wait" | "ignore" | "superseded";
 
 export interface Decision {
   action: Action;
-  /** One line for the person who asks why. */
+  /** The reason, in one line, for people. */
   because: string;
 }
 
@@ -87,36 +95,36 @@ export type DeliveryState =
 
 export type ArtifactKind = "image" | "jar" | "npm" | "wheel" | "file" | "ami";
 
-/** How the files of an artifact are made: every kind but an image. */
+/** How the files of an artifact are built. An image has a Dockerfile instead. */
 export interface BuildCommands {
-  /** The image that the commands run in. */
+  /** The image in which the commands run. */
   image: string;
-  /** Each line by `sh -ec`, in the tree of the commit. */
+  /** Commands. Each is run by `sh -ec` in the commit's tree. */
   run: string[];
-  /** Directories kept from build to build, for this repo alone: absolute, or relative to the tree. */
+  /** Directories that this repo's builds keep from one to the next: absolute, or relative to the tree. */
   cache: string[];
   env: Record<string, string>;
-  /** Names of secrets that the server grants the repo; each is an environment variable of the build. */
+  /** Names of secrets that the server grants to the repo. Each becomes an environment variable of the build. */
   secrets: string[];
   network: boolean;
   limits: {
     memoryBytes: number | null;
     cpus: number | null;
-    /** ms for all commands; null: the server's. */
+    /** ms for all commands together. Null: the server's limit. */
     time: number | null;
   };
 }
 
-/** One file of an artifact, as it lies in the store. */
+/** One file of an artifact in the store. */
 export interface FrozenFile {
-  /** What it is called outside, without a folder: unique within the artifact. */
+  /** The file's name without a folder. It is unique within the artifact. */
   name: string;
   digest: Digest;
   /** Bytes. */
   size: number;
 }
 
-/** What a package says of itself, in its ecosystem's spelling: an npm package, a Python project, `group:artifact`. */
+/** The name and version inside a package, as its ecosystem writes them. A Maven name is `group:artifact`. */
 export interface PackageIdentity {
   name: string;
   version: string;
@@ -126,37 +134,37 @@ export interface PackageIdentity {
 export interface Destination {
   /** The key under `registries` in the server configuration. */
   to: string;
-  /** The template of the repository's name there; null leaves it to the kind. */
+  /** Template of the repository's name there. Null: the artifact's kind decides. */
   as: string | null;
   /** Tag templates. */
   tags: string[];
 }
 
-/** One artifact of a pipeline, every default filled in. */
+/** One artifact of a pipeline, with all defaults filled in. */
 export interface ArtifactPlan {
   name: string;
   kind: ArtifactKind;
-  /** Image: path of the Dockerfile and of the context, normalised, relative to the root of the tree. */
+  /** For an image: normalised paths of the Dockerfile and the context, relative to the root of the tree. */
   dockerfile: string;
   context: string;
-  /** Globs; empty means every commit concerns this artifact. */
+  /** Globs. Empty: every commit concerns this artifact. */
   paths: string[];
   platforms: string[];
   args: Record<string, string>;
   /** Null for an image. */
   build: BuildCommands | null;
-  /** Globs of the files that the commands leave; empty for an image. */
+  /** Globs of the files that the commands make. Empty for an image. */
   files: string[];
   publish: Destination[];
 }
 
-/** What a commit's pipeline comes to within what the server allows. */
+/** A commit's pipeline within the limits that the server sets. */
 export interface Plan {
   on: { branches: string[]; tags: string[] };
   gate: Gate;
   supersede: boolean;
   artifacts: ArtifactPlan[];
-  /** True where there was no pipeline file. */
+  /** The repo has no pipeline file. */
   isDefault: boolean;
 }
 
@@ -164,9 +172,9 @@ export interface Plan {
 export interface RegistryName {
   /** The key under `registries`. */
   registry: string;
-  /** The repository's name; a package's (`group:artifact` for Maven), a path's, a machine image's. */
+  /** Name of the repository, package (`group:artifact` for Maven), path or machine image. */
   repository: string;
-  /** The tag; the version as the ecosystem writes it. */
+  /** The tag, or the version as the ecosystem writes it. */
   tag: string;
 }
 
@@ -175,34 +183,34 @@ export interface ArtifactName extends RegistryName {
   immutable: boolean;
 }
 
-/** Where a content stands under one name. */
+/** A name that a content has in a registry, and how to get it there. */
 export interface Location extends RegistryName {
   digest: Digest;
   url: string;
-  /** The command that fetches it by digest. */
+  /** A command that fetches it by digest. */
   pull: string;
 }
 
-/** `.deliverd.yml`, read and checked by itself; `planOf` puts it beside the server's bounds. */
+/** `.deliverd.yml`, read and checked. `planOf` then checks it against the server's limits. */
 export interface Pipeline {
-  /** Null: left out, so the default branch and v* tags. */
+  /** Null: not given. Then the default branch and tags `v*` are watched. */
   on: { branches: string[]; tags: string[] } | null;
   gate: Gate;
   supersede: boolean;
   artifacts: ArtifactPlan[];
 }
 
-/** How far a repo may be delivered: one entry under `repos`. Null: no bound. */
+/** What a repo may deliver: one entry under `repos` in the server configuration. Null in a field: no limit. */
 export interface RepoBounds {
   /** `<owner>/<name>` or `<hosts key>/<owner>/<name>`, `*` within a segment. */
   match: string;
   branches: string[] | null;
   tags: string[] | null;
-  /** Checks that must have passed whatever the pipeline says. */
+  /** Checks that must pass in addition to the pipeline's. */
   ci: { required: string[] /** As in a gate. */; apps: string[] | null } | null;
   /** Keys under `registries`. */
   registries: string[] | null;
-  /** What its builds may read, by name. */
+  /** Values of the secrets that its builds may read, by name. */
   secrets: Record<string, string>;
 }
 
@@ -224,9 +232,9 @@ export interface Release {
   committedAt: string;
   releasedAt: string;
   deliveryId: string;
-  /** What it is made of; empty for an image, which is its manifest's affair. */
+  /** The artifact's files. Empty for an image: its manifest lists what it holds. */
   files: FrozenFile[];
-  /** What the files say of themselves; null where they are no package. */
+  /** The name and version inside the package. Null: the artifact is no package. */
   package: PackageIdentity | null;
   locations: Location[];
 }

@@ -1,39 +1,40 @@
 import type { NameFacts } from "./names.ts";
 import { highestVersion, isStable, versionsOf } from "./version.ts";
 
-/** A release that could be `latest`, or hold another name that follows versions. */
+/** A release that could have `latest` or another name that follows versions. */
 export interface Contender {
   releaseId: string;
   facts: Pick<NameFacts, "artifact">;
-  /** The versions that git tags gave it: a version that was released stays its own, whatever becomes of the tag. */
+  /** The versions from its git tags. They stay the release's own even if the tag goes. */
   tagged: string[];
-  /** Where its commit stands on each branch that holds it: its index in the list of the branch's commits, newest first. */
+  /** For each branch that contains its commit: the commit's index in the list of the branch's commits, newest first. */
   order: Record<string, number>;
 }
 
 export interface RefFacts {
   /** Short. */
   defaultBranch: string;
-  /** Every version that counts, as `knownVersions` gives them. */
+  /** All versions that count, from `knownVersions`. */
   versions: string[];
-  /** Versions whose commits are delivered, each with the artifacts that were released under it: of another it says nothing. */
+  /** Versions whose commits are delivered, each with the artifacts that were released under it. */
   delivered: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
- * The versions of a repo that are no pre-releases: those that its git tags give now, whoever made and released them, and
- * those that were released. @param tags short names @param released versions under which anything of the repo was released
+ * The versions of a repo without pre-releases: those of its git tags, whoever made them, and those that were released.
+ * @param tags short names
+ * @param released versions under which any artifact of the repo was released
  */
 export function knownVersions(tags: string[], released: string[]): string[] {
   return [...new Set([...versionsOf(tags), ...released])].filter(isStable);
 }
 
 /**
- * The one rule for `latest`, `{major}` and `{major}.{minor}`: the release of the highest version that such a name covers;
- * before the first version, the newest release of the default branch. Null: none of these, and what stands stays. So a name
- * never goes below a version that the repo has, be it one that another tool released or one still to come. A version whose
- * commit left the artifact as it was is none of the artifact's.
- * @param covers which versions the name is about; `latest` is about all
+ * The rule for `latest`, `{major}` and `{major}.{minor}`: the release of the highest version that the name covers.
+ * Before the first version: the newest release of the default branch. Null: neither exists, and the name stays where it
+ * is. So a name never goes below a version of the repo, even one that another tool released or that is not released
+ * yet. A version whose commit did not change the artifact does not count for that artifact.
+ * @param covers which versions the name covers; `latest` covers all
  */
 export function holderOfVersion<One extends Contender>(
   contenders: One[],

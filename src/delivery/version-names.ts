@@ -5,7 +5,7 @@ import { normalPythonName } from "./python-name.ts";
 import { render, variablesOf } from "./template.ts";
 import type { ArtifactKind, ArtifactName, Destination, PackageIdentity } from "./types.ts";
 
-/** Whether a registry keeps an artifact under the name that it gives itself, or under a path of the repo's. */
+/** Whether a registry stores an artifact under the name of its package, or under a path made of the repo's name. */
 export type Shelving = "package" | "path";
 
 const DEFAULTS = {
@@ -14,9 +14,9 @@ const DEFAULTS = {
 } as const;
 
 /**
- * The names of an artifact that is no image: one for each of its versions, each immutable. By path it is
- * `<as>/<artifact>`, a package has the name that it says it has.
- * @param identity what the package says of itself; null where nothing in it does
+ * The names of an artifact that is no image: one immutable name for each version. A path is `<as>/<artifact>`; a
+ * package has the name that its own files give.
+ * @param identity the name and version inside the package. Null: its files give none.
  * @throws UserError `package-name-missing`, `package-name-differs`, and as `variablesOf`
  */
 export function versionNames(
@@ -58,21 +58,21 @@ function repositoryOf(
   );
 }
 
-/** PyPI knows one project under many spellings. */
+/** PyPI accepts many spellings for one project. */
 function spelled(kind: ArtifactKind, name: string): string {
   return kind === "wheel" ? normalPythonName(name) : name;
 }
 
-/** Nothing in these names depends on a branch or a git tag: a version has one name, whatever pointed to its commit. */
-const FIXED = ["version", "sha", "shortSha", "repo", "owner", "artifact", "date"] as const;
+/** Variables that do not depend on a branch or git tag: a version has one name, whichever ref points to its commit. */
+const FIXED_VARIABLES = ["version", "sha", "shortSha", "repo", "owner", "artifact", "date"] as const;
 
 /** @throws UserError `unknown-variable`, `bad-template` */
 export function checkAs({ as }: Destination): void {
   for (const variable of variablesOf(as ?? "")) {
-    if (FIXED.some((fixed) => fixed === variable)) continue;
+    if (FIXED_VARIABLES.some((fixed) => fixed === variable)) continue;
     throw new UserError(
       "bad-template",
-      `the template "${as}" holds {${variable}}, which only the names of an image can: use ${FIXED.map((one) => `{${one}}`).join(" ")}`,
+      `the template "${as}" holds {${variable}}, which only the names of an image can: use ${FIXED_VARIABLES.map((one) => `{${one}}`).join(" ")}`,
     );
   }
 }

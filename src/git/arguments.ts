@@ -4,16 +4,16 @@ import type { Sha } from "../delivery/types.ts";
 
 const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
-/** Hands back what is a full commit id in lower-case hex. @throws UserError("bad-sha"). */
+/** Requires a full commit id in lower-case hex. @throws UserError("bad-sha") */
 export function checkSha(text: string): Sha {
   if (!SHA.test(text)) throw new UserError("bad-sha", `Not a full commit id of 40 or 64 hex digits: ${shown(text)}.`);
   return text;
 }
 
-/** Everything git-check-ref-format(1) forbids, under the two places that a mirror keeps. */
+/** All that git-check-ref-format(1) forbids in the refs of branches and tags. */
 const FORBIDDEN_IN_REF = /[\p{Cc}\uFFFD ~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)|[./]$/u;
 
-/** Hands back what is a full ref of a branch or tag (`refs/heads/…`, `refs/tags/…`). @throws UserError("bad-ref"). */
+/** Requires the full ref of a branch or tag (`refs/heads/…`, `refs/tags/…`). @throws UserError("bad-ref") */
 export function checkRef(text: string): string {
   if (!isRef(text)) throw new UserError("bad-ref", `Not the full ref of a branch or tag: ${shown(text)}.`);
   return text;
@@ -31,8 +31,8 @@ export function isRef(text: string): boolean {
 }
 
 /**
- * A path inside a tree, made plain: `./api//Dockerfile` becomes `api/Dockerfile`, the root is the empty string.
- * @throws UserError("bad-path") where it is absolute or leads out of the tree.
+ * Normalises a path inside a tree: `./api//Dockerfile` becomes `api/Dockerfile`, and the root an empty text.
+ * @throws UserError("bad-path") if it is absolute or leads out of the tree
  */
 export function checkPath(path: string): string {
   const plain = posix.normalize(path).replace(/\/$/, "");
@@ -46,7 +46,10 @@ export function checkPath(path: string): string {
   return plain === "." ? "" : plain;
 }
 
-/** A glob of the pipeline as git's own. @throws UserError("bad-glob"): braces would match nothing, and nothing would ever seem changed. */
+/**
+ * Turns a pipeline's glob into a pathspec of git.
+ * @throws UserError("bad-glob") for braces: git would match nothing, and nothing would ever seem to change
+ */
 export function toPathspec(glob: string): string {
   if (/[{}]/.test(glob))
     throw new UserError("bad-glob", `Braces are not understood in ${shown(glob)}: write one glob for each.`);
@@ -55,8 +58,8 @@ export function toPathspec(glob: string): string {
 }
 
 /**
- * Demands an http(s) URL without credentials in it, for they would show in the list of processes.
- * @throws UserError("bad-clone-url"); the message leaves out what might be a password.
+ * Requires an http(s) URL without credentials: they would show in the list of processes.
+ * @throws UserError("bad-clone-url"). The message leaves out what may be a password.
  */
 export function checkUrl(text: string): void {
   const url = URL.canParse(text) ? new URL(text) : null;
@@ -72,7 +75,7 @@ export function checkUrl(text: string): void {
     );
 }
 
-/** Hands back the value of an Authorization header. @throws ConfigError("bad-credential"): a line break in it would be a header of its own. */
+/** Requires the value of an Authorization header. @throws ConfigError("bad-credential") for control characters */
 export function checkAuthorization(value: string): string {
   if (/\p{Cc}/u.test(value))
     throw new ConfigError(
@@ -82,7 +85,7 @@ export function checkAuthorization(value: string): string {
   return value;
 }
 
-/** What somebody else wrote, fit for one line of an error. */
+/** Text from elsewhere, fit for one line of an error message. */
 function shown(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
 }

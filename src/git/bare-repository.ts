@@ -2,12 +2,12 @@ import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/
 import { dirname, join } from "node:path";
 import { type GitCall, runGit } from "./git.ts";
 
-/** The kind of object ids that a repository has. */
+/** The hash of a repository's object ids. */
 export type Format = "sha1" | "sha256";
 
 /**
- * Makes the bare repository at `path` unless it stands. It appears complete or not at all, whenever the process dies.
- * @returns whether it stood
+ * Makes a bare repository at `path` unless there is one. It appears complete or not at all, even if the process dies.
+ * @returns whether there was one
  */
 export async function ensureBareRepository(
   path: string,
@@ -23,7 +23,7 @@ export async function ensureBareRepository(
       call,
     );
     await mkdir(join(draft, "info"), { recursive: true });
-    // This file wins over every .gitattributes in a tree: an archive then holds what a checkout holds.
+    // This file overrides every .gitattributes in a tree, so that an archive contains what a checkout contains.
     await writeFile(join(draft, "info", "attributes"), "* -export-ignore -export-subst\n");
     await rename(draft, path);
   } catch (error) {
@@ -34,7 +34,7 @@ export async function ensureBareRepository(
   return false;
 }
 
-/** Removes what a killed git left: its locks stop every later one. Only to be called while no git writes to the repository. */
+/** Removes what a killed git left: its locks would stop every later git. Call it only while no git writes there. */
 export async function removeGitLeftovers(path: string): Promise<void> {
   const draft = `${path}.new-`;
   for (const name of await namesIn(dirname(path))) {
@@ -44,7 +44,7 @@ export async function removeGitLeftovers(path: string): Promise<void> {
   await removeLocks(path);
 }
 
-/** The same for a repository that may be made anew meanwhile, because somebody deleted it: its draft is left alone. */
+/** The same, but keeps the draft of a repository that is just being made again because somebody deleted it. */
 export async function removeLocks(path: string): Promise<void> {
   const locks = [
     ...(await filesIn(path, ["refs", "objects/info", "info"])),

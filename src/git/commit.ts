@@ -1,10 +1,10 @@
 import { UserError } from "../delivery/errors.ts";
 import type { Sha } from "../delivery/types.ts";
 
-/** A commit as its object tells it. */
+/** A commit, as read from its object. */
 export interface MirrorCommit {
   sha: Sha;
-  /** Null: the object tells no time that can be written everywhere. Anybody can make one, for git checks no dates. */
+  /** Null: the object has no time between 1970 and 9999. git does not check dates. */
   committedAt: Date | null;
   message: string;
   /** `Name <address>`. */
@@ -12,7 +12,7 @@ export interface MirrorCommit {
   parents: Sha[];
 }
 
-/** A commit that can be built: the builds, labels and names of it hold its time. */
+/** A commit that can be built: its builds, labels and names contain its time. */
 export type DatedCommit = MirrorCommit & { committedAt: Date };
 
 /** @throws UserError("commit-date") */
@@ -26,10 +26,10 @@ export function requireDate(commit: MirrorCommit): DatedCommit {
   );
 }
 
-/** Seconds of the last second that RFC 3339 can write. */
+/** The last second that RFC 3339 can write, in seconds since the epoch. */
 const LAST_SECOND = 253_402_300_799;
 
-/** Reads a commit object: headers, an empty line, the message, all in the encoding that a header names. */
+/** Reads a commit object: headers, an empty line, and the message, in the encoding that a header names. */
 export function parseCommit(sha: Sha, bytes: Buffer): MirrorCommit {
   const latin = bytes.toString("latin1");
   const end = latin.indexOf("\n\n");
@@ -53,7 +53,7 @@ export function parseCommit(sha: Sha, bytes: Buffer): MirrorCommit {
   };
 }
 
-/** What stands after the address, as git reads it: seconds, and a zone that old tools left out. */
+/** The time after the address: seconds, and a zone that old tools left out. */
 function timeOf(committer: string): Date | null {
   const [, seconds] = /.*>\s*(\d+)(?:\s|$)/.exec(committer) ?? [];
   return seconds !== undefined && Number(seconds) <= LAST_SECOND ? new Date(Number(seconds) * 1000) : null;
@@ -63,7 +63,7 @@ function decode(bytes: Buffer, encoding: string): string {
   try {
     return new TextDecoder(encoding).decode(bytes);
   } catch {
-    // Whoever made up an encoding gets what the bytes are as UTF-8.
+    // An unknown encoding is read as UTF-8.
     return bytes.toString("utf8");
   }
 }

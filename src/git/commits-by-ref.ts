@@ -2,14 +2,14 @@ import type { Readable } from "node:stream";
 import type { Sha } from "../delivery/types.ts";
 import { splitStream } from "./lines.ts";
 
-/** By full ref, those of some commits that its history holds: no commit before one that descends from it, else the newer first. */
+/** Commits by full ref. A descendant comes before its ancestors; otherwise the newer commit comes first. */
 export type CommitsByRef = Map<string, Sha[]>;
 
 /**
- * Reads one walk over the history of all the refs together, each commit once, and stops where all wanted commits were met:
- * hundreds of branches share nearly all of their history.
- * @param tips where the refs point
- * @param walk `<sha> <parent>…`, a line each, every commit before its parents
+ * Finds the wanted commits of all refs in one walk over their history, and stops when all are found. Hundreds of
+ * branches share nearly all of their history, so one walk is much faster than one for each.
+ * @param tips the commits that the refs point to
+ * @param walk lines `<sha> <parent>…`, every commit before its parents
  */
 export async function readCommitsByRef(
   tips: Map<string, Sha>,
@@ -18,7 +18,7 @@ export async function readCommitsByRef(
 ): Promise<CommitsByRef> {
   const refs = [...tips.keys()];
   const places: CommitsByRef = new Map(refs.map((ref) => [ref, []]));
-  /** Which refs hold a commit that is still to come, a bit for each. */
+  /** For each commit still to come, the refs that contain it: one bit for each ref. */
   const holders = new Map<Sha, bigint>();
   for (const [index, ref] of refs.entries()) addTo(holders, tips.get(ref) ?? "", 1n << BigInt(index));
   let missing = wanted.size;
@@ -28,7 +28,7 @@ export async function readCommitsByRef(
     holders.delete(sha);
     for (const parent of parents) addTo(holders, parent, held);
     if (!wanted.has(sha)) continue;
-    // The last digit is the first ref's.
+    // The last digit stands for the first ref.
     const bits = held.toString(2);
     for (const [index, ref] of refs.entries()) if (bits.at(-1 - index) === "1") places.get(ref)?.push(sha);
     missing -= 1;

@@ -10,18 +10,18 @@ import { filterTar, limitBytes } from "./tar.ts";
 import { type BuildPaths, pathsUpTo, readTree, requireBuildPaths, type TreeEntry } from "./tree.ts";
 
 export interface ContextOrder extends BuildPaths {
-  /** Bytes of the tar that is sent. */
+  /** Limit for the tar that is sent, in bytes. */
   maxBytes: number;
-  /** Entries of the commit's tree, sent or not. */
+  /** Limit for the entries of the commit's tree, whether they are sent or not. */
   maxEntries: number;
 }
 
-const IGNORE_FILE_MAX = 64 * 1024;
-const ARCHIVE_LIMIT = 30 * 60_000;
+const MAX_IGNORE_FILE_BYTES = 64 * 1024;
+const ARCHIVE_TIMEOUT_MS = 30 * 60_000;
 
 /**
- * The early look, before anything is built: the context is a folder, and the Dockerfile a regular file.
- * @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink" | "bad-path"), naming path and sha.
+ * Checks before a build that the context is a folder and the Dockerfile a regular file.
+ * @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink" | "bad-path")
  */
 export async function checkBuildPaths(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<void> {
   const entries = new Map<string, TreeEntry>();
@@ -32,13 +32,16 @@ export async function checkBuildPaths(mirror: Mirror, sha: Sha, paths: BuildPath
   requireBuildPaths(entries, sha, paths);
 }
 
-/** Whether the Dockerfile lies outside of the context, or is left out of it. @throws UserError("dockerignore-pattern") */
+/**
+ * Whether the Dockerfile is outside the context or `.dockerignore` leaves it out.
+ * @throws UserError("dockerignore-pattern")
+ */
 export async function isDockerfileOutside(mirror: Mirror, sha: Sha, paths: BuildPaths): Promise<boolean> {
   const base = baseOf(paths.contextDir);
   const dockerfile = checkPath(paths.dockerfile ?? ".");
   if (!dockerfile.startsWith(base)) return true;
   for (const file of ignoreFiles(dockerfile, base)) {
-    const text = await mirror.readFile(sha, file, IGNORE_FILE_MAX);
+    const text = await mirror.readFile(sha, file, MAX_IGNORE_FILE_BYTES);
     if (text === null) continue;
     const ignore = new Dockerignore(text, file);
     const inside = dockerfile.slice(base.length);
@@ -47,7 +50,7 @@ export async function isDockerfileOutside(mirror: Mirror, sha: Sha, paths: Build
   return false;
 }
 
-/** The first one that is there holds: BuildKit looks beside the Dockerfile first. */
+/** The first one that exists is used. BuildKit looks beside the Dockerfile first. */
 function ignoreFiles(dockerfile: string, base: string): [beside: string, ofContext: string] {
   return [`${dockerfile}.dockerignore`, `${base}.dockerignore`];
 }
@@ -58,16 +61,18 @@ function baseOf(contextDir: string): string {
 }
 
 /**
- * The commit's tree under the context as a tar stream, `.dockerignore` applied (`<Dockerfile>.dockerignore` goes before it, as in BuildKit):
- * what an image may hold, and the Dockerfile only where it is part of that. Nothing is written to disk. The stream breaks where anything goes wrong: one that
- * ends is whole. A submodule is an empty folder, a symbolic link stays one.
- * @throws what checkTree throws, and UserError("context-too-large" | "context-too-many-entries" | "context-bad-name" | "dockerignore-pattern").
+ * Streams the commit's tree under the context as a tar, with `.dockerignore` applied (or `<Dockerfile>.dockerignore`,
+ * which comes first as in BuildKit). The Dockerfile is in it only if it is part of the context. Nothing is written to
+ * disk. If anything goes wrong, the stream breaks: a stream that ends is complete. A submodule is an empty folder; a
+ * symbolic link stays one.
+ * @throws what checkTree throws, and UserError("context-too-large" | "context-too-many-entries" | "context-bad-name" |
+ *   "dockerignore-pattern").
  * The stream breaks with TransientError("context-broken"), UserError("context-too-large") or the run's reason to abort.
  */
 export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder, run: Run): Promise<Readable> {
-  // Begun beside the look at the tree, which mostly finds nothing to leave out.
-  const archive = await mirror.archive(sha, order.contextDir, run.signal, ARCHIVE_LIMIT);
-  // Where git breaks off before anybody reads, whoever reads hears of it then.
+  // Started while the tree is still being read: in most cases nothing is left out.
+  const archive = await mirror.archive(sha, order.contextDir, run.signal, ARCHIVE_TIMEOUT_MS);
+  // If git fails before anybody reads, the reader gets the error later.
   archive.on("error", () => {});
   try {
     return await choosing(mirror, sha, order, archive, run);
@@ -87,28 +92,28 @@ async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: 
 
   const bytes = [...sent].reduce((sum, path) => sum + bytesInTar(entries.get(path)), 0);
   if (bytes > order.maxBytes) throw tooLarge(sha, order.maxBytes, bytes, biggest(entries, sent));
-  // Where all is sent, git's own bytes go out: packing them anew costs half as much again.
-  const asItIs = base === "" && sent.size === entries.size;
+  // If everything is sent, git's own bytes are passed on: filtering them costs half as much again.
+  const isUnchanged = base === "" && sent.size === entries.size;
   run.log.line(`Context: ${sent.size} of ${entries.size} entries, ${(bytes / 1e6).toFixed(1)} MB.`);
 
-  return guarded(asItIs ? archive : filterTar(archive, base, sent), sha, order.maxBytes);
+  return guarded(isUnchanged ? archive : filterTar(archive, base, sent), sha, order.maxBytes);
 }
 
 interface Choice {
   tree: Map<string, TreeEntry>;
-  /** Those of the tree that are in the context. */
+  /** The entries of the tree that are in the context. */
   entries: Map<string, TreeEntry>;
   base: string;
   dockerfile: string | null;
 }
 
-/** The paths that are sent: what is not ignored, and the folders above it. */
+/** The paths to send: all that is not ignored, and the folders above it. */
 async function choose(mirror: Mirror, sha: Sha, choice: Choice, signal: AbortSignal): Promise<Set<string>> {
   const { tree, entries, base, dockerfile } = choice;
   if (dockerfile === null) return new Set(entries.keys());
   const ignoreFile = ignoreFiles(dockerfile, base).find((path) => tree.has(path));
   if (ignoreFile === undefined) return new Set(entries.keys());
-  const text = await mirror.readFile(sha, ignoreFile, IGNORE_FILE_MAX);
+  const text = await mirror.readFile(sha, ignoreFile, MAX_IGNORE_FILE_BYTES);
   const ignore = new Dockerignore(text ?? "", ignoreFile);
 
   const sent = new Set<string>();
@@ -121,7 +126,7 @@ async function choose(mirror: Mirror, sha: Sha, choice: Choice, signal: AbortSig
   return sent;
 }
 
-/** Lets others have their turn: a hostile ignore file on a large tree takes long, and must not hold up the process. */
+/** Gives way to other work: a hostile ignore file takes long on a large tree, and must not block the process. */
 function pauses(signal: AbortSignal): () => Promise<void> | undefined {
   let since = performance.now();
   return () => {
@@ -136,7 +141,10 @@ function pauses(signal: AbortSignal): () => Promise<void> | undefined {
   };
 }
 
-/** What leaves the mirror: capped, since a checkout's conversions may make files larger than the tree says, and with errors a person understands. */
+/**
+ * Passes the tar on with a limit, since conversions of a checkout may make files larger than the tree says, and with
+ * errors that people understand.
+ */
 function guarded(tar: Readable, sha: Sha, maxBytes: number): Readable {
   const out = limitBytes(maxBytes, () => tooLarge(sha, maxBytes, null, null));
   finished(tar, (error) => {
@@ -152,7 +160,7 @@ function guarded(tar: Readable, sha: Sha, maxBytes: number): Readable {
   return tar.pipe(out);
 }
 
-/** A header of 512 bytes, and the content in blocks of as many. */
+/** A header of 512 bytes, and the content in blocks of 512 bytes. */
 function bytesInTar(entry: TreeEntry | undefined): number {
   return entry === undefined || entry.kind !== "regular file" ? 512 : 512 + Math.ceil(entry.size / 512) * 512;
 }

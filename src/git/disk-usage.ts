@@ -1,7 +1,7 @@
 import { readdir, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Bytes of all files below a folder, and when it was last noted to be of use; null: there is no such folder. */
+/** Bytes of all files in a folder, and when it was last used (ms since the epoch). Null: there is no such folder. */
 export async function usageOf(folder: string): Promise<{ bytes: number; usedAt: number } | null> {
   const about = await stat(folder).catch(() => null);
   if (about === null) return null;
@@ -13,7 +13,7 @@ export async function usageOf(folder: string): Promise<{ bytes: number; usedAt: 
   return { bytes, usedAt: about.mtimeMs };
 }
 
-/** The folder's own time says when it was last of use: git itself rarely changes it. */
+/** The folder's modification time says when it was last used: git itself rarely changes it. */
 export async function noteUse(folder: string): Promise<void> {
   const now = new Date();
   await utimes(folder, now, now).catch(() => {});

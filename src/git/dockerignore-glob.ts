@@ -1,20 +1,20 @@
 /**
- * One pattern of an ignore file, matched in time proportional to pattern times path whatever it says: a repository's author writes it, and a
- * regular expression made from it could hold up the whole process.
+ * One pattern of an ignore file. It takes time proportional to pattern × path. Users write these patterns, and a
+ * regular expression made from one could block the whole process.
  */
 export type Glob = (path: string) => boolean;
 
-/** What a pattern asks of the text, one step each. */
+/** One step of a pattern. */
 type Step =
   | { is: "one"; accepts: (char: string) => boolean }
-  /** Any number of characters; `/` among them or not. */
+  /** Any number of characters. `slash`: `/` may be among them. */
   | { is: "many"; slash: boolean }
-  /** What follows up to and with the next step may be left out: `**` and its `/`. */
+  /** The next two steps may be skipped: `**` and its `/`. */
   | { is: "maybe" };
 
 /**
- * The patterns of Go's filepath.Match (`*`, `?`, `[a-z]`, `\`) and Docker's `**` for any number of folders.
- * @throws SyntaxError on a class or an escape that does not end.
+ * Compiles a pattern of Go's filepath.Match (`*`, `?`, `[a-z]`, `\`) with Docker's `**` for any number of folders.
+ * @throws SyntaxError for a class or an escape that does not end
  */
 export function compileGlob(pattern: string): Glob {
   if (!/[*?[\\]/.test(pattern)) return (path) => path === pattern;
@@ -37,7 +37,7 @@ function stepsOf(chars: string[]): Step[] {
       steps.push({ is: "one", accepts: (one) => one !== "/" });
       at += 1;
     } else if (char === "[") {
-      // Docker looks at the form of classes up to the first star alone.
+      // Docker checks the form of classes only up to the first star.
       const [step, next] = readClass(chars, at + 1, !chars.slice(0, at).includes("*"));
       steps.push(step);
       at = next;
@@ -52,16 +52,16 @@ function stepsOf(chars: string[]): Step[] {
   return steps;
 }
 
-/** `at` stands behind the stars and their slash. */
+/** @param at the position after the stars and their slash */
 function doubleStar(chars: string[], at: number): Step[] {
   const rest = chars.slice(at).join("");
-  // BuildKit reads a leading `**.log` as "ends with .log"; everywhere else the stars stand for whole folders.
+  // BuildKit reads a leading `**.log` as "ends with .log". Elsewhere the stars stand for whole folders.
   const isSuffix = at === 2 && !/[*?[\\]/.test(rest);
   if (rest === "" || isSuffix) return [{ is: "many", slash: true }];
   return [{ is: "maybe" }, { is: "many", slash: true }, { is: "one", accepts: (one) => one === "/" }];
 }
 
-/** A class as in filepath.Match: `[abc]`, `[a-z]`, `[^a-z]`; `at` stands behind the bracket. */
+/** A class as in filepath.Match: `[abc]`, `[a-z]`, `[^a-z]`. @param start the position after the bracket */
 function readClass(chars: string[], start: number, isStrict: boolean): [Step, next: number] {
   const negated = chars[start] === "^";
   let at = negated ? start + 1 : start;
@@ -86,7 +86,7 @@ function readClass(chars: string[], start: number, isStrict: boolean): [Step, ne
   return [{ is: "one", accepts }, at + 1];
 }
 
-/** Follows every way through the steps at the same time. */
+/** Follows all possible paths through the steps at the same time. */
 function run(steps: Step[], text: string): boolean {
   let states = reach(steps, [0]);
   for (const char of text) {
@@ -102,7 +102,7 @@ function run(steps: Step[], text: string): boolean {
   return states.has(steps.length);
 }
 
-/** The states that are reached without another character. */
+/** The states that can be reached without another character. */
 function reach(steps: Step[], from: number[]): Set<number> {
   const states = new Set(from);
   for (const state of states) {

@@ -4,22 +4,22 @@ import { compileGlob, type Glob } from "./dockerignore-glob.ts";
 
 interface Rule {
   matches: Glob;
-  /** A line with `!`: what it matches is sent after all. */
+  /** A line with `!`: what it matches is sent. */
   exception: boolean;
 }
 
-/** Which lines match a folder: they match all that is in it too. */
+/** For each line, whether it matches a folder. It then matches everything in the folder too. */
 type Matched = boolean[];
 
 /**
- * A `.dockerignore` file as Docker reads it: the last line that matches a path, or a folder above it, decides
- * (https://docs.docker.com/build/concepts/context/#dockerignore-files). Ask for a folder before what is in it.
+ * A `.dockerignore` file, read as Docker does: the last line that matches a path or a folder above it decides
+ * (https://docs.docker.com/build/concepts/context/#dockerignore-files). Ask about a folder before its contents.
  */
 export class Dockerignore {
   readonly #rules: Rule[];
   readonly #folders = new Map<string, Matched>();
 
-  /** @throws UserError("dockerignore-pattern"), naming `file` and the line. */
+  /** @throws UserError("dockerignore-pattern"). The message names `file` and the line. */
   constructor(text: string, file: string) {
     this.#rules = text
       .replace(/^\uFEFF/, "")

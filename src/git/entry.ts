@@ -4,7 +4,10 @@ import { checkPath, checkSha } from "./arguments.ts";
 import type { ObjectReader } from "./object-reader.ts";
 import { parseTreeObject, type TreeEntry } from "./tree.ts";
 
-/** What stands under a path, links on the way not followed; null: nothing. The root is a directory. @throws UserError("commit-gone" | "bad-path") */
+/**
+ * The entry at a path. Null: there is none. Symbolic links are not followed. The root is a directory.
+ * @throws UserError("commit-gone" | "bad-path")
+ */
 export async function readEntry(objects: ObjectReader, sha: Sha, path: string): Promise<TreeEntry | null> {
   const plain = checkPath(path);
   if (plain === "") return { kind: "directory", size: 0, object: checkSha(sha) };
@@ -20,7 +23,10 @@ export async function readEntry(objects: ObjectReader, sha: Sha, path: string): 
   return { ...found, size: holdsBytes ? ((await objects.head(found.object))?.size ?? 0) : 0 };
 }
 
-/** A regular file's text; null where there is none. @throws UserError("path-not-a-file" | "file-too-large" | "commit-gone") */
+/**
+ * The text of a regular file. Null: there is none.
+ * @throws UserError("path-not-a-file" | "file-too-large" | "commit-gone")
+ */
 export async function readText(
   objects: ObjectReader,
   sha: Sha,

@@ -3,24 +3,27 @@ import { once } from "node:events";
 import { type Readable, Transform } from "node:stream";
 import { ConfigError, TransientError } from "../delivery/errors.ts";
 
-/** How one git process is to run. */
+/** How to run one git process. */
 export interface GitCall {
-  /** The bare repository it works on; left out where it needs none. */
+  /** The bare repository. Left out if git needs none. */
   gitDir?: string;
-  /** Each of them ends the process and all it started. A list, since AbortSignal.any() leaks on a signal that lives as long as we do. */
+  /**
+   * Each of them ends the process and all that it started. It is a list because AbortSignal.any() leaks memory on a
+   * signal that lives as long as our process.
+   */
   signals: AbortSignal[];
-  /** ms; then it is ended. */
+  /** ms after which git is ended. */
   timeLimit: number;
   stdin?: string;
-  /** Settings for this call alone. They travel in the environment: neither argv nor a log shows them. */
+  /** Settings for this call. They are passed in the environment, so that neither argv nor a log shows them. */
   config?: [key: string, value: string][];
-  /** Paths may be git's pathspecs (`:(glob)…`). Left out: each path means itself. */
+  /** Whether paths may be pathspecs of git (`:(glob)…`). Left out: each path is literal. */
   globs?: boolean;
-  /** Exit codes that are answers, not failures. Left out: only 0. */
+  /** Exit codes that mean success. Left out: only 0. */
   answers?: number[];
 }
 
-/** git ended with an exit code that no caller foresaw. The message holds the end of what it printed. */
+/** git ended with an exit code that the caller did not expect. The message contains the end of git's stderr. */
 export class GitFailed extends Error {
   readonly exitCode: number | null;
   readonly stderr: string;
@@ -32,7 +35,7 @@ export class GitFailed extends Error {
   }
 }
 
-/** Nothing that a repository, a user's home or the machine configures may steer git. */
+/** Settings that no repository, user or machine may change. */
 const PINNED: [string, string][] = [
   ["core.hooksPath", "/dev/null"],
   ["core.attributesFile", "/dev/null"],
@@ -43,26 +46,26 @@ const PINNED: [string, string][] = [
   ["fetch.recurseSubmodules", "false"],
   ["protocol.version", "2"],
   ["http.followRedirects", "false"],
-  // A host that holds the line without sending is given up; a killed daemon's fetch ends by this too.
+  // Gives up on a host that sends nothing. The fetch of a killed daemon ends by this too.
   ["http.lowSpeedLimit", "1"],
   ["http.lowSpeedTime", "60"],
-  // A process that detaches itself would escape our time limit and our lock.
+  // A detached process would escape our time limit and our lock.
   ["gc.autoDetach", "false"],
   ["maintenance.autoDetach", "false"],
-  // The modes of a checkout under the usual umask.
+  // The file modes of a checkout with the usual umask.
   ["tar.umask", "0022"],
 ];
 
-/** How the machine reaches the network is the administrator's affair; everything else of the environment stays out. */
+/** The administrator decides how the machine reaches the network. No other environment variable is passed to git. */
 export const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 const PASSED_ON = ["PATH", "TMPDIR", ...PROXY_VARIABLES, "no_proxy", "NO_PROXY"];
 export const TRUST_VARIABLES = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-const STDERR_KEPT = 8_000;
-/** Some 500,000 refs; a host that sends more is broken or hostile. */
-const OUTPUT_KEPT = 64 * 1024 * 1024;
+const MAX_STDERR_CHARACTERS = 8_000;
+/** About 500,000 refs. A host that sends more is broken or hostile. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Runs git to its end. @throws GitFailed, TransientError("git-timeout"), the signal's reason. */
+/** Runs git to its end. @throws GitFailed, TransientError("git-timeout"), the signal's reason */
 export async function runGit(args: string[], call: GitCall): Promise<{ exitCode: number; stdout: Buffer }> {
   const { child, stdout, ended } = startGit(args, call);
   child.stdin.end(call.stdin ?? "");
@@ -76,19 +79,19 @@ async function collect(stdout: Readable): Promise<Buffer> {
   for await (const chunk of stdout as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > OUTPUT_KEPT) throw new Error(`git printed more than ${OUTPUT_KEPT} bytes`);
+    if (size > MAX_OUTPUT_BYTES) throw new Error(`git printed more than ${MAX_OUTPUT_BYTES} bytes`);
   }
   return Buffer.concat(chunks);
 }
 
-/** The same, for those that only want to read: what git printed, as text. */
+/** Runs git to its end, and gives its output as text. @throws as `runGit` */
 export async function gitText(args: string[], call: GitCall): Promise<string> {
   return (await runGit(args, call)).stdout.toString("utf8");
 }
 
 /**
- * Runs git and hands its output on as it comes. The stream ends only after git has ended well; else it is destroyed with the error, so a
- * part can never pass for the whole. Destroying the stream ends git.
+ * Runs git and streams its output. The stream ends only after git has succeeded. Otherwise it is destroyed with the
+ * error, so that part of an output is never taken for all of it. Destroying the stream ends git.
  */
 export function streamGit(args: string[], call: GitCall): Readable {
   const { child, stdout } = startGit(args, call);
@@ -97,8 +100,8 @@ export function streamGit(args: string[], call: GitCall): Readable {
 }
 
 /**
- * Starts git; its stdin is the caller's to end. `stop` ends it for a reason, which is then what the stream breaks with.
- * @param isLimited whether the time limit is that of the whole process
+ * Starts git. The caller ends its stdin. `stop` ends git, and the stream then breaks with the given reason.
+ * @param isLimited whether the time limit applies to the whole process
  */
 export function startGit(args: string[], call: GitCall, isLimited = true) {
   for (const signal of call.signals) signal.throwIfAborted();
@@ -131,7 +134,7 @@ export function startGit(args: string[], call: GitCall, isLimited = true) {
     }
   })();
 
-  // Attached at once: a pipe read only later has been seen to lose its beginning.
+  // Attached at once: a pipe that was read only later has lost its beginning before.
   const stdout = new Transform({
     transform: (chunk, _encoding, done) => done(null, chunk),
     flush: (done) => void ended.then(() => done(), done),
@@ -139,7 +142,7 @@ export function startGit(args: string[], call: GitCall, isLimited = true) {
   stdout.once("close", () => stop(new Error("nobody reads what git prints")));
   ended.catch((error) => stdout.destroy(error));
   child.stdout.pipe(stdout);
-  // git may end before it has read all; its exit code tells what that means.
+  // git may end before it has read everything. Its exit code says what that means.
   child.stdin.on("error", () => {});
   return { child, stdout, ended, stop };
 }
@@ -153,10 +156,10 @@ interface Stop {
   reason?: unknown;
 }
 
-/** Ends git together with its helpers, which share its process group. The first reason counts. */
+/** Ends git and its helpers, which are in its process group. The first reason counts. */
 function stopper(child: ChildProcess): Stop {
   const stop: Stop = (reason) => {
-    // What nobody reads any more must not hold up its end.
+    // Unread output must not keep git from ending.
     child.stdout?.resume();
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     stop.reason ??= reason;
@@ -172,7 +175,7 @@ function stopper(child: ChildProcess): Stop {
 function lastOf(child: ChildProcess): () => string {
   let text = "";
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
-    text = (text + chunk).slice(-STDERR_KEPT);
+    text = (text + chunk).slice(-MAX_STDERR_CHARACTERS);
   });
   return () => text;
 }
@@ -180,7 +183,7 @@ function lastOf(child: ChildProcess): () => string {
 function environment(call: GitCall): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {
     LC_ALL: "C",
-    // libcurl reads .netrc there, and git its configuration.
+    // libcurl would read .netrc there, and git its configuration.
     HOME: "/dev/null",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
@@ -189,7 +192,7 @@ function environment(call: GitCall): NodeJS.ProcessEnv {
     GIT_ALLOW_PROTOCOL: "http:https",
     GIT_LITERAL_PATHSPECS: call.globs === true ? "0" : "1",
     GIT_OPTIONAL_LOCKS: "0",
-    // Objects that a hostile repository says are elsewhere are not asked for.
+    // Does not fetch objects that a hostile repository says are elsewhere.
     GIT_NO_LAZY_FETCH: "1",
     GIT_NO_REPLACE_OBJECTS: "1",
   };

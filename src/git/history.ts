@@ -4,9 +4,9 @@ import { type GitCall, gitText, streamGit } from "./git.ts";
 import { linesOf, splitStream } from "./lines.ts";
 
 /**
- * A commit and what came before it, `most` of them, newest first by their own dates; of each, whether anything under the
- * pathspecs differs from each parent. Two processes, however many there are. git matches, not our own process: a hostile pattern costs it
- * time, and it has a limit.
+ * A commit and up to `most` commits before it, newest first by their dates, each with whether anything under the
+ * pathspecs differs from each parent. It takes two processes in all. git matches the patterns: a hostile one costs git
+ * time, and git has a time limit.
  */
 export async function readHistory(
   sha: Sha,
@@ -26,14 +26,14 @@ export async function readHistory(
   );
 }
 
-/** Those of the pairs `<commit> <parent>` between which anything under the pathspecs differs. */
+/** The pairs `<commit> <parent>` that differ under the pathspecs. */
 async function differingOf(pairs: string[], pathspecs: string[], call: GitCall): Promise<Set<string>> {
   const differing = new Set<string>();
   if (pairs.length === 0) return differing;
   const stdin = pairs.map((pair) => `${pair}\n`).join("");
   const options = ["--stdin", "-r", "--raw", "--always", "--no-renames", "--no-ext-diff"];
   let at = -1;
-  // Each pair in its turn: its commit alone, then a line with a colon in front for each file that differs.
+  // For each pair: a line with the commit, then a line with a leading colon for each file that differs.
   const lines = splitStream(
     streamGit(["diff-tree", ...options, "--", ...pathspecs], { ...call, stdin, globs: true }),
     "\n",

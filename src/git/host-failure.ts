@@ -4,43 +4,43 @@ import { secretsOfRequest } from "../http/remote-text.ts";
 import { createMask } from "../observe/mask.ts";
 import { GitFailed } from "./git.ts";
 
-type Kind = (host: string, repo: string, said: string, cause: unknown) => Error;
+type MakeError = (host: string, repo: string, said: string, cause: unknown) => Error;
 
-const denied: Kind = (host, repo, said, cause) =>
+const denied: MakeError = (host, repo, said, cause) =>
   new Refused(
     "git-access-denied",
     `${host} does not let us read ${repo}. Check that it exists under this name, and that the token of this host is valid and may read it. git said: ${said}`,
     { cause },
   );
 
-const redirected: Kind = (host, repo, said, cause) =>
+const redirected: MakeError = (host, repo, said, cause) =>
   new Refused(
     "git-redirected",
     `${host} sends us elsewhere for ${repo}, and credentials do not follow redirects. Was it renamed? Then put the new name or cloneUrl into the configuration. git said: ${said}`,
     { cause },
   );
 
-const limited: Kind = (host, repo, said, cause) =>
+const limited: MakeError = (host, repo, said, cause) =>
   new TransientError(
     "git-host-limited",
     `${host} limits how often we may read ${repo}; tried again later. git said: ${said}`,
     { cause },
   );
 
-const broken: Kind = (host, repo, said, cause) =>
+const broken: MakeError = (host, repo, said, cause) =>
   new TransientError("git-host-error", `${host} failed while we read ${repo}; tried again later. git said: ${said}`, {
     cause,
   });
 
-const unreachable: Kind = (host, repo, said, cause) =>
+const unreachable: MakeError = (host, repo, said, cause) =>
   new TransientError(
     "git-host-unreachable",
     `${host} cannot be reached to read ${repo}; tried again later. git said: ${said}`,
     { cause },
   );
 
-/** What git and libcurl print, with LC_ALL=C, in the order in which it is looked for. */
-const SYMPTOMS: [RegExp, Kind][] = [
+/** Messages of git and libcurl with LC_ALL=C. The first one that matches counts. */
+const SYMPTOMS: [RegExp, MakeError][] = [
   [/returned error: 429/, limited],
   [/returned error: 5\d\d/, broken],
   [/returned error: 3\d\d/, redirected],
@@ -53,7 +53,10 @@ const SYMPTOMS: [RegExp, Kind][] = [
   [/SSL|certificate|Operation too slow|Empty reply|Operation timed out|Recv failure|Send failure/, unreachable],
 ];
 
-/** Turns the failure of a git that talked to a host into one a person can act on. What is no such failure comes back as it is. */
+/**
+ * Turns the failure of a git that talked to a host into an error that says what to do. Other errors are returned
+ * unchanged.
+ */
 export function hostFailure(error: unknown, source: CloneSource): unknown {
   if (!(error instanceof GitFailed)) return error;
   const url = new URL(source.url);
@@ -64,6 +67,6 @@ export function hostFailure(error: unknown, source: CloneSource): unknown {
       .trim()
       .slice(-600) || error.message;
   const kind = SYMPTOMS.find(([symptom]) => symptom.test(error.stderr))?.[1] ?? broken;
-  // The cause is made anew: the first one holds what the host said unmasked, and a host may echo our header.
+  // The original error is not used as the cause: it contains unmasked text, and a host may echo our header.
   return kind(url.host, url.pathname.slice(1), said, new Error(said));
 }

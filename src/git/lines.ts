@@ -1,14 +1,14 @@
 import type { Readable } from "node:stream";
 import { decodePath } from "./path-bytes.ts";
 
-/** The lines of a text, without the empty one after the last. */
+/** The lines of a text, without empty ones. */
 export function linesOf(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
 /**
- * What stands between separators, as it comes; bytes that are no UTF-8 as `decodePath` writes them. A stream that breaks
- * throws; what was not ended by a separator is left out.
+ * The parts of a stream that a separator ends, one by one. Bytes that are not UTF-8 are written as by `decodePath`.
+ * Text after the last separator is left out. @throws if the stream breaks
  */
 export async function* splitStream(stream: Readable, separator: "\n" | "\0"): AsyncGenerator<string> {
   let rest = "";

@@ -3,11 +3,14 @@ import { isRef } from "./arguments.ts";
 import { type GitCall, gitText } from "./git.ts";
 import { linesOf } from "./lines.ts";
 
-/** The branches and tags of a mirror, by full ref; those that are none for us (git takes control characters beyond ASCII) left out. */
+/**
+ * The branches and tags of a mirror, by full ref. Names with control characters beyond ASCII, which git accepts, are
+ * left out.
+ */
 export interface LocalRefs {
-  /** The commits they lead to. A tag that leads to none (a tree, a blob) is left out. */
+  /** The commits that they point to. A tag of a tree or a blob is left out. */
   commits: Map<string, Sha>;
-  /** The objects they name: for an annotated tag the tag itself. */
+  /** The objects that they point to. For an annotated tag it is the tag object. */
   objects: Map<string, Sha>;
 }
 
@@ -31,7 +34,7 @@ export async function readRefs(call: GitCall): Promise<LocalRefs> {
   return refs;
 }
 
-/** A tag of a tag: git's own format follows one step only. */
+/** Follows a tag of a tag: git's own format follows only one step. */
 async function peel(tag: Sha, call: GitCall): Promise<Sha | null> {
   const found = await gitText(["rev-parse", "--verify", "--quiet", "--end-of-options", `${tag}^{commit}`], {
     ...call,

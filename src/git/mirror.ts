@@ -23,14 +23,14 @@ import { parseTreeListing, type TreeEntry } from "./tree.ts";
 
 export type { MirrorCommit } from "./commit.ts";
 
-/** Commits, and pipeline files and Dockerfiles of commits: each look at a commit asks for the same ones. */
-const KEPT = 64;
-/** Two looks at the names of a repo's artifacts mostly follow each other, and nothing moved between them. */
-const PLACES_KEPT = 4;
-/** git itself asks for it from thousands of loose objects or fifty packs on, and a fetch adds a few: not each needs a process that looks. */
-const TIDY_EVERY = 10;
-/** Whose paths nothing touched for so many commits is built once more, and has a release from which to go on. */
-const PAST_READ = 2_000;
+/** Commits, pipeline files and Dockerfiles that are kept: each inspection of a commit asks for the same ones. */
+const MAX_CACHED = 64;
+/** Most questions about the order of commits come twice in a row. */
+const MAX_CACHED_ORDERS = 4;
+/** A fetch adds few objects, so git need not check for clean-up after each one. */
+const FETCHES_PER_TIDY = 10;
+/** An artifact that no commit has changed for this long is built again, and then has a newer release. */
+const MAX_HISTORY_COMMITS = 2_000;
 
 export interface MirrorOptions {
   /** ms for one fetch. */
@@ -40,8 +40,8 @@ export interface MirrorOptions {
 }
 
 /**
- * What we know of one repo: branches and tags, never `refs/pull`, so that a commit of a fork is not among them. Shas and refs are checked
- * before git sees them: what is malformed throws UserError("bad-sha" | "bad-ref" | "bad-path").
+ * Our copy of one repo: branches and tags, but never `refs/pull`, so that it contains no commit of a fork. Shas and
+ * refs are checked before git sees them. @throws UserError("bad-sha" | "bad-ref" | "bad-path")
  */
 export class Mirror {
   readonly path: string;
@@ -49,19 +49,19 @@ export class Mirror {
   readonly #quickRefs: QuickRefs;
   readonly #readLimit: number;
   readonly #syncs: Coalescer<{ source: CloneSource; expected: Sha | null }, Refs>;
-  /** Once a process, before any git of it writes here: so what looks like a lock is what a killed one left. */
+  /** Done once, before any git of this process writes here. So every lock was left by a killed git. */
   #repaired: Promise<void> | null = null;
-  /** What the last sync found: nobody but a sync moves refs here. Null while one runs, and where it failed. */
+  /** The result of the last sync: only a sync changes refs. Null while one runs, and if it failed. */
   #latest: { refs: Refs; at: number } | null = null;
 
   #moves = 0;
   readonly #objects: ObjectReader;
-  /** What a sha says can never change. */
-  readonly #commits = new PromiseCache<MirrorCommit>(KEPT);
-  readonly #texts = new PromiseCache<string | null>(KEPT);
-  readonly #places = new PromiseCache<CommitsByRef>(PLACES_KEPT);
-  /** The same for as long as no ref moves. */
-  #holders = new PromiseCache<string[]>(KEPT);
+  /** The content of a sha never changes. */
+  readonly #commits = new PromiseCache<MirrorCommit>(MAX_CACHED);
+  readonly #texts = new PromiseCache<string | null>(MAX_CACHED);
+  readonly #orders = new PromiseCache<CommitsByRef>(MAX_CACHED_ORDERS);
+  /** Valid until a ref moves. */
+  #holders = new PromiseCache<string[]>(MAX_CACHED);
 
   constructor(path: string, closing: AbortSignal, quickRefs: QuickRefs, options: MirrorOptions) {
     this.path = path;
@@ -79,20 +79,20 @@ export class Mirror {
         const hasNews = expected !== null && (await this.#lacks(expected, known));
         const call = { signals: [signal, closing], timeLimit: fetchLimit, quickRefs };
         const refs = await syncRepository(path, source, call, known, hasNews);
-        if (refs.moved || known === null) this.#holders = new PromiseCache(KEPT);
+        if (refs.moved || known === null) this.#holders = new PromiseCache(MAX_CACHED);
         this.#latest = { refs, at };
         return refs;
       },
       async ({ moved }) => {
         await noteUse(path);
-        if (moved && this.#moves++ % TIDY_EVERY === 0) await this.#tidy();
+        if (moved && this.#moves++ % FETCHES_PER_TIDY === 0) await this.#tidy();
       },
     );
   }
 
   /**
-   * Brings branches, tags and the default branch to what the host has. Calls made while a fetch runs share the next one.
-   * @param expected a commit that the host has told of
+   * Brings branches, tags and the default branch up to date. Calls made during a fetch share the next fetch.
+   * @param expected a commit that a webhook named
    * @throws TransientError("git-host-unreachable" | "git-host-error" | "git-host-limited" | "git-timeout"),
    * Refused("git-access-denied" | "git-redirected"), UserError("bad-clone-url"), the signal's reason.
    */
@@ -100,26 +100,26 @@ export class Mirror {
     return this.#syncs.call({ source, expected }, signal);
   }
 
-  /** What the last sync found, if it began less than `age` ms ago; else null. */
+  /** The result of the last sync, if it started less than `age` ms ago. Otherwise null. */
   latest(age: number): Refs | null {
     return this.#latest !== null && performance.now() - this.#latest.at < age ? this.#latest.refs : null;
   }
 
   /**
-   * Branches and tags by full ref as the host lists them now, annotated tags as the tag object. Fetches nothing, so that a
-   * repo that nobody asked for costs one question. @throws as `sync` does.
+   * Branches and tags by full ref as the host lists them now, with annotated tags as tag objects. It fetches nothing,
+   * so that polling a repo costs one request. @throws as `sync`
    */
   remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
     const signals = [signal, this.#closing];
     return listRemoteRefs(source, { signals, timeLimit: this.#readLimit, quickRefs: this.#quickRefs });
   }
 
-  /** Branches and tags by full ref, annotated tags as the commit they lead to; as of the last sync. */
+  /** Branches and tags by full ref as of the last sync, with annotated tags as the commits that they point to. */
   async refs(): Promise<Map<string, Sha>> {
     return this.#latest?.refs.commits ?? (await readRefs(await this.#call())).commits;
   }
 
-  /** The full refs whose history holds the commit. Empty where it is gone, or was never there. */
+  /** The full refs that contain the commit. Empty: the mirror does not have it, or not any more. */
   refsContaining(sha: Sha): Promise<string[]> {
     return this.#holders.get(sha, () => this.#refsContaining(sha));
   }
@@ -132,7 +132,7 @@ export class Mirror {
     return text === null ? [] : linesOf(text).filter(isRef);
   }
 
-  /** Whether the mirror holds the commit. One that a force-push removed is held for a while yet: `refsContaining` tells. */
+  /** Whether the mirror has the commit. It still has a commit for a while after a forced push: see `refsContaining`. */
   async has(sha: Sha): Promise<boolean> {
     return (await this.#objects.head(`${checkSha(sha)}^{commit}`)) !== null;
   }
@@ -144,65 +144,68 @@ export class Mirror {
 
   async #readCommit(sha: Sha): Promise<MirrorCommit> {
     const found = await this.#objects.read(checkSha(sha));
-    // An annotated tag has an id too, and leads to a commit of another.
+    // An annotated tag has an id too, but is no commit.
     if (found?.type !== "commit") throw commitGone(sha);
     return parseCommit(sha, found.bytes);
   }
 
   /**
-   * A regular file's text at that commit, as UTF-8; null where there is none.
-   * @throws UserError("path-not-a-file" | "file-too-large"), naming the path.
+   * The text of a regular file at that commit, as UTF-8. Null: there is none.
+   * @throws UserError("path-not-a-file" | "file-too-large")
    */
   readFile(sha: Sha, path: string, maxBytes: number): Promise<string | null> {
     return this.#texts.get(`${sha} ${maxBytes} ${path}`, () => readText(this.#objects, sha, path, maxBytes));
   }
 
-  /** What stands under a path, symbolic links on the way not followed; null: nothing. The root is a directory. */
+  /** The entry at a path. Null: there is none. Symbolic links are not followed. The root is a directory. */
   entry(sha: Sha, path: string): Promise<TreeEntry | null> {
     return readEntry(this.#objects, sha, path);
   }
 
-  /** The whole tree, every directory before what it holds. */
+  /** The whole tree, every directory before its contents. */
   async *tree(sha: Sha, signal: AbortSignal): AsyncGenerator<[path: string, entry: TreeEntry]> {
     const call = await this.#call(signal);
     yield* parseTreeListing(streamGit(["ls-tree", "-r", "-t", "-z", "-l", "--full-tree", checkSha(sha)], call));
   }
 
-  /** The tree (or one folder of it, under its full path) as a tar: what a checkout on Linux holds, owned by root, dated by the commit. */
+  /**
+   * The tree, or one folder of it with full paths, as a tar: what a checkout on Linux contains, owned by root, with the
+   * commit's time.
+   */
   async archive(sha: Sha, folder: string, signal: AbortSignal, timeLimit: number): Promise<Readable> {
     const call = { ...(await this.#call(signal)), timeLimit };
     const plain = checkPath(folder);
     return streamGit(["archive", "--format=tar", checkSha(sha), ...(plain === "" ? [] : ["--", plain])], call);
   }
 
-  /** Short names of the tags on exactly that commit. */
+  /** Short names of the tags that point to the commit. */
   async tagsOn(sha: Sha): Promise<string[]> {
     checkSha(sha);
     const refs = await this.refs();
     return tagNames([...refs].filter(([, at]) => at === sha).map(([ref]) => ref));
   }
 
-  /** Short names of the tags on that commit or one before it. */
+  /** Short names of the tags that point to the commit or one before it. */
   async tagsReachable(sha: Sha): Promise<string[]> {
     const names = [...(await this.refs()).keys()];
     if (!names.some((ref) => ref.startsWith(TAGS)) || !(await this.has(sha))) return [];
     return tagNames(linesOf(await this.#text(["for-each-ref", `--merged=${sha}`, "--format=%(refname)", "refs/tags"])));
   }
 
-  /** How many commits lead from the tag (short name; null: from the first commit on) to the sha: `git rev-list --count <tag>..<sha>`. */
+  /** `git rev-list --count <tag>..<sha>`. @param fromTag short name. Null: counted from the first commit */
   async count(fromTag: string | null, sha: Sha): Promise<number> {
     const without = fromTag === null ? [] : [`^${checkRef(TAGS + fromTag)}`];
     return Number(await this.#text(["rev-list", "--count", "--end-of-options", checkSha(sha), ...without]));
   }
 
-  /** Where the commits stand on each of the refs (full; one that is gone holds none), by one walk over their history. */
+  /** For each full ref, those of the commits that it contains, in order. One walk over the history finds them all. */
   async commitsByRef(refs: string[], among: ReadonlySet<Sha>): Promise<CommitsByRef> {
     const known = await this.refs();
     const tips = new Map(refs.flatMap((ref) => [[checkRef(ref), known.get(ref) ?? null] as const]).filter(isTip));
     const key = createHash("sha256")
       .update(JSON.stringify([[...tips], [...among].sort()]))
       .digest("hex");
-    return this.#places.get(key, async () => {
+    return this.#orders.get(key, async () => {
       if (tips.size === 0 || among.size === 0) return new Map();
       const stdin = [...new Set(tips.values())].map((sha) => `${sha}\n`).join("");
       const call = { ...(await this.#call()), stdin };
@@ -211,15 +214,18 @@ export class Mirror {
   }
 
   /**
-   * A commit and what came before it, as far as it is read, with what differs under the globs from each parent; a glob is git's own (`*` within a
-   * folder, `**` across, a folder means all in it, a leading `!` leaves out). Empty where the commit is gone. @throws UserError("bad-glob").
+   * A commit and the commits before it, up to a limit, and whether anything under the globs differs from each parent.
+   * Globs are git's: `*` within a folder, `**` across folders, a folder means all in it, a leading `!` excludes.
+   * Empty: the commit is gone. @throws UserError("bad-glob")
    */
   async history(sha: Sha, globs: string[]): Promise<Map<Sha, HistoryCommit>> {
     const paths = globs.map(toPathspec);
-    return (await this.has(sha)) ? readHistory(sha, paths, PAST_READ, await this.#call()) : new Map();
+    return (await this.has(sha)) ? readHistory(sha, paths, MAX_HISTORY_COMMITS, await this.#call()) : new Map();
   }
 
-  /** Whether `descendant`'s history holds `ancestor`; a commit is its own ancestor. False where one is gone. */
+  /**
+   * Whether `ancestor` is in the history of `descendant`. A commit is its own ancestor. False if one of them is gone.
+   */
   async isAncestor(ancestor: Sha, descendant: Sha): Promise<boolean> {
     return this.#holds(
       ["merge-base", "--is-ancestor", "--end-of-options", checkSha(ancestor), checkSha(descendant)],
@@ -227,7 +233,7 @@ export class Mirror {
     );
   }
 
-  /** The commits that the heads hold and no known one does, newest first. Those that are gone count on neither side. */
+  /** The commits that a head contains and no known commit does, newest first. Commits that are gone are ignored. */
   async newCommits(known: Sha[], heads: Sha[]): Promise<Sha[]> {
     if (heads.length === 0) return [];
     const stdin = [...heads.map(checkSha), ...known.map((sha) => `^${checkSha(sha)}`)]
@@ -237,7 +243,7 @@ export class Mirror {
     return linesOf(await gitText(["rev-list", "--date-order", "--ignore-missing", "--stdin"], call));
   }
 
-  /** Asked only after a failure: nearly always the commit is there, and a process each time would be for nothing. */
+  /** Checked only after a failure, since the commit is nearly always there. */
   async #unlessGone(sha: Sha, error: unknown): Promise<null> {
     if (error instanceof GitFailed && !(await this.has(sha))) return null;
     throw error;
@@ -247,7 +253,7 @@ export class Mirror {
     return gitText(args, await this.#call());
   }
 
-  /** A question whose answer is the exit code: 0 is yes. */
+  /** Asks a question whose answer is the exit code: 0 is yes. */
   async #holds(args: string[], answers: number[]): Promise<boolean> {
     const { exitCode } = await runGit(args, { ...(await this.#call()), answers });
     return exitCode === 0;
@@ -262,15 +268,15 @@ export class Mirror {
     };
   }
 
-  /** Whether the mirror most likely lacks a commit: a git that has to be started would take a good part of a fetch to say so. */
+  /** Whether the mirror probably lacks a commit. Starting git to be certain would take a good part of a fetch. */
   async #lacks(sha: Sha, known: Refs | null): Promise<boolean> {
     if (this.#objects.isOpen) return !(await this.has(sha));
-    // It is asked for the commit's files next.
+    // Starts git, which is asked for the commit's files next.
     this.has(sha).catch(() => {});
     return known === null || ![...known.commits.values()].includes(sha);
   }
 
-  /** A mirror is a cache, and may be deleted at any time. */
+  /** A mirror is a cache and may be deleted at any time. */
   async #prepare(): Promise<void> {
     this.#repaired ??= removeGitLeftovers(this.path);
     await this.#repaired;
@@ -280,10 +286,10 @@ export class Mirror {
     });
     if (stood) return;
     this.#latest = null;
-    this.#holders = new PromiseCache(KEPT);
+    this.#holders = new PromiseCache(MAX_CACHED);
   }
 
-  /** An untidy mirror is slower, not wrong: where this fails, the next fetch brings it about again. */
+  /** Without clean-up a mirror is slower, not wrong. If it fails, a later fetch tries again. */
   async #tidy(): Promise<void> {
     const call = { gitDir: this.path, signals: [this.#closing], timeLimit: 30 * 60_000 };
     try {

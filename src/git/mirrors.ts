@@ -7,7 +7,9 @@ import { usageOf } from "./disk-usage.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
 import { QuickRefs } from "./quick-refs.ts";
 
-/** The bare repositories under one directory, one a repo. The process that holds the directory is the only one that writes there. */
+/**
+ * The mirrors under one directory, one for each repo. Only the process that holds the directory's lock writes there.
+ */
 export class Mirrors {
   readonly #root: string;
   readonly #options: MirrorOptions;
@@ -17,13 +19,13 @@ export class Mirrors {
   readonly #closing = new AbortController();
 
   constructor(root: string, options: MirrorOptions = {}) {
-    // Every git that runs listens to it.
+    // Every running git listens to it.
     setMaxListeners(0, this.#closing.signal);
     this.#root = root;
     this.#options = options;
   }
 
-  /** The repo's mirror, always the same object for the same id. Nothing is made or fetched yet. */
+  /** The repo's mirror: one object for each id. Nothing is created or fetched yet. */
   open(repo: RepoId): Mirror {
     const known = this.#open.get(repo);
     if (known) return known;
@@ -33,24 +35,24 @@ export class Mirrors {
     return mirror;
   }
 
-  /** What a repo's mirror takes on disk, and when it was last synced (ms since the epoch); null: there is none. */
+  /** Bytes of a repo's mirror, and when it was last synced (ms since the epoch). Null: there is none. */
   async usage(repo: RepoId): Promise<{ bytes: number; usedAt: number } | null> {
     return usageOf(join(this.#root, `${folderOf(repo)}.git`));
   }
 
-  /** Removes a repo's mirror; the next sync makes it anew. Not to be called while anything needs it. */
+  /** Removes a repo's mirror. The next sync makes it again. Do not call it while the mirror is in use. */
   async remove(repo: RepoId): Promise<void> {
     this.#open.delete(repo);
     await rm(join(this.#root, `${folderOf(repo)}.git`), { recursive: true, force: true });
   }
 
-  /** Ends every git that runs; what they did half is repaired at the next start. */
+  /** Ends every running git. The next start repairs what they left. */
   close(): void {
     this.#closing.abort(new Error("the mirrors are closed"));
   }
 }
 
-/** Readable, and unique even where two ids differ only in what a file name cannot hold or tell apart. */
+/** A readable name that is unique even if two ids differ only in characters that a file name cannot have. */
 function folderOf(repo: RepoId): string {
   const readable = repo.replace(/[^A-Za-z0-9-]+/g, "-").slice(0, 60);
   return `${readable}-${createHash("sha256").update(repo).digest("hex").slice(0, 12)}`;

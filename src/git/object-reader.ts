@@ -2,22 +2,22 @@ import type { Sha } from "../delivery/types.ts";
 import { type Conversation, talkToGit } from "./conversation.ts";
 import type { GitCall } from "./git.ts";
 
-/** What stands under an object's name. */
+/** The id, type and size of an object. */
 export interface ObjectHead {
   object: Sha;
   type: "commit" | "tree" | "blob" | "tag";
   size: number;
 }
 
-/** A process that nobody has asked for so long is ended (ms). */
-const IDLE = 1_000;
-/** Larger ones are no pipeline file, no commit and no folder of people. */
-const MAX_BYTES = 64 * 1024 * 1024;
+/** The git process ends after this long without a question. */
+const IDLE_TIMEOUT_MS = 1_000;
+/** A larger object is no commit, pipeline file or folder that a person made. */
+const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Questions about single objects, all to one `git cat-file --batch-command` while they follow each other: a process for
- * each takes longer than its answer. What comes into the repository meanwhile is found: git looks again before it says
- * that something is missing.
+ * Reads single objects of a repository. Questions that follow each other go to one `git cat-file --batch-command`,
+ * since starting a process takes longer than an answer. Objects that arrive meanwhile are found: git looks again
+ * before it reports one as missing.
  */
 export class ObjectReader {
   readonly #call: () => Promise<GitCall>;
@@ -25,41 +25,42 @@ export class ObjectReader {
   #turn: Promise<unknown> = Promise.resolve();
   #idle: NodeJS.Timeout | undefined;
 
-  /** @param call how to reach the repository, asked at each start of git */
+  /** @param call gives the options for each start of git */
   constructor(call: () => Promise<GitCall>) {
     this.#call = call;
   }
 
-  /** Null: there is no such object. @param name an object's id, or a revision of one, as in `<sha>^{tree}`; no line breaks */
+  /** Null: there is no such object. @param name an id or a revision such as `<sha>^{tree}`, without line breaks */
   head(name: string): Promise<ObjectHead | null> {
     return this.#inTurn(async (talk) => readHead(talk, "info", name));
   }
 
-  /** An object with its bytes. @throws Error where it is larger than 64 MiB */
+  /** An object with its bytes. Null: there is none. @throws Error if it is larger than 64 MiB */
   read(name: string): Promise<(ObjectHead & { bytes: Buffer }) | null> {
     return this.#inTurn(async (talk) => {
       const head = await readHead(talk, "info", name);
       if (head === null) return null;
-      if (head.size > MAX_BYTES) throw new Error(`${name} has ${head.size} bytes, more than ${MAX_BYTES}`);
+      if (head.size > MAX_OBJECT_BYTES)
+        throw new Error(`${name} has ${head.size} bytes, more than ${MAX_OBJECT_BYTES}`);
       if ((await readHead(talk, "contents", head.object)) === null) return null;
       const bytes = await talk.take(head.size + 1);
       return { ...head, bytes: bytes.subarray(0, head.size) };
     });
   }
 
-  /** Whether a git runs that can answer at once. */
+  /** Whether a git process is running that can answer at once. */
   get isOpen(): boolean {
     return this.#talk !== null;
   }
 
-  /** Ends git, and with it the question under way. The next one starts it anew. */
+  /** Ends git and the question in progress. The next question starts git again. */
   close(): void {
     clearTimeout(this.#idle);
     this.#talk?.end();
     this.#talk = null;
   }
 
-  /** One question at a time, since answers bear no name. */
+  /** One question at a time, since answers do not name their question. */
   #inTurn<T>(ask: (talk: Conversation) => Promise<T>): Promise<T> {
     const answer = this.#turn.then(async () => {
       clearTimeout(this.#idle);
@@ -68,12 +69,12 @@ export class ObjectReader {
       try {
         return await ask(talk);
       } catch (error) {
-        // What it would say next answers a question that is over.
+        // Its next output would still answer this question.
         talk.end();
         if (this.#talk === talk) this.#talk = null;
         throw error;
       } finally {
-        this.#idle = setTimeout(() => this.close(), IDLE);
+        this.#idle = setTimeout(() => this.close(), IDLE_TIMEOUT_MS);
         this.#idle.unref();
       }
     });

@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer";
 
 /*
- * git's names are bytes, and nearly always UTF-8. Each other byte is a lone surrogate in our text (U+DC80 to U+DCFF), as in
- * Python's PEP 383: no text that is UTF-8 holds one, so two names are never one, and the bytes can be had back.
+ * git's names are bytes, nearly always UTF-8. As in Python's PEP 383, each byte that is not UTF-8 becomes a lone
+ * surrogate (U+DC80 to U+DCFF). UTF-8 text never contains one, so two names stay different and the bytes can be
+ * restored.
  */
 const ESCAPE = 0xdc00;
 
@@ -20,7 +21,7 @@ export function decodePath(bytes: Buffer): string {
 
 export function encodePath(text: string): Buffer {
   const pieces = text.split(/([\uDC80-\uDCFF])/u);
-  // Every second piece is what the split went by.
+  // Every second piece is an escaped byte.
   return Buffer.concat(
     pieces.map((piece, index) => (index % 2 === 0 ? Buffer.from(piece) : Buffer.of(piece.charCodeAt(0) - ESCAPE))),
   );

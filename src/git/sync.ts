@@ -10,37 +10,37 @@ import { type LocalRefs, readRefs } from "./local-refs.ts";
 import type { RemoteRefs } from "./ls-refs.ts";
 import type { QuickRefs } from "./quick-refs.ts";
 
-/** What a sync came to. */
+/** The result of a sync. */
 export interface Refs extends LocalRefs {
-  /** Short name of the branch that the host's HEAD names; null where the host does not say (an empty repo). */
+  /** Short name of the branch of the host's HEAD. Null: the host does not say, as for an empty repo. */
   defaultBranch: string | null;
   /** Whether anything was fetched. */
   moved: boolean;
 }
 
-/** How a git that talks to a host is to run. */
+/** How to run a git that talks to a host. */
 export interface RemoteCall extends Omit<GitCall, "gitDir"> {
   quickRefs: QuickRefs;
 }
 
-/** Only these: a host also lists pull requests, and with them the commits of forks. */
+/** Only branches and tags: a host also lists pull requests, with commits of forks. */
 const REFSPECS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 
-/** What git says where an object in the mirror itself is broken, as after a power cut. */
+/** What git prints if an object in the mirror is broken, as after a power cut. */
 const CORRUPT =
   /object file .* is empty|missing object|loose object .* is corrupt|bad object|unable to read (?:tree|sha1 file)|invalid (?:sha1|object) pointer|bad pack header|inflate: /;
 
-/** Branches and tags by full ref as the host lists them now: annotated tags as the tag object. Needs no mirror. */
+/** Branches and tags by full ref as the host lists them now, with annotated tags as tag objects. It needs no mirror. */
 export async function listRemoteRefs(source: CloneSource, call: RemoteCall): Promise<Map<string, Sha>> {
   checkUrl(source.url);
-  const there = await toldOfHost(source, () => listRemote(source, call));
+  const there = await explainingFailures(source, () => listRemote(source, call));
   return there.raw;
 }
 
 /**
- * Brings the bare repository at `path` to what the source has; one that is broken is made anew. For one caller at a time.
- * @param known what the sync before found; null: nobody knows
- * @param hasNews whether the source surely has more than that: then it is not asked for its refs first
+ * Brings the bare repository at `path` up to date with its source. A broken one is made again. One caller at a time.
+ * @param known the result of the last sync. Null: not known
+ * @param hasNews whether the source certainly has more: then its refs are not asked for first
  */
 export async function syncRepository(
   path: string,
@@ -64,17 +64,17 @@ export async function syncRepository(
 
 async function bringUp(path: string, source: CloneSource, call: RemoteCall, known: Refs | null): Promise<Refs> {
   const local: GitCall = { ...call, gitDir: path };
-  const there = await toldOfHost(source, () => listRemote(source, call));
+  const there = await explainingFailures(source, () => listRemote(source, call));
   if ([...there.raw.values()].some((sha) => sha.length === 64)) await makeSha256(path, local);
 
   const { defaultBranch } = there;
-  // What the host lists saves most fetches.
+  // Comparing with the host's list saves most fetches.
   const before = known ?? { ...(await readRefs(local)), defaultBranch, moved: false };
   if (same(there.raw, before.objects)) return { ...before, defaultBranch, moved: false };
   return fetchNews(path, source, call, { ...before, defaultBranch });
 }
 
-/** The default branch stays what it was: git tells it only where it lists refs. */
+/** Fetches. The default branch stays as it was: git gives it only with a list of refs. */
 async function fetchNews(
   path: string,
   source: CloneSource,
@@ -83,7 +83,7 @@ async function fetchNews(
 ): Promise<Refs> {
   const remote: GitCall = { ...call, gitDir: path, config: credentials(source) };
   try {
-    await toldOfHost(source, () => fetchAll(source.url, remote));
+    await explainingFailures(source, () => fetchAll(source.url, remote));
   } catch (error) {
     await removeGitLeftovers(path);
     throw error;
@@ -91,8 +91,8 @@ async function fetchNews(
   return { ...(await readRefs({ ...call, gitDir: path })), defaultBranch, moved: true };
 }
 
-/** Does what talks to the host, and turns its failure into the host's. */
-async function toldOfHost<T>(source: CloneSource, ask: () => Promise<T>): Promise<T> {
+/** Turns the failure of a call to the host into an error of the host. */
+async function explainingFailures<T>(source: CloneSource, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
@@ -104,14 +104,14 @@ function isCorrupt(error: unknown): boolean {
   return error instanceof GitFailed && CORRUPT.test(error.stderr.replace(/^remote:.*$/gm, ""));
 }
 
-/** Bound to the one URL: git sends it nowhere else. */
+/** The setting holds for this URL only: git sends the header nowhere else. */
 function credentials({ url, authorization }: CloneSource): [string, string][] {
   return authorization === null
     ? []
     : [[`http.${url}.extraHeader`, `Authorization: ${checkAuthorization(authorization)}`]];
 }
 
-/** Both ways within the one time limit. */
+/** Lists the refs, by our own request or by git, both within one time limit. */
 async function listRemote(source: CloneSource, { quickRefs, ...call }: RemoteCall): Promise<RemoteRefs> {
   const config = credentials(source);
   const limit = new AbortController();

@@ -5,17 +5,17 @@ import { decodePath, encodePath } from "./path-bytes.ts";
 const BLOCK = 512;
 
 /**
- * Passes a tar of git's on with only the wanted entries, their names without `base` (`""` or `folder/`). Names are bytes, and
- * stay what they are; a library would write them as UTF-8. Breaks where the tar breaks.
+ * Passes on only the wanted entries of a tar from git, with `base` (`""` or `folder/`) removed from their names. Names
+ * are bytes and stay unchanged; a library would write them as UTF-8. The output breaks if the input breaks.
  */
 export function filterTar(archive: Readable, base: string, wanted: Set<string>): Readable {
   const out = new PassThrough();
-  // It destroys both ends with the reason: whoever reads hears of it there.
+  // It destroys both streams with the error, so the reader gets it.
   pipeline(archive, (chunks: AsyncIterable<Buffer>) => chosen(new Input(chunks), base, wanted), out).catch(() => {});
   return out;
 }
 
-/** A pax header's records, by name: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_03 */
+/** The records of a pax header: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_03 */
 type Records = Map<string, Buffer>;
 
 async function* chosen(input: Input, base: string, wanted: Set<string>): AsyncGenerator<Buffer> {
@@ -46,7 +46,7 @@ function nameOf(header: Buffer, records: Records): Buffer {
   return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from("/"), name]);
 }
 
-/** The header with another name, and before it what does not fit into it. */
+/** The header with another name. A pax header comes before it if the name or other values do not fit. */
 function renamed(header: Buffer, records: Records, name: Buffer): Buffer {
   const own = Buffer.from(header).fill(0, 345, 500).fill(0, 0, 100);
   name.copy(own, 0, 0, 100);
@@ -62,7 +62,7 @@ function renamed(header: Buffer, records: Records, name: Buffer): Buffer {
   return Buffer.concat([sealed(extended), bytes, padding, sealed(own)]);
 }
 
-/** The header with its checksum, for which its own eight bytes count as spaces. */
+/** Writes the header's checksum. For it, the eight bytes of the checksum itself count as spaces. */
 function sealed(header: Buffer): Buffer {
   header.fill(" ", 148, 156);
   const sum = header.reduce((before, byte) => before + byte, 0);
@@ -84,7 +84,7 @@ function readRecords(bytes: Buffer): Records {
   return records;
 }
 
-/** `<length> <key>=<value>\n`, whose length counts its own digits. */
+/** `<length> <key>=<value>\n`. The length includes its own digits. */
 function recordOf(key: string, value: Buffer): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.from("\n")]);
   let length = rest.length;
@@ -98,7 +98,7 @@ function field(header: Buffer, start: number, length: number): Buffer {
   return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
-/** A stream's bytes, so many at a time. */
+/** Reads a given number of bytes at a time from a stream. */
 class Input {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -128,7 +128,7 @@ class Input {
   }
 }
 
-/** Passes bytes on and breaks at the first one over `max`. */
+/** Passes bytes on, and breaks if there are more than `max`. */
 export function limitBytes(max: number, tooMany: () => Error): Transform {
   let passed = 0;
   return new Transform({

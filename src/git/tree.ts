@@ -8,15 +8,15 @@ import { decodePath } from "./path-bytes.ts";
 /** One entry of a commit's tree. */
 export interface TreeEntry {
   kind: "regular file" | "directory" | "symbolic link" | "submodule";
-  /** Bytes of a file or of a link's target, before any conversion of line ends; 0 for the others. */
+  /** Bytes of a file or of a link's target, before any conversion of line ends. 0 for the others. */
   size: number;
   object: Sha;
 }
 
-/** Where a build's files are in a commit's tree; both paths relative to its root. */
+/** The paths of a build's files, relative to the root of the commit's tree. */
 export interface BuildPaths {
   contextDir: string;
-  /** Null: none is needed, and nothing is left out. */
+  /** Null: no Dockerfile is needed, and no ignore file applies. */
   dockerfile: string | null;
 }
 
@@ -26,7 +26,7 @@ const KINDS: Record<string, TreeEntry["kind"]> = {
   "160000": "submodule",
 };
 
-/** Reads what `git ls-tree -z -l` prints: `<mode> <type> <object> <size>\t<path>`. */
+/** Reads the output of `git ls-tree -z -l`: `<mode> <type> <object> <size>\t<path>`. */
 export async function* parseTreeListing(stream: Readable): AsyncGenerator<[path: string, entry: TreeEntry]> {
   for await (const line of splitStream(stream, "\0")) {
     const tab = line.indexOf("\t");
@@ -35,7 +35,7 @@ export async function* parseTreeListing(stream: Readable): AsyncGenerator<[path:
   }
 }
 
-/** Reads a tree object: `<mode> <name>\0<id>` after each other, the modes without leading zeros. Sizes are not in it. */
+/** Reads a tree object: `<mode> <name>\0<id>` repeated, with modes without leading zeros. It contains no sizes. */
 export function parseTreeObject(tree: Buffer, idBytes: number): Map<string, Omit<TreeEntry, "size">> {
   const entries = new Map<string, Omit<TreeEntry, "size">>();
   for (let at = 0; at < tree.length; ) {
@@ -50,12 +50,13 @@ export function parseTreeObject(tree: Buffer, idBytes: number): Map<string, Omit
   return entries;
 }
 
-/** Names that lead out of a tree, or into a repository's inside. */
+/** Names that lead out of a tree or into a `.git` folder. */
 const BAD_NAME = /(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
 
 /**
- * A whole tree in its order, every folder before what is in it. Stops at `maxEntries`: a few crafted objects can stand for billions of entries.
- * @throws UserError("context-too-many-entries" | "context-bad-name").
+ * A whole tree in its order, every folder before its contents. It stops at `maxEntries`, since a few crafted objects
+ * can describe billions of entries.
+ * @throws UserError("context-too-many-entries" | "context-bad-name")
  */
 export async function readTree(
   tree: AsyncIterable<[string, TreeEntry]>,
@@ -83,13 +84,13 @@ function badName(path: string, sha: Sha, what: string): UserError {
   );
 }
 
-/** `a/b/c` as `a`, `a/b`, `a/b/c`; nothing for the root. */
+/** `a`, `a/b` and `a/b/c` for `a/b/c`. Nothing for the root. */
 export function pathsUpTo(path: string): string[] {
   const names = path === "" ? [] : path.split("/");
   return names.map((_, index) => names.slice(0, index + 1).join("/"));
 }
 
-/** @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink"), naming path and sha. */
+/** @throws UserError("dockerfile-missing" | "context-missing" | "path-is-a-symlink") */
 export function requireBuildPaths(entries: Map<string, TreeEntry>, sha: Sha, paths: BuildPaths): void {
   demand(entries, sha, paths.contextDir, "directory", "context-missing", "Set context to a folder of the repository.");
   if (paths.dockerfile === null) return;

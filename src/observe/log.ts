@@ -2,13 +2,13 @@ import winston from "winston";
 import { printable } from "../delivery/printable.ts";
 import type { Mask } from "./mask.ts";
 
-/** The daemon's own log: one JSON object a line on stdout. Every line of a delivery bears its id. */
+/** The daemon's log: one JSON object a line on stdout. Each line about a delivery has the delivery's id. */
 export interface Log {
   debug(message: string, facts?: LogFields): void;
   info(message: string, facts?: LogFields): void;
   warn(message: string, facts?: LogFields): void;
   error(message: string, facts?: LogFields): void;
-  /** A log that adds these facts to every line. */
+  /** A log that adds these fields to every line. */
   with(facts: LogFields): Log;
 }
 
@@ -24,7 +24,7 @@ export function createLog(options: { level?: string; mask: Mask; stream?: NodeJS
   return wrap(logger, {});
 }
 
-/** For tests and for commands whose output is their answer. */
+/** For tests, and for commands that print only their answer. */
 export const silentLog: Log = {
   debug: () => {},
   info: () => {},
@@ -46,7 +46,7 @@ function wrap(logger: winston.Logger, common: LogFields): Log {
   };
 }
 
-/** Errors become data: their code and message; the stack only where the error is not one we foresaw. */
+/** Turns an error into fields: message, code and cause, and the stack only of an unexpected error. */
 function plain(facts: LogFields | undefined): LogFields {
   const error = facts?.error;
   if (!(error instanceof Error)) return facts ?? {};

@@ -1,28 +1,31 @@
-/** Hides secrets in text. Built once from the configuration's secrets; used by every writer of logs, errors and answers. */
+/** Hides secrets in text. Made from the configuration's secrets, and used for all logs, errors and answers. */
 export type Mask = (text: string) => string;
 
 const HIDDEN = "[secret]";
-/** Shorter values would blot out ordinary words; the configuration refuses secrets of under this length where it can. */
-const SHORTEST = 4;
+/** Characters. Shorter values would hide ordinary words. The configuration refuses shorter secrets where it can. */
+const MIN_LENGTH = 4;
 
-const SHORTEST_LEARNED = 8;
-/** What others hand out while this process runs: the newest so many, since a token ends by itself after a while. */
-const LEARNED_MAX = 500;
+/** Characters of a secret that a server chose. A shorter one could be a common word of a log. */
+const MIN_LEARNED_LENGTH = 8;
+/** Only the newest ones are kept, since tokens expire. */
+const MAX_LEARNED = 500;
 
-/** A mask that is told later of secrets that nobody knew at the start: tokens that registries hand out. */
+/** A mask that learns further secrets at run time: tokens that registries give out. */
 export interface LearningMask extends Mask {
   learn(secret: string): void;
 }
 
-/** Each secret is hidden as it is, line by line, as URLs, JSON and HTML write it, and as base64 in its three alignments. */
+/**
+ * Hides each secret and each of its lines: as text, escaped for URLs, JSON and HTML, and in base64 of any alignment.
+ */
 export function createMask(secrets: Iterable<string>): LearningMask {
-  // Longest first, so that a secret that holds another is hidden whole.
+  // Longest first, so that a secret that contains another one is hidden completely.
   const ordered = [...new Set([...secrets].flatMap((secret) => [...formsOf(secret), ...brokenBase64(secret)]))].sort(
     (a, b) => b.length - a.length,
   );
   const pattern = ordered.length === 0 ? null : new RegExp(ordered.map(escapeRegExp).join("|"), "g");
   const learned = new Map<string, string[]>();
-  // Tokens are long, and their forms many: no pattern is made of them, and a line that is shorter than one is not searched for it.
+  // Tokens are long and have many forms, so no pattern is made of them, and a shorter line is not searched for them.
   const hideLearned = (text: string): string => {
     let left = text;
     for (const forms of learned.values()) {
@@ -36,32 +39,32 @@ export function createMask(secrets: Iterable<string>): LearningMask {
   };
   return Object.assign(mask, {
     learn(secret: string) {
-      // Another chooses it: no word that is common in a log is taken out of it.
-      if (secret.length < SHORTEST_LEARNED) return;
+      // A server chose it: it must not hide common words.
+      if (secret.length < MIN_LEARNED_LENGTH) return;
       const forms = [...new Set(formsOf(secret))].sort((a, b) => b.length - a.length);
       learned.delete(secret);
       if (forms.length > 0) learned.set(secret, forms);
-      for (const oldest of learned.keys()) if (learned.size > LEARNED_MAX) learned.delete(oldest);
+      for (const oldest of learned.keys()) if (learned.size > MAX_LEARNED) learned.delete(oldest);
     },
   });
 }
 
 function formsOf(secret: string): string[] {
   return [secret, ...secret.split(/\r?\n/)]
-    .filter((part) => part.length >= SHORTEST)
+    .filter((part) => part.length >= MIN_LENGTH)
     .flatMap((part) => [part, ...escapedForms(part), ...base64Forms(part)])
-    .filter((form) => form.length >= SHORTEST);
+    .filter((form) => form.length >= MIN_LENGTH);
 }
 
-/** Writers of one format differ in which characters they escape. */
+/** Writers of one format do not agree on which characters to escape. */
 function escapedForms(part: string): string[] {
-  // Half of a surrogate pair has no bytes of its own.
+  // Half of a surrogate pair cannot be encoded.
   const url = encodeURIComponent(Buffer.from(part).toString());
   const strictUrl = url.replace(/[!'()*]/g, (one) => `%${hexOf(one, 2).toUpperCase()}`);
   const urls = [url, strictUrl].flatMap((form) => [form, form.replaceAll("%20", "+")]);
   const lowerUrls = urls.map((form) => form.replace(/%[0-9A-F]{2}/g, (one) => one.toLowerCase()));
   const json = JSON.stringify(part).slice(1, -1);
-  // Go escapes what HTML knows, PHP each slash, and Python and PHP what is not ASCII.
+  // Go escapes the special characters of HTML, PHP every slash, and Python and PHP all that is not ASCII.
   const goJson = json.replace(/[<>&\u2028\u2029]/g, (one) => `\\u${hexOf(one, 4)}`);
   const jsons = [json, goJson].flatMap((form) => [form, form.replace(/[^\x20-\x7e]/g, (one) => `\\u${hexOf(one, 4)}`)]);
   const html = part.replace(/[&<>"']/g, (one) => HTML[one] ?? one);
@@ -74,7 +77,9 @@ function hexOf(character: string, digits: number): string {
   return character.charCodeAt(0).toString(16).padStart(digits, "0");
 }
 
-/** What tools print by themselves is broken into lines of 76 or 64 characters; the ends, too short to be told from words, stay. */
+/**
+ * Some tools break base64 into lines of 76 or 64 characters. Ends that are too short to tell from words are not hidden.
+ */
 function brokenBase64(part: string): string[] {
   const encoded = [part, `${part}\n`].map((text) => Buffer.from(text).toString("base64"));
   return [76, 64].flatMap((width) => encoded.flatMap((text) => (text.length <= width ? [] : piecesOf(text, width))));
@@ -84,10 +89,12 @@ function piecesOf(text: string, width: number): string[] {
   const pieces = Array.from({ length: Math.ceil(text.length / width) }, (_, at) =>
     text.slice(at * width, (at + 1) * width),
   );
-  return pieces.filter((piece) => piece.length >= SHORTEST_LEARNED);
+  return pieces.filter((piece) => piece.length >= MIN_LEARNED_LENGTH);
 }
 
-/** Base64 of a text in the middle of others: the outer characters depend on the neighbours, the inner ones do not. */
+/**
+ * Base64 of a text within other text. The first and last characters depend on the neighbours, the inner ones do not.
+ */
 function base64Forms(text: string): string[] {
   const bytes = Buffer.from(text);
   if (bytes.length < 8) return [];

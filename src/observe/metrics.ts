@@ -6,13 +6,13 @@ export interface Counter {
 
 export interface Metrics {
   counter(name: string, help: string): Counter;
-  /** `read` is asked at each scrape. */
+  /** `read` is called for each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** The Prometheus text format, version 0.0.4. */
   text(): string;
 }
 
-/** The few figures that deliverd shows; histograms and process figures are left to the tools that watch containers. */
+/** Counters and gauges. Histograms and process metrics are left to tools that monitor containers. */
 export function createMetrics(): Metrics {
   const families: { name: string; help: string; type: "counter" | "gauge"; samples: () => [string, number][] }[] = [];
   return {

@@ -1,10 +1,9 @@
 import type { Log, LogFields } from "./log.ts";
 
-/** Lines in a window of so many ms. */
-const LINES = 5;
-const WINDOW = 10_000;
+const MAX_LINES_PER_WINDOW = 5;
+const WINDOW_MS = 10_000;
 
-/** A log for what anybody may cause: of a flood it keeps a few lines, and then the number of those that it left out. */
+/** A log for events that strangers can cause. Of a flood it writes a few lines, and then how many it left out. */
 export class SampledLog {
   readonly #log: Log;
   readonly #of: string;
@@ -12,22 +11,22 @@ export class SampledLog {
   #suppressed = 0;
   #window: NodeJS.Timeout | null = null;
 
-  /** @param of for the line that tells the number, as in `failed sign-ins` */
+  /** @param of what the lines are about, as in `failed sign-ins`, for the line with the number */
   constructor(log: Log, of: string) {
     this.#log = log;
     this.#of = of;
   }
 
   warn(message: string, facts?: LogFields): void {
-    this.#window ??= setTimeout(() => this.#endWindow(), WINDOW).unref();
+    this.#window ??= setTimeout(() => this.#endWindow(), WINDOW_MS).unref();
     this.#lines += 1;
-    if (this.#lines <= LINES) this.#log.warn(message, facts);
+    if (this.#lines <= MAX_LINES_PER_WINDOW) this.#log.warn(message, facts);
     else this.#suppressed += 1;
   }
 
   #endWindow(): void {
     const suppressed = this.#suppressed;
-    if (suppressed > 0) this.#log.warn(`more ${this.#of} than are logged`, { suppressed, seconds: WINDOW / 1000 });
+    if (suppressed > 0) this.#log.warn(`more ${this.#of} than are logged`, { suppressed, seconds: WINDOW_MS / 1000 });
     this.#lines = 0;
     this.#suppressed = 0;
     this.#window = null;

@@ -4,38 +4,38 @@ import { createGunzip } from "node:zlib";
 import tar from "tar-stream";
 import yauzl from "yauzl";
 
-/** An archive's bytes, as often as they are wanted; from `start` to `end`, both included, where only a part is. */
+/** The bytes of an archive. They can be read several times, also in part: from `start` to `end`, both included. */
 export interface ArchiveSource {
   length: number;
   open(range?: { start?: number; end?: number }): Readable;
 }
 
-/** A file in an archive. A name that begins with `./` stands without it. */
+/** A file in an archive. A leading `./` is removed from its path. */
 export interface ArchiveEntry {
   path: string;
   bytes: Buffer;
 }
 
-/** Which entries are read. @param size bytes, as the archive says */
+/** Whether to read an entry. @param size bytes, as the archive says */
 export type IsWanted = (path: string, size: number) => boolean;
 
 /**
- * Archives come from builds, and may be made to harm whoever opens them: nothing is unpacked, what is read is held in
- * memory up to these bounds, and what is passed over is bounded too.
+ * Archives come from builds and may be hostile. So nothing is unpacked to disk, and there are limits for what is held
+ * in memory and for what is skipped.
  */
 const MAX_ENTRY_BYTES = 2 ** 20;
-const MAX_READ = 100;
+const MAX_WANTED_ENTRIES = 100;
 const MAX_ENTRIES = 200_000;
-const MAX_INFLATED = 4 * 2 ** 30;
+const MAX_UNPACKED_BYTES = 4 * 2 ** 30;
 
-/** The archive, or a file of it, cannot be read as what it should be. The message is for the user. */
+/** The archive, or a file in it, is not what it should be. The message is for the user. */
 export class UnreadablePackage extends Error {}
 
-/** The wanted files of a gzipped tar, in its order. @throws Unreadable */
+/** The wanted files of a gzipped tar, in their order. @throws UnreadablePackage */
 export async function readTarball(source: ArchiveSource, isWanted: IsWanted): Promise<ArchiveEntry[]> {
   const extract = tar.extract();
   const flow = pipeline(source.open(), createGunzip(), capped(), extract);
-  // Where it breaks, the search below breaks with it.
+  // An error also breaks the loop below.
   flow.catch(() => {});
   try {
     const found = new Found();
@@ -53,7 +53,7 @@ export async function readTarball(source: ArchiveSource, isWanted: IsWanted): Pr
   }
 }
 
-/** The wanted files of a zip, in the order of its directory. @throws Unreadable */
+/** The wanted files of a zip, in the order of its central directory. @throws UnreadablePackage */
 export async function readZip(source: ArchiveSource, isWanted: IsWanted): Promise<ArchiveEntry[]> {
   try {
     const zip = await yauzl.fromRandomAccessReaderPromise(new Ranges(source), source.length);
@@ -70,8 +70,8 @@ export async function readZip(source: ArchiveSource, isWanted: IsWanted): Promis
 }
 
 /**
- * The one file of its kind. Of two, each reader would choose for itself, and what was looked at is not what is installed.
- * @returns null: there is none. @throws Unreadable
+ * Requires at most one entry. If there were two, another reader could choose the other one, and install what was not
+ * checked here. @returns null if there is none @throws UnreadablePackage
  */
 export function atMostOne(entries: readonly ArchiveEntry[]): ArchiveEntry | null {
   const [first, second] = entries;
@@ -85,7 +85,8 @@ class Found {
   readonly entries: ArchiveEntry[] = [];
 
   async add(path: string, stream: Readable): Promise<void> {
-    if (this.entries.length === MAX_READ) throw new UnreadablePackage(`it describes more than ${MAX_READ} packages`);
+    if (this.entries.length === MAX_WANTED_ENTRIES)
+      throw new UnreadablePackage(`it describes more than ${MAX_WANTED_ENTRIES} packages`);
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of stream) {
@@ -113,7 +114,7 @@ function capped() {
   return async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
       passed += chunk.length;
-      if (passed > MAX_INFLATED) throw new UnreadablePackage("it unpacks to more than 4 GiB");
+      if (passed > MAX_UNPACKED_BYTES) throw new UnreadablePackage("it unpacks to more than 4 GiB");
       yield chunk;
     }
   };
@@ -123,7 +124,7 @@ function plain(path: string): string {
   return path.replace(/^(?:\.\/+)+/, "");
 }
 
-/** What zlib, tar-stream and yauzl say is about the bytes; what the disk says is not. */
+/** Errors of zlib, tar-stream and yauzl are about the bytes. Errors of the disk are not. */
 function asUnreadable(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof UnreadablePackage) return error;
   const { code = "", syscall } = error as NodeJS.ErrnoException;

@@ -1,16 +1,16 @@
 import { UnreadablePackage } from "./archive.ts";
 
-/** What a Python distribution says of itself: https://packaging.python.org/en/latest/specifications/core-metadata/ */
+/** Metadata of a Python distribution: https://packaging.python.org/en/latest/specifications/core-metadata/ */
 export interface CoreMetadata {
   name: string;
   version: string;
-  /** Values of a field by its name in lower case, in their order; `description` is what stands below the headers. */
+  /** The values of a field, in order. @param field lower-case name; `description` is the text below the headers */
   values(field: string): readonly string[];
 }
 
 /**
- * Fields that stand once: a second one is refused, as twine and Warehouse do. Of a field that a later version of metadata brings
- * nothing is known here, and its index says what it thinks of it.
+ * Fields that may occur only once: twine and Warehouse refuse a second one too. Fields of later metadata versions are
+ * not listed here; the index checks them.
  */
 const SINGLE = new Set([
   ...["metadata-version", "name", "version", "summary", "description", "description-content-type", "keywords"],
@@ -18,7 +18,7 @@ const SINGLE = new Set([
   ...["license", "license-expression", "requires-python"],
 ]);
 
-/** A METADATA or PKG-INFO file: headers as in mail, and below them the description. @throws Unreadable */
+/** A METADATA or PKG-INFO file: headers as in mail, and below them the description. @throws UnreadablePackage */
 export function readCoreMetadata(bytes: Buffer): CoreMetadata {
   const { headers, body } = readMail(bytes.toString("utf8").replace(/^\uFEFF/, ""));
   const values = new Map<string, string[]>();
@@ -33,7 +33,10 @@ export function readCoreMetadata(bytes: Buffer): CoreMetadata {
   return { name, version, values: (field) => values.get(field) ?? [] };
 }
 
-/** RFC 822 as Python's email.parser reads it: any kind of line end, and the first line that is no header begins the body. */
+/**
+ * Reads RFC 822 as Python's email.parser does: any kind of line end, and the first line that is no header starts the
+ * body.
+ */
 function readMail(text: string): { headers: [name: string, value: string][]; body: string } {
   const lines = text.split(/\r\n|\r|\n/);
   const headers: [string, string][] = [];
@@ -50,7 +53,7 @@ function readMail(text: string): { headers: [name: string, value: string][]; bod
   return { headers, body: lines.slice(at).join("\n") };
 }
 
-/** Lines of a description are set in by eight spaces, or by seven and a bar; whatever else is folded is one line. */
+/** Lines of a description are indented by eight spaces, or seven and a bar. Any other folded value is one line. */
 function unfolded(name: string, value: string): string {
   if (name === "description") return value.replace(/\n(?: {8}| {7}\|)/g, "\n").trim();
   return value

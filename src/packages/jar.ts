@@ -4,8 +4,8 @@ import { type ArchiveSource, atMostOne, readZip, UnreadablePackage } from "./arc
 import { readProperties } from "./java-properties.ts";
 
 /**
- * What Maven packed into a jar says of its project. Null: nothing did, or several projects are in it, as in a jar that holds
- * its dependencies. @throws Unreadable
+ * The name and version that Maven packed into a jar. Null: there are none, or those of several projects, as in a jar
+ * with its dependencies. @throws UnreadablePackage
  */
 export async function readJar(source: ArchiveSource): Promise<PackageIdentity | null> {
   const packed = await readZip(source, (path) => /^META-INF\/maven\/[^/]+\/[^/]+\/pom\.(?:xml|properties)$/.test(path));
@@ -13,7 +13,7 @@ export async function readJar(source: ArchiveSource): Promise<PackageIdentity | 
   const [folder] = folders;
   if (folder === undefined || folders.size > 1) return null;
   const at = (name: string) => atMostOne(packed.filter(({ path }) => path === `${folder}/${name}`));
-  // Maven has written its values there with every property filled in.
+  // In pom.properties Maven has filled in all properties.
   const [properties, xml] = [at("pom.properties"), at("pom.xml")];
   return (properties && ofProperties(properties.bytes)) ?? (xml && readPom(xml.bytes, xml.path));
 }
@@ -24,7 +24,7 @@ function ofProperties(bytes: Buffer): PackageIdentity | null {
   return coordinates(value("groupId"), value("artifactId"), value("version"));
 }
 
-/** @param name for errors. @throws Unreadable */
+/** @param name for errors. @throws UnreadablePackage */
 export function readPom(bytes: Buffer, name: string): PackageIdentity {
   const project = rootOf(bytes.toString("utf8"), name);
   const parent = childOf(project, "parent");
@@ -44,7 +44,7 @@ function rootOf(text: string, name: string): XmlElement {
     const { root } = parseXml(text);
     if (root?.name === "project") return root;
   } catch {
-    // It is told what it should be, below.
+    // The error below says what was expected.
   }
   throw new UnreadablePackage(`${name} is no POM: expected XML with the root element project`);
 }

@@ -1,4 +1,7 @@
-/** The lines of a `.properties` file: https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/Properties.html#load(java.io.Reader) */
+/**
+ * Reads a `.properties` file:
+ * https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/Properties.html#load(java.io.Reader)
+ */
 export function readProperties(text: string): Map<string, string> {
   const properties = new Map<string, string>();
   for (const line of logicalLines(text)) {
@@ -8,7 +11,7 @@ export function readProperties(text: string): Map<string, string> {
   return properties;
 }
 
-/** A backslash at the end of a line, itself not escaped, joins the next one. Comments cannot be joined. */
+/** A backslash at the end of a line joins the next line, unless the backslash is escaped. Comments are not joined. */
 function logicalLines(text: string): string[] {
   const lines: string[] = [];
   let open: string | null = null;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type ArchiveSource, atMostOne, readTarball, UnreadablePackage } from "./archive.ts";
 
-/** Of the rest of a package.json anything may be there: what is not of the type that npm's documentation names counts as not there. */
+/** A package.json may contain anything. A field whose type is not the one in npm's documentation counts as missing. */
 const manifestSchema = z.looseObject({
   name: z.string().min(1),
   version: z.string().min(1),
@@ -17,17 +17,17 @@ export type NpmManifest = z.output<typeof manifestSchema>;
 
 export interface NpmPackage {
   manifest: NpmManifest;
-  /** Empty where there is none, or a very large one. */
+  /** Empty: there is none, or it is too large. */
   readme: string;
 }
 
 const README_MAX_BYTES = 512 * 1024;
-/** More of it than any registry shows. */
+/** More than any registry shows. */
 const README_MAX_CHARACTERS = 64 * 1024;
 
 /**
- * The package.json of what `npm pack` makes, and its readme. npm takes the first folder off whatever it is called, and calls
- * it `package` itself. @throws Unreadable
+ * Reads package.json and the readme from the archive that `npm pack` makes. npm itself calls the top folder `package`,
+ * but accepts any name. @throws UnreadablePackage
  */
 export async function readNpmPackage(source: ArchiveSource): Promise<NpmPackage> {
   const isManifest = (path: string) => /^[^/]+\/package\.json$/.test(path);
@@ -44,7 +44,7 @@ export async function readNpmPackage(source: ArchiveSource): Promise<NpmPackage>
   return { manifest: data, readme: readme.slice(0, README_MAX_CHARACTERS) };
 }
 
-/** npm itself takes no offence at a byte order mark. */
+/** Like npm, it accepts a byte order mark. */
 function parsed(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString("utf8").replace(/^\uFEFF/, ""));

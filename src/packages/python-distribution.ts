@@ -1,7 +1,7 @@
 import { type ArchiveSource, atMostOne, readTarball, readZip, UnreadablePackage } from "./archive.ts";
 import { type CoreMetadata, readCoreMetadata } from "./core-metadata.ts";
 
-/** The metadata inside of a wheel, or of a source distribution (`.tar.gz`, and `.zip` as old tools made it). @throws Unreadable */
+/** The metadata in a wheel or source distribution (`.tar.gz`, or `.zip` of old tools). @throws UnreadablePackage */
 export async function readDistribution(file: string, source: ArchiveSource): Promise<CoreMetadata> {
   const isWheel = file.endsWith(".whl");
   const wanted = isWheel ? /^[^/]+\.dist-info\/METADATA$/ : /^[^/]+\/PKG-INFO$/;

@@ -3,42 +3,43 @@ import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, ArtifactName, Digest, Location, RegistryName } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
 
-/** Frozen content with the facts of its release: registries that have a place for them keep them beside the bytes. */
+/** Frozen content with metadata about its release. Registries with a place for metadata store it beside the bytes. */
 export interface StampedContent extends Frozen {
   kind: ArtifactKind;
-  /** As `releaseMetadata` of src/delivery/metadata.ts gives it: the keys are those of an image's labels. */
+  /** From `releaseMetadata` in src/delivery/metadata.ts, with the keys of an image's labels. */
   metadata: Record<string, string>;
 }
 
-/** What stands under a name now. */
+/** The content that a name stands for now. */
 export interface Found {
   digest: Digest;
 }
 
 export interface Registry {
-  /** Login and right to push; leaves nothing behind. @throws ConfigError (wrong credentials, no such place), TransientError. */
+  /** Checks the login and the right to push, and leaves nothing behind. @throws ConfigError, TransientError */
   check(): Promise<void>;
   /**
-   * What stands under this name now; null: nothing.
-   * @param content what is thought to stand there: a registry of files needs to know which. The digest that is found equals
-   * its digest only where the very same bytes stand, all of them. @throws TransientError, Refused.
+   * The content that this name stands for now. Null: none.
+   * @param content the expected content: a registry of files needs its file names. The found digest equals its digest
+   *   only if exactly the same bytes are there, all of them. @throws TransientError, Refused
    */
   find(name: ArtifactName, run: Run, content: Frozen): Promise<Found | null>;
-  /** Sends content ahead of its names, where that is invisible. Idempotent: what is there already is not sent again. */
+  /** Sends content before it has a name, so nobody sees it. It may be repeated: what is there is not sent again. */
   upload?(content: StampedContent, name: ArtifactName, run: Run): Promise<void>;
   /**
-   * Puts the name on the content and reads the digest back. Same content under the name: success. Other content under an
-   * immutable name: Refused `name-taken`. Moving names are overwritten. @throws TransientError to be tried again.
+   * Gives the content a name and reads the digest back. The same content under the name is a success; other content
+   * under an immutable name is Refused `name-taken`. Moving names are overwritten. @throws TransientError to be retried
    */
   publish(content: StampedContent, name: ArtifactName, run: Run): Promise<Location>;
   /**
-   * Brings content that was published under this name back into the store, where this host no longer has it, or never had.
-   * @returns false: it is not here any more. @throws TransientError.
+   * Fetches content that was published under this name into the store, if this host does not have it.
+   * @returns false if the registry does not have it @throws TransientError
    */
   restore(name: RegistryName, run: Run, content: Frozen): Promise<boolean>;
   /**
-   * Streams the content into the sink, verified: an image as the tar of an OCI layout, one file as it is, several as a tar.
-   * @throws TransientError, Refused when it is gone.
+   * Streams the content into the sink, verified: an image as the tar of an OCI layout, one file as it is, several as a
+   * tar.
+   * @throws TransientError, Refused if it is gone
    */
   pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void>;
 }

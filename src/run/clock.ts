@@ -1,4 +1,4 @@
-/** The time, handed in so that a test can turn it. */
+/** The current time. It is passed in, so that tests can set it. */
 export interface Clock {
   /** ms since the epoch. */
   now(): number;

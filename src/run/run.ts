@@ -1,19 +1,19 @@
 import type { Clock } from "./clock.ts";
 
-/** A delivery's own log: what a person reads on its page. Lines never hold a secret (the writer masks them). */
+/** The log of one delivery, as people read it on its page. The writer masks secrets. */
 export interface RunLog {
-  /** Adds text as it comes; line ends are the caller's. */
+  /** Adds text. The caller adds line ends. */
   write(text: string): void;
   /** Adds one line. */
   line(text: string): void;
 }
 
-/** What every step of a delivery is handed: where to tell, when to stop, where to put things, what time it is. */
+/** What every step of a delivery gets: its log, a signal to stop, a directory for files, and the clock. */
 export interface Run {
   log: RunLog;
-  /** Aborted on cancellation, on the step's deadline, and when the lease is lost. */
+  /** Aborted when the delivery is cancelled, the step is over its time limit, or the lease is lost. */
   signal: AbortSignal;
-  /** A directory of this run alone, removed after it. */
+  /** A directory for this run only. It is removed afterwards. */
   tmp: string;
   clock: Clock;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../delivery/types.ts";
 
-/** The only algorithm taken: every registry and engine speaks it, and a second one would give one content two names. */
+/** Whether a text is `sha256:<64 hex>`. It is the only algorithm: a second one would give one content two names. */
 export function isDigest(text: string): boolean {
   return /^sha256:[0-9a-f]{64}$/.test(text);
 }

@@ -8,8 +8,8 @@ const ONE_FILE = "application/octet-stream";
 const SEVERAL_FILES = "application/vnd.deliverd.files.v1";
 
 /**
- * Makes one content of files that lie in the store. Its digest is that of the one file; of several, that of their listing,
- * which is kept in the store as well: a line `<sha256>  <name>` each, sorted, as `sha256sum` writes it.
+ * Makes one content of files that are in the store. The digest of one file is its own. The digest of several is that of
+ * their listing, which is stored too: sorted lines `<sha256>  <name>`, as `sha256sum` writes them.
  */
 export async function freezeFiles(
   store: Store,
@@ -25,7 +25,7 @@ export async function freezeFiles(
   return { digest, mediaType: SEVERAL_FILES, size, files: sorted };
 }
 
-/** The digest that content of these files has: what stands somewhere is the same content only where this is equal. */
+/** The digest of a content with these files. Two contents are the same only if their digests are equal. */
 export function digestOfFiles(files: readonly Pick<FrozenFile, "name" | "digest">[]): string {
   const [first] = files;
   if (files.length === 1 && first !== undefined) return first.digest;

@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { TransientError } from "../delivery/errors.ts";
 import type { Digest } from "../delivery/types.ts";
 
-/** Content on its way into the store: hashed while written, and not seen by anyone until it is kept. */
+/** Content on its way into the store. It is hashed while it is written, and nobody can see it until `keep`. */
 export class Incoming {
   readonly #handle: FileHandle;
   readonly #path: string;
@@ -18,24 +18,24 @@ export class Incoming {
     this.#path = path;
   }
 
-  /** @param directory on the same file system as the store, so that keeping is one rename */
+  /** @param directory on the store's file system, so that `keep` is one rename */
   static async start(directory: string): Promise<Incoming> {
     const path = join(directory, randomUUID());
     return new Incoming(await open(path, "wx", 0o600), path);
   }
 
-  /** Bytes that have come so far. */
+  /** Bytes received so far. */
   get size(): number {
     return this.#size;
   }
 
   /**
-   * Adds a stream. When the stream breaks, what had come stays, so that its sender can go on from there.
-   * @param admit is asked before each chunk is written, and throws where it is one too many
+   * Adds a stream. If the stream breaks, the bytes received so far stay, so that the sender can continue.
+   * @param admit called before each chunk is written; it throws to refuse the chunk
    * @throws what `admit` and the stream throw, TransientError `disk-full`
    */
   async append(source: Readable, admit: (bytes: number) => void): Promise<void> {
-    // A request that is refused here must stay open for the answer: destroying it is the caller's choice.
+    // A refused request must stay open for its answer. The caller decides whether to destroy it.
     const chunks: AsyncIterable<Buffer> = source.iterator({ destroyOnReturn: false });
     for await (const chunk of chunks) {
       admit(chunk.length);
@@ -46,8 +46,8 @@ export class Incoming {
   }
 
   /**
-   * Makes it part of the store, all or nothing, also through a loss of power: the bytes reach the disk before the name does.
-   * @throws TransientError `digest-mismatch`: the bytes were damaged on the way, and are dropped
+   * Makes it part of the store. This is atomic even if the power fails: the bytes reach the disk before the name does.
+   * @throws TransientError `digest-mismatch`: the bytes were damaged on the way, and are removed
    */
   async keep(place: (digest: Digest) => string, expect?: Digest): Promise<{ digest: Digest; size: number }> {
     this.#ended = true;

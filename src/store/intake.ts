@@ -10,26 +10,30 @@ import type { Store } from "./store.ts";
 export type { Grant } from "./intake/grants.ts";
 
 /**
- * The store's front door: as much of a registry (OCI distribution specification 1.1, Docker Registry HTTP API V2) as an
- * engine needs to push. Write-only: with a credential one can ask whether a content is there, but never read a byte, so
- * a build that came by its own credential could not fetch another team's layers.
+ * A registry to which the engine pushes what it built (the needed part of OCI distribution specification 1.1 and Docker
+ * Registry HTTP API V2). It is write-only: a credential can ask whether a content exists, but never read a byte. So a
+ * build that got hold of its own credential could not fetch another team's layers.
  */
 export interface Intake {
-  /** `host:port` as the engine is told. */
+  /** `host:port` for the engine. */
   readonly host: string;
-  /** A one-time right to push into one repository. @param repository lower-case `[a-z0-9._/-]` @param limits bytes that it may add to the store */
+  /**
+   * Grants the right to push into one repository, for one build.
+   * @param repository lower-case `[a-z0-9._/-]`
+   * @param limits bytes that the build may add to the store
+   */
   grant(repository: string, limits: { maxBytes: number }): Grant;
   stop(): Promise<void>;
 }
 
-/** No byte for so long (ms) ends a connection; an engine that compresses a slow layer still sends. */
-const idleTimeout = 5 * 60_000;
+/** A connection ends after this long without a byte. An engine that compresses a large layer still sends. */
+const IDLE_TIMEOUT_MS = 5 * 60_000;
 
 /**
- * @param options.listen `host:port`; port 0 takes a free one
- * @param options.advertise `host:port` under which the engine reaches it; left out, it is where it listens
- * @param options.onBug is told what no sender caused
- * @throws ConfigError `intake-listen` where it cannot listen there
+ * @param options.listen `host:port`; port 0 means any free port
+ * @param options.advertise `host:port` at which the engine reaches it. Left out: where it listens
+ * @param options.onBug called with errors that no sender caused
+ * @throws ConfigError `intake-listen` if it cannot listen there
  */
 export async function startIntake(options: {
   store: Store;
@@ -42,17 +46,17 @@ export async function startIntake(options: {
     answer(options.store, grants, request).then(
       (reply) => send(request, response, reply),
       (error) => {
-        // A sender that went away is no bug, and nobody is there to be answered.
+        // A sender that went away is no bug, and gets no answer.
         if (request.destroyed && !request.complete) return;
         if (!(error instanceof OciError || error instanceof TransientError)) options.onBug?.(error);
         send(request, response, refusal(error));
       },
     );
   });
-  // A large layer may take longer than Node's 5 minutes for a whole request: silence is what ends one.
+  // A large layer may take longer than Node's limit of 5 minutes for a request. Only an idle connection is ended.
   server.requestTimeout = 0;
   server.headersTimeout = 10_000;
-  server.setTimeout(idleTimeout);
+  server.setTimeout(IDLE_TIMEOUT_MS);
   server.maxConnections = 200;
   const port = await listen(server, options.listen);
   const host = options.advertise ?? `${options.listen.slice(0, options.listen.lastIndexOf(":"))}:${port}`;
@@ -87,9 +91,9 @@ async function listen(server: ReturnType<typeof createServer>, where: string): P
 }
 
 async function answer(store: Store, grants: Grants, request: IncomingMessage): Promise<Reply> {
-  // Before anything else, so that a stranger learns nothing, not even which paths there are.
-  const holding = grants.holder(request.headers.authorization);
-  if (!holding) {
+  // Checked first, so that a stranger learns nothing, not even which paths exist.
+  const grant = grants.holder(request.headers.authorization);
+  if (!grant) {
     throw new OciError(401, "UNAUTHORIZED", "a delivery's own credential is needed", {
       "WWW-Authenticate": 'Basic realm="deliverd intake"',
     });
@@ -97,18 +101,18 @@ async function answer(store: Store, grants: Grants, request: IncomingMessage): P
   const route = routeOf(request.url ?? "");
   if (!route) throw new OciError(404, "NAME_UNKNOWN", "there is nothing here");
   if (route.kind === "version") return { status: 200, body: {} };
-  if (route.repository !== holding.repository) {
+  if (route.repository !== grant.repository) {
     throw new OciError(403, "DENIED", "this credential is for another repository");
   }
-  const reply = await dispatch(store, holding, request, route);
+  const reply = await dispatch(store, grant, request, route);
   if (!reply) throw new OciError(405, "UNSUPPORTED", "the intake takes pushes and nothing else");
   return reply;
 }
 
-/** Null: not that method there. */
+/** Null: the path does not accept this method. */
 async function dispatch(
   store: Store,
-  holding: GrantState,
+  grant: GrantState,
   request: IncomingMessage,
   route: Exclude<Route, { kind: "version" }>,
 ): Promise<Reply | null> {
@@ -117,19 +121,19 @@ async function dispatch(
     case "HEAD blob":
       return headBlob(store, what);
     case "POST uploads":
-      return beginUpload(store, holding, query);
+      return beginUpload(store, grant, query);
     case "PATCH upload":
-      return addToUpload(request, holding, what);
+      return addToUpload(request, grant, what);
     case "PUT upload":
-      return endUpload(request, store, holding, what, query);
+      return endUpload(request, store, grant, what, query);
     case "GET upload":
-      return uploadStatus(holding, what);
+      return uploadStatus(grant, what);
     case "DELETE upload":
-      return cancelUpload(holding, what);
+      return cancelUpload(grant, what);
     case "HEAD manifest":
-      return headManifest(store, holding, what);
+      return headManifest(store, grant, what);
     case "PUT manifest":
-      return putManifest(request, store, holding, what);
+      return putManifest(request, store, grant, what);
     default:
       return null;
   }
@@ -150,7 +154,7 @@ function refusal(error: unknown): Reply {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  // A sender that went away before its answer.
+  // The sender may go away before its answer.
   response.on("error", () => {});
   const body = reply.body === undefined ? undefined : Buffer.from(JSON.stringify(reply.body));
   response.statusCode = reply.status;
@@ -158,7 +162,7 @@ function send(request: IncomingMessage, response: ServerResponse, reply: Reply):
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   if (body) response.setHeader("Content-Type", "application/json");
   if (request.method !== "HEAD" && reply.status !== 204) response.setHeader("Content-Length", body?.length ?? 0);
-  // A stranger's body is not read to its end.
+  // The body of a stranger's request is not read.
   if (reply.status === 401) response.setHeader("Connection", "close");
   response.end(request.method === "HEAD" ? undefined : body);
 }

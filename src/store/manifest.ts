@@ -8,13 +8,13 @@ const DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json";
 export const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 
-/** What an `Accept` header names and the intake takes: Docker schema 2 and OCI, an image or an index of images. */
+/** The media types of manifests that deliverd accepts: Docker schema 2 and OCI, for an image or an index. */
 export const MANIFEST_TYPES: readonly string[] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
 
-/** Registries and engines agree on this limit (OCI distribution specification 1.1, "Pushing Manifests"). */
+/** The limit of OCI distribution specification 1.1, "Pushing Manifests". */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-/** A content by digest, as manifests name it. */
+/** A content's type, digest and size, as manifests list it. */
 export interface Descriptor {
   mediaType: string;
   digest: Digest;
@@ -22,12 +22,12 @@ export interface Descriptor {
   size: number;
 }
 
-/** One manifest, its bytes kept as they came: the digest is theirs. */
+/** One manifest with its original bytes, from which the digest is computed. */
 export interface Manifest extends Descriptor {
   bytes: Buffer;
-  /** Config and layers of an image, each digest once; empty for an index. */
+  /** Config and layers of an image, each digest once. Empty for an index. */
   blobs: Descriptor[];
-  /** Manifests of an index; empty for an image. */
+  /** Manifests of an index. Empty for an image. */
   children: Descriptor[];
 }
 
@@ -46,7 +46,7 @@ const document = z.object({
 
 /**
  * Reads a manifest of OCI image specification 1.1 or Docker schema 2.
- * @param mediaType what the sender says it is; left out, the document says it itself
+ * @param mediaType the type that the sender gave. Left out: the document says its type
  * @throws Refused `manifest-invalid`
  */
 export function readManifest(bytes: Buffer, mediaType?: string): Manifest {
@@ -56,11 +56,11 @@ export function readManifest(bytes: Buffer, mediaType?: string): Manifest {
   if (mediaType !== undefined && own !== undefined && own !== mediaType) {
     throw invalid(`it was sent as ${mediaType} and says ${own} of itself`);
   }
-  // OCI leaves the field optional: then what it lists tells.
+  // The field is optional in OCI. Then the lists in the document show its type.
   const type = mediaType ?? own ?? (manifests ? OCI_INDEX : OCI_MANIFEST);
   if (!MANIFEST_TYPES.includes(type)) throw invalid(`the media type ${type} is not taken`);
   const isIndex = type === OCI_INDEX || type === DOCKER_LIST;
-  // A document that is both an image and an index means different things to different readers (CVE-2021-41190).
+  // Readers would not agree on a document that is both an image and an index (CVE-2021-41190).
   if (isIndex ? !manifests || config || layers : !config || !layers || manifests) {
     throw invalid(`what it lists does not fit ${type}`);
   }

@@ -1,14 +1,14 @@
 import { Transform } from "node:stream";
 
-/** First and last byte. */
+/** The positions of the first and the last byte. */
 export interface Range {
   start: number;
   end: number;
 }
 
 /**
- * A sink that wants one range of a content. What does not lie in it is dropped as it comes; who writes pieces whose sizes
- * are known asks `cut` for the range, and brings nothing else.
+ * A stream that passes on one range of a content, and drops the other bytes. A writer that knows the size can call
+ * `cut` to learn the range, and then writes only these bytes.
  */
 export class RangeFilter extends Transform {
   readonly #choose: (size: number) => Range;
@@ -18,8 +18,8 @@ export class RangeFilter extends Transform {
   #hasBegun = false;
 
   /**
-   * @param choose the range of a content of this size; it may throw
-   * @param begin called before the first byte of it
+   * @param choose gives the range for a content of this size; it may throw
+   * @param begin called before the first byte
    */
   constructor(choose: (size: number) => Range, begin: (range: Range, size: number) => void) {
     super();
@@ -27,13 +27,13 @@ export class RangeFilter extends Transform {
     this.#begin = begin;
   }
 
-  /** For a content whose size is known before anything of it comes. */
+  /** Sets the size of the content, before its first byte. */
   expect(size: number): Range {
     this.#chosen ??= { range: this.#choose(size), size };
     return this.#chosen.range;
   }
 
-  /** The caller will write just these bytes. */
+  /** Sets the size, and gives the range. The caller then writes only these bytes. */
   cut(size: number): Range {
     const range = this.expect(size);
     this.#at = range.start;
@@ -57,7 +57,7 @@ export class RangeFilter extends Transform {
   }
 }
 
-/** What of a chunk that begins at byte `at` lies in the range. */
+/** The part of a chunk that is in the range. @param at position of the chunk's first byte */
 export function sliceInRange({ start, end }: Range, at: number, chunk: Buffer): Buffer {
   return chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
 }

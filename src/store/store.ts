@@ -8,9 +8,9 @@ import { digestOf, isDigest } from "./digest.ts";
 import { Incoming } from "./incoming.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, type Manifest, readManifest } from "./manifest.ts";
 
-/** All that makes up an image or an index of images. */
+/** All parts of an image or an index of images. */
 export interface Content {
-  /** An index comes after the manifests it lists; the last is the one that was asked for. */
+  /** An index comes after the manifests that it lists. The last manifest is the one that was asked for. */
   manifests: Manifest[];
   /** Configs and layers, each digest once. */
   blobs: Descriptor[];
@@ -18,10 +18,10 @@ export interface Content {
   size: number;
 }
 
-/** Bytes: in the 64 kB that are Node's own choice, sending a large layer costs a third more processor time. */
-const READ_AT_ONCE = 256 * 1024;
+/** With Node's default of 64 kB, sending a large layer takes a third more CPU time. */
+const READ_CHUNK_BYTES = 256 * 1024;
 
-/** Frozen content by digest, in `<root>/blobs/sha256/<hex>`. What has a name there is whole. */
+/** Frozen content by digest, in `<root>/blobs/sha256/<hex>`. A file with such a name is complete. */
 export class Store {
   readonly #blobs: string;
   readonly #incoming: string;
@@ -35,7 +35,7 @@ export class Store {
     return (await this.size(digest)) !== null;
   }
 
-  /** Bytes; null where the store does not have it. */
+  /** Size in bytes. Null: the store does not have it. */
   async size(digest: Digest): Promise<number | null> {
     try {
       return (await stat(this.#path(digest))).size;
@@ -45,12 +45,18 @@ export class Store {
     }
   }
 
-  /** A stream of the content, or of its bytes from `start` to `end`, both included. It fails with ENOENT where the store does not have it. */
+  /**
+   * Streams the content, or its bytes from `start` to `end`, both included. It fails with ENOENT if there is no such
+   * content.
+   */
   open(digest: Digest, range: { start?: number; end?: number } = {}): Readable {
-    return createReadStream(this.#path(digest), { ...range, highWaterMark: READ_AT_ONCE });
+    return createReadStream(this.#path(digest), { ...range, highWaterMark: READ_CHUNK_BYTES });
   }
 
-  /** @throws UserError `content-too-large`, TransientError `digest-mismatch`, `disk-full`; nothing is left behind then */
+  /**
+   * After an error nothing is left.
+   * @throws UserError `content-too-large`, TransientError `digest-mismatch`, `disk-full`
+   */
   async write(
     source: Readable,
     options: { expect?: Digest; maxBytes: number },
@@ -72,7 +78,7 @@ export class Store {
     return this.keep(incoming, options.expect);
   }
 
-  /** Begins content that comes in parts; it ends with `keep` or its own `discard`. */
+  /** Starts a content that comes in parts. End it with `keep` or with its own `discard`. */
   async receive(): Promise<Incoming> {
     await mkdir(this.#incoming, { recursive: true, mode: 0o700 });
     return Incoming.start(this.#incoming);
@@ -83,7 +89,7 @@ export class Store {
     return incoming.keep((digest) => this.#path(digest), expect);
   }
 
-  /** @throws TransientError `content-gone` where the store does not have it, Refused `manifest-invalid` */
+  /** @throws TransientError `content-gone` if the store does not have it, Refused `manifest-invalid` */
   async manifest(digest: Digest): Promise<Manifest> {
     const size = await this.size(digest);
     if (size === null) throw new TransientError("content-gone", `The store no longer has ${digest}.`);
@@ -116,7 +122,7 @@ export class Store {
     };
   }
 
-  /** What it holds, by digest, with bytes and when it was last of use (ms since the epoch). */
+  /** All contents, with their sizes and when they were last used (ms since the epoch). */
   async list(): Promise<{ digest: Digest; bytes: number; usedAt: number }[]> {
     const names = await readdir(this.#blobs).catch(noneWhereMissing);
     const found = await Promise.all(
@@ -128,7 +134,7 @@ export class Store {
     return found.flat();
   }
 
-  /** Notes that a content is of use: housekeeping leaves it for a while. */
+  /** Marks a content as used, so that housekeeping keeps it for a while. */
   async touch(digest: Digest): Promise<void> {
     const now = new Date();
     await utimes(this.#path(digest), now, now).catch(() => {});
@@ -138,7 +144,10 @@ export class Store {
     await rm(this.#path(digest), { force: true });
   }
 
-  /** Removes what a process that died was still receiving. @param before ms since the epoch; younger ones may still be growing */
+  /**
+   * Removes incomplete content of processes that died.
+   * @param before ms since the epoch: later files may still be growing
+   */
   async removeAbandoned(before: number): Promise<void> {
     for (const name of await readdir(this.#incoming).catch(noneWhereMissing)) {
       const path = join(this.#incoming, name);
@@ -151,7 +160,7 @@ export class Store {
   }
 
   #path(digest: Digest): string {
-    // A path is made of it: whatever came through unchecked ends here.
+    // The digest becomes part of a path, so it is checked here.
     if (!isDigest(digest)) throw new TypeError("not a sha256 digest");
     return join(this.#blobs, digest.slice("sha256:".length));
   }

@@ -7,17 +7,17 @@ import { type Range, RangeFilter, sliceInRange } from "./range-filter.ts";
 export interface TarEntry {
   name: string;
   size: number;
-  /** Its bytes, or where to fetch them; they are verified as they pass. */
+  /** The bytes, or a function that fetches and verifies them. */
   bytes: Buffer | (() => Promise<Readable>);
 }
 
-const BLOCK = 512;
-/** Two blocks of nothing. */
-const END = Buffer.alloc(2 * BLOCK);
+const BLOCK_BYTES = 512;
+/** A tar ends with two blocks of zeros. */
+const END = Buffer.alloc(2 * BLOCK_BYTES);
 
 /**
- * Streams a tar of these entries into the sink; where that fails, the sink is destroyed with the reason before its end. Of
- * a sink that wants a part, only the entries are fetched that lie in it.
+ * Streams a tar of these entries into a sink. If that fails, the sink is destroyed with the error before its end. For a
+ * sink that wants a range, only the entries in the range are fetched.
  */
 export async function writeTar(into: Writable, signal: AbortSignal, entries: TarEntry[]): Promise<void> {
   const pieces = await piecesOf(entries);
@@ -26,7 +26,7 @@ export async function writeTar(into: Writable, signal: AbortSignal, entries: Tar
   await pipeline(Readable.from(bytesIn(pieces, range), { objectMode: false }), into, { signal });
 }
 
-/** Bytes of a tar of such entries. */
+/** The size of such a tar, in bytes. */
 export async function tarSize(entries: Pick<TarEntry, "name" | "size">[]): Promise<number> {
   const pieces = await piecesOf(entries.map((each) => ({ ...each, bytes: END })));
   return pieces.reduce((sum, piece) => sum + piece.size, 0);
@@ -37,7 +37,7 @@ type Piece = Pick<TarEntry, "size" | "bytes">;
 async function piecesOf(entries: TarEntry[]): Promise<Piece[]> {
   const pieces: Piece[] = [];
   for (const entry of entries) {
-    pieces.push(piece(await headerOf(entry)), entry, piece(Buffer.alloc(-entry.size & (BLOCK - 1))));
+    pieces.push(piece(await headerOf(entry)), entry, piece(Buffer.alloc(-entry.size & (BLOCK_BYTES - 1))));
   }
   return [...pieces, piece(END)];
 }
@@ -46,10 +46,10 @@ function piece(bytes: Buffer): Piece {
   return { size: bytes.length, bytes };
 }
 
-/** One block, or more where the name or the size need it. */
+/** One block, or more for a long name or a large size. */
 async function headerOf({ name, size }: Pick<TarEntry, "name" | "size">): Promise<Buffer> {
   const tar = pack();
-  // No time of its own, so that the same content always gives the same tar.
+  // A fixed time, so that the same content always gives the same tar.
   tar.entry({ name, size, mtime: new Date(0) });
   await once(tar, "readable");
   const blocks: Buffer[] = [];
@@ -58,7 +58,9 @@ async function headerOf({ name, size }: Pick<TarEntry, "name" | "size">): Promis
   return Buffer.concat(blocks);
 }
 
-/** What of the pieces lies in the range. One of which a part does is fetched as a whole, so that it can be verified. */
+/**
+ * The bytes of the pieces in the range. A piece that is partly in it is fetched completely, so that it can be verified.
+ */
 async function* bytesIn(pieces: Piece[], range: Range): AsyncGenerator<Buffer> {
   let at = 0;
   for (const { size, bytes } of pieces) {

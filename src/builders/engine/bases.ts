@@ -7,10 +7,10 @@ import { readMessages } from "./messages.ts";
 import { parseReference, type Reference } from "./reference.ts";
 import { SharedTasks } from "./shared-tasks.ts";
 
-/** The login for a registry's host, `docker.io` for Docker Hub; null: none is configured. */
+/** The login for a registry's host, which is `docker.io` for Docker Hub. Null: none is configured. */
 export type RegistryAuth = (host: string) => { username: string; password: string } | null;
 
-/** The images that builds stand on: fetched before a build, so that a build itself needs no credential. */
+/** Pulls base images before a build, so that the build itself needs no credential. */
 export class Bases {
   readonly #docker: Dockerode;
   readonly #registryAuth: RegistryAuth;
@@ -22,13 +22,13 @@ export class Bases {
   }
 
   /**
-   * Pulls it with the login of exactly its host, or takes what stands in the engine under that reference.
-   * @param platform as in `linux/arm64`; null: the engine's own
+   * Pulls an image with the login of its host. If that fails, takes the image that the engine already has.
+   * @param platform as in `linux/arm64`. Null: the engine's own
    * @throws UserError `base-missing`, TransientError `base-unreachable`, `engine-gone`
    */
   async fetch(image: string, platform: string | null, run: Pick<Run, "log" | "signal">): Promise<BaseImage> {
     const reference = parseReference(image);
-    // A digest never means anything else: what stands is what would come.
+    // A digest always means the same image, so one that the engine has need not be pulled.
     if (reference.digest && (await this.#inspect(image))) return found(image, reference.digest, run);
     try {
       run.log.line(`Pulling base ${image}.`);
@@ -80,7 +80,7 @@ export class Bases {
   }
 }
 
-/** What the engine says of a pull that failed. */
+/** The engine's message about a failed pull. */
 class PullFailed extends Error {
   readonly withLogin: boolean;
   constructor(message: string, withLogin: boolean) {
@@ -95,12 +95,12 @@ function found(reference: string, digest: string, run: Pick<Run, "log">): BaseIm
 }
 
 /**
- * A registry's own no: the error codes of the OCI distribution specification and how engines spell them. "unknown" and
- * "not found" alone are also what an engine says of its own broken store.
+ * Messages by which a registry refuses: the error codes of the OCI distribution specification, as engines write them.
+ * "unknown" and "not found" alone do not count: an engine also says them about its own broken store.
  */
 const SAYS_NO = new RegExp(
   [
-    // Also what an anonymous is told who asks for a name that is not there.
+    // Anonymous users also get this for a name that does not exist.
     "pull access denied|requested access to the resource is denied|^(?:error response from daemon: )?(?:denied|unauthorized)\\b",
     "unauthorized: |authentication required|no basic auth credentials|authorization failed|401 Unauthorized|403 Forbidden",
     "manifest unknown|name unknown|repository name not known|manifest for .* not found|repository \\S+ not found",

@@ -3,26 +3,27 @@ import type { BuildLimits } from "../builder.ts";
 import { engineGone, imageVanished, isUnreachable, tidyEngineMessage } from "./errors.ts";
 import { cannotStart, isUsersMistake, runtimeFailure } from "./failure-patterns.ts";
 
-/** How a build ended that did not come to its end. */
+/** How a build failed. */
 export interface BuildFailure {
-  /** The engine's words. */
+  /** The engine's message. */
   message: string;
-  /** The instruction, as in `RUN make`, or the command; null where the engine does not tell. */
+  /** The instruction, as in `RUN make`, or the command. Null: the engine does not say. */
   step: string | null;
-  /** What the engine reports as the exit code of the step. */
+  /** The exit code of the step, as the engine reports it. */
   exitCode: number | null;
   /** The last lines that the step printed. */
   tail: string[];
 }
 
-/** An engine that failed in a way nobody foresaw is tried so often: about four minutes. */
-const ENGINE_TRIES = 8;
-/** What a build fetches by itself may be away for longer: about an hour. */
-const FETCH_TRIES = 20;
+/** Tries after an unexpected failure of the engine. They take about four minutes. */
+const MAX_ENGINE_TRIES = 8;
+/** Tries after a failed fetch of a build: its source may be down for longer. They take about an hour. */
+const MAX_FETCH_TRIES = 20;
 
 /**
- * Says whose failure it is. The user's are two: the exit code of a command of theirs that ran, and a file of theirs that
- * the engine could not read. Everything else is the machinery's: it is tried again, and says so.
+ * Explains whose failure it is. Two kinds are the user's: the exit code of a command that ran, and a file that the
+ * engine could not read. Everything else is the engine's: it is retried, and the message says so.
+ * @param syntax the image of the Dockerfile's `# syntax=` line. Null: none
  */
 export function explainFailure(
   failure: BuildFailure,
@@ -41,7 +42,7 @@ export function explainFailure(
   return engineFailed(`${named(failure)}: ${tidyEngineMessage(message)}`);
 }
 
-/** A step that the engine gives an exit code: its command's own, or that of a runtime which could not start it. */
+/** Explains an exit code: it is the command's own, or that of a runtime which could not start the command. */
 function readExit(failure: BuildFailure, exitCode: number, limits: BuildLimits | null): UserError | TransientError {
   const runtime = runtimeFailure(failure.tail);
   if (runtime !== null) {
@@ -49,8 +50,8 @@ function readExit(failure: BuildFailure, exitCode: number, limits: BuildLimits |
     return engineFailed(`${named(failure)} was not started: ${tidyEngineMessage(runtime)}`);
   }
   const isFull = failure.tail.find(isDiskFull);
-  // The command may mean another disk than the engine's, or a limit on watched files: so it is not tried for ever.
-  if (isFull !== undefined) return diskFull(isFull, ENGINE_TRIES);
+  // The command may mean another disk than the engine's, or a limit on watched files, so the tries are limited.
+  if (isFull !== undefined) return diskFull(isFull, MAX_ENGINE_TRIES);
   const memory = limits?.memoryBytes
     ? `over its limit of ${Math.round(limits.memoryBytes / 2 ** 20)} MiB`
     : "too little";
@@ -62,12 +63,12 @@ function usersFailure(reason: string, tail: string[]): UserError {
   return new UserError("build-failed", [reason, ...tail].join("\n"));
 }
 
-/** The engine could not do its own part of a build. @param what the step and the engine's words */
+/** The engine could not do its own part of a build. @param what the step and the engine's message */
 export function engineFailed(what: string): TransientError {
   return new TransientError(
     "engine-failed",
     `The Docker Engine failed, not the build. ${what}. See the engine's own log if it goes on.`,
-    { tries: ENGINE_TRIES },
+    { tries: MAX_ENGINE_TRIES },
   );
 }
 
@@ -83,9 +84,12 @@ function diskFull(line: string, tries: number | null): TransientError {
   );
 }
 
-/** An image that BuildKit tried to fetch: bases were fetched before, so a `# syntax=` frontend, or an ADD from a URL. */
+/**
+ * Whether BuildKit could not fetch something. Base images were pulled before: it is a `# syntax=` image or an ADD of a
+ * URL.
+ */
 function isFetch(message: string): boolean {
-  // The engine hands itself the context by an address of its own.
+  // The engine gives itself the context by an internal address.
   if (/build-context-/.test(message)) return false;
   return (
     isUnreachable(message) ||
@@ -100,7 +104,9 @@ function fetchFailed(message: string, syntax: string | null): UserError | Transi
       "Give the engine access to it, or remove the line if the Dockerfile needs nothing newer than the engine."
     : `The engine could not fetch what the build asks for: ${tidyEngineMessage(message)}`;
   if (isUnreachable(message))
-    return new TransientError(isFrontend ? "frontend-unreachable" : "fetch-failed", explained, { tries: FETCH_TRIES });
+    return new TransientError(isFrontend ? "frontend-unreachable" : "fetch-failed", explained, {
+      tries: MAX_FETCH_TRIES,
+    });
   return new UserError(isFrontend ? "frontend-missing" : "fetch-refused", explained);
 }
 

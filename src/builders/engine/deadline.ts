@@ -2,13 +2,13 @@ import { UserError } from "../../delivery/errors.ts";
 import type { Run } from "../../run/run.ts";
 import { explainEngineError } from "./errors.ts";
 
-/** Ms that a build which was stopped has to clear up after itself. */
-const patience = 10_000;
+/** A stopped build has this long to clean up. */
+const CLEAN_UP_TIMEOUT_MS = 10_000;
 
 /**
- * A build under its limit of time, with errors as a person understands them.
- * @param time ms; 0: no limit
- * @throws UserError `build-timeout`, the run's reason to abort, what the work throws
+ * Runs a build with a time limit, and explains errors of the engine.
+ * @param time ms. 0: no limit
+ * @throws UserError `build-timeout`, the reason why the run was aborted, what the work throws
  */
 export async function withDeadline<T>(time: number, run: Run, work: (run: Run) => Promise<T>): Promise<T> {
   const deadline = time > 0 ? AbortSignal.timeout(time) : null;
@@ -23,13 +23,13 @@ export async function withDeadline<T>(time: number, run: Run, work: (run: Run) =
   }
 }
 
-/** An engine that hangs answers nothing at all, not even to be told that nobody waits for it any more. */
+/** An engine that hangs does not even answer when a request is aborted. */
 async function orGiveUp<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let giveUp = () => {};
   const given = new Promise<never>((_, reject) => {
     giveUp = () => {
-      timer = setTimeout(() => reject(signal.reason), patience);
+      timer = setTimeout(() => reject(signal.reason), CLEAN_UP_TIMEOUT_MS);
     };
     signal.addEventListener("abort", giveUp, { once: true });
   });

@@ -1,6 +1,6 @@
 import { TransientError } from "../../delivery/errors.ts";
 
-/** The engine closed the connection, or nothing answers there. */
+/** The engine closed the connection, or does not answer. */
 export function engineGone(cause?: unknown): TransientError {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new TransientError(
@@ -10,7 +10,7 @@ export function engineGone(cause?: unknown): TransientError {
   );
 }
 
-const lostConnection = new Set([
+const LOST_CONNECTION = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
   "ECONNABORTED",
@@ -22,14 +22,14 @@ const lostConnection = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
-/** What the engine answered to a request that it refused; null: the error is none of its answers. */
+/** The engine's message about a request that it refused. Null: the error is no answer of the engine. */
 export function engineAnswer(error: unknown): string | null {
   if (!(error instanceof Error) || !("statusCode" in error) || error.statusCode === undefined) return null;
-  // docker-modem wraps the engine's words, and keeps them apart only where the answer was no stream.
+  // docker-modem wraps the engine's message.
   return error.message.replace(/^\(HTTP code \d+\) .*? - /, "").trim();
 }
 
-/** What a failed request to the engine means. Errors that came from elsewhere are given back as they are. */
+/** Turns a failed request to the engine into an error with a code. Other errors are returned unchanged. */
 export function explainEngineError(error: unknown): unknown {
   const answer = engineAnswer(error);
   if (answer !== null)
@@ -42,21 +42,21 @@ export function explainEngineError(error: unknown): unknown {
     );
   if (!(error instanceof Error) || error.name !== "Error") return error;
   const { code = "", syscall } = error as NodeJS.ErrnoException;
-  const isLost = lostConnection.has(code) || syscall === "connect";
+  const isLost = LOST_CONNECTION.has(code) || syscall === "connect";
   return isLost ? engineGone(error) : error;
 }
 
-const unreachable =
+const UNREACHABLE =
   /dial tcp|no such host|connection refused|i\/o timeout|TLS handshake|connection reset|unexpected EOF|x509:|HTTP response to HTTPS client|toomanyrequests|Too Many Requests|unexpected status[^:]*: 5\d\d|context deadline exceeded/i;
 
-/** Whether an engine says that it could not reach a registry, rather than that the registry said no. */
+/** Whether the engine could not reach a registry. The opposite is a registry that refused. */
 export function isUnreachable(message: string): boolean {
-  return unreachable.test(message);
+  return UNREACHABLE.test(message);
 }
 
 /**
- * Two builds that come to the same image share it in the engine: the one that is done takes its name off, and with the
- * last name the image goes, even where the other is just naming it. Null: the message says something else.
+ * Two builds with the same result share one image in the engine. When one build removes the last name, the image goes,
+ * even if the other build is just naming it. Null: the message says something else.
  */
 export function imageVanished(message: string): TransientError | null {
   if (
@@ -71,7 +71,7 @@ export function imageVanished(message: string): TransientError | null {
   );
 }
 
-/** Without the engine's inner chain of wrappers and the paths of its own folders. */
+/** Removes the engine's chain of prefixes and the paths of its own folders from a message. */
 export function tidyEngineMessage(message: string): string {
   return message
     .trim()

@@ -1,14 +1,17 @@
-// The words in which engines from Docker 20.10 to 29, BuildKit and Podman (buildah) say whose failure a build's is.
-// Only what is certainly the user's stands here: what nobody knows is the engine's, and tried again.
+// Messages of Docker 20.10 to 29, BuildKit and Podman (buildah) that show whether the user or the engine caused a
+// failure. Only what the user certainly caused is listed. Everything else counts as the engine's failure and is
+// retried.
 
-/** The exit code of the step's command, as the engine's last words give it. The step's own text is no part of them. */
+/**
+ * The exit code of the step's command in the engine's last message. The step's own output is not part of the message.
+ */
 export function exitCodeIn(message: string): number | null {
-  const found = EXITS.map((pattern) => pattern.exec(message.trim())?.[1]).find((code) => code !== undefined);
+  const found = EXIT_CODES.map((pattern) => pattern.exec(message.trim())?.[1]).find((code) => code !== undefined);
   return found === undefined || Number(found) === 0 ? null : Number(found);
 }
 
-const EXITS = [
-  // BuildKit to 0.8 (Docker 20.10), and since.
+const EXIT_CODES = [
+  // BuildKit up to 0.8 (Docker 20.10), and later versions.
   /^.*executor failed running \[.*\]: exit code: (\d+)$/s,
   / did not complete successfully: exit code: (\d+)$/,
   // The classic builder, and buildah.
@@ -16,19 +19,22 @@ const EXITS = [
   /: while running runtime: exit status (\d+)$/,
 ];
 
-/** What the container runtime says when it could not start a step's command: runc, crun, and buildah around them. */
+/** The start of a container runtime's message that it could not start a command: runc, crun, or buildah. */
 const RUNTIME =
   /^(?:runc(?: run| create)? failed|container_linux\.go|OCI runtime|crun: |netavark: |error running container: )/;
-/** What buildah prints itself among a step's lines. */
+/** Lines that buildah itself prints among a step's output. */
 const BUILDAH = /^(?:\[\d+\/\d+\] )?STEP \d+\/\d+: |^--> /;
 
-/** The runtime's words where the step never began. A command that ran and printed such words printed others before. */
+/**
+ * The runtime's message, if the step never started. A command that ran and printed the same text printed other lines
+ * first.
+ */
 export function runtimeFailure(tail: readonly string[]): string | null {
   const first = tail.find((line) => !BUILDAH.test(line)) ?? "";
   return RUNTIME.test(first) ? first : null;
 }
 
-/** The command that a Dockerfile names is not in its image, or cannot be run. */
+/** Whether the command is not in the image, or cannot be executed. */
 export function cannotStart(runtime: string): boolean {
   return /exec: \\?".*?": (?:.*: )?(?:executable file not found|no such file or directory|permission denied|not a directory|exec format error)/.test(
     runtime,
@@ -36,7 +42,7 @@ export function cannotStart(runtime: string): boolean {
 }
 
 const DOCKERFILE = [
-  // It is not there, a folder, or a link that leads nowhere; what the engine cannot mount for itself is no such thing.
+  // It is missing, a folder, or a broken link. A mount that the engine cannot make does not match.
   /failed to read dockerfile: (?:open|l?stat|readlink) [^:]*: (?:no such file|not a directory|is a directory|too many levels)/,
   /cannot locate (?:specified )?Dockerfile|forbidden path outside the build context/i,
   /dockerfile parse error|failed to parse Dockerfile|parsing main Dockerfile/i,
@@ -58,11 +64,11 @@ const USERS = [
   /unable to find (?:user|group) |unknown (?:user|group) error|can't find [ug]id for (?:user|group) |no user specified/,
 ];
 
-/** What a step asks for and nobody gives to a build: a secret, a right, what an ADD names in the network. */
+/** What a step asks for but does not get: a secret, a right, or the URL of an ADD. */
 const ASKED_FOR = [
   /\bsecret "?[\w.-]+"?: (?:not found|no such secret)/,
   /entitlement \S+ is not allowed/,
-  // 408 and 429 ask for patience.
+  // 408 and 429 are to be retried.
   /invalid response status 4(?!08|29)\d\d\b|repository does not contain ref |\bdigest mismatch sha256:\S+: sha256:/,
 ];
 
@@ -70,7 +76,7 @@ const IMAGES = [
   /pull access denied|requested access to the resource is denied|manifest unknown|manifest for .* not found/,
 ];
 
-/** A file that the Dockerfile names, in the words of each builder. */
+/** A file that the Dockerfile names, in the message of each builder. */
 const FILES = [
   /: "\/[^"]*"(?:: not found| not found: not found)$/,
   /(?:COPY|ADD) failed: (?:(?:file not found in build context|forbidden path|no source files)|l?stat [^:]*: file does not exist)/,
@@ -79,12 +85,15 @@ const FILES = [
   /with more than one source file, the destination must be a directory/,
 ];
 
-/** The same below a folder where the engine mounts an image: the folder itself, and what a RUN needs there, is the engine's. */
+/**
+ * The same in a folder where the engine mounts an image. The folder itself, and what a RUN needs there, is the
+ * engine's.
+ */
 const COPIES = /^(?:\[[^\]]*\] )?(?:COPY|ADD|WORKDIR)\b/i;
 const MOUNTED =
   /(?:l?stat|open|mkdir) \S*\/(?:merged|(?:buildkit|rootfs)-mount\d+|docker-builder\d+)\/[^:]+: (?:no such file or directory|not a directory|is a directory)$/;
 
-/** Is it a file of the user's that the engine could not read: the Dockerfile, what it copies, the command it runs? */
+/** Whether the engine could not read a file of the user: the Dockerfile, a file to copy, or a command to run. */
 export function isUsersMistake({ message, step }: { message: string; step: string | null }): boolean {
   const words = message.trim();
   if (COPIES.test(step ?? "") && MOUNTED.test(words)) return true;

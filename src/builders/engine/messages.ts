@@ -1,9 +1,9 @@
 import protobuf from "protobufjs";
 import * as z from "zod";
 
-/** What an engine says while it builds, pulls or pushes, one JSON object a line. */
+/** A message of the engine during a build, pull or push: one JSON object a line. */
 export interface EngineMessage {
-  /** The classic builder's text, in pieces that need not end with a line. */
+  /** Output of the classic builder, in pieces that need not end at a line end. */
   stream?: string | undefined;
   /** Of a pull or a push. */
   status?: string | undefined;
@@ -13,7 +13,7 @@ export interface EngineMessage {
   trace?: Trace | undefined;
 }
 
-/** `moby.buildkit.v1.StatusResponse`, as much of it as a log needs. */
+/** The parts of `moby.buildkit.v1.StatusResponse` that a log needs. */
 export interface Trace {
   vertexes: Vertex[];
   logs: { vertex: string; msg: Uint8Array }[];
@@ -28,7 +28,8 @@ export interface Vertex {
   error: string;
 }
 
-// BuildKit's api/services/control/control.proto. dockerode reads it too, but keeps that to itself and all output in memory.
+// From BuildKit's api/services/control/control.proto. dockerode can read it too, but does not export that, and keeps
+// all output in memory.
 const { root } = protobuf.parse(`
   syntax = "proto3";
   message StatusResponse { repeated Vertex vertexes = 1; repeated VertexLog logs = 3; }
@@ -50,7 +51,7 @@ const line = z.object({
   aux: z.union([z.string(), z.looseObject({ ID: z.string().optional() })]).optional(),
 });
 
-/** Reads the answer as it comes, holding one line at a time. Lines that are no such message are left out. */
+/** Reads the messages from a stream, one line at a time. Other lines are left out. */
 export async function* readMessages(answer: NodeJS.ReadableStream): AsyncGenerator<EngineMessage> {
   let open: Buffer[] = [];
   for await (const chunk of answer) {

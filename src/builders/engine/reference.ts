@@ -1,10 +1,10 @@
-/** An image's reference, its parts filled in as Docker does (distribution/reference, "familiar names"). */
+/** The parts of an image reference, completed as Docker does (distribution/reference, "familiar names"). */
 export interface Reference {
-  /** `host[:port]`; `docker.io` where the reference names none. */
+  /** `host[:port]`, or `docker.io` if the reference names no host. */
   host: string;
-  /** Everything before tag and digest, always with its host: `docker.io/library/node`. */
+  /** All before tag and digest, always with the host: `docker.io/library/node`. */
   name: string;
-  /** `latest` where it names none. */
+  /** `latest` if the reference names no tag. */
   tag: string;
   digest: string | null;
 }
@@ -17,7 +17,7 @@ export function parseReference(text: string): Reference {
   const tag = hasTag ? path.slice(colon + 1) : "latest";
   const slash = named.indexOf("/");
   const first = slash < 0 ? "" : named.slice(0, slash);
-  // Only these mark a host; without one, the first part is a user of Docker Hub.
+  // Only these make the first part a host. Otherwise it is a user of Docker Hub.
   const isHost = /[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase();
   if (!isHost) return { host: "docker.io", name: `docker.io/${slash < 0 ? "library/" : ""}${named}`, tag, digest };
   if (first !== "docker.io" && first !== "index.docker.io") return { host: first, name: named, tag, digest };

@@ -1,4 +1,4 @@
-/** Work that several wait for: begun once, stopped when the last of them leaves. */
+/** Tasks that several callers wait for. Each is started once, and stopped when the last caller leaves. */
 export class SharedTasks<T> {
   readonly #running = new Map<string, { waiting: number; stop: AbortController; result: Promise<T> }>();
 

@@ -1,13 +1,14 @@
 import { StringDecoder } from "node:string_decoder";
 
-const tailLines = 20;
-const longestLine = 4_000;
-const longestTailLine = 500;
+const MAX_TAIL_LINES = 20;
+/** Characters. */
+const MAX_LINE_LENGTH = 4_000;
+const MAX_TAIL_LINE_LENGTH = 500;
 
-/** Writes a line; false: it is the builder's own, no part of what the step printed. */
-type Tell = (line: string) => boolean;
+/** Writes a line. False: the line is the builder's own, not the step's output. */
+type WriteLine = (line: string) => boolean;
 
-/** A step's output: cut into lines, the last of them kept. */
+/** The output of a build step: it is split into lines, and the last lines are kept. */
 export class StepOutput {
   name: string;
   tail: string[] = [];
@@ -18,19 +19,19 @@ export class StepOutput {
     this.name = name;
   }
 
-  add(bytes: Uint8Array, tell: Tell): void {
+  add(bytes: Uint8Array, write: WriteLine): void {
     const lines = (this.#open + this.#decoder.write(Buffer.from(bytes))).split("\n");
     this.#open = lines.pop() ?? "";
-    for (const line of lines) this.#take(line, tell);
-    // A program that never ends its line must not fill the memory.
-    if (this.#open.length > longestLine) {
-      this.#take(this.#open, tell);
+    for (const line of lines) this.#take(line, write);
+    // A program that never ends a line must not fill the memory.
+    if (this.#open.length > MAX_LINE_LENGTH) {
+      this.#take(this.#open, write);
       this.#open = "";
     }
   }
 
-  end(tell: Tell): void {
-    if (this.#open) this.#take(this.#open, tell);
+  end(write: WriteLine): void {
+    if (this.#open) this.#take(this.#open, write);
     this.#open = "";
   }
 
@@ -39,14 +40,14 @@ export class StepOutput {
     this.tail = [];
   }
 
-  #take(raw: string, tell: Tell): void {
-    // Of a progress bar that overwrites itself, what was seen last.
+  #take(raw: string, write: WriteLine): void {
+    // Of a progress bar that overwrites itself, only the last state is written.
     const line = raw.replace(/\r+$/, "");
     const seen = line.slice(line.lastIndexOf("\r") + 1);
-    for (let at = 0; at === 0 || at < seen.length; at += longestLine) {
-      const piece = seen.slice(at, at + longestLine);
-      if (tell(piece)) this.tail.push(piece.slice(0, longestTailLine));
-      if (this.tail.length > tailLines) this.tail.shift();
+    for (let at = 0; at === 0 || at < seen.length; at += MAX_LINE_LENGTH) {
+      const piece = seen.slice(at, at + MAX_LINE_LENGTH);
+      if (write(piece)) this.tail.push(piece.slice(0, MAX_TAIL_LINE_LENGTH));
+      if (this.tail.length > MAX_TAIL_LINES) this.tail.shift();
     }
   }
 }

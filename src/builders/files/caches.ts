@@ -6,13 +6,13 @@ import { UserError } from "../../delivery/errors.ts";
 import type { BuildCaches, FilesOrder } from "../builder.ts";
 import { explainEngineError } from "../engine/errors.ts";
 
-/** The commit's tree lies there, and the commands run there. */
+/** The folder of the commit's tree, in which the commands run. */
 export const WORKSPACE = "/workspace";
 const LABEL = "dev.deliverd.cache";
 
 /**
- * A volume of the engine for each directory that the commands keep: it works with an engine elsewhere too, and goes by
- * repo and path, so that no other repo can come by it.
+ * A volume of the engine for each cached directory. Volumes work with a remote engine too. Their names are made of repo
+ * and path, so that no other repo can get them.
  * @throws UserError `bad-path`
  */
 export function cacheVolumes({ artifact, cacheOf }: FilesOrder): { name: string; path: string; repo: string }[] {
@@ -25,7 +25,7 @@ export function cacheVolumes({ artifact, cacheOf }: FilesOrder): { name: string;
 
 function targetOf(path: string, artifact: string): string {
   const target = posix.resolve(WORKSPACE, path);
-  // Over the whole tree it would bring back what an older build left there.
+  // A cache of the whole tree would bring back files of an older build.
   if (`${WORKSPACE}/`.startsWith(`${target.replace(/\/$/, "")}/`) || /^\/(?:proc|sys|dev)(?:\/|$)/.test(target)) {
     throw new UserError(
       "bad-path",
@@ -35,7 +35,7 @@ function targetOf(path: string, artifact: string): string {
   return target;
 }
 
-/** When this process last used one: the engine does not tell. */
+/** When this process last used a volume, in ms since the epoch. The engine does not say. */
 const lastUsed = new Map<string, number>();
 
 export async function makeCaches(docker: Dockerode, volumes: ReturnType<typeof cacheVolumes>): Promise<void> {
@@ -45,12 +45,12 @@ export async function makeCaches(docker: Dockerode, volumes: ReturnType<typeof c
   }
 }
 
-/** The caches in this engine, whoever's builds they are, for housekeeping. */
+/** All caches in this engine, for housekeeping. */
 export function cachesIn(docker: Dockerode): BuildCaches {
   return {
     async list() {
       const { Volumes: found } = await docker.listVolumes({ filters: { label: [LABEL] } });
-      // Measuring makes the engine walk through them, so only where there are any.
+      // The engine walks through all volumes to measure them, so it is only asked if there are any.
       const sizes = (found ?? []).length === 0 ? new Map<string, number>() : await measure(docker);
       return (found ?? []).map((volume): DiskItem => {
         const made = Date.parse((volume as { CreatedAt?: string }).CreatedAt ?? "") || 0;
@@ -62,7 +62,7 @@ export function cachesIn(docker: Dockerode): BuildCaches {
         await docker.getVolume(name).remove();
         return true;
       } catch (error) {
-        // 409: a build uses it right now.
+        // 409: a build is using it.
         if ([404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) return false;
         throw explainEngineError(error);
       }

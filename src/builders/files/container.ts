@@ -8,18 +8,18 @@ import { BUILD_LABEL, containerName } from "../engine/leftovers.ts";
 import { cacheVolumes, makeCaches, WORKSPACE } from "./caches.ts";
 
 /**
- * All that is left to root in a build. Package managers and archives set owners and modes (CHOWN, FOWNER), touch files of
- * others (DAC_OVERRIDE) and run parts of themselves as another user (SETUID, SETGID: apt's _apt, su). What else Docker
- * grants by default (raw sockets, device files, chroot, file capabilities, …) no build needs and attacks begin with.
+ * The capabilities of root in a build. Package managers and archives set owners and modes (CHOWN, FOWNER), change files
+ * of other users (DAC_OVERRIDE) and run parts of themselves as another user (SETUID, SETGID: apt's _apt, su). No build
+ * needs Docker's other defaults (raw sockets, device files, chroot, file capabilities, …), and attacks start with them.
  */
 const CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
-/** Threads of a large parallel build fit easily, a fork bomb does not. */
-const MOST_PROCESSES = 4096;
+/** Enough for the threads of a large parallel build, but not for a fork bomb. */
+const MAX_PROCESSES = 4096;
 
 /**
- * Makes the container; it does not run yet.
- * @param network Docker's network mode; null: the engine's own
- * @param cpus how many the engine has: it refuses a limit above them
+ * Makes the container, but does not start it.
+ * @param network Docker's network mode. Null: the engine's default
+ * @param cpus number of CPUs of the engine: it refuses a higher limit
  */
 export async function makeContainer(
   docker: Dockerode,
@@ -39,32 +39,32 @@ export async function makeContainer(
     User: "0:0",
     WorkingDir: WORKSPACE,
     Env: Object.entries({ ...artifact.build.env, ...environment }).map(([name, value]) => `${name}=${value}`),
-    // When we die, the engine ends the shell's input: see scriptOf.
+    // If our process dies, the engine ends the shell's input: see scriptOf.
     OpenStdin: true,
     StdinOnce: true,
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
-    // Nothing in it is worth a farewell: an engine that stops need not wait for it.
+    // An engine that stops need not wait for the container.
     StopSignal: "SIGKILL",
     HostConfig: {
       CapDrop: ["ALL"],
       CapAdd: CAPABILITIES,
       SecurityOpt: ["no-new-privileges"],
-      PidsLimit: MOST_PROCESSES,
-      // Swap counts with it: equal means none.
+      PidsLimit: MAX_PROCESSES,
+      // The limit of memory and swap together. Equal limits mean no swap.
       ...(limits.memoryBytes ? { Memory: limits.memoryBytes, MemorySwap: limits.memoryBytes } : {}),
       ...(limits.cpus ? { NanoCpus: Math.round(Math.min(limits.cpus, cpus) * 1e9) } : {}),
       ...(network === null ? {} : { NetworkMode: network }),
       Mounts: volumes.map(({ name, path }) => ({ Type: "volume", Source: name, Target: path })),
-      // What it prints comes to us alone, however much it is.
+      // The output comes only to us, whatever its size.
       LogConfig: { Type: "none", Config: {} },
     },
   };
   return acceptable(artifact.build.image, () => docker.createContainer(settings));
 }
 
-/** @throws UserError `container-refused` where the engine finds fault with what the pipeline asks for */
+/** @throws UserError `container-refused` if the engine refuses what the pipeline asks for */
 async function acceptable<T>(image: string, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
@@ -74,8 +74,8 @@ async function acceptable<T>(image: string, request: () => Promise<T>): Promise<
 }
 
 /**
- * @throws UserError `container-refused` where the image has no shell, TransientError `engine-failed` where the engine
- *   could not start a container that it had accepted
+ * @throws UserError `container-refused` if the image has no shell, TransientError `engine-failed` if the engine could
+ *   not start a container that it had accepted
  */
 export async function explainStart<T>(image: string, request: () => Promise<T>): Promise<T> {
   try {

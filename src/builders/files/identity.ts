@@ -11,30 +11,31 @@ import { readDistribution } from "../../packages/python-distribution.ts";
 import type { Store } from "../../store/store.ts";
 import { requireDiskImage } from "./identity/disk-image.ts";
 
-/** The variables that a build was told its version by. */
-type Told = Record<string, string>;
-type About = Pick<ArtifactPlan, "name" | "kind">;
+/** The build's environment, which contains its version. */
+type Environment = Record<string, string>;
+type Artifact = Pick<ArtifactPlan, "name" | "kind">;
 
 /**
- * What the files say of themselves: that they are what their kind says, and bear the version they were built under.
- * @returns null where the kind is no package, or nothing in it says what it is
+ * Reads the name and version inside a package. Requires that the files fit their kind, and have the version of the
+ * build.
+ * @returns null if the kind is no package, or its files give no name
  * @throws UserError `wrong-files`, `package-unreadable`, `package-version-differs`
  */
 export async function identifyPackage(
   store: Store,
-  about: About,
+  artifact: Artifact,
   files: readonly FrozenFile[],
-  told: Told,
+  environment: Environment,
 ): Promise<PackageIdentity | null> {
-  switch (about.kind) {
+  switch (artifact.kind) {
     case "npm":
-      return identifyNpm(store, about, files, told);
+      return identifyNpm(store, artifact, files, environment);
     case "wheel":
-      return identifyPython(store, about, files, told);
+      return identifyPython(store, artifact, files, environment);
     case "jar":
-      return identifyJar(store, about, files, told);
+      return identifyJar(store, artifact, files, environment);
     case "ami":
-      await requireDiskImage(store, about, files);
+      await requireDiskImage(store, artifact, files);
       return null;
     case "file":
     case "image":
@@ -42,33 +43,38 @@ export async function identifyPackage(
   }
 }
 
-async function identifyNpm(store: Store, about: About, files: readonly FrozenFile[], told: Told) {
+async function identifyNpm(store: Store, artifact: Artifact, files: readonly FrozenFile[], environment: Environment) {
   const [file, ...others] = files;
   if (file === undefined || others.length > 0 || !file.name.endsWith(".tgz"))
-    throw wrongFiles(about, files, "exactly one .tgz, as `npm pack` makes it");
-  const { manifest } = await readable(about, file, () => readNpmPackage(sourceOf(store, file)));
+    throw wrongFiles(artifact, files, "exactly one .tgz, as `npm pack` makes it");
+  const { manifest } = await readable(artifact, file, () => readNpmPackage(sourceOf(store, file)));
   const { name, version } = manifest;
-  requireVersion(about, file, { name, version }, told, "DELIVERD_VERSION", (each) => each);
+  requireVersion(artifact, file, { name, version }, environment, "DELIVERD_VERSION", (each) => each);
   return { name, version };
 }
 
-async function identifyPython(store: Store, about: About, files: readonly FrozenFile[], told: Told) {
+async function identifyPython(
+  store: Store,
+  artifact: Artifact,
+  files: readonly FrozenFile[],
+  environment: Environment,
+) {
   const expected = "wheels (.whl) and at most one sdist (.tar.gz), of one project and version";
   const sdists = files.filter(({ name }) => name.endsWith(".tar.gz"));
   if (sdists.length > 1 || !files.every(({ name }) => /\.whl$|\.tar\.gz$/.test(name)))
-    throw wrongFiles(about, files, expected);
+    throw wrongFiles(artifact, files, expected);
   let first: PackageIdentity | null = null;
   for (const file of files) {
-    const { name, version } = await readable(about, file, () => readDistribution(file.name, sourceOf(store, file)));
+    const { name, version } = await readable(artifact, file, () => readDistribution(file.name, sourceOf(store, file)));
     const identity = { name, version };
-    requireVersion(about, file, identity, told, "DELIVERD_VERSION_PEP440", normalPythonVersion);
+    requireVersion(artifact, file, identity, environment, "DELIVERD_VERSION_PEP440", normalPythonVersion);
     const byName = identityInFileName(file.name);
     if (byName === null || !isSame(byName, identity)) {
       const says = `named so that it says it is ${identity.name} ${identity.version}, as its metadata does`;
-      throw wrongFiles(about, [file], `a file ${says}`);
+      throw wrongFiles(artifact, [file], `a file ${says}`);
     }
     first ??= identity;
-    if (!isSame(first, identity)) throw wrongFiles(about, files, expected);
+    if (!isSame(first, identity)) throw wrongFiles(artifact, files, expected);
   }
   return first;
 }
@@ -80,23 +86,24 @@ function isSame(one: PackageIdentity, other: PackageIdentity): boolean {
   );
 }
 
-async function identifyJar(store: Store, about: About, files: readonly FrozenFile[], told: Told) {
+async function identifyJar(store: Store, artifact: Artifact, files: readonly FrozenFile[], environment: Environment) {
   const parts = jarFiles(files);
   if (parts === null)
     throw wrongFiles(
-      about,
+      artifact,
       files,
       "one .jar or .war, with others named as it is and a classifier (lib-1.0-sources.jar), and at most one .pom",
     );
   const source = parts.pom ?? parts.main;
-  const identity = await readable(about, source, () => identityOfJar(store, parts));
-  if (identity !== null) requireVersion(about, source, identity, told, "DELIVERD_VERSION_MAVEN", (version) => version);
+  const identity = await readable(artifact, source, () => identityOfJar(store, parts));
+  if (identity !== null)
+    requireVersion(artifact, source, identity, environment, "DELIVERD_VERSION_MAVEN", (version) => version);
   return identity;
 }
 
 const MAX_POM_BYTES = 2 ** 20;
 
-/** By the POM beside it, else by the one that Maven packed into it. */
+/** From the POM beside the jar, or else from what Maven packed into it. */
 async function identityOfJar(store: Store, { main, pom }: JarFiles<FrozenFile>): Promise<PackageIdentity | null> {
   const packed = await readJar(sourceOf(store, main));
   if (pom === null) return packed;
@@ -108,7 +115,7 @@ function sourceOf(store: Store, { digest, size }: FrozenFile): ArchiveSource {
   return { length: size, open: (range) => store.open(digest, range) };
 }
 
-async function readable<T>({ name, kind }: About, file: FrozenFile, read: () => Promise<T>): Promise<T> {
+async function readable<T>({ name, kind }: Artifact, file: FrozenFile, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
@@ -121,14 +128,14 @@ async function readable<T>({ name, kind }: About, file: FrozenFile, read: () => 
 }
 
 function requireVersion(
-  { name }: About,
+  { name }: Artifact,
   file: FrozenFile,
   { version }: PackageIdentity,
-  told: Told,
+  environment: Environment,
   variable: string,
   normal: (version: string) => string | null,
 ): void {
-  const expected = told[variable];
+  const expected = environment[variable];
   if (expected === undefined || (normal(version) !== null && normal(version) === normal(expected))) return;
   throw new UserError(
     "package-version-differs",
@@ -137,7 +144,7 @@ function requireVersion(
   );
 }
 
-function wrongFiles({ name, kind }: About, files: readonly FrozenFile[], expected: string): UserError {
+function wrongFiles({ name, kind }: Artifact, files: readonly FrozenFile[], expected: string): UserError {
   const shown = files.slice(0, 20).map((file) => file.name);
   const more = files.length > shown.length ? ` and ${files.length - shown.length} more` : "";
   return new UserError(

@@ -4,10 +4,10 @@ import { globMatches } from "../../delivery/glob.ts";
 import type { ArtifactPlan } from "../../delivery/types.ts";
 
 /**
- * Which of the paths that a build left in its workspace its globs ask for, each once, sorted. Folders with something in
- * them are left out.
- * @param left relative to the workspace: files and folders alike
- * @throws UserError `nothing-matches`, which tells what is there instead, `bad-output`
+ * The paths in a build's workspace that match the artifact's globs, each once, sorted. Folders with contents are left
+ * out.
+ * @param left files and folders that the build left, relative to the workspace
+ * @throws UserError `nothing-matches`, whose message lists what is there, `bad-output`
  */
 export function chooseOutputs(
   { name, files }: Pick<ArtifactPlan, "name" | "files">,
@@ -39,17 +39,17 @@ export function badOutput(path: string, why: string): UserError {
   return new UserError("bad-output", `${path} ${why}. An artifact is made of regular files in the workspace.`);
 }
 
-const MOST_SHOWN = 20;
+const MAX_ENTRIES_SHOWN = 20;
 
 function nothingMatches(artifact: string, glob: string, own: string, left: readonly string[]): UserError {
   const folder = nearestFolder(own, left);
   const base = folder === "" ? "" : `${folder}/`;
   const inside = left.filter((path) => path.startsWith(base)).map((path) => path.slice(base.length));
   const entries = [...new Set(inside.map((path) => path.replace(/\/.*/, "/")))];
-  // A folder stands there by itself, and as the beginning of what is in it.
+  // A folder is listed itself, and as the start of its contents.
   const shown = entries.filter((entry) => !entries.includes(`${entry}/`)).sort();
-  const more = shown.length > MOST_SHOWN ? `, and ${shown.length - MOST_SHOWN} more` : "";
-  const there = shown.length === 0 ? "nothing" : shown.slice(0, MOST_SHOWN).join(", ") + more;
+  const more = shown.length > MAX_ENTRIES_SHOWN ? `, and ${shown.length - MAX_ENTRIES_SHOWN} more` : "";
+  const there = shown.length === 0 ? "nothing" : shown.slice(0, MAX_ENTRIES_SHOWN).join(", ") + more;
   return new UserError(
     "nothing-matches",
     `artifacts.${artifact}.files: nothing that the commands left matches ${glob}. In ${base || "the workspace"} there is: ${there}. ` +
@@ -57,7 +57,7 @@ function nothingMatches(artifact: string, glob: string, own: string, left: reado
   );
 }
 
-/** The deepest folder above the glob's first pattern that is there. */
+/** The deepest existing folder above the glob's first wildcard. */
 function nearestFolder(glob: string, left: readonly string[]): string {
   const plain = glob.split("/").slice(0, -1);
   const pattern = plain.findIndex((segment) => /[*?]/.test(segment));
@@ -69,7 +69,10 @@ function nearestFolder(glob: string, left: readonly string[]): string {
   return folder;
 }
 
-/** @throws UserError `same-name-twice`: outside, a file has no folder */
+/**
+ * Requires that no two files have the same name: folders are not part of an artifact.
+ * @throws UserError `same-name-twice`
+ */
 export function requireUniqueNames(artifact: string, paths: readonly string[]): void {
   const seen = new Map<string, string>();
   for (const path of paths) {

@@ -12,7 +12,7 @@ import { explainStart } from "./container.ts";
 import { scriptOf } from "./script.ts";
 
 /**
- * Runs the commands, one after the other.
+ * Runs the commands one after the other.
  * @throws UserError `build-failed`, `container-refused`, TransientError `engine-failed`, `engine-gone`, `disk-full`
  */
 export async function runCommands(
@@ -26,7 +26,7 @@ export async function runCommands(
   const mark = `deliverd ${randomUUID()} `;
   const step = new StepOutput("");
   const hear = (line: string): boolean => {
-    // Behind what the command before printed last, where that did not end its line.
+    // The mark comes after the last output of the previous command, if that did not end its line.
     const at = line.indexOf(mark);
     if (at !== 0) run.log.line(at < 0 ? line : line.slice(0, at));
     if (at < 0) return true;

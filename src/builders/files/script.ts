@@ -1,10 +1,10 @@
 import type { BuildCommands } from "../../delivery/types.ts";
 
 /**
- * What the container's shell reads on its standard input, and with it the secrets: so they stand in no configuration, on
- * no disk and in no list of processes. Held in braces, it is read whole before any of it runs. The input then stays open
- * as long as we live: when it ends, everything in the container is killed.
- * @param mark begins the line that tells which command begins
+ * The script that the container's shell reads from its standard input. It contains the secrets, so that they are in no
+ * configuration, on no disk and in no list of processes. Because of the braces, the shell reads all of it before it
+ * runs anything. The input stays open while this process lives: when it ends, everything in the container is killed.
+ * @param mark the start of a line that says which command starts now
  */
 export function scriptOf({ run }: Pick<BuildCommands, "run">, secrets: Record<string, string>, mark: string): string {
   const lines = [
@@ -18,7 +18,7 @@ export function scriptOf({ run }: Pick<BuildCommands, "run">, secrets: Record<st
   return `{\n${lines.join("\n")}\n}\n`;
 }
 
-/** As a POSIX shell reads it back: in single quotes nothing has a meaning but the quote that ends them. */
+/** Quotes a text for a POSIX shell: in single quotes, only the closing quote is special. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -4,14 +4,17 @@ import { exitCodeIn } from "../engine/failure-patterns.ts";
 import type { EngineMessage, Trace, Vertex } from "../engine/messages.ts";
 import { StepOutput } from "../engine/step-output.ts";
 
-/** Writes what the engine says as readable lines, and remembers how it ended. Its memory does not grow with the output. */
+/**
+ * Writes the engine's messages as readable lines, and notes how the build ended. Its memory does not grow with the
+ * output.
+ */
 export class BuildLog {
   imageId: string | null = null;
   readonly #log: RunLog;
   readonly #steps = new Map<string, StepOutput>();
-  /** The classic builder runs one step after the other; its lines do not say whose they are. */
+  /** The classic builder runs one step at a time. Its lines do not name their step. */
   #classic = new StepOutput("");
-  /** Whose lines were written last. */
+  /** The step whose lines were written last. */
   #current: string | null = null;
   #failing: { name: string; tail: string[] } | null = null;
   #error: { message: string; code: number | null } | null = null;
@@ -28,7 +31,7 @@ export class BuildLog {
     if (error !== undefined) this.#error = { message: error, code: message.errorDetail?.code ?? null };
   }
 
-  /** Null where the engine reported no error. */
+  /** Ends the log. Null: the engine reported no error. */
   end(): BuildFailure | null {
     this.#classic.end((line) => this.#hearClassic(line));
     if (this.#error === null) return null;
@@ -43,7 +46,7 @@ export class BuildLog {
       const step = this.#steps.get(vertex);
       step?.add(msg, (line) => this.#write(vertex, step, line));
     }
-    // Last words come in the same message as the end.
+    // The last lines of a step come in the same message as its end.
     for (const vertex of vertexes) if (vertex.completed) this.#hearVertex(vertex);
   }
 
@@ -61,7 +64,7 @@ export class BuildLog {
     if (!vertex.completed || !step) return;
     const done = step;
     done.end((line) => this.#write(digest, done, line));
-    // When one step fails, those beside it are cancelled: the first one counts.
+    // When one step fails, parallel steps are cancelled. The first failure counts.
     if (vertex.error && !/context canceled$/.test(vertex.error)) this.#failing ??= { name, tail: done.tail };
     this.#steps.delete(digest);
   }
@@ -81,7 +84,7 @@ export class BuildLog {
   }
 }
 
-/** What BuildKit does for itself tells a reader nothing. */
+/** Whether a step is of interest to a reader: not BuildKit's internal ones. */
 function isShown(name: string): boolean {
   return !/^\[.*internal\]|^copy \/context |^resolve image config /.test(name);
 }

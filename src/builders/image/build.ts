@@ -14,8 +14,9 @@ import type { BuildPlan } from "./plan.ts";
 import { openSession, type Session } from "./session.ts";
 
 /**
- * Has the engine build the image under its temporary name.
- * @throws UserError `build-failed`, TransientError `engine-failed`, `engine-gone`, `disk-full`, `image-vanished`, and what breaks the context
+ * Lets the engine build the image under its temporary name.
+ * @throws UserError `build-failed`, TransientError `engine-failed`, `engine-gone`, `disk-full`, `image-vanished`, and
+ *   the error that broke the context
  */
 export async function buildImage(
   docker: Dockerode,
@@ -28,7 +29,7 @@ export async function buildImage(
   await send(docker, plan, grant, log);
   const failure = log.end();
   if (failure) throw await sortOut(failure, plan, watch);
-  // An answer that just ends is one that was cut off.
+  // An answer without an image id was cut off.
   if (log.imageId === null) throw engineGone();
 }
 
@@ -39,7 +40,7 @@ async function send(docker: Dockerode, plan: BuildPlan, grant: Grant, log: Build
   let session: Session | null = null;
   try {
     if (installation === "buildkit") session = await openSession(docker, context.files);
-    // `_query` is docker-modem's: with `version` among the options, dockerode would open a session of its own.
+    // `_query` is an option of docker-modem. With `version` among the options, dockerode would open its own session.
     const options = {
       abortSignal: AbortSignal.any([plan.signal, context.broken]),
       _query: query(plan, grant, context, session?.id),
@@ -47,11 +48,11 @@ async function send(docker: Dockerode, plan: BuildPlan, grant: Grant, log: Build
     const answer = await docker.buildImage(context.stream ?? Readable.from([]), options);
     for await (const message of readMessages(answer)) log.hear(message);
   } catch (error) {
-    // A context that broke breaks the request too, and says more.
+    // A broken context breaks the request too, and its error says more.
     context.broken.throwIfAborted();
     const message = engineAnswer(error);
     if (message === null) throw error;
-    // What the engine sees at once, such as an unknown instruction, comes before any progress.
+    // The engine refuses some Dockerfiles at once, for example for an unknown instruction.
     throw explainFailure({ message, step: null, exitCode: null, tail: [] }, plan.dockerfile.syntax, plan.order.limits);
   } finally {
     context.stream?.destroy();
@@ -77,9 +78,9 @@ function query(plan: BuildPlan, grant: Grant, context: Context, session: string 
   };
 }
 
-/** The classic builder warns of arguments that no ARG declares. */
+/** The build arguments that an ARG declares: the classic builder warns about others. */
 function declaredArgs({ order, dockerfile }: BuildPlan): Record<string, string> {
-  // Docker knows the proxies' names without an ARG.
+  // Docker accepts the proxy variables without an ARG.
   const isProxy = (name: string) => /^(https?|ftp|no|all)_proxy$/i.test(name);
   return Object.fromEntries(Object.entries(order.args).filter(([name]) => dockerfile.args.has(name) || isProxy(name)));
 }
@@ -87,7 +88,7 @@ function declaredArgs({ order, dockerfile }: BuildPlan): Record<string, string> 
 function limits({ order: { limits } }: BuildPlan): Record<string, number> {
   const period = 100_000;
   return {
-    // Swap counts with it: equal means none.
+    // The limit of memory and swap together. Equal limits mean no swap.
     ...(limits.memoryBytes ? { memory: limits.memoryBytes, memswap: limits.memoryBytes } : {}),
     ...(limits.cpus ? { cpuperiod: period, cpuquota: Math.round(limits.cpus * period) } : {}),
   };

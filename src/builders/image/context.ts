@@ -7,28 +7,28 @@ import tar from "tar-stream";
 import type { BuildOrder } from "../builder.ts";
 import { type BuildFiles, DOCKERFILE } from "./file-sync.ts";
 
-/** Its place where a Dockerfile is added to a context that it is no part of. */
-const addedName = ".deliverd.dockerfile";
+/** Name of a Dockerfile that is added to a context of which it is not part. */
+const ADDED_DOCKERFILE = ".deliverd.dockerfile";
 
 export interface Context {
-  /** Null: BuildKit fetches its files over the session. */
+  /** Null: BuildKit fetches the files over the session. */
   stream: Readable | null;
   files: BuildFiles | null;
-  /** Where in it the Dockerfile lies. */
+  /** Path of the Dockerfile in the context. */
   dockerfile: string;
-  /** Aborted, with the reason, when the tree could not be read to its end: possibly before anybody listens to the stream. */
+  /** Aborted with the reason if the tree cannot be read to its end. That may happen before anybody reads the stream. */
   broken: AbortSignal;
 }
 
 /**
- * The context as a stream that can be sent. It flows into a buffer from the first moment: a stream that waits while the
- * request is made loses its beginning (seen: 28 of 120 builds with "the Dockerfile cannot be empty").
+ * The context as a stream to send. It flows into a buffer from the start: a stream that waits for the request loses its
+ * beginning (28 of 120 builds failed with "the Dockerfile cannot be empty").
  */
 export async function openContext(order: BuildOrder): Promise<Context> {
   const { context, dockerfile } = order.artifact;
   const path = posix.relative(posix.join("/", context), posix.join("/", dockerfile));
   const isInside = !path.startsWith("../");
-  const place = isInside ? path : addedName;
+  const place = isInside ? path : ADDED_DOCKERFILE;
   const tree = await order.openContext();
   const stream = new PassThrough();
   const broken = new AbortController();
@@ -40,7 +40,9 @@ export async function openContext(order: BuildOrder): Promise<Context> {
   return { stream, files: null, dockerfile: place, broken: broken.signal };
 }
 
-/** BuildKit takes no Dockerfile beside a tar: where it may not be in the context, both are handed over by the session. */
+/**
+ * BuildKit accepts no Dockerfile beside a tar. If the Dockerfile may not be in the context, the session serves both.
+ */
 export function sessionContext(order: BuildOrder): Context {
   const broken = new AbortController();
   const openContext = async () => {
@@ -57,8 +59,9 @@ export function sessionContext(order: BuildOrder): Context {
 }
 
 /**
- * For the classic builder, which takes the Dockerfile out of the context again where `.dockerignore` names it: the way of `docker build`
- * itself. A Dockerfile from outside has a name of its own in it, which a `.dockerignore` that stays in the image then has in its last line.
+ * Adds the Dockerfile to a context, for the classic builder. As in `docker build`, that builder removes the Dockerfile
+ * from the context again if `.dockerignore` names it. So the name of a Dockerfile from outside is added to
+ * `.dockerignore` as its last line.
  */
 function withDockerfile(tree: Readable, text: string, place: string, isInside: boolean): Readable {
   const pack = tar.pack();
@@ -87,10 +90,10 @@ function withDockerfile(tree: Readable, text: string, place: string, isInside: b
   return pack.pipe(out);
 }
 
-/** A tree that is opened before anybody asks for it: whoever asks first gets that one, others get their own. */
+/** Opens a tree early. The first call of `open` gets that tree; later calls open their own. */
 export function openEarly(openTree: BuildOrder["openContext"]): { open: BuildOrder["openContext"]; end(): void } {
   const early = openTree().then(attached);
-  // Where it fails, whoever asks hears of it.
+  // The first caller of `open` gets the error.
   early.catch(() => {});
   let isTaken = false;
   return {
@@ -103,7 +106,7 @@ export function openEarly(openTree: BuildOrder["openContext"]): { open: BuildOrd
   };
 }
 
-/** Read from the first moment: a process's output that nobody reads is thrown away when the process ends. */
+/** Reads a stream from the start: unread output of a process is lost when the process ends. */
 function attached(tree: Readable): Readable {
   const stream = new PassThrough();
   pipeline(tree, stream, () => {});

@@ -4,19 +4,19 @@ import { pipeline } from "node:stream/promises";
 import protobuf from "protobufjs";
 import tar from "tar-stream";
 
-/** What BuildKit fetches from whoever asked for the build: a Dockerfile that is no part of the context, and the context. */
+/** The files that BuildKit fetches over the session: a Dockerfile that is not part of the context, and the context. */
 export interface BuildFiles {
   dockerfile: string;
-  /** A tar; each call opens another one, of the same bytes. */
+  /** A tar. Each call opens a new one with the same bytes. */
   openContext(): Promise<Readable>;
 }
 
-/** The Dockerfile's name in the folder that is made up for it. */
+/** The name of the Dockerfile in the folder that BuildKit sees. */
 export const DOCKERFILE = "Dockerfile";
 
 export const FILE_SYNC = "/moby.filesync.v1.FileSync/DiffCopy";
 
-// tonistiigi/fsutil, types/wire.proto and stat.proto, as BuildKit's session/filesync carries them.
+// From tonistiigi/fsutil, types/wire.proto and stat.proto, which BuildKit's session/filesync uses.
 const { root } = protobuf.parse(
   `
   syntax = "proto3";
@@ -36,7 +36,7 @@ interface Packet {
 
 interface Entry {
   path: string;
-  /** Of Go's os.FileMode. */
+  /** Bits of Go's os.FileMode. */
   mode: number;
   size: number;
   /** Nanoseconds since the epoch. */
@@ -46,12 +46,12 @@ interface Entry {
 
 const GO_DIRECTORY = 0x8000_0000;
 const GO_SYMLINK = 0x0800_0000;
-/** Below gRPC's 4 MB a message. */
-const CHUNK = 1024 * 1024;
+/** Less than gRPC's limit of 4 MB for a message. */
+const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Answers BuildKit when it fetches a folder: it is told of every entry in order, asks for the files it wants, and says when it has them.
- * All of the context is sent: what `.dockerignore` leaves out is not in it.
+ * Serves a folder to BuildKit: it gets all entries in order, asks for the files that it wants, and says when it has
+ * them. `.dockerignore` is already applied, so the whole context is offered.
  */
 export async function serveFiles(
   stream: ServerHttp2Stream,
@@ -64,7 +64,7 @@ export async function serveFiles(
   const asking = hearRequests(stream, wanted);
   try {
     if (headers["dir-name"] === "dockerfile") await sendText(stream, wanted, files.dockerfile);
-    // BuildKit looks for an ignore file of its own by this: ours is applied already.
+    // BuildKit looks for an ignore file. It gets none, since ours is already applied.
     else if (headers["include-patterns"] === ".dockerignore") await sendEntries(stream, []);
     else await sendTree(stream, wanted, files);
     await asking;
@@ -91,7 +91,7 @@ class Wanted {
     this.#wake();
   }
 
-  /** Resolves once the file is asked for, or will never be. */
+  /** Resolves when the file is asked for, or never will be. */
   async has(id: number): Promise<boolean> {
     while (!this.#ids.delete(id)) {
       if (this.#isOver) return false;
@@ -103,7 +103,7 @@ class Wanted {
   }
 }
 
-/** Until BuildKit says that it has all. Not by `for await`: that would end the stream's other half as well. */
+/** Reads requests until BuildKit has everything. `for await` would end the stream's other half too. */
 function hearRequests(stream: ServerHttp2Stream, wanted: Wanted): Promise<void> {
   let open = Buffer.alloc(0);
   return new Promise((resolve) => {
@@ -131,7 +131,7 @@ async function sendText(stream: ServerHttp2Stream, wanted: Wanted, text: string)
   if (await wanted.has(0)) await sendContent(stream, 0, [bytes]);
 }
 
-/** Twice through the tar: its entries first, then what the files hold. Nothing is kept. */
+/** Reads the tar twice: first the entries, then the contents of files. Nothing is kept in memory. */
 async function sendTree(stream: ServerHttp2Stream, wanted: Wanted, { openContext }: BuildFiles): Promise<void> {
   const entries: Entry[] = [];
   await eachEntry(await openContext(), async (header) => {
@@ -176,7 +176,7 @@ function entryOf(header: tar.Header): Entry {
   };
 }
 
-/** Byte by byte, a slash before all else: every folder stands before what is in it. */
+/** Compares byte by byte, with a slash before all other characters, so that every folder comes before its contents. */
 function comparePaths(one: string, other: string): number {
   return Buffer.compare(Buffer.from(one.replaceAll("/", "\0")), Buffer.from(other.replaceAll("/", "\0")));
 }
@@ -192,8 +192,8 @@ async function sendContent(
   content: AsyncIterable<Buffer> | Iterable<Buffer>,
 ): Promise<void> {
   for await (const chunk of content)
-    for (let at = 0; at < chunk.length; at += CHUNK)
-      await send(stream, { type: Type.data, ID, data: chunk.subarray(at, at + CHUNK) });
+    for (let at = 0; at < chunk.length; at += CHUNK_BYTES)
+      await send(stream, { type: Type.data, ID, data: chunk.subarray(at, at + CHUNK_BYTES) });
   await send(stream, { type: Type.data, ID });
 }
 

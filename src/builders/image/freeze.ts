@@ -6,13 +6,13 @@ import { explainFailure } from "../engine/build-failure.ts";
 import { explainEngineError } from "../engine/errors.ts";
 import { readMessages } from "../engine/messages.ts";
 
-/** The reference under which a built image waits to be frozen. */
+/** The name of a built image until it is frozen. */
 export function temporaryName(grant: Pick<Grant, "host" | "repository">): { name: string; tag: string } {
   return { name: `${grant.host}/${grant.repository}`, tag: "build" };
 }
 
 /**
- * Has the engine push the image into the intake. The intake, not the engine, says whether it arrived, and as what.
+ * Lets the engine push the image into the intake. The intake, not the engine, says whether it arrived, and its digest.
  * @throws TransientError `freeze-failed`, `disk-full`, `engine-gone`, `image-vanished`, UserError `image-too-large`
  */
 export async function freezeBuiltImage(docker: Dockerode, grant: Grant, signal: AbortSignal): Promise<Frozen> {

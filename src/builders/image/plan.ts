@@ -4,18 +4,18 @@ import type { RunLog } from "../../run/run.ts";
 import type { BuildOrder } from "../builder.ts";
 import { chooseInstallation, type EngineFacts, type Installation } from "../engine.ts";
 
-/** Everything a build is made with, once it is known. */
+/** Everything that a build needs. */
 export interface BuildPlan {
   order: BuildOrder;
   facts: EngineFacts;
   installation: Installation;
   dockerfile: DockerfileFacts;
-  /** What is pulled before the build, with its platform; null: the engine's own. */
+  /** Images to pull before the build, with their platforms. Null: the engine's own platform. */
   bases: Base[];
   /** Null: the engine's own. */
   platform: string | null;
   network: string | null;
-  /** Ends the build: cancelled, or over its time. */
+  /** Aborted when the build is cancelled or over its time limit. */
   signal: AbortSignal;
 }
 
@@ -34,7 +34,7 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
     );
   }
   const installation = options.installation ?? chooseInstallation(facts, order.limits).installation;
-  // Named only where it differs: older engines take it in experimental mode alone.
+  // The platform is named only if it differs: older engines accept it only in experimental mode.
   const named = (wanted: string) => (wanted === facts.platform ? null : wanted);
   const dockerfile = readDockerfile(order.dockerfile, {
     file: order.artifact.dockerfile,
@@ -55,7 +55,7 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
   };
 }
 
-/** Says in the build's log what a reader would else wonder about. */
+/** Writes to the build's log what a reader would otherwise not expect. */
 export function reportPlan(
   { facts, installation, network, order }: BuildPlan,
   options: PlanOptions,

@@ -4,20 +4,20 @@ import type { Duplex } from "node:stream";
 import type Dockerode from "dockerode";
 import { type BuildFiles, FILE_SYNC, serveFiles } from "./file-sync.ts";
 
-/** A BuildKit session: the way back from the engine to who asked for the build. */
+/** A BuildKit session: a connection by which the engine can call whoever asked for the build. */
 export interface Session {
   id: string;
   close(): void;
 }
 
-// A gRPC message: not compressed, 2 bytes, field 1 = SERVING (grpc.health.v1.HealthCheckResponse).
-const serving = Buffer.from([0, 0, 0, 0, 2, 0x08, 0x01]);
-const unimplemented = "12";
+/** A gRPC message: not compressed, 2 bytes, field 1 = SERVING (grpc.health.v1.HealthCheckResponse). */
+const SERVING = Buffer.from([0, 0, 0, 0, 2, 0x08, 0x01]);
+const UNIMPLEMENTED = "12";
 
 /**
- * Opens a session that offers nothing but the files of one build, where there are any: no secrets, no credentials. BuildKit asks a session before it fetches
- * anything by anonymous token (as `# syntax=docker/dockerfile:1` does from Docker Hub) and fails where there is none.
- * dockerode opens one of its own, which hands one password to any registry that asks, and stays open when a build is aborted.
+ * Opens a session that offers only the files of one build, if it has any: no secrets and no credentials. BuildKit needs
+ * a session to fetch anything with an anonymous token, such as `# syntax=docker/dockerfile:1` from Docker Hub.
+ * dockerode's own session would give one password to every registry that asks, and stay open after a build is aborted.
  */
 export async function openSession(docker: Dockerode, files: BuildFiles | null): Promise<Session> {
   const id = randomUUID();
@@ -25,12 +25,12 @@ export async function openSession(docker: Dockerode, files: BuildFiles | null): 
     Upgrade: "h2c",
     "X-Docker-Expose-Session-Uuid": id,
     "X-Docker-Expose-Session-Name": "deliverd",
-    // BuildKit keeps what it fetched under this name, and would take a file of the same size and time from there.
+    // BuildKit caches files under this key, and would reuse one with the same size and time.
     "X-Docker-Expose-Session-Sharedkey": id,
     ...(files === null ? {} : { "X-Docker-Expose-Session-Grpc-Method": FILE_SYNC }),
   });
   const session = performServerHandshake(socket);
-  // An engine that went away shows in the build itself.
+  // If the engine goes away, the build itself reports it.
   session.on("error", () => {});
   socket.on("error", () => {});
   session.on("stream", (stream, headers) => {
@@ -43,14 +43,14 @@ export async function openSession(docker: Dockerode, files: BuildFiles | null): 
 
 function answer(stream: ServerHttp2Stream, path: string | undefined): void {
   const type = { ":status": 200, "content-type": "application/grpc" };
-  // BuildKit drops a session that does not say it is well.
+  // BuildKit closes a session whose health check fails.
   if (path !== "/grpc.health.v1.Health/Check") {
-    stream.respond({ ...type, "grpc-status": unimplemented }, { endStream: true });
+    stream.respond({ ...type, "grpc-status": UNIMPLEMENTED }, { endStream: true });
     return;
   }
   stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
   stream.respond(type, { waitForTrailers: true });
-  stream.end(serving);
+  stream.end(SERVING);
 }
 
 function hijack(docker: Dockerode, headers: Record<string, string>): Promise<Duplex> {

@@ -23,31 +23,31 @@ export function flagValues({ flags }: Pick<Instruction, "flags">, name: string):
 }
 
 /**
- * What BuildKit demands of one instruction by itself (frontend/dockerfile/instructions). A flag that is not known is left to the engine:
- * a newer one may know it.
+ * Checks one instruction by BuildKit's rules (frontend/dockerfile/instructions). An unknown flag is left to the
+ * engine: a newer one may know it.
  * @throws DockerfileError
  */
 export function checkInstruction(instruction: Instruction): void {
   const { keyword, args, isJson } = instruction;
-  const count = (fits: boolean, wanted: string) => {
-    if (!fits) throw new DockerfileError(`${keyword} requires ${wanted}`);
+  const requireThat = (fits: boolean, expected: string) => {
+    if (!fits) throw new DockerfileError(`${keyword} requires ${expected}`);
   };
   switch (keyword) {
     case "ADD":
     case "COPY":
-      count(args.length >= 2, "at least two arguments, the last one being the destination");
+      requireThat(args.length >= 2, "at least two arguments, the last one being the destination");
       checkFlags(instruction);
       if (isHeredoc(args.at(-1) ?? ""))
         throw new DockerfileError(`${keyword} cannot have a here-document as destination`);
       return;
     case "ARG":
-      count(args.length > 0, "at least one argument");
+      requireThat(args.length > 0, "at least one argument");
       if (args.some((arg) => arg.startsWith("="))) throw new DockerfileError("ARG names can not be blank");
       return;
     case "ENV":
     case "LABEL":
       checkFlags(instruction);
-      count(args.length > 0, "at least one argument");
+      requireThat(args.length > 0, "at least one argument");
       if (args.some((arg, index) => index % 2 === 0 && arg === ""))
         throw new DockerfileError(`${keyword} names can not be blank`);
       return;
@@ -56,7 +56,7 @@ export function checkInstruction(instruction: Instruction): void {
       checkFlags(instruction);
       return;
     case "ONBUILD":
-      count(args.length > 0, "at least one argument");
+      requireThat(args.length > 0, "at least one argument");
       checkFlags(instruction);
       if (["ONBUILD", "FROM", "MAINTAINER"].includes(args[0] ?? ""))
         throw new DockerfileError(`${args[0]} isn't allowed as an ONBUILD trigger`);
@@ -65,19 +65,19 @@ export function checkInstruction(instruction: Instruction): void {
     case "STOPSIGNAL":
     case "USER":
     case "WORKDIR":
-      count(args.length === 1, "exactly one argument");
+      requireThat(args.length === 1, "exactly one argument");
       checkFlags(instruction);
       return;
     case "EXPOSE":
     case "VOLUME":
-      count(args.length > 0, "at least one argument");
+      requireThat(args.length > 0, "at least one argument");
       checkFlags(instruction);
       if (keyword === "VOLUME" && args.some((arg) => arg.trim() === ""))
         throw new DockerfileError("VOLUME can not be an empty string");
       return;
     case "SHELL":
       checkFlags(instruction);
-      count(args.length > 0, "at least one argument");
+      requireThat(args.length > 0, "at least one argument");
       if (!isJson) throw new DockerfileError("SHELL requires the arguments to be in JSON form");
       return;
     case "HEALTHCHECK":
@@ -129,7 +129,7 @@ function checkRun(instruction: Instruction): void {
   mountSources(instruction);
 }
 
-/** The stages and images that `RUN --mount` takes files from. @throws DockerfileError */
+/** The stages and images from which `RUN --mount` takes files. @throws DockerfileError */
 export function mountSources(instruction: Pick<Instruction, "flags">): string[] {
   return flagValues(instruction, "mount").flatMap((mount) =>
     fieldsOf(mount).flatMap((field) => {
@@ -144,7 +144,7 @@ export function mountSources(instruction: Pick<Instruction, "flags">): string[] 
   );
 }
 
-/** One line of comma-separated values; a field may stand in double quotes. */
+/** Splits one line of comma-separated values. A field may be in double quotes. */
 function fieldsOf(text: string): string[] {
   const fields: string[] = [];
   if (text === "") throw new DockerfileError("a --mount is empty");

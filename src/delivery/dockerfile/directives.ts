@@ -6,7 +6,7 @@ interface Directive {
   value: string;
 }
 
-/** Reads the directives from the first line on; the first line that is none ends them. */
+/** Reads the directives at the top of a file, up to the first line that is none. */
 export class Directives {
   readonly #mark: string;
   readonly #seen = new Set<string>();
@@ -16,7 +16,7 @@ export class Directives {
     this.#mark = mark;
   }
 
-  /** @throws DockerfileError on a directive that stands there twice */
+  /** @throws DockerfileError if a directive is given twice */
   read(line: string, number: number): Directive | null {
     if (this.#over) return null;
     const directive = line.startsWith(this.#mark) ? match(trimStart(line.slice(this.#mark.length))) : null;
@@ -37,8 +37,8 @@ function match(text: string): Directive | null {
 }
 
 /**
- * The image that reads the file in BuildKit's place; null: none is named. BuildKit looks for it by a way of its own, which also takes
- * `// syntax=…`, a JSON object, and a first line of `#!`.
+ * The image of a `# syntax=` line. Null: there is none. As in BuildKit, it may also be in a `// syntax=…` line or a
+ * JSON object, and a `#!` line may come first.
  */
 export function syntaxOf(text: string): string | null {
   const plain = text.replace(/^\uFEFF/, "").replace(/^#![^\n]*(?:\n|$)/, "");

@@ -3,26 +3,26 @@ import { DockerfileError } from "./text.ts";
 
 export interface Heredoc {
   name: string;
-  /** Variables in it are expanded: no part of its name is quoted. */
+  /** Whether variables in it are expanded: no part of its name is quoted. */
   expands: boolean;
-  /** `<<-`: tabs at the start of its lines do not count. */
+  /** `<<-`: tabs at the start of its lines are ignored. */
   chomps: boolean;
   content: string;
 }
 
 const NOTHING_SET = { escapeChar: "\\", variables: new Map<string, string>() };
 
-/** The here-documents that a line opens, in order. @throws DockerfileError */
+/** The here-documents that a line starts, in order. @throws DockerfileError */
 export function heredocsOf(line: string): Omit<Heredoc, "content">[] {
   if (!line.includes("<<")) return [];
   const lexed = expand(line, { ...NOTHING_SET, keeps: { quotes: true, escapes: true, unset: true } });
-  // A line that is no sentence of the shell opens none.
+  // A line that the shell cannot read starts none.
   if (lexed.kind === "error") return [];
   if (lexed.kind === "unknown") throw new DockerfileError("the line nests too deep to be read");
   return lexed.words.flatMap((word) => heredocOf(word) ?? []);
 }
 
-/** Null: the word opens none. @throws DockerfileError */
+/** Null: the word starts no here-document. @throws DockerfileError */
 export function heredocOf(word: string): Omit<Heredoc, "content"> | null {
   const [, dash = "", rest = ""] = /^\d*<<(-?)[\t\n\f\r ]*([^<]*)$/.exec(word) ?? [];
   if (rest === "") return null;

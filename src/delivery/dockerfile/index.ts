@@ -7,42 +7,44 @@ import { isReference } from "./reference.ts";
 import { argNames, readStages, type Source, type Stage } from "./stages.ts";
 import { DockerfileError, located } from "./text.ts";
 
-/** An image that a build stands on or takes files from. */
+/** An image that a build uses as a base or takes files from. */
 export interface Base {
-  /** As it is pulled. */
+  /** The reference to pull. */
   reference: string;
-  /** As in `linux/arm64`; null: the build's own. */
+  /** As in `linux/arm64`. Null: the platform of the build. */
   platform: string | null;
 }
 
-/** What a Dockerfile says of the build to come. */
+/** What a Dockerfile says about its build. */
 export interface DockerfileFacts {
-  /** Each once, in order: bases and the images that COPY and RUN take files from. */
+  /** Base images and images that COPY and RUN take files from, in order, each once. */
   images: Base[];
-  /** Names that any ARG declares. */
+  /** The names of all ARGs. */
   args: Set<string>;
-  /** Those whose value may enter the image: of the lines above the first FROM, and of the stages that the last one needs. */
+  /** The ARGs whose value the image may contain: those above the first FROM, and those in the stages that it needs. */
   usedArgs: Set<string>;
-  /** The image of a `# syntax=` line, which BuildKit fetches by itself to read the file. */
+  /** The image of a `# syntax=` line. BuildKit pulls it by itself to read the file. */
   syntax: string | null;
 }
 
 export interface DockerfileOptions {
-  /** The file's path, for errors. */
+  /** The path of the file, for errors. */
   file: string;
-  /** Build arguments; null: one whose value is not known yet. */
+  /** Build arguments. Null: the value is not known yet. */
   args: Record<string, string | null>;
-  /** As in `linux/amd64`: what `$TARGETPLATFORM` and its like come to. Null: not known. */
+  /** As in `linux/amd64`, for `$TARGETPLATFORM` and similar variables. Null: not known. */
   platform: string | null;
-  /** The engine's own, for `$BUILDPLATFORM` and its like. */
+  /** The engine's platform, for `$BUILDPLATFORM` and similar variables. */
   buildPlatform: string | null;
-  /** The classic builder builds every stage; BuildKit only those that the last one needs. */
+  /**
+   * Whether every stage is built, as by the classic builder. BuildKit builds only the stages that the last one needs.
+   */
   everyStage: boolean;
 }
 
 /**
- * Reads a Dockerfile as BuildKit does. What hangs on something that only the engine knows is left to the engine.
- * @throws UserError `dockerfile-invalid` where BuildKit refuses the file, naming line and instruction
+ * Reads a Dockerfile as BuildKit does. What depends on something that only the engine knows is left to the engine.
+ * @throws UserError `dockerfile-invalid` if BuildKit would refuse the file. The message names line and instruction.
  */
 export function readDockerfile(text: string, options: DockerfileOptions): DockerfileFacts {
   const syntax = syntaxOf(text);
@@ -50,7 +52,7 @@ export function readDockerfile(text: string, options: DockerfileOptions): Docker
     return { ...factsOf(parseDockerfile(text), options), syntax };
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
-    // Another reader may have another grammar.
+    // Another frontend may have another grammar.
     if (isForeign(syntax)) return { images: [], args: allNamed(text), usedArgs: allNamed(text), syntax };
     const place =
       error.line === 0 ? "" : `, line ${error.line}${error.keyword === "" ? "" : ` (${error.keyword.slice(0, 40)})`}`;
@@ -59,8 +61,8 @@ export function readDockerfile(text: string, options: DockerfileOptions): Docker
 }
 
 /**
- * The build arguments whose value may enter the image. Never fails: where the file cannot be read, every name in a line that looks like
- * an ARG counts. That costs a build; the other error would give an image the wrong version.
+ * The build arguments whose value the image may contain. It never fails: if the file cannot be read, every name in a
+ * line that looks like an ARG counts. That may cost a build; the opposite error would give an image the wrong version.
  */
 export function argsInImage(text: string, args: Record<string, string | null>): Set<string> {
   try {
@@ -71,7 +73,7 @@ export function argsInImage(text: string, args: Record<string, string | null>): 
   }
 }
 
-/** BuildKit's own frontend, from wherever it is pulled, has the grammar that is known here. */
+/** Whether the syntax image is not BuildKit's own frontend, whose grammar is known here. */
 function isForeign(syntax: string | null): boolean {
   return syntax !== null && !/(?:^|\/)docker\/dockerfile(?:-upstream)?(?:[:@]|$)/.test(syntax);
 }
@@ -88,7 +90,7 @@ function factsOf(script: Script, options: DockerfileOptions): Omit<DockerfileFac
       return each.keyword === "ARG" ? argNames(each) : [];
     }),
   );
-  // The engine is given those alone that are declared.
+  // The engine gets only the arguments that an ARG declares.
   const given = new Map(Object.entries(options.args).filter(([name]) => args.has(name)));
   const last = script.instructions.findLast(({ keyword }) => keyword === "FROM");
   const predefined: [string, string | null][] = [
@@ -107,11 +109,11 @@ function factsOf(script: Script, options: DockerfileOptions): Omit<DockerfileFac
 interface Walk {
   images: Base[];
   args: Set<string>;
-  /** No stage stands on what only the engine knows. */
+  /** No stage depends on something that only the engine knows. */
   isSure: boolean;
 }
 
-/** From the wanted stages to all that they need, bases first. @throws DockerfileError */
+/** Walks from the wanted stages to everything that they need, bases first. @throws DockerfileError */
 function walkStages(stages: Stage[], wanted: number[]): Walk {
   const { bases, byName } = findBases(stages);
   const images = new Map<string, Base>();
@@ -135,7 +137,7 @@ function walkStages(stages: Stage[], wanted: number[]): Walk {
     if (stage.base === null) isSure = false;
     else if (base !== undefined) needs.push(base);
     else if (stage.base !== "scratch") needs.push({ reference: stage.base, platform: stage.platform });
-    // Those of one stage bring the same to every stage upon it.
+    // The ONBUILDs of one stage give the same images to every stage that uses it.
     const triggers = base === undefined || triggered.has(base) ? undefined : stages[base]?.triggers;
     if (base !== undefined) triggered.add(base);
     for (const name of [...stage.args, ...(triggers?.args ?? [])]) args.add(name);
@@ -144,7 +146,7 @@ function walkStages(stages: Stage[], wanted: number[]): Walk {
       if (typeof from !== "number") {
         if (from.reference !== "scratch") needs.push(from);
       } else if (from >= stages.length) {
-        // Beyond the last stage, BuildKit counts the images on, in an order of its own.
+        // After the last stage, BuildKit numbers the images in an order of its own.
         isSure = false;
       } else if (from < 0 || from >= index) throw unfinished(source);
       else needs.push(from);
@@ -154,7 +156,7 @@ function walkStages(stages: Stage[], wanted: number[]): Walk {
   return { images: [...images.values()], args, isSure };
 }
 
-/** For each stage, the one that it stands on; and the last stage of each name. @throws DockerfileError */
+/** For each stage the stage that is its base, and for each name the last stage with it. @throws DockerfileError */
 function findBases(stages: Stage[]): { bases: (number | undefined)[]; byName: Map<string, number> } {
   const byName = new Map<string, number>();
   const bases = stages.map(({ base, name, line }, index) => {
@@ -166,7 +168,7 @@ function findBases(stages: Stage[]): { bases: (number | undefined)[]; byName: Ma
   return { bases, byName };
 }
 
-/** A stage's number, or an image. @throws DockerfileError */
+/** The index of a stage, or an image. @throws DockerfileError */
 function comesFrom(source: Source, byName: Map<string, number>): number | Base {
   if (source.byNumber && /^[-+]?\d+$/.test(source.name)) return Number(source.name);
   const stage = byName.get(source.name.toLowerCase());

@@ -1,19 +1,19 @@
 import type { Heredoc } from "./heredoc.ts";
 
-/** One instruction of a Dockerfile, its continued lines joined. */
+/** One instruction of a Dockerfile, with its continued lines joined. */
 export interface Instruction {
   /** Upper-case. */
   keyword: string;
   /** As in `--from=build`, without quotes. */
   flags: string[];
-  /** What its keyword makes of the rest: words, or one text. Quotes stay for the shell lexer. */
+  /** The rest, as the keyword requires it: words, or one text. Quotes stay for the shell lexer. */
   args: string[];
-  /** The args stand in a JSON array. */
+  /** The args were written as a JSON array. */
   isJson: boolean;
   heredocs: Heredoc[];
-  /** What an ONBUILD keeps for the stages that stand on its own. */
+  /** The instruction of an ONBUILD, for stages that use this one as their base. */
   trigger: Instruction | null;
-  /** Its first line, from 1. */
+  /** Number of its first line, from 1. */
   line: number;
 }
 

@@ -6,9 +6,9 @@ import { BLANKS, bare, DockerfileError, isSpace, Lines, located, trimStart } fro
 import { quotedWords, splitCommand } from "./words.ts";
 
 /**
- * Splits a Dockerfile into instructions exactly as BuildKit's own parser does (moby/buildkit, frontend/dockerfile/parser), in time
+ * Splits a Dockerfile into instructions as BuildKit's parser does (moby/buildkit, frontend/dockerfile/parser), in time
  * proportional to its length.
- * @throws DockerfileError where BuildKit refuses the file
+ * @throws DockerfileError if BuildKit would refuse the file
  */
 export function parseDockerfile(text: string): Script {
   const lines = new Lines(text.replace(/^\uFEFF/, ""));
@@ -31,7 +31,7 @@ function escapeOf(value: string, line: number): string {
   throw new DockerfileError(`the escape directive must be \\ or \`, not ${JSON.stringify(value)}`, line);
 }
 
-/** @param lines stand behind the instruction's first */
+/** @param lines the lines after the instruction's first */
 function readInstruction(first: string, lines: Lines, escapeChar: string): Instruction {
   const line = lines.number;
   const text = joined(first, lines, escapeChar);
@@ -45,7 +45,7 @@ function readInstruction(first: string, lines: Lines, escapeChar: string): Instr
   return instruction;
 }
 
-/** The first line and those that continue it. Comments and empty lines between them do not end it. */
+/** Joins the first line with the lines that continue it. Comments and empty lines in between are skipped. */
 function joined(first: string, lines: Lines, escapeChar: string): string {
   const parts = [first];
   for (let open = continued(first, escapeChar); open !== null; ) {
@@ -60,7 +60,7 @@ function joined(first: string, lines: Lines, escapeChar: string): string {
   return parts.join("");
 }
 
-/** The line without the escape that continues it; null: it ends here, as it does behind an escape that is escaped. */
+/** The line without the escape character that continues it. Null: the line is not continued. */
 function continued(line: string, escapeChar: string): string | null {
   let end = line.length;
   while (line[end - 1] === " " || line[end - 1] === "\t") end -= 1;
@@ -71,7 +71,7 @@ function isComment(line: string): boolean {
   return line.startsWith("#");
 }
 
-/** The lines up to that with the name alone. @throws DockerfileError where there is none */
+/** The lines up to the one that is only the here-document's name. @throws DockerfileError if there is none */
 function contentOf({ name, chomps }: Omit<Heredoc, "content">, lines: Lines): string {
   const content: string[] = [];
   for (let raw = lines.next(); raw !== null; raw = lines.next()) {
@@ -91,7 +91,7 @@ function toInstruction(text: string, escapeChar: string, line: number): Instruct
 
 function split(text: string, escapeChar: string, line: number): Instruction {
   const { keyword: written, flags, rest } = splitCommand(text, escapeChar);
-  // Of other letters, some are upper-case to one language and none to another.
+  // For letters outside ASCII, Go and JavaScript do not agree about upper case.
   const keyword = /^[!-~]*$/.test(written) ? written.toUpperCase() : written;
   const args = located({ line, keyword }, () => argsOf(keyword, rest, escapeChar));
   return { keyword, flags, isJson: false, heredocs: [], trigger: null, line, ...args };
@@ -131,7 +131,7 @@ function blankWords(text: string): string[] {
   return text === "" ? [] : text.split(BLANKS);
 }
 
-/** Null: it is no JSON array. @throws DockerfileError where there is something else than strings in it */
+/** Null: it is no JSON array. @throws DockerfileError if an item is no string */
 function fromJson(text: string): { args: string[]; isJson: boolean } | null {
   if (!trimStart(text).startsWith("[")) return null;
   let array: unknown;
@@ -145,7 +145,7 @@ function fromJson(text: string): { args: string[]; isJson: boolean } | null {
   return { args: array, isJson: true };
 }
 
-/** `NAME=value NAME=value`, or the older `NAME value`: names and values by turns. */
+/** Names and values in turn, of `NAME=value NAME=value` or the older `NAME value`. */
 function namesAndValues(keyword: string, rest: string, escapeChar: string): string[] {
   const words = quotedWords(rest, escapeChar);
   if (words[0] === undefined) return [];
@@ -161,7 +161,7 @@ function namesAndValues(keyword: string, rest: string, escapeChar: string): stri
   });
 }
 
-/** `CMD` and its command, which may be JSON, or `NONE`. */
+/** `CMD` with its command, which may be JSON, or `NONE`. */
 function healthArgs(rest: string): { args: string[]; isJson?: boolean } {
   let end = 0;
   while (end < rest.length && !isSpace(rest[end] ?? "")) end += 1;

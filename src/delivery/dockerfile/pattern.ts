@@ -1,22 +1,22 @@
-/** One character of a pattern; null stands for any. */
-type One = string | null;
+/** PatternChar character of a pattern. Null: any character. */
+type PatternChar = string | null;
 
-/** What stands between the stars of a pattern. */
-type Segments = One[][];
+/** The parts of a pattern between its stars. */
+type Segments = PatternChar[][];
 
 /** A pattern that BuildKit refuses. */
 export class BadPattern extends Error {}
 
-/** A pattern that is not followed: only the engine says what it comes to. */
+/** The pattern would take too long: only the engine can say what it gives. */
 export class TooCostly extends Error {}
 
-/** Characters looked at for one pattern. */
-const WORK_MAX = 4_000_000;
+/** Character comparisons for one pattern. */
+const MAX_COMPARISONS = 4_000_000;
 
 /**
- * A shell's `${NAME#pattern}` and `${NAME%pattern}`: without the shortest match at the start or the end, the longest where the sign stands
- * twice. `*` and `?` are known, brackets are not.
- * @param word the pattern, behind the second sign where there is one
+ * The shell's `${NAME#pattern}` and `${NAME%pattern}`: removes the shortest match at the start or the end, or the
+ * longest one if the sign is doubled. It knows `*` and `?`, but no brackets.
+ * @param word the pattern, after the second sign if there is one
  * @throws BadPattern, TooCostly
  */
 export function trimPattern(word: string, value: string, sign: string): string {
@@ -31,19 +31,23 @@ export function trimPattern(word: string, value: string, sign: string): string {
   return fromStart ? rest : reversed(rest);
 }
 
-/** A shell's `${NAME/pattern/with}` and `${NAME//pattern/with}`, the longest match from the left. @throws BadPattern, TooCostly */
+/**
+ * The shell's `${NAME/pattern/with}` and `${NAME//pattern/with}`: replaces the longest match from the left.
+ * @throws BadPattern, TooCostly
+ */
 export function replacePattern(pattern: string, value: string, replacement: string, all: boolean): string {
   const [segments, text] = prepared(pattern, value);
-  // Go reads a dollar sign in it as a group of its regular expression.
-  if (all && (replacement.includes("$") || replacement.length * (text.length + 1) > WORK_MAX)) throw new TooCostly();
+  // Go would read a dollar sign as a group of its regular expression.
+  if (all && (replacement.includes("$") || replacement.length * (text.length + 1) > MAX_COMPARISONS))
+    throw new TooCostly();
   let out = "";
   let done = 0;
   for (let at = 0; at <= text.length; ) {
     const start = firstOf(segments[0] ?? [], text, at);
     const end = start === null ? null : matchAt(segments, text, start, true);
-    // What follows the first segment was not found: behind a later place of it, it is not either.
+    // The other segments were not found after this place, so they are not after a later one.
     if (start === null || end === null) break;
-    // As Go does: no empty match right behind another.
+    // Like Go: no empty match directly after another match.
     if (end > done || start === 0) {
       out += text.slice(done, start).join("") + replacement;
       done = end;
@@ -56,8 +60,8 @@ export function replacePattern(pattern: string, value: string, replacement: stri
 
 function prepared(pattern: string, value: string): [Segments, string[]] {
   const text = Array.from(value);
-  // In Go's expressions a star ends at the end of a line.
-  if (value.includes("\n") || pattern.length * (text.length + 1) > WORK_MAX) throw new TooCostly();
+  // In Go's regular expressions a star does not match a line end.
+  if (value.includes("\n") || pattern.length * (text.length + 1) > MAX_COMPARISONS) throw new TooCostly();
   return [compile(Array.from(pattern)), text];
 }
 
@@ -92,18 +96,18 @@ function matchAt(segments: Segments, text: string[], start: number, longest: boo
   return end;
 }
 
-function standsAt(segment: One[], text: string[], start: number): boolean {
+function standsAt(segment: PatternChar[], text: string[], start: number): boolean {
   return (
     start + segment.length <= text.length && segment.every((one, index) => one === null || one === text[start + index])
   );
 }
 
-function firstOf(segment: One[], text: string[], from: number): number | null {
+function firstOf(segment: PatternChar[], text: string[], from: number): number | null {
   for (let at = from; at + segment.length <= text.length; at++) if (standsAt(segment, text, at)) return at;
   return null;
 }
 
-function lastOf(segment: One[], text: string[], from: number): number | null {
+function lastOf(segment: PatternChar[], text: string[], from: number): number | null {
   for (let at = text.length - segment.length; at >= from; at--) if (standsAt(segment, text, at)) return at;
   return null;
 }
@@ -112,7 +116,7 @@ function reversed(text: string): string {
   return Array.from(text).reverse().join("");
 }
 
-/** With every escape before what it protects. */
+/** Reverses a pattern, with every escape still before the character that it protects. */
 function reversedPattern(pattern: string): string {
   return (pattern.match(/\\.|./gsu) ?? []).reverse().join("");
 }

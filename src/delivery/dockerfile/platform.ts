@@ -2,7 +2,7 @@ import { DockerfileError } from "./text.ts";
 
 const PART = /^[A-Za-z0-9_.-]+$/;
 
-/** Other names of architectures, each with its variant where it says one. */
+/** Other names of architectures. Some include a variant. */
 const ARCHITECTURES: Record<string, [architecture: string, variant: string]> = {
   i386: ["386", ""],
   x86_64: ["amd64", ""],
@@ -13,7 +13,7 @@ const ARCHITECTURES: Record<string, [architecture: string, variant: string]> = {
 };
 
 /**
- * A platform as it is written in `--platform=`, in its common form: `linux/x86_64` is `linux/amd64`. Null: what it says hangs on the engine.
+ * The usual form of a platform in `--platform=`: `linux/x86_64` becomes `linux/amd64`. Null: it depends on the engine.
  * @throws DockerfileError
  */
 export function parsePlatform(text: string): string | null {
@@ -29,7 +29,7 @@ export function parsePlatform(text: string): string | null {
       .every((part) => PART.test(part))
   )
     throw new DockerfileError(`${JSON.stringify(text.slice(0, 100))} is no platform`);
-  // A system or an architecture alone is completed by the engine's own.
+  // If only the system or only the architecture is given, the engine adds its own.
   if (system.includes("(") || architecture === undefined) return null;
   const [name, ownVariant] = ARCHITECTURES[architecture.toLowerCase()] ?? [architecture.toLowerCase(), ""];
   const os = system.toLowerCase() === "macos" ? "darwin" : system.toLowerCase();
@@ -38,7 +38,10 @@ export function parsePlatform(text: string): string | null {
   return [os, name, ...(isUsual ? [] : [shown])].join("/");
 }
 
-/** What Docker predefines for the lines above the first FROM and for FROM itself. A variant that is not named is the engine's to know. */
+/**
+ * The variables that Docker predefines for FROM and for the lines above the first FROM. Null: only the engine knows the
+ * value, such as a variant that is not given.
+ */
 export function platformVariables(side: "BUILD" | "TARGET", platform: string | null): [string, string | null][] {
   const [os = "", architecture = "", variant] = platform?.split("/") ?? [];
   const hasVariants = variant === undefined && architecture.startsWith("arm");

@@ -6,12 +6,13 @@ const REFERENCE = new RegExp(
   `^((?:${HOST}/)?${REPOSITORY_PATTERN})(?::\\w[\\w.-]{0,127})?(?:@(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?$`,
 );
 
-/** An image's reference as Docker takes it (distribution/reference, "familiar names"). */
+/** Whether Docker accepts a text as an image reference (distribution/reference, "familiar names"). */
 export function isReference(text: string): boolean {
   if (text.length > 600 || /^[a-f0-9]{64}$/.test(text)) return false;
   const name = REFERENCE.exec(text)?.[1];
   if (name === undefined) return false;
-  // The first part is a host only if it looks like one. Otherwise it is part of the name, which has lower-case letters only.
+  // The first part is a host only if it looks like one. Otherwise it is part of the name, which has lower-case letters
+  // only.
   const [first = ""] = name.split("/");
   const isHost = name.includes("/") && (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
   const path = isHost ? name.slice(first.length + 1) : name;

@@ -1,32 +1,32 @@
 import { BadPattern, replacePattern, TooCostly, trimPattern } from "./pattern.ts";
 import { isSpace } from "./text.ts";
 
-/** Null: it has a value that only the engine knows. */
+/** Values by name. Null: only the engine knows the value. */
 export type Variables = ReadonlyMap<string, string | null>;
 
 export type Expansion =
   | { kind: "text"; text: string; words: string[] }
-  /** BuildKit refuses it, in its words. */
+  /** BuildKit would refuse it. The message is BuildKit's. */
   | { kind: "error"; message: string }
-  /** It hangs on a value that only the engine knows, or would grow beyond all measure. */
+  /** It depends on a value that only the engine knows, or would become too long. */
   | { kind: "unknown" };
 
 export interface ShellRules {
   escapeChar: string;
   variables: Variables;
-  /** Quotes, escapes and variables stay as they are written. */
+  /** What stays as it is written: quotes, escapes, variables without a value. */
   keeps?: { quotes: boolean; escapes: boolean; unset: boolean };
 }
 
 class ShellError extends Error {}
 class Unknown extends Error {}
 
-const NESTING_MAX = 500;
-/** Characters that variables may add: each line could double the one before. */
-const GROWTH_MAX = 64 * 1024;
-const EXPANDS = { quotes: false, escapes: false, unset: false };
+const MAX_NESTING = 500;
+/** Characters that variables may add. Without a limit, each line could double the one before. */
+const MAX_GROWTH = 64 * 1024;
+const KEEPS_NOTHING = { quotes: false, escapes: false, unset: false };
 
-/** Expands quotes, escapes and variables as BuildKit's shell lexer does, and parts the result into words. */
+/** Expands quotes, escapes and variables as BuildKit's shell lexer does, and splits the result into words. */
 export function expand(text: string, rules: ShellRules): Expansion {
   try {
     const shell = new Shell(text, rules);
@@ -48,10 +48,10 @@ class Shell {
   #depth = 0;
   #grown = 0;
   #keepsEscapes: boolean;
-  /** The word that is being written. One for all levels: BuildKit's inner words break off the outer ones. */
+  /** The current word. All levels share it: in BuildKit, inner words end the outer ones. */
   #word = "";
 
-  constructor(text: string, { escapeChar, variables, keeps = EXPANDS }: ShellRules) {
+  constructor(text: string, { escapeChar, variables, keeps = KEEPS_NOTHING }: ShellRules) {
     this.#text = Array.from(text.replace(/^\uFEFF/, ""));
     this.#escape = escapeChar;
     this.#variables = variables;
@@ -73,9 +73,9 @@ class Shell {
     return char;
   }
 
-  /** Up to the end (null) or behind the character that stops it. */
+  /** Reads up to the end (null) or past the character that stops it. */
   run(stop: string | null, keepsEscapes: boolean): { result: string; words: string[] } {
-    if (this.#depth === NESTING_MAX) throw new Unknown();
+    if (this.#depth === MAX_NESTING) throw new Unknown();
     this.#depth += 1;
     const before = this.#keepsEscapes;
     this.#keepsEscapes = keepsEscapes;
@@ -124,7 +124,7 @@ class Shell {
     return { result, words };
   }
 
-  /** Null: the character stands for itself. */
+  /** Null: the character has no special meaning. */
   #special(char: string): string | null {
     switch (char) {
       case "'":
@@ -171,7 +171,7 @@ class Shell {
     }
   }
 
-  /** A here-document's mark stays with the blanks behind it. */
+  /** The `<<` of a here-document, together with the blanks after it. */
   #lessThan(): string {
     this.#at += 1;
     if (this.#peek() !== "<") return "<";
@@ -238,7 +238,7 @@ class Shell {
     const replacement = this.#until("}", true);
     const value = this.#valueOf(name);
     if (value === undefined && this.keeps.unset) return `\${${name}/${pattern}/${replacement}}`;
-    // Go would read a dollar sign in it as a group of the expression.
+    // Go would read a dollar sign as a group of its regular expression.
     if (all && replacement.includes("$")) throw new Unknown();
     return this.#matched(pattern, () => replacePattern(pattern, value ?? "", replacement, all));
   }
@@ -266,12 +266,12 @@ class Shell {
     return this.#text.slice(start, this.#at).join("");
   }
 
-  /** Undefined: it is not set. */
+  /** Undefined: the variable is not set. */
   #valueOf(name: string): string | undefined {
     const value = this.#variables.get(name);
     if (value === null) throw new Unknown();
     this.#grown += value?.length ?? 0;
-    if (this.#grown > GROWTH_MAX) throw new Unknown();
+    if (this.#grown > MAX_GROWTH) throw new Unknown();
     return value;
   }
 }

@@ -4,10 +4,10 @@ import { parsePlatform } from "./platform.ts";
 import { expand, type Variables } from "./shell.ts";
 import { DockerfileError, located } from "./text.ts";
 
-/** What an instruction takes files from: a stage or an image. */
+/** A stage or an image from which an instruction takes files. */
 export interface Source {
   name: string;
-  /** A number names a stage. */
+  /** Whether a number names a stage. */
   byNumber: boolean;
   line: number;
   keyword: string;
@@ -15,28 +15,28 @@ export interface Source {
 
 export interface Stage {
   name: string | null;
-  /** A stage or an image, its variables expanded; null: only the engine knows. */
+  /** A stage or an image, with variables expanded. Null: only the engine knows it. */
   base: string | null;
-  /** Of `--platform`; null: none is named, or only the engine knows it. */
+  /** From `--platform`. Null: none is given, or only the engine knows it. */
   platform: string | null;
   line: number;
   sources: Source[];
   args: Set<string>;
-  /** What its ONBUILDs bring to the stages that stand on it. */
+  /** What its ONBUILDs add to the stages that use it as their base. */
   triggers: { sources: Source[]; args: Set<string> };
 }
 
 export interface Stages {
   stages: Stage[];
-  /** Names that ARGs above the first FROM declare. */
+  /** The names of the ARGs above the first FROM. */
   globals: Set<string>;
 }
 
 /**
  * The stages of a Dockerfile, and what each is made from.
- * @param given build arguments, each in the place of its ARG's default
- * @param predefined what is set before the first line
- * @throws DockerfileError where BuildKit refuses the file
+ * @param given build arguments: they replace the defaults of ARGs
+ * @param predefined variables that are set before the first line
+ * @throws DockerfileError if BuildKit would refuse the file
  */
 export function readStages({ instructions, escapeChar }: Script, given: Variables, predefined: Variables): Stages {
   const values = new Map(predefined);
@@ -55,12 +55,12 @@ export function readStages({ instructions, escapeChar }: Script, given: Variable
   return { stages, globals };
 }
 
-/** Of `NAME` and `NAME=value`. */
+/** The names in an ARG instruction: each argument is `NAME` or `NAME=value`. */
 export function argNames({ args }: Instruction): string[] {
   return args.map((arg) => arg.split("=", 1)[0] ?? "").flatMap((name) => [name, ...unquoted(name)]);
 }
 
-/** Older versions of BuildKit take the quotes of a name away. */
+/** Older versions of BuildKit remove quotes from a name. */
 function unquoted(name: string): string[] {
   if (/^\w*$/.test(name)) return [];
   const plain = expand(name, { escapeChar: "\\", variables: new Map() });
@@ -79,12 +79,12 @@ function declare(
     const name = equals < 0 ? arg : arg.slice(0, equals);
     globals.add(name);
     if (given.has(name)) values.set(name, given.get(name) ?? null);
-    else if (equals >= 0) values.set(name, comesTo(arg.slice(equals + 1), { escapeChar, variables: values }));
+    else if (equals >= 0) values.set(name, expanded(arg.slice(equals + 1), { escapeChar, variables: values }));
   }
 }
 
-/** Null: only the engine knows. @throws DockerfileError */
-function comesTo(text: string, rules: { escapeChar: string; variables: Variables }): string | null {
+/** The expanded text. Null: only the engine knows it. @throws DockerfileError */
+function expanded(text: string, rules: { escapeChar: string; variables: Variables }): string | null {
   const expansion = expand(text, rules);
   if (expansion.kind === "error") throw new DockerfileError(`${text.slice(0, 100)}: ${expansion.message}`);
   return expansion.kind === "unknown" ? null : expansion.text;
@@ -92,10 +92,10 @@ function comesTo(text: string, rules: { escapeChar: string; variables: Variables
 
 function readFrom(instruction: Instruction, rules: { escapeChar: string; variables: Variables }): Stage {
   const [written = "", , name = null] = instruction.args;
-  const base = comesTo(written, rules);
+  const base = expanded(written, rules);
   if (base === "") throw new DockerfileError(`the base ${written.slice(0, 100)} comes to nothing`);
   const [writtenPlatform = ""] = flagValues(instruction, "platform");
-  const platform = writtenPlatform === "" ? null : comesTo(writtenPlatform, rules);
+  const platform = writtenPlatform === "" ? null : expanded(writtenPlatform, rules);
   if (platform === "") throw new DockerfileError(`the platform ${writtenPlatform.slice(0, 100)} comes to nothing`);
   return {
     name: name?.toLowerCase() ?? null,

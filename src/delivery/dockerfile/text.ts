@@ -1,8 +1,8 @@
-/** What is wrong with a Dockerfile, in BuildKit's words, and where. */
+/** What is wrong with a Dockerfile, and where. The message is BuildKit's where it has one. */
 export class DockerfileError extends Error {
-  /** From 1; 0: the file as a whole. */
+  /** From 1. 0: the whole file. */
   readonly line: number;
-  /** Upper-case; empty: no instruction was read there. */
+  /** Upper-case. Empty: no instruction was read there. */
   readonly keyword: string;
   constructor(message: string, line = 0, keyword = "") {
     super(message);
@@ -11,7 +11,7 @@ export class DockerfileError extends Error {
   }
 }
 
-/** An error without a place gets that of the instruction. */
+/** Does the work. An error without a line gets the line and keyword of the instruction. */
 export function located<T>({ line, keyword }: { line: number; keyword: string }, work: () => T): T {
   try {
     return work();
@@ -21,7 +21,7 @@ export function located<T>({ line, keyword }: { line: number; keyword: string },
   }
 }
 
-/** What Go's unicode.IsSpace accepts: JavaScript's `\s` has U+FEFF more and U+0085 less. */
+/** The characters of Go's unicode.IsSpace. JavaScript's `\s` has U+FEFF too, but not U+0085. */
 const SPACES = "\\t\\n\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const SPACE = new RegExp(`[${SPACES}]`);
 const LEADING = new RegExp(`^[${SPACES}]+`);
@@ -40,37 +40,37 @@ export function trim(text: string): string {
   return trimStart(text.slice(0, end));
 }
 
-/** The blanks that part the words of a line. */
+/** The blanks between the words of a line. */
 export const BLANKS = /[\t\v\f\r ]+/;
 
-/** The longest line that BuildKit reads, in bytes without its end. */
-const LINE_MAX = 65_535;
+/** The longest line that BuildKit reads, without its line end. */
+const MAX_LINE_BYTES = 65_535;
 
-/** The lines of a file with their ends, one after the other. */
+/** Reads a file line by line. Each line keeps its line end. */
 export class Lines {
   readonly #text: string;
   #at = 0;
-  /** That of the line read last, from 1. */
+  /** Number of the last line read, from 1. */
   number = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  /** Null at the end. @throws DockerfileError where a line is too long */
+  /** The next line. Null: the end. @throws DockerfileError if a line is too long */
   next(): string | null {
     if (this.#at >= this.#text.length) return null;
     const newline = this.#text.indexOf("\n", this.#at);
     const line = this.#text.slice(this.#at, newline < 0 ? undefined : newline + 1);
     this.#at += line.length;
     this.number += 1;
-    if (line.length > LINE_MAX / 3 && Buffer.byteLength(line) - (newline < 0 ? 0 : 1) > LINE_MAX)
-      throw new DockerfileError(`a line is longer than the ${LINE_MAX} bytes that are allowed`, this.number);
+    if (line.length > MAX_LINE_BYTES / 3 && Buffer.byteLength(line) - (newline < 0 ? 0 : 1) > MAX_LINE_BYTES)
+      throw new DockerfileError(`a line is longer than the ${MAX_LINE_BYTES} bytes that are allowed`, this.number);
     return line;
   }
 }
 
-/** Without its end. */
+/** A line without its line end. */
 export function bare(line: string): string {
   let end = line.length;
   while (line[end - 1] === "\n" || line[end - 1] === "\r") end -= 1;

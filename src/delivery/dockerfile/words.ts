@@ -1,9 +1,9 @@
 import { BLANKS, isSpace, trim } from "./text.ts";
 
 export interface Command {
-  /** As it is written. */
+  /** As written. */
   keyword: string;
-  /** The `--name=value` words before all others, without their quotes. */
+  /** The `--name=value` words at the start, without quotes. */
   flags: string[];
   rest: string;
 }
@@ -16,7 +16,7 @@ export function splitCommand(line: string, escapeChar: string): Command {
   return { keyword: text.slice(0, blank.index), flags, rest: trim(rest) };
 }
 
-/** BuildKit reads flags byte by byte: what is not ASCII comes out as the characters of those bytes. */
+/** BuildKit reads flags byte by byte, so each byte of a character outside ASCII becomes a character of its own. */
 function takeFlags(text: string, escapeChar: string): { flags: string[]; rest: string } {
   const bytes = Buffer.from(text).toString("latin1");
   const flags: string[] = [];
@@ -32,7 +32,7 @@ function takeFlags(text: string, escapeChar: string): { flags: string[]; rest: s
   return { flags, rest: Buffer.from(bytes.slice(at), "latin1").toString() };
 }
 
-/** A word with its quotes and escapes taken away. */
+/** Reads a word, and removes its quotes and escapes. */
 function takeWord(text: string, start: number, escapeChar: string): { word: string; quoted: boolean; end: number } {
   let word = "";
   let quote = "";
@@ -53,7 +53,7 @@ function takeWord(text: string, start: number, escapeChar: string): { word: stri
   return { word, quoted, end: at };
 }
 
-/** Words as ARG, ENV and LABEL take them: quotes hold them together and stay for the shell lexer. */
+/** The words of ARG, ENV and LABEL. A quoted text is part of one word. The quotes stay for the shell lexer. */
 export function quotedWords(text: string, escapeChar: string): string[] {
   const words: string[] = [];
   let word = "";

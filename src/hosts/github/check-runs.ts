@@ -36,7 +36,8 @@ export function readRuns(items: unknown[]): Run[] {
  * One check for each app and name. Within a suite the newest run counts: the older ones were re-run. Across suites the
  * worst run counts: GitHub does not say which workflow a run belongs to, and one workflow must not hide the failure of
  * another. An interrupted run says nothing about the commit: a run that replaces it counts instead. Pure.
- * @param runningApps apps that will report more runs: an interrupted run of theirs may still be replaced, so it is pending
+ * @param runningApps apps that will report more runs: an interrupted run of theirs may still be replaced, so it is
+ *   pending
  */
 export function checksOfRuns(
   runs: Run[],

@@ -46,7 +46,8 @@ export interface SuiteView {
 }
 
 /**
- * One check for each app with a suite that says more than its runs do: jobs are still to come, or none could start. Pure.
+ * One check for each app with a suite that says more than its runs do: jobs are still to come, or none could start.
+ * Pure.
  * @param withRuns ids of the suites that have a run in GitHub's list
  */
 export function checksOfSuites(suites: Suite[], withRuns: ReadonlySet<number | null>, view: SuiteView): Check[] {

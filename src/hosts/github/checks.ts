@@ -13,7 +13,7 @@ export interface CommitResults {
   suites: Suite[];
 }
 
-/** All that GitHub reports at exactly that sha. @throws TransientError, Refused where the commit is gone. */
+/** All that GitHub reports for a commit. @throws TransientError, Refused if the commit is gone */
 export async function readCommitResults(api: GitHubApi, { repo, sha }: CommitRef): Promise<CommitResults> {
   const at = { owner: repo.owner, repo: repo.name, ref: sha };
   try {
@@ -36,7 +36,7 @@ export async function readCommitResults(api: GitHubApi, { repo, sha }: CommitRef
   }
 }
 
-/** The checks that count, ours left out. Pure. @throws TransientError where a status has another shape. */
+/** The checks that count, without our own. @throws TransientError if a status has another shape */
 export function checksOf({ statuses, runs, suites }: CommitResults, view: SuiteView): Check[] {
   const appIds = new Map(
     [...suites, ...runs].flatMap(({ app, appId }) => (app === null || appId === null ? [] : [[app, appId] as const])),

@@ -8,13 +8,13 @@ import { readRequired } from "./required.ts";
 export interface CiQuestion {
   commit: CommitRef;
   gate: Gate;
-  /** Short; none where no branch is concerned. */
+  /** Short names of the branches that contain the commit. */
   branches: readonly string[];
   /** ms since the epoch. */
   now: number;
 }
 
-/** What GitHub reports at exactly that sha, judged by the gate. @throws TransientError, Refused where the commit is gone. */
+/** The CI state of a commit by the gate. @throws TransientError, Refused if the commit is gone */
 export async function readCiState(
   api: GitHubApi,
   { commit, gate, branches, now }: CiQuestion,
@@ -25,7 +25,7 @@ export async function readCiState(
     readCommitResults(api, commit),
     asksHost ? readRequired(api, commit, branches) : null,
   ]);
-  // GitHub stamps its checks by its own clock: ours may be hours off.
+  // The times of checks are by GitHub's clock, and ours may be hours off.
   const ahead = api.clockAhead();
   const hostNow = now + ahead;
   const checks = checksOf(reported, { apps: gate.apps, now: hostNow });

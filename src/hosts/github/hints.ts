@@ -8,8 +8,8 @@ import { BadSignature, type Hint, MalformedWebhook, type RawWebhook, type Webhoo
 import { firstIssue, label, refName, repository, sha } from "./payload.ts";
 
 type Found = Pick<Hint, "repo" | "ref" | "sha"> & { detail?: string };
-/** Bytes; GitHub's own payloads are nearly all smaller. */
-const LARGE = 256 * 1024;
+/** Nearly all payloads of GitHub are smaller. */
+const LARGE_BODY_BYTES = 256 * 1024;
 
 type Reader = (body: unknown) => Found | { ignored: string };
 
@@ -35,7 +35,7 @@ export function hintReader(webhookSecret: string): (request: RawWebhook) => Prom
   };
 }
 
-/** The body as text, once its signature holds. */
+/** The body as text. @throws BadSignature unless its signature is right */
 async function verified(webhooks: Webhooks, secret: string, request: RawWebhook): Promise<string> {
   const { body } = request;
   const signature = header(request, "x-hub-signature-256");
@@ -46,12 +46,12 @@ async function verified(webhooks: Webhooks, secret: string, request: RawWebhook)
         : "Only a SHA-1 signature was sent: deliverd takes X-Hub-Signature-256.",
     );
   }
-  // The library signs text. Only text that is UTF-8 has the very same bytes again, and an empty one it does not take.
+  // The library signs text. Only UTF-8 text gives the same bytes again, and the library refuses an empty text.
   if (body.length === 0 || !isUtf8(body)) {
     throw new BadSignature("The body is empty or not UTF-8: it is not what GitHub has signed.");
   }
-  // The library copies what it verifies: whoever has no secret must not make us copy 25 MB three times.
-  if (body.length > LARGE && !signs(secret, body, signature)) throw mismatch();
+  // The library copies what it verifies. Nobody without the secret may make us copy 25 MB three times.
+  if (body.length > LARGE_BODY_BYTES && !signs(secret, body, signature)) throw mismatch();
   const text = body.toString("utf8");
   if (!(await webhooks.verify(text, signature))) throw mismatch();
   return text;
@@ -63,12 +63,12 @@ function mismatch(): BadSignature {
   );
 }
 
-/** Empty where it is missing. */
+/** The value of a header, or an empty text. */
 function header({ headers }: RawWebhook, name: string): string {
   return String(headers[name] ?? "");
 }
 
-/** Over the bytes as they came, in constant time. */
+/** Whether the signature is right for the raw bytes, compared in constant time. */
 function signs(secret: string, body: Buffer, signature: string): boolean {
   const expected = Buffer.from(`sha256=${createHmac("sha256", secret).update(body).digest("hex")}`);
   const given = Buffer.from(signature);
@@ -105,9 +105,9 @@ function readPush(body: unknown): Found | { ignored: string } {
   const { ref, after, deleted, head_commit, repository } = push.parse(body);
   const isBranch = ref.startsWith(BRANCHES);
   if (!isBranch && !ref.startsWith(TAGS)) return { ignored: "neither a branch nor a tag was pushed" };
-  // What is gone points to the id of all zeros; not every server that speaks like GitHub says `deleted` too.
+  // A deleted ref has the id of all zeros. Not every server with GitHub's API also sends `deleted`.
   if (deleted || /^0+$/.test(after)) return { repo: repository, ref, sha: null, detail: "deleted" };
-  // `after` of an annotated tag is the tag object; the commit it points at is then told by head_commit alone.
+  // For an annotated tag, `after` is the tag object. Only head_commit names the commit.
   return { repo: repository, ref, sha: head_commit?.id ?? (isBranch ? after : null) };
 }
 
@@ -131,7 +131,8 @@ const checkRun = z.object({ action: label, check_run: headSha, repository });
 const checkSuite = z.object({ action: label, check_suite: headSha, repository });
 const workflowRun = z.object({ action: label, workflow_run: headSha, repository });
 
-// A check of a fork names the fork's commit: a hint all the same, because ancestry is judged in our mirror, not here.
+// A check of a fork names the fork's commit. It is a hint too: our mirror decides later whether the repo contains the
+// commit.
 const readers = new Map<string, Reader>([
   ["push", readPush],
   ["create", readCreate],

@@ -2,11 +2,13 @@ import * as z from "zod";
 import { TransientError } from "../../delivery/errors.ts";
 
 /**
- * The shapes of GitHub's data that deliverd uses, and nothing else of it.
+ * The parts of GitHub's data that deliverd uses.
  * https://docs.github.com/en/webhooks/webhook-events-and-payloads and https://docs.github.com/en/rest
  */
 
-/** SQLite's text ends at NUL, PostgreSQL refuses it, and terminals obey the others: none of them belongs into a name. */
+/**
+ * Control characters are not allowed in names: SQLite's text ends at NUL, PostgreSQL refuses it, terminals obey others.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
 const text = (max: number) =>
@@ -16,7 +18,7 @@ const text = (max: number) =>
     .max(max, `is longer than ${max} characters`)
     .refine((value) => !UNPRINTABLE.test(value), "has control characters");
 
-/** Owner and name become part of a path and of a URL, so only what GitHub itself allows in them. */
+/** Owner and name become part of paths and URLs, so only the characters that GitHub allows are accepted. */
 const pathName = text(100)
   .regex(/^[\w.-]+$/, "has characters that GitHub does not allow there")
   .refine((value) => value !== "." && value !== "..", "is no name");
@@ -28,7 +30,7 @@ export const sha = z
   .regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i, "is not a commit id of 40 or 64 hex digits")
   .transform((value) => value.toLowerCase());
 
-/** What an event or a check calls its action, its state or itself. */
+/** The name, action or state of an event or check. */
 export const label = text(1024);
 
 export const repository = z
@@ -45,13 +47,16 @@ export const repository = z
     defaultBranch: repo.default_branch ?? null,
   }));
 
-/** The first thing that is wrong, by its path: `repository.id: …`. It never repeats a value. */
+/** The first problem, with its path: `repository.id: …`. It never contains a value. */
 export function firstIssue(error: z.ZodError): string {
   const issue = error.issues[0];
   return issue === undefined ? "is not valid" : `${issue.path.join(".") || "the body"}: ${issue.message}`;
 }
 
-/** Items of an answer in the shape we use. @throws TransientError: nothing is to be concluded from another one. */
+/**
+ * The items of an answer in the expected shape.
+ * @throws TransientError if the shape is another: nothing is concluded then
+ */
 export function readAnswer<T>(what: string, shape: z.ZodType<T>, items: unknown[]): T[] {
   const result = z.array(shape).safeParse(items);
   if (result.success) return result.data;

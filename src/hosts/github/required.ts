@@ -16,7 +16,7 @@ const branchShape = z.object({
   protection: z.object({ required_status_checks: requiredChecks.nullish() }).nullish(),
 });
 
-/** What GitHub requires of a commit on any of these branches; null if it requires nothing or does not tell. */
+/** What GitHub requires of a commit on any of these branches. Null: it requires nothing, or does not say. */
 export async function readRequired(
   api: GitHubApi,
   { repo }: CommitRef,
@@ -28,7 +28,7 @@ export async function readRequired(
       return [requiredByProtection(api, at), requiredByRules(api, at)];
     }),
   );
-  // Where a rule asks for our own success before a merge, waiting for it would be waiting for ourselves.
+  // A rule may require our own status before a merge. Waiting for it would be waiting for ourselves.
   const required = found.flat().filter((each) => each.kind !== "check" || !isOwnContext(each.name));
   return required.length === 0 ? null : required;
 }
@@ -50,7 +50,7 @@ async function requiredByRules(api: GitHubApi, at: BranchRef): Promise<HostRequi
   return requiredOfRules(await unlessDeclined(api.list("GET /repos/{owner}/{repo}/rules/branches/{branch}", at), []));
 }
 
-/** GitHub lists a check in both places: `contexts` is the older list, without apps. */
+/** GitHub gives two lists of checks. `contexts` is the older one, without apps. */
 function contextsOf(required: z.output<typeof requiredChecks> | null | undefined): HostRequired[] {
   const checks = required?.checks ?? [];
   const twins = new Set(checks.map((check) => check.context));
@@ -61,7 +61,7 @@ function contextsOf(required: z.output<typeof requiredChecks> | null | undefined
   ];
 }
 
-/** A token without the right to see protection, a plan without rules, a branch that is gone: the host does not tell. */
+/** GitHub declines if the token may not see protection, the plan has no rules, or the branch is gone. */
 async function unlessDeclined<T>(answer: Promise<T>, otherwise: T): Promise<T> {
   try {
     return await answer;

@@ -37,7 +37,7 @@ const ASKING_NO_RESULT: ReadonlySet<string> = new Set([
   "update",
 ]);
 
-/** What GitHub's list of a branch's rules requires of a commit. Pure. @throws TransientError if a rule has another shape. */
+/** What a branch's rules require of a commit. @throws TransientError if a rule has another shape. */
 export function requiredOfRules(rules: unknown[]): HostRequired[] {
   return rules.flatMap((item) => readAnswer("a branch rule", rule, [item]).flatMap(({ type }) => ofRule(type, item)));
 }

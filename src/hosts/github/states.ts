@@ -32,7 +32,9 @@ export function stateOf(word: string): CheckState {
   return STATES.get(word) ?? "unknown";
 }
 
-/** Whether a run or a suite ended without a verdict: a person or a `concurrency` group stopped it, or it never finished. */
+/**
+ * Whether a run or a suite ended without a verdict: a person or a `concurrency` group stopped it, or it never finished.
+ */
 export function wasInterrupted(word: string): boolean {
   return word === "cancelled" || word === "stale";
 }

@@ -15,7 +15,7 @@ const status = z.object({
 });
 
 /**
- * The newest status of each context; ours left out. Pure.
+ * The newest status of each context, without our own.
  * @param appIds ids of the apps that have a suite at this commit, by slug
  */
 export function checksOfStatuses(items: unknown[], appIds: ReadonlyMap<string, number> = new Map()): Check[] {
@@ -39,8 +39,8 @@ export function checksOfStatuses(items: unknown[], appIds: ReadonlyMap<string, n
 }
 
 /**
- * A status names the bot that set it, `<slug>[bot]`, and no app. The suites of the commit give the app id of a slug. For
- * an app without a suite the bot's avatar gives it: GitHub's URL of an app's avatar is `…/in/<app id>`.
+ * A status names the bot that set it, `<slug>[bot]`, and no app. The suites of the commit give the app id of a slug.
+ * For an app without a suite the bot's avatar gives it: GitHub's URL of an app's avatar is `…/in/<app id>`.
  */
 function appIdOf(by: z.output<typeof creator> | null, appIds: ReadonlyMap<string, number>): Pick<Check, "appId"> {
   if (by?.type !== "Bot") return { appId: null };

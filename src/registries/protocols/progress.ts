@@ -1,7 +1,7 @@
 import { pipeline, type Readable, Transform } from "node:stream";
 import type { Run } from "../../run/run.ts";
 
-/** Lets streams of one content pass, and tells the log how much of it has, at most once a second. @param what begins each line */
+/** Passes streams on, and logs their progress at most once a second. @param what the start of each line */
 export function progressOf(what: string, size: number, run: Run): (bytes: Readable) => Readable {
   let told = run.clock.now();
   return (bytes) => {
@@ -16,7 +16,7 @@ export function progressOf(what: string, size: number, run: Run): (bytes: Readab
         done(null, chunk);
       },
     });
-    // Whichever of the two ends early, by an error or by whoever has seen enough, ends the other: an open file stays open else.
+    // If one of the two ends early, the other is ended too. Otherwise an open file would stay open.
     return pipeline(bytes, passing, () => {});
   };
 }

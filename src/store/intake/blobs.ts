@@ -6,14 +6,14 @@ import type { Store } from "../store.ts";
 import type { GrantState, Upload } from "./grants.ts";
 import { OciError, type Reply } from "./protocol.ts";
 
-/** The engine sends 5 layers at once; more than this is no engine. */
-const maxUploads = 50;
+/** An engine sends 5 layers at a time. */
+const MAX_UPLOADS = 50;
 
-/** Says only that the store has it, whoever brought it: that is what makes pushes cheap, and no byte can be read here. */
+/** HEAD: whether the store has a blob, from any build. It makes pushes cheap, and no byte can be read. */
 export async function headBlob(store: Store, digest: string): Promise<Reply> {
   const size = await store.size(digest);
   if (size === null) throw new OciError(404, "BLOB_UNKNOWN", "the store does not have this blob");
-  // The engine will not send it: it must still be there when the manifest comes.
+  // The engine will not send the blob, so it must still exist when the manifest comes.
   await store.touch(digest);
   return {
     status: 200,
@@ -25,100 +25,100 @@ export async function headBlob(store: Store, digest: string): Promise<Reply> {
   };
 }
 
-/** POST: mounts what the store has, else begins an upload. */
-export async function beginUpload(store: Store, holding: GrantState, query: URLSearchParams): Promise<Reply> {
+/** POST: mounts a blob that the store has, or starts an upload. */
+export async function beginUpload(store: Store, grant: GrantState, query: URLSearchParams): Promise<Reply> {
   const mount = query.get("mount");
   if (mount !== null && isDigest(mount) && (await store.has(mount))) {
     await store.touch(mount);
-    return stored(holding, mount);
+    return stored(grant, mount);
   }
-  if (holding.tooLarge) throw tooLarge(holding);
-  if (holding.uploads.size >= maxUploads) {
-    throw new OciError(429, "TOOMANYREQUESTS", `no more than ${maxUploads} uploads at once`);
+  if (grant.tooLarge) throw tooLarge(grant);
+  if (grant.uploads.size >= MAX_UPLOADS) {
+    throw new OciError(429, "TOOMANYREQUESTS", `no more than ${MAX_UPLOADS} uploads at once`);
   }
   const id = randomUUID();
-  holding.uploads.set(id, { incoming: await store.receive(), busy: false });
-  return progress(holding, id, 0, 202);
+  grant.uploads.set(id, { incoming: await store.receive(), busy: false });
+  return progress(grant, id, 0, 202);
 }
 
 /** PATCH: the next bytes. */
-export async function addToUpload(request: IncomingMessage, holding: GrantState, id: string): Promise<Reply> {
-  const upload = find(holding, id);
-  await exclusively(upload, () => append(request, holding, id, upload));
-  return progress(holding, id, upload.incoming.size, 202);
+export async function addToUpload(request: IncomingMessage, grant: GrantState, id: string): Promise<Reply> {
+  const upload = find(grant, id);
+  await exclusively(upload, () => append(request, grant, id, upload));
+  return progress(grant, id, upload.incoming.size, 202);
 }
 
-/** PUT: the last bytes, or none, and the digest of all. */
+/** PUT: the last bytes, if any, and the digest of the blob. */
 export async function endUpload(
   request: IncomingMessage,
   store: Store,
-  holding: GrantState,
+  grant: GrantState,
   id: string,
   query: URLSearchParams,
 ): Promise<Reply> {
-  const upload = find(holding, id);
+  const upload = find(grant, id);
   const digest = query.get("digest") ?? "";
   if (!isDigest(digest)) throw new OciError(400, "DIGEST_INVALID", "digest must be sha256:<64 hex>");
   return exclusively(upload, async () => {
-    await append(request, holding, id, upload);
-    holding.uploads.delete(id);
+    await append(request, grant, id, upload);
+    grant.uploads.delete(id);
     try {
       await store.keep(upload.incoming, digest);
     } catch (error) {
-      holding.usedBytes -= upload.incoming.size;
+      grant.usedBytes -= upload.incoming.size;
       if (error instanceof TransientError && error.code === "digest-mismatch") {
         throw new OciError(400, "DIGEST_INVALID", error.message);
       }
       throw error;
     }
-    return stored(holding, digest);
+    return stored(grant, digest);
   });
 }
 
-/** GET: how far it came, for a sender that was cut off. */
-export function uploadStatus(holding: GrantState, id: string): Reply {
-  return progress(holding, id, find(holding, id).incoming.size, 204);
+/** GET: how much was received, for a sender that was cut off. */
+export function uploadStatus(grant: GrantState, id: string): Reply {
+  return progress(grant, id, find(grant, id).incoming.size, 204);
 }
 
-/** DELETE. */
-export async function cancelUpload(holding: GrantState, id: string): Promise<Reply> {
-  const upload = find(holding, id);
-  await exclusively(upload, () => drop(holding, id, upload));
+/** DELETE: cancels an upload. */
+export async function cancelUpload(grant: GrantState, id: string): Promise<Reply> {
+  const upload = find(grant, id);
+  await exclusively(upload, () => drop(grant, id, upload));
   return { status: 204 };
 }
 
-async function append(request: IncomingMessage, holding: GrantState, id: string, upload: Upload): Promise<void> {
+async function append(request: IncomingMessage, grant: GrantState, id: string, upload: Upload): Promise<void> {
   const next = upload.incoming.size;
   const start = /^(?:bytes[ =])?(\d{1,15})-/.exec(request.headers["content-range"] ?? "")?.[1];
   if (start !== undefined && Number(start) !== next) {
     throw new OciError(416, "BLOB_UPLOAD_INVALID", `the next byte is number ${next}`, { Range: range(next) });
   }
   try {
-    await upload.incoming.append(request, (bytes) => spend(holding, bytes));
+    await upload.incoming.append(request, (bytes) => spend(grant, bytes));
   } catch (error) {
-    // Over the limit, or half a chunk written and its hash not: nobody can go on from there. After a cut connection one can.
-    if (error instanceof OciError || error instanceof TransientError) await drop(holding, id, upload);
+    // Over the limit, or with half a chunk written, an upload cannot continue. After a cut connection it can.
+    if (error instanceof OciError || error instanceof TransientError) await drop(grant, id, upload);
     throw error;
   }
 }
 
-/** Counted as bytes come, so that uploads side by side share one allowance. */
-function spend(holding: GrantState, bytes: number): void {
-  if (holding.usedBytes + bytes > holding.maxBytes) {
-    holding.tooLarge = true;
-    throw tooLarge(holding);
+/** Counts bytes as they come, so that parallel uploads share one limit. */
+function spend(grant: GrantState, bytes: number): void {
+  if (grant.usedBytes + bytes > grant.maxBytes) {
+    grant.tooLarge = true;
+    throw tooLarge(grant);
   }
-  holding.usedBytes += bytes;
+  grant.usedBytes += bytes;
 }
 
-/** Docker tries an upload five times over 45 s, except after codes such as DENIED (20.10, distribution/errors.go, retryOnError). */
+/** Docker retries an upload five times in 45 s, but not after DENIED (20.10, distribution/errors.go, retryOnError). */
 function tooLarge({ maxBytes }: GrantState): OciError {
   return new OciError(413, "DENIED", `one delivery may add ${maxBytes} bytes, and this goes over it`);
 }
 
-async function drop(holding: GrantState, id: string, upload: Upload): Promise<void> {
-  holding.uploads.delete(id);
-  holding.usedBytes -= upload.incoming.size;
+async function drop(grant: GrantState, id: string, upload: Upload): Promise<void> {
+  grant.uploads.delete(id);
+  grant.usedBytes -= upload.incoming.size;
   await upload.incoming.discard();
 }
 
@@ -132,31 +132,31 @@ async function exclusively<T>(upload: Upload, work: () => Promise<T>): Promise<T
   }
 }
 
-function find(holding: GrantState, id: string): Upload {
-  const upload = holding.uploads.get(id);
+function find(grant: GrantState, id: string): Upload {
+  const upload = grant.uploads.get(id);
   if (!upload) throw new OciError(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload");
   return upload;
 }
 
-function progress(holding: GrantState, id: string, size: number, status: number): Reply {
+function progress(grant: GrantState, id: string, size: number, status: number): Reply {
   return {
     status,
     headers: {
-      Location: `/v2/${holding.repository}/blobs/uploads/${id}`,
+      Location: `/v2/${grant.repository}/blobs/uploads/${id}`,
       "Docker-Upload-UUID": id,
       Range: range(size),
     },
   };
 }
 
-/** Docker's own form for "nothing yet" is `0-0`. */
+/** Docker writes "nothing yet" as `0-0`. */
 function range(size: number): string {
   return `0-${Math.max(0, size - 1)}`;
 }
 
-function stored(holding: GrantState, digest: string): Reply {
+function stored(grant: GrantState, digest: string): Reply {
   return {
     status: 201,
-    headers: { Location: `/v2/${holding.repository}/blobs/${digest}`, "Docker-Content-Digest": digest },
+    headers: { Location: `/v2/${grant.repository}/blobs/${digest}`, "Docker-Content-Digest": digest },
   };
 }

@@ -3,36 +3,36 @@ import { UserError } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
 import type { Incoming } from "../incoming.ts";
 
-/** What was pushed: in the store, whole. */
+/** A pushed image. It is complete in the store. */
 export interface Pushed {
   digest: Digest;
   mediaType: string;
-  /** Bytes of manifests, configs and layers. */
+  /** Bytes of all manifests, configs and layers. */
   size: number;
 }
 
-/** One delivery's right to push into one repository of the intake. */
+/** The right of one delivery to push into one repository of the intake. */
 export interface Grant {
-  /** What the engine is told: `<host>/<repository>:<tag>` is the reference to push. */
+  /** For the engine: it pushes `<host>/<repository>:<tag>`. */
   host: string;
   repository: string;
   username: string;
   password: string;
   /**
-   * What stands under the tag now; null: nothing. Ask it also after a push that failed: the engine's own message hides the reason.
-   * @throws UserError `image-too-large` where the push went over the grant's limit
+   * What was pushed under the tag. Null: nothing. Ask also after a failed push: the engine's message hides the reason.
+   * @throws UserError `image-too-large` if the push went over the grant's limit
    */
   pushed(tag: string): Pushed | null;
-  /** Ends the right and drops what was half sent. */
+  /** Ends the right, and removes incomplete uploads. */
   revoke(): Promise<void>;
 }
 
-/** The intake's side of a grant. */
+/** The state of a grant in the intake. */
 export interface GrantState {
   readonly repository: string;
   readonly secret: Buffer;
   readonly maxBytes: number;
-  /** Bytes in finished and growing uploads. */
+  /** Bytes of finished and current uploads. */
   usedBytes: number;
   tooLarge: boolean;
   readonly tags: Map<string, Pushed>;
@@ -42,18 +42,18 @@ export interface GrantState {
 
 export interface Upload {
   incoming: Incoming;
-  /** One request at a time writes to it. */
+  /** A request is writing to it. Only one may at a time. */
   busy: boolean;
 }
 
-/** All grants in force, by user name. */
+/** All valid grants, by user name. */
 export class Grants {
   readonly #held = new Map<string, GrantState>();
 
   issue(host: string, repository: string, maxBytes: number): Grant {
     const username = randomBytes(9).toString("hex");
     const password = randomBytes(32).toString("base64url");
-    const holding: GrantState = {
+    const state: GrantState = {
       repository,
       secret: fingerprint(password),
       maxBytes,
@@ -63,37 +63,37 @@ export class Grants {
       manifests: new Map(),
       uploads: new Map(),
     };
-    this.#held.set(username, holding);
+    this.#held.set(username, state);
     return {
       host,
       repository,
       username,
       password,
       pushed: (tag) => {
-        if (holding.tooLarge) {
+        if (state.tooLarge) {
           throw new UserError(
             "image-too-large",
             `The image is larger than the ${maxBytes} bytes that one delivery may add: make it smaller, or raise the limit.`,
           );
         }
-        return holding.tags.get(tag) ?? null;
+        return state.tags.get(tag) ?? null;
       },
       revoke: async () => {
         this.#held.delete(username);
-        await Promise.all([...holding.uploads.values()].map(({ incoming }) => incoming.discard()));
-        holding.uploads.clear();
+        await Promise.all([...state.uploads.values()].map(({ incoming }) => incoming.discard()));
+        state.uploads.clear();
       },
     };
   }
 
-  /** Who sent this `Authorization` header; null: nobody we know. */
+  /** The grant of an `Authorization` header. Null: there is none. */
   holder(authorization: string | undefined): GrantState | null {
     const encoded = /^Basic ([A-Za-z0-9+/=_-]{1,400})$/i.exec(authorization ?? "")?.[1];
     if (encoded === undefined) return null;
     const [username = "", ...rest] = Buffer.from(encoded, "base64").toString("utf8").split(":");
-    const holding = this.#held.get(username);
+    const state = this.#held.get(username);
     const given = fingerprint(rest.join(":"));
-    return holding && timingSafeEqual(given, holding.secret) ? holding : null;
+    return state && timingSafeEqual(given, state.secret) ? state : null;
   }
 
   async revokeAll(): Promise<void> {

@@ -7,14 +7,14 @@ import type { Store } from "../store.ts";
 import type { GrantState, Pushed } from "./grants.ts";
 import { OciError, type Reply, readBody } from "./protocol.ts";
 
-/** An image has one or a few names; more than this is no engine. */
-const maxManifests = 1000;
+/** An image has only a few manifests and names. */
+const MAX_MANIFESTS = 1000;
 
-/** PUT: freezes an image whose parts are all there. */
+/** PUT: freezes an image if all its parts were sent. */
 export async function putManifest(
   request: IncomingMessage,
   store: Store,
-  holding: GrantState,
+  grant: GrantState,
   reference: string,
 ): Promise<Reply> {
   const mediaType = (request.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
@@ -26,23 +26,23 @@ export async function putManifest(
     throw new OciError(400, "DIGEST_INVALID", `these bytes are ${manifest.digest}`);
   }
   await requireParts(store, manifest);
-  if (holding.manifests.size >= maxManifests || holding.tags.size >= maxManifests) {
-    throw new OciError(429, "TOOMANYREQUESTS", `no more than ${maxManifests} manifests in one delivery`);
+  if (grant.manifests.size >= MAX_MANIFESTS || grant.tags.size >= MAX_MANIFESTS) {
+    throw new OciError(429, "TOOMANYREQUESTS", `no more than ${MAX_MANIFESTS} manifests in one delivery`);
   }
   const { bytes, digest } = manifest;
   await store.write(Readable.from([bytes]), { expect: digest, maxBytes: MAX_MANIFEST_BYTES });
   const pushed: Pushed = { digest, mediaType, size: (await store.contentOf(digest)).size };
-  holding.manifests.set(digest, pushed);
-  if (!isDigest(reference)) holding.tags.set(reference, pushed);
+  grant.manifests.set(digest, pushed);
+  if (!isDigest(reference)) grant.tags.set(reference, pushed);
   return {
     status: 201,
-    headers: { Location: `/v2/${holding.repository}/manifests/${digest}`, "Docker-Content-Digest": digest },
+    headers: { Location: `/v2/${grant.repository}/manifests/${digest}`, "Docker-Content-Digest": digest },
   };
 }
 
-/** HEAD: what this very grant pushed; no other's names can be asked for. */
-export async function headManifest(store: Store, holding: GrantState, reference: string): Promise<Reply> {
-  const pushed = holding.manifests.get(reference) ?? holding.tags.get(reference);
+/** HEAD: what this grant pushed. Names of other grants cannot be asked for. */
+export async function headManifest(store: Store, grant: GrantState, reference: string): Promise<Reply> {
+  const pushed = grant.manifests.get(reference) ?? grant.tags.get(reference);
   const size = pushed && (await store.size(pushed.digest));
   if (!pushed || size === null || size === undefined) {
     throw new OciError(404, "MANIFEST_UNKNOWN", "nothing was pushed under this name");
@@ -62,7 +62,10 @@ function understand(bytes: Buffer, mediaType: string): Manifest {
   }
 }
 
-/** A size that lies would break every client that pulls the image later, so it is checked while there is still somebody to tell. */
+/**
+ * Requires all parts, with the right sizes. A wrong size would break every later pull, and now the sender can still be
+ * told.
+ */
 async function requireParts(store: Store, manifest: Manifest): Promise<void> {
   for (const part of [...manifest.blobs, ...manifest.children]) {
     const size = await store.size(part.digest);

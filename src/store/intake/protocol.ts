@@ -9,7 +9,7 @@ export interface Reply {
   body?: unknown;
 }
 
-/** A refusal in the words of the OCI distribution specification 1.1, "Error Codes". */
+/** An error of OCI distribution specification 1.1, "Error Codes". */
 export class OciError extends Error {
   readonly status: number;
   readonly code: string;
@@ -22,7 +22,7 @@ export class OciError extends Error {
   }
 }
 
-/** A whole body of bounded size. @throws Denial 413 */
+/** Reads a whole body of limited size. @throws OciError 413 */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -34,19 +34,19 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return Buffer.concat(chunks);
 }
 
-/** What a request is about. */
+/** What a request asks for. */
 export type Route =
   | { kind: "version" }
   | {
       kind: "blob" | "uploads" | "upload" | "manifest";
       repository: string;
-      /** The digest, the upload's id, or the manifest's tag or digest. */
+      /** The blob's digest, the upload's id, or the manifest's tag or digest. */
       what: string;
       query: URLSearchParams;
     };
 
 const name = "([a-z0-9][a-z0-9._/-]{0,254})";
-const places = [
+const ROUTES = [
   { kind: "uploads", path: new RegExp(`^/v2/${name}/blobs/uploads/?$`) },
   { kind: "upload", path: new RegExp(`^/v2/${name}/blobs/uploads/([0-9a-f-]{36})$`) },
   { kind: "blob", path: new RegExp(`^/v2/${name}/blobs/(sha256:[0-9a-f]{64})$`) },
@@ -56,12 +56,12 @@ const places = [
   },
 ] as const;
 
-/** Reads the raw path: nothing is decoded, so nothing can hide in an encoding. Null: no such place. */
+/** Reads the raw path. Nothing is decoded, so that no encoding can hide anything. Null: there is no such path. */
 export function routeOf(target: string): Route | null {
   const mark = target.includes("?") ? target.indexOf("?") : target.length;
   const path = target.slice(0, mark);
   if (path === "/v2/" || path === "/v2") return { kind: "version" };
-  for (const place of places) {
+  for (const place of ROUTES) {
     const [whole, repository = "", what = ""] = place.path.exec(path) ?? [];
     if (whole) return { kind: place.kind, repository, what, query: new URLSearchParams(target.slice(mark)) };
   }

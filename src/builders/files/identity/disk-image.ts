@@ -2,9 +2,9 @@ import { UserError } from "../../../delivery/errors.ts";
 import type { ArtifactPlan, FrozenFile } from "../../../delivery/types.ts";
 import type { Store } from "../../../store/store.ts";
 
-const SECTOR = 512;
-/** How other forms of disk images, and packed ones, begin. */
-const OTHERS: [string, Buffer][] = [
+const SECTOR_BYTES = 512;
+/** The first bytes of other formats and of compressed files. */
+const OTHER_FORMATS: [string, Buffer][] = [
   ["a qcow2 image", Buffer.from("QFI\xfb", "latin1")],
   ["a VMDK", Buffer.from("KDMV")],
   ["a VHD", Buffer.from("conectix")],
@@ -14,7 +14,7 @@ const OTHERS: [string, Buffer][] = [
   ["packed by zstd", Buffer.from([0x28, 0xb5, 0x2f, 0xfd])],
 ];
 
-/** @throws UserError `wrong-files` unless it is one disk, sector by sector, as a snapshot takes it */
+/** Requires one raw disk image. @throws UserError `wrong-files` */
 export async function requireDiskImage(
   store: Store,
   { name }: Pick<ArtifactPlan, "name">,
@@ -33,11 +33,11 @@ export async function requireDiskImage(
         .map((each) => each.name)
         .join(", ")}`,
     );
-  if (file.size === 0 || file.size % SECTOR !== 0)
-    throw wrong(`comes to ${file.name}, whose ${file.size} bytes are no whole number of sectors of ${SECTOR}`);
+  if (file.size === 0 || file.size % SECTOR_BYTES !== 0)
+    throw wrong(`comes to ${file.name}, whose ${file.size} bytes are no whole number of sectors of ${SECTOR_BYTES}`);
   const chunks: Buffer[] = [];
   for await (const chunk of store.open(file.digest, { start: 0, end: 15 })) chunks.push(chunk);
   const head = Buffer.concat(chunks);
-  const other = OTHERS.find(([, magic]) => head.subarray(0, magic.length).equals(magic));
+  const other = OTHER_FORMATS.find(([, magic]) => head.subarray(0, magic.length).equals(magic));
   if (other !== undefined) throw wrong(`comes to ${file.name}, which is ${other[0]}`);
 }

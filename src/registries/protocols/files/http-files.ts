@@ -7,12 +7,14 @@ import type { HttpClient } from "../http/client.ts";
 import { below } from "../http/paths.ts";
 import type { ExistingFile } from "./shelf.ts";
 
-/** What a compressing proxy makes of a file is not the file. */
+/** A proxy must not compress the file: its bytes would be others. */
 const HEADERS = { "Accept-Encoding": "identity" };
 
 /**
- * What a plain GET gives. @param path below the client's URL, or where the registry says the file is
- * @param digestIn reads the digest that this type of server computes itself; left out: the bytes tell
+ * A file at a URL. Null: there is none.
+ * @param path below the client's URL, or the URL that the registry gives
+ * @param digestIn reads a digest that the server computed from the answer's headers. Left out: the bytes have to be
+ *   read
  */
 export async function findFileAt(
   client: HttpClient,
@@ -26,7 +28,7 @@ export async function findFileAt(
   let answer = await client.ask({ ...ask, method: "HEAD", expect: [200, 204, 400, 403, 404, 405, 410, 501] });
   discard(answer);
   if (![200, 404, 410].includes(answer.status)) {
-    // It knows no HEAD, or the address that it sends us to is signed for a GET alone: the beginning of the bytes tells the same.
+    // The server has no HEAD, or redirects to a URL that is signed for GET only. The start of a GET shows the same.
     answer = await client.ask({ ...ask, method: "GET", expect: [200, 404, 410] });
     answer.stream.destroy();
   }
@@ -39,7 +41,7 @@ export async function findFileAt(
   };
 }
 
-/** The bytes that a GET gives. @throws as HttpClient, and Refused `content-gone` */
+/** Streams the file at a URL. @throws as HttpClient, and Refused `content-gone` */
 export async function openFileAt(
   client: HttpClient,
   url: URL,

@@ -10,7 +10,7 @@ import { hasSidecar } from "./http-sidecar.ts";
 import type { ExistingFile, Shelf, Version, VersionUpload } from "./shelf.ts";
 import { SIDECAR, sidecarOf } from "./sidecar.ts";
 
-/** Files under `<url>/<repository>/<version>/<file>`, put there by PUT, with `deliverd.json` beside them. */
+/** A plain HTTP store: files are PUT to `<url>/<repository>/<version>/<file>`, with `deliverd.json` beside them. */
 export class HttpShelf implements Shelf {
   readonly label: string;
   readonly #client: HttpClient;

@@ -5,7 +5,7 @@ import { below } from "../http/paths.ts";
 import type { VersionUpload } from "./shelf.ts";
 import { digestInSidecar, SIDECAR_MAX_BYTES } from "./sidecar.ts";
 
-/** Whether a release's metadata stand already. @throws Refused `name-taken` where they are another content's */
+/** Whether the metadata file of a release exists. @throws Refused `name-taken` if it belongs to another content */
 export async function hasSidecar(
   client: HttpClient,
   path: string,

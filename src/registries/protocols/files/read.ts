@@ -5,7 +5,7 @@ import { place, withoutAnswer } from "../http/failures.ts";
 import { verified } from "../http/verified.ts";
 import type { ExistingFile, Shelf, Version } from "./shelf.ts";
 
-/** The digest of what stands there, by its bytes. */
+/** Reads an existing file, and computes its digest. */
 export async function readDigest(
   { label }: Shelf,
   standing: ExistingFile,
@@ -19,7 +19,7 @@ export async function readDigest(
   return `sha256:${hash.digest("hex")}`;
 }
 
-/** A stream of a file that fails at its end unless its bytes are the ones named. Null: nothing stands there. */
+/** Streams a file, and fails at its end unless the bytes have the expected digest. Null: there is no such file. */
 export async function openVerified(
   shelf: Shelf,
   file: FrozenFile,
@@ -31,7 +31,7 @@ export async function openVerified(
   return verified(await standing.open(), file, placeOf(shelf.label, version));
 }
 
-/** What breaks while bytes come may pass. */
+/** Does the work. A connection that breaks while bytes come is a transient error. */
 export async function orTransient<T>(
   label: string,
   version: Version,

@@ -23,7 +23,7 @@ const MAX_DIGESTS = 10_000;
 /** A registry that took a file and does not show it yet is asked again after so long. */
 const NOT_SHOWN_RETRY_MS = 5_000;
 
-/** A registry of files, out of what its type does for one file. */
+/** A registry of files. Its shelf does what is special to the registry's type, for one file at a time. */
 export class FileRegistry implements Registry {
   readonly #key: string;
   readonly #shelf: Shelf;
@@ -31,7 +31,7 @@ export class FileRegistry implements Registry {
   /** Digests of files that were read: names are looked at every hour, and their files may be large. */
   readonly #digests = new BoundedCache<Digest>(MAX_DIGESTS);
   readonly #accepted = new Accepted();
-  /** Sent, and the answer was lost: it may have been taken. */
+  /** Files that were sent and whose answer was lost: the registry may have accepted them. */
   readonly #lost = new Accepted();
 
   /** @param key under `registries` */
@@ -64,7 +64,7 @@ export class FileRegistry implements Registry {
       source: (file) => sourceOf(this.#store, file, `${this.#key} ${name.repository}`, run),
     };
     await this.#shelf.begin?.(release, run);
-    // All are looked at before one is sent: what cannot be published as a whole is not begun.
+    // All files are looked up before one is sent: a version that cannot be published completely is not started.
     const standing = await this.#lookAtAll(release, run.signal);
     for (const { file, digest } of standing) {
       if (digest === null || digest === file.digest) continue;
@@ -98,7 +98,7 @@ export class FileRegistry implements Registry {
     }));
   }
 
-  /** Of the bytes that stand there, whatever their registry says of them; null: nothing. */
+  /** The digest of the bytes in the registry. Null: there is no such file. */
   async #digestAt(file: FrozenFile, version: Version, signal: AbortSignal): Promise<Digest | null> {
     const standing = await this.#shelf.look(file, version, signal);
     if (standing === null) return null;
@@ -113,9 +113,9 @@ export class FileRegistry implements Registry {
   }
 
   /**
-   * Sends one file and reads it back. What became of it is told by its bytes, whatever the answer was: one that is lost or
-   * says no may be that of a file which is there, ours or another's.
-   * @param standing what was seen there before; null: nothing
+   * Sends one file and reads it back. Only the bytes decide whether it was accepted, not the answer: the file may be
+   * there, ours or another's, even if the answer was lost or was a refusal.
+   * @param standing digest of the file that was there before. Null: none
    */
   async #putFile(file: FrozenFile, standing: Digest | null, release: VersionUpload, run: Run): Promise<void> {
     if (!(await this.#store.has(file.digest))) {
@@ -123,7 +123,7 @@ export class FileRegistry implements Registry {
     }
     const key = JSON.stringify([release.name.repository, release.name.tag, file.name]);
     const isNoted = (where: Accepted) => where.has(key, file.digest, run.clock.now());
-    // What was taken a while ago is on its way into the index: sent again it would be refused.
+    // A file that was accepted a while ago may not be in the index yet. Sent again, it would be refused.
     const isTaken = standing === null && isNoted(this.#accepted);
     const failure = isTaken ? null : await this.#send(file, release, run);
     if (failure === null && !isTaken) this.#accepted.note(key, file.digest, run.clock.now());
@@ -145,7 +145,7 @@ export class FileRegistry implements Registry {
     );
   }
 
-  /** @returns why it may not have been taken; null: it was */
+  /** @returns the failure after which the registry may still have the file. Null: it was accepted */
   async #send(file: FrozenFile, release: VersionUpload, run: Run): Promise<Refused | TransientError | null> {
     try {
       await this.#shelf.put(file, release, run);

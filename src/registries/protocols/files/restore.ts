@@ -3,7 +3,7 @@ import type { Store } from "../../../store/store.ts";
 import { openVerified, orTransient } from "./read.ts";
 import type { Shelf, Version } from "./shelf.ts";
 
-/** Copies the files of a version into the store. @returns false: the registry does not have them all */
+/** Copies the files of a version into the store. @returns false if the registry does not have all of them */
 export async function restoreFiles(
   shelf: Shelf,
   store: Store,
@@ -19,7 +19,7 @@ export async function restoreFiles(
     });
     if (!isThere) return false;
   }
-  // Of several files the digest is that of their listing, which the store keeps too.
+  // The digest of several files is that of their listing, which is stored too.
   const { digest } = await freezeFiles(store, version.files);
   return digest === version.content.digest;
 }

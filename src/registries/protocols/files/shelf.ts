@@ -5,56 +5,59 @@ import type { Body } from "../../../http/body.ts";
 import type { Run } from "../../../run/run.ts";
 import type { StampedContent } from "../../registry.ts";
 
-/** One version of an artifact, as a registry of files is asked for it. */
+/** One version of an artifact in a registry of files. */
 export interface Version {
   name: RegistryName;
   content: Frozen;
-  /** Those of the content, at least one. */
+  /** The files of the content, at least one. */
   files: readonly FrozenFile[];
 }
 
-/** A version that is being published: its bytes are at hand. */
+/** A version that is being published. */
 export interface VersionUpload extends Version {
   content: StampedContent;
   source(file: FrozenFile): Source;
 }
 
-/** A file's bytes, as often as they are wanted; they are streamed from the store, so they are never held as a whole. */
+/** A file's bytes. They can be read several times, and are streamed from the store, never held in memory as a whole. */
 export interface Source extends Body {
-  /** The bytes from `start` to `end`, both included; left out: all of them. */
+  /** @param range from `start` to `end`, both included. Left out: all bytes */
   open(range?: { start?: number; end?: number }): Readable;
 }
 
-/** What stands in a registry under the name of one file. */
+/** A file that a registry has under the name of one of ours. */
 export interface ExistingFile {
-  /** Where the registry computed it from the bytes that it has now; null: the bytes have to be read. */
+  /** The digest, if the registry computed it from its present bytes. Null: the bytes have to be read. */
   digest: Digest | null;
-  /** What the registry changes whenever it changes the bytes, as a strong ETag: bytes that were read once need not be read again. */
+  /** A value that changes with the bytes, such as a strong ETag: bytes that were read once need not be read again. */
   mark?: string | null;
   /** @throws TransientError, Refused */
   open(): Promise<Readable>;
 }
 
 /**
- * What a type of registry does for one file of one version; `FileRegistry` makes a registry of it. Each method throws
- * TransientError to be tried again, Refused where the registry says no, and the signal's reason when it is aborted.
+ * What a type of registry does for one file of one version. `FileRegistry` makes a registry of it. Each method throws
+ * TransientError to be retried, Refused if the registry refuses, and the signal's reason if it is aborted.
  */
 export interface Shelf {
   /** For errors, as in `registry files (files.example.com)`. */
   readonly label: string;
-  /** Login and right to write; leaves nothing behind. @throws Refused too, which becomes a ConfigError */
+  /** Checks the login and the right to write, and leaves nothing behind. A Refused becomes a ConfigError. */
   check(signal: AbortSignal): Promise<void>;
-  /** Null: nothing stands there. */
+  /** Looks up a file. Null: there is none. */
   look(file: FrozenFile, version: Version, signal: AbortSignal): Promise<ExistingFile | null>;
-  /** Called once before any file of the version is looked at: refuses what cannot become a version here. */
+  /** Called once before any file is looked up. It refuses what cannot be a version in this registry. */
   begin?(release: VersionUpload, run: Run): Promise<void>;
   /**
-   * Sends one file that was not there a moment ago. What became of it is looked up afterwards, whatever the answer was.
-   * @throws Refused where the registry says no; `name-taken` where it says by a status of its own that such a file exists
+   * Sends one file that was not there a moment ago. Afterwards it is looked up, whatever the answer was.
+   * @throws Refused if the registry refuses; `name-taken` if a status of its own says that such a file exists
    */
   put(file: FrozenFile, release: VersionUpload, run: Run): Promise<void>;
-  /** Makes the version whole after its files: metadata beside them. Called each time, so it looks first whether all is well. */
+  /**
+   * Completes the version after its files, with metadata for example. It is called each time, so it first checks what
+   * exists.
+   */
   finish?(release: VersionUpload, run: Run): Promise<void>;
-  /** Where it stands, and the command by which a person fetches it. */
+  /** The URL of the version, and a command that fetches it. */
   locate(version: Version): { url: string; pull: string };
 }

@@ -5,7 +5,9 @@ import type { VersionUpload } from "./shelf.ts";
 export const SIDECAR = "deliverd.json";
 export const SIDECAR_MAX_BYTES = 1024 * 1024;
 
-/** What stands beside files whose registry has no place of its own for the facts of a release. The same release gives the same bytes. */
+/**
+ * The metadata file of a release, for registries without a place for metadata. A release always gives the same bytes.
+ */
 export function sidecarOf({ content, files }: Pick<VersionUpload, "content" | "files">): string {
   const { kind, digest, metadata } = content;
   const listed = files.map(({ name, digest, size }) => ({ name, digest, size }));
@@ -14,7 +16,7 @@ export function sidecarOf({ content, files }: Pick<VersionUpload, "content" | "f
 
 const sidecar = z.object({ digest: z.string() });
 
-/** The digest that a sidecar speaks of; null: it is none of ours. */
+/** The digest in a metadata file. Null: the file is not ours. */
 export function digestInSidecar(bytes: Buffer): Digest | null {
   try {
     return sidecar.parse(JSON.parse(bytes.toString("utf8"))).digest;

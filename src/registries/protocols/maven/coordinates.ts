@@ -8,7 +8,7 @@ export interface Coordinates {
   version: string;
 }
 
-/** Of `group:artifact` and the version. @throws Refused `name-invalid` */
+/** The coordinates of a name `group:artifact` and a version. @throws Refused `name-invalid` */
 export function coordinatesOf({ name }: Pick<Version, "name">): Coordinates {
   const [group = "", artifact = "", ...others] = name.repository.split(":");
   const parts = { group, artifact, version: name.tag };
@@ -30,8 +30,8 @@ export function pathOf(at: Coordinates, suffix: string): string {
 }
 
 /**
- * What a file's name is after `<artifact>-<version>`. A build that calls its files otherwise has one main file, whose name
- * begins those of the others: `app.jar`, `app-sources.jar`. @throws Refused `name-invalid`
+ * The part of a file's name after `<artifact>-<version>`. If a build names its files otherwise, it has one main file,
+ * and the other names start with that file's name: `app.jar`, `app-sources.jar`. @throws Refused `name-invalid`
  */
 export function suffixOf(file: FrozenFile, { files }: Pick<Version, "files">, at: Coordinates): string {
   if (isPom(file)) return ".pom";

@@ -3,7 +3,7 @@ import type { Coordinates } from "./coordinates.ts";
 import { compareVersions, isPrerelease } from "./version-order.ts";
 import { escapeXml } from "./xml.ts";
 
-/** What a `maven-metadata.xml` of an artifact says. */
+/** The content of an artifact's `maven-metadata.xml`. */
 export interface MavenMetadata {
   versions: string[];
   latest: string | null;
@@ -12,7 +12,7 @@ export interface MavenMetadata {
 
 export const NO_METADATA: MavenMetadata = { versions: [], latest: null, release: null };
 
-/** Null: it is no such file, and what it lists is not known. */
+/** Null: it is no such file. */
 export function readMetadata(xml: string): MavenMetadata | null {
   const root = rootOf(xml);
   if (root?.name !== "metadata") return null;
@@ -26,15 +26,15 @@ export function readMetadata(xml: string): MavenMetadata | null {
   };
 }
 
-/** Whether it lists the version, and names the right ones as latest and release. */
+/** Whether it lists the version, and `latest` and `release` are right. */
 export function isUpToDate(metadata: MavenMetadata, { version }: Coordinates): boolean {
   const { latest, release } = newest(metadata.versions);
   return metadata.versions.includes(version) && metadata.latest === latest && metadata.release === release;
 }
 
 /**
- * The same with one more version: https://maven.apache.org/ref/3.9.9/maven-repository-metadata/repository-metadata.html.
- * Whatever is deployed last, `latest` is the highest version, and `release` the highest that is no pre-release, if any.
+ * The file with one more version: https://maven.apache.org/ref/3.9.9/maven-repository-metadata/repository-metadata.html
+ * `latest` is the highest version, and `release` the highest that is no pre-release, whatever was deployed last.
  */
 export function withVersion(metadata: MavenMetadata, { group, artifact, version }: Coordinates, now: Date): string {
   const versions = [...new Set([...metadata.versions, version])].sort(compareVersions);

@@ -3,7 +3,7 @@ import type { VersionUpload } from "../files/shelf.ts";
 import { type Coordinates, isPom, suffixOf } from "./coordinates.ts";
 import { escapeXml } from "./xml.ts";
 
-/** The POM of a release whose build leaves none beside its jar: the one inside, as Maven puts it there, else the least that works. */
+/** The POM of a release without a POM file: the one that Maven packed into the jar, or else a minimal one. */
 export async function pomOf(release: VersionUpload, at: Coordinates): Promise<Buffer> {
   const main = release.files.find((file) => !isPom(file) && /^\.\w+$/.test(suffixOf(file, release, at)));
   const inside = `META-INF/maven/${at.group}/${at.artifact}/pom.xml`;
@@ -11,13 +11,13 @@ export async function pomOf(release: VersionUpload, at: Coordinates): Promise<Bu
   return packed[0]?.bytes ?? Buffer.from(leastPom(release, at, main ? suffixOf(main, release, at).slice(1) : "pom"));
 }
 
-/** Not every main file is a zip. */
+/** The main file may be no zip. */
 function orNone(error: unknown): [] {
   if (error instanceof UnreadablePackage) return [];
   throw error;
 }
 
-/** It says the commit where Maven's release plugin puts the git tag: https://maven.apache.org/pom.html#SCM */
+/** A minimal POM. The commit is where Maven's release plugin puts the git tag: https://maven.apache.org/pom.html#SCM */
 function leastPom({ content }: VersionUpload, { group, artifact, version }: Coordinates, packaging: string): string {
   const fact = (element: string, key: string) => {
     const value = content.metadata[`org.opencontainers.image.${key}`];

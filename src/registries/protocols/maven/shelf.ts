@@ -17,13 +17,13 @@ import { isUpToDate, type MavenMetadata, NO_METADATA, readMetadata, withVersion 
 import { pomOf } from "./pom.ts";
 
 export interface MavenOptions extends HttpEndpoint {
-  /** For a registry that ends a version by it: `maven-metadata.xml` is sent even where it lists the version already. */
+  /** Send `maven-metadata.xml` even if it already lists the version: some registries complete a version by it. */
   alwaysPutMetadata?: boolean;
 }
 
-/** The last is written last: where it stands, so do the others. */
+/** They are written in this order, so if the last one exists, all exist. */
 const CHECKSUMS = ["sha256", "md5", "sha1"] as const;
-/** What nobody but us reads: a classifier of its own, so that no build resolves it by mistake. */
+/** Our metadata has its own classifier, so that no build resolves it by mistake. */
 const SIDECAR_SUFFIX = "-deliverd.json";
 const METADATA_MAX_BYTES = 16 * 1024 * 1024;
 
@@ -32,7 +32,7 @@ export class MavenShelf implements Shelf {
   readonly label: string;
   readonly #client: HttpClient;
   readonly #alwaysPutMetadata: boolean;
-  /** Two lists of versions that are merged at once drop each other's. */
+  /** If two lists of versions were merged at the same time, each would drop the other's version. */
   readonly #inTurn = oneAtATime();
 
   constructor(options: MavenOptions) {
@@ -77,7 +77,7 @@ export class MavenShelf implements Shelf {
       await this.#ensureFile(pathOf(at, ".pom"), () => pomOf(release, at), release, signal);
     }
     const sidecar = pathOf(at, SIDECAR_SUFFIX);
-    // The first that was written stays.
+    // The first one that was written stays.
     if (!(await hasSidecar(this.#client, sidecar, release, signal))) {
       await this.#ensureFile(sidecar, async () => Buffer.from(sidecarOf(release)), release, signal);
     }
@@ -96,7 +96,7 @@ export class MavenShelf implements Shelf {
     };
   }
 
-  /** @param make is asked only where nothing stands there */
+  /** @param make called only if there is no such file */
   async #ensureFile(
     path: string,
     make: () => Promise<Buffer>,
@@ -116,7 +116,7 @@ export class MavenShelf implements Shelf {
     }
   }
 
-  /** Of a file that may change. */
+  /** Writes the checksums of a file that may change. */
   async #putChecksums(path: string, body: Body, release: VersionUpload, signal: AbortSignal): Promise<void> {
     for (const [name, hex] of await checksumsOf(body)) {
       await this.#put(`${path}.${name}`, bodyOf(hex), release, signal, false);
@@ -127,7 +127,9 @@ export class MavenShelf implements Shelf {
     return (await findFileAt(this.#client, path, name.repository, signal)) !== null;
   }
 
-  /** Another process may write it at the same time, and drop our version: we look whether it is in. */
+  /**
+   * Adds the version to the list. Another process may write the list at the same time, so it is read again afterwards.
+   */
   async #list(at: Coordinates, release: VersionUpload, now: Date, signal: AbortSignal): Promise<void> {
     const path = `${artifactFolder(at)}/maven-metadata.xml`;
     let mayPut = this.#alwaysPutMetadata;
@@ -146,10 +148,10 @@ export class MavenShelf implements Shelf {
       await this.#put(path, bodyOf(merged), release, signal, false);
       await this.#putChecksums(path, bodyOf(merged), release, signal);
     }
-    // What a registry makes of it by itself is its own affair: the version stands.
+    // A registry may change the list by itself. The version is published all the same.
   }
 
-  /** @throws Refused: to write a list of our own over one that cannot be read would take away what it lists */
+  /** @throws Refused if the list cannot be read: overwriting it would remove the versions that it lists */
   #listed(xml: Buffer, path: string): MavenMetadata {
     const metadata = readMetadata(xml.toString());
     if (metadata !== null) return metadata;

@@ -11,7 +11,7 @@ interface Token {
 const QUALIFIERS = ["alpha", "beta", "milestone", "rc", "snapshot", "", "sp"];
 const ALIASES: Record<string, string> = { cr: "rc", final: "", ga: "", release: "" };
 const SHORT: Record<string, string> = { a: "alpha", b: "beta", m: "milestone" };
-/** A version that holds one of these comes before the release that it is named after. */
+/** A version with one of these comes before its release. */
 const BEFORE_RELEASE = new Set(["alpha", "beta", "milestone", "rc", "snapshot"]);
 
 export function compareVersions(a: string, b: string): number {
@@ -45,7 +45,7 @@ function tokensOf(version: string): Token[] {
   return trimmed(named);
 }
 
-/** Parts that say nothing go, at the end and before each "-". */
+/** Removes empty and zero parts at the end and before each "-". */
 function trimmed(tokens: Token[]): Token[] {
   const kept: Token[] = [];
   const trim = () => {

@@ -2,31 +2,34 @@ import { gt, major, minor, prerelease, rcompare, valid } from "semver";
 import type { Packument } from "./packument.ts";
 
 /**
- * The tag that a version is published under: the registry wants one. `latest` only for a release higher than what is latest
- * now, and `next` for an untagged build; a tag never goes back to a lower version.
- * @param tags what they point to now
+ * The tag under which to publish a version, since a registry requires one: `latest` only for a release that is higher
+ * than the present latest, and `next` for an untagged build. A tag never goes back to a lower version.
+ * @param tags the versions that the tags point to now
  */
 export function distTagFor(version: string, tags: Record<string, string>): string {
-  // Whatever is older than all of them still needs a name; nobody who asks for the newest gets it.
+  // An older version needs a tag too, but one that nobody uses to get the newest.
   return tagsOpenTo(version).find((tag) => isRise(version, tag, tags)) ?? "previous";
 }
 
-/** The tags that say "the newest of its kind" of a version of this kind, the most wanted first. */
+/** The tags that mean "the newest" for a version of this kind, the most important first. */
 function tagsOpenTo(version: string): string[] {
   const line = `latest-${major(version)}`;
   return prerelease(version) === null ? ["latest", line, `${line}.${minor(version)}`] : ["next"];
 }
 
-/** A pre-release is never the latest: some registries make the first version of a package that, whatever it is. */
+/**
+ * Whether the tag may move to the version. A pre-release does not keep `latest`: some registries give it to any first
+ * version.
+ */
 function isRise(version: string, tag: string, tags: Record<string, string>): boolean {
   const current = tags[tag];
   return current === undefined || (tag !== "next" && prerelease(current) !== null) || gt(version, current);
 }
 
 /**
- * The tag that must go up after a version was published, and to what; null: none. Two that are published at once both read the
- * tags before either wrote them, and the lower one may have written last.
- * @param before as it was when the version's tag was chosen; null: not known
+ * The tag that must be raised after a version was published, and its version. Null: none. If two versions are published
+ * at the same time, both read the tags first, and the lower version may write last.
+ * @param before the document when the version's tag was chosen. Null: not known
  */
 export function tagToRaise(
   version: string,
@@ -41,7 +44,7 @@ export function tagToRaise(
   return isRise(highest, tag, now["dist-tags"]) ? { tag, version: highest } : null;
 }
 
-/** Versions published meanwhile, but none that somebody keeps under a tag of their own: it need not be the latest of anything. */
+/** Versions published meanwhile, without those under a tag of somebody else: they need not be the latest. */
 function cameSince(before: Packument, now: Packument): string[] {
   const elsewhere = new Set(Object.entries(now["dist-tags"]).flatMap(([tag, at]) => (isOurs(tag) ? [] : [at])));
   return Object.keys(now.versions).filter((each) => valid(each) && !before.versions[each] && !elsewhere.has(each));

@@ -1,12 +1,15 @@
 import * as z from "zod";
 
-/** What we read of a package's document: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md */
+/**
+ * The needed parts of a package's document:
+ * https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
+ */
 export const packumentSchema = z.object({
   "dist-tags": known(z.string()),
   versions: known(z.object({ dist: z.object({ tarball: z.string() }) })),
 });
 
-/** By name; an entry that is null, or a stub, is none. */
+/** Entries by name. An entry that is null or incomplete is left out. */
 function known<T>(entry: z.ZodType<T>) {
   return z
     .record(z.string(), entry.nullable().catch(null))
@@ -23,5 +26,5 @@ export type Packument = z.output<typeof packumentSchema>;
 
 export const NO_PACKUMENT: Packument = { "dist-tags": {}, versions: {} };
 
-/** Of `/-/whoami`; some registries answer 200 to a token that nobody has. */
+/** The answer of `/-/whoami`. Some registries answer 200 to an unknown token. */
 export const whoamiSchema = z.object({ username: z.string().min(1) });

@@ -4,22 +4,22 @@ import type { NpmPackage } from "../../../packages/npm-package.ts";
 
 export interface Publication {
   pack: NpmPackage;
-  /** The name it is published under, and the version. */
+  /** The name under which the package is published. */
   name: string;
   version: string;
   tag: string;
-  /** The commit's id, in the field where npm puts it; undefined: what the package.json says, if anything. */
+  /** The commit's id, which npm puts into this field. Undefined: the value in package.json is kept. */
   gitHead: string | undefined;
   sha1: Buffer;
   sha512: Buffer;
-  /** Where the registry will serve it. */
+  /** URL at which the registry will serve the tarball. */
   tarball: string;
   body: Body;
 }
 
 /**
- * The document that publishes one version, as the npm client writes it. The tarball stands in it as base64, which is made
- * while it is sent: the document is never held as a whole.
+ * The document that publishes one version, as the npm client writes it. It contains the tarball in base64, which is
+ * encoded while it is sent, so that the document is never held in memory as a whole.
  */
 export function publicationBody(publication: Publication): Body {
   const { name, version, tag, body } = publication;
@@ -64,7 +64,7 @@ async function* parts(before: Buffer, body: Body, after: Buffer) {
   yield after;
 }
 
-/** Three bytes at a time are four characters: what is over waits for the next chunk. */
+/** Encodes three bytes at a time to four characters. The other bytes wait for the next chunk. */
 class Base64 extends Transform {
   #rest: Buffer = Buffer.alloc(0);
 

@@ -15,11 +15,15 @@ import { distTagFor, tagToRaise } from "./dist-tag.ts";
 import { NO_PACKUMENT, type Packument, packumentSchema, whoamiSchema } from "./packument.ts";
 import { publicationBody } from "./publication.ts";
 
-/** An npm registry: https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md. It takes no metadata besides the package's own. */
+/**
+ * An npm registry: https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md. It has no place for our metadata.
+ */
 export class NpmShelf implements Shelf {
   readonly label: string;
   readonly #client: HttpClient;
-  /** By package. Tags are read and then written: of two versions at once, the one that writes last would have it. */
+  /**
+   * One turn for each package: tags are read and then written, and with two versions at once the last writer would win.
+   */
   readonly #turns = new Map<string, ReturnType<typeof oneAtATime>>();
 
   constructor(endpoint: HttpEndpoint) {
@@ -27,7 +31,7 @@ export class NpmShelf implements Shelf {
     this.#client = new HttpClient(endpoint);
   }
 
-  /** A token's rights on packages are shown by no registry: only whose it is. */
+  /** No registry shows a token's rights on packages, only its owner. */
   async check(signal: AbortSignal): Promise<void> {
     const ask = { method: "GET", url: this.#at("-/whoami"), headers: {}, repository: null, signal } as const;
     const { bytes } = await this.#client.read({ ...ask, to: "log in", expect: [200] }, MAX_LIST_BYTES);
@@ -60,7 +64,7 @@ export class NpmShelf implements Shelf {
     await this.#inTurn(release.name.repository, () => this.#put(file, release, run));
   }
 
-  /** A tag that was lost to a lower version that was published at the same time is put back. */
+  /** Raises a tag again that a lower version got because it was published at the same time. */
   async finish(release: VersionUpload, run: Run): Promise<void> {
     await this.#inTurn(release.name.repository, () => this.#raiseTag(release, null, run));
   }
@@ -89,18 +93,21 @@ export class NpmShelf implements Shelf {
     await this.#raiseTag(release, before, run);
   }
 
-  /** Another process may write the tag at the same time: we look what it is after each write. */
+  /** Another process may write the tag at the same time, so it is read after each write. */
   async #raiseTag({ name }: VersionUpload, before: Packument | null, run: Run): Promise<void> {
     const { repository, tag: version } = name;
     for (let turn = 0; turn < 4; turn++) {
       const now = await this.#packument(repository, run.signal);
-      // What does not show the version yet is not what the tags are now.
+      // A document without the version is too old to show the present tags.
       const raise = now.versions[version] === undefined ? null : tagToRaise(version, before, now);
       if (raise === null || !(await this.#setTag(repository, raise, run))) return;
     }
   }
 
-  /** https://docs.npmjs.com/cli/commands/npm-dist-tag. @returns false: not every registry can, and the version stands without it */
+  /**
+   * https://docs.npmjs.com/cli/commands/npm-dist-tag
+   * @returns false if the registry refuses: not every registry can set tags
+   */
   async #setTag(name: string, { tag, version }: { tag: string; version: string }, run: Run): Promise<boolean> {
     try {
       await this.#client.status({
@@ -143,7 +150,8 @@ export class NpmShelf implements Shelf {
       to: "read a package",
       signal,
     } as const;
-    // Shorter than the whole document, which has every readme: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
+    // This form is shorter, without readmes:
+    // https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
     const headers = {
       Accept: "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8",
       "Cache-Control": "no-cache",
@@ -159,7 +167,10 @@ export class NpmShelf implements Shelf {
     );
   }
 
-  /** The registry's word, which may name another host; behind a proxy it may also name one that only the proxy knows. */
+  /**
+   * The registry's URL of a tarball. It may be on another host, or, behind a proxy, on one that only the proxy can
+   * reach.
+   */
   #tarballUrl(text: string, name: string): URL {
     const url = URL.canParse(text) ? new URL(text) : null;
     if (url && !url.username && (url.protocol === "https:" || url.origin === this.#client.url.origin)) return url;
@@ -191,7 +202,10 @@ function escaped(name: string): string {
   return name.replace("/", "%2f");
 }
 
-/** https://github.com/npm/validate-npm-package-name: names that can be published. @throws Refused `name-invalid` */
+/**
+ * Requires a name that npm can publish: https://github.com/npm/validate-npm-package-name
+ * @throws Refused `name-invalid`
+ */
 function requireName({ name }: Version) {
   const isName = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/.test(name.repository);
   if (isName && name.repository.length <= 214 && valid(name.tag) === name.tag) return name;

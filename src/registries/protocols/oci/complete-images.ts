@@ -6,9 +6,9 @@ import type { RegistryClient } from "./client.ts";
 const AT_ONCE = 5;
 
 /**
- * Which images a repository holds as a whole: manifest, config, layers and whatever an index lists. What was seen is
- * remembered for the run alone, by repository and digest: images of one run share their bases, and the next run looks anew,
- * since registries lose and collect what they had.
+ * Whether images in a registry are complete: manifest, config, layers, and all that an index lists. What was found is
+ * remembered for one run, by repository and digest, since images of one run share base layers. The next run asks again,
+ * since registries lose content or collect it as garbage.
  */
 export class CompleteImages {
   readonly #client: RegistryClient;
@@ -26,7 +26,7 @@ export class CompleteImages {
     this.#of(run).add(`${repository}@${digest}`);
   }
 
-  /** @throws TransientError, and Refused where the manifest itself may not be read */
+  /** @throws TransientError, Refused if the manifest may not be read */
   async isWhole(repository: string, digest: Digest, run: Run): Promise<boolean> {
     if (this.isKnown(repository, digest, run)) return true;
     const manifest = await this.#client.getManifest(repository, digest, run.signal);
@@ -36,7 +36,8 @@ export class CompleteImages {
     }
     const unseen = manifest.blobs.filter((blob) => !this.isKnown(repository, blob.digest, run));
     const there = await mapLimit(unseen, AT_ONCE, async (blob) => {
-      // What the registry does not let us ask is taken as there: it has taken a manifest that lists it.
+      // If the registry does not let us ask for a blob, it counts as there: the registry accepted a manifest that lists
+      // it.
       if ((await this.#client.hasBlob(repository, blob.digest, run.signal)) === "missing") return false;
       this.note(repository, blob.digest, run);
       return true;

@@ -1,7 +1,11 @@
 import { ConfigError } from "../../../delivery/errors.ts";
 import type { Credentials } from "./login.ts";
 
-/** Both or neither. @param key under `registries` @throws ConfigError `registry-credentials` */
+/**
+ * Requires both user name and password, or neither.
+ * @param key under `registries`
+ * @throws ConfigError `registry-credentials`
+ */
 export function readCredentials(
   key: string,
   { username, password }: { username?: string | null | undefined; password?: string | null | undefined },

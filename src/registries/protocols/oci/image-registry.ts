@@ -14,22 +14,22 @@ import { pushContent } from "./push.ts";
 import { restoreContent } from "./restore.ts";
 
 export interface ImageRegistryOptions extends Endpoint {
-  /** What `docker pull` is told before the repository, as in `docker.io`. */
+  /** The host for `docker pull`, as in `docker.io`. */
   pullHost: string;
-  /** Where `check` tries the right to push; null: it only logs in. */
+  /** The repository in which `check` tries to push. Null: it only logs in. */
   checkRepository: string | null;
 }
 
-/** Where frozen content comes from. */
+/** What registries get from deliverd: the store with frozen content, and two functions. */
 export interface Stock {
   store: Store;
-  /** A repository of that registry that holds the blob by the ledger's knowledge; null: none is known. */
+  /** A repository of the registry that has the blob, by the ledger. Null: none is known. */
   holderOf?: ((registry: string, digest: Digest) => Promise<string | null>) | undefined;
-  /** Is told of every secret that a registry hands out, so that no log and no answer shows it. */
+  /** Called with every secret that a registry gives out, so that no log and no answer shows it. */
   learn?: ((secret: string) => void) | undefined;
 }
 
-/** A registry of container images: what every type that speaks OCI distribution shares. */
+/** A registry of container images, for every type with the OCI distribution API. */
 export class ImageRegistry implements Registry {
   readonly #options: ImageRegistryOptions;
   readonly #stock: Stock;
@@ -60,18 +60,18 @@ export class ImageRegistry implements Registry {
     }
   }
 
-  /** An image of which a part is gone is not there: nobody can run it. */
+  /** An incomplete image counts as missing: nobody can run it. */
   async find(name: ArtifactName, run: Run, content?: Pick<Frozen, "digest">): Promise<Found | null> {
     const { repository, tag } = name;
     const look = await this.#client.lookUp(repository, tag, run.signal);
     if (look.kind === "stands") {
       const { digest } = look;
-      // Another content is what it is: nothing is concluded from its parts.
+      // Another content counts as it is: its parts are not checked.
       const isOurs = content === undefined || digest === content.digest;
       return isOurs && !(await this.#wholeness.isWhole(repository, digest, run)) ? null : { digest };
     }
     if (look.kind === "nothing") return null;
-    // Whoever may push there and not look is told so of a repository that does not exist yet.
+    // Some registries deny a look at a repository that does not exist yet, even to users who may push there.
     await this.#client.tryPush(repository, run.signal).catch((error: unknown) => {
       throw error instanceof Refused ? look.why : error;
     });
@@ -115,11 +115,11 @@ export class ImageRegistry implements Registry {
     await pullLayout(this.#client, repository, { digest: content.digest, tag }, into, run.signal);
   }
 
-  /** What stands under the name, seen for certain: nothing is written over by one who was not let look. */
+  /** The digest under the name. Without a certain answer, nothing is overwritten. */
   async #lookBefore(content: Frozen, { repository, tag }: ArtifactName, run: Run): Promise<Digest | null> {
     let look = await this.#client.lookUp(repository, tag, run.signal);
     if (look.kind === "denied") {
-      // A repository that was not there is there once it holds something, and that needs no name.
+      // The repository may not exist yet. Pushing the content by digest, without a name, creates it.
       await this.upload(content, { repository }, run);
       const { manifests } = await this.#stock.store.contentOf(content.digest);
       await this.#client.putManifest(repository, content.digest, topOf(manifests), run.signal);
@@ -137,7 +137,7 @@ export class ImageRegistry implements Registry {
       () => null,
       (error: unknown) => {
         if (mayStand(error)) return error;
-        // An answer that was lost may have been a yes.
+        // If the answer was lost, the registry may have accepted it.
         if (error instanceof TransientError) this.#accepted.note(key, digest, run.clock.now());
         throw error;
       },
@@ -165,7 +165,7 @@ export class ImageRegistry implements Registry {
     try {
       await this.#client.putManifest(repository, tag, manifest, run.signal);
     } catch (error) {
-      // It lacks a blob that it seemed to have, or to have mounted.
+      // The registry lacks a blob that it said it had, or had mounted.
       if (!(error instanceof TransientError && error.code === "registry-upload-lost")) throw error;
       await this.#push(content, repository, run, false);
       await this.#client.putManifest(repository, tag, manifest, run.signal);

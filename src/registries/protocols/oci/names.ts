@@ -2,7 +2,10 @@ import { ConfigError, Refused } from "../../../delivery/errors.ts";
 import { isRepository, isTag } from "../../../delivery/oci-names.ts";
 import { isDigest } from "../../../store/digest.ts";
 
-/** A repository's name becomes part of a URL, so what does not fit the grammar is refused. @throws Refused `name-invalid` */
+/**
+ * A repository's name becomes part of a URL, so what does not fit the grammar is refused.
+ * @throws Refused `name-invalid`
+ */
 export function requireRepository(text: string): string {
   if (isRepository(text)) return text;
   throw new Refused(

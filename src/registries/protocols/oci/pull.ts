@@ -6,8 +6,8 @@ import { type TarEntry, writeTar } from "../../../store/tar.ts";
 import type { RegistryClient } from "./client.ts";
 
 /**
- * Streams an image or index as a tar of an OCI image layout (OCI image specification 1.1): oci-layout, index.json, blobs.
- * Each blob is verified as it passes; where one is wrong, the sink is destroyed with the reason before the tar ends.
+ * Streams an image or index as a tar of an OCI image layout (OCI image specification 1.1): oci-layout, index.json,
+ * blobs. Each blob is verified as it passes. If one is wrong, the sink is destroyed with the error before the tar ends.
  */
 export async function pullLayout(
   client: RegistryClient,
@@ -26,7 +26,7 @@ export async function pullLayout(
   await writeTar(into, signal, [...layout, ...(await entriesOf(client, repository, root, new Set(), signal))]);
 }
 
-/** What an index lists comes before it; blobs that images share come once. */
+/** The tar entries of an image or index. What an index lists comes before the index; shared blobs come once. */
 async function entriesOf(
   client: RegistryClient,
   repository: string,

@@ -13,23 +13,24 @@ export interface Push {
   store: Store;
   content: Content;
   repository: string;
-  /** A repository of the same registry that holds the blob; null: none is known, or it is not to be relied on. */
+  /** A repository of the same registry that has the blob. Null: none is known, or it must not be used. */
   holderOf: (digest: Digest) => Promise<string | null>;
-  /** Begins each line of the log. */
+  /** The start of each line in the log. */
   label: string;
   run: Run;
 }
 
-const blobsAtOnce = 5;
+/** Like Docker. */
+const BLOBS_AT_ONCE = 5;
 
-/** A failure of this one upload: the registry as a whole did not ask us to wait. */
-const startsAgain = new Set(["registry-unreachable", "registry-upload-lost"]);
+/** Failures of one upload only. The registry did not ask us to wait, so the upload is tried again at once. */
+const RETRIED_AT_ONCE = new Set(["registry-unreachable", "registry-upload-lost"]);
 
-/** Sends what the registry does not have yet: blobs, and the manifests that an index lists. Nothing gets a name by it. */
+/** Sends the blobs that the registry lacks, and the manifests that an index lists. It writes no name. */
 export async function pushContent(push: Push): Promise<void> {
   const { client, content, repository, run } = push;
-  // After a failure what is under way is still finished, so that the next try finds it there.
-  await mapLimit(content.blobs, blobsAtOnce, (blob) => pushBlob(push, blob));
+  // After a failure, mapLimit still finishes what is under way, so that the next try finds it.
+  await mapLimit(content.blobs, BLOBS_AT_ONCE, (blob) => pushBlob(push, blob));
   for (const manifest of content.manifests.slice(0, -1)) {
     const { kind } = await client.lookUp(repository, manifest.digest, run.signal);
     if (kind !== "stands") await client.putManifest(repository, manifest.digest, manifest, run.signal);
@@ -51,9 +52,9 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
         `${label}: ${short} ${how === "sent" ? `pushed, ${megabytes(size)} MB` : "is there already, in another repository"}`,
       );
     } catch (error) {
-      // Refused as one that is there already, perhaps: that shows at the next look.
+      // It may have been refused because it already exists. The next look shows that.
       if (mayStand(error) && (await client.hasBlob(repository, digest, run.signal)) === "there") continue;
-      if (!(error instanceof TransientError) || !startsAgain.has(error.code) || attempt >= 2) throw error;
+      if (!(error instanceof TransientError) || !RETRIED_AT_ONCE.has(error.code) || attempt >= 2) throw error;
       run.log.line(`${label}: ${short} was cut off, once more from the start`);
     }
   }

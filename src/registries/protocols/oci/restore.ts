@@ -3,7 +3,10 @@ import type { Digest } from "../../../delivery/types.ts";
 import type { Store } from "../../../store/store.ts";
 import type { RegistryClient } from "./client.ts";
 
-/** Copies an image or index into the store, blobs before the manifest that lists them. @returns false: the registry does not have it */
+/**
+ * Copies an image or index into the store, blobs before the manifest that lists them.
+ * @returns false if the registry does not have it
+ */
 export async function restoreContent(
   client: RegistryClient,
   store: Store,

@@ -6,7 +6,7 @@ import { readDistribution } from "../../../packages/python-distribution.ts";
 import type { Source } from "../files/shelf.ts";
 import { uploadFields } from "./upload-fields.ts";
 
-/** What a form says of one file; the file itself comes after it. @throws UserError `python-package` */
+/** The form fields for one file, without the file itself. @throws UserError `python-package` */
 export async function fieldsOf(name: string, source: Source): Promise<[string, string][]> {
   const metadata = await readDistribution(name, source).catch((error: unknown) => {
     if (!(error instanceof UnreadablePackage)) throw error;
@@ -21,7 +21,7 @@ export async function fieldsOf(name: string, source: Source): Promise<[string, s
 function about(file: string, { name, version }: CoreMetadata): [string, string][] {
   const isWheel = file.endsWith(".whl");
   return [
-    // As setuptools and twine spell what a metadata file may spell otherwise.
+    // The spelling of setuptools and twine. The metadata may have another one.
     ["name", name.replace(/[^A-Za-z0-9.]+/g, "-")],
     ["version", version],
     ["filetype", isWheel ? "bdist_wheel" : "sdist"],
@@ -30,7 +30,7 @@ function about(file: string, { name, version }: CoreMetadata): [string, string][
   ];
 }
 
-/** All in one pass. Node 20 knows no BLAKE2b of 256 bits, which is another digest than a part of the longer one. */
+/** Computes all digests in one pass. Node 20 has no BLAKE2b with 256 bits, which is not a part of the longer digest. */
 async function digestsOf(source: Source): Promise<[string, string][]> {
   const { blake2b } = await import("@noble/hashes/blake2.js");
   const [sha256, md5, blake2] = [createHash("sha256"), createHash("md5"), blake2b.create({ dkLen: 32 })];

@@ -3,8 +3,8 @@ import { Readable } from "node:stream";
 import type { Body } from "../../../http/body.ts";
 
 /**
- * A multipart form (RFC 7578) with one file at its end, streamed. Node's own FormData would write every line end of a
- * description anew.
+ * A streamed multipart form (RFC 7578) with at most one file, at its end. Node's FormData would change the line ends in
+ * a description.
  */
 export function formOf(
   fields: [string, string][],

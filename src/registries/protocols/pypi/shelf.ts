@@ -14,7 +14,7 @@ import { formOf } from "./form.ts";
 import { INDEX_TYPES, readIndexPage } from "./simple-index.ts";
 
 export interface PypiOptions extends HttpEndpoint {
-  /** Of the simple repository API, where what was uploaded is seen; `url` takes uploads. */
+  /** URL of the simple repository API, which lists uploaded files. `url` is for uploads. */
   index: URL;
 }
 
@@ -23,7 +23,10 @@ const ENVELOPE: [string, string][] = [
   ["protocol_version", "1"],
 ];
 
-/** An index of Python packages that twine can upload to: https://docs.pypi.org/api/upload/. It takes no metadata besides a package's own. */
+/**
+ * An index of Python packages with PyPI's upload API: https://docs.pypi.org/api/upload/. It has no place for our
+ * metadata.
+ */
 export class PypiShelf implements Shelf {
   readonly label: string;
   readonly #upload: HttpClient;
@@ -37,7 +40,7 @@ export class PypiShelf implements Shelf {
     this.#index = new HttpClient({ ...options, url: index, authorize: isSame ? authorize : onlyWhereAsked(authorize) });
   }
 
-  /** An upload without its fields: who may not upload is refused before anyone looks at them. */
+  /** Sends an upload without fields: an index refuses a wrong login before it looks at the fields. */
   async check(signal: AbortSignal): Promise<void> {
     await this.#post([...ENVELOPE], null, { repository: null, to: "upload", expect: [200, 400, 422] }, signal);
     const url = this.#page("deliverd-check");
@@ -51,7 +54,7 @@ export class PypiShelf implements Shelf {
     signal: AbortSignal,
   ): Promise<ExistingFile | null> {
     const url = this.#page(repository);
-    // Right after an upload, what a cache in between remembers is the page before it.
+    // After an upload, a cache could still have the older page.
     const headers = { Accept: INDEX_TYPES, "Cache-Control": "no-cache" };
     const ask = { method: "GET", url, headers, repository, to: "read the index", signal } as const;
     const { status, bytes } = await this.#index.read({ ...ask, expect: [200, 404] }, MAX_LIST_BYTES);
@@ -66,7 +69,7 @@ export class PypiShelf implements Shelf {
     }
     const found = files.find((file) => file.name === name);
     if (found === undefined) return null;
-    // A page may list what its storage has lost.
+    // A page may list a file that the storage has lost.
     return findFileAt(
       this.#index,
       this.#safe(found.url),
@@ -127,7 +130,7 @@ export class PypiShelf implements Shelf {
   }
 }
 
-/** The login is for uploads: an index elsewhere sees it only where it asks for one. */
+/** The login is for uploads. An index on another host gets it only if it asks for a login. */
 function onlyWhereAsked(authorize: Authorize): Authorize {
   return async (refused) => (refused === undefined ? null : authorize(refused === "" ? undefined : refused));
 }

@@ -1,15 +1,15 @@
 import { Tokenizer, TokenizerMode } from "parse5";
 import * as z from "zod";
 
-/** One file that a project's page of an index lists. */
+/** One file in a project's page of an index. */
 export interface Listed {
   name: string;
   url: URL;
-  /** Hex; null: the index tells none. */
+  /** Hex. Null: the index gives none. */
   sha256: string | null;
 }
 
-/** Both forms: https://packaging.python.org/en/latest/specifications/simple-repository-api/ */
+/** Both formats of https://packaging.python.org/en/latest/specifications/simple-repository-api/ */
 export const INDEX_TYPES =
   "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
@@ -21,13 +21,13 @@ const page = z.object({
         url: z.string(),
         hashes: z.object({ sha256: z.string().nullish() }).nullish().catch(null),
       })
-      // What one file is listed with says nothing about the others.
+      // One bad entry does not make the others bad.
       .nullable()
       .catch(null),
   ),
 });
 
-/** @param at where the page came from: its links may be relative. Null: it is no such page */
+/** Null: the text is no such page. @param at URL of the page, for relative links */
 export function readIndexPage(text: string, at: URL): Listed[] | null {
   const plain = text.replace(/^\uFEFF/, "").trimStart();
   if (plain.startsWith("{")) return readJson(plain, at);
@@ -87,7 +87,7 @@ function urlOf(href: string, base: URL): URL | null {
   return URL.canParse(href, base.href) ? new URL(href, base) : null;
 }
 
-/** Null: it is no SHA-256. */
+/** A SHA-256 in lower case. Null: the text is none. */
 function hex(text: string | null | undefined): string | null {
   return text !== null && text !== undefined && /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : null;
 }

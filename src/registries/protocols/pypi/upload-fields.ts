@@ -1,8 +1,8 @@
 import type { CoreMetadata } from "../../../packages/core-metadata.ts";
 
 /**
- * Every field of core metadata (2.5), and what the upload form calls it. Warehouse's form and twine's agree on these names:
- * warehouse/forklift/metadata.py, twine/package.py. Name and version stand first in the form, and are not among them.
+ * The fields of core metadata (2.5) with their names in the upload form. Warehouse and twine agree on these names:
+ * warehouse/forklift/metadata.py, twine/package.py. Name and version come first in the form, and are not listed here.
  */
 const FIELDS: readonly (readonly [header: string, field: string])[] = [
   ["metadata-version", "metadata_version"],
@@ -37,12 +37,12 @@ const FIELDS: readonly (readonly [header: string, field: string])[] = [
   ["import-namespace", "import_namespace"],
 ];
 
-/** What the form says of a file, a field of several values once for each. */
+/** The form fields of a file's metadata. A field with several values occurs once for each. */
 export function uploadFields(metadata: CoreMetadata): [field: string, value: string][] {
   const isOld = isBefore(metadata.values("metadata-version")[0] ?? "", 2, 4);
   return (
     FIELDS
-      // setuptools wrote License-File before there was such a field (2.4), and an index refuses it there.
+      // setuptools wrote License-File before the field existed (2.4), and an index refuses it in older metadata.
       .filter(([header]) => !(isOld && header === "license-file"))
       .flatMap(([header, field]) => metadata.values(header).map((value): [string, string] => [field, value]))
   );
