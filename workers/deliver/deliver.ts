@@ -22,7 +22,7 @@ export async function deliverNext(station: DeliverParts, running: Running): Prom
   const taken = await takeNext(station);
   if (taken === null) return;
   const { id, lease } = taken;
-  const reading = {
+  const watermark = {
     lastHintId: await lastHintId(ledger),
     refsReadAt: (await storeTime(ledger)) - MAX_REF_AGE_MS,
   };
@@ -31,12 +31,12 @@ export async function deliverNext(station: DeliverParts, running: Running): Prom
   await underLease(station, id, lease, running, async (tools) => {
     try {
       if (delivery === null) throw new Error(`delivery ${id} was claimed and is gone`);
-      await walkLine(station, delivery, lease, tools, reading);
+      await walkLine(station, delivery, lease, tools, watermark);
     } catch (error) {
       await settleFailure(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
-  await evaluateAfterNews(station, id, delivery?.naming ? null : reading);
+  await evaluateAfterNews(station, id, delivery?.naming ? null : watermark);
 }
 
 /** Whoever loses a delivery to another worker asks again: that delivery is out of the way now. */
@@ -52,19 +52,19 @@ async function takeNext(station: Pick<Station, "ledger" | "owner">): Promise<{ i
 /**
  * Hints about a commit under way wait for the attempt's end: a tag that it did not read, a CI that turned red or green
  * since. The ledger holds all of them, so the job is only the quicker way.
- * @param reading null: the attempt went on with what was begun, and read nothing
+ * @param watermark null: the attempt went on with what was begun, and read nothing
  */
 async function evaluateAfterNews(
   { ledger, queues }: Pick<Station, "ledger" | "queues">,
   id: string,
-  reading: Watermark | null,
+  watermark: Watermark | null,
 ): Promise<void> {
   // Read once more: another worker may have the delivery by now, or a person may have queued it again.
   const delivery = await getDelivery(ledger, id);
   if (delivery === null || ACTIVE_STATES.some((state) => state === delivery.state)) return;
   const { repoId, sha, lookAt } = delivery;
-  const isNews = reading === null || (await hasNewsSince(ledger, repoId, sha, reading));
-  if (reading !== null) await markHintsSeen(ledger, delivery, reading);
+  const isNews = watermark === null || (await hasNewsSince(ledger, repoId, sha, watermark));
+  if (watermark !== null) await markHintsSeen(ledger, delivery, watermark);
   if (!isNews && lookAt === null) return;
   await queues.add("evaluate", { repo: repoId, sha, ref: null });
 }

@@ -142,7 +142,7 @@ export async function walkLine(
   delivery: Delivery,
   lease: Lease,
   { run, log, flush }: Tools,
-  reading: Watermark,
+  watermark: Watermark,
 ): Promise<void> {
   const { ledger, queues, buildSlots } = station;
   const { naming } = delivery;
@@ -165,7 +165,7 @@ export async function walkLine(
   run.log.line(because);
   await flush();
   // A change that came meanwhile kept nothing back, and is reported by an evaluation now.
-  const isLookDue = naming !== null || (await haveRefsMovedSince(ledger, repo.id, work.refs, reading));
+  const isLookDue = naming !== null || (await haveRefsMovedSince(ledger, repo.id, work.refs, watermark));
   const done = { state: "delivered", because, outcome: "done" } as const;
   await endAttempt(station, delivery, lease.fence, isLookDue ? { ...done, evaluateIn: 0 } : done);
   passed("end");

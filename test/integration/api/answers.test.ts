@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Report } from "../../../src/hosts/host.ts";
 import { recordHeads } from "../../../src/ledger/heads.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
 import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databases/ledgers.ts";
 import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
 
@@ -141,6 +143,18 @@ describe("the API's answers", function () {
       assert.deepEqual(api.woken, [failed.id]);
       assert.equal((await post(`/api/v1/deliveries/${failed.id}/retry`)).status, 409);
       assert.equal((await post(`/api/v1/deliveries/${failed.id}/cancel`)).status, 202);
+    });
+
+    it("to a retry and a cancel come after the new status of the commit is in the outbox", async () => {
+      const { id } = await deliveryIn(ledger, SHA, { state: "failed" });
+      const status = async () => {
+        const payloads = (await outboxOfCommit(ledger, REPO, SHA)).map(({ payload }) => payload as Report);
+        return payloads.map(({ context, state, description }) => `${context} ${state}: ${description}`);
+      };
+      await post(`/api/v1/deliveries/${id}/retry`);
+      assert.deepEqual(await status(), ["deliverd/api pending: tried again by a person"]);
+      await post(`/api/v1/deliveries/${id}/cancel`);
+      assert.deepEqual(await status(), ["deliverd/api error: cancelled by a person"]);
     });
 
     it("are problem details for what is not there", async () => {
