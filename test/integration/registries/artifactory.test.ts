@@ -18,7 +18,7 @@ import type { PackageType } from "../../support/registries/artifactory/storage.t
 import { startPypi } from "../../support/registries/files/pypi.ts";
 import { TOKEN } from "../../support/registries/files/server.ts";
 import { startVerdaccio } from "../../support/registries/files/verdaccio.ts";
-import { itKeepsFiles, type Place } from "./contract.ts";
+import { itKeepsContent, type Place } from "./contract.ts";
 
 const run = promisify(execFile);
 const REPOSITORY = "local";
@@ -76,7 +76,7 @@ function under(names: string[], bytes: Buffer[]): FilesByName {
   return Object.fromEntries(names.toSorted().map((name, index) => [name, bytes[index] ?? Buffer.alloc(0)]));
 }
 
-itKeepsFiles("Artifactory, a generic repository (stand-in)", async () => {
+itKeepsContent("Artifactory, a generic repository (stand-in)", async () => {
   const art = await startArtifactory({ [REPOSITORY]: "generic" });
   return placeOf(art, "generic", {
     kind: "file",
@@ -93,7 +93,7 @@ itKeepsFiles("Artifactory, a generic repository (stand-in)", async () => {
   });
 });
 
-itKeepsFiles("Artifactory, an npm repository (stand-in before verdaccio)", async () => {
+itKeepsContent("Artifactory, an npm repository (stand-in before verdaccio)", async () => {
   const verdaccio = await startVerdaccio();
   const art = await startArtifactory({ [REPOSITORY]: "npm" }, { npm: verdaccio.url, npmToken: verdaccio.token });
   const name = "@acme/hello";
@@ -124,7 +124,7 @@ itKeepsFiles("Artifactory, an npm repository (stand-in before verdaccio)", async
   );
 });
 
-itKeepsFiles("Artifactory, a PyPI repository (stand-in before the stand-in of PyPI)", async () => {
+itKeepsContent("Artifactory, a PyPI repository (stand-in before the stand-in of PyPI)", async () => {
   const pypi = await startPypi();
   const art = await startArtifactory(
     { [REPOSITORY]: "pypi" },
@@ -155,7 +155,7 @@ itKeepsFiles("Artifactory, a PyPI repository (stand-in before the stand-in of Py
   );
 });
 
-itKeepsFiles("Artifactory, a Maven repository (stand-in)", async () => {
+itKeepsContent("Artifactory, a Maven repository (stand-in)", async () => {
   const art = await startArtifactory({ [REPOSITORY]: "maven" });
   return placeOf(art, "maven", {
     kind: "jar" satisfies ArtifactKind,

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
-import type { ArtifactKind, ArtifactName, Location, PackageIdentity } from "../../../src/delivery/types.ts";
+import type { ArtifactKind, ArtifactName, Digest, Location, PackageIdentity } from "../../../src/delivery/types.ts";
 import type { Authorize } from "../../../src/http/login.ts";
 import { openRegistries } from "../../../src/registries/index.ts";
 import { FileRegistry } from "../../../src/registries/protocols/files/registry.ts";
@@ -24,7 +24,8 @@ export interface Place {
   origin: string;
   /** An entry of `registries` for the server behind `origin`. @param secret its password or token; left out: the right one */
   config(origin: string, secret?: string): TypedSettings;
-  shelf(origin: string, authorize: Authorize): Shelf;
+  /** Left out by image registries: their tokens have tests of their own. */
+  shelf?(origin: string, authorize: Authorize): Shelf;
   /** The `Authorization` header that the server takes. */
   authorization: string;
   /** Passwords and tokens, in whatever form: never to be seen in an error. */
@@ -34,6 +35,19 @@ export interface Place {
   files(version: string, salt: string): Promise<FilesByName>;
   /** What the files say of themselves, where the registry goes by it. */
   identity?(version: string): PackageIdentity;
+  /** For image registries, whose content is no list of files. `files` gives its blobs then. */
+  image?: {
+    /** The same image for the same version and salt. */
+    freeze(store: Store, version: string, salt: string): Promise<StampedContent>;
+    /** The digests of all that the store holds for it. */
+    stored(store: Store, content: StampedContent): Promise<Digest[]>;
+    /** Names of its blobs, as `sends` takes them. */
+    blobs(content: StampedContent): string[];
+    /** The name of what is sent last. */
+    last: string;
+    /** The blobs in the tar that `pull` streams. */
+    unpack(tar: FilesByName): FilesByName;
+  };
   /** Whether a request that passed sends one of those files, not something beside it. */
   sends(request: Passed, file: string): boolean;
   /** Whether the server itself keeps what it has from being overwritten. */
@@ -44,8 +58,8 @@ export interface Place {
   stop(): Promise<void>;
 }
 
-/** What every registry of files does, whatever its type; each version of the tests is its own, so none knows of another. */
-export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
+/** What every registry does, whatever its type; each version of the tests is its own, so none knows of another. */
+export function itKeepsContent(title: string, start: () => Promise<Place>): void {
   describe(title, () => {
     let place: Place;
     let proxy: FaultyProxy;
@@ -76,12 +90,15 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       return opened;
     };
     const named = (version: string): ArtifactName => ({ registry: "files", ...place.name(version), immutable: true });
-    const frozen = async (version: string, salt = ""): Promise<StampedContent> => ({
-      ...(await freeze(store, await place.files(version, salt), place.kind)),
-      ...(place.identity && { package: place.identity(version) }),
-    });
-    const sent = (content: StampedContent) =>
-      proxy.passed.filter((request) => content.files?.some(({ name }) => place.sends(request, name))).length;
+    const frozen = async (version: string, salt = ""): Promise<StampedContent> =>
+      place.image?.freeze(store, version, salt) ?? {
+        ...(await freeze(store, await place.files(version, salt), place.kind)),
+        ...(place.identity && { package: place.identity(version) }),
+      };
+    const partsOf = (content: StampedContent): string[] =>
+      place.image?.blobs(content) ?? content.files?.map(({ name }) => name) ?? [];
+    const isSent = (request: Passed, content: StampedContent) =>
+      partsOf(content).some((part) => place.sends(request, part));
     /** The error, whose text is kept: no secret may be in any. */
     const failure = async (work: Promise<unknown>) => {
       const error = await work.then(
@@ -99,7 +116,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.deepEqual(await place.holds(), before);
     });
 
-    it("says at the check that a login is wrong, or that nobody is there", async () => {
+    it("reports a wrong login and an unreachable server at the check", async () => {
       const denied = await failure((await configured("wr0ng-canary")).check());
       assert.ok(denied instanceof ConfigError);
       assert.equal(denied.code, "registry-denied");
@@ -109,7 +126,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.equal(nobody.code, "registry-unreachable");
     });
 
-    it("publishes what the ecosystem's own client reads back, byte for byte, once", async function () {
+    it("publishes once what the ecosystem's own client reads back byte for byte", async function () {
       this.timeout(60_000);
       const [content, name, run] = [await frozen("1.0.0"), named("1.0.0"), testRun()];
       const registry = await configured();
@@ -143,7 +160,7 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.deepEqual(await place.holds(), before);
     });
 
-    it("leaves other bytes alone that come while it publishes, where the server holds to that", async () => {
+    it("overwrites no other bytes that appear during a publication, if the server prevents it", async () => {
       const [content, other, name] = [await frozen("1.1.1"), await frozen("1.1.1", "other"), named("1.1.1")];
       const registry = await configured();
       await registry.publish(content, name, testRun());
@@ -161,31 +178,32 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.deepEqual(await place.holds(), before);
     });
 
-    it("brings a version back into an empty store, and streams it, verified", async () => {
+    it("restores a version into an empty store, and streams it verified", async () => {
       const [content, name, run] = [await frozen("1.2.0"), named("1.2.0"), testRun()];
       const registry = await configured();
       const location = await registry.publish(content, name, run);
       const files = await place.files("1.2.0", "");
-      assert.deepEqual(digests(await pulled(registry, location, content)), digests(files));
+      const streamed = await pulled(registry, location, content);
+      assert.deepEqual(digests(place.image?.unpack(streamed) ?? streamed), digests(files));
 
-      for (const { digest } of [content, ...(content.files ?? [])]) await store.remove(digest);
+      const stored = (await place.image?.stored(store, content)) ?? digestsOf(content);
+      for (const digest of stored) await store.remove(digest);
       assert.equal(await registry.restore(location, run, content), true);
-      for (const { digest } of [content, ...(content.files ?? [])]) assert.ok(await store.has(digest));
+      for (const digest of stored) assert.ok(await store.has(digest));
 
       const other = await frozen("1.2.1");
       const nothing = { ...location, tag: named("1.2.1").tag };
-      for (const { digest } of other.files ?? []) await store.remove(digest);
+      for (const digest of (await place.image?.stored(store, other)) ?? digestsOf(other)) await store.remove(digest);
       assert.equal(await registry.restore(nothing, run, other), false);
       const gone = await failure(registry.pull(nothing, new PassThrough().resume(), run, other));
       assert.ok(gone instanceof Refused);
       assert.equal(gone.code, "content-gone");
     });
 
-    it("goes on after an upload that was cut, and sends nothing twice", async () => {
+    it("continues after an upload that was cut, and sends nothing twice", async () => {
       const [content, name] = [await frozen("1.3.0"), named("1.3.0")];
       const registry = await configured();
-      const files = content.files ?? [];
-      const last = files.at(-1)?.name ?? "";
+      const last = place.image?.last ?? partsOf(content).at(-1) ?? "";
       proxy.fault = (request) => (place.sends(request, last) ? { cutAfter: 10 } : undefined);
       const cut = await failure(registry.publish(content, name, testRun()));
       assert.ok(cut instanceof TransientError);
@@ -194,16 +212,19 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       proxy.passed.length = 0;
       await registry.publish(content, name, testRun());
       assert.deepEqual(await registry.find(name, testRun(), content), { digest: content.digest });
-      assert.equal(sent(content), 1);
+      const parts = [...new Set([...partsOf(content), last])];
+      const sent = proxy.passed.filter((request) => parts.some((part) => place.sends(request, part)));
+      assert.equal(sent.length, 1);
     });
 
-    it("asks once for a fresh token when one is refused, in the midst of it too", async () => {
+    it("asks once for a new token when one is refused, also during a publication", async () => {
       const [content, name] = [await frozen("1.4.0"), named("1.4.0")];
       let given = 0;
       const authorize: Authorize = async (refused) => {
         if (refused !== undefined) given++;
         return given > 0 ? place.authorization : "Bearer expired-canary";
       };
+      if (place.shelf === undefined) return;
       const registry = new FileRegistry("files", place.shelf(proxy.url, authorize), { store });
       proxy.fault = ({ headers }) => (headers.authorization === "Bearer expired-canary" ? { status: 401 } : undefined);
       await registry.publish(content, name, testRun());
@@ -234,18 +255,17 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       assert.equal((await registry.publish(content, name, testRun())).digest, content.digest);
     });
 
-    it("looks up what became of a file whose answer was lost, instead of sending it again", async () => {
+    it("checks for a file whose response was lost, and does not send it again", async () => {
       const [content, name] = [await frozen("1.6.0"), named("1.6.0")];
-      proxy.fault = (request) =>
-        content.files?.some(({ name: file }) => place.sends(request, file)) ? { loseAnswer: true } : undefined;
+      proxy.fault = (request) => (isSent(request, content) ? { loseAnswer: true } : undefined);
       await (await configured()).publish(content, name, testRun());
       const taken = proxy.passed.filter(({ method, status }) => method !== "GET" && method !== "HEAD" && status < 400);
-      for (const { name: file } of content.files ?? []) {
-        assert.equal(taken.filter((request) => place.sends(request, file)).length, 1, file);
+      for (const part of partsOf(content)) {
+        assert.equal(taken.filter((request) => place.sends(request, part)).length, 1, part);
       }
     });
 
-    it("hands no login to a host that it is sent to", async () => {
+    it("sends no login to the target of a redirect", async () => {
       const elsewhere = await startFaultyProxy(place.origin);
       try {
         const content = await frozen("1.7.0");
@@ -255,8 +275,10 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
             : { status: 307, headers: { Location: `${elsewhere.url}${url}` } };
         const refused = await failure((await configured()).publish(content, named("1.7.0"), testRun()));
         assert.ok(refused instanceof Refused);
-        assert.equal(refused.code, "registry-redirect");
+        assert.equal(refused.code, place.image ? "registry-refused" : "registry-redirect");
         assert.equal(elsewhere.passed.length, 0);
+        // An image registry follows no redirect of a name either.
+        if (place.image !== undefined) return;
 
         proxy.fault = ({ url }) => ({ status: 302, headers: { Location: `${elsewhere.url}${url}` } });
         await (await configured()).find(named("1.7.0"), testRun(), content).catch(() => {});
@@ -267,19 +289,19 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       }
     });
 
-    it("stops where it is told to, and says why it was", async () => {
+    it("stops when the run is aborted, with its reason", async () => {
       const why = new Error("cancelled");
       const stop = new AbortController();
       const content = await frozen("1.8.0");
       proxy.fault = (request) => {
-        if (content.files?.some(({ name }) => place.sends(request, name))) stop.abort(why);
+        if (isSent(request, content)) stop.abort(why);
         return undefined;
       };
       const stopped = await failure((await configured()).publish(content, named("1.8.0"), testRun(stop.signal)));
       assert.equal(stopped, why);
     });
 
-    it("tells no secret in any of these errors", () => {
+    it("shows no secret in any of these errors", () => {
       assert.ok(told.length >= 8, "the tests before this one made errors");
       for (const secret of [...place.secrets, "wr0ng-canary", "expired-canary"]) {
         assert.deepEqual(
@@ -289,6 +311,10 @@ export function itKeepsFiles(title: string, start: () => Promise<Place>): void {
       }
     });
   });
+}
+
+function digestsOf(content: StampedContent): Digest[] {
+  return [content, ...(content.files ?? [])].map(({ digest }) => digest);
 }
 
 function digests(files: FilesByName): [string, string][] {

@@ -21,7 +21,7 @@ import { tempDir } from "../../support/processes/process.ts";
 import { startApache } from "../../support/registries/files/apache.ts";
 import { startNginx } from "../../support/registries/files/nginx.ts";
 import { type FileServer, LOGIN, TOKEN } from "../../support/registries/files/server.ts";
-import { itKeepsFiles, type Place } from "./contract.ts";
+import { itKeepsContent, type Place } from "./contract.ts";
 
 const run = promisify(execFile);
 
@@ -218,5 +218,5 @@ describe("an HTTP store", () => {
   });
 });
 
-itKeepsFiles("an HTTP store (nginx, Bearer)", async () => placeOf(await startNginx("bearer"), withToken));
-itKeepsFiles("an HTTP store (Apache, Basic)", async () => placeOf(await startApache(), withPassword));
+itKeepsContent("an HTTP store (nginx, Bearer)", async () => placeOf(await startNginx("bearer"), withToken));
+itKeepsContent("an HTTP store (Apache, Basic)", async () => placeOf(await startApache(), withPassword));

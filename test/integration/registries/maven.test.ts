@@ -13,7 +13,7 @@ import { testRun } from "../../support/fixtures/run.ts";
 import { tempDir } from "../../support/processes/process.ts";
 import { startNginx } from "../../support/registries/files/nginx.ts";
 import { type FileServer, LOGIN } from "../../support/registries/files/server.ts";
-import { itKeepsFiles, type Place } from "./contract.ts";
+import { itKeepsContent, type Place } from "./contract.ts";
 
 const run = promisify(execFile);
 const GET = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0:get";
@@ -83,7 +83,7 @@ function pom(group: string, artifact: string, version: string, comment = ""): st
 `;
 }
 
-itKeepsFiles("a Maven repository (nginx)", async () => placeOf(await startNginx("basic")));
+itKeepsContent("a Maven repository (nginx)", async () => placeOf(await startNginx("basic")));
 
 describe("the files that deliverd publishes to a Maven repository", () => {
   let server: FileServer;

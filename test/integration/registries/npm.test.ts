@@ -14,7 +14,7 @@ import { freeze, npmPackage } from "../../support/fixtures/packages.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 import { tempDir, until } from "../../support/processes/process.ts";
 import { startVerdaccio } from "../../support/registries/files/verdaccio.ts";
-import { itKeepsFiles, type Place } from "./contract.ts";
+import { itKeepsContent, type Place } from "./contract.ts";
 
 const run = promisify(execFile);
 
@@ -67,7 +67,7 @@ describe("an npm registry (verdaccio)", () => {
     await dir?.remove();
   });
 
-  itKeepsFiles("with a scoped package", async () => placeOf(server, "@acme/hello"));
+  itKeepsContent("with a scoped package", async () => placeOf(server, "@acme/hello"));
 
   const publish = async (name: string, version: string) => {
     const store = new Store(join(dir.path, "store"));

@@ -13,7 +13,7 @@ import { testRun } from "../../support/fixtures/run.ts";
 import { tempDir } from "../../support/processes/process.ts";
 import { type PypiStandIn, startPypi, type Upload } from "../../support/registries/files/pypi.ts";
 import { TOKEN } from "../../support/registries/files/server.ts";
-import { itKeepsFiles, type Place } from "./contract.ts";
+import { itKeepsContent, type Place } from "./contract.ts";
 
 const run = promisify(execFile);
 const PROJECT = "acme-hello";
@@ -85,7 +85,7 @@ function placeOf(server: PypiStandIn): Place {
   };
 }
 
-itKeepsFiles("an index of Python packages (stand-in for PyPI)", async () => placeOf(await startPypi()));
+itKeepsContent("an index of Python packages (stand-in for PyPI)", async () => placeOf(await startPypi()));
 
 describe("an upload to an index of Python packages", () => {
   let server: PypiStandIn;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { tempDir } from "../../support/processes/process.ts";
@@ -22,11 +22,19 @@ export const skopeo = {
 
   /** Copies an image, verifying it, and names its blobs in hex. */
   async copy(server: TestRegistry, name: string): Promise<string[]> {
+    return Object.keys(await skopeo.blobs(server, name));
+  },
+
+  /** Copies an image, verifying it. @returns its blobs by their digest in hex */
+  async blobs(server: TestRegistry, name: string): Promise<Record<string, Buffer>> {
     return withDirectory(server, async (directory, trust) => {
       const to = join(directory, "copy");
       const policy = "--insecure-policy";
       await run("skopeo", [policy, "copy", ...(await trust("src-")), `docker://${server.host}/${name}`, `dir:${to}`]);
-      return (await readdir(to)).filter((file) => /^[0-9a-f]{64}$/.test(file));
+      const files = (await readdir(to)).filter((file) => /^[0-9a-f]{64}$/.test(file));
+      return Object.fromEntries(
+        await Promise.all(files.map(async (file) => [file, await readFile(join(to, file))] as const)),
+      );
     });
   },
 
