@@ -13,12 +13,13 @@ import { html, type Markup } from "./html.ts";
 import { sendPage } from "./page.ts";
 import { releaseSection, releaseTable } from "./releases.ts";
 
-const RECENT = 50;
-/** More than this belongs in a file: the page links to it. */
-const LOG_SHOWN = 200_000;
+/** Rows of each table on the overview. */
+const MAX_ROWS = 50;
+/** A page shows this much of a log, and links to the whole. */
+const MAX_LOG_CHARS = 200_000;
 
-/** Follows the log while the delivery goes on; a page without it is whole, only still. */
-const FOLLOW = `
+/** Follows the log while the delivery is in progress. Without it, the page is complete but does not update. */
+const FOLLOW_SCRIPT = `
 const log = document.getElementById("log");
 const source = new EventSource(log.dataset.events);
 let began = false;
@@ -29,11 +30,11 @@ source.addEventListener("end", () => { source.close(); location.reload(); });
 export interface WebOptions {
   ledger: Ledger;
   auth: Auth;
-  /** What the API takes part in too. */
+  /** The limits that the API and the pages share; own ones if left out. */
   limits?: ConcurrencyLimits;
 }
 
-/** The pages that people see: what is going on, one delivery, and the way in. */
+/** The web pages: the overview, one page per delivery, and the sign-in page. */
 export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: WebOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
   router.use(rejectControlCharacters);
@@ -41,8 +42,8 @@ export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: W
     "/",
     auth.page,
     limits.queries.handler(async (_request, response) => {
-      const deliveries = await listDeliveries(ledger, { limit: RECENT });
-      const releases = await listReleases(ledger, { limit: RECENT });
+      const deliveries = await listDeliveries(ledger, { limit: MAX_ROWS });
+      const releases = await listReleases(ledger, { limit: MAX_ROWS });
       sendPage(
         response,
         "Overview",
@@ -61,19 +62,19 @@ export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: W
         return;
       }
       const view = await deliveryView(ledger, delivery);
-      const { items } = await listReleases(ledger, { repoId: delivery.repoId, sha: delivery.sha, limit: RECENT });
+      const { items } = await listReleases(ledger, { repoId: delivery.repoId, sha: delivery.sha, limit: MAX_ROWS });
       const releases = await mapSequentially(items, (each) => describeRelease(ledger, each));
       const isLive = view.finishedAt === null;
       const body = html`${heading(view)}${facts(view, delivery)}${artifacts(view)}<h2>Releases</h2>${releases.length === 0 ? html`<p>None yet.</p>` : releases.map(releaseSection)}
 <h2>Log</h2><pre id="log" data-events="/api/v1/deliveries/${view.id}/log">${await logText(ledger, view.id)}</pre>
 <p><a href="/api/v1/deliveries/${view.id}/log">The log as text</a></p>`;
-      sendPage(response, `${view.repo} ${view.sha.slice(0, 7)}`, body, isLive ? { script: FOLLOW } : {});
+      sendPage(response, `${view.repo} ${view.sha.slice(0, 7)}`, body, isLive ? { script: FOLLOW_SCRIPT } : {});
     }),
   );
   router.get("/sign-in", (request, response) => {
     sendPage(response, "Sign in", signInForm(localPath(request.query.to)));
   });
-  // Compressed, a few bytes of nobody in particular would unfold in memory.
+  // No compressed bodies: a few bytes of an unknown sender could become very many in memory.
   const form = express.urlencoded({ extended: false, limit: "16kb", inflate: false });
   router.post("/sign-in", form, (request, response) => {
     const { token, to } = (request.body ?? {}) as { token?: unknown; to?: unknown };
@@ -91,7 +92,7 @@ export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: W
   return router;
 }
 
-/** Only a path of our own: a link to the sign-in page must not send people elsewhere. */
+/** A path on this server, or "/": a link to the sign-in page must not lead people to another site. */
 function localPath(value: unknown): string {
   return typeof value === "string" && value.length <= 1_000 && /^\/(?![/\\])[^\p{Cc}]*$/u.test(value) ? value : "/";
 }
@@ -136,7 +137,7 @@ function state(name: string): Markup {
 
 async function logText(ledger: Ledger, id: string): Promise<string> {
   let text = "";
-  for (let next = 1; text.length < LOG_SHOWN; ) {
+  for (let next = 1; text.length < MAX_LOG_CHARS; ) {
     const [chunk] = await readLog(ledger, id, next, 1);
     if (chunk === undefined) return text;
     text += chunk.text;

@@ -18,7 +18,7 @@ form { display: flex; gap: .5rem; } input { flex: 1; padding: .4rem; }
 `;
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
-/** One page, with headers that let nothing else in: the only script is the one whose text is given. */
+/** Sends one page. Its Content-Security-Policy allows no other style, and no script but the given one. */
 export function sendPage(
   response: Response,
   title: string,

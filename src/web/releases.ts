@@ -1,7 +1,7 @@
 import type { Location, Release } from "../delivery/types.ts";
 import { html, type Markup } from "./html.ts";
 
-/** Many releases, a line each. */
+/** A table with one row per release. */
 export function releaseTable(releases: Release[]): Markup {
   if (releases.length === 0) return html`<p>None yet.</p>`;
   return html`<table><tr><th>Artifact</th><th>Versions</th><th>Repo</th><th>Digest</th><th>Where</th></tr>
@@ -11,7 +11,7 @@ ${releases.map(
 )}</table>`;
 }
 
-/** One release: what it is made of, where it stands, and how to fetch it. */
+/** One release: its files, its locations, and how to fetch it. */
 export function releaseSection(release: Release): Markup {
   const { artifact, kind, version, versions, digest, files, locations } = release;
   return html`<h3>${artifact} ${versions.join(", ")} <small>${kind}</small></h3>

@@ -63,7 +63,7 @@ describe("the API's answers", function () {
 
     it("are 200 to why, for what is unknown too", async () => {
       for (const [name, because] of [
-        ["acme/none", /^no webhook ever named the repo acme\/none/],
+        ["acme/none", /^no webhook named the repo acme\/none, and its host does not list it/],
         ["strangers/none", /^strangers\/none is in no entry of repos/],
         ["none", /^none is not the name of a repo: write <owner>\/<name>/],
       ] as const) {
@@ -73,21 +73,21 @@ describe("the API's answers", function () {
       }
       const commit = await json(`/api/v1/why?repo=acme/api&sha=${SHA}`);
       assert.deepEqual([commit.repo, commit.sha, commit.state, commit.events], ["github/acme/api", SHA, "unknown", []]);
-      assert.match(commit.because, /^nothing on record: no webhook named this commit/);
+      assert.match(commit.because, /^nothing is on record: no webhook named this commit/);
       assert.equal((await api.get("/api/v1/why?repo=acme/api")).status, 400);
     });
 
     it("say to why of a commit that nothing was decided about what it lacks", async () => {
       const because = async (sha: string) => (await json(`/api/v1/why?repo=acme/api&sha=${sha}`)).because;
-      assert.match(await because(SHA.slice(0, 7)), /is not a commit id: all its 40 digits are needed/);
+      assert.match(await because(SHA.slice(0, 7)), /is not a commit id: write all of its 40 \(or 64\) digits/);
       await recordHeads(ledger, REPO, [{ ref: "refs/heads/old", sha: SHA }]);
       assert.match(
         await because(SHA),
-        /^old stood there when the repo was first looked at .*: nothing old is delivered/,
+        /^old pointed to it when deliverd first read the repo .*, and commits of before are not delivered/,
       );
       const repo = { id: REPO, host: "github", owner: "acme", name: "api", defaultBranch: "main" };
       await addHints(ledger, [{ repo, event: "push", deliveryId: "d", ref: null, sha: SHA }]);
-      assert.equal(await because(SHA), "a webhook named it, and it has not been looked at yet");
+      assert.equal(await because(SHA), "a webhook named it, and it is not evaluated yet");
     });
 
     it("are 202 to a person's request for a commit, and 400 to anything else", async () => {
