@@ -8,9 +8,13 @@ const COOKIE = "deliverd_session";
 const SESSION_MS = 12 * 60 * 60_000;
 
 export interface Auth {
-  /** For API routes that only read: requires a token or a session, unless the configuration says `anonymous: viewer`. */
+  /**
+   * For API routes that only read: requires a token or a session, unless the configuration says `anonymous: viewer`.
+   */
   reader: RequestHandler;
-  /** For API routes that change something: requires the token in the header, so that no other site can use a session. */
+  /**
+   * For API routes that change something: requires the token in the header, so that no other site can use a session.
+   */
   admin: RequestHandler;
   /** For pages: like `reader`, but redirects to the sign-in page. */
   page: RequestHandler;

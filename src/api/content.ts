@@ -112,8 +112,8 @@ function requireRange(rangeOf: RangeOf, size: number, response: Response): Range
 }
 
 /**
- * Parses a Range header. Null means the whole content (RFC 9110, 14.2): there is no range, its unit is not bytes, or there
- * are several ranges, which a server need not support.
+ * Parses a Range header. Null means the whole content (RFC 9110, 14.2): there is no range, its unit is not bytes, or
+ * there are several ranges, which a server need not support.
  */
 function parseRange(header = ""): RangeOf | null {
   const [, first = "", last = ""] = /^\s*bytes=\s*(\d*)-(\d*)\s*$/i.exec(header) ?? [];

@@ -14,9 +14,9 @@ import {
 import { getRepo } from "../ledger/repos.ts";
 
 /**
- * The releases of an artifact with this version; one for each repo that has one. The version may begin with `v`. `latest`
- * means what a registry's `latest` tag means: the highest stable version, or, if there is none, the newest commit of the
- * default branch.
+ * The releases of an artifact with this version; one for each repo that has one. The version may begin with `v`.
+ * `latest` means what a registry's `latest` tag means: the highest stable version, or, if there is none, the newest
+ * commit of the default branch.
  */
 export async function findReleasesByVersion(
   ledger: Ledger,

@@ -27,9 +27,9 @@ const OVERALL: Rate = { burst: 100, refillMs: 1_000 };
 const MAX_ADDRESSES = 1_000;
 
 /**
- * Counts failed sign-ins. Each is logged, and too many by the form make the form wait. Behind a proxy all clients have one
- * address, so the form may be closed for everybody. The token in a header is always checked, so that a flood of attempts
- * cannot lock its owner out.
+ * Counts failed sign-ins. Each is logged, and too many by the form make the form wait. Behind a proxy all clients have
+ * one address, so the form may be closed for everybody. The token in a header is always checked, so that a flood of
+ * attempts cannot lock its owner out.
  */
 export class SignInAttempts {
   readonly #log: SampledLog;

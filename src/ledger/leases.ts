@@ -201,8 +201,8 @@ export async function preparationFailure(ledger: Db, id: string): Promise<string
 }
 
 /**
- * The error codes of the last consecutive attempts that ended with `retry`, oldest first. Attempts whose process died are
- * skipped: they prove nothing about the work.
+ * The error codes of the last consecutive attempts that ended with `retry`, oldest first. Attempts whose process died
+ * are skipped: they prove nothing about the work.
  */
 export async function recentFailureCodes(ledger: Db, id: string): Promise<string[]> {
   const ended = (await attemptsOf(ledger, id)).filter(({ outcome }) => outcome !== null && outcome !== "lost");

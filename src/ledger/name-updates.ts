@@ -16,7 +16,9 @@ interface NamesSubject {
   artifact: string;
 }
 
-/** Queues an update of an artifact's moving names. It stays in the ledger until it is done, since Redis may lose jobs. */
+/**
+ * Queues an update of an artifact's moving names. It stays in the ledger until it is done, since Redis may lose jobs.
+ */
 export async function queueNameUpdate(tx: Tx, subject: NamesSubject): Promise<void> {
   await queueUpdate(tx, subject, { artifact: subject.artifact }, null);
 }

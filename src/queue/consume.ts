@@ -27,8 +27,8 @@ interface Subscription {
 }
 
 /**
- * Consumes jobs of one queue. The queue does not retry a failed job: the ledger counts attempts and decides when the next
- * is due. Locks are short (5 s), so that other consumers soon get a killed worker's jobs.
+ * Consumes jobs of one queue. The queue does not retry a failed job: the ledger counts attempts and decides when the
+ * next is due. Locks are short (5 s), so that other consumers soon get a killed worker's jobs.
  */
 export function consume<N extends QueueName>(
   address: RedisAddress,
@@ -44,7 +44,8 @@ export function consume<N extends QueueName>(
     const worker = new Worker(
       name,
       async (job) => {
-        // The ledger chooses the delivery to work on. A job for another one that becomes due must not wait for this one.
+        // The ledger chooses the delivery to work on. A job for another one that becomes due must not wait for this
+        // one.
         if (name === "deliver") void job.removeDeduplicationKey().catch(() => {});
         const done = work(job.data as Jobs[N]);
         running.add(done);

@@ -19,11 +19,11 @@ export interface EnqueuerOptions {
 const PAUSE_MS = 5;
 
 /**
- * Queues jobs in the background, so that callers do not wait for Redis: in order and one at a time, because each costs this
- * process and Redis as much as a webhook. A job that waits already is not added again.
+ * Queues jobs in the background, so that callers do not wait for Redis: in order and one at a time, because each costs
+ * this process and Redis as much as a webhook. A job that waits already is not added again.
  *
- * Jobs may be dropped, because the ledger remembers them and the sweep (workers/sweep/sweep.ts, every 10 s) queues them: a
- * new one if `maxWaiting` jobs wait, and all waiting ones if Redis does not accept a job.
+ * Jobs may be dropped, because the ledger remembers them and the sweep (workers/sweep/sweep.ts, every 10 s) queues
+ * them: a new one if `maxWaiting` jobs wait, and all waiting ones if Redis does not accept a job.
  */
 export function createEnqueuer<N extends QueueName>(
   queues: Pick<Queues, "add">,

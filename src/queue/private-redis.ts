@@ -25,8 +25,8 @@ const STOP_TIMEOUT_MS = 1_000;
 
 /**
  * Starts redis-server (from PATH) on a unix socket in dataDir, with an append-only file, and restarts it with its data
- * whenever it dies. It begins empty, because the ledger remembers all work. If a killed deliverd left a server behind, it
- * is killed first: dataDir is locked, so nobody else can use it.
+ * whenever it dies. It begins empty, because the ledger remembers all work. If a killed deliverd left a server behind,
+ * it is killed first: dataDir is locked, so nobody else can use it.
  * @throws ConfigError `redis-not-started`
  */
 export async function startPrivateRedis(dataDir: string, log: Log): Promise<PrivateRedis> {

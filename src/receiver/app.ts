@@ -16,7 +16,10 @@ export interface AppRoutes {
   log: Log;
 }
 
-/** Creates the Express app. Webhooks come first: nothing may read their body or take time before the signature is checked. */
+/**
+ * Creates the Express app. Webhooks come first: nothing may read their body or take time before the signature is
+ * checked.
+ */
 export function createApp({ webhooks, health, api, web, log }: AppRoutes): Express {
   const app = express();
   app.disable("x-powered-by");
@@ -33,8 +36,8 @@ export interface Listening {
 }
 
 /**
- * Each connection may hold a small body of a sender whose signature is not checked yet. Requests that are not webhooks use
- * fewer of them (see ConcurrencyLimits), so that some are always left for webhooks.
+ * Each connection may hold a small body of a sender whose signature is not checked yet. Requests that are not webhooks
+ * use fewer of them (see ConcurrencyLimits), so that some are always left for webhooks.
  */
 const MAX_CONNECTIONS = 500;
 
@@ -64,8 +67,9 @@ export async function listen(app: Express, { port, address }: { port: number; ad
 }
 
 /**
- * Express changes the prototype of each request and response, which invalidates V8's optimisations for their classes and
- * costs as much as all the rest of Express. These classes have Express's prototypes from the beginning, so nothing changes.
+ * Express changes the prototype of each request and response, which invalidates V8's optimisations for their classes
+ * and costs as much as all the rest of Express. These classes have Express's prototypes from the beginning, so nothing
+ * changes.
  */
 function classesOf(app: Express) {
   class Request extends IncomingMessage {}

@@ -12,8 +12,9 @@ export interface ConcurrencyLimitOptions {
 }
 
 /**
- * Limits how many requests of one class run at a time, and so how many connections and how much of the ledger's time they
- * use. All limits together are far below the server's number of connections, so they always leave room for webhooks.
+ * Limits how many requests of one class run at a time, and so how many connections and how much of the ledger's time
+ * they use. All limits together are far below the server's number of connections, so they always leave room for
+ * webhooks.
  */
 export class ConcurrencyLimit {
   readonly #limits: Required<ConcurrencyLimitOptions>;
@@ -25,7 +26,10 @@ export class ConcurrencyLimit {
     this.#turns = new Semaphore(limits.maxRunning);
   }
 
-  /** Wraps a handler so that it counts towards the limit while it runs. @throws (the handler) Problem 503 if there is no room */
+  /**
+   * Wraps a handler so that it counts towards the limit while it runs.
+   * @throws (the handler) Problem 503 if there is no room
+   */
   handler<R extends Request>(work: (request: R, response: Response) => Promise<void>): RequestHandler {
     return async (request, response) => {
       const { subject, maxRunning, maxWaiting } = this.#limits;

@@ -11,9 +11,9 @@ export interface ConnectionLimits {
 }
 
 /**
- * Requests of one connection that may be unanswered at a time, or arrive in one turn of the event loop. Node parses up to
- * 64 kB (2,000 requests) before it checks whether the client reads the responses, and before any other connection gets a
- * turn. Nearly no client sends a second request before the first is answered.
+ * Requests of one connection that may be unanswered at a time, or arrive in one turn of the event loop. Node parses up
+ * to 64 kB (2,000 requests) before it checks whether the client reads the responses, and before any other connection
+ * gets a turn. Nearly no client sends a second request before the first is answered.
  */
 const MAX_PIPELINED = 8;
 const CHECK_INTERVAL_MS = 1_000;
@@ -37,8 +37,8 @@ interface Connection {
 /**
  * Limits a server's connections, and the memory of responses that clients do not read.
  *
- * If there are too many connections, the oldest one whose client is silent or slow is closed. Node's own `maxConnections`
- * would refuse the newest instead, so a thousand silent connections could keep everybody out.
+ * If there are too many connections, the oldest one whose client is silent or slow is closed. Node's own
+ * `maxConnections` would refuse the newest instead, so a thousand silent connections could keep everybody out.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   const { maxConnections, maxUnreadBytes = 24 * 1024 * 1024, stallTimeoutMs = 30_000 } = limits;
@@ -100,8 +100,8 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
 }
 
 /**
- * Closes connections whose client reads nothing. If too many bytes are unread, it also closes others, beginning with the
- * one that has read nothing for the longest time.
+ * Closes connections whose client reads nothing. If too many bytes are unread, it also closes others, beginning with
+ * the one that has read nothing for the longest time.
  */
 function endStalled(
   connections: Connection[],

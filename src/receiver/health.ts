@@ -6,7 +6,9 @@ import type { Metrics } from "../observe/metrics.ts";
 /** One part of the readiness check. */
 export interface HealthCheck {
   name: string;
-  /** Without it, webhooks cannot be stored: readiness is 503. If a part that is not vital fails, readiness is degraded. */
+  /**
+   * Without it, webhooks cannot be stored: readiness is 503. If a part that is not vital fails, readiness is degraded.
+   */
   vital: boolean;
   /** Rejects if the part does not work. */
   check(): Promise<unknown>;
@@ -26,7 +28,9 @@ export interface Readiness {
   degraded: string[];
 }
 
-/** GET /healthz (the process runs), /readyz (webhooks can be stored), /metrics. All are public and contain no secrets. */
+/**
+ * GET /healthz (the process runs), /readyz (webhooks can be stored), /metrics. All are public and contain no secrets.
+ */
 export function healthRoute(options: HealthOptions): RequestHandler {
   const router = Router();
   const readiness = cached(READINESS_TTL_MS, () => checkReadiness(options));

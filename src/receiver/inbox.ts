@@ -15,8 +15,8 @@ export interface InboxLimits {
   /** How many hints may wait for the ledger. */
   maxHints?: number;
   /**
-   * New hints are refused if the oldest has waited for longer. The default of 5 s is half of GitHub's time-out: a ledger
-   * that is blocked for so long will probably not commit in time.
+   * New hints are refused if the oldest has waited for longer. The default of 5 s is half of GitHub's time-out: a
+   * ledger that is blocked for so long will probably not commit in time.
    */
   maxWaitMs?: number;
 }

@@ -12,9 +12,9 @@ export interface BodyLimits {
 }
 
 /**
- * Signatures are not checked yet, and each byte is copied three times until they are, so memory must have a limit. Small
- * bodies are limited by the number of connections. Larger ones are limited in number, and together to the size of one
- * body of the maximum size plus `LARGE_EXTRA_BYTES`.
+ * Signatures are not checked yet, and each byte is copied three times until they are, so memory must have a limit.
+ * Small bodies are limited by the number of connections. Larger ones are limited in number, and together to the size of
+ * one body of the maximum size plus `LARGE_EXTRA_BYTES`.
  */
 const SMALL_BODY_BYTES = 64 * 1024;
 const MAX_LARGE_BODIES = 8;
@@ -120,8 +120,8 @@ class BodyBuffer {
 const MAX_DISCARDED_BYTES = 1024 * 1024;
 
 /**
- * Reads and drops the rest of a refused request, up to a time and a size. If the connection were closed while the client
- * still sends, most clients would not see the answer.
+ * Reads and drops the rest of a refused request, up to a time and a size. If the connection were closed while the
+ * client still sends, most clients would not see the answer.
  * @param within ms
  */
 export function discardRest(request: IncomingMessage, within: number): void {

@@ -14,7 +14,9 @@ export interface WebhookOptions {
   /** Whether `repos` in the server's configuration allows this repo. */
   accepts(host: string, owner: string, name: string): boolean;
   inbox: Inbox;
-  /** Called with committed hints, to queue them. Its errors do not change the answer: the sweep queues what is missing. */
+  /**
+   * Called with committed hints, to queue them. Its errors do not change the answer: the sweep queues what is missing.
+   */
   onHints(hints: NewHint[]): void;
   /** Called for every answer, for the metrics. */
   onAnswer?(host: string, status: number): void;
@@ -30,8 +32,8 @@ export interface WebhookOptions {
 export type WebhookAnswer = { status: "accepted" | "ignored"; because: string };
 
 /**
- * POST /webhooks/<host>: verifies the signature, normalises the event, commits it to the inbox and answers 202. If several
- * answers are possible, the first of these is given: 404, 405, 415, 413, 408, 401, 400, 503, 202.
+ * POST /webhooks/<host>: verifies the signature, normalises the event, commits it to the inbox and answers 202. If
+ * several answers are possible, the first of these is given: 404, 405, 415, 413, 408, 401, 400, 503, 202.
  */
 export function webhookRoute(options: WebhookOptions): RequestHandler {
   const { maxBodyBytes = 25 * 1024 * 1024, bodyTimeoutMs = 30_000 } = options;
@@ -123,8 +125,8 @@ function toNewHint(host: string, { repo, event, deliveryId, ref, sha }: Hint): N
 const FULL_LOG_INTERVAL_MS = 10_000;
 
 /**
- * Creates a function that commits hints, or throws Problem 503 if that takes too long. A commit that succeeds later does no
- * harm: the host sends the webhook again, and hints may repeat.
+ * Creates a function that commits hints, or throws Problem 503 if that takes too long. A commit that succeeds later
+ * does no harm: the host sends the webhook again, and hints may repeat.
  */
 function createKeeper({ inbox, log, commitTimeoutMs = 9_000 }: WebhookOptions): (hints: NewHint[]) => Promise<void> {
   let loggedAt = Number.NEGATIVE_INFINITY;

@@ -95,7 +95,7 @@ describe("deliverd pull --load of an image for several platforms", function () {
     await shelve("foreign", ["s390x"]);
     const { code, stderr } = await load("foreign");
     assert.equal(code, 1);
-    assert.match(stderr, /it holds no image for linux\/\w+, which is what the engine runs\n$/);
+    assert.match(stderr, /it has no image for linux\/\w+, the platform of the engine\n$/);
     assert.deepEqual(await readdir(join(dir.path, "out")), []);
     await assert.rejects(engine.docker.getImage("foreign:1.0.0").inspect(), /no such image/i);
   });

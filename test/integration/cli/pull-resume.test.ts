@@ -124,7 +124,7 @@ describe("a pull that was interrupted", function () {
     const [code] = await once(child, "close");
     await proxy.accept();
     assert.equal(code, 1);
-    assert.match(said, /^the content of large 1\.0\.0 was not taken: .*the same command goes on from there\n$/);
+    assert.match(said, /^the content of large 1\.0\.0 could not be pulled: .*run the same command again to resume\n$/);
 
     assert.equal((await pull()).code, 0);
     assert.deepEqual(bytesCame(contents()), [[206, TOTAL - FIRST]]);

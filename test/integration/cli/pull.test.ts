@@ -106,7 +106,7 @@ describe("deliverd pull", function () {
     assert.equal(changed.code, 1);
     assert.match(
       changed.stderr,
-      /^the content of changed 1\.0\.0 was not taken: it is sha256:\w+, and the release is sha256:/,
+      /^the content of changed 1\.0\.0 could not be pulled: its digest is sha256:\w+, but that of the release is sha256:/,
     );
     await assert.rejects(readdir(out), /ENOENT/);
 
@@ -143,7 +143,7 @@ describe("deliverd pull", function () {
       shelved[name] = await tarOf(entries);
       const { code, stderr } = await pull(name);
       assert.equal(code, 1, name);
-      assert.match(stderr, new RegExp(`^the content of ${name} 1.0.0 was not taken: `), name);
+      assert.match(stderr, new RegExp(`^the content of ${name} 1.0.0 could not be pulled: `), name);
       assert.deepEqual(await readdir(out), ["mine"], name);
     }
   });
@@ -154,7 +154,7 @@ describe("deliverd pull", function () {
       shelved[`odd${number}`] = Buffer.from("x");
       const { code, stderr } = await pull(`odd${number}`);
       assert.equal(code, 1, name);
-      assert.match(stderr, /is no name for a file/);
+      assert.match(stderr, /is not a valid file name/);
     }
     assert.deepEqual(
       (await readdir(dir.path)).filter((name) => /escaped/.test(name)),
@@ -186,7 +186,7 @@ describe("deliverd pull", function () {
     shelved.stuck = (into) => send(into, Buffer.from(text), 1_000_000);
     const stuck = await pull("stuck");
     assert.equal(stuck.code, 1);
-    assert.match(stuck.stderr, /was not taken: .*the same command goes on from there/);
+    assert.match(stuck.stderr, /could not be pulled: .*run the same command again to resume/);
     assert.deepEqual(await readdir(out), [".deliverd-pull", "large.bin"]);
   });
 
@@ -216,7 +216,11 @@ describe("deliverd pull", function () {
     const cases: [name: string, entries: TarEntry[], because: RegExp | null][] = [
       ["whole", image, null],
       ["unlisted", image.filter((entry) => entry.text !== layer), /is not in it/],
-      ["other", image.map((entry) => (entry.text === layer ? blob("b layer", layer) : entry)), /a blob is sha256:/],
+      [
+        "other",
+        image.map((entry) => (entry.text === layer ? blob("b layer", layer) : entry)),
+        /the blob named sha256:/,
+      ],
       ["without", image.slice(0, 3), new RegExp(`${digest} is not in it`)],
     ];
     for (const [name, entries, because] of cases) {
