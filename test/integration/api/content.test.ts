@@ -47,11 +47,12 @@ describe("the content of files in the API", () => {
     const files = [file("a.tgz", "aaa"), file("b.txt", "b")];
     const identity = { name: "@acme/a", version: "1.0.0" };
     const frozen = frozenFiles(files, { package: identity });
-    await released(ledger, "tool", "npm", frozen);
+    await released(ledger, "tool", "npm", frozen, ["one"]);
     const release = JSON.parse((await api.get("/api/v1/releases/tool/1.0.0")).text);
     assert.deepEqual([release.digest, release.files, release.package], [frozen.digest, files, identity]);
     const { items } = JSON.parse((await api.get("/api/v1/releases?artifact=tool")).text);
     assert.deepEqual(items, [release]);
+    assert.match(items[0].locations[0].name, /^\S+:\S+$/);
   });
 
   it("of one file is that file under its name, of several a tar; what an ending says is nobody's type", async () => {
