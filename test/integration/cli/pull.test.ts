@@ -60,7 +60,7 @@ describe("deliverd pull", function () {
     });
   }
 
-  it("brings one file under its name, and tells its digest", async () => {
+  it("saves one file under its name, and prints its digest", async () => {
     const tool = file("tool.bin", "one file");
     await released(ledger, "tool", "file", frozenFiles([tool]), ["empty", "files"]);
     shelved.tool = Buffer.from("one file");
@@ -79,7 +79,7 @@ describe("deliverd pull", function () {
     assert.deepEqual([elsewhere.code, elsewhere.stderr], [1, "nothing called tool\n"]);
   });
 
-  it("unpacks several files, and nothing but the release's", async () => {
+  it("unpacks several files, and only those of the release", async () => {
     const files = [file("a.jar", "aaa"), file("a.pom", "<project/>")];
     const frozen = frozenFiles(files);
     await released(ledger, "library", "jar", frozen);
@@ -99,7 +99,7 @@ describe("deliverd pull", function () {
     assert.equal(await readFile(join(out, "a.pom"), "utf8"), "<project/>");
   });
 
-  it("leaves nothing behind, and ends with 1, where the bytes are not the release's", async () => {
+  it("leaves nothing behind and exits with 1 if the bytes are not the release's", async () => {
     await released(ledger, "changed", "file", frozenFiles([file("x", "right")]));
     shelved.changed = Buffer.from("wrong");
     const changed = await pull("changed");
@@ -148,7 +148,7 @@ describe("deliverd pull", function () {
     }
   });
 
-  it("takes no name that leads elsewhere, whatever the release says", async () => {
+  it("refuses a file name that leads out of the folder", async () => {
     for (const [number, name] of ["../escaped", "/tmp/escaped", "..", "a\\b"].entries()) {
       await released(ledger, `odd${number}`, "file", frozenFiles([file(name, "x")]));
       shelved[`odd${number}`] = Buffer.from("x");
@@ -162,7 +162,7 @@ describe("deliverd pull", function () {
     );
   });
 
-  it("replaces what was pulled before, and a link itself rather than what it leads to", async () => {
+  it("replaces earlier files, and a link itself instead of its target", async () => {
     await released(ledger, "again", "file", frozenFiles([file("again.bin", "new")]));
     shelved.again = Buffer.from("new");
     await mkdir(out);
@@ -173,7 +173,7 @@ describe("deliverd pull", function () {
     assert.equal(await readFile(join(out, "target"), "utf8"), "kept");
   });
 
-  it("goes on where a transfer broke off, and gives up on one that brings nothing more, keeping what came", async () => {
+  it("resumes an interrupted transfer, and gives up if nothing more arrives, keeping what was downloaded", async () => {
     const text = "x".repeat(3_000_000);
     await released(ledger, "large", "file", frozenFiles([file("large.bin", text)]));
     let asked = 0;
@@ -190,7 +190,7 @@ describe("deliverd pull", function () {
     assert.deepEqual(await readdir(out), [".deliverd-pull", "large.bin"]);
   });
 
-  it("shows a terminal how much has come, and takes it away in the end; without one it is silent", async () => {
+  it("shows progress on a terminal and removes it at the end; prints nothing elsewhere", async () => {
     await released(ledger, "seen", "file", frozenFiles([file("seen.bin", "x".repeat(500_000))]));
     shelved.seen = Buffer.from("x".repeat(500_000));
     const env = { PATH: process.env.PATH, DELIVERD_SERVER: api.url, DELIVERD_TOKEN: TOKEN };
@@ -202,7 +202,7 @@ describe("deliverd pull", function () {
     assert.equal((await pull("seen")).stderr, "");
   });
 
-  it("holds an image to its manifest, blob by blob", async () => {
+  it("verifies every blob of an image", async () => {
     const layer = "a layer";
     const config = "{}";
     const manifest = JSON.stringify({
