@@ -27,7 +27,7 @@ describe("the API's answers", function () {
         JSON.stringify(body),
       );
 
-    it("list newest first, a page at a time, each delivery once", async () => {
+    it("list deliveries newest first, page by page, each once", async () => {
       const shas = Array.from({ length: 120 }, (_, number) => number.toString(16).padStart(40, "0"));
       for (const sha of shas) await deliveryIn(ledger, sha);
       const seen: string[] = [];
@@ -45,7 +45,7 @@ describe("the API's answers", function () {
       assert.deepEqual(seen.toSorted(), shas);
     });
 
-    it("take a repo by its short and its full name", async () => {
+    it("accept a repo's short and full name", async () => {
       const { id } = await deliveryIn(ledger, SHA);
       for (const repo of ["acme/api", "github/acme/api", "ACME/Api"]) {
         const { items } = await json(`/api/v1/deliveries?repo=${repo}`);
@@ -61,7 +61,7 @@ describe("the API's answers", function () {
       }
     });
 
-    it("are 200 to why, for what is unknown too", async () => {
+    it("are 200 to why, also for what is unknown", async () => {
       for (const [name, because] of [
         ["acme/none", /^no webhook named the repo acme\/none, and its host does not list it/],
         ["strangers/none", /^strangers\/none is in no entry of repos/],
@@ -77,7 +77,7 @@ describe("the API's answers", function () {
       assert.equal((await api.get("/api/v1/why?repo=acme/api")).status, 400);
     });
 
-    it("say to why of a commit that nothing was decided about what it lacks", async () => {
+    it("explain in why what is missing for a commit without a decision", async () => {
       const because = async (sha: string) => (await json(`/api/v1/why?repo=acme/api&sha=${sha}`)).because;
       assert.match(await because(SHA.slice(0, 7)), /is not a commit id: write all of its 40 \(or 64\) digits/);
       await recordHeads(ledger, REPO, [{ ref: "refs/heads/old", sha: SHA }]);
@@ -127,7 +127,7 @@ describe("the API's answers", function () {
       assert.equal(api.asked.length, 1);
     });
 
-    it("are 409 to retry and cancel in a state that cannot, and wake whoever is to know where it can", async () => {
+    it("are 409 to retry and cancel in a wrong state, and wake the workers in a right one", async () => {
       const failed = await deliveryIn(ledger, SHA, { state: "failed" });
       const done = await deliveryIn(ledger, OTHER_SHA, { state: "delivered" });
       for (const what of ["retry", "cancel"]) {
@@ -162,7 +162,7 @@ describe("the API's answers", function () {
       }
     });
 
-    it("are never a 5xx, whatever the query or path holds", async () => {
+    it("are never a 5xx, whatever the query or path contains", async () => {
       await deliveryIn(ledger, SHA);
       const odd = [
         "%00",
