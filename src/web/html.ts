@@ -8,7 +8,7 @@ export class Markup {
   }
 }
 
-type Value = Markup | string | number | null | undefined | Value[];
+export type Value = Markup | string | number | null | undefined | Value[];
 
 export function html(strings: TemplateStringsArray, ...values: Value[]): Markup {
   return new Markup(strings.reduce((text, part, index) => text + render(values[index - 1]) + part));
