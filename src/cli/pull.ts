@@ -55,44 +55,53 @@ export async function pull(options: ClientOptions, order: PullOrder): Promise<Pu
   }
   const engine = order.load ? await (await import("./docker-load.ts")).localEngine() : null;
   const from = order.from === undefined ? {} : { registry: order.from };
-  const path = `${pathOf(order.artifact, release.version)}/content?${new URLSearchParams({ repo: release.repo, ...from })}`;
+  const contentQuery = new URLSearchParams({ repo: release.repo, ...from });
+  const path = `${pathOf(order.artifact, release.version)}/content?${contentQuery}`;
   if (!/^sha256:[0-9a-f]{64}$/.test(release.digest)) throw failure(release, "the server sent no valid digest");
   const partial = await openPartialDownload(order.output, order.artifact, release.digest);
   const source: Source = { options, path, digest: release.digest };
-  const taken = await attempt(order, release, source, partial, engine);
-  if (!("wrong" in taken)) return taken;
+  let outcome = await attempt(order, release, source, partial, engine);
   // The bytes of an earlier pull may be the wrong ones: download everything again.
-  const anew = partial.size === 0 ? taken : await attempt(order, release, source, { ...partial, size: 0 }, engine);
-  if (!("wrong" in anew)) return anew;
-  throw failure(release, anew.wrong);
+  if (outcome.kind === "wrong-bytes" && partial.size > 0)
+    outcome = await attempt(order, release, source, { ...partial, size: 0 }, engine);
+  switch (outcome.kind) {
+    case "pulled":
+      return outcome.pulled;
+    case "wrong-bytes":
+      throw failure(release, outcome.error);
+  }
 }
 
+type AttemptOutcome = { kind: "pulled"; pulled: Pulled } | { kind: "wrong-bytes"; error: unknown };
+
+/** @throws Failure if the download was interrupted, or if the content could not be moved or loaded */
 async function attempt(
   order: PullOrder,
   release: ReleaseView,
   source: Source,
   partial: PartialDownload,
   engine: LocalEngine | null,
-): Promise<Pulled | { wrong: unknown }> {
+): Promise<AttemptOutcome> {
   const download = await Download.begin(source, partial);
   const made = await mkdir(order.output, { recursive: true });
   const bar = progressBar(release.files.length === 1 ? (release.files[0]?.size ?? null) : null);
-  let proven = false;
+  let verified = false;
   let done = false;
   // Keep also a complete content that the engine did not accept: the next pull need not download it again.
-  const keep = () => download.interruptedBy !== null || (proven && engine !== null);
+  const keep = () => download.interruptedBy !== null || (verified && engine !== null);
   try {
     await partial.createFolder();
     const content = Readable.from(download.bytes(bar), { objectMode: false });
     const received = await receive(order, release, content, partial, engine);
-    proven = true;
+    verified = true;
     bar.end();
     const placed = await place(order, release, received, partial, engine);
     done = true;
     const { artifact, version, repo, digest } = release;
-    return { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
+    const pulled = { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
+    return { kind: "pulled", pulled };
   } catch (error) {
-    if (!proven && download.interruptedBy === null) return { wrong: error };
+    if (!verified && download.interruptedBy === null) return { kind: "wrong-bytes", error };
     throw failure(
       release,
       download.interruptedBy ?? error,
@@ -115,7 +124,7 @@ function failure({ artifact, version }: ReleaseView, error: unknown, more = ""):
 }
 
 /** A verified content. */
-type Proven = { files: ReceivedFile[] } | { image: Image };
+type Verified = { files: ReceivedFile[] } | { image: Image };
 
 async function receive(
   order: PullOrder,
@@ -123,7 +132,7 @@ async function receive(
   content: Readable,
   partial: PartialDownload,
   engine: LocalEngine | null,
-): Promise<Proven> {
+): Promise<Verified> {
   if (release.files.length === 0) {
     const image = await readLayout(content, release.digest, order.layout ? partial.stage : undefined);
     if (engine !== null) (await import("./docker-load.ts")).imageForPlatform(engine.platform, image);
@@ -140,13 +149,13 @@ type Placed = Pick<Pulled, "file" | "files" | "contents" | "loaded">;
 async function place(
   order: PullOrder,
   release: ReleaseView,
-  proven: Proven,
+  verified: Verified,
   partial: PartialDownload,
   engine: LocalEngine | null,
 ): Promise<Placed> {
   const { output } = order;
-  if ("image" in proven) {
-    const { image } = proven;
+  if ("image" in verified) {
+    const { image } = verified;
     if (engine !== null) {
       const { loadImage } = await import("./docker-load.ts");
       const tag = release.version.replace(/[^A-Za-z0-9_.-]/g, "-").slice(0, 128);
@@ -156,8 +165,8 @@ async function place(
     if (order.layout) return placeLayout(output, release, image, partial);
   }
   const files =
-    "files" in proven
-      ? proven.files
+    "files" in verified
+      ? verified.files
       : [{ name: requireFileName(`${release.artifact}-${release.version}.tar`), digest: release.digest }];
   const contents = files.map(({ name, digest }) => ({ file: join(output, name), digest }));
   for (const { file } of contents) await requireNoFolder(file);

@@ -48,7 +48,7 @@ export async function artifactsOf(ledger: Db, deliveryId: string): Promise<Deliv
   return rows.map(fromRow);
 }
 
-/** @returns false if there is no such artifact, or if the fence is stale */
+/** Sets the state of an artifact. @returns false if there is no such artifact, or if the fence is stale */
 export function setArtifactState(
   ledger: Db,
   deliveryId: string,

@@ -52,7 +52,8 @@ export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[
 }
 
 /**
- * Like `addHints`, for a process that adds many: it does not save a repo again that it saved unchanged a moment ago.
+ * Creates a function like `addHints` for a process that adds many hints: it does not save a repo again that it saved
+ * unchanged in the last minute.
  */
 export function createHintWriter(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
   const saved = new BoundedCache<string>(MAX_SAVED_REPOS, SAVED_REPO_TTL_MS);
@@ -103,8 +104,8 @@ export interface PendingTarget {
 
 /**
  * The commits and refs to evaluate now. Repos take turns; within a repo, the oldest hint comes first. A target whose
- * last evaluation failed comes back at its `retryAt` and gets every fourth place. A commit whose delivery is active is
- * left out until its attempt ends, because an evaluation could not change it.
+ * last evaluation failed comes back at its `retryAt`; one place in four is for such targets. A commit whose delivery is
+ * active is left out until its attempt ends, because an evaluation could not change it.
  * @param minAge ms; younger hints are left out
  */
 export async function pendingTargets(ledger: Db, limit: number, minAge = 0): Promise<PendingTarget[]> {

@@ -63,7 +63,7 @@ async function queueUpdate(
     .execute();
 }
 
-/** The updates that are due. Those that never failed come first; those that failed get every fourth place. */
+/** The updates that are due. Those that never failed come first, but one place in four is for those that failed. */
 export async function dueNameUpdates(ledger: Db, limit = 1_000): Promise<PendingNameUpdate[]> {
   const due = pendingRows(ledger)
     .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))

@@ -126,8 +126,8 @@ export async function countUnsent(ledger: Db): Promise<number> {
 }
 
 /**
- * If two senders may have sent statuses of one context in the wrong order, the newest is sent again after this time. By
- * then a delayed request has arrived, or never will.
+ * Two senders may have sent statuses of one context in the wrong order. Then the newest is sent again after this time:
+ * by then a delayed request has arrived, or never will.
  */
 const REPEAT_DELAY_MS = 60_000;
 
