@@ -8,27 +8,31 @@ const COOKIE = "deliverd_session";
 const SESSION_MS = 12 * 60 * 60_000;
 
 export interface Auth {
-  /** For what only reads over the API: a token, or nobody where `anonymous: viewer`. */
+  /**
+   * For API routes that only read: requires a token or a session, unless the configuration says `anonymous: viewer`.
+   */
   reader: RequestHandler;
-  /** For what changes something: the token in the header alone, so that no other site can make a browser do it. */
+  /**
+   * For API routes that change something: requires the token in the header, so that no other site can use a session.
+   */
   admin: RequestHandler;
-  /** For pages: the token, the sign-in cookie, or nobody; else on to the sign-in page. */
+  /** For pages: like `reader`, but redirects to the sign-in page. */
   page: RequestHandler;
-  /** Checks a token typed at the sign-in page and sets the cookie. */
+  /** Checks a token from the sign-in form, and sets the session cookie if it is right. */
   signIn(token: string, request: Request, response: Response): SignInOutcome;
 }
 
 export type SignInOutcome =
   | { kind: "signed-in" }
   | { kind: "wrong" }
-  /** Too many have failed: the token was not looked at. @property wait ms */
+  /** Too many attempts have failed, so the token was not checked. @property wait ms until the next attempt */
   | { kind: "later"; wait: number };
 
 export interface AuthOptions {
   adminToken: string;
   anonymous: "none" | "viewer";
   secureCookie: boolean;
-  /** Told of each attempt that fails. */
+  /** Gets a line for each failed attempt. */
   log?: Log;
 }
 
@@ -62,7 +66,7 @@ export function createAuth(options: AuthOptions): Auth {
     },
     page(request: Request, response: Response, next: NextFunction) {
       if (isOpen || isAdmin(request) || isSignedIn(request)) next();
-      else response.redirect(303, `/sign-in${wayBack(request.originalUrl)}`);
+      else response.redirect(303, `/sign-in${returnQuery(request.originalUrl)}`);
     },
     signIn(token, request, response) {
       const wait = attempts.waitMs(request);
@@ -84,19 +88,20 @@ export function createAuth(options: AuthOptions): Auth {
   };
 }
 
-/** Longer than any link of ours; an answer must not be many times what was asked. */
-const WAY_BACK_MAX = 1_000;
+/** Longer than any link of deliverd. The limit keeps a redirect from being much larger than its request. */
+const MAX_RETURN_CHARS = 1_000;
 
-function wayBack(url: string): string {
-  return url.length > WAY_BACK_MAX ? "" : `?to=${encodeURIComponent(url)}`;
+/** The query with which the sign-in page returns to this URL. */
+function returnQuery(url: string): string {
+  return url.length > MAX_RETURN_CHARS ? "" : `?to=${encodeURIComponent(url)}`;
 }
 
 function bearer(request: Request): string | null {
   return /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? null;
 }
 
-/** A session that has run out is nobody's attempt. */
-function sessionOf(request: Request, key: string): "none" | "valid" | "over" | "forged" {
+/** The state of the session cookie. An expired session does not count as a failed attempt. */
+function sessionOf(request: Request, key: string): "none" | "valid" | "expired" | "forged" {
   const cookie = (request.headers.cookie ?? "")
     .split(";")
     .map((part) => part.trim())
@@ -104,14 +109,14 @@ function sessionOf(request: Request, key: string): "none" | "valid" | "over" | "
   if (cookie === undefined) return "none";
   const [expires = "", mac = ""] = cookie.slice(COOKIE.length + 1).split(".");
   if (!same(mac, seal(expires, key))) return "forged";
-  return Number(expires) > Date.now() ? "valid" : "over";
+  return Number(expires) > Date.now() ? "valid" : "expired";
 }
 
 function seal(text: string, key: string): string {
   return createHmac("sha256", key).update(`session ${text}`).digest("hex");
 }
 
-/** Hashed first, so that lengths are equal and the comparison tells nothing. */
+/** Compares in constant time. Hashing makes both lengths equal, which timingSafeEqual requires. */
 function same(a: string, b: string): boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(a), hash(b));

@@ -19,9 +19,8 @@ interface Sources {
 }
 
 /**
- * The bytes of a release, from a registry that holds them, verified on the way; an image as the tar of an OCI layout,
- * several files as a tar of them.
- * One range may be asked for (RFC 9110, section 14).
+ * Sends the bytes of a release from a registry that has them, and verifies them on the way. One file is sent as it is,
+ * several files as a tar, an image as the tar of an OCI layout. Supports one range (RFC 9110, section 14).
  */
 export async function sendContent(
   sources: Sources,
@@ -34,47 +33,52 @@ export async function sendContent(
   const { name, type } = attachmentOf(release);
   response.set({ "accept-ranges": "bytes", etag: `"${release.digest}"` });
   response.attachment(name);
-  // After it: by itself it goes by the name's ending, which a build chose.
+  // This must come after attachment(), which sets the type by the file's extension, and a build chooses that.
   response.set("content-type", type);
   const from = typeof request.query.registry === "string" ? request.query.registry : null;
-  // The bytes are all that a HEAD leaves out: it must not fetch them.
+  // A HEAD request must not fetch the bytes.
   if (request.method === "HEAD") return void response.end();
-  const content: Asked = { release, from, signal: gone.signal };
+  const content: ContentRequest = { release, from, signal: gone.signal };
   const { range, "if-range": ifRange } = request.headers;
-  // RFC 9110, 13.1.5: of another content than the one that the client has a part of, it wants the whole.
-  const asked = ifRange === undefined || ifRange === response.get("etag") ? askedFor(range) : null;
-  if (asked === null) await pullFromAny(sources, content, response);
-  else await sendRange(sources, content, asked, response);
+  // RFC 9110, 13.1.5: if the client has a part of another content, it gets the whole content.
+  const rangeOf = ifRange === undefined || ifRange === response.get("etag") ? parseRange(range) : null;
+  if (rangeOf === null) await pullFromAny(sources, content, response);
+  else await sendRange(sources, content, rangeOf, response);
 }
 
-interface Asked {
+interface ContentRequest {
   release: Release;
   /** The key of a registry; null: any. */
   from: string | null;
   signal: AbortSignal;
 }
 
-/** One file goes out as it is, all else as a tar. */
+/** One file is sent under its name, everything else as a tar. */
 function attachmentOf(release: Release): { name: string; type: string } {
   const [file, ...others] = frozenOf(release).files ?? [];
   if (file !== undefined && others.length === 0) return { name: file.name, type: "application/octet-stream" };
   return { name: `${release.artifact}-${release.version}.tar`, type: "application/x-tar" };
 }
 
-/** Nothing is kept of what passes: of a tar, only the entries are fetched that lie in the range. */
-async function sendRange(sources: Sources, content: Asked, asked: RangeOf, response: Response): Promise<void> {
+/** Buffers nothing. Of a tar, only the entries in the range are fetched. */
+async function sendRange(
+  sources: Sources,
+  content: ContentRequest,
+  rangeOf: RangeOf,
+  response: Response,
+): Promise<void> {
   const part = new RangeFilter(
-    (size) => requireRange(asked, size, response),
+    (size) => requireRange(rangeOf, size, response),
     ({ start, end }, size) => response.status(206).set("content-range", `bytes ${start}-${end}/${size}`),
   );
   const { files = [] } = frozenOf(content.release);
   if (files.length > 0) part.expect(files.length === 1 ? (files[0]?.size ?? 0) : await tarSize(files));
-  // No length is told: so the answer ends only once all of what was fetched has proven to be what it should be.
+  // The response has no content-length: so it ends only after everything that was fetched has been verified.
   await Promise.all([pullFromAny(sources, content, part), pipeline(part, response, { signal: content.signal })]);
 }
 
-/** The first location that has it; another is tried only while nothing has been sent. */
-async function pullFromAny(sources: Sources, { release, from, signal }: Asked, into: Writable): Promise<void> {
+/** Pulls from the first location that works. After the first byte was sent, no other location is tried. */
+async function pullFromAny(sources: Sources, { release, from, signal }: ContentRequest, into: Writable): Promise<void> {
   const run = { log: { line: () => {}, write: () => {} }, signal, tmp: tmpdir(), clock: systemClock };
   let failure: unknown = new Problem(
     404,
@@ -91,27 +95,27 @@ async function pullFromAny(sources: Sources, { release, from, signal }: Asked, i
       if (signal.aborted || into.destroyed || error instanceof Problem) break;
     }
   }
-  // Another's failure, and told in words for people.
+  // The registry failed, not deliverd, and the message is written for people.
   if (failure instanceof TransientError || failure instanceof Refused) throw new Problem(502, failure.message);
   throw failure;
 }
 
-/** Null: beyond the content. */
+/** The range to send of a content of this size; null if it lies beyond the end. */
 type RangeOf = (size: number) => Range | null;
 
-/** @throws Problem 416 */
-function requireRange(asked: RangeOf, size: number, response: Response): Range {
-  const range = asked(size);
+/** @throws Problem 416 if the range lies beyond the end */
+function requireRange(rangeOf: RangeOf, size: number, response: Response): Range {
+  const range = rangeOf(size);
   if (range !== null) return range;
   response.set("content-range", `bytes */${size}`);
   throw new Problem(416, `The content has ${size} bytes.`);
 }
 
 /**
- * Null: nothing that is understood as one range, so the whole is meant (RFC 9110, 14.2): another unit, no range at all, or
- * several, which a server need not send in parts.
+ * Parses a Range header. Null means the whole content (RFC 9110, 14.2): there is no range, its unit is not bytes, or
+ * there are several ranges, which a server need not support.
  */
-function askedFor(header = ""): RangeOf | null {
+function parseRange(header = ""): RangeOf | null {
   const [, first = "", last = ""] = /^\s*bytes=\s*(\d*)-(\d*)\s*$/i.exec(header) ?? [];
   if (first === "" && last === "") return null;
   if (first !== "" && last !== "" && Number(last) < Number(first)) return null;

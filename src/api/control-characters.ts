@@ -1,10 +1,10 @@
 import type { RequestHandler } from "express";
 import { Problem } from "../receiver/problem.ts";
 
-/** Nothing that is asked of us holds a control character, and no ledger takes a NUL. */
+/** Refuses URLs with control characters: no valid request has any, and a NUL would make ledger queries fail. */
 export const rejectControlCharacters: RequestHandler = (request, _response, next) => {
   if (/\p{Cc}/u.test(decoded(request.originalUrl)))
-    throw new Problem(400, "The path or the query holds control characters.");
+    throw new Problem(400, "The path or the query contains control characters.");
   next();
 };
 

@@ -5,7 +5,7 @@ import { iso, repoName } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { listReleases } from "../ledger/releases.ts";
 
-/** A delivery as the API tells it. Times are ISO 8601 in UTC. */
+/** A delivery in the API. Times are ISO 8601 in UTC. */
 export interface DeliveryView {
   id: string;
   repo: string;

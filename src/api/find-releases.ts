@@ -14,8 +14,9 @@ import {
 import { getRepo } from "../ledger/repos.ts";
 
 /**
- * The releases that a person means by an artifact and a version: one for each repo that has it. `latest` is what a
- * registry's `latest` follows: the highest version, before the first one the newest of the default branch.
+ * The releases of an artifact with this version; one for each repo that has one. The version may begin with `v`.
+ * `latest` means what a registry's `latest` tag means: the highest stable version, or, if there is none, the newest
+ * commit of the default branch.
  */
 export async function findReleasesByVersion(
   ledger: Ledger,
@@ -27,25 +28,25 @@ export async function findReleasesByVersion(
   const repos = repoId === undefined ? await reposWithArtifact(ledger, artifact) : [repoId];
   const releases: Release[] = [];
   for (const repo of repos) {
-    const id = await latest(ledger, repo, artifact);
+    const id = await latestRelease(ledger, repo, artifact);
     const release = id === null ? null : await getRelease(ledger, id);
     if (release !== null) releases.push(release);
   }
   return releases;
 }
 
-async function latest(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
-  const noted = await getLatestRelease(ledger, repoId, artifact);
-  switch (noted.kind) {
+async function latestRelease(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
+  const latest = await getLatestRelease(ledger, repoId, artifact);
+  switch (latest.kind) {
     case "recorded":
-      return noted.releaseId;
+      return latest.releaseId;
     case "unknown":
-      return latestOfLedger(ledger, repoId, artifact);
+      return computeLatest(ledger, repoId, artifact);
   }
 }
 
-/** By what the ledger knows alone, where no worker has looked at the repo's refs since its first release. */
-async function latestOfLedger(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
+/** Computes `latest` from the ledger only, before a worker has recorded it. */
+async function computeLatest(ledger: Ledger, repoId: RepoId, artifact: string): Promise<string | null> {
   const tagged = await taggedVersions(ledger, repoId, artifact);
   const highest = highestVersion(tagged.map(({ version }) => version).filter(isStable));
   if (highest !== null) return tagged.find(({ version }) => version === highest)?.releaseId ?? null;

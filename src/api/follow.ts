@@ -5,66 +5,68 @@ import { FINISHED_STATES, getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { lastLogSeq } from "../ledger/logs.ts";
 
-const LOOK_EVERY = 400;
-const HEARTBEAT = 15_000;
+/** How soon a follower sees a change. */
+const POLL_INTERVAL_MS = 400;
+/** Proxies close connections that are silent for too long; most wait at least 30 s. */
+const HEARTBEAT_MS = 15_000;
 
-/** What a look at a delivery has found. */
+/** The state of a delivery and its log at one time. */
 export interface DeliveryUpdate {
-  /** Null: there is no such delivery any more. */
+  /** Null if there is no such delivery any more. */
   state: DeliveryState | null;
   because: string;
-  /** Of the log; read after the state. */
+  /** The seq of the last chunk of the log; read after the state. */
   lastSeq: number;
-  /** Nothing more will come. */
+  /** The delivery is finished, so no more updates follow. */
   isFinal: boolean;
-  /** Nothing was new for a while: a proxy wants to hear something all the same. */
+  /** Nothing has changed for a while: a heartbeat must be sent to keep the connection open. */
   isHeartbeat: boolean;
 }
 
-/** Tells of a delivery whenever something is new, until the client has gone or nothing more will come. */
+/** Yields an update whenever a delivery changes, until it is finished or the response is closed. */
 export type Follow = (id: string, response: Response) => AsyncGenerator<DeliveryUpdate>;
 
 interface Topic {
   last: DeliveryUpdate;
-  /** Rises with each thing that is new. */
+  /** Increases with each update. */
   revision: number;
-  saidAt: number;
+  updatedAt: number;
   waiting: Set<() => void>;
   followers: number;
 }
 
-/** One look at a time serves all who follow, however many they are: who follows costs the ledger nothing by waiting. */
+/** Creates a Follow that polls each delivery once for all of its followers: more followers cost the ledger nothing. */
 export function createFollow(ledger: Ledger): Follow {
   const topics = new Map<string, Topic>();
-  let isLooking = false;
+  let isPolling = false;
 
-  async function lookAtAll(): Promise<void> {
-    if (isLooking) return;
-    isLooking = true;
+  async function pollAll(): Promise<void> {
+    if (isPolling) return;
+    isPolling = true;
     while (topics.size > 0) {
-      await delay(LOOK_EVERY);
-      // What one look fails with, the next may not: a follower sees only that nothing is new.
-      for (const [id, topic] of topics) await look(ledger, id, topic).catch(() => {});
+      await delay(POLL_INTERVAL_MS);
+      // An error is ignored: the next poll may succeed, and followers only see no change meanwhile.
+      for (const [id, topic] of topics) await poll(ledger, id, topic).catch(() => {});
     }
-    isLooking = false;
+    isPolling = false;
   }
 
   return async function* follow(id, response) {
-    const first = await see(ledger, id);
-    // Another may have come meanwhile: then there is one topic already.
+    const first = await readUpdate(ledger, id);
+    // Another follower may have created the topic meanwhile.
     const topic = topics.get(id) ?? topicOf(first);
     topics.set(id, topic);
     topic.followers += 1;
-    void lookAtAll();
+    void pollAll();
     try {
-      for (let told = -1; !response.destroyed; ) {
-        if (topic.revision === told) {
-          await news(topic, response);
+      for (let sent = -1; !response.destroyed; ) {
+        if (topic.revision === sent) {
+          await nextUpdate(topic, response);
           continue;
         }
-        told = topic.revision;
+        sent = topic.revision;
         yield topic.last;
-        if (topic.last.isFinal && topic.revision === told) return;
+        if (topic.last.isFinal && topic.revision === sent) return;
       }
     } finally {
       topic.followers -= 1;
@@ -73,7 +75,8 @@ export function createFollow(ledger: Ledger): Follow {
   };
 }
 
-function news({ waiting }: Topic, response: Response): Promise<void> {
+/** Resolves when the topic has an update, or when the response is closed. */
+function nextUpdate({ waiting }: Topic, response: Response): Promise<void> {
   return new Promise((resolve) => {
     const go = () => {
       waiting.delete(go);
@@ -86,22 +89,22 @@ function news({ waiting }: Topic, response: Response): Promise<void> {
 }
 
 function topicOf(last: DeliveryUpdate): Topic {
-  return { last, revision: 0, saidAt: Date.now(), waiting: new Set(), followers: 0 };
+  return { last, revision: 0, updatedAt: Date.now(), waiting: new Set(), followers: 0 };
 }
 
-async function look(ledger: Ledger, id: string, topic: Topic): Promise<void> {
+async function poll(ledger: Ledger, id: string, topic: Topic): Promise<void> {
   const { last } = topic;
-  const seen = await see(ledger, id);
-  const isNew = seen.state !== last.state || seen.lastSeq !== last.lastSeq;
-  const isHeartbeat = !isNew && Date.now() - topic.saidAt > HEARTBEAT;
+  const update = await readUpdate(ledger, id);
+  const isNew = update.state !== last.state || update.lastSeq !== last.lastSeq;
+  const isHeartbeat = !isNew && Date.now() - topic.updatedAt > HEARTBEAT_MS;
   if (!isNew && !isHeartbeat) return;
-  topic.last = { ...seen, isHeartbeat };
+  topic.last = { ...update, isHeartbeat };
   topic.revision += 1;
-  topic.saidAt = Date.now();
+  topic.updatedAt = Date.now();
   for (const go of [...topic.waiting]) go();
 }
 
-async function see(ledger: Ledger, id: string): Promise<DeliveryUpdate> {
+async function readUpdate(ledger: Ledger, id: string): Promise<DeliveryUpdate> {
   const delivery = await getDelivery(ledger, id);
   const isFinal = delivery === null || FINISHED_STATES.includes(delivery.state);
   const { state = null, because = "" } = delivery ?? {};

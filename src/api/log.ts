@@ -8,11 +8,11 @@ import type { Follow } from "./follow.ts";
 
 export interface LogSources {
   ledger: Ledger;
-  /** Of all who read logs, one at a time: each chunk is unpacked, and webhooks have their turn before the next. */
+  /** Readers of logs unpack one chunk at a time, and webhooks get a turn of the event loop before each. */
   turns: Semaphore;
 }
 
-/** The log as it stands, as text. */
+/** Sends the log as text, up to its current end. */
 export async function sendLogText(
   sources: LogSources,
   id: string,
@@ -24,14 +24,14 @@ export async function sendLogText(
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
   });
-  // Without a body nothing would ever say that the client has enough.
+  // Node drops the body of a HEAD response without any back-pressure, so a long log would be read to no use.
   if (request.method !== "HEAD") await sendFrom(sources, id, 1, response, ({ text }) => text);
   response.end();
 }
 
 /**
- * The log as server-sent events: `log` events with a line each, `state` when it changes, `end` when nothing more will
- * come. `Last-Event-ID` goes on where a lost connection stopped.
+ * Sends the log as server-sent events: `log` with the text of a chunk, `state` when the delivery's state changes, `end`
+ * when the delivery is finished. A client resumes with `Last-Event-ID`.
  */
 export async function sendLogEvents(
   sources: LogSources & { follow: Follow },
@@ -44,25 +44,28 @@ export async function sendLogEvents(
   if (request.method === "HEAD") return void response.end();
   let next = Number(request.headers["last-event-id"] ?? 0) + 1 || 1;
   let state = "";
-  for await (const seen of sources.follow(id, response)) {
-    // The state was read before the log: what was written before the end is then surely sent.
-    if (seen.lastSeq >= next) {
+  for await (const update of sources.follow(id, response)) {
+    // The state was read before the log, so a final state means that the log is complete.
+    if (update.lastSeq >= next) {
       next = await sendFrom(sources, id, next, response, ({ seq, text }) => event("log", text.replace(/\n$/, ""), seq));
     }
-    if (seen.state !== null && seen.state !== state) {
-      state = seen.state;
-      await say(response, event("state", printable(JSON.stringify({ state, because: seen.because }))));
+    if (update.state !== null && update.state !== state) {
+      state = update.state;
+      await write(response, event("state", printable(JSON.stringify({ state, because: update.because }))));
     }
-    if (seen.isFinal) {
-      await say(response, event("end", state));
+    if (update.isFinal) {
+      await write(response, event("end", state));
       break;
     }
-    if (seen.isHeartbeat) await say(response, ": still here\n\n");
+    if (update.isHeartbeat) await write(response, ": still here\n\n");
   }
   response.end();
 }
 
-/** A chunk at a time, however slowly they are taken: no client makes more of the log stand in memory. @returns the seq after them */
+/**
+ * Sends the chunks from `from` on. It reads one at a time, so that a slow client keeps no more than one in memory.
+ * @returns the seq after the last chunk
+ */
 async function sendFrom(
   { ledger, turns }: LogSources,
   id: string,
@@ -73,7 +76,7 @@ async function sendFrom(
   for (let next = from; ; ) {
     const [chunk] = await readChunk(ledger, turns, id, next);
     if (chunk === undefined || response.destroyed) return next;
-    await say(response, textOf(chunk));
+    await write(response, textOf(chunk));
     next = chunk.seq + 1;
   }
 }
@@ -93,8 +96,8 @@ function event(name: string, data: string, seq?: number): string {
   return `event: ${name}\n${seq === undefined ? "" : `id: ${seq}\n`}${lines.join("")}\n`;
 }
 
-/** Resolves when the client takes it, or has gone: then it will never drain. */
-async function say(response: Response, text: string): Promise<void> {
+/** Resolves when the client has room for more, or has closed the connection. */
+async function write(response: Response, text: string): Promise<void> {
   if (response.write(text) || response.destroyed) return;
   await new Promise<void>((resolve) => {
     const go = () => {

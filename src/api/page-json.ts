@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Page } from "../ledger/page.ts";
 
-/** Characters: a page ends with the item that reaches them, however many may still be asked for. */
-const PAGE_MAX = 500_000;
+/** A page ends with the item that reaches this size, even if the client asked for more items. */
+const MAX_PAGE_CHARS = 500_000;
 
-/** One after the other, and webhooks have their turn in between: together, their questions would keep the ledger from them. */
+/** Maps one item after the other, and lets the event loop serve webhooks in between. */
 export async function mapSequentially<T, R>(items: T[], view: (item: T) => Promise<R>): Promise<R[]> {
   const views: R[] = [];
   for (const item of items) {
@@ -14,7 +14,7 @@ export async function mapSequentially<T, R>(items: T[], view: (item: T) => Promi
   return views;
 }
 
-/** A page of a list as JSON; its views are made one after the other, as above. */
+/** The JSON text of a page. Views are made one after the other, as in mapSequentially. */
 export async function pageJson<Row>(
   page: Page<Row>,
   view: (row: Row) => Promise<object>,
@@ -28,7 +28,7 @@ export async function pageJson<Row>(
     const text = JSON.stringify(await view(row));
     texts.push(text);
     size += text.length;
-    if (size < PAGE_MAX || index === page.items.length - 1) continue;
+    if (size < MAX_PAGE_CHARS || index === page.items.length - 1) continue;
     next = cursorAfter(row);
     break;
   }

@@ -3,47 +3,56 @@ import { BoundedCache } from "../async/bounded-cache.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
 
-/** How a request said who it is. */
+/** How a request authenticates: the sign-in form, the Authorization header, or the session cookie. */
 export type SignInMethod = "form" | "bearer" | "cookie";
 
+/** A token bucket of failures. */
 interface Bucket {
   /** Failures that are still allowed. */
   left: number;
-  /** ms, of a clock that no one sets. */
+  /** When `left` was computed, in ms by the monotonic clock. */
   at: number;
 }
 
-/** Failures at once, and ms until one more is allowed. */
-const EACH_ADDRESS = { most: 10, every: 10_000 };
-const ALL = { most: 100, every: 1_000 };
-const ADDRESSES = 1_000;
+interface Rate {
+  /** Failures that are allowed in a burst. */
+  burst: number;
+  /** ms until one more failure is allowed. */
+  refillMs: number;
+}
+
+const PER_ADDRESS: Rate = { burst: 10, refillMs: 10_000 };
+const OVERALL: Rate = { burst: 100, refillMs: 1_000 };
+/** Addresses that are remembered; about 200 bytes each. */
+const MAX_ADDRESSES = 1_000;
 
 /**
- * Failed attempts to be let in: each is logged, and whoever fails too often by the form waits. Behind a proxy all share an
- * address, so the form may be closed for everybody; the token in a header is always looked at, so that no flood keeps its owner out.
+ * Counts failed sign-ins. Each is logged, and too many by the form make the form wait. Behind a proxy all clients have
+ * one address, so the form may be closed for everybody. The token in a header is always checked, so that a flood of
+ * attempts cannot lock its owner out.
  */
 export class SignInAttempts {
   readonly #log: SampledLog;
   readonly #byAddress: BoundedCache<Bucket>;
-  readonly #all: Bucket = { left: ALL.most, at: performance.now() };
+  readonly #overall: Bucket = { left: OVERALL.burst, at: performance.now() };
 
   constructor(log: Log) {
     this.#log = new SampledLog(log, "failed sign-ins");
-    this.#byAddress = new BoundedCache(ADDRESSES, EACH_ADDRESS.most * EACH_ADDRESS.every);
+    this.#byAddress = new BoundedCache(MAX_ADDRESSES, PER_ADDRESS.burst * PER_ADDRESS.refillMs);
   }
 
-  /** ms until the form may be tried again from there; 0: now. */
+  /** ms until this client may use the form again; 0: now. */
   waitMs(request: Request): number {
     const own = this.#byAddress.get(addressOf(request));
-    return Math.max(waitOf(this.#all, ALL), own === undefined ? 0 : waitOf(own, EACH_ADDRESS));
+    return Math.max(waitOf(this.#overall, OVERALL), own === undefined ? 0 : waitOf(own, PER_ADDRESS));
   }
 
   recordFailure(request: Request, by: SignInMethod): void {
     const from = addressOf(request);
     if (by === "form") {
-      const own = this.#byAddress.get(from) ?? { left: EACH_ADDRESS.most, at: performance.now() };
-      take(own, EACH_ADDRESS);
-      take(this.#all, ALL);
+      const own = this.#byAddress.get(from) ?? { left: PER_ADDRESS.burst, at: performance.now() };
+      take(own, PER_ADDRESS);
+      take(this.#overall, OVERALL);
       this.#byAddress.set(from, own);
     }
     const path = request.path.slice(0, 200);
@@ -55,18 +64,18 @@ function addressOf(request: Request): string {
   return request.socket.remoteAddress ?? "";
 }
 
-function refill(bucket: Bucket, { most, every }: { most: number; every: number }): void {
+function refill(bucket: Bucket, { burst, refillMs }: Rate): void {
   const now = performance.now();
-  bucket.left = Math.min(most, bucket.left + (now - bucket.at) / every);
+  bucket.left = Math.min(burst, bucket.left + (now - bucket.at) / refillMs);
   bucket.at = now;
 }
 
-function take(bucket: Bucket, rate: { most: number; every: number }): void {
+function take(bucket: Bucket, rate: Rate): void {
   refill(bucket, rate);
   bucket.left -= 1;
 }
 
-function waitOf(bucket: Bucket, rate: { most: number; every: number }): number {
+function waitOf(bucket: Bucket, rate: Rate): number {
   refill(bucket, rate);
-  return bucket.left >= 1 ? 0 : (1 - bucket.left) * rate.every;
+  return bucket.left >= 1 ? 0 : (1 - bucket.left) * rate.refillMs;
 }

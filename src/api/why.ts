@@ -13,7 +13,7 @@ import { whyNoCommit } from "./why-unknown.ts";
 export interface Why {
   repo: string;
   sha: string;
-  /** `unknown` where nothing of the commit is on record. */
+  /** `unknown` if nothing about the commit is on record. */
   state: DeliveryState | "unknown";
   because: string;
   events: { at: string; kind: string; text: string }[];
@@ -25,7 +25,7 @@ interface Event {
   text: string;
 }
 
-/** Everything on record about a commit, in time order: each hint, each decision with its reason, each attempt, each word sent. */
+/** Everything on record about a commit, in order of time: hints, decisions with their reasons, attempts, messages. */
 export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<Why> {
   const repo = await repoName(ledger, repoId);
   const delivery = await findDelivery(ledger, repoId, sha);
@@ -69,7 +69,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
   };
 }
 
-/** Of a commit without a delivery: no look at it has got so far, or it is none of ours. */
+/** The state of a commit without a delivery: it was not evaluated completely yet, or it is not delivered at all. */
 function stateOf(action: StoredDecision["action"] | undefined): Why["state"] {
   switch (action) {
     case undefined:

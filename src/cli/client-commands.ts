@@ -1,117 +1,113 @@
-import { Readable } from "node:stream";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { DeliveryView } from "../api/delivery-view.ts";
 import type { Why } from "../api/why.ts";
 import { printable } from "../delivery/printable.ts";
 import type { ReleaseView } from "../delivery/release-view.ts";
 import { type ClientOptions, clientOptions, request, requestJson } from "./client.ts";
 import { EXIT, Failure } from "./exit.ts";
+import { list, listAll, parseLimit } from "./lists.ts";
+import { followLog, logPath } from "./logs.ts";
 import type { PullOrder } from "./pull.ts";
 import { table, terminalSafe } from "./terminal.ts";
-
-/** As many as the API gives at once. */
-const PAGE_MAX = 200;
 
 interface Common {
   server?: string;
   json?: boolean;
 }
 
-/** The commands that ask a running server. */
+/** Adds a command with the options that all commands below have. */
+type Add = (usage: string, description: string) => Command;
+
+/** Adds the commands that call a running server. */
 export function addClientCommands(program: Command): void {
-  const add = (usage: string, description: string) =>
+  const add: Add = (usage, description) =>
     program
       .command(usage)
       .description(description)
       .option("--server <url>", "the server to ask; DELIVERD_SERVER")
       .option("--json", "print JSON");
-  const connect = ({ server }: Common) => clientOptions(server, process.env);
+  addWhy(add);
+  addDeliveries(add);
+  addLogs(add);
+  addChange(add, "retry");
+  addChange(add, "cancel");
+  addReleases(add);
+  addPull(add);
+}
 
+function addWhy(add: Add): void {
   add("why <commit>", "tell why a commit (<repo>@<sha>) was delivered, or was not").action(
     async (commit: string, own: Common) => {
       const [repo, sha] = splitAt(commit, "<repo>@<sha>");
       const why = await requestJson<Why>(await connect(own), `/api/v1/why?${new URLSearchParams({ repo, sha })}`);
-      print(
-        own,
-        why,
-        [
-          `${why.repo}@${why.sha}: ${why.state}`,
-          why.because,
-          "",
-          table(why.events.map((each) => [each.at, each.kind, each.text])),
-        ].join("\n"),
-      );
+      const events = table(why.events.map(({ at, kind, text }) => [at, kind, text]));
+      print(own, why, [`${why.repo}@${why.sha}: ${why.state}`, why.because, "", events].join("\n"));
       if (why.state === "unknown") process.exitCode = EXIT.notFound;
     },
   );
+}
+
+function addDeliveries(add: Add): void {
   add("deliveries", "list deliveries, newest first")
     .option("--repo <repo>", "only of this repo")
     .option("--sha <sha>", "only of this commit")
     .option("--state <state>", "only in this state")
     .action(async (own: Common & { repo?: string; sha?: string; state?: string }) => {
-      const page = await list<DeliveryView>(await connect(own), "/api/v1/deliveries", {
-        repo: own.repo,
-        sha: own.sha,
-        state: own.state,
-      });
-      print(
-        own,
-        page,
-        table(
-          page.items.map((each) => [
-            each.id,
-            each.state,
-            each.repo,
-            each.sha.slice(0, 7),
-            each.because.split("\n", 1)[0] ?? "",
-          ]),
-        ),
-      );
+      const { repo, sha, state } = own;
+      const page = await list<DeliveryView>(await connect(own), "/api/v1/deliveries", { repo, sha, state });
+      const row = (each: DeliveryView) => {
+        const [because = ""] = each.because.split("\n", 1);
+        return [each.id, each.state, each.repo, each.sha.slice(0, 7), because];
+      };
+      print(own, page, table(page.items.map(row)));
     });
+}
+
+function addLogs(add: Add): void {
   add("logs <delivery>", "print a delivery's log")
     .option("-f, --follow", "go on until the delivery ends")
     .action(async (id: string, own: Common & { follow?: boolean }) => {
       const options = await connect(own);
-      if (own.json) print(own, { log: await (await request(options, logPath(id))).text() }, "");
-      else if (own.follow) await follow(options, id);
-      else process.stdout.write(terminalSafe(await (await request(options, logPath(id))).text()));
+      const read = async () => (await request(options, logPath(id))).text();
+      if (own.json) print(own, { log: await read() }, "");
+      else if (own.follow) await followLog(options, id);
+      else process.stdout.write(terminalSafe(await read()));
     });
-  for (const what of ["retry", "cancel"] as const) {
-    add(`${what} <delivery>`, `${what} a delivery`).action(async (id: string, own: Common) => {
-      const view = await requestJson<DeliveryView>(
-        await connect(own),
-        `/api/v1/deliveries/${encodeURIComponent(id)}/${what}`,
-        { method: "POST" },
-      );
-      print(own, view, `${view.id} ${view.state}: ${view.because}`);
-    });
-  }
+}
+
+function addChange(add: Add, change: "retry" | "cancel"): void {
+  add(`${change} <delivery>`, `${change} a delivery`).action(async (id: string, own: Common) => {
+    const path = `/api/v1/deliveries/${encodeURIComponent(id)}/${change}`;
+    const view = await requestJson<DeliveryView>(await connect(own), path, { method: "POST" });
+    print(own, view, `${view.id} ${view.state}: ${view.because}`);
+  });
+}
+
+type ReleaseQuery = { repo?: string; artifact?: string; sha?: string; branch?: string; limit?: number };
+
+function addReleases(add: Add): void {
   add("releases", "list releases, newest first")
     .option("--repo <repo>", "only of this repo")
     .option("--artifact <name>", "only of this artifact")
     .option("--sha <sha>", "only of this commit")
     .option("--branch <branch>", "only of this branch")
-    .option("--limit <n>", "only the newest n; left out: all, back to the first", positive)
-    .action(
-      async (own: Common & { repo?: string; artifact?: string; sha?: string; branch?: string; limit?: number }) => {
-        const { repo, artifact, sha, branch, limit = Number.POSITIVE_INFINITY } = own;
-        const query = { repo, artifact, sha, branch };
-        const page = await listAll<ReleaseView>(await connect(own), "/api/v1/releases", query, limit);
-        print(
-          own,
-          page,
-          table(
-            page.items.map((each) => [
-              each.artifact,
-              each.versions.join(", "),
-              each.repo,
-              each.digest,
-              each.releasedAt,
-            ]),
-          ),
-        );
-      },
-    );
+    .option("--limit <n>", "only the newest n; left out: all, back to the first", parseLimit)
+    .action(async (own: Common & ReleaseQuery) => {
+      const { repo, artifact, sha, branch, limit = Number.POSITIVE_INFINITY } = own;
+      const query = { repo, artifact, sha, branch };
+      const page = await listAll<ReleaseView>(await connect(own), "/api/v1/releases", query, limit);
+      const row = (each: ReleaseView) => [
+        each.artifact,
+        each.versions.join(", "),
+        each.repo,
+        each.digest,
+        each.releasedAt,
+      ];
+      print(own, page, table(page.items.map(row)));
+    });
+}
+
+function addPull(add: Add): void {
   add("pull <release>", "fetch a release (<artifact>@<version|latest>) and verify it")
     .option("-o, --output <dir>", "where to put it", ".")
     .option("--repo <repo>", "which repo's, where several have one")
@@ -127,61 +123,13 @@ export function addClientCommands(program: Command): void {
     });
 }
 
-/** Server-sent events, line by line. */
-async function follow(options: ClientOptions, id: string): Promise<void> {
-  const response = await request(options, logPath(id), { headers: { accept: "text/event-stream" } });
-  let event = "";
-  let rest = "";
-  for await (const chunk of Readable.fromWeb((response.body ?? new ReadableStream()) as never).setEncoding("utf8")) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line.startsWith("event: ")) event = line.slice("event: ".length);
-      else if (line.startsWith("data: ") && event === "log")
-        process.stdout.write(`${terminalSafe(line.slice("data: ".length))}\n`);
-    }
-  }
-}
-
-interface Page<T> {
-  items: T[];
-  next: string | null;
-}
-
-/** Page by page to the oldest, or to the limit; `next` then tells that there are older ones. */
-async function listAll<T>(
-  options: ClientOptions,
-  path: string,
-  query: Record<string, string | undefined>,
-  limit: number,
-): Promise<Page<T>> {
-  const all: Page<T> = { items: [], next: null };
-  do {
-    const left = Math.min(PAGE_MAX, limit - all.items.length);
-    const page = await list<T>(options, path, { ...query, limit: String(left), cursor: all.next ?? undefined });
-    all.items.push(...page.items);
-    all.next = page.next;
-  } while (all.next !== null && all.items.length < limit);
-  return all;
-}
-
-async function list<T>(options: ClientOptions, path: string, query: Record<string, string | undefined>) {
-  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return requestJson<Page<T>>(options, `${path}?${new URLSearchParams(given)}`);
-}
-
-function positive(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It must be a whole number above 0.");
-}
-
-function logPath(id: string): string {
-  return `/api/v1/deliveries/${encodeURIComponent(id)}/log`;
+function connect({ server }: Common): Promise<ClientOptions> {
+  return clientOptions(server, process.env);
 }
 
 function splitAt(text: string, form: string): [string, string] {
   const at = text.lastIndexOf("@");
-  if (at <= 0 || at === text.length - 1) throw new Failure(EXIT.usage, `"${text}" is not of the form ${form}`);
+  if (at <= 0 || at === text.length - 1) throw new Failure(EXIT.usage, `"${text}" does not have the form ${form}`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 

@@ -7,7 +7,10 @@ export interface ClientOptions {
   token: string | null;
 }
 
-/** `--server` or DELIVERD_SERVER; DELIVERD_TOKEN, or, on the server's own machine, its admin-token file. */
+/**
+ * The server from `--server` or DELIVERD_SERVER, and the token from DELIVERD_TOKEN or, on the server's machine, from
+ * its admin-token file.
+ */
 export async function clientOptions(server: string | undefined, env: NodeJS.ProcessEnv): Promise<ClientOptions> {
   const url = server ?? env.DELIVERD_SERVER ?? env.DELIVERD_PUBLIC_URL ?? `http://127.0.0.1:${env.PORT ?? 8080}`;
   const fromFile = async () =>
@@ -18,7 +21,11 @@ export async function clientOptions(server: string | undefined, env: NodeJS.Proc
   return { server: url.replace(/\/+$/, ""), token: token === "" ? null : token };
 }
 
-/** Asks the server; anything but a success, or a status that is `expected`, ends the command with the problem's own words. */
+/**
+ * Sends a request to the server.
+ * @param expected statuses to return besides success
+ * @throws Failure with the server's message for any other status
+ */
 export async function request(
   options: ClientOptions,
   path: string,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import Database from "libsql";
 import { ConfigError } from "../delivery/errors.ts";
 
-/** What of a data directory one process holds for itself: receiver and worker may share a directory, two of a kind may not. */
+/** A receiver and a worker may share a data directory; two processes of the same role may not. */
 export type Role = "receiver" | "worker";
 
 export interface DataDirLock {
@@ -12,32 +12,32 @@ export interface DataDirLock {
 }
 
 /**
- * Holds the directory in these roles until the process ends, however it ends: the lock is the kernel's, on a SQLite file,
- * so a killed process leaves none behind, and containers that share a volume see it too.
+ * Locks the data directory for these roles. The lock is a kernel lock on a SQLite file: it ends with the process, even
+ * a killed one, and it works between containers that share a volume.
  * @throws ConfigError `data-dir-locked`, `data-dir-unusable`
  */
 export async function lockDataDir(dataDir: string, roles: Role[]): Promise<DataDirLock> {
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new ConfigError("data-dir-unusable", `dataDir: ${dataDir} cannot be made: ${(error as Error).message}`);
+    throw new ConfigError("data-dir-unusable", `dataDir: cannot create ${dataDir}: ${(error as Error).message}`);
   }
-  const held: DataDirLock[] = [];
+  const locks: DataDirLock[] = [];
   for (const role of roles) {
     try {
-      held.push(lock(join(dataDir, `${role}.lock`)));
+      locks.push(lock(join(dataDir, `${role}.lock`)));
     } catch (error) {
-      for (const each of held) each.release();
+      for (const each of locks) each.release();
       throw new ConfigError(
         "data-dir-locked",
-        `dataDir: another deliverd ${role} uses ${dataDir}. Stop it, or give this one a directory of its own.`,
+        `dataDir: another deliverd ${role} uses ${dataDir}. Stop it, or set dataDir of this one to another directory.`,
         { cause: error },
       );
     }
   }
   return {
     release() {
-      for (const each of held) each.release();
+      for (const each of locks) each.release();
     },
   };
 }
@@ -55,24 +55,25 @@ function lock(file: string): DataDirLock {
   return { release: () => void database.close() };
 }
 
-/** The admin token: from the configuration, or made once and kept in dataDir/admin-token (0600). */
+/** The admin token from the configuration, or from dataDir/admin-token (mode 0600), which is created if missing. */
 export async function loadAdminToken(
   dataDir: string,
   configured: string | undefined,
 ): Promise<{ token: string; file: string | null }> {
   if (configured !== undefined) return { token: configured, file: null };
   const file = join(dataDir, "admin-token");
-  return { token: await keptIn(file, () => randomBytes(32).toString("base64url")), file };
+  return { token: await readOrCreate(file, () => randomBytes(32).toString("base64url")), file };
 }
 
-/** Names this directory for ever: which store holds a frozen content. */
+/** The id of this data directory's store. It never changes, and tells which store has a frozen content. */
 export function loadStoreId(dataDir: string): Promise<string> {
-  return keptIn(join(dataDir, "store-id"), () => randomBytes(8).toString("hex"));
+  return readOrCreate(join(dataDir, "store-id"), () => randomBytes(8).toString("hex"));
 }
 
-async function keptIn(file: string, make: () => string): Promise<string> {
+/** The text of a file, which is created if missing. Of several processes that create it, one wins. */
+async function readOrCreate(file: string, create: () => string): Promise<string> {
   try {
-    await writeFile(file, `${make()}\n`, { flag: "wx", mode: 0o600 });
+    await writeFile(file, `${create()}\n`, { flag: "wx", mode: 0o600 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }

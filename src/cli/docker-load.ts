@@ -10,11 +10,11 @@ import { type Image, layoutFiles, type Manifest } from "./oci-layout.ts";
 
 export interface LocalEngine {
   docker: Dockerode;
-  /** As in `linux/amd64`. */
+  /** For example `linux/amd64`. */
   platform: string;
 }
 
-/** The engine of this machine, by DOCKER_HOST or in its usual place; asked before anything is fetched for it. */
+/** Connects to this machine's engine, at DOCKER_HOST or the default socket. @throws Failure if it does not answer */
 export async function localEngine(): Promise<LocalEngine> {
   const docker = connectEngine({ env: process.env });
   try {
@@ -23,7 +23,7 @@ export async function localEngine(): Promise<LocalEngine> {
   } catch (error) {
     throw new Failure(
       EXIT.failed,
-      `the Docker Engine does not answer: ${(error as Error).message}. Start it, or name it in DOCKER_HOST.`,
+      `the Docker Engine does not answer: ${(error as Error).message}. Start it, or set DOCKER_HOST to its address.`,
     );
   }
 }
@@ -31,12 +31,12 @@ export async function localEngine(): Promise<LocalEngine> {
 export interface LoadedImage {
   /** `<artifact>:<version>` */
   image: string;
-  /** As the engine tells it. */
+  /** The engine's id of the image. */
   id: string;
 }
 
 /**
- * Hands an image that was proven to the engine, and reads back that it is that image.
+ * Loads a verified image into the engine, and checks that the engine then has this image.
  * @param file the tar of its OCI layout
  */
 export async function loadImage(
@@ -56,7 +56,7 @@ export async function loadImage(
     "io.containerd.image.name": `docker.io/library/${name}`,
     "org.opencontainers.image.ref.name": name.slice(name.lastIndexOf(":") + 1),
   };
-  // Engines before 25 read manifest.json alone; those that keep images in containerd take the layout as it is.
+  // Docker before version 25 reads only manifest.json; engines that use containerd's image store read the OCI layout.
   const told: [string, string][] = [...layoutFiles(image, annotations), ["manifest.json", JSON.stringify([archive])]];
   const over = new AbortController();
   const tar = pack();
@@ -69,18 +69,18 @@ export async function loadImage(
   }
   const { Id: id } = await docker.getImage(name).inspect();
   if (![config, digest, image.digest].includes(id))
-    throw new Error(`the engine has ${id} as ${name}, and it is ${config}`);
+    throw new Error(`the engine has ${id} under the name ${name} instead of ${config}`);
   return { image: name, id };
 }
 
-/** Of an index, the one image that an engine can run. @throws where there is none */
+/** The image for a platform: the image itself, or the matching one of an index. @throws Error if there is none */
 export function imageForPlatform(platform: string, image: Image): [digest: string, manifest: Manifest] {
   const own = image.manifests.get(image.digest);
   const children = own?.manifests ?? [];
   const fitting = children.find((each) => `${each.platform?.os}/${each.platform?.architecture}` === platform);
   const digest = own?.manifests === undefined ? image.digest : (fitting?.digest ?? "");
   const manifest = image.manifests.get(digest);
-  if (manifest === undefined) throw new Error(`it holds no image for ${platform}, which is what the engine runs`);
+  if (manifest === undefined) throw new Error(`it has no image for ${platform}, the platform of the engine`);
   return [digest, manifest];
 }
 
@@ -88,7 +88,7 @@ async function fill(tar: Pack, told: [string, string][], file: string, image: Im
   for (const [name, text] of told) tar.entry({ name }, text);
   const archive = extract();
   const reading = pipeline(createReadStream(file), archive);
-  // Told of below, where it is waited for.
+  // An error is thrown below, where it is awaited.
   reading.catch(() => {});
   for await (const entry of archive) {
     const { name, size = 0 } = entry.header;
@@ -103,7 +103,7 @@ async function fill(tar: Pack, told: [string, string][], file: string, image: Im
 async function take(docker: Dockerode, tar: Pack, abortSignal: AbortSignal): Promise<void> {
   const answer = await docker.loadImage(tar as unknown as NodeJS.ReadableStream, { quiet: true, abortSignal });
   for await (const { error } of readMessages(answer)) {
-    if (error !== undefined) throw new Error(`the engine did not take it: ${error.trim()}`);
+    if (error !== undefined) throw new Error(`the engine did not accept it: ${error.trim()}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { withTimeout } from "../async/with-timeout.ts";
 import { loadServerConfig, secretsOf } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import { createMask } from "../observe/mask.ts";
@@ -11,10 +12,9 @@ interface Finding {
   text: string;
 }
 
-/** What takes longer does not answer. */
-const PATIENCE_MS = 60_000;
+const CHECK_TIMEOUT_MS = 60_000;
 
-/** Checks the configuration and whatever it names, and says of each what stands, or what to do. Changes nothing. */
+/** Checks the configuration and everything it names. Reports for each part what was found, or what to do. */
 export async function doctor(configPath: string | undefined, asJson: boolean): Promise<void> {
   const config = loadServerConfig({ path: configPath, env: process.env });
   const mask = createMask(secretsOf(config));
@@ -31,17 +31,11 @@ export async function doctor(configPath: string | undefined, asJson: boolean): P
 }
 
 async function findingOf({ part, run, remedy }: Check): Promise<Finding> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
-  });
   try {
-    return { part, ok: true, text: await Promise.race([run(), late]) };
+    return { part, ok: true, text: await withTimeout(CHECK_TIMEOUT_MS, run()) };
   } catch (error) {
     const text = (error instanceof Error && error.message) || String(error);
-    // A ConfigError names the key and says what to do.
+    // The message of a ConfigError already names the key and says what to do.
     return { part, ok: false, text: error instanceof ConfigError ? text : `${text.replace(/\.$/, "")}. ${remedy}` };
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -4,24 +4,24 @@ import { type ClientOptions, request } from "./client.ts";
 import type { PartialDownload } from "./partial-download.ts";
 import type { progressBar } from "./progress.ts";
 
-/** How often a broken transfer goes on where it broke off. */
-const RESUMES = 5;
+/** How often an interrupted transfer is resumed. */
+const MAX_RESUMES = 5;
 
 export interface Source {
   options: ClientOptions;
   path: string;
-  /** Of the release: the server's ETag. */
+  /** The release's digest, which is the server's ETag. */
   digest: string;
 }
 
-/** What the server sends of a content from some byte on; null: there is nothing after it. */
+/** The server's answer with the bytes from `from` on; null if there are no more. `total` is null if it is not known. */
 type Rest = { response: Response; from: number; total: number | null } | null;
 
-/** One content on its way into its partial. */
+/** The download of one content into a PartialDownload. */
 export class Download {
-  /** Why it is not whole, where that is no fault of its bytes: another attempt may go on from here. */
+  /** The error that interrupted the transfer; null if there was none. Another attempt can resume from here. */
   interruptedBy: unknown = null;
-  /** Bytes that were here already. */
+  /** Bytes that an earlier download left. */
   readonly resumedAt: number;
   readonly #source: Source;
   readonly #partial: PartialDownload;
@@ -34,12 +34,12 @@ export class Download {
     this.resumedAt = first === null ? partial.size : first.from;
   }
 
-  /** Asks the server, and takes nothing yet. @throws Failure, where it has no content to give */
+  /** Sends the first request, and reads nothing yet. @throws Failure if the server has no such content */
   static async begin(source: Source, partial: PartialDownload): Promise<Download> {
     return new Download(source, partial, await restOf(source, partial.size));
   }
 
-  /** The whole content from its first byte, what was here before included; each byte that comes is kept before it is passed on. */
+  /** Yields the whole content, including what an earlier download left. Each chunk is saved before it is yielded. */
   async *bytes(bar: ReturnType<typeof progressBar>): AsyncGenerator<Uint8Array> {
     let file: FileHandle | null = null;
     try {
@@ -61,12 +61,12 @@ export class Download {
   async *#arriving(file: FileHandle, bar: ReturnType<typeof progressBar>): AsyncGenerator<Uint8Array> {
     let rest = this.#first;
     let seen = this.resumedAt;
-    for (let left = RESUMES; rest !== null; left--) {
+    for (let left = MAX_RESUMES; rest !== null; left--) {
       const before = seen;
       if (rest.total !== null) bar.expect(rest.total);
-      if (rest.from > seen) throw new Error("the server left some of it out");
+      if (rest.from > seen) throw new Error("the server skipped a part of the content");
       try {
-        // A server that knows no ranges begins anew.
+        // A server without ranges starts again at the first byte: skip what is known.
         let known = seen - rest.from;
         for await (const chunk of rest.response.body ?? []) {
           const fresh = chunk.subarray(known);
@@ -79,11 +79,11 @@ export class Download {
         }
         return;
       } catch (error) {
-        if (left === 0 || (seen === before && left < RESUMES)) throw causeOf(error);
+        if (left === 0 || (seen === before && left < MAX_RESUMES)) throw causeOf(error);
       }
       rest = await restOf(this.#source, seen);
       if (rest?.from === 0 && seen > 0 && !isSame(rest.response, this.#source)) {
-        throw new Error("it broke off, and the server now has another content");
+        throw new Error("it was interrupted, and the server now has another content");
       }
     }
   }
@@ -98,7 +98,7 @@ async function restOf(source: Source, seen: number): Promise<Rest> {
     return { response, from: Number(first), total: Number(total) };
   if (response.status === 200) return { response, from: 0, total: null };
   await response.body?.cancel();
-  // What is here is the whole, or more than that: then it is none of it.
+  // 416: there are no more bytes. If more than the total was downloaded, the partial is wrong: start again.
   return response.status === 416 && Number(total) === seen ? null : restOf(source, 0);
 }
 
@@ -106,9 +106,9 @@ function isSame(response: Response, { digest }: Source): boolean {
   return response.headers.get("etag") === `"${digest}"`;
 }
 
-/** fetch hides what happened behind "terminated". */
+/** The cause of a fetch error, whose own message says only "terminated". */
 function causeOf(error: unknown): unknown {
   return error instanceof Error && error.cause instanceof Error
-    ? new Error(`it broke off: ${error.cause.message}`)
+    ? new Error(`it was interrupted: ${error.cause.message}`)
     : error;
 }

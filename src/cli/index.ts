@@ -6,7 +6,7 @@ import { addClientCommands } from "./client-commands.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, Failure } from "./exit.ts";
 
-/** Every command; each loads what it needs only when it is called. */
+/** All commands. Each loads its code only when it is called. */
 function program(): Command {
   const command = new Command("deliverd")
     .description("Builds every green commit, publishes it, and says that it is ready to deploy.")
@@ -42,12 +42,12 @@ function program(): Command {
 try {
   await program().parseAsync();
 } catch (error) {
-  process.exitCode = tell(error);
+  process.exitCode = reportError(error);
 }
 
-/** One line, or a few, for the person at the terminal. A stack only for what nobody foresaw. */
-function tell(error: unknown): number {
-  // Commander has written its own message already.
+/** Prints an error for a person: its message, or the stack of an unexpected one. @returns the exit code */
+function reportError(error: unknown): number {
+  // Commander has printed its own message already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof Failure) {
     process.stderr.write(`${error.message}\n`);

@@ -1,12 +1,13 @@
 import type Dockerode from "dockerode";
 import { BUILD_ID } from "../../workers/deliver/build.ts";
+import { withTimeout } from "../async/with-timeout.ts";
 import type { BuildCaches } from "../builders/builder.ts";
 import type { engineAddress } from "../builders/engine/address.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Parts } from "./parts.ts";
 
-/** The Docker Engine. Its client is a tenth of our memory and of the time to start: it is loaded with the first build. */
+/** The Docker Engine. Its client takes a tenth of deliverd's memory and start-up time, so the first build loads it. */
 export class LazyEngine {
   readonly #parts: Parts;
   readonly #address: Parameters<typeof engineAddress>[0];
@@ -22,15 +23,15 @@ export class LazyEngine {
     return this.#opened;
   }
 
-  /** Of workers that died and that no one starts again as well. */
+  /** Removes what builds of dead workers left in the engine. */
   async removeLeftovers(): Promise<void> {
     if (this.#opened !== null) await removeLeftoversOf(this.#parts, await this.#opened);
   }
 
-  /** As long as nothing was built there are none: housekeeping alone is no reason to load the client. */
+  /** Before the first build there are no caches, so housekeeping need not load the client. */
   readonly caches: BuildCaches = {
-    list: async () => (this.#opened === null ? [] : inTime((await this.#caches()).list())),
-    remove: async (name) => inTime((await this.#caches()).remove(name)),
+    list: async () => (this.#opened === null ? [] : withDeadline((await this.#caches()).list())),
+    remove: async (name) => withDeadline((await this.#caches()).remove(name)),
   };
 
   async #open(): Promise<Dockerode> {
@@ -48,28 +49,20 @@ export class LazyEngine {
 
 async function removeLeftoversOf({ ledger, log }: Parts, docker: Dockerode): Promise<void> {
   const { removeBuildLeftovers } = await import("../builders/engine/leftovers.ts");
-  await inTime(removeBuildLeftovers(docker, (build) => isDead(ledger, build))).then(
-    (names) => names.length > 0 && log.info("removed what dead builds left in the engine", { names }),
-    (error: unknown) => log.warn("what dead builds left in the engine could not be removed", { error }),
+  await withDeadline(removeBuildLeftovers(docker, (build) => isDead(ledger, build))).then(
+    (names) => names.length > 0 && log.info("removed what builds of dead workers left in the engine", { names }),
+    (error: unknown) => log.warn("could not remove what builds of dead workers left in the engine", { error }),
   );
 }
 
-const PATIENCE = 60_000;
+/** An engine that hangs must not block housekeeping (a stop waits for it) or the first build for longer. */
+const ENGINE_TIMEOUT_MS = 60_000;
 
-/** An engine that hangs must hold up neither housekeeping, for which a stop waits, nor the first build. */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the engine does not answer")), PATIENCE);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function withDeadline<T>(work: Promise<T>): Promise<T> {
+  return withTimeout(ENGINE_TIMEOUT_MS, work, "the engine does not answer");
 }
 
-/** Is this build, by its id, one of ours of which the delivery has gone on under another lease, or under none? */
+/** Whether the build with this id is dead: no lease, or a newer one, is on its delivery now. */
 async function isDead(ledger: Ledger, build: string): Promise<boolean> {
   const [, id = "", fence = ""] = BUILD_ID.exec(build) ?? [];
   const delivery = id === "" ? null : await getDelivery(ledger, id);

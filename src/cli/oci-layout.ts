@@ -15,7 +15,7 @@ export interface Descriptor {
   platform?: { os: string; architecture: string };
 }
 
-/** A manifest of an image, or of an index of images. */
+/** The manifest of an image, or an index of images. */
 export interface Manifest {
   mediaType?: string;
   manifests?: Descriptor[];
@@ -23,28 +23,30 @@ export interface Manifest {
   layers?: Descriptor[];
 }
 
-/** An image that is what its digest says. */
+/** An image whose content was verified against its digest. */
 export interface Image {
   digest: string;
-  /** The bytes of its manifest. */
+  /** The size of its manifest in bytes. */
   size: number;
-  /** Its own, and those that an index lists, by digest. */
+  /** Its manifest, and those that an index lists, by digest. */
   manifests: Map<string, Manifest>;
-  /** Everything it is made of, manifests and all. */
+  /** The digests of all its blobs, including manifests. */
   blobs: Set<string>;
 }
 
 /**
- * Reads the tar of an OCI image layout (OCI image specification 1.1), and fails unless it holds the manifest of this digest
- * and whatever that lists, every blob being what its name says.
- * @param folder where the blobs are put, each called by the digits of its digest; left out: nowhere
+ * Reads the tar of an OCI image layout (OCI image specification 1.1) and verifies it.
+ * @param folder where the blobs are saved, each under the hexadecimal digits of its digest; if left out, they are not
+ * saved
+ * @throws Error if the manifest with this digest, or a blob that it lists, is missing, or if a blob has the wrong
+ * digest
  */
 export async function readLayout(content: Readable, digest: string, folder?: string): Promise<Image> {
   if (folder !== undefined) await mkdir(folder, { recursive: true });
   const archive = extract();
   const [, found] = await Promise.all([pipeline(content, archive), readEntries(archive, folder)]);
   const image: Image = { digest, size: 0, manifests: new Map(), blobs: new Set() };
-  demand(digest, found.blobs, image);
+  collectBlobs(digest, found.blobs, image);
   image.size = Buffer.byteLength(found.blobs.get(digest) ?? "");
   const listed = found.index === null ? null : (JSON.parse(found.index) as Manifest).manifests;
   if (listed && !listed.some((each) => each.digest === digest))
@@ -54,11 +56,11 @@ export async function readLayout(content: Readable, digest: string, folder?: str
 
 interface Entries {
   index: string | null;
-  /** Each blob by its digest; the text of those that may be a manifest. */
+  /** The blobs by digest: the text of those that may be a manifest, null for all others. */
   blobs: Map<string, string | null>;
 }
 
-/** @throws where a blob is not what its name says */
+/** @throws Error if a blob's digest is not the one in its name */
 async function readEntries(archive: ReturnType<typeof extract>, folder: string | undefined): Promise<Entries> {
   const entries: Entries = { index: null, blobs: new Map() };
   for await (const entry of archive) {
@@ -66,7 +68,7 @@ async function readEntries(archive: ReturnType<typeof extract>, folder: string |
     const [, hex] = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name) ?? [];
     const hash = createHash("sha256");
     const kept: Buffer[] = [];
-    const look = new Transform({
+    const tap = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         hash.update(chunk);
         if (size <= MAX_MANIFEST_BYTES) kept.push(chunk);
@@ -74,32 +76,33 @@ async function readEntries(archive: ReturnType<typeof extract>, folder: string |
       },
     });
     const into = hex === undefined || folder === undefined ? discard() : createWriteStream(join(folder, hex));
-    await pipeline(entry as unknown as Readable, look, into);
+    await pipeline(entry as unknown as Readable, tap, into);
     if (name === "index.json") entries.index = Buffer.concat(kept).toString();
     if (hex === undefined) continue;
     const found = hash.digest("hex");
-    if (found !== hex) throw new Error(`a blob is sha256:${found}, and is called sha256:${hex}`);
+    if (found !== hex) throw new Error(`the blob named sha256:${hex} has the digest sha256:${found}`);
     const text = size <= MAX_MANIFEST_BYTES && kept[0]?.[0] === 0x7b ? Buffer.concat(kept).toString() : null;
     entries.blobs.set(`sha256:${hex}`, text);
   }
   return entries;
 }
 
-function demand(digest: string, blobs: Entries["blobs"], image: Image): void {
+/** Adds a manifest and everything it lists to the image. @throws Error if something is missing */
+function collectBlobs(digest: string, blobs: Entries["blobs"], image: Image): void {
   const text = blobs.get(digest);
   if (text === undefined || text === null) throw new Error(`${digest} is not in it`);
   const manifest = JSON.parse(text) as Manifest;
   image.manifests.set(digest, manifest);
   image.blobs.add(digest);
   const { manifests = [], config, layers = [] } = manifest;
-  for (const child of manifests) demand(child.digest, blobs, image);
+  for (const child of manifests) collectBlobs(child.digest, blobs, image);
   for (const blob of [...(config ? [config] : []), ...layers]) {
     if (!blobs.has(blob.digest)) throw new Error(`${blob.digest} is not in it`);
     image.blobs.add(blob.digest);
   }
 }
 
-/** What an OCI layout says of itself, by file. @param annotations of the image in it */
+/** The files `oci-layout` and `index.json` of a layout. @param annotations of the image in the index */
 export function layoutFiles(image: Image, annotations: Record<string, string>): [name: string, text: string][] {
   const { digest, size, manifests } = image;
   const own = manifests.get(digest);

@@ -1,25 +1,27 @@
 import { lstat, mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Beside what is pulled, so that a rename is all that is left to do. */
+/** In the output folder, so that a finished file only needs a rename. */
 const FOLDER = ".deliverd-pull";
 
-/** What has come of a release so far. Its name tells artifact, digest and process, so that nothing else need be kept with it. */
+/**
+ * The part of a release that was downloaded so far. Its file name contains the artifact, the digest and the process id.
+ */
 export interface PartialDownload {
-  /** The content as the server sends it; not there, as long as nothing came. */
+  /** The content as the server sends it. Missing if no byte has arrived. */
   file: string;
-  /** For what is taken out of the content. Not there until somebody makes it. */
+  /** A folder for files extracted from the content. The caller creates it. */
   stage: string;
-  /** Bytes that came before. */
+  /** Bytes that an earlier download left. */
   size: number;
   createFolder(): Promise<void>;
-  /** Removes the stage, and the content as well unless it is to be gone on with. */
+  /** Removes the stage, and the content too unless `keep`. */
   cleanUp(keep: boolean): Promise<void>;
 }
 
 /**
- * The partial of this process: what an earlier one left of the same content is taken over, what one left of another
- * content of this artifact is removed. What a living process works at is left to it.
+ * Opens this process's partial download. It takes over what a dead process left of the same content, and removes what
+ * dead processes left of other contents of the artifact. Downloads of running processes are not touched.
  */
 export async function openPartialDownload(output: string, artifact: string, digest: string): Promise<PartialDownload> {
   const hex = digest.slice("sha256:".length);
@@ -28,7 +30,7 @@ export async function openPartialDownload(output: string, artifact: string, dige
   const file = join(folder, `${key}.${hex}.${process.pid}`);
   for (const name of await readdir(folder).catch(() => [])) {
     const [, of, its, pid = "", stage] = /^(.+)\.([0-9a-f]{64})\.(\d+)(\.d)?$/.exec(name) ?? [];
-    if (of !== key || isAnother(Number(pid))) continue;
+    if (of !== key || isOtherProcess(Number(pid))) continue;
     const there = await sizeOf(file);
     const found = await sizeOf(join(folder, name));
     if (its === hex && stage === undefined && found > there) await rename(join(folder, name), file);
@@ -48,8 +50,11 @@ export async function openPartialDownload(output: string, artifact: string, dige
   };
 }
 
-/** A process number comes round again, and the one in a container is always the same: our own is no other's. */
-function isAnother(pid: number): boolean {
+/**
+ * Whether another process with this id runs. Our own id may be that of a dead process: in a container it is often the
+ * same.
+ */
+function isOtherProcess(pid: number): boolean {
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);

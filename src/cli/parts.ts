@@ -16,7 +16,7 @@ import type { Registry } from "../registries/registry.ts";
 import { Store } from "../store/store.ts";
 import { loadAdminToken, lockDataDir, type Role } from "./data-dir.ts";
 
-/** What every process of deliverd is made of, whatever it serves. */
+/** What every process of deliverd uses, whatever its roles are. */
 export interface Parts {
   config: ServerConfig;
   adminToken: string;
@@ -29,11 +29,14 @@ export interface Parts {
   hosts: Map<string, Host>;
   store: Store;
   registries: Map<string, Registry>;
-  /** In the reverse order of opening. */
+  /** Closes everything, in the reverse order of opening. */
   close(): Promise<void>;
 }
 
-/** @throws ConfigError where this process cannot run like this, TransientError where it cannot now. What was opened is closed again. */
+/**
+ * Opens everything that a process with these roles needs. If something fails, what was opened is closed again.
+ * @throws ConfigError if the configuration is wrong, TransientError if something does not answer now
+ */
 export async function openParts(config: ServerConfig, roles: Role[]): Promise<Parts> {
   const closing: (() => unknown)[] = [];
   const close = async () => {
@@ -43,7 +46,8 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     if (roles.length === 1 && config.redisUrl === null) {
       throw new ConfigError(
         "redis-url-missing",
-        "redisUrl: receiver and worker apart need a Redis that both reach. Set redisUrl, or run both in one with `deliverd start`.",
+        "redisUrl: a receiver and a worker in separate processes need a common Redis. " +
+          "Set redisUrl, or run both in one process with `deliverd start`.",
       );
     }
     const held = await lockDataDir(config.dataDir, roles);

@@ -1,24 +1,24 @@
-const STEP_MS = 200;
-const WIDTH = 30;
+const REFRESH_MS = 200;
+const WIDTH_CHARS = 30;
 
-/** How much has come, as a bar on a line of its own: for a person at a terminal, and nowhere else. @param total null: not known */
+/** A progress bar on a terminal; prints nothing if `out` is not one. @param total bytes; null if not known */
 export function progressBar(total: number | null, out: NodeJS.WriteStream = process.stderr) {
   let seen = 0;
   let next = 0;
   const show = () => out.write(`\r${total === null ? megabytes(seen) : barOf(seen, total)}\u001b[K`);
   return {
-    /** So much was here before. */
+    /** Sets how many bytes an earlier download left. */
     begin(bytes: number): void {
       seen = bytes;
     },
-    /** Now it is known how much it will be. */
+    /** Sets the total number of bytes. */
     expect(bytes: number): void {
       total = bytes;
     },
     add(bytes: number): void {
       seen += bytes;
       if (!out.isTTY || Date.now() < next) return;
-      next = Date.now() + STEP_MS;
+      next = Date.now() + REFRESH_MS;
       show();
     },
     end(): void {
@@ -29,8 +29,8 @@ export function progressBar(total: number | null, out: NodeJS.WriteStream = proc
 
 function barOf(seen: number, total: number): string {
   const share = Math.min(1, seen / Math.max(total, 1));
-  const done = Math.floor(share * WIDTH);
-  const bar = "#".repeat(done) + "-".repeat(WIDTH - done);
+  const done = Math.floor(share * WIDTH_CHARS);
+  const bar = "#".repeat(done) + "-".repeat(WIDTH_CHARS - done);
   return `[${bar}] ${Math.floor(share * 100)} %  ${megabytes(seen)} of ${megabytes(total)}`;
 }
 

@@ -14,14 +14,14 @@ import { type ReceivedFile, receiveFiles, requireFileName } from "./receive-file
 export interface PullOrder {
   artifact: string;
   version: string;
-  /** Where to put it; made where it is not there. */
+  /** The output folder, which is created if missing. */
   output: string;
   repo?: string | undefined;
-  /** The key of the registry to take it from; left out: whichever has it. */
+  /** The key of the registry to pull from; any registry if left out. */
   from?: string | undefined;
-  /** An image as the folder of an OCI layout. */
+  /** Save an image as the folder of an OCI layout. */
   layout?: boolean | undefined;
-  /** An image into the Docker Engine of this machine, and no file. */
+  /** Load an image into this machine's Docker Engine instead of saving it. */
   load?: boolean | undefined;
 }
 
@@ -30,19 +30,20 @@ export interface Pulled {
   version: string;
   repo: string;
   digest: string;
-  /** The file; the folder, where there are several or a layout; null, where the engine has it. */
+  /** The file; the folder if there are several files or a layout; null if the image was loaded into the engine. */
   file: string | null;
   files: string[];
-  /** What each of the files is; the tar of an image has the image's digest. */
+  /** The digest of each file. The tar of an image has the image's digest. */
   contents: { file: string; digest: string }[];
   loaded: LoadedImage | null;
-  /** Bytes that an earlier pull had left. */
+  /** Bytes that an earlier pull left. */
   resumedAt: number;
 }
 
 /**
- * Fetches a release through the server and holds it to the release's digest. Nothing has its name before all of it is
- * proven. Where its bytes are wrong nothing is left behind; where they broke off, they are kept to be gone on with.
+ * Downloads a release through the server and verifies it against the release's digest. Files get their names only after
+ * everything is verified. Wrong bytes are removed; those of an interrupted download are kept, so that the next pull
+ * resumes.
  * @throws Failure
  */
 export async function pull(options: ClientOptions, order: PullOrder): Promise<Pulled> {
@@ -54,48 +55,57 @@ export async function pull(options: ClientOptions, order: PullOrder): Promise<Pu
   }
   const engine = order.load ? await (await import("./docker-load.ts")).localEngine() : null;
   const from = order.from === undefined ? {} : { registry: order.from };
-  const path = `${pathOf(order.artifact, release.version)}/content?${new URLSearchParams({ repo: release.repo, ...from })}`;
-  if (!/^sha256:[0-9a-f]{64}$/.test(release.digest)) throw failure(release, "the server's digest is none");
+  const contentQuery = new URLSearchParams({ repo: release.repo, ...from });
+  const path = `${pathOf(order.artifact, release.version)}/content?${contentQuery}`;
+  if (!/^sha256:[0-9a-f]{64}$/.test(release.digest)) throw failure(release, "the server sent no valid digest");
   const partial = await openPartialDownload(order.output, order.artifact, release.digest);
   const source: Source = { options, path, digest: release.digest };
-  const taken = await attempt(order, release, source, partial, engine);
-  if (!("wrong" in taken)) return taken;
-  // What was left by an earlier pull may be what is wrong.
-  const anew = partial.size === 0 ? taken : await attempt(order, release, source, { ...partial, size: 0 }, engine);
-  if (!("wrong" in anew)) return anew;
-  throw failure(release, anew.wrong);
+  let outcome = await attempt(order, release, source, partial, engine);
+  // The bytes of an earlier pull may be the wrong ones: download everything again.
+  if (outcome.kind === "wrong-bytes" && partial.size > 0)
+    outcome = await attempt(order, release, source, { ...partial, size: 0 }, engine);
+  switch (outcome.kind) {
+    case "pulled":
+      return outcome.pulled;
+    case "wrong-bytes":
+      throw failure(release, outcome.error);
+  }
 }
 
+type AttemptOutcome = { kind: "pulled"; pulled: Pulled } | { kind: "wrong-bytes"; error: unknown };
+
+/** @throws Failure if the download was interrupted, or if the content could not be moved or loaded */
 async function attempt(
   order: PullOrder,
   release: ReleaseView,
   source: Source,
   partial: PartialDownload,
   engine: LocalEngine | null,
-): Promise<Pulled | { wrong: unknown }> {
+): Promise<AttemptOutcome> {
   const download = await Download.begin(source, partial);
   const made = await mkdir(order.output, { recursive: true });
   const bar = progressBar(release.files.length === 1 ? (release.files[0]?.size ?? null) : null);
-  let proven = false;
+  let verified = false;
   let done = false;
-  // A content that was taken whole and that only the engine did not want is as good as one that broke off.
-  const keep = () => download.interruptedBy !== null || (proven && engine !== null);
+  // Keep also a complete content that the engine did not accept: the next pull need not download it again.
+  const keep = () => download.interruptedBy !== null || (verified && engine !== null);
   try {
     await partial.createFolder();
     const content = Readable.from(download.bytes(bar), { objectMode: false });
     const received = await receive(order, release, content, partial, engine);
-    proven = true;
+    verified = true;
     bar.end();
     const placed = await place(order, release, received, partial, engine);
     done = true;
     const { artifact, version, repo, digest } = release;
-    return { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
+    const pulled = { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
+    return { kind: "pulled", pulled };
   } catch (error) {
-    if (!proven && download.interruptedBy === null) return { wrong: error };
+    if (!verified && download.interruptedBy === null) return { kind: "wrong-bytes", error };
     throw failure(
       release,
       download.interruptedBy ?? error,
-      keep() ? ". What came is kept: the same command goes on from there" : "",
+      keep() ? ". The downloaded part is kept: run the same command again to resume" : "",
     );
   } finally {
     bar.end();
@@ -110,11 +120,11 @@ function pathOf(artifact: string, version: string): string {
 
 function failure({ artifact, version }: ReleaseView, error: unknown, more = ""): Failure {
   const because = error instanceof Error ? error.message : String(error);
-  return new Failure(EXIT.failed, `the content of ${artifact} ${version} was not taken: ${because}${more}`);
+  return new Failure(EXIT.failed, `the content of ${artifact} ${version} could not be pulled: ${because}${more}`);
 }
 
-/** All that was proven of a content: files, or an image. */
-type Proven = { files: ReceivedFile[] } | { image: Image };
+/** A verified content. */
+type Verified = { files: ReceivedFile[] } | { image: Image };
 
 async function receive(
   order: PullOrder,
@@ -122,7 +132,7 @@ async function receive(
   content: Readable,
   partial: PartialDownload,
   engine: LocalEngine | null,
-): Promise<Proven> {
+): Promise<Verified> {
   if (release.files.length === 0) {
     const image = await readLayout(content, release.digest, order.layout ? partial.stage : undefined);
     if (engine !== null) (await import("./docker-load.ts")).imageForPlatform(engine.platform, image);
@@ -135,17 +145,17 @@ async function receive(
 
 type Placed = Pick<Pulled, "file" | "files" | "contents" | "loaded">;
 
-/** Gives what is proven its names. */
+/** Moves verified files to their final names, or loads the image into the engine. */
 async function place(
   order: PullOrder,
   release: ReleaseView,
-  proven: Proven,
+  verified: Verified,
   partial: PartialDownload,
   engine: LocalEngine | null,
 ): Promise<Placed> {
   const { output } = order;
-  if ("image" in proven) {
-    const { image } = proven;
+  if ("image" in verified) {
+    const { image } = verified;
     if (engine !== null) {
       const { loadImage } = await import("./docker-load.ts");
       const tag = release.version.replace(/[^A-Za-z0-9_.-]/g, "-").slice(0, 128);
@@ -155,8 +165,8 @@ async function place(
     if (order.layout) return placeLayout(output, release, image, partial);
   }
   const files =
-    "files" in proven
-      ? proven.files
+    "files" in verified
+      ? verified.files
       : [{ name: requireFileName(`${release.artifact}-${release.version}.tar`), digest: release.digest }];
   const contents = files.map(({ name, digest }) => ({ file: join(output, name), digest }));
   for (const { file } of contents) await requireNoFolder(file);
@@ -168,7 +178,7 @@ async function place(
   return { file, files: contents.map((each) => each.file), contents, loaded: null };
 }
 
-/** The index comes last: a reader finds what it names. */
+/** Writes the index last, so that everything it names exists. */
 async function placeLayout(
   output: string,
   release: ReleaseView,
@@ -178,7 +188,7 @@ async function placeLayout(
   const index = join(output, "index.json");
   const before = await readFile(index, "utf8").catch(() => null);
   if (before !== null && !before.includes(image.digest)) {
-    throw new Error(`${output} is the layout of something else; name a folder of its own with -o`);
+    throw new Error(`${output} is the layout of another image: choose another folder with -o`);
   }
   const folder = join(output, "blobs", "sha256");
   await mkdir(folder, { recursive: true });

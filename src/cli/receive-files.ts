@@ -13,8 +13,9 @@ export interface ReceivedFile {
 }
 
 /**
- * Holds files to the release's digest as they come. Of several, each is put into the folder under its name; one is the
- * content itself, and kept by whoever brings it. @throws where they differ from what the release has
+ * Verifies the files of a release while they arrive. Several files arrive as a tar and are saved in the folder. A
+ * single file is not saved: it is the content itself, which the caller saves.
+ * @throws Error if the digest differs from the release's
  */
 export async function receiveFiles(release: ReleaseView, content: Readable, folder: string): Promise<ReceivedFile[]> {
   const [file, ...others] = release.files;
@@ -23,16 +24,17 @@ export async function receiveFiles(release: ReleaseView, content: Readable, fold
       ? [await hashed(content, file.name, discard())]
       : await unpack(content, folder, release);
   const digest = digestOfFiles(got);
-  if (digest !== release.digest) throw new Error(`it is ${digest}, and the release is ${release.digest}`);
+  if (digest !== release.digest)
+    throw new Error(`its digest is ${digest}, but that of the release is ${release.digest}`);
   return got;
 }
 
-/** Takes the files that the release names out of a tar, and nothing else: no folder, no link, no file twice. */
+/** Extracts the files of the release from a tar. Refuses everything else: folders, links, other files, a file twice. */
 async function unpack(content: Readable, folder: string, release: ReleaseView): Promise<ReceivedFile[]> {
   const got: ReceivedFile[] = [];
   const archive = extract();
   const reading = pipeline(content, archive);
-  // Told of below, where it is waited for.
+  // An error is thrown below, where it is awaited.
   reading.catch(() => {});
   for await (const entry of archive) {
     const { name, type } = entry.header;
@@ -41,7 +43,7 @@ async function unpack(content: Readable, folder: string, release: ReleaseView): 
         `the server sent ${JSON.stringify(name.slice(0, 200))} (${type}), which the release does not have`,
       );
     }
-    // EEXIST for a name that came before.
+    // The flag `wx` fails with EEXIST if the tar has this name twice.
     const into = createWriteStream(join(folder, requireFileName(name)), { flags: "wx" });
     got.push(await hashed(entry as unknown as Readable, name, into));
   }
@@ -65,8 +67,8 @@ export function discard(): Writable {
   return new Writable({ write: (_chunk, _encoding, done) => done() });
 }
 
-/** Names come from a build: none may lead out of the folder, whoever checked it before. */
+/** Requires a plain file name. A build chose it, and it must not lead out of the folder. */
 export function requireFileName(name: string): string {
   if (name !== "" && name !== "." && name !== ".." && !/[/\\\0]/.test(name)) return name;
-  throw new Error(`${JSON.stringify(name.slice(0, 200))} is no name for a file`);
+  throw new Error(`${JSON.stringify(name.slice(0, 200))} is not a valid file name`);
 }

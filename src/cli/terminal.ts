@@ -1,12 +1,12 @@
 import { stripVTControlCharacters } from "node:util";
 import { printable } from "../delivery/printable.ts";
 
-/** What others wrote (commit messages, logs) may not steer the terminal. */
+/** Removes terminal control sequences from text that others wrote, such as commit messages and logs. */
 export function terminalSafe(text: string): string {
   return printable(stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]/gu, ""));
 }
 
-/** Columns as wide as their widest cell; the last one as it comes. */
+/** Formats rows as text columns. Each column but the last is as wide as its widest cell. */
 export function table(rows: string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
   return rows

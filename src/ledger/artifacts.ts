@@ -48,7 +48,7 @@ export async function artifactsOf(ledger: Db, deliveryId: string): Promise<Deliv
   return rows.map(fromRow);
 }
 
-/** @returns false if there is no such artifact, or if the fence is stale */
+/** Sets the state of an artifact. @returns false if there is no such artifact, or if the fence is stale */
 export function setArtifactState(
   ledger: Db,
   deliveryId: string,
@@ -86,7 +86,10 @@ export async function saveFrozen(
   });
 }
 
-/** `same`: it was pinned already · `other`: this digest is final, take that · `stale`: the lease is another's, name nothing. */
+/**
+ * `same`: this digest was pinned already · `other`: another digest is final, which the caller must use · `stale`: another
+ * worker has the lease, and the caller must not write any name
+ */
 export type Pinning = { kind: "pinned" | "same" | "stale" } | { kind: "other"; digest: Digest };
 
 /** Makes the digest final, before the first name is written anywhere. */

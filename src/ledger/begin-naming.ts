@@ -5,8 +5,8 @@ import { now } from "./sql.ts";
 
 /**
  * The point of no return, before the first name is written to any registry. From here on the delivery can only become
- * `delivered` or be retried (see setState, requestCancel). The fence, a request to cancel and `naming` are in one row, so
- * exactly one of them comes first.
+ * `delivered` or be retried (see setState, requestCancel). The fence, a request to cancel and `naming` are in one row,
+ * so exactly one of them comes first.
  * @returns `stale` if another worker has the lease; how the delivery must end if it was asked to cancel before. In both
  * cases the caller must not write any name.
  */

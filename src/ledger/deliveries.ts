@@ -93,8 +93,8 @@ export interface Transition {
 
 /**
  * Changes the state of a delivery. A finished state clears a request to cancel; `delivered` also clears `naming`.
- * @returns false if the delivery is in another state, if the fence is stale, or if its names are being written and it
- * would leave the way to `delivered`
+ * @returns false if the delivery is in another state, if the fence is stale, or if its names are being written and the
+ * new state is one of FORBIDDEN_WHILE_NAMING
  */
 export async function setState(ledger: Db, id: string, transition: Transition): Promise<boolean> {
   const { from, to, because, fence, retryIn = null, revokeLease = false, plan, ref } = transition;
@@ -171,7 +171,7 @@ export interface DeliveryFilter {
   limit: number;
 }
 
-/** Newest first. */
+/** One page of the deliveries that match a filter, newest first. */
 export async function listDeliveries(ledger: Db, filter: DeliveryFilter): Promise<Page<Delivery>> {
   let query = ledger.db
     .selectFrom("deliveries")

@@ -3,8 +3,8 @@ import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
 /**
- * Deliveries whose commit must be evaluated now although no hint asks for it (`lookAt` has passed), the longest due first.
- * Those whose last evaluation failed are left out until their `retryAt`.
+ * Deliveries whose commit must be evaluated now although no hint asks for it (`lookAt` has passed), the longest due
+ * first. Those whose last evaluation failed are left out until their `retryAt`.
  */
 export async function dueEvaluations(ledger: Db, limit: number): Promise<Delivery[]> {
   const rows = await ledger.db

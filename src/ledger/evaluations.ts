@@ -42,7 +42,7 @@ export async function recordFailedEvaluation(ledger: Db, target: EvaluationTarge
 }
 
 /**
- * Records that an evaluation succeeded. Deletes the record if the commit does not wait.
+ * Records that an evaluation succeeded. The record is kept only while the commit waits for CI.
  * @param calls how many calls to the host it took
  */
 export async function recordEvaluation(ledger: Db, target: EvaluationTarget, calls: number): Promise<void> {

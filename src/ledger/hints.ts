@@ -21,8 +21,8 @@ export interface NewHint {
 export type StoredHint = Selectable<Schema["hints"]>;
 
 /**
- * Which hints an evaluation answers: those that name this sha, and those that name this ref without a sha. With neither,
- * those that name no commit and no ref.
+ * Which hints an evaluation answers: those that name this sha, and those that name this ref without a sha. With
+ * neither, those that name no commit and no ref.
  */
 export interface HintTarget {
   sha?: Sha | null | undefined;
@@ -51,7 +51,10 @@ export function addHints(ledger: Db, hints: readonly NewHint[]): Promise<number[
   );
 }
 
-/** Like `addHints`, for a process that adds many: it does not save a repo again that it saved unchanged a moment ago. */
+/**
+ * Creates a function like `addHints` for a process that adds many hints: it does not save a repo again that it saved
+ * unchanged in the last minute.
+ */
 export function createHintWriter(ledger: Db): (hints: readonly NewHint[]) => Promise<void> {
   const saved = new BoundedCache<string>(MAX_SAVED_REPOS, SAVED_REPO_TTL_MS);
   return async (hints) => {
@@ -83,14 +86,16 @@ function add(ledger: Db, hints: readonly NewHint[], repos: readonly SeenRepo[]):
 }
 
 /**
- * Makes ids become visible in ascending order. Otherwise a hint could commit after an evaluation has read a higher id, and
- * the evaluation would mark it done without having seen it. SQLite needs no lock: it has one writer at a time.
+ * Makes ids become visible in ascending order. Otherwise a hint could commit after an evaluation has read a higher id,
+ * and the evaluation would mark it done without having seen it. SQLite needs no lock: it has one writer at a time.
  */
 async function lockHints(tx: Tx): Promise<void> {
   if (tx.dialect === "postgres") await sql`select pg_advisory_xact_lock(${sql.lit(HINTS_LOCK)})`.execute(tx.db);
 }
 
-/** What at least one pending hint names: a commit, or a ref if the hint names no commit. A hint is pending until done. */
+/**
+ * What at least one pending hint names: a commit, or a ref if the hint names no commit. A hint is pending until done.
+ */
 export interface PendingTarget {
   repoId: RepoId;
   sha: Sha | null;
@@ -98,9 +103,9 @@ export interface PendingTarget {
 }
 
 /**
- * The commits and refs to evaluate now. Repos take turns; within a repo, the oldest hint comes first. A target whose last
- * evaluation failed comes back at its `retryAt` and gets every fourth place. A commit whose delivery is active is left
- * out until its attempt ends, because an evaluation could not change it.
+ * The commits and refs to evaluate now. Repos take turns; within a repo, the oldest hint comes first. A target whose
+ * last evaluation failed comes back at its `retryAt`; one place in four is for such targets. A commit whose delivery is
+ * active is left out until its attempt ends, because an evaluation could not change it.
  * @param minAge ms; younger hints are left out
  */
 export async function pendingTargets(ledger: Db, limit: number, minAge = 0): Promise<PendingTarget[]> {
@@ -189,7 +194,9 @@ export async function markHintsDone(
   return Number(result.numUpdatedRows);
 }
 
-/** The first 500 hints for a commit, oldest first: those that name its sha, and those that name only one of these refs. */
+/**
+ * The first 500 hints for a commit, oldest first: those that name its sha, and those that name only one of these refs.
+ */
 export function hintsOf(ledger: Db, repoId: RepoId, sha: Sha, refs: readonly string[] = []): Promise<StoredHint[]> {
   return ledger.db
     .selectFrom("hints")

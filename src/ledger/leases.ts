@@ -68,8 +68,8 @@ function takeLease(
 
 /**
  * Extends the lease to `ttl` ms from now.
- * @returns `held` is false if another worker took the lease, or if the delivery was ended from outside; `endAs` as in
- * endOf()
+ * @returns `held`: false if another worker took the lease, or if somebody else ended the delivery · `endAs`: how the
+ * attempt must end, if it was asked to stop
  */
 export async function renewLease(
   ledger: Db,
@@ -159,8 +159,8 @@ export async function dueDeliveries(ledger: Db, limit = 1_000): Promise<Delivery
 }
 
 /**
- * The id of the delivery to take next, in the order of `chooseNext`; null if none is due. Another worker may take it first:
- * `claimDelivery` then returns null.
+ * The id of the delivery to take next, in the order of `chooseNext`; null if none is due. Another worker may take it
+ * first: `claimDelivery` then returns null.
  */
 export async function nextDueDelivery(ledger: Db): Promise<string | null> {
   const rows = await ledger.db
@@ -201,8 +201,8 @@ export async function preparationFailure(ledger: Db, id: string): Promise<string
 }
 
 /**
- * The error codes of the last consecutive attempts that ended with `retry`, oldest first. Attempts whose process died are
- * skipped: they prove nothing about the work.
+ * The error codes of the last consecutive attempts that ended with `retry`, oldest first. Attempts whose process died
+ * are skipped: they prove nothing about the work.
  */
 export async function recentFailureCodes(ledger: Db, id: string): Promise<string[]> {
   const ended = (await attemptsOf(ledger, id)).filter(({ outcome }) => outcome !== null && outcome !== "lost");

@@ -13,8 +13,8 @@ export interface Db {
   readonly db: Kysely<Schema>;
   readonly dialect: DialectName;
   /**
-   * Runs `work` in a transaction: all of its writes are committed, or none. On a `Tx` it joins that transaction. `work` may
-   * call only the ledger, and only through its `tx`.
+   * Runs `work` in a transaction: all of its writes are committed, or none. On a `Tx` it joins that transaction. `work`
+   * may call only the ledger, and only through its `tx`.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 }
@@ -24,9 +24,9 @@ export interface Tx extends Db {
 }
 
 /**
- * The database of deliverd. Every call throws TransientError `ledger-unavailable` while the database cannot be used (it is
- * down, its disk is full, or it is locked for too long). Nothing was written then, except if the connection broke during
- * the commit: then the transaction may have been committed as a whole.
+ * The database of deliverd. Every call throws TransientError `ledger-unavailable` while the database cannot be used (it
+ * is down, its disk is full, or it is locked for too long). Nothing was written then, except if the connection broke
+ * during the commit: then the transaction may have been committed as a whole.
  */
 export interface Ledger extends Db {
   /** Resolves when the database answers. */
@@ -35,12 +35,13 @@ export interface Ledger extends Db {
 }
 
 /**
- * Opens `<dataDir>/ledger.db`, or the PostgreSQL database at `databaseUrl`, and runs its migrations. Several processes may
- * do this at the same time.
+ * Opens `<dataDir>/ledger.db`, or the PostgreSQL database at `databaseUrl`, and runs its migrations. Several processes
+ * may do this at the same time.
  * @throws ConfigError if the configuration is wrong, TransientError if the database cannot be used now
  */
 export async function openLedger(options: { dataDir: string; databaseUrl?: string | undefined }): Promise<Ledger> {
-  // Tests find such a mistake. In production the check would slow the receiver by a tenth, since it follows every promise.
+  // Tests find such a mistake. In production the check would slow the receiver by a tenth, since it follows every
+  // promise.
   const inside = process.env.NODE_ENV === "production" ? null : new AsyncLocalStorage<{ open: boolean }>();
   const enter = () => {
     if (inside?.getStore()?.open)

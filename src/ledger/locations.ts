@@ -41,8 +41,9 @@ export async function recordLocation(ledger: Db, location: Omit<StoredLocation, 
 }
 
 /**
- * What stands under a name, by the ledger's knowledge. @param keys every key of the configuration that leads to the same
- * place: an immutable name stays its first content, and a moving one is what was written last, through whichever key
+ * What stands under a name, by the ledger's knowledge. @param keys every key of the configuration that leads to the
+ * same place: an immutable name stays its first content, and a moving one is what was written last, through whichever
+ * key
  */
 export async function getLocation(
   ledger: Db,

@@ -16,7 +16,9 @@ interface NamesSubject {
   artifact: string;
 }
 
-/** Queues an update of an artifact's moving names. It stays in the ledger until it is done, since Redis may lose jobs. */
+/**
+ * Queues an update of an artifact's moving names. It stays in the ledger until it is done, since Redis may lose jobs.
+ */
 export async function queueNameUpdate(tx: Tx, subject: NamesSubject): Promise<void> {
   await queueUpdate(tx, subject, { artifact: subject.artifact }, null);
 }
@@ -61,7 +63,7 @@ async function queueUpdate(
     .execute();
 }
 
-/** The updates that are due. Those that never failed come first; those that failed get every fourth place. */
+/** The updates that are due. Those that never failed come first, but one place in four is for those that failed. */
 export async function dueNameUpdates(ledger: Db, limit = 1_000): Promise<PendingNameUpdate[]> {
   const due = pendingRows(ledger)
     .where((eb) => eb.or([eb("retryAt", "is", null), eb("retryAt", "<=", now(ledger))]))

@@ -18,8 +18,9 @@ export async function dueLanes(ledger: Db): Promise<string[]> {
 }
 
 /**
- * The entries to send now. Those that never failed come first, the longest waiting first; those that failed get every
- * fourth place. The query selects by state and not by a position, so that it does not miss a row that commits late.
+ * The entries to send now. Those that never failed come first, the longest waiting first; one place in four is for
+ * those that failed. The query selects by state and not by a position, so that it does not miss a row that commits
+ * late.
  */
 export async function dueOutbox(ledger: Db, limit: number, lane?: string): Promise<OutboxEntry[]> {
   const due = () => {
@@ -37,8 +38,9 @@ export async function dueOutbox(ledger: Db, limit: number, lane?: string): Promi
 }
 
 /**
- * Leases the entries to send now, for `ms` by the database's clock. Until then nobody else sends them, nor a newer payload
- * of the same row: so an older payload cannot arrive after a newer one. If the sender dies, the entries become due again.
+ * Leases the entries to send now, for `ms` by the database's clock. Until then nobody else sends them, nor a newer
+ * payload of the same row: so an older payload cannot arrive after a newer one. If the sender dies, the entries become
+ * due again.
  */
 export async function claimOutbox(
   ledger: Db,
@@ -65,9 +67,9 @@ export async function claimOutbox(
 }
 
 /**
- * Ends the lease of an entry whose result could not be recorded, since a newer payload was queued or another sender took
- * it over. A newer payload is due at once. After a takeover the older payload may have arrived last, so the newest one is
- * due once more.
+ * Ends the lease of an entry whose result could not be recorded. There are two cases. A newer payload was queued
+ * meanwhile: it is due at once. Another sender took the entry over: our older payload may have arrived after its newer
+ * one, so the newest is due once more.
  */
 export async function releaseOutboxLease(ledger: Db, { id, fence, kind }: OutboxEntry): Promise<void> {
   const ours = await ledger.db

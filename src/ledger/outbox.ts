@@ -13,8 +13,8 @@ type Row = Selectable<Schema["outbox"]>;
 export type OutboxEntry = Omit<Row, "payload"> & { payload: unknown };
 
 /**
- * Queues a commit status. Each context of a commit has one row: an equal payload changes nothing, another one replaces it,
- * whether it was sent or not. Contexts are compared without case, as GitHub does.
+ * Queues a commit status. Each context of a commit has one row: an equal payload changes nothing, another one replaces
+ * it, whether it was sent or not. Contexts are compared without case, as GitHub does.
  */
 export async function queueStatus<Payload extends { context: string }>(
   tx: Tx,
@@ -49,8 +49,8 @@ export async function queueStatus<Payload extends { context: string }>(
 }
 
 /**
- * The lane of a receiver of notices. A lane is a queue with one destination (a git host, or a receiver of notices), so a
- * destination that does not answer delays no other.
+ * The lane of a receiver of notices. A lane is a queue with one destination (a git host, or a receiver of notices), so
+ * a destination that does not answer delays no other.
  */
 export function noticeLane(receiver: string): string {
   return `notice ${receiver}`;
@@ -126,8 +126,8 @@ export async function countUnsent(ledger: Db): Promise<number> {
 }
 
 /**
- * If two senders may have sent statuses of one context in the wrong order, the newest is sent again after this time. By
- * then a delayed request has arrived, or never will.
+ * Two senders may have sent statuses of one context in the wrong order. Then the newest is sent again after this time:
+ * by then a delayed request has arrived, or never will.
  */
 const REPEAT_DELAY_MS = 60_000;
 

@@ -41,12 +41,15 @@ export async function saveListedRepos(tx: Tx, repos: readonly SeenRepo[]): Promi
   }
 }
 
-/** `activeAt` is updated at most this often: with every webhook, each commit of the database would write one more page. */
+/**
+ * `activeAt` is updated at most this often: with every webhook, each commit of the database would write one more page.
+ */
 const ACTIVE_AT_PRECISION_MS = 60_000;
 
 /** Saves repos with their current names. An older name stays an alias until another repo gets it. */
 export async function saveRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
-  // One statement may touch a row only once, so the last entry of a repo counts. Sorting prevents deadlocks between writers.
+  // One statement may touch a row only once, so the last entry of a repo counts. Sorting prevents deadlocks between
+  // writers.
   const byId = [...new Map(repos.map((repo) => [repo.id, repo])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const some of chunks(byId)) {
     await tx.db

@@ -35,10 +35,10 @@ const STEPS: DeleteBatch[] = [
 ];
 
 /**
- * Deletes what explains deliveries that ended long ago: hints, decisions, attempts, logs, sent messages, evaluations, and
- * whole deliveries of ignored commits. Releases, versions, names and all other deliveries stay. The table `told` keeps a
- * record of what was sent, so that nothing is sent again after its row was deleted. It works in small batches, and its
- * cost depends only on how much it deletes.
+ * Deletes what explains deliveries that ended long ago: hints, decisions, attempts, logs, sent messages, evaluations,
+ * and whole deliveries of ignored commits. Releases, versions, names and all other deliveries stay. The table `told`
+ * keeps a record of what was sent, so that nothing is sent again after its row was deleted. It works in small batches,
+ * and its cost depends only on how much it deletes.
  * @param age ms
  * @returns how many rows were deleted
  */
@@ -111,7 +111,9 @@ async function deleteSent(tx: Tx, before: RawBuilder<number>): Promise<number> {
   return deleted(await tx.db.deleteFrom("outbox").where("id", "in", ids).executeTakeFirst());
 }
 
-/** Deletes deliveries that were ignored and never released. If such a commit is evaluated again, it is ignored again. */
+/**
+ * Deletes deliveries that were ignored and never released. If such a commit is evaluated again, it is ignored again.
+ */
 async function deleteIgnored(tx: Tx, before: RawBuilder<number>): Promise<number> {
   const rows = await tx.db
     .selectFrom("deliveries")

@@ -18,7 +18,9 @@ export function fromNow(db: Db, ms: number | null): RawBuilder<number> | null {
   return ms === null ? null : sql<number>`${now(db)} + ${integer(ms)}`;
 }
 
-/** An integer parameter, for places where PostgreSQL takes a bare parameter for text, such as an insert's select list. */
+/**
+ * An integer parameter, for places where PostgreSQL takes a bare parameter for text, such as an insert's select list.
+ */
 export function integer(value: number): RawBuilder<number> {
   return sql<number>`cast(${Math.round(value)} as bigint)`;
 }

@@ -8,8 +8,8 @@ import { now } from "./sql.ts";
 export type VersionClaim = { kind: "claimed" } | { kind: "busy" | "taken"; belongsTo: Sha };
 
 /**
- * Claims a version of a repo for a commit. The first commit that claims a version gets it. Another commit can take it over
- * as long as the first has published nothing and no worker has its delivery.
+ * Claims a version of a repo for a commit. The first commit that claims a version gets it. Another commit can take it
+ * over as long as the first has published nothing and no worker has its delivery.
  */
 export function claimVersion(ledger: Db, repoId: RepoId, version: string, sha: Sha): Promise<VersionClaim> {
   return ledger.transaction(async (tx) => {

@@ -14,9 +14,9 @@ export interface Watermark {
 }
 
 /**
- * Whether a hint reported something about the commit that a reader with this watermark cannot have seen: a later event, or
- * a ref that arrived after the refs were read. A sweep's hint without a ref does not count: it says only that the commit
- * exists.
+ * Whether a hint reported something about the commit that a reader with this watermark cannot have seen: a later event,
+ * or a ref that arrived after the refs were read. A sweep's hint without a ref does not count: it says only that the
+ * commit exists.
  */
 export async function hasNewsSince(ledger: Db, repoId: RepoId, sha: Sha, watermark: Watermark): Promise<boolean> {
   const row = await ledger.db

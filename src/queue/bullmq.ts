@@ -1,7 +1,7 @@
 import { Queue } from "bullmq";
 import type { Connection } from "./connection.ts";
 
-/** In braces, so that a Redis Cluster keeps all keys of a queue in one slot: a script may touch no other. */
+/** The braces make a Redis Cluster keep all keys in one slot: BullMQ's scripts may use keys of one slot only. */
 export const KEY_PREFIX = "{deliverd}";
 
 export function openBullQueue(redis: Connection, name: string): Queue {

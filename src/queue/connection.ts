@@ -2,22 +2,22 @@ import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { ConfigError } from "../delivery/errors.ts";
 import type { Log } from "../observe/log.ts";
 
-/** Where Redis is: a URL from the configuration, or the private server's socket. A node of a cluster leads to all of it. */
+/** Where Redis is: a URL from the configuration (any node of a cluster), or the socket of the private server. */
 export type RedisAddress = { url: string; isCluster?: boolean } | { socket: string };
 
 export type Connection = Redis | Cluster;
 
-/** For consumers: waits for Redis as long as it takes. */
+/** For consumers: commands wait until Redis is available. */
 export function persistentConnection(address: RedisAddress): Connection {
   return open(address, { maxRetriesPerRequest: null });
 }
 
-/** For producers: says at once when Redis is not there. The ledger remembers what could not be queued. */
+/** For producers: commands fail at once if Redis is not available. The ledger remembers what could not be queued. */
 export function failFastConnection(address: RedisAddress): Connection {
   return open(address, { maxRetriesPerRequest: 1 });
 }
 
-/** Without the one option whose type in ioredis does not fit exactOptionalPropertyTypes. */
+/** Omits the one option whose type in ioredis does not compile with exactOptionalPropertyTypes. */
 type Options = Omit<RedisOptions, "replyMapping">;
 
 function open(address: RedisAddress, options: Options): Connection {
@@ -28,14 +28,14 @@ function open(address: RedisAddress, options: Options): Connection {
       : address.isCluster
         ? clusterAt(new URL(address.url), options)
         : new Redis(address.url, common);
-  // Each attempt to connect again would raise; readiness tells the state instead.
+  // Without a listener, each failed attempt to reconnect would throw. /readyz reports whether Redis is available.
   redis.on("error", () => {});
   return redis;
 }
 
 const retryStrategy = (times: number) => Math.min(50 * 2 ** times, 1_000);
 
-/** After a failover the name may lead elsewhere, and the server that we still hold on to takes no writes any more. */
+/** After a failover the old server accepts no writes, and the host name may lead to the new one: so reconnect. */
 const reconnectOnError = ({ message }: Error) => /\b(?:READONLY|UNBLOCKED)\b/.test(message);
 
 function clusterAt(url: URL, options: Options): Cluster {
@@ -46,32 +46,33 @@ function clusterAt(url: URL, options: Options): Cluster {
   };
   return new Cluster([{ host: url.hostname, port: Number(url.port || 6379) }], {
     clusterRetryStrategy: retryStrategy,
-    // The names in a certificate, not the addresses that the cluster tells of its nodes.
+    // Connect by host name: a certificate contains names, not the IP addresses that the cluster reports.
     ...(url.protocol === "rediss:" ? { dnsLookup: (address, done) => done(null, address) } : {}),
     redisOptions: { ...options, ...login },
   });
 }
 
-/** Is this one node of a Redis Cluster? Then its keys may lie on another. */
+/** Whether this Redis is a node of a cluster: keys may then be on other nodes. */
 export async function isClusterNode(redis: Connection): Promise<boolean> {
   return /^cluster_enabled:1/m.test(await redis.info("cluster").catch(() => ""));
 }
 
 /**
- * A queue in a Redis that throws keys away under memory pressure loses jobs without a word.
- * @throws ConfigError when the eviction policy is another than noeviction.
+ * Requires the eviction policy `noeviction`: otherwise Redis silently deletes jobs when its memory is full.
+ * @throws ConfigError `redis-evicts`
  */
 export async function requireNoEviction(redis: Connection, log: Log): Promise<void> {
   const policy = await redis.config("GET", "maxmemory-policy").catch(() => null);
   const value = Array.isArray(policy) ? String(policy[1] ?? "") : "";
   if (value === "") {
-    log.warn("Redis does not tell its maxmemory-policy; it must be noeviction");
+    log.warn("Redis does not report its maxmemory-policy: make sure that it is noeviction");
     return;
   }
   if (value !== "noeviction") {
     throw new ConfigError(
       "redis-evicts",
-      `redisUrl: this Redis has maxmemory-policy ${value} and may throw queued work away. Set it to noeviction (redis-cli config set maxmemory-policy noeviction).`,
+      `redisUrl: this Redis has maxmemory-policy ${value} and may delete queued jobs. ` +
+        "Set it to noeviction (redis-cli config set maxmemory-policy noeviction).",
     );
   }
 }

@@ -6,29 +6,29 @@ import type { Jobs, QueueName } from "./queues.ts";
 
 export interface Consumer {
   name: QueueName;
-  /** How many jobs it has begun and ended: the same number again means that it heard nothing meanwhile. */
+  /** How many times a job has begun or ended here. The same number again means: no job arrived meanwhile. */
   jobEvents(): number;
-  /** Has it a place for another job? */
+  /** Whether it can run another job. */
   isFree(): boolean;
-  /** Takes jobs over a new connection from now on. What runs comes to its end. */
+  /** Replaces its connection to Redis. Running jobs continue. */
   reconnect(): void;
-  /** Takes no more work and waits for what runs. */
+  /** Takes no more jobs and waits for the running ones. */
   close(): Promise<void>;
-  /** Lets go at once: what runs is another's from now on. */
+  /** Closes at once. Other consumers get the running jobs. */
   abandon(): Promise<void>;
 }
 
 /** Long enough for most Redis failovers to be over. */
 const RECONNECT_DELAY_MS = 1_000;
 
-interface Line {
+interface Subscription {
   worker: Worker;
   redis: Connection;
 }
 
 /**
- * A failed job is not tried again by the queue: the ledger counts attempts and says when the next is due. The lock is
- * short (5 s), so that a killed worker's jobs come back within two checks, and may be lost any number of times.
+ * Consumes jobs of one queue. The queue does not retry a failed job: the ledger counts attempts and decides when the
+ * next is due. Locks are short (5 s), so that other consumers soon get a killed worker's jobs.
  */
 export function consume<N extends QueueName>(
   address: RedisAddress,
@@ -38,22 +38,23 @@ export function consume<N extends QueueName>(
   log: Log,
 ): Consumer {
   const running = new Set<Promise<void>>();
-  let heard = 0;
-  const open = (): Line => {
+  let events = 0;
+  const open = (): Subscription => {
     const redis = persistentConnection(address);
     const worker = new Worker(
       name,
       async (job) => {
-        // What it works on is the ledger's choice: a delivery that falls due meanwhile must not wait for the end of another.
+        // The ledger chooses the delivery to work on. A job for another one that becomes due must not wait for this
+        // one.
         if (name === "deliver") void job.removeDeduplicationKey().catch(() => {});
         const done = work(job.data as Jobs[N]);
         running.add(done);
-        heard += 1;
+        events += 1;
         try {
           await done;
         } finally {
           running.delete(done);
-          heard += 1;
+          events += 1;
         }
       },
       {
@@ -62,7 +63,7 @@ export function consume<N extends QueueName>(
         concurrency,
         lockDuration: 5_000,
         stalledInterval: 5_000,
-        // A job that comes wakes a consumer at once: it need not ask by itself every 5 s.
+        // A new job wakes the consumer at once, so it need not poll more often.
         drainDelay: 60,
         maxStalledCount: 1_000_000,
         removeOnComplete: { count: 0 },
@@ -71,39 +72,40 @@ export function consume<N extends QueueName>(
     );
     worker.on("failed", (job, error) => log.error("a job failed", { queue: name, job: job?.data, error }));
     worker.on("error", (error) => {
-      // Redis refused: BullMQ may have taken the sign that a job waits without the job, and then sleeps for `drainDelay`.
+      // Redis refused a command: BullMQ may have removed its marker for a waiting job but not the job, and would then
+      // sleep for `drainDelay`.
       if (error.name === "ReplyError") reconnectTimer ??= setTimeout(reconnect, RECONNECT_DELAY_MS).unref();
     });
     return { worker, redis };
   };
   let reconnectTimer: NodeJS.Timeout | null = null;
   const reconnect = () => {
-    const { worker, redis } = line;
+    const { worker, redis } = subscription;
     reconnectTimer = null;
-    line = open();
-    // Its connection may never answer: nobody waits for that. Jobs that it has in hand come back after their locks.
+    subscription = open();
+    // Do not wait for the old connection: it may never answer. The jobs it holds come back when their locks expire.
     void worker.close(true).catch(() => {});
     redis.disconnect();
   };
   const cancelReconnect = () => {
     if (reconnectTimer !== null) clearTimeout(reconnectTimer);
   };
-  let line = open();
+  let subscription = open();
   return {
     name,
-    jobEvents: () => heard,
+    jobEvents: () => events,
     isFree: () => running.size < concurrency,
     reconnect,
     async close() {
       cancelReconnect();
-      await line.worker.close();
-      line.redis.disconnect();
+      await subscription.worker.close();
+      subscription.redis.disconnect();
       await Promise.allSettled(running);
     },
     async abandon() {
       cancelReconnect();
-      await line.worker.close(true);
-      line.redis.disconnect();
+      await subscription.worker.close(true);
+      subscription.redis.disconnect();
     },
   };
 }

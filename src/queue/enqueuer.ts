@@ -2,28 +2,28 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Jobs, jobKey, type QueueName, type Queues } from "./queues.ts";
 
 export interface Enqueuer<N extends QueueName> {
-  /** Returns at once; where nothing else waits, the job leaves for Redis before that. */
+  /** Returns at once. If no other job waits, this one is sent to Redis immediately. */
   add(job: Jobs[N]): void;
-  /** Jobs that Redis has not been asked to take yet. */
+  /** How many jobs are not sent to Redis yet. */
   waiting(): number;
 }
 
 export interface EnqueuerOptions {
-  /** Whether something more urgent is going on in this process: jobs then leave one by one, with a pause after each. */
+  /** Whether this process has more urgent work. Then there is a pause after each job. */
   isBusy?: () => boolean;
-  /** Jobs that may wait. */
+  /** How many jobs may wait; 10,000 if left out. */
   maxWaiting?: number;
 }
 
-/** ms between two jobs while others are more urgent: still 200 a second, more than are evaluated. */
-const PAUSE = 5;
+/** Between two jobs while the process is busy: still 200 jobs a second, more than can be evaluated. */
+const PAUSE_MS = 5;
 
 /**
- * Queues jobs that the ledger remembers, beside the way of whoever asks for them: in their order, one at a time, since each
- * costs this process and Redis as much as a webhook. Asked for again while it waits, a job stays one.
+ * Queues jobs in the background, so that callers do not wait for Redis: in order and one at a time, because each costs
+ * this process and Redis as much as a webhook. A job that waits already is not added again.
  *
- * It forgets rather than grows: past `most` waiting jobs it takes no more, and when Redis does not take one it drops them
- * all. The sweep (workers/sweep/sweep.ts, every 10 s) brings those from the ledger.
+ * Jobs may be dropped, because the ledger remembers them and the sweep (workers/sweep/sweep.ts, every 10 s) queues
+ * them: a new one if `maxWaiting` jobs wait, and all waiting ones if Redis does not accept a job.
  */
 export function createEnqueuer<N extends QueueName>(
   queues: Pick<Queues, "add">,
@@ -38,7 +38,7 @@ export function createEnqueuer<N extends QueueName>(
     for (const [key, job] of waiting) {
       waiting.delete(key);
       if (!(await queues.add(name, job))) waiting.clear();
-      if (isBusy()) await delay(PAUSE, undefined, { ref: false });
+      if (isBusy()) await delay(PAUSE_MS, undefined, { ref: false });
     }
     running = false;
   }

@@ -9,23 +9,25 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ConfigError } from "../delivery/errors.ts";
 import type { Log } from "../observe/log.ts";
 
-/** A redis-server of our own, for installations that name none: on a unix socket in dataDir, append-only file on. */
+/** A redis-server that deliverd starts itself if the configuration names none. */
 export interface PrivateRedis {
+  /** The path of its unix socket. */
   socket: string;
-  /** Ends it. */
   stop(): Promise<void>;
 }
 
-/** The kernel's limit is 108 bytes with the closing NUL. */
-const SOCKET_PATH_MAX = 107;
-const RESTART_PAUSE = 500;
-const STOP_PATIENCE = 1_000;
+/** The kernel's limit is 108 bytes, including the NUL at the end. */
+const MAX_SOCKET_PATH_BYTES = 107;
+const RESTART_DELAY_MS = 500;
+const START_TIMEOUT_MS = 20_000;
+/** After SIGTERM. On a full disk redis-server does not stop by itself, and its data is not needed. */
+const STOP_TIMEOUT_MS = 1_000;
 
 /**
- * Starts redis-server (found on PATH) and starts it again whenever it dies, with what it held. It begins empty: the ledger
- * knows all that is owed. One that a killed deliverd left behind is ended first: dataDir is locked, so nobody else can be
- * using it.
- * @throws ConfigError when redis-server cannot be started.
+ * Starts redis-server (from PATH) on a unix socket in dataDir, with an append-only file, and restarts it with its data
+ * whenever it dies. It begins empty, because the ledger remembers all work. If a killed deliverd left a server behind,
+ * it is killed first: dataDir is locked, so nobody else can use it.
+ * @throws ConfigError `redis-not-started`
  */
 export async function startPrivateRedis(dataDir: string, log: Log): Promise<PrivateRedis> {
   const dir = join(dataDir, "redis");
@@ -33,24 +35,26 @@ export async function startPrivateRedis(dataDir: string, log: Log): Promise<Priv
   const socket = await socketPath(dir);
   const pidFile = join(dir, "redis.pid");
   await endLeftover(pidFile, socket);
-  // Jobs that a killed process had in hand would hold up their own followers until their locks run out.
+  // Old jobs of a killed process would block new ones with the same key until their locks expire.
   await rm(join(dir, "appendonlydir"), { recursive: true, force: true });
 
   let child = launch(dir, socket, pidFile);
   let stopping = false;
-  await ready(child, socket);
-  const watch = async (): Promise<void> => {
+  await waitUntilReady(child, socket);
+  const restart = async (): Promise<void> => {
     while (!stopping) {
       if (isAlive(child)) await once(child, "exit").catch(() => {});
       if (stopping) return;
       log.warn("the private redis-server ended; starting it again");
-      await delay(RESTART_PAUSE);
+      await delay(RESTART_DELAY_MS);
       if (stopping) return;
       child = launch(dir, socket, pidFile);
-      await ready(child, socket).catch((error: unknown) => log.error("redis-server does not start", { error }));
+      await waitUntilReady(child, socket).catch((error: unknown) =>
+        log.error("redis-server does not start", { error }),
+      );
     }
   };
-  void watch();
+  void restart();
   return {
     socket,
     async stop() {
@@ -58,10 +62,9 @@ export async function startPrivateRedis(dataDir: string, log: Log): Promise<Priv
       if (!isAlive(child)) return;
       const gone = once(child, "exit");
       child.kill("SIGTERM");
-      // On a full disk it will not go by itself, and nothing in it is needed.
-      const last = setTimeout(() => child.kill("SIGKILL"), STOP_PATIENCE);
+      const killTimer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
       await gone;
-      clearTimeout(last);
+      clearTimeout(killTimer);
       await rm(pidFile, { force: true });
     },
   };
@@ -80,7 +83,7 @@ function launch(dir: string, socket: string, pidFile: string): ChildProcess {
     ["--maxmemory-policy", "noeviction"],
     ["--loglevel", "warning"],
   ].flat();
-  // Its own process group: a Ctrl-C at the terminal must reach deliverd alone, which then ends Redis last.
+  // Its own process group: Ctrl-C at the terminal must reach only deliverd, which stops Redis last.
   return spawn("redis-server", settings, {
     stdio: ["ignore", "ignore", "ignore"],
     detached: true,
@@ -88,18 +91,19 @@ function launch(dir: string, socket: string, pidFile: string): ChildProcess {
   });
 }
 
-async function ready(child: ChildProcess, socket: string): Promise<void> {
+async function waitUntilReady(child: ChildProcess, socket: string): Promise<void> {
   let failure: Error | undefined;
   child.once("error", (error) => {
     failure = error;
   });
-  for (const end = Date.now() + 20_000; Date.now() < end; await delay(5)) {
+  for (const end = Date.now() + START_TIMEOUT_MS; Date.now() < end; await delay(5)) {
     if (failure !== undefined || !isAlive(child)) break;
     if (await answers(socket)) return;
   }
+  const reason = failure?.message ?? `it ended with ${child.exitCode}`;
   throw new ConfigError(
     "redis-not-started",
-    `redis-server could not be started on ${socket}: ${failure?.message ?? `it ended with ${child.exitCode}`}. Install redis-server, or set redisUrl to a Redis of your own.`,
+    `redis-server could not be started on ${socket}: ${reason}. Install redis-server, or set redisUrl.`,
   );
 }
 
@@ -107,7 +111,7 @@ function isAlive(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
 
-/** PING by hand: a client library would retry on its own terms. */
+/** Sends PING without a client library, which would retry by its own rules. */
 async function answers(socket: string): Promise<boolean> {
   const connection = connect(socket);
   try {
@@ -131,7 +135,7 @@ async function endLeftover(pidFile: string, socket: string): Promise<void> {
   await rm(pidFile, { force: true });
 }
 
-/** A pid may have been given to another process since: its command line must be a redis-server on our socket. */
+/** Whether this process is a redis-server on our socket. Another process may have got the same pid since. */
 async function isOurRedis(pid: number, socket: string): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
   return commandLine.includes("redis-server") && commandLine.includes(socket);
@@ -139,7 +143,7 @@ async function isOurRedis(pid: number, socket: string): Promise<boolean> {
 
 async function socketPath(dir: string): Promise<string> {
   const inDataDir = join(dir, "redis.sock");
-  if (Buffer.byteLength(inDataDir) <= SOCKET_PATH_MAX) return inDataDir;
+  if (Buffer.byteLength(inDataDir) <= MAX_SOCKET_PATH_BYTES) return inDataDir;
   const name = createHash("sha256").update(dir).digest("hex").slice(0, 12);
   const short = join(tmpdir(), `deliverd-${userInfo().uid}-${name}`);
   await mkdir(short, { recursive: true, mode: 0o700 });

@@ -4,34 +4,35 @@ import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../observe/log.ts";
 import { failFastConnection, type RedisAddress } from "./connection.ts";
 
-/** What travels through each queue: only keys. What they mean stands in the ledger. */
+/** The jobs of each queue. They contain only keys; the data is in the ledger. */
 export interface Jobs {
-  /** Look at this commit, or at what this ref points to. */
+  /** Evaluate this commit, or the one that this ref points to. */
   evaluate: { repo: RepoId; sha: Sha | null; ref: string | null };
-  /** There is this delivery to go on with: whoever takes the job goes on with the one that the ledger says is next. */
+  /** This delivery is due. The worker that takes the job works on the delivery that the ledger says is next. */
   deliver: { delivery: string };
-  /** Do the first half of this delivery while its CI still runs. */
+  /** Prepare this delivery while its CI still runs. */
   prepare: { delivery: string };
-  /** Put this artifact's moving names where they belong; `verify`: ask the registries first whether they still stand. */
+  /** Update this artifact's moving names. `verify`: first ask the registries whether they still have all names. */
   names: { repo: RepoId; artifact: string; verify?: true };
-  /** Send what the outbox owes. */
+  /** Send the due messages of the outbox. */
   announce: Record<string, never>;
 }
 export type QueueName = keyof Jobs;
 
-/** `add` waits for so long at most: a Redis that hangs must not hold a worker. */
-const ADD_DEADLINE = 3_000;
+/** A Redis that hangs must not block a worker for longer. */
+const COMMAND_TIMEOUT_MS = 3_000;
 const NO_ANSWER = "no answer from Redis";
 
 export interface Queues {
   /**
-   * Queues a job; one of the same key that waits already is enough, one that runs is followed by exactly one more. A
-   * `deliver` that runs may work on anything: one of its key goes beside it.
-   * False when Redis did not take it: the sweep finds what is owed in the ledger.
+   * Queues a job. Does nothing if a job with the same key waits already; if one runs, exactly one more follows it. An
+   * exception is `deliver`, which may work on any delivery: another job with its key can run beside it.
+   * @param options `delay` in ms
+   * @returns false if Redis did not accept it: the sweep then queues it from the ledger
    */
   add<N extends QueueName>(name: N, data: Jobs[N], options?: { delay?: number }): Promise<boolean>;
   ping(): Promise<boolean>;
-  /** Jobs that wait for a consumer; null: Redis does not answer. */
+  /** How many jobs wait for a consumer; null if Redis does not answer. */
   countWaiting(name: QueueName): Promise<number | null>;
   close(): Promise<void>;
 }
@@ -40,7 +41,7 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
   const redis = failFastConnection(address);
   const queues = new Map<QueueName, Promise<Queue>>();
   const queueOf = (name: QueueName) => {
-    // BullMQ is large, and webhooks are kept while it still loads.
+    // BullMQ is large: it is loaded later, so that webhooks can be stored before.
     const queue = queues.get(name) ?? import("./bullmq.ts").then(({ openBullQueue }) => openBullQueue(redis, name));
     queues.set(name, queue);
     return queue;
@@ -49,7 +50,7 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
     async add(name, data, options = {}) {
       try {
         await withTimeout(
-          ADD_DEADLINE,
+          COMMAND_TIMEOUT_MS,
           queueOf(name).then((queue) => queue.add(name, data, jobOptions(name, data, options.delay ?? 0))),
           NO_ANSWER,
         );
@@ -60,14 +61,14 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
       }
     },
     async ping() {
-      return withTimeout(ADD_DEADLINE, redis.ping(), NO_ANSWER).then(
+      return withTimeout(COMMAND_TIMEOUT_MS, redis.ping(), NO_ANSWER).then(
         () => true,
         () => false,
       );
     },
     async countWaiting(name) {
       const counting = queueOf(name).then((queue) => queue.getWaitingCount());
-      return withTimeout(ADD_DEADLINE, counting, NO_ANSWER).catch(() => null);
+      return withTimeout(COMMAND_TIMEOUT_MS, counting, NO_ANSWER).catch(() => null);
     },
     async close() {
       await Promise.allSettled([...queues.values()].map(async (queue) => (await queue).close()));
@@ -76,14 +77,14 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
   };
 }
 
-/** Jobs of one key in one queue ask for the same. */
+/** Two jobs of a queue with the same key ask for the same work. */
 export function jobKey(data: Jobs[QueueName]): string {
   return Object.values(data).join("|");
 }
 
 function jobOptions(name: QueueName, data: Jobs[QueueName], delay: number): JobsOptions {
   const key = jobKey(data);
-  // A delayed look must not swallow one that is due now: it has a key of its own.
+  // A delayed job must not replace one that is due now, so it has another key.
   const id = delay > 0 ? `later|${name}|${key}` : `${name}|${key}`;
   return { delay, removeOnComplete: true, removeOnFail: true, deduplication: { id, keepLastIfActive: true } };
 }

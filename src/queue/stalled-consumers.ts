@@ -4,15 +4,15 @@ import type { Consumer } from "./consume.ts";
 import type { Queues } from "./queues.ts";
 
 /**
- * Finds consumers that hear nothing more though jobs wait for them and Redis answers others, as after a connection that a
- * network forgot without a word, and makes them anew. What is owed is in the queue: the sweep puts it there from the ledger.
+ * Reconnects consumers that get no jobs although jobs wait and Redis answers. This happens after a network has silently
+ * dropped a connection. No work is lost: the sweep queues it again from the ledger.
  */
 export class StalledConsumers {
   readonly #consumers: readonly Consumer[];
   readonly #queues: Pick<Queues, "countWaiting">;
   readonly #log: Log;
   readonly #renewed: Counter;
-  /** What a consumer had heard when jobs waited for it at the last check. */
+  /** The `jobEvents` of consumers for which jobs waited at the last check. */
   readonly #before = new Map<Consumer, number>();
 
   constructor(consumers: readonly Consumer[], queues: Pick<Queues, "countWaiting">, log: Log, renewed: Counter) {
@@ -22,21 +22,21 @@ export class StalledConsumers {
     this.#renewed = renewed;
   }
 
-  /** To be called now and then: what was silent at two checks in a row, while jobs waited at both, is made anew. */
+  /** To be called regularly. Reconnects a consumer if jobs waited at two checks and it got none in between. */
   async check(): Promise<void> {
     await Promise.all(this.#consumers.map((consumer) => this.#checkOne(consumer)));
   }
 
   async #checkOne(consumer: Consumer): Promise<void> {
     const { name } = consumer;
-    const heard = consumer.jobEvents();
+    const events = consumer.jobEvents();
     const waiting = consumer.isFree() ? await this.#queues.countWaiting(name) : null;
     if (waiting === null || waiting === 0) {
       this.#before.delete(consumer);
       return;
     }
-    if (this.#before.get(consumer) !== heard) {
-      this.#before.set(consumer, heard);
+    if (this.#before.get(consumer) !== events) {
+      this.#before.set(consumer, events);
       return;
     }
     this.#before.delete(consumer);

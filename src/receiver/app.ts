@@ -7,7 +7,7 @@ import { limitConnections } from "./connections.ts";
 import { notFound, problemHandler } from "./problem.ts";
 
 export interface AppRoutes {
-  /** webhookRoute(); a worker by itself has none. */
+  /** webhookRoute(); a process that is only a worker has none. */
   webhooks?: RequestHandler;
   /** healthRoute(). */
   health: RequestHandler;
@@ -16,7 +16,10 @@ export interface AppRoutes {
   log: Log;
 }
 
-/** The one Express app. Webhooks come first: nothing may read their body, or cost time, before the signature is checked. */
+/**
+ * Creates the Express app. Webhooks come first: nothing may read their body or take time before the signature is
+ * checked.
+ */
 export function createApp({ webhooks, health, api, web, log }: AppRoutes): Express {
   const app = express();
   app.disable("x-powered-by");
@@ -28,17 +31,17 @@ export function createApp({ webhooks, health, api, web, log }: AppRoutes): Expre
 
 export interface Listening {
   port: number;
-  /** Answers what has come in, within `grace` ms, and is gone. */
+  /** Answers the requests that have arrived, closes what is left after `grace` ms, and stops listening. */
   close(grace?: number): Promise<void>;
 }
 
 /**
- * Each may hold a small body of somebody who has shown nothing yet. What is not a webhook is answered on fewer (see Share):
- * the rest are for webhooks, or make room for one.
+ * Each connection may hold a small body of a sender whose signature is not checked yet. Requests that are not webhooks
+ * use fewer of them (see ConcurrencyLimits), so that some are always left for webhooks.
  */
 const MAX_CONNECTIONS = 500;
 
-/** Serves the app; bounded, so that many connections cannot eat the memory. @throws what listen failed with (EADDRINUSE). */
+/** Serves the app, with limits on connections and memory. @throws the error of listen, such as EADDRINUSE */
 export async function listen(app: Express, { port, address }: { port: number; address?: string }): Promise<Listening> {
   const timeouts = {
     headersTimeout: 15_000,
@@ -64,8 +67,9 @@ export async function listen(app: Express, { port, address }: { port: number; ad
 }
 
 /**
- * Express gives each request and answer its own prototype, and what V8 has learned of their class is void: that costs as
- * much as the rest of Express. Made of classes that have these prototypes already, they stay as they are.
+ * Express changes the prototype of each request and response, which invalidates V8's optimisations for their classes
+ * and costs as much as all the rest of Express. These classes have Express's prototypes from the beginning, so nothing
+ * changes.
  */
 function classesOf(app: Express) {
   class Request extends IncomingMessage {}

@@ -3,17 +3,18 @@ import { Semaphore } from "../async/semaphore.ts";
 import { Problem } from "./problem.ts";
 
 export interface ConcurrencyLimitOptions {
-  /** For whoever is turned away, as in `downloads`. */
+  /** What is limited, for the error message; for example `downloads`. */
   subject: string;
-  /** At a time. */
+  /** How many requests may run at a time. */
   maxRunning: number;
-  /** How many more may wait for their turn; none if left out. */
+  /** How many more may wait for their turn; 0 if left out. */
   maxWaiting?: number;
 }
 
 /**
- * What one class of requests may take of the server at a time: its connections, and the ledger's time. All shares together
- * are far fewer than the server's connections, so that none of them can keep webhooks out.
+ * Limits how many requests of one class run at a time, and so how many connections and how much of the ledger's time
+ * they use. All limits together are far below the server's number of connections, so they always leave room for
+ * webhooks.
  */
 export class ConcurrencyLimit {
   readonly #limits: Required<ConcurrencyLimitOptions>;
@@ -25,7 +26,10 @@ export class ConcurrencyLimit {
     this.#turns = new Semaphore(limits.maxRunning);
   }
 
-  /** A handler that takes part in the share until it has done its work. It throws Problem 503 where there is no room. */
+  /**
+   * Wraps a handler so that it counts towards the limit while it runs.
+   * @throws (the handler) Problem 503 if there is no room
+   */
   handler<R extends Request>(work: (request: R, response: Response) => Promise<void>): RequestHandler {
     return async (request, response) => {
       const { subject, maxRunning, maxWaiting } = this.#limits;
@@ -35,7 +39,7 @@ export class ConcurrencyLimit {
       this.#taken += 1;
       await this.#turns.acquire();
       try {
-        // Who left while it waited costs nothing more.
+        // Skip the work if the client has closed the connection meanwhile.
         if (!response.destroyed) await work(request as R, response);
       } finally {
         this.#taken -= 1;
@@ -45,21 +49,21 @@ export class ConcurrencyLimit {
   }
 }
 
-/** All that is answered but webhooks and health; none of them needs to wait for another. */
+/** One limit for each class of requests, except webhooks and health. */
 export interface ConcurrencyLimits {
-  /** Pages and the API: what asks the ledger. */
+  /** Requests of pages and the API that query the ledger. */
   queries: ConcurrencyLimit;
-  /** Logs that are followed. */
+  /** Streams that follow a log. */
   logStreams: ConcurrencyLimit;
-  /** Contents, and logs as a whole. */
+  /** Downloads of contents and of whole logs. */
   downloads: ConcurrencyLimit;
-  /** What asks a git host before it answers. */
+  /** Requests to deliver a commit, which may call a git host. */
   commitRequests: ConcurrencyLimit;
 }
 
 export function createConcurrencyLimits(): ConcurrencyLimits {
   return {
-    // Few at a time, so that the ledger is soon free for a webhook.
+    // Few at a time, so that the ledger is free for webhooks soon.
     queries: new ConcurrencyLimit({ subject: "requests", maxRunning: 2, maxWaiting: 60 }),
     logStreams: new ConcurrencyLimit({ subject: "followers of logs", maxRunning: 200 }),
     downloads: new ConcurrencyLimit({ subject: "downloads", maxRunning: 24 }),

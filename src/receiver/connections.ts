@@ -2,65 +2,65 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net";
 
 export interface ConnectionLimits {
-  /** Connections at a time. */
+  /** Open connections at a time. */
   maxConnections: number;
-  /** Bytes of answers that clients have not taken yet, in all; 24 MB if left out. */
+  /** Bytes of all responses together that clients have not read yet; 24 MB if left out. */
   maxUnreadBytes?: number;
-  /** ms within which a client takes something of an answer that waits for it; 30 s if left out. */
+  /** A client must read some of its response within this time; 30 s if left out. */
   stallTimeoutMs?: number;
 }
 
 /**
- * Requests of one connection that may be unanswered at a time, or come in one turn of the event loop. Node parses a whole
- * read of 64 kB, up to 2,000 requests, before it looks whether anybody takes the answers, and before any other connection
- * has its turn. Nearly no client sends a second request before the first is answered.
+ * Requests of one connection that may be unanswered at a time, or arrive in one turn of the event loop. Node parses up
+ * to 64 kB (2,000 requests) before it checks whether the client reads the responses, and before any other connection
+ * gets a turn. Nearly no client sends a second request before the first is answered.
  */
 const MAX_PIPELINED = 8;
-const LOOK_EVERY = 1_000;
-/** Requests of a flood do not each cause a look of their own (ms). */
-const LOOK_AT_MOST_EVERY = 100;
+const CHECK_INTERVAL_MS = 1_000;
+/** Each request may cause a check, but a flood of requests not more than one in this time. */
+const MIN_CHECK_INTERVAL_MS = 100;
 
 interface Connection {
   socket: Socket;
-  /** Those that are not out yet, in the order of their requests. */
+  /** Responses that are not sent completely, in the order of their requests. */
   answers: ServerResponse[];
-  /** It sent more requests than may wait: it is closed after the answers that are due. */
-  isCrowded: boolean;
-  /** The turn of the event loop in which its last request came, and how many came in it. */
+  /** It sent more requests than may wait. It is closed after the responses to the accepted ones. */
+  isOverLimit: boolean;
+  /** The turn of the event loop in which its last request arrived, and how many arrived in that turn. */
   turn: number;
   burst: number;
-  /** Bytes that the client had taken at the last look, and when that last changed. */
+  /** Bytes that the client had read at the last check, and when this number last changed. */
   taken: number;
   takenAt: number;
 }
 
 /**
- * Holds a server to so many connections and so many bytes that nobody takes.
+ * Limits a server's connections, and the memory of responses that clients do not read.
  *
- * One connection too many ends the oldest of those on which the client is silent or slow: `maxConnections` turns away
- * whoever comes last instead, so that a thousand silent connections would keep everybody out.
+ * If there are too many connections, the oldest one whose client is silent or slow is closed. Node's own
+ * `maxConnections` would refuse the newest instead, so a thousand silent connections could keep everybody out.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   const { maxConnections, maxUnreadBytes = 24 * 1024 * 1024, stallTimeoutMs = 30_000 } = limits;
-  /** In the order in which they came or were last answered. */
+  /** In the order in which they were opened or last answered. */
   const open = new Map<Socket, Connection>();
   const turn = turnsOfEventLoop();
-  let lookedAt = 0;
+  let checkedAt = 0;
 
   const end = ({ socket }: Connection): void => {
     open.delete(socket);
     socket.destroy();
   };
-  const look = (): void => {
-    lookedAt = performance.now();
-    endUntaken([...open.values()], { maxUnreadBytes, stallTimeoutMs, now: lookedAt }, end);
+  const check = (): void => {
+    checkedAt = performance.now();
+    endStalled([...open.values()], { maxUnreadBytes, stallTimeoutMs, now: checkedAt }, end);
   };
-  const timer = setInterval(look, LOOK_EVERY).unref();
+  const timer = setInterval(check, CHECK_INTERVAL_MS).unref();
   server.once("close", () => clearInterval(timer));
 
   server.on("connection", (socket: Socket) => {
     if (open.size >= maxConnections) {
-      const victim = longestWaitedFor(open);
+      const victim = oldestSilent(open);
       if (victim === undefined) {
         socket.destroy();
         return;
@@ -77,30 +77,33 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     if (connection === undefined) return;
     const { socket, answers } = connection;
     answers.push(response);
-    if (performance.now() - lookedAt > LOOK_AT_MOST_EVERY) look();
+    if (performance.now() - checkedAt > MIN_CHECK_INTERVAL_MS) check();
     response.once("close", () => {
       answers.splice(answers.indexOf(response), 1);
       if (answers.length > 0 || !open.delete(socket)) return;
-      if (connection.isCrowded) socket.destroySoon();
+      if (connection.isOverLimit) socket.destroySoon();
       open.set(socket, connection);
     });
   };
   server.on("request", answering);
-  // Node answers these by itself, and would not count them.
+  // Without this listener Node would answer such requests itself, and they would not be counted.
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     answering(request, response);
     response.writeHead(417).end();
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     const connection = open.get(socket);
-    if (!connection?.isCrowded) refuse(error, socket, connection);
+    if (!connection?.isOverLimit) refuse(error, socket, connection);
     else if (connection.answers.length > 0) socket.pause();
     else socket.destroySoon();
   });
 }
 
-/** Ends those who take nothing, and, where too much waits, those first who have taken nothing for the longest time. */
-function endUntaken(
+/**
+ * Closes connections whose client reads nothing. If too many bytes are unread, it also closes others, beginning with
+ * the one that has read nothing for the longest time.
+ */
+function endStalled(
   connections: Connection[],
   { maxUnreadBytes, stallTimeoutMs, now }: { maxUnreadBytes: number; stallTimeoutMs: number; now: number },
   end: (connection: Connection) => void,
@@ -108,7 +111,7 @@ function endUntaken(
   const waiting: { connection: Connection; bytes: number }[] = [];
   let total = 0;
   for (const connection of connections) {
-    const bytes = waitingFor(connection);
+    const bytes = unreadBytes(connection);
     const taken = connection.socket.bytesWritten - connection.socket.writableLength;
     if (bytes === 0 || taken !== connection.taken) connection.takenAt = now;
     connection.taken = taken;
@@ -127,13 +130,13 @@ function endUntaken(
   }
 }
 
-function waitingFor({ socket, answers }: Connection): number {
-  // The first answer counts what the socket holds.
+function unreadBytes({ socket, answers }: Connection): number {
+  // The first response's writableLength includes the socket's.
   return answers.length === 0 ? socket.writableLength : answers.reduce((sum, each) => sum + each.writableLength, 0);
 }
 
-/** A client that is silent, sends slowly, or does not take an answer that is ready. */
-function longestWaitedFor(open: Map<Socket, Connection>): Connection | undefined {
+/** The oldest connection whose client is silent, sends slowly, or does not read a response that is ready. */
+function oldestSilent(open: Map<Socket, Connection>): Connection | undefined {
   for (const connection of open.values()) {
     const [answer] = connection.answers;
     if (answer === undefined || !answer.req.complete || answer.writableEnded) return connection;
@@ -142,18 +145,18 @@ function longestWaitedFor(open: Map<Socket, Connection>): Connection | undefined
 }
 
 function newConnection(socket: Socket): Connection {
-  return { socket, answers: [], isCrowded: false, turn: 0, burst: 0, taken: 0, takenAt: performance.now() };
+  return { socket, answers: [], isOverLimit: false, turn: 0, burst: 0, taken: 0, takenAt: performance.now() };
 }
 
 function isRefused(connection: Connection, request: IncomingMessage, turn: number): boolean {
   connection.burst = connection.turn === turn ? connection.burst + 1 : 1;
   connection.turn = turn;
-  connection.isCrowded ||= connection.answers.length >= MAX_PIPELINED || connection.burst > MAX_PIPELINED;
-  // Node's own answer to a request without a host is one that nobody counts.
-  return connection.isCrowded || (request.httpVersion === "1.1" && request.headers.host === undefined);
+  connection.isOverLimit ||= connection.answers.length >= MAX_PIPELINED || connection.burst > MAX_PIPELINED;
+  // Refuse requests without a Host header here: Node would answer them itself, and they would not be counted.
+  return connection.isOverLimit || (request.httpVersion === "1.1" && request.headers.host === undefined);
 }
 
-/** The number of the turn that runs now; it costs nothing while nobody asks. */
+/** Counts turns of the event loop. It costs nothing while nobody asks for the number. */
 function turnsOfEventLoop(): () => number {
   let turn = 1;
   let isRunning = false;
@@ -173,10 +176,10 @@ interface Parser {
   onIncoming(request: IncomingMessage, keepAlive: boolean): number;
 }
 
-/** Ends the parsing of what a connection sends at the first request that is refused: nothing else of Node's can. */
+/** Stops parsing a connection's input at the first refused request. Node has no public interface for that. */
 function refuseRequests(socket: Socket, refused: (request: IncomingMessage) => boolean): void {
   const { parser } = socket as Socket & { parser?: Parser | null };
-  if (!parser) throw new Error("this version of Node.js shows no parser of its connections");
+  if (!parser) throw new Error("this version of Node.js does not expose the parser of a connection: use Node.js 20");
   const take = parser.onIncoming;
   parser.onIncoming = (request, keepAlive) => (refused(request) ? -1 : take(request, keepAlive));
 }
@@ -187,7 +190,7 @@ const STATUS_OF: Record<string, number> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** What Node does where nobody listens: an answer, unless one has begun, and the end. */
+/** Does what Node does without a listener: answers, unless a response has begun, and closes the connection. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket, connection: Connection | undefined): void {
   if (socket.writable && !connection?.answers.some((each) => each.headersSent)) {
     const status = STATUS_OF[error.code ?? ""] ?? 400;

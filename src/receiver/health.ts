@@ -3,12 +3,14 @@ import { withTimeout } from "../async/with-timeout.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 
-/** One thing that readiness rests on. */
+/** One part of the readiness check. */
 export interface HealthCheck {
   name: string;
-  /** Without it webhooks cannot be kept: readiness is then 503. Others only degrade. */
+  /**
+   * Without it, webhooks cannot be stored: readiness is 503. If a part that is not vital fails, readiness is degraded.
+   */
   vital: boolean;
-  /** Rejects where it is not well. */
+  /** Rejects if the part does not work. */
   check(): Promise<unknown>;
 }
 
@@ -16,20 +18,22 @@ export interface HealthOptions {
   checks: HealthCheck[];
   metrics: Metrics;
   log: Log;
-  /** ms that one check may take. */
+  /** The time for one check; 2 s if left out. */
   checkTimeoutMs?: number;
 }
 
 export interface Readiness {
   status: "ready" | "degraded" | "unavailable";
-  /** The names of what is not well. The reasons are in the log: this page is open to everybody. */
+  /** The names of the checks that failed. Their errors are in the log only, because this page is public. */
   degraded: string[];
 }
 
-/** GET /healthz (the process answers), /readyz (webhooks can be kept), /metrics. All open, and silent about secrets. */
+/**
+ * GET /healthz (the process runs), /readyz (webhooks can be stored), /metrics. All are public and contain no secrets.
+ */
 export function healthRoute(options: HealthOptions): RequestHandler {
   const router = Router();
-  const readiness = sharedFor(READY_FOR, () => readinessOf(options));
+  const readiness = cached(READINESS_TTL_MS, () => checkReadiness(options));
   router.get("/healthz", (_request, response) => sendFresh(response, 200, { status: "ok" }));
   router.get("/readyz", async (_request, response) => {
     const found = await readiness();
@@ -41,11 +45,11 @@ export function healthRoute(options: HealthOptions): RequestHandler {
   return router;
 }
 
-/** ms: anybody may ask, and each look writes to the ledger. */
-const READY_FOR = 200;
+/** Anybody may ask for readiness, and each check writes to the ledger. */
+const READINESS_TTL_MS = 200;
 
-/** One answer for all who ask within so many ms. */
-function sharedFor<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+/** Calls `ask` at most once per `ms`, and gives all callers its result. */
+function cached<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | null = null;
   return () => {
     if (answer === null) {
@@ -66,19 +70,19 @@ function sendFresh(response: Response, status: number, body: object): void {
   response.end(JSON.stringify(body));
 }
 
-async function readinessOf({ checks, log, checkTimeoutMs = 2_000 }: HealthOptions): Promise<Readiness> {
-  const unwell: HealthCheck[] = [];
+async function checkReadiness({ checks, log, checkTimeoutMs = 2_000 }: HealthOptions): Promise<Readiness> {
+  const failed: HealthCheck[] = [];
   await Promise.all(
     checks.map(async (check) => {
       try {
         await withTimeout(checkTimeoutMs, check.check());
       } catch (error) {
-        unwell.push(check);
+        failed.push(check);
         log.warn(`Readiness: ${check.name} is not well`, { error });
       }
     }),
   );
-  const degraded = unwell.map(({ name }) => name).sort();
-  if (unwell.some(({ vital }) => vital)) return { status: "unavailable", degraded };
+  const degraded = failed.map(({ name }) => name).sort();
+  if (failed.some(({ vital }) => vital)) return { status: "unavailable", degraded };
   return { status: degraded.length > 0 ? "degraded" : "ready", degraded };
 }

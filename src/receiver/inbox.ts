@@ -1,20 +1,23 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { NewHint } from "../ledger/hints.ts";
 
-/** Thrown by add: the ledger is so far behind that one more would only cost memory, and its sender time. */
+/** Thrown by `add` if the ledger is so far behind that another hint would only take memory and its sender's time. */
 export class InboxFull extends Error {}
 
 export interface Inbox {
-  /** Resolves when the hints are committed. @throws InboxFull, or whatever the commit failed with. */
+  /** Resolves when the hints are committed. @throws InboxFull, or the error of the commit */
   add(hints: NewHint[]): Promise<void>;
-  /** Hints taken and not yet committed. */
+  /** How many hints are not committed yet. */
   pending(): number;
 }
 
 export interface InboxLimits {
-  /** Hints that may wait for the ledger. */
+  /** How many hints may wait for the ledger. */
   maxHints?: number;
-  /** ms that the oldest may have waited when another is taken: a ledger that stands still for half of what GitHub waits has not much hope to give. */
+  /**
+   * New hints are refused if the oldest has waited for longer. The default of 5 s is half of GitHub's time-out: a
+   * ledger that is blocked for so long will probably not commit in time.
+   */
   maxWaitMs?: number;
 }
 
@@ -26,32 +29,32 @@ interface Entry {
 }
 
 /**
- * Group commit: requests that arrive together share one transaction, and while one runs the next gathers. So a burst
- * costs a few commits instead of one each.
+ * Group commit: hints that arrive together share one transaction, and new ones are collected while it runs. So a burst
+ * needs a few commits instead of one for each request.
  */
 export function createInbox(
   commit: (hints: NewHint[]) => Promise<unknown>,
   { maxHints = 10_000, maxWaitMs = 5_000 }: InboxLimits = {},
 ): Inbox {
-  let gathering: Entry[] = [];
+  let waiting: Entry[] = [];
   let committing: Entry[] = [];
   let pending = 0;
   let running = false;
 
   async function run(): Promise<void> {
-    while (gathering.length > 0) {
-      await gathered();
-      committing = gathering;
-      gathering = [];
+    while (waiting.length > 0) {
+      await collectMore();
+      committing = waiting;
+      waiting = [];
       await commitBatch(committing);
       committing = [];
     }
     running = false;
   }
 
-  /** As long as each turn of the event loop brings more, one more turn costs less than one more commit. */
-  async function gathered(): Promise<void> {
-    for (let before = 0; before < gathering.length; await nextTurn()) before = gathering.length;
+  /** Waits as long as each turn of the event loop brings more hints: a turn is cheaper than another commit. */
+  async function collectMore(): Promise<void> {
+    for (let before = 0; before < waiting.length; await nextTurn()) before = waiting.length;
   }
 
   async function commitBatch(batch: Entry[]): Promise<void> {
@@ -66,8 +69,8 @@ export function createInbox(
     }
   }
 
-  function demandRoom(more: number): void {
-    const [first] = committing.length > 0 ? committing : gathering;
+  function requireRoom(more: number): void {
+    const [first] = committing.length > 0 ? committing : waiting;
     const waited = first === undefined ? 0 : performance.now() - first.since;
     if (pending + more > maxHints || waited > maxWaitMs)
       throw new InboxFull(`${pending} hints wait for the ledger, the first for ${Math.round(waited)} ms`);
@@ -76,10 +79,10 @@ export function createInbox(
   return {
     pending: () => pending,
     async add(hints) {
-      demandRoom(hints.length);
+      requireRoom(hints.length);
       pending += hints.length;
       await new Promise<void>((resolve, reject) => {
-        gathering.push({ hints, since: performance.now(), resolve, reject });
+        waiting.push({ hints, since: performance.now(), resolve, reject });
         if (running) return;
         running = true;
         void run();

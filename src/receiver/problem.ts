@@ -3,7 +3,7 @@ import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import { printable } from "../delivery/printable.ts";
 import type { Log } from "../observe/log.ts";
 
-/** An answer that is not a success, to be thrown by a route. The detail is for the caller: it must hold no secret. */
+/** An HTTP error, which a route throws. The client sees `detail`, so it must not contain secrets. */
 export class Problem extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
@@ -14,7 +14,7 @@ export class Problem extends Error {
   }
 }
 
-/** Answers with RFC 9457 problem details. `about:blank` says that the status is all there is to the type. */
+/** Answers with RFC 9457 problem details. Type `about:blank` means: the HTTP status says it all. */
 export function sendProblem(
   response: Response,
   status: number,
@@ -30,7 +30,7 @@ export const notFound: RequestHandler = (_request, response) => {
   sendProblem(response, 404, "There is nothing at this path.");
 };
 
-/** The app's last handler. Express marks what a request itself got wrong with a 4xx status; all else is ours. */
+/** The app's error handler. Express sets a 4xx status on errors of the request; all others are bugs of deliverd. */
 export function problemHandler(log: Log): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const status = statusOf(error);

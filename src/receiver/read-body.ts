@@ -1,29 +1,31 @@
 import type { IncomingMessage } from "node:http";
 import { Problem } from "./problem.ts";
 
-/** Thrown where the client has gone before its body was whole: there is nobody to answer. */
+/** Thrown if the client closes the connection before its body is complete: nobody is left to answer. */
 export class Aborted extends Error {}
 
 export interface BodyLimits {
-  /** Bytes of one body. */
+  /** The largest body. */
   maxBodyBytes: number;
-  /** ms that a whole body may take. */
+  /** The longest time for a whole body. */
   bodyTimeoutMs: number;
 }
 
 /**
- * A small body is bounded by the number of connections; larger ones are few at a time, and together hold no more than one
- * of the largest and a little. Nobody has shown a signature yet, and each byte is copied three times until it is checked.
+ * Signatures are not checked yet, and each byte is copied three times until they are, so memory must have a limit.
+ * Small bodies are limited by the number of connections. Larger ones are limited in number, and together to the size of
+ * one body of the maximum size plus `LARGE_EXTRA_BYTES`.
  */
-const SMALL = 64 * 1024;
-const MAX_LARGE = 8;
-const ROOM = 7 * 1024 * 1024;
+const SMALL_BODY_BYTES = 64 * 1024;
+const MAX_LARGE_BODIES = 8;
+const LARGE_EXTRA_BYTES = 7 * 1024 * 1024;
 
 export type BodyReader = (request: IncomingMessage) => Promise<Buffer>;
 
 /**
- * Reads raw bodies, since the raw bytes are what was signed.
- * @throws Problem 413 (too large, by its length or when it gets there), 408 (too slow), 503 (too many large ones); Aborted.
+ * Creates a reader of raw bodies: signatures are computed from the raw bytes.
+ * @throws (the reader) Problem 413 if the body is too large, 408 if it is too slow, 503 if there are too many large
+ * bodies; Aborted
  */
 export function createBodyReader({ maxBodyBytes, bodyTimeoutMs }: BodyLimits): BodyReader {
   let large = 0;
@@ -35,10 +37,10 @@ export function createBodyReader({ maxBodyBytes, bodyTimeoutMs }: BodyLimits): B
     let own = 0;
     const admit = (size: number) => {
       if (size > maxBodyBytes) throw tooLarge();
-      if (own > 0 || size <= SMALL) return;
-      // Room for the whole is taken at once: bodies refused half-way would leave garbage faster than it is collected.
+      if (own > 0 || size <= SMALL_BODY_BYTES) return;
+      // Reserve the whole size at once: bodies refused half-way would create garbage faster than it is collected.
       const whole = announced > 0 ? announced : maxBodyBytes;
-      if (large >= MAX_LARGE || reserved + whole > maxBodyBytes + ROOM)
+      if (large >= MAX_LARGE_BODIES || reserved + whole > maxBodyBytes + LARGE_EXTRA_BYTES)
         throw new Problem(503, "Too many large requests at a time.", { "retry-after": "5" });
       own = whole;
       large += 1;
@@ -54,12 +56,12 @@ export function createBodyReader({ maxBodyBytes, bodyTimeoutMs }: BodyLimits): B
   };
 }
 
-function collect(request: IncomingMessage, slowBody: number, admit: (size: number) => void): Promise<Buffer> {
+function collect(request: IncomingMessage, timeoutMs: number, admit: (size: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const body = new Gathered(Number(request.headers["content-length"] ?? 0));
+    const body = new BodyBuffer(Number(request.headers["content-length"] ?? 0));
     const timer = setTimeout(
-      () => settle(() => reject(new Problem(408, `The body was not whole after ${slowBody} ms.`))),
-      slowBody,
+      () => settle(() => reject(new Problem(408, `The body was not whole after ${timeoutMs} ms.`))),
+      timeoutMs,
     );
     const onData = (chunk: Buffer) => {
       try {
@@ -80,19 +82,19 @@ function collect(request: IncomingMessage, slowBody: number, admit: (size: numbe
   });
 }
 
-/** Bytes that come in pieces, in one buffer that grows: joined at the end, each would be there twice. */
-class Gathered {
+/** Collects chunks in one buffer that grows. Joining them at the end would need twice the memory. */
+class BodyBuffer {
   size = 0;
   #buffer: Buffer = Buffer.alloc(0);
   readonly #announced: number;
 
-  /** @param announced bytes that the sender says will come; taken at its word only once more than a little has */
+  /** @param announced the content-length, which is trusted only after more than a small body has arrived */
   constructor(announced: number) {
     this.#announced = announced;
   }
 
   add(chunk: Buffer): void {
-    // Most bodies come whole, in one piece: that one is then all there is.
+    // Most bodies arrive in one chunk, which then is the whole buffer.
     if (chunk.length === this.#announced) {
       this.#buffer = chunk;
       this.size = chunk.length;
@@ -101,7 +103,7 @@ class Gathered {
     const size = this.size + chunk.length;
     if (size > this.#buffer.length) {
       const larger = Buffer.allocUnsafeSlow(
-        size <= SMALL ? size : size <= this.#announced ? this.#announced : 2 * size,
+        size <= SMALL_BODY_BYTES ? size : size <= this.#announced ? this.#announced : 2 * size,
       );
       this.#buffer.copy(larger, 0, 0, this.size);
       this.#buffer = larger;
@@ -115,19 +117,20 @@ class Gathered {
   }
 }
 
-const MAX_DISCARDED = 1024 * 1024;
+const MAX_DISCARDED_BYTES = 1024 * 1024;
 
 /**
- * Lets a refused client finish or notice, within bounds: a connection that is closed under a client that still sends
- * makes most of them miss the answer.
+ * Reads and drops the rest of a refused request, up to a time and a size. If the connection were closed while the
+ * client still sends, most clients would not see the answer.
+ * @param within ms
  */
 export function discardRest(request: IncomingMessage, within: number): void {
   if (request.complete || request.destroyed) return;
-  let left = MAX_DISCARDED;
+  let left = MAX_DISCARDED_BYTES;
   const timer = setTimeout(() => request.destroy(), within);
   request.on("data", (chunk: Buffer) => {
     left -= chunk.length;
-    // Read on, a flood would leave garbage faster than it is collected.
+    // Stop reading: a flood would create garbage faster than it is collected.
     if (left < 0) request.pause();
   });
   request.once("close", () => clearTimeout(timer));

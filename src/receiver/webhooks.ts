@@ -9,36 +9,38 @@ import { Problem, sendProblem } from "./problem.ts";
 import { Aborted, type BodyReader, createBodyReader, discardRest } from "./read-body.ts";
 
 export interface WebhookOptions {
-  /** By the key under `hosts`, which is the path's last part. */
+  /** By their key under `hosts`, which is the last part of the path. */
   hosts: Map<string, Host>;
-  /** Whether `repos` of the server configuration lets this repo be delivered. */
+  /** Whether `repos` in the server's configuration allows this repo. */
   accepts(host: string, owner: string, name: string): boolean;
   inbox: Inbox;
-  /** Told what has been committed, to be queued. A failure here changes no answer: the sweep finds what is not queued. */
+  /**
+   * Called with committed hints, to queue them. Its errors do not change the answer: the sweep queues what is missing.
+   */
   onHints(hints: NewHint[]): void;
-  /** Told of every answer, for the metrics. */
+  /** Called for every answer, for the metrics. */
   onAnswer?(host: string, status: number): void;
   log: Log;
-  /** Bytes; 25 MB, the most that GitHub sends, if left out. */
+  /** 25 MB if left out, which is the most that GitHub sends. */
   maxBodyBytes?: number;
-  /** ms that a whole body may take; 30 s if left out. */
+  /** The time for a whole body; 30 s if left out. */
   bodyTimeoutMs?: number;
-  /** ms that the commit may take: GitHub itself gives up after 10 s, so 9 s if left out. */
+  /** The time for the commit; 9 s if left out, because GitHub gives up after 10 s. */
   commitTimeoutMs?: number;
 }
 
 export type WebhookAnswer = { status: "accepted" | "ignored"; because: string };
 
 /**
- * POST /webhooks/<host>: verify, normalise, commit to the inbox, 202. Where several answers fit, the first of 404, 405,
- * 415, 413, 408, 401, 400, 503, 202 is given.
+ * POST /webhooks/<host>: verifies the signature, normalises the event, commits it to the inbox and answers 202. If
+ * several answers are possible, the first of these is given: 404, 405, 415, 413, 408, 401, 400, 503, 202.
  */
 export function webhookRoute(options: WebhookOptions): RequestHandler {
   const { maxBodyBytes = 25 * 1024 * 1024, bodyTimeoutMs = 30_000 } = options;
   const readBody = createBodyReader({ maxBodyBytes, bodyTimeoutMs });
-  const keep = keeper(options);
+  const keep = createKeeper(options);
   const refusals = new SampledLog(options.log, "refused webhooks");
-  // A plain handler, and plain answers: Express's routes and `response.json` would cost more than all the rest of the way.
+  // A plain handler and plain answers: Express's router and `response.json` would cost more than all the rest.
   return async (request, response, next) => {
     const key = hostKey(request.path);
     if (key === null) return next();
@@ -57,7 +59,7 @@ export function webhookRoute(options: WebhookOptions): RequestHandler {
 
 const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 
-/** The last part of /webhooks/<host>, a slash after it or not; null for other paths. @throws Problem 400. */
+/** The host in /webhooks/<host>, with or without a slash at the end; null for other paths. @throws Problem 400 */
 function hostKey(path: string): string | null {
   const [, part] = /^\/webhooks\/([^/]+)\/?$/.exec(path) ?? [];
   if (part === undefined) return null;
@@ -84,10 +86,10 @@ async function receive(
   checkRequest(request);
   const body = await readBody(request);
   const reading = await host.readHints({ headers: request.headers, body });
-  const hints = wanted(options, key, reading);
+  const hints = acceptedHints(options, key, reading);
   if ("ignored" in hints) return { status: "ignored", because: hints.ignored };
   await keep(hints);
-  tell(options, hints);
+  queue(options, hints);
   return { status: "accepted", because: hints.map((hint) => `${hint.event} is in the inbox`).join(", ") };
 }
 
@@ -102,44 +104,48 @@ function checkRequest(request: Request): void {
   }
 }
 
-function wanted(options: WebhookOptions, host: string, reading: WebhookReading): NewHint[] | { ignored: string } {
+function acceptedHints(
+  options: WebhookOptions,
+  host: string,
+  reading: WebhookReading,
+): NewHint[] | { ignored: string } {
   if ("ignored" in reading) return reading;
   const accepted = reading.hints.filter(({ repo }) => options.accepts(host, repo.owner, repo.name));
-  if (accepted.length > 0) return accepted.map((hint) => stored(host, hint));
+  if (accepted.length > 0) return accepted.map((hint) => toNewHint(host, hint));
   const names = reading.hints.map(({ repo }) => `${host}/${repo.owner}/${repo.name}`);
   return { ignored: `${names.join(", ")} is not in 'repos' of the server configuration` };
 }
 
-function stored(host: string, { repo, event, deliveryId, ref, sha }: Hint): NewHint {
+function toNewHint(host: string, { repo, event, deliveryId, ref, sha }: Hint): NewHint {
   const { hostId, owner, name, defaultBranch } = repo;
   return { repo: { id: `${host}:${hostId}`, host, owner, name, defaultBranch }, event, deliveryId, ref, sha };
 }
 
-/** ms between two lines of the log that say the same of every webhook of a flood. */
-const SAID = 10_000;
+/** While the inbox is full, the log gets one line in this time instead of one for each webhook. */
+const FULL_LOG_INTERVAL_MS = 10_000;
 
 /**
- * Keeps hints, or throws Problem 503 where they are not committed in time. A commit that ends after that harms nothing:
- * hints may repeat.
+ * Creates a function that commits hints, or throws Problem 503 if that takes too long. A commit that succeeds later
+ * does no harm: the host sends the webhook again, and hints may repeat.
  */
-function keeper({ inbox, log, commitTimeoutMs = 9_000 }: WebhookOptions): (hints: NewHint[]) => Promise<void> {
-  let saidAt = Number.NEGATIVE_INFINITY;
+function createKeeper({ inbox, log, commitTimeoutMs = 9_000 }: WebhookOptions): (hints: NewHint[]) => Promise<void> {
+  let loggedAt = Number.NEGATIVE_INFINITY;
   return async (hints) => {
     try {
       await withTimeout(commitTimeoutMs, inbox.add(hints), "not committed");
     } catch (error) {
       const isFull = error instanceof InboxFull;
-      if (!isFull || performance.now() - saidAt > SAID) {
+      if (!isFull || performance.now() - loggedAt > FULL_LOG_INTERVAL_MS) {
         log.error("A webhook could not be kept: the ledger does not take it", { error });
-        if (isFull) saidAt = performance.now();
+        if (isFull) loggedAt = performance.now();
       }
-      const detail = isFull ? "Too much waits for the ledger." : "The ledger cannot keep this now.";
+      const detail = isFull ? "Too many webhooks wait for the ledger." : "The ledger cannot store this now.";
       throw new Problem(503, `${detail} Send it again.`, { "retry-after": "30" });
     }
   };
 }
 
-function tell({ onHints, log }: WebhookOptions, hints: NewHint[]): void {
+function queue({ onHints, log }: WebhookOptions, hints: NewHint[]): void {
   try {
     onHints(hints);
   } catch (error) {

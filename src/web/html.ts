@@ -1,6 +1,6 @@
 import { printable } from "../delivery/printable.ts";
 
-/** Markup that is safe to send: only `html` makes it, and it escapes every value that is not markup itself. */
+/** HTML that is safe to send. `html` makes it and escapes every value that is not Markup itself. */
 export class Markup {
   readonly text: string;
   constructor(text: string) {
@@ -8,7 +8,7 @@ export class Markup {
   }
 }
 
-type Value = Markup | string | number | null | undefined | Value[];
+export type Value = Markup | string | number | null | undefined | Value[];
 
 export function html(strings: TemplateStringsArray, ...values: Value[]): Markup {
   return new Markup(strings.reduce((text, part, index) => text + render(values[index - 1]) + part));

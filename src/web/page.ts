@@ -18,7 +18,20 @@ form { display: flex; gap: .5rem; } input { flex: 1; padding: .4rem; }
 `;
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
-/** One page, with headers that let nothing else in: the only script is the one whose text is given. */
+/** Everything is forbidden but this page's own style and script, requests to this server, and forms that it receives. */
+function contentSecurityPolicy(scriptSource: string): string {
+  return [
+    "default-src 'none'",
+    `style-src 'sha256-${STYLE_HASH}'`,
+    `script-src ${scriptSource}`,
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+}
+
+/** Sends one page. Its Content-Security-Policy allows no other style, and no script but the given one. */
 export function sendPage(
   response: Response,
   title: string,
@@ -26,7 +39,7 @@ export function sendPage(
   options: { status?: number; script?: string } = {},
 ): void {
   const script = options.script === undefined ? "" : `<script>${options.script}</script>`;
-  const scriptPolicy =
+  const scriptSource =
     options.script === undefined
       ? "'none'"
       : `'sha256-${createHash("sha256").update(options.script).digest("base64")}'`;
@@ -39,7 +52,7 @@ export function sendPage(
     .status(options.status ?? 200)
     .set({
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; script-src ${scriptPolicy}; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+      "content-security-policy": contentSecurityPolicy(scriptSource),
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": "no-store",

@@ -1,31 +1,38 @@
-import type { Location, Release } from "../delivery/types.ts";
+import type { Release } from "../delivery/types.ts";
 import { html, type Markup } from "./html.ts";
+import { table } from "./table.ts";
 
-/** Many releases, a line each. */
+/** A table with one row per release. */
 export function releaseTable(releases: Release[]): Markup {
   if (releases.length === 0) return html`<p>None yet.</p>`;
-  return html`<table><tr><th>Artifact</th><th>Versions</th><th>Repo</th><th>Digest</th><th>Where</th></tr>
-${releases.map(
-  (release) =>
-    html`<tr><td>${release.artifact}</td><td>${release.versions.join(", ")}</td><td><a href="/deliveries/${release.deliveryId}">${release.repo}</a></td><td><code>${release.digest}</code></td><td>${release.locations.map((each) => html`${each.registry} ${each.repository}:${each.tag}<br>`)}</td></tr>`,
-)}</table>`;
+  return table(
+    ["Artifact", "Versions", "Repo", "Digest", "Where"],
+    releases.map(({ artifact, versions, repo, digest, deliveryId, locations }) => [
+      artifact,
+      versions.join(", "),
+      html`<a href="/deliveries/${deliveryId}">${repo}</a>`,
+      html`<code>${digest}</code>`,
+      locations.map(({ registry, repository, tag }) => html`${registry} ${repository}:${tag}<br>`),
+    ]),
+  );
 }
 
-/** One release: what it is made of, where it stands, and how to fetch it. */
+/** One release: its files, its locations, and how to fetch it. */
 export function releaseSection(release: Release): Markup {
   const { artifact, kind, version, versions, digest, files, locations } = release;
+  const pulls = locations.map(({ registry, repository, tag, pull }) => [
+    registry,
+    `${repository}:${tag}`,
+    html`<code>${pull}</code>`,
+  ]);
   return html`<h3>${artifact} ${versions.join(", ")} <small>${kind}</small></h3>
 <p><code>${digest}</code></p>
 <p><code>deliverd pull ${artifact}@${version}</code></p>${fileTable(files)}
-<table><tr><th>Registry</th><th>Name</th><th>How to fetch it there</th></tr>${locations.map(locationRow)}</table>`;
+${table(["Registry", "Name", "How to fetch it there"], pulls)}`;
 }
 
 function fileTable(files: Release["files"]): Markup {
   if (files.length === 0) return html``;
-  return html`<table><tr><th>File</th><th>Bytes</th><th>Digest</th></tr>
-${files.map((file) => html`<tr><td>${file.name}</td><td>${file.size}</td><td><code>${file.digest}</code></td></tr>`)}</table>`;
-}
-
-function locationRow({ registry, repository, tag, pull }: Location): Markup {
-  return html`<tr><td>${registry}</td><td>${repository}:${tag}</td><td><code>${pull}</code></td></tr>`;
+  const rows = files.map(({ name, size, digest }) => [name, size, html`<code>${digest}</code>`]);
+  return table(["File", "Bytes", "Digest"], rows);
 }

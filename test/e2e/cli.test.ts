@@ -69,7 +69,7 @@ describe("The command line", function () {
     assert.equal(json<{ state: string }>({ ...unknown, code: 0 }).state, "unknown");
     assert.equal((await cli("why", `acme/nothing@${sha}`)).code, 3);
     const malformed = await cli("why", "acme/api");
-    assert.deepEqual([malformed.code, malformed.stderr.trim()], [2, '"acme/api" is not of the form <repo>@<sha>']);
+    assert.deepEqual([malformed.code, malformed.stderr.trim()], [2, '"acme/api" does not have the form <repo>@<sha>']);
   });
 
   it("deliveries: lists them, and only those asked for", async () => {
@@ -181,7 +181,7 @@ describe("The command line", function () {
     await run("sh", ["-c", `mkdir ${other} && echo '{"manifests":[]}' > ${other}/index.json`]);
     const refused = await cli("pull", `api@${version}`, "-o", other, "--layout");
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /is the layout of something else; name a folder of its own with -o/);
+    assert.match(refused.stderr, /is the layout of another image: choose another folder with -o/);
     assert.deepEqual(await readdir(other), ["index.json"]);
     assert.equal((await cli("pull", `api@${version}`, "-o", other, "--layout", "--load")).code, 2);
   });

@@ -90,7 +90,7 @@ describe("A deliverd whose process dies", function () {
     assert.equal(second.code, 2, second.stderr);
     assert.equal(
       second.stderr.trim(),
-      `dataDir: another deliverd receiver uses ${world.deliverd.dataDir}. Stop it, or give this one a directory of its own.`,
+      `dataDir: another deliverd receiver uses ${world.deliverd.dataDir}. Stop it, or set dataDir of this one to another directory.`,
     );
     assert.equal((await world.deliverd.fetch("/healthz")).status, 200);
   });

@@ -4,8 +4,9 @@ export type Parameter = string | number | bigint | null;
 const INT64 = 2n ** 63n;
 
 /**
- * Checks every parameter before it reaches a driver: libsql aborts the whole process on a boolean, an object or bytes, and
- * cuts text at NUL; PostgreSQL refuses NUL. Both databases follow the same rules, so tests on either find a mistake.
+ * Checks every parameter before it reaches a driver: libsql aborts the whole process on a boolean, an object or bytes,
+ * and cuts text at NUL; PostgreSQL refuses NUL. Both databases follow the same rules, so tests on either find a
+ * mistake.
  * @throws TypeError that names the parameter and the statement, never the value
  */
 export function checkParameters(parameters: readonly unknown[], sql: string): Parameter[] {

@@ -11,7 +11,9 @@ export interface Timeouts {
   statementMs: number;
   /** The part of it that may be spent waiting for a lock. */
   lockMs: number;
-  /** One statement, by this process's clock. It is for a server that hangs, and so does not end the statement itself. */
+  /**
+   * One statement, by this process's clock. It is for a server that hangs, and so does not end the statement itself.
+   */
   answerMs: number;
 }
 
@@ -78,9 +80,9 @@ function settings(scope: "session" | "local", { statementMs, lockMs }: Timeouts)
 }
 
 /**
- * A connection that is taken from the pool. Behind a pooler such as PgBouncer, two transactions of one connection may run
- * on two server connections, so session settings would be lost. There, each transaction begins with its own settings, and
- * a single statement runs in a transaction of its own.
+ * A connection that is taken from the pool. Behind a pooler such as PgBouncer, two transactions of one connection may
+ * run on two server connections, so session settings would be lost. There, each transaction begins with its own
+ * settings, and a single statement runs in a transaction of its own.
  */
 class Connection {
   readonly #client: PoolClient;
@@ -119,7 +121,9 @@ class Connection {
     return connection as unknown as PostgresPoolClient;
   }
 
-  /** Runs once per connection. Behind a pooler, the server process that answers is not the one that the greeting named. */
+  /**
+   * Runs once per connection. Behind a pooler, the server process that answers is not the one that the greeting named.
+   */
   async #detectPooler(): Promise<boolean> {
     const { rows } = await this.#ask("select pg_backend_pid() as pid", []);
     if ("processID" in this.#client && this.#client.processID !== rows[0]?.pid) return true;

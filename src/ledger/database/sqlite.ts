@@ -134,9 +134,9 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   /**
-   * Runs a write outside a transaction in a transaction of its own. Reason: libsql leaves a statement open if it fails on a
-   * lock, and later reads then see an old snapshot. `exec` always closes its statement, so only `BEGIN IMMEDIATE` may meet
-   * a lock.
+   * Runs a write outside a transaction in a transaction of its own. Reason: libsql leaves a statement open if it fails
+   * on a lock, and later reads then see an old snapshot. `exec` always closes its statement, so only `BEGIN IMMEDIATE`
+   * may meet a lock.
    */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const parameters = checkParameters(query.parameters, query.sql).map((value) =>

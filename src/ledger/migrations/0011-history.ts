@@ -1,6 +1,9 @@
 import { type Kysely, SqliteAdapter, sql } from "kysely";
 
-/** Since when a commit waits, what failed it, what it began to name, which looks it is owed, and whether a person asked for it again. */
+/**
+ * Since when a commit waits, what failed it, what it began to name, which looks it is owed, and whether a person asked
+ * for it again.
+ */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const int = db.getExecutor().adapter instanceof SqliteAdapter ? "integer" : "bigint";
   const add = (name: string, type: "text" | typeof int) =>

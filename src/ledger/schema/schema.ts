@@ -4,8 +4,8 @@ import type { LatestReleasesTable, LocationsTable, LostNamesTable, NameOwnersTab
 import type { LooksTable, OutboxTable, ToldTable } from "./outbox.ts";
 
 /**
- * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, booleans are 0
- * or 1, JSON is text. The migrations create the tables.
+ * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, booleans
+ * are 0 or 1, JSON is text. The migrations create the tables.
  */
 export interface Schema {
   repos: ReposTable;
@@ -114,8 +114,8 @@ interface DeliveriesTable {
 }
 
 /**
- * What failed: `gate`: CI took too long · `plan`: the pipeline file is wrong · `attempt`: the work. A later evaluation may
- * revise the first two.
+ * What failed: `gate`: CI took too long · `plan`: the pipeline file is wrong · `attempt`: the work. A later evaluation
+ * may revise the first two.
  */
 export type FailedBy = "gate" | "plan" | "attempt";
 
@@ -148,8 +148,8 @@ interface ArtifactsTable {
 }
 
 /**
- * `prepared`, `not-prepared` and `failed-ahead` are attempts to prepare while CI ran. `failed-ahead` is the user's error: the
- * same commit would fail again.
+ * `prepared`, `not-prepared` and `failed-ahead` are attempts to prepare while CI ran. `failed-ahead` is the user's
+ * error: the same commit would fail again.
  */
 export type AttemptOutcome =
   | "done"

@@ -59,7 +59,7 @@ describe("access to API and pages", () => {
       assert.deepEqual([api.asked, api.woken], [[], []]);
     });
 
-    it("is held to every route that there is: none was added that the lists here lack", async () => {
+    it("is tested on every route: the lists of this test are complete", async () => {
       const listed = new Set(
         [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), "/sign-in"].map((path) => path.replace(/\?.*/, "")),
       );
@@ -68,7 +68,7 @@ describe("access to API and pages", () => {
       assert.deepEqual([...new Set(named)].sort(), [...listed].sort());
     });
 
-    it("leads from every page to the sign-in page, which alone is open", async () => {
+    it("is redirected from every page to the sign-in page, which is public", async () => {
       for (const path of PAGES(id)) {
         const answer = await api.send("GET", path);
         assert.deepEqual([answer.status, answer.headers.location], [303, `/sign-in?to=${encodeURIComponent(path)}`]);
@@ -76,7 +76,7 @@ describe("access to API and pages", () => {
       assert.equal((await api.send("GET", "/sign-in")).status, 200);
     });
 
-    it("is had with the token: API and pages", async () => {
+    it("is allowed with the token, to API and pages", async () => {
       for (const path of [...PAGES(id), "/api/v1/deliveries", `/api/v1/deliveries/${id}/log`]) {
         assert.equal((await api.get(path)).status, 200, path);
       }
@@ -84,7 +84,7 @@ describe("access to API and pages", () => {
       assert.equal(posted.status, 202);
     });
 
-    it("is had by signing in: for pages and reading, but changes nothing over the API", async () => {
+    it("is allowed after signing in to pages and reading routes, but not to routes that change something", async () => {
       const cookie = await signIn();
       for (const path of [...PAGES(id), "/api/v1/deliveries"])
         assert.equal((await api.send("GET", path, { cookie })).status, 200, path);
@@ -100,7 +100,7 @@ describe("access to API and pages", () => {
       assert.deepEqual([api.asked, api.woken], [[], []]);
     });
 
-    it("gives a cookie that no script reads, no other site sends, and that ends", async () => {
+    it("sets a cookie that no script can read, that no other site can send, and that expires", async () => {
       const [set = ""] = (await postToken(TOKEN)).headers["set-cookie"] ?? [];
       for (const part of ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"]) assert.ok(set.includes(part), set);
       assert.equal(set.includes(TOKEN), false);
@@ -122,7 +122,7 @@ describe("access to API and pages", () => {
       }
     });
 
-    it("gives no cookie for a wrong token, nor for what is no token", async () => {
+    it("sets no cookie for a wrong or missing token", async () => {
       for (const token of ["", "wrong", `${TOKEN}\n`]) {
         const answer = await postToken(token);
         assert.deepEqual([answer.status, answer.headers["set-cookie"]], [401, undefined]);
@@ -136,7 +136,7 @@ describe("access to API and pages", () => {
       assert.equal(odd.status, 401);
     });
 
-    it("leads after signing in only to a path of this server", async () => {
+    it("is redirected after signing in only to a path of this server", async () => {
       for (const [to, expected] of [
         [`/deliveries/${id}`, `/deliveries/${id}`],
         ["https://evil.example", "/"],
@@ -149,7 +149,7 @@ describe("access to API and pages", () => {
       }
     });
 
-    it("is not won by writing the path in another way", async () => {
+    it("is not gained by writing a path in another way", async () => {
       const inner = [...READS(id), ...PAGES(id)];
       const tricks = inner.flatMap((path) => [
         `/${path}`,
@@ -179,7 +179,7 @@ describe("access to API and pages", () => {
       }
     });
 
-    it("may be left open for reading alone", async () => {
+    it("may be public for reading only", async () => {
       const viewer = await startApi(ledger, { anonymous: "viewer" });
       try {
         for (const path of [...PAGES(id), "/api/v1/deliveries"])

@@ -29,7 +29,7 @@ describe("the API's answers", function () {
         JSON.stringify(body),
       );
 
-    it("list newest first, a page at a time, each delivery once", async () => {
+    it("list deliveries newest first, page by page, each once", async () => {
       const shas = Array.from({ length: 120 }, (_, number) => number.toString(16).padStart(40, "0"));
       for (const sha of shas) await deliveryIn(ledger, sha);
       const seen: string[] = [];
@@ -47,7 +47,7 @@ describe("the API's answers", function () {
       assert.deepEqual(seen.toSorted(), shas);
     });
 
-    it("take a repo by its short and its full name", async () => {
+    it("accept a repo's short and full name", async () => {
       const { id } = await deliveryIn(ledger, SHA);
       for (const repo of ["acme/api", "github/acme/api", "ACME/Api"]) {
         const { items } = await json(`/api/v1/deliveries?repo=${repo}`);
@@ -63,9 +63,9 @@ describe("the API's answers", function () {
       }
     });
 
-    it("are 200 to why, for what is unknown too", async () => {
+    it("are 200 to why, also for what is unknown", async () => {
       for (const [name, because] of [
-        ["acme/none", /^no webhook ever named the repo acme\/none/],
+        ["acme/none", /^no webhook named the repo acme\/none, and its host does not list it/],
         ["strangers/none", /^strangers\/none is in no entry of repos/],
         ["none", /^none is not the name of a repo: write <owner>\/<name>/],
       ] as const) {
@@ -75,21 +75,21 @@ describe("the API's answers", function () {
       }
       const commit = await json(`/api/v1/why?repo=acme/api&sha=${SHA}`);
       assert.deepEqual([commit.repo, commit.sha, commit.state, commit.events], ["github/acme/api", SHA, "unknown", []]);
-      assert.match(commit.because, /^nothing on record: no webhook named this commit/);
+      assert.match(commit.because, /^nothing is on record: no webhook named this commit/);
       assert.equal((await api.get("/api/v1/why?repo=acme/api")).status, 400);
     });
 
-    it("say to why of a commit that nothing was decided about what it lacks", async () => {
+    it("explain in why what is missing for a commit without a decision", async () => {
       const because = async (sha: string) => (await json(`/api/v1/why?repo=acme/api&sha=${sha}`)).because;
-      assert.match(await because(SHA.slice(0, 7)), /is not a commit id: all its 40 digits are needed/);
+      assert.match(await because(SHA.slice(0, 7)), /is not a commit id: write all of its 40 \(or 64\) digits/);
       await recordHeads(ledger, REPO, [{ ref: "refs/heads/old", sha: SHA }]);
       assert.match(
         await because(SHA),
-        /^old stood there when the repo was first looked at .*: nothing old is delivered/,
+        /^old pointed to it when deliverd first read the repo .*, and commits of before are not delivered/,
       );
       const repo = { id: REPO, host: "github", owner: "acme", name: "api", defaultBranch: "main" };
       await addHints(ledger, [{ repo, event: "push", deliveryId: "d", ref: null, sha: SHA }]);
-      assert.equal(await because(SHA), "a webhook named it, and it has not been looked at yet");
+      assert.equal(await because(SHA), "a webhook named it, and it is not evaluated yet");
     });
 
     it("are 202 to a person's request for a commit, and 400 to anything else", async () => {
@@ -129,7 +129,7 @@ describe("the API's answers", function () {
       assert.equal(api.asked.length, 1);
     });
 
-    it("are 409 to retry and cancel in a state that cannot, and wake whoever is to know where it can", async () => {
+    it("are 409 to retry and cancel in a wrong state, and wake the workers in a right one", async () => {
       const failed = await deliveryIn(ledger, SHA, { state: "failed" });
       const done = await deliveryIn(ledger, OTHER_SHA, { state: "delivered" });
       for (const what of ["retry", "cancel"]) {
@@ -176,7 +176,7 @@ describe("the API's answers", function () {
       }
     });
 
-    it("are never a 5xx, whatever the query or path holds", async () => {
+    it("are never a 5xx, whatever the query or path contains", async () => {
       await deliveryIn(ledger, SHA);
       const odd = [
         "%00",

@@ -43,18 +43,19 @@ describe("the content of files in the API", () => {
       ...headers,
     });
 
-  it("is told of with a release, file by file, with what the package says of itself", async () => {
+  it("is listed with a release: each file, and the package's metadata", async () => {
     const files = [file("a.tgz", "aaa"), file("b.txt", "b")];
     const identity = { name: "@acme/a", version: "1.0.0" };
     const frozen = frozenFiles(files, { package: identity });
-    await released(ledger, "tool", "npm", frozen);
+    await released(ledger, "tool", "npm", frozen, ["one"]);
     const release = JSON.parse((await api.get("/api/v1/releases/tool/1.0.0")).text);
     assert.deepEqual([release.digest, release.files, release.package], [frozen.digest, files, identity]);
     const { items } = JSON.parse((await api.get("/api/v1/releases?artifact=tool")).text);
     assert.deepEqual(items, [release]);
+    assert.match(items[0].locations[0].name, /^\S+:\S+$/);
   });
 
-  it("of one file is that file under its name, of several a tar; what an ending says is nobody's type", async () => {
+  it("is one file under its name, or a tar of several; the extension does not set the type", async () => {
     await released(ledger, "page", "file", frozenFiles([file("page.html", "<script>")]), ["one"]);
     one.page = Buffer.from("<script>");
     const single = await content("page");
@@ -74,7 +75,7 @@ describe("the content of files in the API", () => {
     );
   });
 
-  it("keeps hostile names within its header, and folders out of them", async () => {
+  it("escapes hostile names in its header, and removes folders from them", async () => {
     const names: [name: string, header: RegExp][] = [
       ['a".exe; filename=b.txt', /^attachment; filename="a\\"\.exe; filename=b\.txt"$/],
       [
@@ -97,7 +98,7 @@ describe("the content of files in the API", () => {
     }
   });
 
-  it("comes in the range that is asked for, as long as it is still the same", async () => {
+  it("is sent in the requested range if it has not changed", async () => {
     const text = "0123456789".repeat(1000);
     const frozen = frozenFiles([file("digits", text)]);
     await released(ledger, "digits", "file", frozen, ["one"]);
@@ -134,7 +135,7 @@ describe("the content of files in the API", () => {
     }
   });
 
-  it("of which a range was asked is not ended as if it were right where the rest of it is not", async () => {
+  it("is not completed for a range if other parts of it are wrong", async () => {
     await released(ledger, "digits", "file", frozenFiles([file("digits", "0123456789")]), ["one"]);
     one.digits = async (into) => {
       into.write("0123456780");
@@ -147,7 +148,7 @@ describe("the content of files in the API", () => {
     assert.equal((await content("digits", { range: "bytes=0-4" })).status, 502);
   });
 
-  it("comes from the next registry that has it, or from the one that is named", async () => {
+  it("is sent from the next registry that has it, or from the requested one", async () => {
     await released(ledger, "tool", "file", frozenFiles([file("tool", "x")]), ["one", "two"]);
     two.tool = Buffer.from("x");
     assert.equal((await content("tool")).text, "x");
@@ -158,7 +159,7 @@ describe("the content of files in the API", () => {
     assert.deepEqual([none.status, JSON.parse(none.text).detail], [404, "three holds no content of this release."]);
   });
 
-  it("breaks off where a registry does, and is never ended as if it were whole", async () => {
+  it("is aborted if the registry aborts, and never looks complete then", async () => {
     await released(ledger, "tool", "file", frozenFiles([file("tool", "whole")]), ["one", "two"]);
     one.tool = async (into) => {
       into.write("wh");

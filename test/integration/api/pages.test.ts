@@ -19,7 +19,7 @@ describe("a web page of deliverd", () => {
     });
     afterEach(() => api.close());
 
-    it("shows hostile commit messages, names, reasons and log lines as text, wherever they stand", async () => {
+    it("shows hostile commit messages, names, reasons and log lines as text everywhere", async () => {
       const { id } = await deliveryIn(ledger, SHA, {
         message: HOSTILE,
         author: HOSTILE,
@@ -39,7 +39,7 @@ describe("a web page of deliverd", () => {
       assert.equal(page.match(/&#60;script&#62;alert\(1\)/g)?.length, 6);
     });
 
-    it("shows of a release its files, where it stands and how to fetch it there and by deliverd, hostile names as text", async () => {
+    it("shows a release's files, locations and pull commands, and hostile names as text", async () => {
       const files = [
         { name: HOSTILE, digest: `sha256:${"1".repeat(64)}`, size: 12 },
         { name: "tool.deb", digest: `sha256:${"2".repeat(64)}`, size: 34_567 },
@@ -57,7 +57,7 @@ describe("a web page of deliverd", () => {
       }
     });
 
-    it("lets nothing run or load but its own style and script, and is framed by nobody", async () => {
+    it("allows no script or style but its own, and no frame", async () => {
       const { id } = await deliveryIn(ledger, SHA);
       for (const path of ["/", `/deliveries/${id}`, "/sign-in", "/deliveries/none"]) {
         const { headers } = await api.get(path);
@@ -69,13 +69,13 @@ describe("a web page of deliverd", () => {
       }
     });
 
-    it("puts where to go after signing in into the form as text", async () => {
+    it("shows the page to return to as text in the sign-in form", async () => {
       const { text } = await api.get(`/sign-in?to=${encodeURIComponent(`/"><script>alert(1)</script>`)}`);
       assert.equal(text.includes("<script>"), false);
       assert.ok(text.includes(`value="/&#34;&#62;&#60;script&#62;`));
     });
 
-    it("gives the log by itself as plain text that no browser takes for a page", async () => {
+    it("sends the log as plain text that no browser interprets as HTML", async () => {
       const { id } = await deliveryIn(ledger, SHA);
       await appendLog(ledger, id, `${HOSTILE}\n`);
       const { headers, text } = await api.get(`/api/v1/deliveries/${id}/log`);
@@ -84,14 +84,14 @@ describe("a web page of deliverd", () => {
       assert.equal(headers["x-content-type-options"], "nosniff");
     });
 
-    it("of a delivery that goes on follows its log; of one that has ended stands still", async () => {
+    it("follows the log of a delivery in progress, but not of a finished one", async () => {
       const live = await deliveryIn(ledger, SHA);
       assert.match((await api.get(`/deliveries/${live.id}`)).text, /new EventSource/);
       const done = await deliveryIn(ledger, "c".repeat(40), { state: "failed" });
       assert.equal((await api.get(`/deliveries/${done.id}`)).text.includes("EventSource"), false);
     });
 
-    it("holds no more of a log than a browser bears, and says where the rest is", async () => {
+    it("shows a limited part of a log, and a link to the rest", async () => {
       const { id } = await deliveryIn(ledger, SHA, { state: "failed" });
       for (let chunk = 0; chunk < 12; chunk++) await appendLog(ledger, id, `${"x".repeat(60_000)}\n`);
       const { text } = await api.get(`/deliveries/${id}`);
@@ -100,7 +100,7 @@ describe("a web page of deliverd", () => {
     });
   });
 
-  it("is made of markup and of text, and text is always escaped", () => {
+  it("escapes all text that is not Markup", () => {
     assert.equal(
       html`<b>${"<&>\"'"}</b>${[html`<i>${1}</i>`, null, undefined, "<"]}`.text,
       "<b>&#60;&#38;&#62;&#34;&#39;</b><i>1</i>&#60;",

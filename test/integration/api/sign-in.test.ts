@@ -38,7 +38,7 @@ describe("attempts to sign in to the web pages", () => {
     fetch(`${url}/sign-in`, { method: "POST", body: new URLSearchParams({ token }), redirect: "manual" });
   const asBearer = (token: string) => fetch(`${url}/api/read`, { headers: { authorization: `Bearer ${token}` } });
 
-  it("that fail are logged, each with how and from where, and without the token", async () => {
+  it("that fail are logged with their method and address, but without the token", async () => {
     assert.equal((await signIn("wrong-in-form")).status, 401);
     assert.equal((await asBearer("wrong-in-header")).status, 401);
     const cookie = `deliverd_session=${Date.now() + 1_000}.${"0".repeat(64)}`;
@@ -54,14 +54,14 @@ describe("attempts to sign in to the web pages", () => {
     assert.doesNotMatch(JSON.stringify(lines), /wrong-in|secret/);
   });
 
-  it("without any token, or with a session that has run out, are nobody's failure", async () => {
+  it("without a token, or with an expired session, do not count as failed", async () => {
     await fetch(`${url}/api/read`);
     await asBearer(TOKEN);
     assert.equal((await signIn(TOKEN)).status, 303);
     assert.deepEqual(lines, []);
   });
 
-  it("are closed for a while where too many fail, also for the right token; its owner is served by the header all the same", async () => {
+  it("are blocked for a while after too many failures, even with the right token, but the header still works", async () => {
     const statuses: number[] = [];
     for (let guess = 0; guess < 15; guess++) statuses.push((await signIn(`guess ${guess}`)).status);
     assert.deepEqual([...new Set(statuses)], [401, 429]);
@@ -75,7 +75,7 @@ describe("attempts to sign in to the web pages", () => {
     assert.equal(change.status, 200);
   });
 
-  it("in a flood leave a few lines", async () => {
+  it("in a flood write only a few log lines", async () => {
     for (let guess = 0; guess < 200; guess++) await asBearer("guess");
     assert.equal(lines.length, 5);
   });

@@ -101,10 +101,10 @@ function sendTo(
   });
 }
 
-/** express itself keeps its routes there, and tells of them in no other way. */
+/** The paths of a router and of the routers inside it. Express has no public interface for them. */
 function pathsOf(router: unknown): string[] {
-  const { stack } = router as { stack: { route?: { path: string } }[] };
-  return stack.flatMap(({ route }) => (route === undefined ? [] : [route.path]));
+  const { stack = [] } = router as { stack?: { route?: { path: string }; handle: unknown }[] };
+  return stack.flatMap(({ route, handle }) => (route === undefined ? pathsOf(handle) : [route.path]));
 }
 
 /** A delivery of the repo `withRepo` made. */

@@ -77,7 +77,7 @@ describe("deliverd pull --load of an image for several platforms", function () {
     return configs;
   }
 
-  it("hands the engine the one that it runs", async () => {
+  it("loads the image for the engine's platform", async () => {
     const { Arch } = await engine.docker.version();
     const [, wanted] = await shelve("several", ["s390x", Arch]);
     const { code, stdout, stderr } = await load("several");
@@ -91,11 +91,11 @@ describe("deliverd pull --load of an image for several platforms", function () {
     }
   });
 
-  it("says so where there is none that it runs, and leaves nothing behind", async () => {
+  it("fails if there is no image for the engine's platform, and leaves nothing behind", async () => {
     await shelve("foreign", ["s390x"]);
     const { code, stderr } = await load("foreign");
     assert.equal(code, 1);
-    assert.match(stderr, /it holds no image for linux\/\w+, which is what the engine runs\n$/);
+    assert.match(stderr, /it has no image for linux\/\w+, the platform of the engine\n$/);
     assert.deepEqual(await readdir(join(dir.path, "out")), []);
     await assert.rejects(engine.docker.getImage("foreign:1.0.0").inspect(), /no such image/i);
   });

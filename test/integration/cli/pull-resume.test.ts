@@ -84,7 +84,7 @@ describe("a pull that was interrupted", function () {
 
   const bytesCame = (passed: Passed[]) => passed.map(({ status, answered }) => [status, answered]);
 
-  it("is gone on with by the next after it was killed: only the missing bytes come", async () => {
+  it("is resumed after a kill: only the missing bytes are downloaded", async () => {
     await killedPull();
     const { code, stdout, stderr } = await pull();
     assert.deepEqual([code, stderr], [0, ""]);
@@ -95,7 +95,7 @@ describe("a pull that was interrupted", function () {
     assert.ok(bytes.equals(await readFile(join(out, "large.bin"))));
   });
 
-  it("of several files is unpacked again from what came, and goes on", async () => {
+  it("of several files is resumed, and unpacks again what was downloaded", async () => {
     const other = "a second file";
     const files = [
       { name: "large.bin", digest, size: TOTAL },
@@ -114,7 +114,7 @@ describe("a pull that was interrupted", function () {
     assert.ok(bytes.equals(await readFile(join(out, "large.bin"))));
   });
 
-  it("because the server went away ends with 1, and says that the same command goes on", async () => {
+  it("because the server stopped exits with 1, and says that the same command resumes", async () => {
     const child = await halfway("large");
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => {
@@ -124,14 +124,14 @@ describe("a pull that was interrupted", function () {
     const [code] = await once(child, "close");
     await proxy.accept();
     assert.equal(code, 1);
-    assert.match(said, /^the content of large 1\.0\.0 was not taken: .*the same command goes on from there\n$/);
+    assert.match(said, /^the content of large 1\.0\.0 could not be pulled: .*run the same command again to resume\n$/);
 
     assert.equal((await pull()).code, 0);
     assert.deepEqual(bytesCame(contents()), [[206, TOTAL - FIRST]]);
     assert.ok(bytes.equals(await readFile(join(out, "large.bin"))));
   });
 
-  it("begins anew where what it left is wrong, too long, or of another content, and throws that away", async () => {
+  it("starts again if the partial download is wrong, too long, or of another content, and removes it", async () => {
     const hex = digest.slice("sha256:".length);
     // No process has a number this high.
     const left = async (name: string, content: Buffer) => {
@@ -172,7 +172,7 @@ describe("a pull that was interrupted", function () {
     }
   });
 
-  it("leaves alone what a living pull works at, and what is left of other artifacts", async () => {
+  it("does not touch partial downloads of a running pull or of other artifacts", async () => {
     const own = [`large.${"0".repeat(64)}.${process.pid}`, `other.${"0".repeat(64)}.999999999`];
     await mkdir(join(out, ".deliverd-pull"), { recursive: true });
     for (const name of own) await writeFile(join(out, ".deliverd-pull", name), "x");
@@ -180,7 +180,7 @@ describe("a pull that was interrupted", function () {
     assert.deepEqual(await partials(), own);
   });
 
-  it("has a bar on a terminal, and nothing of the kind elsewhere", async () => {
+  it("shows a progress bar on a terminal only", async () => {
     const command = argsOf("large")
       .map((each) => `'${each}'`)
       .join(" ");

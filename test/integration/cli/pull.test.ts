@@ -60,7 +60,7 @@ describe("deliverd pull", function () {
     });
   }
 
-  it("brings one file under its name, and tells its digest", async () => {
+  it("saves one file under its name, and prints its digest", async () => {
     const tool = file("tool.bin", "one file");
     await released(ledger, "tool", "file", frozenFiles([tool]), ["empty", "files"]);
     shelved.tool = Buffer.from("one file");
@@ -79,7 +79,7 @@ describe("deliverd pull", function () {
     assert.deepEqual([elsewhere.code, elsewhere.stderr], [1, "nothing called tool\n"]);
   });
 
-  it("unpacks several files, and nothing but the release's", async () => {
+  it("unpacks several files, and only those of the release", async () => {
     const files = [file("a.jar", "aaa"), file("a.pom", "<project/>")];
     const frozen = frozenFiles(files);
     await released(ledger, "library", "jar", frozen);
@@ -99,14 +99,14 @@ describe("deliverd pull", function () {
     assert.equal(await readFile(join(out, "a.pom"), "utf8"), "<project/>");
   });
 
-  it("leaves nothing behind, and ends with 1, where the bytes are not the release's", async () => {
+  it("leaves nothing behind and exits with 1 if the bytes are not the release's", async () => {
     await released(ledger, "changed", "file", frozenFiles([file("x", "right")]));
     shelved.changed = Buffer.from("wrong");
     const changed = await pull("changed");
     assert.equal(changed.code, 1);
     assert.match(
       changed.stderr,
-      /^the content of changed 1\.0\.0 was not taken: it is sha256:\w+, and the release is sha256:/,
+      /^the content of changed 1\.0\.0 could not be pulled: its digest is sha256:\w+, but that of the release is sha256:/,
     );
     await assert.rejects(readdir(out), /ENOENT/);
 
@@ -143,18 +143,18 @@ describe("deliverd pull", function () {
       shelved[name] = await tarOf(entries);
       const { code, stderr } = await pull(name);
       assert.equal(code, 1, name);
-      assert.match(stderr, new RegExp(`^the content of ${name} 1.0.0 was not taken: `), name);
+      assert.match(stderr, new RegExp(`^the content of ${name} 1.0.0 could not be pulled: `), name);
       assert.deepEqual(await readdir(out), ["mine"], name);
     }
   });
 
-  it("takes no name that leads elsewhere, whatever the release says", async () => {
+  it("refuses a file name that leads out of the folder", async () => {
     for (const [number, name] of ["../escaped", "/tmp/escaped", "..", "a\\b"].entries()) {
       await released(ledger, `odd${number}`, "file", frozenFiles([file(name, "x")]));
       shelved[`odd${number}`] = Buffer.from("x");
       const { code, stderr } = await pull(`odd${number}`);
       assert.equal(code, 1, name);
-      assert.match(stderr, /is no name for a file/);
+      assert.match(stderr, /is not a valid file name/);
     }
     assert.deepEqual(
       (await readdir(dir.path)).filter((name) => /escaped/.test(name)),
@@ -162,7 +162,7 @@ describe("deliverd pull", function () {
     );
   });
 
-  it("replaces what was pulled before, and a link itself rather than what it leads to", async () => {
+  it("replaces earlier files, and a link itself instead of its target", async () => {
     await released(ledger, "again", "file", frozenFiles([file("again.bin", "new")]));
     shelved.again = Buffer.from("new");
     await mkdir(out);
@@ -173,7 +173,7 @@ describe("deliverd pull", function () {
     assert.equal(await readFile(join(out, "target"), "utf8"), "kept");
   });
 
-  it("goes on where a transfer broke off, and gives up on one that brings nothing more, keeping what came", async () => {
+  it("resumes an interrupted transfer, and gives up if nothing more arrives, keeping what was downloaded", async () => {
     const text = "x".repeat(3_000_000);
     await released(ledger, "large", "file", frozenFiles([file("large.bin", text)]));
     let asked = 0;
@@ -186,11 +186,11 @@ describe("deliverd pull", function () {
     shelved.stuck = (into) => send(into, Buffer.from(text), 1_000_000);
     const stuck = await pull("stuck");
     assert.equal(stuck.code, 1);
-    assert.match(stuck.stderr, /was not taken: .*the same command goes on from there/);
+    assert.match(stuck.stderr, /could not be pulled: .*run the same command again to resume/);
     assert.deepEqual(await readdir(out), [".deliverd-pull", "large.bin"]);
   });
 
-  it("shows a terminal how much has come, and takes it away in the end; without one it is silent", async () => {
+  it("shows progress on a terminal and removes it at the end; prints nothing elsewhere", async () => {
     await released(ledger, "seen", "file", frozenFiles([file("seen.bin", "x".repeat(500_000))]));
     shelved.seen = Buffer.from("x".repeat(500_000));
     const env = { PATH: process.env.PATH, DELIVERD_SERVER: api.url, DELIVERD_TOKEN: TOKEN };
@@ -202,7 +202,7 @@ describe("deliverd pull", function () {
     assert.equal((await pull("seen")).stderr, "");
   });
 
-  it("holds an image to its manifest, blob by blob", async () => {
+  it("verifies every blob of an image", async () => {
     const layer = "a layer";
     const config = "{}";
     const manifest = JSON.stringify({
@@ -216,7 +216,11 @@ describe("deliverd pull", function () {
     const cases: [name: string, entries: TarEntry[], because: RegExp | null][] = [
       ["whole", image, null],
       ["unlisted", image.filter((entry) => entry.text !== layer), /is not in it/],
-      ["other", image.map((entry) => (entry.text === layer ? blob("b layer", layer) : entry)), /a blob is sha256:/],
+      [
+        "other",
+        image.map((entry) => (entry.text === layer ? blob("b layer", layer) : entry)),
+        /the blob named sha256:/,
+      ],
       ["without", image.slice(0, 3), new RegExp(`${digest} is not in it`)],
     ];
     for (const [name, entries, because] of cases) {

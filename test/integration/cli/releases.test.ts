@@ -59,7 +59,7 @@ describe("deliverd releases", function () {
     });
   }
 
-  it("lists every version there ever was, however many pages that are, each once", async () => {
+  it("lists all versions, each once, over many pages", async () => {
     const { items, next } = JSON.parse(await releases("--json")) as Page;
     const versions = new Set(items.flatMap((each) => each.versions));
     assert.deepEqual([items.length, versions.size, next], [COUNT, 2 * COUNT, null]);
@@ -71,7 +71,7 @@ describe("deliverd releases", function () {
     );
   });
 
-  it("lists the newest so many, and tells where the older ones begin", async () => {
+  it("lists the newest ones up to a limit, with the cursor of the older ones", async () => {
     const all = JSON.parse(await releases("--json")) as Page;
     const some = JSON.parse(await releases("--json", "--limit", "250")) as Page;
     assert.deepEqual(some.items, all.items.slice(0, 250));
@@ -80,7 +80,7 @@ describe("deliverd releases", function () {
     assert.deepEqual([rest.items, rest.next], [all.items.slice(250), null]);
   });
 
-  it("is given 50 at a time by the API, or as many as are asked for up to 200", async () => {
+  it("gets 50 from the API at a time, or up to 200 if asked", async () => {
     for (const path of ["releases", "deliveries"]) {
       for (const limit of ["0", "201", "-1", "many", "1.5"]) {
         assert.equal((await api.get(`/api/v1/${path}?limit=${limit}`)).status, 400, limit);

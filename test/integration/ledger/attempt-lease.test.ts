@@ -38,7 +38,7 @@ describe("the lease of a worker's attempt", () => {
     lease.stop();
   });
 
-  it("ends before the store may give it to another, though the renewal hangs", async () => {
+  it("ends before the ledger may give it to another, even if a renewal hangs", async () => {
     const began = performance.now();
     const lease = await take();
     let answer = () => {};

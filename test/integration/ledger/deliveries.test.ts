@@ -29,7 +29,7 @@ describe("Deliveries in the ledger", () => {
     const ensure = (ledger: Ledger, sha = SHA, state: DeliveryState = "queued", ref = "refs/heads/main") =>
       ensureDelivery(ledger, REPO, sha, { ref, state, because: "because", message: "m", author: "a", committedAt: 5 });
 
-    it("are one per commit, whoever asks first", async () => {
+    it("exist once per commit, even if many ask at once", async () => {
       const ledgers = [await withRepo(await open()), await open(), await open()];
       const made = await Promise.all(ledgers.map((ledger, i) => ensure(ledger, SHA, "queued", `refs/heads/${i}`)));
       assert.equal(new Set(made.map((delivery) => delivery.id)).size, 1);
@@ -39,7 +39,7 @@ describe("Deliveries in the ledger", () => {
       assert.deepEqual(await findDelivery(ledgers[0] as Ledger, REPO, SHA), delivery);
     });
 
-    it("move only from the states that are allowed", async () => {
+    it("change state only from the allowed states", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger, SHA, "waiting");
       assert.equal(await setState(ledger, id, { from: ["queued"], to: "building", because: "no" }), false);
@@ -58,7 +58,7 @@ describe("Deliveries in the ledger", () => {
       assert.ok(failed?.startedAt && failed.finishedAt && failed.finishedAt >= failed.startedAt);
     });
 
-    it("are moved by one of many who try", async () => {
+    it("are changed by exactly one of many that try at once", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger, SHA, "waiting");
       const others = [ledger, await open(), await open()];
@@ -68,7 +68,7 @@ describe("Deliveries in the ledger", () => {
       assert.deepEqual(moved.filter(Boolean), [true]);
     });
 
-    it("keep the version of their first prepare", async () => {
+    it("keep the version of their first preparation", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
       await saveVersion(ledger, id, "1.0.1-1.gaaaaaaa");
@@ -106,7 +106,7 @@ describe("Deliveries in the ledger", () => {
       );
     });
 
-    it("are counted by state, and those that wait are listed", async () => {
+    it("are counted by state, and the waiting ones are listed", async () => {
       const ledger = await withRepo(await open());
       await ensure(ledger, SHA, "waiting");
       await ensure(ledger, OTHER_SHA, "ignored");
@@ -118,7 +118,7 @@ describe("Deliveries in the ledger", () => {
       );
     });
 
-    it("end at once on cancelling where nobody works on them", async () => {
+    it("end at once when cancelled if no worker has them", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger, SHA, "waiting");
       assert.equal(await requestCancel(ledger, id), "ended");
@@ -129,7 +129,7 @@ describe("Deliveries in the ledger", () => {
       assert.ok(delivery?.finishedAt);
     });
 
-    it("are ended by their worker on cancelling, or settled once it is dead", async () => {
+    it("are ended by their worker when cancelled, or by the sweep if the worker is dead", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
       const claimed = await claimDelivery(ledger, id, "w1", 60_000);
@@ -151,7 +151,7 @@ describe("Deliveries in the ledger", () => {
       );
     });
 
-    it("are taken from whoever works on them when they are ended from outside", async () => {
+    it("lose their lease when they are ended from outside", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
       const claimed = await claimDelivery(ledger, id, "w1", 60_000);
@@ -167,7 +167,7 @@ describe("Deliveries in the ledger", () => {
       assert.equal(back, false);
     });
 
-    it("can be tried again only where they ended without a release; the id and the count of attempts stay", async () => {
+    it("can be retried only if they ended without a release, and keep their id and count of attempts", async () => {
       const ledger = await withRepo(await open());
       const { id } = await ensure(ledger);
       const claimed = await claimDelivery(ledger, id, "w1", 60_000);

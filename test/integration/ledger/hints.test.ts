@@ -23,7 +23,7 @@ const push: NewHint = { repo: acmeApi, event: "push", deliveryId: "d-1", ref: "r
 
 describe("The inbox of hints", () => {
   eachLedger((_name, open) => {
-    it("keeps hints with the repos they name, and gives them rising ids", async () => {
+    it("stores hints with the repos they name, under ascending ids", async () => {
       const ledger = await open();
       const ids = await addHints(ledger, [push, { ...push, sha: OTHER_SHA }]);
       const more = await addHints(ledger, [{ ...push, sha: null }]);
@@ -43,7 +43,7 @@ describe("The inbox of hints", () => {
       assert.equal((await getRepo(ledger, REPO))?.defaultBranch, "main");
     });
 
-    it("takes thousands in one transaction", async () => {
+    it("stores thousands of hints in one transaction", async () => {
       const ledger = await open();
       const hints = Array.from({ length: 3_000 }, (_, i) => ({
         ...push,
@@ -54,13 +54,13 @@ describe("The inbox of hints", () => {
       assert.equal((await listRepos(ledger)).length, 700);
     });
 
-    it("keeps none of them where one cannot be kept", async () => {
+    it("stores no hint if one of them cannot be stored", async () => {
       const ledger = await open();
       await assert.rejects(addHints(ledger, [push, { ...push, event: "a\0b" }]), TypeError);
       assert.equal(await lastHintId(ledger), 0);
     });
 
-    it("notes a repo anew only where something about it is other than it noted last, and nothing where the hint was not kept", async () => {
+    it("saves a repo again only if it has changed, and not if its hint was not stored", async () => {
       const ledger = await open();
       const keep = createHintWriter(ledger);
       await assert.rejects(keep([{ ...push, event: "a\0b" }]), TypeError);
@@ -75,7 +75,7 @@ describe("The inbox of hints", () => {
       assert.equal(await countPendingHints(ledger), 4);
     });
 
-    it("tells what a reading cannot have seen: events since, and refs that came while its refs may have been read", async () => {
+    it("finds news after a watermark: later events, and refs that arrived while refs were read", async () => {
       const ledger = await open();
       const isNews = (reading: Watermark) => hasNewsSince(ledger, REPO, SHA, reading);
       await addHints(ledger, [{ ...push, ref: null }]);
@@ -94,7 +94,7 @@ describe("The inbox of hints", () => {
       assert.equal(await isNews({ lastHintId: last, refsReadAt: now + 60_000 }), false);
     });
 
-    it("marks as done only what came before the evaluation began", async () => {
+    it("marks only hints done that arrived before the evaluation began", async () => {
       const ledger = await open();
       await addHints(ledger, [push]);
       const seen = await lastHintId(ledger);
@@ -108,7 +108,7 @@ describe("The inbox of hints", () => {
       );
     });
 
-    it("answers a sha's hints, or a ref's that name no sha, and no others", async () => {
+    it("answers the hints of a sha, or those of a ref without a sha, and no others", async () => {
       const ledger = await open();
       const tag = { ...push, ref: "refs/tags/v1", sha: null };
       const elsewhere = { ...push, repo: { ...acmeApi, id: "github:2", name: "web" } };
@@ -135,7 +135,7 @@ describe("The inbox of hints", () => {
       );
     });
 
-    it("names each commit once, however many hints tell of it, and a ref only where no commit is named", async () => {
+    it("lists each commit once, however many hints name it, and a ref only if no commit is named", async () => {
       const ledger = await open();
       const [byRef, byNothing] = [
         { ...push, sha: null },
@@ -154,7 +154,7 @@ describe("The inbox of hints", () => {
       assert.deepEqual(await pendingTargets(ledger, 2), all.slice(0, 2));
     });
 
-    it("keeps nobody out for a thousand that can never be answered, nor for one repo with thousands", async () => {
+    it("lets neither a thousand failing targets nor a repo with thousands of hints block others", async () => {
       const ledger = await open();
       const other = { ...acmeApi, id: "github:2", name: "web" };
       const sha = (n: number) => n.toString(16).padStart(40, "0");
@@ -177,7 +177,7 @@ describe("The inbox of hints", () => {
       assert.equal((await pendingTargets(ledger, 2_000)).length, 1_001, "not before its time");
     });
 
-    it("tells old hints from fresh ones by the store's clock", async () => {
+    it("compares the age of hints by the database's clock", async () => {
       const ledger = await open();
       await addHints(ledger, [push]);
       assert.equal((await pendingTargets(ledger, 10, 60_000)).length, 0);
@@ -188,7 +188,7 @@ describe("The inbox of hints", () => {
       assert.equal((await pendingTargets(ledger, 10, 60_000)).length, 1);
     });
 
-    it("shows no id before all smaller ones: else an evaluation that read the greater would swallow the smaller", async () => {
+    it("makes ids visible in ascending order, so that no evaluation marks an unseen hint done", async () => {
       const [slow, quick, reader] = [await open(), await open(), await open()];
       const [written, commit] = [gate(), gate()];
       const first = slow.transaction(async (tx) => {
@@ -221,7 +221,7 @@ describe("Repos in the ledger", () => {
     ) => ledger.transaction((tx) => saveRepos(tx, repos));
     const ids = async (ledger: Ledger, name: string) => (await findRepo(ledger, name)).map((repo) => repo.id);
 
-    it("are found by name with or without the host, in any case", async () => {
+    it("are found by name with or without the host, in upper or lower case", async () => {
       const ledger = await open();
       await note(
         ledger,
@@ -235,7 +235,7 @@ describe("Repos in the ledger", () => {
       assert.deepEqual(await ids(ledger, "api"), []);
     });
 
-    it("keep their old names as aliases until another repo bears them", async () => {
+    it("keep their old names as aliases until another repo gets them", async () => {
       const ledger = await open();
       await note(ledger, acmeApi);
       await note(ledger, { ...acmeApi, name: "service" });
@@ -246,7 +246,7 @@ describe("Repos in the ledger", () => {
       assert.deepEqual(await ids(ledger, "acme/api"), ["github:2"]);
     });
 
-    it("keep their default branch where a webhook does not say it", async () => {
+    it("keep their default branch if a webhook does not contain it", async () => {
       const ledger = await open();
       await note(ledger, acmeApi);
       await setDefaultBranch(ledger, REPO, "trunk");

@@ -49,7 +49,7 @@ async function expire(ledger: Ledger): Promise<void> {
 
 describe("A lease in the ledger", () => {
   eachLedger((_name, open) => {
-    it("goes to one of many connections that try at once", async () => {
+    it("is given to one of many connections that try at once", async () => {
       const first = await open();
       const id = await queued(first);
       const ledgers = [first, ...(await Promise.all(Array.from({ length: 5 }, open)))];
@@ -62,7 +62,7 @@ describe("A lease in the ledger", () => {
       assert.equal((await attemptsOf(first, id)).length, 1);
     });
 
-    it("goes to another when its time has run out, under a higher fence, and the first learns that it lost it", async () => {
+    it("is given to another with a higher fence after it expired, and the first holder learns that", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       const first = await claimDelivery(ledger, id, "w1", TTL);
@@ -77,7 +77,7 @@ describe("A lease in the ledger", () => {
       assert.equal(await claimDelivery(ledger, id, "w3", TTL), null, "the loser's end frees nothing");
     });
 
-    it("that was given back waits for its time to be tried again", async () => {
+    it("that was released is not given again before the retry is due", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       const first = await claimDelivery(ledger, id, "w1", TTL);
@@ -101,7 +101,7 @@ describe("A lease in the ledger", () => {
       assert.deepEqual(await claimDelivery(ledger, id, "w1", TTL), { fence: 2, attempt: 2 });
     });
 
-    it("leaves a record of every attempt, also of those that nobody ended", async () => {
+    it("records every attempt, also those that were interrupted", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       await claimDelivery(ledger, id, "w1", TTL);
@@ -125,7 +125,7 @@ describe("A lease in the ledger", () => {
       ]);
     });
 
-    it("of a process that is known to be dead is free at once, and no other's", async () => {
+    it("of a process that is known to be dead is released at once, and no other lease", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       await claimDelivery(ledger, id, "host_1/42", TTL);
@@ -134,7 +134,7 @@ describe("A lease in the ledger", () => {
       assert.ok(await claimDelivery(ledger, id, "host_1/43", TTL));
     });
 
-    it("counts failures in a row, and no attempt that died with its process among them", async () => {
+    it("counts consecutive failures without attempts whose process died", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       const counts: number[] = [(await recentFailureCodes(ledger, id)).length];
@@ -148,7 +148,7 @@ describe("A lease in the ledger", () => {
       assert.deepEqual(counts, [0, 1, 1, 2, 0, 0, 1]);
     });
 
-    it("a duty whose holder is known to be dead is another's at once", async () => {
+    it("of a duty is released at once if its holder is known to be dead", async () => {
       const ledger = await open();
       assert.equal(await holdDuty(ledger, "watch", "dead/1", 60_000), true);
       assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), false);
@@ -158,7 +158,7 @@ describe("A lease in the ledger", () => {
       assert.equal(await holdDuty(ledger, "watch", "alive/1", 60_000), true);
     });
 
-    it("cannot be had of a delivery that is waiting or has ended", async () => {
+    it("is not given for a delivery that waits or is finished", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       for (const state of ["waiting", "delivered", "failed", "cancelled", "superseded", "ignored"] as const) {
@@ -171,7 +171,7 @@ describe("A lease in the ledger", () => {
 
 describe("A pinned digest", () => {
   eachLedger((_name, open) => {
-    it("is pinned once; a stale fence pins nothing", async () => {
+    it("is pinned once, and never under a stale fence", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       const first = await claimDelivery(ledger, id, "w1", TTL);
@@ -190,7 +190,7 @@ describe("A pinned digest", () => {
       assert.equal((await artifactsOf(ledger, id))[0]?.digest, TWO);
     });
 
-    it("may be frozen anew until it is pinned, and be found on another host later", async () => {
+    it("may be replaced until it is pinned, and may later be in another host's store", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       const lease = await claimDelivery(ledger, id, "w1", TTL);
@@ -207,7 +207,7 @@ describe("A pinned digest", () => {
       );
     });
 
-    it("comes out as one, whatever the order in which workers freeze, pin, lose their leases and come back", async () => {
+    it("is one only, in whatever order workers freeze, pin, lose their leases and come back", async () => {
       const ledger = await open();
       const other = await open();
       const id = await queued(ledger);
@@ -239,7 +239,7 @@ describe("A pinned digest", () => {
       );
     });
 
-    it("can be taken back only while nothing stands under a name", async () => {
+    it("can be unpinned only while no name points to it", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       const lease = await claimDelivery(ledger, id, "w1", TTL);
@@ -261,7 +261,7 @@ describe("A pinned digest", () => {
       assert.equal(await unpinDigest(ledger, id, "api", lease.fence), false);
     });
 
-    it("makes room for the next variant once it is released, not before", async () => {
+    it("is cleared for the next variant after its release, and not before", async () => {
       const ledger = await open();
       const id = await queued(ledger);
       const lease = await claimDelivery(ledger, id, "w1", TTL);

@@ -44,7 +44,7 @@ describe("A delivery past the point of no return", () => {
       fence = (await claimDelivery(ledger, id, "w1", 60_000))?.fence ?? 0;
     });
 
-    it("is taken off its way by nothing, and ends as delivered", async () => {
+    it("cannot be cancelled or superseded, and ends as delivered", async () => {
       assert.equal(await beginNaming(ledger, id, fence, naming), "begun");
       assert.deepEqual((await getDelivery(ledger, id))?.naming, naming);
       assert.deepEqual(await commitsInProgress(ledger, REPO), [SHA]);
@@ -76,14 +76,14 @@ describe("A delivery past the point of no return", () => {
       assert.deepEqual(await dueEvaluations(ledger, 10), []);
     });
 
-    it("begins to be so under its own fence alone, and not after it was asked to stop", async () => {
+    it("enters this phase only under its own fence, and not after it was cancelled", async () => {
       assert.equal(await beginNaming(ledger, id, fence - 1, naming), "stale");
       assert.equal(await requestCancel(ledger, id, "newer", "superseded"), "requested");
       assert.equal(await beginNaming(ledger, id, fence, naming), "superseded");
       assert.equal((await getDelivery(ledger, id))?.naming, null);
     });
 
-    it("has what its attempt has read marked as done, and no more", async () => {
+    it("marks only those hints done that its attempt has seen", async () => {
       const told = (ref: string | null) =>
         addHints(ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref, sha: SHA }]);
       const [first = 0] = await told(null);
@@ -100,7 +100,7 @@ describe("A delivery past the point of no return", () => {
       assert.deepEqual(await releasedVersions(ledger, { repoId: REPO, artifact: "api" }, [SHA]), new Map());
     });
 
-    it("and one that waits is to be prepared ahead until somebody has tried", async () => {
+    it("is listed for preparation while it waits, until a worker has tried", async () => {
       await setState(ledger, id, { from: ["queued"], to: "waiting", because: "", revokeLease: true, mayPrepare: true });
       assert.deepEqual(await duePreparations(ledger, 10), [id]);
       const ahead = await claimToPrepare(ledger, id, "w3", 60_000);

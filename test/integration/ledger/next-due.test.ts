@@ -37,7 +37,7 @@ describe("The next due delivery in the ledger", () => {
       return id;
     }
 
-    it("is none where none is due", async () => {
+    it("is none if none is due", async () => {
       for (const state of ["waiting", "delivered", "failed", "ignored"] as const) await delivery("busy", state);
       const later = await delivery("busy");
       const { fence } = (await claimDelivery(ledger, later, "w1", TTL)) ?? { fence: 0 };
@@ -49,7 +49,7 @@ describe("The next due delivery in the ledger", () => {
       assert.equal(await nextDueDelivery(ledger), null, "it was cancelled");
     });
 
-    it("is of the repo that has nothing under way, however much another has waiting", async () => {
+    it("belongs to the repo without running deliveries, however many another repo has waiting", async () => {
       const busy: string[] = [];
       for (let time = 0; time < 5; time++) busy.push(await delivery("busy"));
       assert.equal(await take(), busy[4], "far behind: the newest first");
@@ -58,7 +58,7 @@ describe("The next due delivery in the ledger", () => {
       assert.equal(await take(), busy[3]);
     });
 
-    it("is of the repo whose turn is longest ago where as much is under way, and preparing ahead is no turn", async () => {
+    it("belongs to the repo that waited longest if both run equally many, and preparing does not count", async () => {
       const [first, second, third] = [await delivery("busy"), await delivery("busy"), await delivery("quiet")];
       const ahead = await delivery("quiet", "waiting");
       await claimToPrepare(ledger, ahead, "w1", TTL);
@@ -69,7 +69,7 @@ describe("The next due delivery in the ledger", () => {
       assert.equal(await take(), second);
     });
 
-    it("goes to one of many workers, and all are delivered by them together", async () => {
+    it("is taken by one of many workers, and together they deliver all", async () => {
       const all: string[] = [];
       for (let time = 0; time < 12; time++) all.push(await delivery(time % 3 === 0 ? "quiet" : "busy"));
       const delivered: string[] = [];
@@ -88,7 +88,7 @@ describe("The next due delivery in the ledger", () => {
       assert.deepEqual(delivered.sort(), all.sort());
     });
 
-    it("is one that was to be tried again, once its time has come", async () => {
+    it("may be one that is retried, after its delay", async () => {
       const id = await delivery("busy");
       const { fence } = (await claimDelivery(ledger, id, "w1", TTL)) ?? { fence: 0 };
       await finishAttempt(ledger, id, fence, { outcome: "retry", retryIn: TTL });
@@ -97,7 +97,7 @@ describe("The next due delivery in the ledger", () => {
       assert.equal(await take(), id);
     });
 
-    it("is again a delivery whose worker died, once its lease has run out", async () => {
+    it("may be one whose worker died, after its lease has expired", async () => {
       const id = await delivery("busy");
       assert.equal(await take(), id);
       assert.equal(await take(), null);
@@ -105,7 +105,7 @@ describe("The next due delivery in the ledger", () => {
       assert.equal(await take(), id);
     });
 
-    it("is found over the deliveries that are not at their end alone", async () => {
+    it("is found without reading finished deliveries", async () => {
       await delivery("busy");
       const many = Array.from({ length: 20_000 }, (_, at) => at);
       for (let from = 0; from < many.length; from += 1_000) {

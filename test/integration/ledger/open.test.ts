@@ -12,13 +12,13 @@ import { freePort, tempDir, until } from "../../support/processes/process.ts";
 
 describe("The ledger", () => {
   eachLedger((name, open) => {
-    it("can be opened by several at once, and again later, with everything in it", async () => {
+    it("can be opened by several processes at once, and again later with its data", async () => {
       const ledgers = await Promise.all(Array.from({ length: 5 }, open));
       await ledgers[0]?.transaction((tx) => saveRepos(tx, [acmeApi]));
       for (const ledger of [...ledgers, await open()]) assert.equal((await getRepo(ledger, REPO))?.name, "api");
     });
 
-    it("keeps all of a transaction or nothing", async () => {
+    it("commits all writes of a transaction or none", async () => {
       const ledger = await open();
       const failed = ledger.transaction(async (tx) => {
         await saveRepos(tx, [acmeApi]);
@@ -30,7 +30,7 @@ describe("The ledger", () => {
       assert.equal((await getRepo(ledger, REPO))?.name, "api");
     });
 
-    it("says so when it is called past the transaction, instead of waiting for itself for ever", async () => {
+    it("throws if it is called inside a transaction but not through it, instead of waiting for ever", async () => {
       const ledger = await open();
       await assert.rejects(
         ledger.transaction(() => getRepo(ledger, REPO)),
@@ -39,7 +39,7 @@ describe("The ledger", () => {
       await ledger.ping();
     });
 
-    it("lets work that a transaction began call it once that has ended", async () => {
+    it("accepts calls from work that a transaction started, after the transaction has ended", async () => {
       const ledger = await open();
       let later: Promise<unknown> = Promise.resolve();
       let end = () => {};
@@ -53,7 +53,7 @@ describe("The ledger", () => {
       await later;
     });
 
-    it("waits for another's write without a word, and then sees what it wrote", async () => {
+    it("waits for another connection's write without an error, and then sees what it wrote", async () => {
       const [ledger, other] = [await open(), await open()];
       await ledger.transaction((tx) => saveRepos(tx, [acmeApi]));
       let end = () => {};
@@ -80,13 +80,13 @@ describe("The ledger", () => {
       await setDefaultBranch(ledger, REPO, "ours again");
     });
 
-    it("tells the store's time in whole milliseconds", async () => {
+    it("returns the database's time in whole milliseconds", async () => {
       const ledger = await open();
       const row = await ledger.db.selectNoFrom(now(ledger).as("at")).executeTakeFirstOrThrow();
       assert.ok(Number.isInteger(row.at) && Math.abs(row.at - Date.now()) < 5_000, `${row.at}`);
     });
 
-    it("gives counts and ids as numbers", async () => {
+    it("returns counts and ids as numbers", async () => {
       const ledger = await open();
       const { rows } = await sql<{ n: unknown }>`select count(*) as n from repos`.execute(ledger.db);
       assert.deepEqual(rows, [{ n: 0 }]);
@@ -110,7 +110,7 @@ describe("The ledger", () => {
     });
     afterEach(() => directory.remove());
 
-    it("writes through to the disk, ahead of its log, with foreign keys", async () => {
+    it("uses a write-ahead log, full synchronisation and foreign keys", async () => {
       const ledger = await openLedger({ dataDir: directory.path });
       const ask = async (pragma: string) =>
         Object.values((await sql.raw(`pragma ${pragma}`).execute(ledger.db)).rows[0] ?? {});
@@ -121,7 +121,7 @@ describe("The ledger", () => {
       await ledger.close();
     });
 
-    it("leaves timers and sockets their turn in a loop over queries", async () => {
+    it("lets timers and sockets run during a loop of queries", async () => {
       const ledger = await openLedger({ dataDir: directory.path });
       let turns = 0;
       const timer = setInterval(() => turns++, 1);
@@ -132,7 +132,7 @@ describe("The ledger", () => {
       await ledger.close();
     });
 
-    it("is unavailable while the disk is full, writes nothing by halves, and goes on when there is room", async () => {
+    it("is unavailable while the disk is full, writes no part of a transaction, and works again when there is room", async () => {
       const ledger = await openLedger({ dataDir: directory.path });
       const pages =
         (await sql<{ n: number }>`select page_count as n from pragma_page_count()`.execute(ledger.db)).rows[0]?.n ?? 0;
@@ -150,7 +150,7 @@ describe("The ledger", () => {
       await ledger.close();
     });
 
-    it("names dataDir when it cannot be a directory", async () => {
+    it("names dataDir in the error if it cannot be a directory", async () => {
       await writeFile(join(directory.path, "file"), "");
       await assert.rejects(
         openLedger({ dataDir: join(directory.path, "file", "data") }),
@@ -161,7 +161,7 @@ describe("The ledger", () => {
   });
 
   describe("on PostgreSQL", () => {
-    it("refuses a URL of another shape, and never repeats its password", async () => {
+    it("refuses a URL of another form without showing its password", async () => {
       for (const databaseUrl of ["mysql://u:s3cret@h/d", "s3cret"]) {
         await assert.rejects(openLedger({ dataDir: "/nowhere", databaseUrl }), (error) => {
           assert.ok(error instanceof ConfigError);
@@ -172,7 +172,7 @@ describe("The ledger", () => {
       }
     });
 
-    it("is unavailable where nobody listens, and says which place it asked", async () => {
+    it("is unavailable if no server listens, and names the address in the error", async () => {
       const port = await freePort();
       await assert.rejects(
         openLedger({ dataDir: "/nowhere", databaseUrl: `postgres://u:s3cret@127.0.0.1:${port}/d` }),
@@ -185,7 +185,7 @@ describe("The ledger", () => {
       );
     });
 
-    it("says that a database does not exist as a mistake of the configuration", async () => {
+    it("reports a database that does not exist as a configuration error", async () => {
       const server = await sharedPostgres();
       const databaseUrl = new URL("/missing", server.url).href;
       await assert.rejects(
@@ -194,7 +194,7 @@ describe("The ledger", () => {
       );
     });
 
-    it("is unavailable while the server is away, and goes on by itself when it is back", async () => {
+    it("is unavailable while the server is down, and works again when it is back", async () => {
       const server = await sharedPostgres();
       const databaseUrl = await server.newDatabase();
       const ledger = await openLedger({ dataDir: "/nowhere", databaseUrl });

@@ -38,7 +38,7 @@ describe("The outbox of statuses and notices", () => {
       assert.equal((await outboxOfCommit(ledger, REPO, SHA)).length, 2);
     });
 
-    it("owes nothing for saying the same again, and a new word for saying another", async () => {
+    it("queues nothing for an equal status, and a new message for another", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       const first = await owed(ledger);
@@ -50,7 +50,7 @@ describe("The outbox of statuses and notices", () => {
       assert.deepEqual([second.id, second.revision, second.attempts], [first.id, 2, 0]);
     });
 
-    it("is taken by one alone, and what replaces a status waits for that one, or for the end of its time", async () => {
+    it("leases an entry to one sender, and a newer status waits until that lease ends", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       await say(ledger, "pending", "deliverd/web");
@@ -68,7 +68,7 @@ describe("The outbox of statuses and notices", () => {
       assert.equal((await claimOutbox(ledger, 10, 60_000)).length, 1, "whoever has it for no time keeps nobody out");
     });
 
-    it("says a status once more where one that was given up may have arrived after it", async () => {
+    it("sends a status once more if an older one may have arrived after it", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       const [stalled] = await claimOutbox(ledger, 1, 0);
@@ -85,7 +85,7 @@ describe("The outbox of statuses and notices", () => {
       assert.deepEqual(again.payload, { context: "deliverd/api", state: "success" });
     });
 
-    it("sends what is new before what failed, and of four one that failed: neither keeps the other out", async () => {
+    it("sends new messages before failed ones, but gives every fourth place to a failed one", async () => {
       const ledger = await withRepo(await open());
       for (let n = 0; n < 20; n++) await say(ledger, "pending", `deliverd/old-${n}`);
       for (const { id, revision } of await dueOutbox(ledger, 20)) await markFailed(ledger, id, revision, "503", -1);
@@ -94,7 +94,7 @@ describe("The outbox of statuses and notices", () => {
       assert.deepEqual(first, [0, 0, 0, 1, 0, 0, 0, 1]);
     });
 
-    it("says another word only where one was said before, where it is asked for that", async () => {
+    it("replaces a status only if there was one, if that is requested", async () => {
       const ledger = await withRepo(await open());
       const again = { repoId: REPO, sha: SHA, deliveryId: null, payload: { context: "deliverd/api", state: "error" } };
       await ledger.transaction((tx) => replaceStatus(tx, again));
@@ -104,7 +104,7 @@ describe("The outbox of statuses and notices", () => {
       assert.deepEqual((await owed(ledger)).payload, again.payload);
     });
 
-    it("still owes what was queued while the word before it was on its way", async () => {
+    it("keeps a status unsent that was queued while an older one was being sent", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       const sent = await owed(ledger);
@@ -115,7 +115,7 @@ describe("The outbox of statuses and notices", () => {
       assert.deepEqual((await owed(ledger)).payload, { context: "deliverd/api", state: "success" });
     });
 
-    it("waits before it tries again, but not with another word", async () => {
+    it("delays a retry, but not a newer status", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       const row = await owed(ledger);
@@ -127,7 +127,7 @@ describe("The outbox of statuses and notices", () => {
       assert.deepEqual([(await owed(ledger)).attempts, (await owed(ledger)).error], [0, null]);
     });
 
-    it("drops what will never be taken", async () => {
+    it("drops a message that its destination refuses", async () => {
       const ledger = await withRepo(await open());
       await say(ledger, "pending");
       const row = await owed(ledger);
@@ -136,7 +136,7 @@ describe("The outbox of statuses and notices", () => {
       assert.equal((await outboxOfCommit(ledger, REPO, SHA))[0]?.state, "dropped");
     });
 
-    it("owes a notice once, however often it is queued, also after it was sent", async () => {
+    it("queues a notice once, also after it was sent", async () => {
       const ledger = await withRepo(await open());
       const queue = () =>
         ledger.transaction((tx) =>
@@ -151,7 +151,7 @@ describe("The outbox of statuses and notices", () => {
       assert.deepEqual(await dueOutbox(ledger, 10), []);
     });
 
-    it("owes nothing of a transaction that failed", async () => {
+    it("queues nothing if the transaction fails", async () => {
       const ledger = await withRepo(await open());
       const failed = ledger.transaction(async (tx) => {
         await queueStatus(tx, { repoId: REPO, sha: SHA, deliveryId: null, payload: { context: "deliverd" } });

@@ -34,7 +34,7 @@ describe("What is bound to a statement", () => {
       });
     }
 
-    it("comes back as it was: any text without NUL, any whole number, null; a truth value as 0 or 1", async () => {
+    it("is read back unchanged: text without NUL, whole numbers, null; booleans as 0 or 1", async () => {
       const ledger = await open();
       const text = fc.string({ unit: "binary" }).filter((each) => !each.includes("\0"));
       await fc.assert(

@@ -71,7 +71,7 @@ describe("PostgreSQL as the ledger", function () {
     });
   }
 
-  it("leaves nothing of its own in a connection that PgBouncer gives to others afterwards", async () => {
+  it("leaves no settings in a connection that PgBouncer then gives to others", async () => {
     const bouncer = await startPgBouncer(server.url, "transaction", 1);
     leave.unshift(() => bouncer.stop());
     const ledger = await open(bouncer.through(databaseUrl));
@@ -86,7 +86,7 @@ describe("PostgreSQL as the ledger", function () {
     assert.deepEqual(rows, [{ statement_timeout: "0" }]);
   });
 
-  it("says what to do about a parameter that the pooler does not take, and does not try again for ever", async () => {
+  it("says what to do about a parameter that the pooler refuses, and does not retry for ever", async () => {
     const bouncer = await startPgBouncer(server.url, "transaction");
     leave.unshift(() => bouncer.stop());
     const url = new URL(bouncer.through(databaseUrl));
@@ -99,7 +99,7 @@ describe("PostgreSQL as the ledger", function () {
     });
   });
 
-  it("refuses, as a mistake of the configuration, a pooler that knows no transactions", async () => {
+  it("reports a pooler without transactions as a configuration error", async () => {
     const bouncer = await startPgBouncer(server.url, "statement");
     leave.unshift(() => bouncer.stop());
     await assert.rejects(openLedger({ dataDir: "/nowhere", databaseUrl: bouncer.through(databaseUrl) }), (error) => {
@@ -109,14 +109,14 @@ describe("PostgreSQL as the ledger", function () {
     });
   });
 
-  it("leaves a connection whose server takes no writes any more, as after a failover", async () => {
+  it("replaces a connection whose server accepts no more writes, as after a failover", async () => {
     const ledger = await open();
     await sql`set session characteristics as transaction read only`.execute(ledger.db);
     await assert.rejects(addHints(ledger, [hint]), TransientError);
     assert.equal((await addHints(ledger, [hint])).length, 1);
   });
 
-  it("refuses, as a mistake of the configuration, TLS that the server has not, and a user without rights", async () => {
+  it("reports missing TLS, and a user without rights, as configuration errors", async () => {
     const url = new URL(databaseUrl);
     url.searchParams.set("sslmode", "require");
     const name = `poor_${Date.now()}`;
@@ -136,7 +136,7 @@ describe("PostgreSQL as the ledger", function () {
     }
   });
 
-  it("ends each statement at the server, in a transaction or by itself", async () => {
+  it("limits each statement's time at the server, inside and outside a transaction", async () => {
     await open();
     const limits = { statementMs: 300, lockMs: 200, answerMs: 60_000 };
     const db = new Kysely<Schema>({ dialect: postgresDialect(databaseUrl, () => {}, limits) });
@@ -149,7 +149,7 @@ describe("PostgreSQL as the ledger", function () {
       );
   });
 
-  it("ends what is asked of a server that hangs, and asks the next over another connection", async () => {
+  it("gives up a query on a server that hangs, and uses another connection for the next", async () => {
     await open();
     const { relay, url } = await relayed();
     const limits = { statementMs: 20_000, lockMs: 10_000, answerMs: 700 };
@@ -170,7 +170,7 @@ describe("PostgreSQL as the ledger", function () {
     }
   });
 
-  it("whose network stalls takes no lease further than its time", async () => {
+  it("does not extend a lease beyond its time when the network stalls", async () => {
     const { relay, url } = await relayed();
     const ledger = await withRepo(await open(url));
     const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };

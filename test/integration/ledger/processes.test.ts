@@ -41,7 +41,7 @@ async function kept(ledger: Ledger): Promise<Map<string, number>> {
 
 describe("Several processes on one ledger", () => {
   eachLedger((_name, open, place) => {
-    it("lose nothing that was acknowledged, and keep no batch by halves, when they are killed in the middle", async () => {
+    it("lose nothing acknowledged and store no partial batch when they are killed", async () => {
       const ledger = await open();
       const acknowledged: string[] = [];
       for (const name of ["a", "b", "c"]) {
@@ -63,7 +63,7 @@ describe("Several processes on one ledger", () => {
       assert.deepEqual(new Set(batches.values()), new Set([20]));
     });
 
-    it("write beside each other and never hear of a lock, while their event loops go on", async () => {
+    it("write at the same time without lock errors, and without blocking their event loops", async () => {
       const ledger = await open();
       const writers = ["a", "b"].map((name) => startWriter(place(), name, "100"));
       const ended = Promise.all(writers.map((writer) => once(writer.child, "close")));

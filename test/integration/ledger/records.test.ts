@@ -7,7 +7,7 @@ import { eachLedger, OTHER_SHA, REPO, SHA, withRepo } from "../../support/databa
 
 describe("A delivery's log in the ledger", () => {
   eachLedger((_name, open) => {
-    it("is read in the order it was written, from any place on, whatever it holds", async () => {
+    it("is read in the order of writing, from any position, whatever it contains", async () => {
       const ledger = await withRepo(await open());
       const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
       const { id } = await ensureDelivery(ledger, REPO, SHA, facts);
@@ -23,7 +23,7 @@ describe("A delivery's log in the ledger", () => {
       assert.equal(await logBytes(ledger, "none"), 0);
     });
 
-    it("loses nothing where two write at once", async () => {
+    it("loses nothing if two write at once", async () => {
       const ledger = await withRepo(await open());
       const facts = { ref: null, state: "queued" as const, because: "", message: "", author: "", committedAt: null };
       const { id } = await ensureDelivery(ledger, REPO, SHA, facts);
@@ -43,7 +43,7 @@ describe("A delivery's log in the ledger", () => {
 
 describe("Decisions in the ledger", () => {
   eachLedger((_name, open) => {
-    it("are kept where they differ from the commit's last one", async () => {
+    it("are stored if they differ from the commit's last one", async () => {
       const ledger = await withRepo(await open());
       const wait = { action: "wait" as const, because: "test is running" };
       const deliver = { action: "deliver" as const, because: "all green" };
@@ -61,7 +61,7 @@ describe("Decisions in the ledger", () => {
 
 describe("Branch heads in the ledger", () => {
   eachLedger((_name, open) => {
-    it("stay known after the ref has moved on, and each is new once", async () => {
+    it("stay known after the ref has moved, and each is reported as new once", async () => {
       const ledger = await withRepo(await open());
       const main = { ref: "refs/heads/main", sha: SHA };
       const tag = { ref: "refs/tags/v1", sha: SHA };

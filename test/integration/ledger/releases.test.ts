@@ -44,7 +44,7 @@ const about = (
 
 describe("A version in the ledger", () => {
   eachLedger((_name, open) => {
-    it("belongs to the first commit that claims it, of however many that try at once", async () => {
+    it("belongs to the first of many commits that claim it at once", async () => {
       const first = await withRepo(await open());
       const ledgers = [first, ...(await Promise.all([open(), open(), open()]))];
       const shas = ledgers.map((_, i) => String(i).repeat(40));
@@ -56,7 +56,7 @@ describe("A version in the ledger", () => {
       assert.deepEqual(await claimedVersions(first, REPO, winners[0] ?? ""), ["1.2.3"]);
     });
 
-    it("goes to another commit where nothing was published under it, and not while its delivery is under way", async () => {
+    it("can be taken over if nothing was published under it, but not while its delivery is active", async () => {
       const ledger = await withRepo(await open());
       const { deliveryId } = await delivery(ledger);
       await claimVersion(ledger, REPO, "1.2.3", SHA);
@@ -73,7 +73,7 @@ describe("A version in the ledger", () => {
 
 describe("A location in the ledger", () => {
   eachLedger((_name, open) => {
-    it("moves if it is a moving one, and stays what it was first if it is immutable", async () => {
+    it("gets the new content if it is moving, and keeps its first if it is immutable", async () => {
       const ledger = await withRepo(await open());
       const { deliveryId } = await delivery(ledger);
       const on = { deliveryId, artifact: "api", repoId: REPO, url: "u", pull: "p" };
@@ -104,7 +104,7 @@ describe("A release in the ledger", () => {
   eachLedger((_name, open) => {
     const record = (ledger: Ledger, release: NewRelease) => ledger.transaction((tx) => recordRelease(tx, release));
 
-    it("is recorded once under an id that every process would give it; again, it only gains versions", async () => {
+    it("is recorded once under an id that every process computes, and later only gains versions", async () => {
       const ledger = await withRepo(await open());
       const work = await delivery(ledger);
       const first = await record(ledger, about(SHA, work));
@@ -125,7 +125,7 @@ describe("A release in the ledger", () => {
       assert.deepEqual(await releasesOfDelivery(ledger, deliveryId), []);
     });
 
-    it("is not recorded at all where another release bears its version", async () => {
+    it("is not recorded if another release has its version", async () => {
       const ledger = await withRepo(await open());
       const first = await record(ledger, about(SHA, await delivery(ledger)));
       const other = await delivery(ledger, OTHER_SHA);
@@ -142,7 +142,7 @@ describe("A release in the ledger", () => {
       });
     });
 
-    it("has a variant beside it where the bytes hold the version", async () => {
+    it("has one variant per version if the bytes contain the version", async () => {
       const ledger = await withRepo(await open());
       const work = await delivery(ledger);
       const first = await record(ledger, about(SHA, work));
@@ -172,7 +172,7 @@ describe("A release in the ledger", () => {
       assert.deepEqual(await reposWithArtifact(ledger, "web"), []);
     });
 
-    it("is found by a second branch too, which is known to have pointed to its commit", async () => {
+    it("is also found by another branch that is known to have pointed to its commit", async () => {
       const ledger = await withRepo(await open());
       const work = await delivery(ledger);
       await ledger.transaction((tx) => recordRelease(tx, about(SHA, work)));

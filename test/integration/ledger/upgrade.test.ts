@@ -50,7 +50,7 @@ async function writeOldLedger({ dataDir, databaseUrl }: Place): Promise<void> {
 
 describe("A ledger of the first version", () => {
   eachLedger((_name, open, place) => {
-    it("is brought up to date with what it holds: what waits, who owns what, and all that is owed", async () => {
+    it("is migrated with its data: waiting deliveries, owners of names, and unsent messages", async () => {
       await writeOldLedger(place());
       const ledger = await open();
       assert.equal((await findDelivery(ledger, REPO, SHA))?.waitingSince, 7);

@@ -28,7 +28,7 @@ describe("the queues in a Redis Cluster", function () {
     await cluster?.stop();
   });
 
-  it("work by whichever node they are told of, each with all its keys in one slot", async () => {
+  it("work through any node of the cluster, each queue with all its keys in one slot", async () => {
     for (const url of cluster.urls) {
       const connection = failFastConnection({ url });
       const address = { url, isCluster: await isClusterNode(connection) };
@@ -61,7 +61,7 @@ describe("the queues in a Redis Cluster", function () {
     assert.equal(holders.length, 1);
   });
 
-  it("are none where a Redis is alone", async () => {
+  it("do not use cluster mode with a single Redis", async () => {
     const redis = await startRedis();
     const connection = failFastConnection({ url: redis.url });
     assert.equal(await isClusterNode(connection), false);

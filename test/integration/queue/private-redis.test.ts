@@ -36,7 +36,7 @@ describe("the private redis-server", function () {
     }
   };
 
-  it("listens on a socket for its owner alone, writes down what it is told, and evicts nothing", async () => {
+  it("listens on a socket for its owner only, writes an append-only file, and evicts nothing", async () => {
     server = await startPrivateRedis(dir.path, silentLog);
     const { mode } = await stat(server.socket);
     assert.equal(mode & 0o077, 0);
@@ -48,7 +48,7 @@ describe("the private redis-server", function () {
     });
   });
 
-  it("begins each life empty: what is owed stands in the ledger", async () => {
+  it("starts empty, because the ledger remembers all work", async () => {
     server = await startPrivateRedis(dir.path, silentLog);
     await ask(server.socket, (redis) => redis.set("key", "of a life before"));
     await server.stop();
@@ -56,7 +56,7 @@ describe("the private redis-server", function () {
     assert.equal(await ask(server.socket, (redis) => redis.dbsize()), 0);
   });
 
-  it("is gone after stop, and leaves no pid behind", async () => {
+  it("stops, and leaves no pid file behind", async () => {
     server = await startPrivateRedis(dir.path, silentLog);
     const own = await pid();
     assert.equal(await isRunning(own), true);
@@ -65,7 +65,7 @@ describe("the private redis-server", function () {
     await assert.rejects(readFile(join(dir.path, "redis", "redis.pid")), { code: "ENOENT" });
   });
 
-  it("is started again when it dies, with what it had been told", async () => {
+  it("is restarted with its data when it dies", async () => {
     server = await startPrivateRedis(dir.path, silentLog);
     await ask(server.socket, (redis) => redis.set("key", "kept"));
     const first = await pid();
@@ -75,7 +75,7 @@ describe("the private redis-server", function () {
     assert.equal(await ask(socket, (redis) => redis.get("key")), "kept");
   });
 
-  it("is not started again when it died just before it was to stop", async () => {
+  it("is not restarted if it dies just before it must stop", async () => {
     server = await startPrivateRedis(dir.path, silentLog);
     const { socket } = server;
     const first = await pid();
@@ -90,7 +90,7 @@ describe("the private redis-server", function () {
     assert.deepEqual(left, []);
   });
 
-  it("ends what a killed process left on the same directory", async () => {
+  it("kills the server that a killed process left in the same directory", async () => {
     const left = await startPrivateRedis(dir.path, silentLog);
     const first = await pid();
     server = await startPrivateRedis(dir.path, silentLog);
@@ -99,7 +99,7 @@ describe("the private redis-server", function () {
     await left.stop();
   });
 
-  it("leaves alone a process that merely bears the pid written down", async () => {
+  it("does not kill another process that has the recorded pid", async () => {
     server = await startPrivateRedis(dir.path, silentLog);
     await server.stop();
     await writeFile(join(dir.path, "redis", "redis.pid"), `${process.pid}\n`);
@@ -107,7 +107,7 @@ describe("the private redis-server", function () {
     assert.notEqual(await pid(), process.pid);
   });
 
-  it("listens elsewhere where the directory's path is too long for a socket", async () => {
+  it("uses another directory if the path is too long for a socket", async () => {
     const deep = join(dir.path, "x".repeat(90), "y".repeat(40));
     server = await startPrivateRedis(deep, silentLog);
     assert.ok(Buffer.byteLength(server.socket) < 108);
@@ -116,7 +116,7 @@ describe("the private redis-server", function () {
     await rm(dirname(server.socket), { recursive: true });
   });
 
-  it("says what to do where redis-server is not installed", async () => {
+  it("says what to do if redis-server is not installed", async () => {
     const path = process.env.PATH;
     process.env.PATH = dir.path;
     try {

@@ -42,7 +42,7 @@ describe("the queues", function () {
     return one;
   };
 
-  it("hand each job to one consumer, with its data", async () => {
+  it("give each job with its data to one consumer", async () => {
     const got: unknown[] = [];
     consumer(async (data) => void got.push(data));
     assert.equal(await queues.add("evaluate", job), true);
@@ -51,7 +51,7 @@ describe("the queues", function () {
     assert.deepEqual(got, [job, { ...job, sha: "b".repeat(40) }]);
   });
 
-  it("keep one of the same jobs that wait", async () => {
+  it("keep one of several equal jobs that wait", async () => {
     for (let time = 0; time < 20; time++) await queues.add("evaluate", job);
     let runs = 0;
     consumer(async () => void runs++);
@@ -60,7 +60,7 @@ describe("the queues", function () {
     assert.equal(runs, 1);
   });
 
-  it("follow a job that runs by exactly one more, however often it is asked for meanwhile", async () => {
+  it("run exactly one more job after a running one, however often it is queued meanwhile", async () => {
     let runs = 0;
     let atOnce = 0;
     let most = 0;
@@ -80,7 +80,7 @@ describe("the queues", function () {
     assert.deepEqual([runs, most], [2, 1]);
   });
 
-  it("run a delivery's job beside one of its that runs, since that may work on another", async () => {
+  it("run a delivery's job beside a running one with its key, which may work on another delivery", async () => {
     let runs = 0;
     const gate = deferred();
     const one = consume(address, "deliver", 2, () => (++runs === 1 ? gate.promise : Promise.resolve()), silentLog);
@@ -91,7 +91,7 @@ describe("the queues", function () {
     gate.resolve();
   });
 
-  it("let a delayed job swallow none that is due now", async () => {
+  it("do not drop a job that is due now because of an equal delayed one", async () => {
     let runs = 0;
     consumer(async () => void runs++);
     await queues.add("evaluate", job, { delay: 60_000 });
@@ -99,7 +99,7 @@ describe("the queues", function () {
     await until("the one that is due ran", () => runs === 1);
   });
 
-  it("run a delayed job when its time has come", async () => {
+  it("run a delayed job when it is due", async () => {
     const begun = Date.now();
     let ran = 0;
     consumer(async () => {
@@ -110,7 +110,7 @@ describe("the queues", function () {
     assert.ok(ran - begun >= 690, `${ran - begun} ms`);
   });
 
-  it("go on after a job that fails, and take the same one again", async () => {
+  it("continue after a failed job, and accept the same one again", async () => {
     let runs = 0;
     consumer(async () => {
       runs++;
@@ -121,7 +121,7 @@ describe("the queues", function () {
     await until("it is taken again", async () => (await queues.add("evaluate", job)) && runs === 2);
   });
 
-  it("bring back the job of a consumer that let go of it", async () => {
+  it("give the job of an abandoned consumer to another", async () => {
     const gate = deferred();
     closing.unshift(async () => gate.resolve());
     let begun = 0;
@@ -143,7 +143,7 @@ describe("the queues", function () {
     await until("the second has it", () => runs === 1, 30_000);
   });
 
-  it("wait, when they close, for what runs", async () => {
+  it("wait for running jobs when they close", async () => {
     const gate = deferred();
     let runs = 0;
     let ended = false;
@@ -159,7 +159,7 @@ describe("the queues", function () {
     assert.equal(await closed, true);
   });
 
-  it("say within seconds that Redis is not there, and go on by themselves when it is back", async () => {
+  it("report within seconds that Redis is down, and work again when it is back", async () => {
     const warned: string[] = [];
     const log = { ...silentLog, warn: (text: string) => void warned.push(text) };
     const own = openQueues(address, log);
@@ -178,7 +178,7 @@ describe("the queues", function () {
     await until("and done", () => runs > 0, 30_000);
   });
 
-  it("follow a failover by which the server they are connected to takes no writes any more", async () => {
+  it("follow a failover after which their server accepts no more writes", async () => {
     const next = await startRedis();
     closing.push(() => next.stop());
     const [portBefore, portAfter] = [redis.url, next.url].map((url) => Number(new URL(url).port));
@@ -203,7 +203,7 @@ describe("the queues", function () {
     await until("and done", () => runs > 1, 10_000);
   });
 
-  it("refuse a Redis that may throw jobs away, and say how to mend it", async () => {
+  it("refuse a Redis that may delete jobs, and say what to do", async () => {
     const connection = failFastConnection(address);
     try {
       await requireNoEviction(connection, silentLog);

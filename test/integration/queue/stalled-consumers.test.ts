@@ -13,7 +13,7 @@ const job = (n: number) => ({ repo: "github:1", sha: `${n}`.repeat(40), ref: nul
 describe("a queue consumer that receives nothing more", function () {
   this.timeout(60_000);
 
-  it("is made anew and counted, where jobs wait and Redis answers; and only there", async () => {
+  it("is reconnected and counted, but only if jobs wait and Redis answers", async () => {
     const redis = await startRedis();
     const relay = await startRelay(Number(new URL(redis.url).port));
     const queues = openQueues({ url: redis.url }, silentLog);
@@ -66,7 +66,7 @@ describe("a queue consumer that receives nothing more", function () {
     }
   });
 
-  it("is let be while Redis answers nobody", async () => {
+  it("is not reconnected while Redis does not answer", async () => {
     const metrics = createMetrics();
     const consumer = {
       ...{ name: "evaluate" as const, jobEvents: () => 0, isFree: () => true },

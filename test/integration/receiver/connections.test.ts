@@ -124,7 +124,7 @@ describe("A receiver whose answers nobody reads", () => {
     await once(server, "close");
   });
 
-  async function start(limits: { unread?: number; patience?: number }): Promise<void> {
+  async function start(limits: { maxUnreadBytes?: number; stallTimeoutMs?: number }): Promise<void> {
     server = createServer((request, response) => {
       if (request.url === "/whole") response.end(LARGE);
       else Readable.from(pieces(), { objectMode: false }).pipe(response);
@@ -146,7 +146,7 @@ describe("A receiver whose answers nobody reads", () => {
   }
 
   it("ends those who take nothing for too long, and leaves alone who takes it slowly", async () => {
-    await start({ patience: 1_200 });
+    await start({ stallTimeoutMs: 1_200 });
     const silent = ask();
     const slow = ask();
     const ended = once(silent, "close");
@@ -163,7 +163,7 @@ describe("A receiver whose answers nobody reads", () => {
   });
 
   it("ends those first who have taken nothing for the longest time, where too much waits in all", async () => {
-    await start({ unread: 40 * 2 ** 20 });
+    await start({ maxUnreadBytes: 40 * 2 ** 20 });
     const held = Array.from({ length: 10 }, () => ask("/whole"));
     await until("all are asked", async () => {
       const open = await new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));

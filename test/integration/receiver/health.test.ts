@@ -17,18 +17,18 @@ describe("The health pages", () => {
   };
   const silent = () => new Promise(() => {});
 
-  it("say that the process is alive", async () => {
+  it("report that the process is alive", async () => {
     receiver = await startReceiver();
     const answer = await receiver.send({ path: "/healthz", method: "GET" });
     assert.deepEqual([answer.status, answer.json], [200, { status: "ok" }]);
   });
 
-  it("say ready where everything is well", async () => {
+  it("report ready if all checks pass", async () => {
     const ledger = { name: "ledger", vital: true, check: fine };
     assert.deepEqual(await readiness(ledger), { code: 200, status: "ready", degraded: [] });
   });
 
-  it("say degraded, with 200, where webhooks can still be kept", async () => {
+  it("report degraded, with 200, if webhooks can still be stored", async () => {
     const answer = await readiness(
       { name: "ledger", vital: true, check: fine },
       { name: "redis", vital: false, check: broken },
@@ -37,7 +37,7 @@ describe("The health pages", () => {
     assert.deepEqual(answer, { code: 200, status: "degraded", degraded: ["docker", "redis"] });
   });
 
-  it("say 503 where webhooks cannot be kept, and keep the reason to the log", async () => {
+  it("report 503 if webhooks cannot be stored, with the reason only in the log", async () => {
     for (const check of [broken, silent]) {
       const answer = await readiness({ name: "ledger", vital: true, check });
       assert.deepEqual(answer, { code: 503, status: "unavailable", degraded: ["ledger"] });
@@ -45,7 +45,7 @@ describe("The health pages", () => {
     }
   });
 
-  it("show the figures as Prometheus reads them", async () => {
+  it("show metrics in Prometheus' format", async () => {
     receiver = await startReceiver();
     await receiver.sendEvent("push");
     await receiver.sendEvent("ping");

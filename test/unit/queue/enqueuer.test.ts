@@ -7,7 +7,7 @@ import { until } from "../../support/processes/process.ts";
 type Job = Jobs["evaluate"];
 const job = (name: string): Job => ({ repo: "github:1", sha: name, ref: null });
 
-describe("The waker of evaluations", () => {
+describe("The enqueuer of evaluations", () => {
   /** What Redis was asked to take, and how to answer the one that waits for it. */
   let asked: string[];
   let atOnce: number;
@@ -35,14 +35,14 @@ describe("The waker of evaluations", () => {
     return createEnqueuer({ add: add as never }, "evaluate", options);
   };
 
-  it("asks Redis for the first before it returns", () => {
+  it("sends the first job to Redis before it returns", () => {
     const waker = start();
     waker.add(job("a"));
     assert.deepEqual(asked, ["a"]);
     assert.equal(waker.waiting(), 0);
   });
 
-  it("asks for one at a time, in the order in which they came", async () => {
+  it("sends one job at a time, in order", async () => {
     const waker = start();
     const names = Array.from({ length: 50 }, (_, index) => `${index}`);
     for (const name of names) waker.add(job(name));
@@ -51,7 +51,7 @@ describe("The waker of evaluations", () => {
     assert.equal(most, 1);
   });
 
-  it("keeps one of the same that wait, and one more for the one that Redis is being asked to take", async () => {
+  it("keeps one of several equal waiting jobs, beside the one that is being sent", async () => {
     const waker = start();
     for (const name of ["a", "a", "b", "a", "b", "a"]) waker.add(job(name));
     assert.equal(waker.waiting(), 2);
@@ -59,7 +59,7 @@ describe("The waker of evaluations", () => {
     assert.deepEqual(asked, ["a", "a", "b"]);
   });
 
-  it("takes no more than may wait, and goes on once there is room", async () => {
+  it("accepts no more than the maximum, and accepts new jobs when there is room", async () => {
     const waker = start({ maxWaiting: 2 });
     for (const name of ["a", "b", "c", "d", "e"]) waker.add(job(name));
     assert.equal(waker.waiting(), 2);
@@ -69,7 +69,7 @@ describe("The waker of evaluations", () => {
     assert.deepEqual(asked, ["a", "b", "c", "f"]);
   });
 
-  it("drops what waits when Redis does not take one, and asks again for the next that comes", async () => {
+  it("drops waiting jobs if Redis does not accept one, and sends the next new one", async () => {
     const waker = start();
     for (const name of ["a", "b", "c"]) waker.add(job(name));
     await answer(false);
@@ -79,7 +79,7 @@ describe("The waker of evaluations", () => {
     assert.deepEqual(asked, ["a", "d"]);
   });
 
-  it("goes on, a little later each time, while there is something more urgent, and at once when there is not", async () => {
+  it("pauses between jobs while the process is busy, and does not when it is idle", async () => {
     let isBusy = true;
     const waker = start({ isBusy: () => isBusy });
     for (const name of ["a", "b", "c", "d"]) waker.add(job(name));

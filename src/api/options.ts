@@ -1,0 +1,27 @@
+import type { Delivery } from "../ledger/deliveries.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { StatusParts } from "../ledger/statuses.ts";
+import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
+import type { Registry } from "../registries/registry.ts";
+import type { Auth } from "./auth.ts";
+
+export interface ApiOptions {
+  ledger: Ledger;
+  auth: Auth;
+  /** By their key under `registries`. */
+  registries: Map<string, Registry>;
+  /**
+   * Adds a hint for this commit and queues its evaluation.
+   * @param repo the repo as a person writes it: `<owner>/<name>` or `<host>/<owner>/<name>`
+   * @throws Problem if no repo has this name, or if `repos` does not allow it
+   */
+  requestCommit(repo: string, sha: string): Promise<void>;
+  /** Whether `repos` allows the repo, which is written as in `requestCommit`. */
+  isConfigured(repo: string): boolean;
+  /** What the statuses of commits are made from. */
+  statuses: StatusParts;
+  /** Queues the jobs that follow after a person has retried or cancelled a delivery. */
+  onDeliveryChanged(delivery: Delivery): void;
+  /** The limits that the API and the pages share; own ones if left out. */
+  limits?: ConcurrencyLimits;
+}

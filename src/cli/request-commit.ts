@@ -1,0 +1,59 @@
+import { ASKED_EVENT, addHints, type NewHint } from "../ledger/hints.ts";
+import { findRepo } from "../ledger/repos.ts";
+import { Problem } from "../receiver/problem.ts";
+import type { Parts } from "./parts.ts";
+
+/** Whether `repos` in the configuration allows a repo. */
+export type Accepts = (host: string, owner: string, name: string) => boolean;
+
+/**
+ * Adds a hint for a commit that a person wants delivered. If the ledger does not know the repo, asks the hosts for it.
+ * @param name `<owner>/<name>` or `<host>/<owner>/<name>`
+ * @throws Problem 404 if no host has the repo, 409 if several have one, 422 if `repos` does not allow it
+ */
+export async function requestCommit(
+  { ledger, hosts }: Parts,
+  accepts: Accepts,
+  name: string,
+  sha: string,
+): Promise<NewHint[]> {
+  const known = await findRepo(ledger, name);
+  if (known.length > 1) throw new Problem(409, `Several hosts have a repo ${name}: write <host>/<owner>/<name>.`);
+  const repo = known[0] ?? (await findRepoAtHosts(hosts, name));
+  if (repo === null) throw new Problem(404, `No configured host shows a repo ${name}.`);
+  const { id, host, owner, name: own, defaultBranch } = repo;
+  if (!accepts(host, owner, own))
+    throw new Problem(422, `${host}/${owner}/${own} is in no entry of repos in the server's configuration.`);
+  const hints = [
+    { repo: { id, host, owner, name: own, defaultBranch }, event: ASKED_EVENT, deliveryId: "", ref: null, sha },
+  ];
+  await addHints(ledger, hints);
+  return hints;
+}
+
+/** Whether `repos` allows this repo at its host, or at any host if the name has none. */
+export function isConfigured({ hosts }: Parts, accepts: Accepts, name: string): boolean {
+  const [repo = "", owner = "", key] = name.split("/").reverse();
+  return (key === undefined ? [...hosts.keys()] : [key]).some((host) => accepts(host, owner, repo));
+}
+
+async function findRepoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint["repo"] | null> {
+  const parts = name.split("/");
+  const [owner = "", repo = ""] = parts.slice(-2);
+  // The names become parts of a URL path. No host allows other characters in them.
+  if (parts.length > 3 || ![owner, repo].every((part) => /^(?!\.{1,2}$)[\w.-]+$/.test(part))) return null;
+  for (const [key, host] of hosts) {
+    if (parts.length === 3 && parts[0] !== key) continue;
+    const found = await host.findRepo(owner, repo);
+    if (found === null) continue;
+    const { hostId, ...names } = found;
+    return {
+      id: `${key}:${hostId}`,
+      host: key,
+      owner: names.owner,
+      name: names.name,
+      defaultBranch: names.defaultBranch,
+    };
+  }
+  return null;
+}

@@ -1,0 +1,48 @@
+import express, { Router } from "express";
+import type { Auth } from "../api/auth.ts";
+import { html, type Markup } from "./html.ts";
+import { sendPage } from "./page.ts";
+
+/** The sign-in page. */
+export function signInRoute(auth: Auth): Router {
+  const router = Router({ caseSensitive: true });
+  router.get("/sign-in", (request, response) => {
+    sendPage(response, "Sign in", signInForm(localPath(request.query.to)));
+  });
+  // No compressed bodies: a few bytes of an unknown sender could become very many in memory.
+  const form = express.urlencoded({ extended: false, limit: "16kb", inflate: false });
+  router.post("/sign-in", form, (request, response) => {
+    const { token, to } = (request.body ?? {}) as { token?: unknown; to?: unknown };
+    const path = localPath(to);
+    const outcome = auth.signIn(typeof token === "string" ? token : "", request, response);
+    switch (outcome.kind) {
+      case "signed-in":
+        response.redirect(303, path);
+        return;
+      case "wrong":
+        sendPage(response, "Sign in", html`<p>That is not the token.</p>${signInForm(path)}`, { status: 401 });
+        return;
+      case "later": {
+        const seconds = Math.ceil(outcome.wait / 1000);
+        response.set("retry-after", String(seconds));
+        const message = html`<p>Too many attempts have failed. Try again in ${seconds} s.</p>`;
+        sendPage(response, "Sign in", html`${message}${signInForm(path)}`, { status: 429 });
+      }
+    }
+  });
+  return router;
+}
+
+/** A path on this server, or "/": a link to the sign-in page must not lead people to another site. */
+function localPath(value: unknown): string {
+  return typeof value === "string" && value.length <= 1_000 && /^\/(?![/\\])[^\p{Cc}]*$/u.test(value) ? value : "/";
+}
+
+function signInForm(to: string): Markup {
+  return html`<h1>Sign in</h1>
+<p>With the server's admin token: <code>adminToken</code> of its configuration,
+or the file <code>admin-token</code> in its data directory.</p>
+<form method="post" action="/sign-in"><input type="hidden" name="to" value="${to}">
+<input type="password" name="token" autocomplete="current-password" aria-label="Token" autofocus required>
+<button>Sign in</button></form>`;
+}
