@@ -25,12 +25,7 @@ const PLACES = {
     "workers/evaluate/supersede.ts",
     "workers/evaluate/write-decision.ts",
   ],
-  Action: [
-    "src/api/why.ts",
-    "workers/deliver/gate.ts",
-    "workers/evaluate/target.ts",
-    "workers/evaluate/write-decision.ts",
-  ],
+  Action: ["src/api/why.ts", "workers/deliver/gate.ts", "workers/evaluate/target.ts"],
   Verdict: ["src/delivery/decide.ts", "src/delivery/gate.ts"],
 };
 
