@@ -21,8 +21,6 @@ import type { QuickRefs } from "./quick-refs.ts";
 import { listRemoteRefs, type Refs, syncRepository } from "./sync.ts";
 import { parseTreeListing, type TreeEntry } from "./tree.ts";
 
-export type { MirrorCommit } from "./commit.ts";
-
 /** Commits, pipeline files and Dockerfiles that are kept: each inspection of a commit asks for the same ones. */
 const MAX_CACHED = 64;
 /** Most questions about the order of commits come twice in a row. */
@@ -32,10 +30,9 @@ const FETCHES_PER_TIDY = 10;
 /** An artifact that no commit has changed for this long is built again, and then has a newer release. */
 const MAX_HISTORY_COMMITS = 2_000;
 
+/** Both in ms: for one fetch, and for one question to a mirror. */
 export interface MirrorOptions {
-  /** ms for one fetch. */
   fetchLimit?: number;
-  /** ms for one question to a mirror. */
   readLimit?: number;
 }
 
@@ -53,7 +50,6 @@ export class Mirror {
   #repaired: Promise<void> | null = null;
   /** The result of the last sync: only a sync changes refs. Null while one runs, and if it failed. */
   #latest: { refs: Refs; at: number } | null = null;
-
   #moves = 0;
   readonly #objects: ObjectReader;
   /** The content of a sha never changes. */
@@ -106,8 +102,8 @@ export class Mirror {
   }
 
   /**
-   * Branches and tags by full ref as the host lists them now, with annotated tags as tag objects. It fetches nothing,
-   * so that polling a repo costs one request. @throws as `sync`
+   * Branches and tags by full ref as the host lists them now, with annotated tags as tag objects. Fetches nothing: polling
+   * a repo costs one request. @throws as `sync`
    */
   remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
     const signals = [signal, this.#closing];
