@@ -21,9 +21,8 @@ import type { QuickRefs } from "./quick-refs.ts";
 import { listRemoteRefs, type Refs, syncRepository } from "./sync.ts";
 import { parseTreeListing, type TreeEntry } from "./tree.ts";
 
-/** Commits, pipeline files and Dockerfiles that are kept: each inspection of a commit asks for the same ones. */
+/** Commits, pipeline files and Dockerfiles: each inspection of a commit asks for the same ones, most for one order twice. */
 const MAX_CACHED = 64;
-/** Most questions about the order of commits come twice in a row. */
 const MAX_CACHED_ORDERS = 4;
 /** A fetch adds few objects, so git need not check for clean-up after each one. */
 const FETCHES_PER_TIDY = 10;
