@@ -139,7 +139,7 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
         );
       });
       assert.equal(code, 2, stderr);
-      assert.match(stderr, /^redisUrl: receiver and worker apart need a Redis that both reach\. Set redisUrl/);
+      assert.match(stderr, /^redisUrl: a receiver and a worker in separate processes need a common Redis\. Set redisUrl/);
     }
   });
 

@@ -193,7 +193,7 @@ describe("The command line", function () {
       call(["pull", `api@${version}`, "-o", to, "--load", "--json"], { ...env, DOCKER_HOST: `unix://${socket}` });
     const silent = await load(join(dir.path, "no-engine"));
     assert.equal(silent.code, 1);
-    assert.match(silent.stderr, /^the Docker Engine does not answer: .*Start it, or name it in DOCKER_HOST\.$/m);
+    assert.match(silent.stderr, /^the Docker Engine does not answer: .*Start it, or set DOCKER_HOST to its address\.$/m);
     await assert.rejects(readdir(to), /ENOENT/);
 
     const { docker, socket } = world.engine;
@@ -362,11 +362,11 @@ describe("The command line", function () {
     for (const [part, said] of [
       ["data directory", /ENOTDIR.* set dataDir to one\.$/],
       ["disk", /Make room on the disk/],
-      ["ledger", /dataDir must be a directory that this user may write$/],
+      ["ledger", /make dataDir a directory that this user may write to$/],
       ["redis", /ECONNREFUSED.*Check redisUrl/],
       ["engine", /ENOENT.*Start Docker, or set docker\.socket/],
       ["intake", /the engine, which has to reach it, does not answer.*Set docker\.intake\.advertise/],
-      ["host github", /does not take the token.* Set hosts\.github\.token/],
+      ["host github", /refuses the token.* Set hosts\.github\.token/],
       ["registry local", /registries\.local/],
       ["registry gone", /Check that it runs and can be reached/],
     ] as const) {
