@@ -169,7 +169,7 @@ describe("deliverd, when one of three registries fails,", function () {
     assert.equal(await world.digest("acme/three", short, world.second), digest);
   });
 
-  it("does not send a complete layer again if the worker was killed at byte N of it", async () => {
+  it("does not send complete layers again if the worker was killed at byte N of another", async () => {
     flaky.passed.length = 0;
     flaky.fault = (request) => (size(request) > LAYER / 2 ? { stallAfter: LAYER / 4 } : undefined);
     await push();

@@ -175,7 +175,7 @@ describe("The webhooks of the GitHub stand-in", () => {
     );
   });
 
-  it("appear with the receiver's failure in the list of deliveries, as at GitHub", async () => {
+  it("have the status 0 if the receiver does not answer, as in GitHub's list of deliveries", async () => {
     scene.github.sendHooksTo("http://127.0.0.1:1/", secret);
 
     const [delivery] = await scene.github.green(scene.repo, scene.sha);

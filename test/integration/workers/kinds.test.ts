@@ -44,7 +44,7 @@ describe("A delivery of a package and of plain files", function () {
   const names = (registry: "npm" | "files") => [...at.registries[registry].names.keys()].sort();
   const releases = async () => (await listReleases(at.station.ledger, { repoId: REPO, sha, limit: 10 })).items;
 
-  it("fails as the user's error if the commit's date is impossible to write", async () => {
+  it("fails as the user's error if the commit has no valid committer date", async () => {
     for (const date of ["18446744073709551616 +0000", "8640000000001 +0000", "-5 +0000", "soon"]) {
       const tree = await at.repo.git(["rev-parse", "HEAD^{tree}"]);
       const file = join(at.repo.path, ".git", "crafted-commit");
