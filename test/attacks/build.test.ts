@@ -32,7 +32,7 @@ async function startSink() {
 }
 
 for (const installation of ["buildkit", "classic"] as const) {
-  describe(`a hostile build (${installation})`, function () {
+  describe(`A hostile image build (${installation})`, function () {
     this.timeout(60_000);
     let yard: Yard;
     let registry: TestRegistry;
@@ -75,7 +75,7 @@ for (const installation of ["buildkit", "classic"] as const) {
     const build = (dockerfile: string, run = testRun(), more = {}) =>
       builder().build(orderOf({ Dockerfile: dockerfile }, more), run);
 
-    it("gets a private base of the registry whose login is configured", async () => {
+    it("can use a private base image of the registry whose login is configured", async () => {
       const { bases } = await build(`FROM ${registry.host}/team/base:1\nRUN true\n`);
       const digest = bases[0]?.digest ?? "";
       const standing = await fetch(`${registry.url}/v2/team/base/manifests/${digest}`, {
@@ -95,7 +95,7 @@ for (const installation of ["buildkit", "classic"] as const) {
         (port) => `FROM ${shellImage}\nCOPY --from=127.0.0.1:${port}/team/base:1 /bin/busybox /x\n`,
       ],
       [
-        "a base that only the engine can make out",
+        "a base that only the engine can resolve",
         (port) => `ARG A=127.0.0.1\nFROM \${NONE:-\${A}:${port}/team/base:1}\n`,
       ],
       ["a file by URL", (port) => `FROM ${shellImage}\nADD http://127.0.0.1:${port}/file /file\n`],
@@ -107,7 +107,7 @@ for (const installation of ["buildkit", "classic"] as const) {
         : []),
     ];
     for (const [what, dockerfileAt] of lookalikes) {
-      it(`gets no password sent to a lookalike host by naming it for ${what}`, async () => {
+      it(`gets no password sent to a lookalike host through ${what}`, async () => {
         await build(`FROM ${registry.host}/team/base:1\nRUN true\n`);
         await assert.rejects(build(dockerfileAt(sink.port)));
         assert.ok(sink.heard.length > 0, "the sink was never asked");
@@ -169,7 +169,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.equal((await readFrozen(yard.store, digest)).config.Labels[revision], "a".repeat(40));
     });
 
-    it("freezes nothing beyond the size that is allowed", async () => {
+    it("fails and freezes nothing if its image exceeds the size limit", async () => {
       const dockerfile = `FROM ${shellImage}\nRUN dd if=/dev/urandom of=/big bs=1M count=8\n`;
       const build = yard
         .builder({ installation, maxBytes: 4_000_000 })

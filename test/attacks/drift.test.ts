@@ -8,7 +8,7 @@ import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
 import { startWorld, type World } from "../support/world/world.ts";
 
-describe("A registry tag that somebody else moves", function () {
+describe("A registry tag that somebody else overwrites", function () {
   this.timeout(90_000);
   let redis: TestRedis;
   let queues: Queues;
@@ -25,7 +25,7 @@ describe("A registry tag that somebody else moves", function () {
     await redis.stop();
   });
 
-  it("is put back where it is a moving name, though the bytes have left our store", async () => {
+  it("is restored if it is a moving name, though the local store no longer has the content", async () => {
     const { repo, older, newer } = await twoReleases("moving");
     await putName("acme/moving", older, "main");
     await rm(join(world.deliverd.dataDir, "store"), { recursive: true });
@@ -39,7 +39,7 @@ describe("A registry tag that somebody else moves", function () {
     assert.doesNotMatch(await metrics(), /deliverd_drift_total\{/);
   });
 
-  it("is put back where nothing claims the moving name any more, as after its branch went", async () => {
+  it("is restored if it is a moving name that no branch claims any more", async () => {
     const { repo, older } = await twoReleases("gone", "*");
     await repo.branch("side");
     const sha = await repo.commit({ "greeting.txt": "Aside\n" });
@@ -52,7 +52,7 @@ describe("A registry tag that somebody else moves", function () {
     await until("side is what it was", async () => (await world.digest("acme/gone", "side")) === digest);
   });
 
-  it("raises an alarm where it is an immutable name, which is left as it is", async () => {
+  it("raises an alarm and stays as it is if it is an immutable name", async () => {
     const { repo, sha, older, newer, version } = await twoReleases("immutable");
     await putName("acme/immutable", older, version);
     await verify(repo);
@@ -63,7 +63,7 @@ describe("A registry tag that somebody else moves", function () {
     assert.match(await metrics(), /^deliverd_drift_total\{registry="local"\} 1$/m);
 
     await verify(repo);
-    await until("it counts again", async () => /drift_total\{registry="local"\} 2$/m.test(await metrics()));
+    await until("the drift is counted again", async () => /drift_total\{registry="local"\} 2$/m.test(await metrics()));
     assert.deepEqual(await alarms(repo, sha), [because]);
     assert.equal(await world.digest("acme/immutable", version), older);
   });

@@ -9,7 +9,7 @@ import { testRun } from "../support/fixtures/run.ts";
 import { until } from "../support/processes/process.ts";
 import { startRegistry, type TestRegistry } from "../support/registries/docker-registry.ts";
 
-describe("a hostile build of files", function () {
+describe("A hostile file build", function () {
   this.timeout(60_000);
   let yard: Yard;
   let registry: TestRegistry;
@@ -56,7 +56,7 @@ describe("a hostile build of files", function () {
     assert.ok(pids.length < 10, `it sees the processes ${pids}`);
   });
 
-  it("has no right over the machine: few capabilities, none to gain, no device to make", async () => {
+  it("runs with few capabilities, cannot gain more, and cannot make devices", async () => {
     const run = ["grep -e Cap -e NoNewPrivs /proc/self/status > out", "mknod sda b 8 0 2>> out || true"];
     const { texts } = await build({ run });
     // CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID.
@@ -66,7 +66,7 @@ describe("a hostile build of files", function () {
     assert.match(texts.out ?? "", /not permitted/);
   });
 
-  it("has its secrets to itself: they are in no configuration, no file of the engine, no list of processes", async () => {
+  it("leaks its secrets into no container configuration, engine file or process list", async () => {
     const TOKEN = `planted-${process.pid}-canary`;
     const abort = new AbortController();
     const order = filesOrder({ run: ['test "$TOKEN" && echo has it', "sleep 1000"], secrets: { TOKEN } });
@@ -97,7 +97,7 @@ describe("a hostile build of files", function () {
     ["a pipe", "mkfifo out", /^out is no regular file/],
   ];
   for (const [what, run, said] of leavings) {
-    it(`gets ${what} taken for no output, and the path is named`, async () => {
+    it(`fails if its output is ${what}, and the error names the path`, async () => {
       await assert.rejects(build({ run: [run] }), (error) => {
         assert.ok(error instanceof UserError, String(error));
         assert.equal(error.code, "bad-output");
@@ -107,18 +107,18 @@ describe("a hostile build of files", function () {
     });
   }
 
-  it("reaches nothing through a folder that is a link, nor by ..", async () => {
+  it("cannot name an output through a linked folder or through ..", async () => {
     await assert.rejects(build({ run: ["ln -s /bin d"], files: ["d/busybox"] }), { code: "nothing-matches" });
     await assert.rejects(build({ run: ["true"], files: ["../bin/busybox"] }), { code: "nothing-matches" });
     await assert.rejects(build({ run: ["ln -s /proc/1 d"], files: ["d/**"] }), { code: "nothing-matches" });
   });
 
-  it("gets no name taken that could pass for two lines of a listing", async () => {
+  it("cannot freeze a file name that could pass for two lines of a listing", async () => {
     const run = ["touch \"$(busybox printf 'a\\nb.txt')\""];
     await assert.rejects(build({ run, files: ["*.txt"] }), { code: "bad-output" });
   });
 
-  it("is refused a sparse 10 GB before a byte of it moves", async () => {
+  it("is refused a sparse file of 10 GB before any of its bytes is copied", async () => {
     const began = Date.now();
     const run = ["dd if=/dev/zero of=out bs=1 count=0 seek=10000000000"];
     await assert.rejects(build({ run }, testRun(), { maxBytes: 1e9 }), (error) => {

@@ -23,13 +23,13 @@ describe("A hostile tree as a build context", () => {
     title: string,
     make: (blob: string, tree: string) => [mode: string, name: string, object: string][],
   ][] = [
-    ["a file whose name climbs out", (blob) => [["100644", "../evil", blob]]],
+    ["a file name that leads out with ..", (blob) => [["100644", "../evil", blob]]],
     ["a folder called ..", (_, tree) => [["40000", "..", tree]]],
     ["a .git folder", (_, tree) => [["40000", ".git", tree]]],
     ["a .GIT folder", (_, tree) => [["40000", ".GIT", tree]]],
     ["an absolute name", (blob) => [["100644", "/tmp/evil", blob]]],
     [
-      "a link and a folder of one name",
+      "a link and a folder with the same name",
       (blob, tree) => [
         ["120000", "x", blob],
         ["40000", "x", tree],
@@ -37,7 +37,7 @@ describe("A hostile tree as a build context", () => {
     ],
   ];
   for (const [title, make] of crafted) {
-    it(`refuses ${title}`, async () => {
+    it(`is refused if it holds ${title}`, async () => {
       await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
       const blob = await scene.repo.git(["rev-parse", "HEAD:Dockerfile"]);
       const inner = await writeTree(scene.repo, [["100644", "inner", blob]]);
@@ -50,7 +50,7 @@ describe("A hostile tree as a build context", () => {
     });
   }
 
-  describe("with names that are bytes, and any bytes", () => {
+  describe("with file names of arbitrary bytes", () => {
     // Each character is one byte.
     const names = [
       ...[
@@ -103,11 +103,11 @@ describe("A hostile tree as a build context", () => {
     });
 
     for (const [title, order, top, ignored] of [
-      ["as git packs it", { dockerfile: null }, ["\xff\xfd/", "\xff\xfe/", "in/"], null],
-      ["as we pack it for an ignore file", {}, ["\xff\xfd/", "\xff\xfe/", "in/"], "in/~"],
-      ["as we pack it for a folder", { dockerfile: null, contextDir: "in" }, [""], null],
+      ["if git packs it", { dockerfile: null }, ["\xff\xfd/", "\xff\xfe/", "in/"], null],
+      ["if deliverd packs it for an ignore file", {}, ["\xff\xfd/", "\xff\xfe/", "in/"], "in/~"],
+      ["if deliverd packs it for a folder", { dockerfile: null, contextDir: "in" }, [""], null],
     ] as const) {
-      it(`carries them all, ${title}`, async () => {
+      it(`delivers every name to the build, ${title}`, async () => {
         const unpacked = await listUnpacked(
           await openContext(scene.mirror, sha, { ...ORDER, ...order }, testRun()),
           scene.host.path,
@@ -123,7 +123,7 @@ describe("A hostile tree as a build context", () => {
       });
     }
 
-    it("finds the one that is asked for, and tells two that differ in such a byte apart", async () => {
+    it("finds a file by its name, and tells two names apart that differ in one byte", async () => {
       for (const name of ["gr\u00fc\u00dfe", "Case", "\uFFFD"])
         assert.equal((await scene.mirror.entry(sha, `in/${name}`))?.kind, "regular file");
       const seen = new Set<string>();
@@ -131,14 +131,14 @@ describe("A hostile tree as a build context", () => {
       assert.equal(seen.size, 2 + 3 + 1 + 3 * names.length);
     });
 
-    it("says in a message which one is too large", async () => {
+    it("is refused above the size limit", async () => {
       await assert.rejects(openContext(scene.mirror, sha, { ...ORDER, maxBytes: 1000 }, testRun()), {
         code: "context-too-large",
       });
     });
   });
 
-  it("reaches a build and an image with every name as it is", async function () {
+  it("reaches file builds and image builds with every name unchanged", async function () {
     this.timeout(120_000);
     const names = ["\xff", "\xfe", "line\nbreak", "back\\slash"];
     for (const name of names) await writeFile(Buffer.from(`${scene.repo.path}/${name}`, "latin1"), "");
@@ -169,7 +169,7 @@ describe("A hostile tree as a build context", () => {
     }
   });
 
-  it("serves a repo that has branches and tags whose names are no UTF-8, without those", async () => {
+  it("may come from a repo with refs that are not UTF-8, which are left out", async () => {
     const sha = await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
     const packed = ["heads/\xff", "heads/\xfe", "heads/main", "tags/v1\xff"].map((name) => `${sha} refs/${name}\n`);
     await writeFile(
@@ -185,7 +185,7 @@ describe("A hostile tree as a build context", () => {
     assert.equal(await scene.mirror.count(null, sha), 1);
   });
 
-  it("refuses a few objects that stand for billions of files, in little time", async () => {
+  it("is refused quickly if a few objects stand for billions of files", async () => {
     await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
     const blob = await scene.repo.git(["rev-parse", "HEAD:Dockerfile"]);
     let [mode, object] = ["100644", blob];
@@ -210,7 +210,7 @@ describe("A hostile tree as a build context", () => {
     assert.ok(performance.now() - start < 10_000);
   });
 
-  it("goes on serving others while it reads a hostile .dockerignore", async () => {
+  it("never blocks the process with a hostile .dockerignore", async () => {
     const files = Object.fromEntries(
       Array.from({ length: 300 }, (_, index) => [`${"a".repeat(60)}/${index}${"a".repeat(60)}`, ""]),
     );

@@ -30,7 +30,7 @@ describe("A hostile git repository", () => {
     return text;
   };
 
-  it("cannot pass an option or a command through any parameter", async () => {
+  it("cannot pass an option or a command to git through any parameter", async () => {
     const sha = await scene.repo.commit({ Dockerfile: "FROM scratch\n" });
     await scene.mirror.sync(scene.repo.source, never);
     const corpus = [
@@ -93,7 +93,7 @@ describe("A hostile git repository", () => {
     assert.equal(await scene.mirror.has(sha), true);
   }).timeout(180_000);
 
-  it("cannot do so by the names of branches and files either", async () => {
+  it("cannot pass an option or a command through names of branches and files", async () => {
     const files = {
       Dockerfile: "FROM scratch\n",
       "--output=x": "1",
@@ -113,7 +113,7 @@ describe("A hostile git repository", () => {
     for (const name of Object.keys(files)) assert.ok((await drain(sha)).includes(name));
   });
 
-  it("cannot run hooks, even where somebody put them into the mirror", async () => {
+  it("cannot run hooks, even if somebody put them into the mirror", async () => {
     await scene.repo.commit({ a: "1" });
     await scene.mirror.sync(scene.repo.source, never);
     await mkdir(join(scene.mirror.path, "hooks"), { recursive: true });
@@ -134,7 +134,7 @@ describe("A hostile git repository", () => {
     await unharmed();
   });
 
-  it("cannot reach git by the environment, the home or the password file of the user who runs us", async () => {
+  it("cannot change git's behaviour through the environment, the home or the netrc of deliverd's user", async () => {
     const home = join(scene.host.path, `home-${count}`);
     await mkdir(home);
     const host = new URL(scene.repo.source.url).hostname;
@@ -177,7 +177,7 @@ describe("A hostile git repository", () => {
     for (const { headers } of scene.host.proxy.passed.slice(seen)) assert.equal(headers.authorization, undefined);
   });
 
-  it("cannot have submodules fetched, nor filters, diff or merge drivers of the tree run", async () => {
+  it("cannot make git fetch submodules or run filters, diff drivers or merge drivers of the tree", async () => {
     await scene.repo.commit({
       Dockerfile: "FROM scratch\n",
       ".gitmodules": `[submodule "x"]\n\tpath = sub\n\turl = ext::sh -c touch% ${canary}\n\tupdate = !touch ${canary}\n`,
@@ -214,12 +214,12 @@ describe("A hostile git repository", () => {
     assert.equal(await scene.mirror.readFile(sha, "up/passwd", 10_000), null);
   });
 
-  describe("on credentials", () => {
+  describe("that tries to steal credentials", () => {
     const token = "s3cr3t-t0ken-0123456789";
     const authorization = `Basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`;
     const secrets = [token, authorization.slice(6), Buffer.from(token).toString("base64")];
 
-    it("find none in the list of processes while a slow host is read, though it gets them", async () => {
+    it("finds none in the process list during a slow clone that uses them", async () => {
       await scene.repo.commit({ a: "1" });
       let posts = 0;
       scene.host.proxy.fault = ({ method }) => {
@@ -245,7 +245,7 @@ describe("A hostile git repository", () => {
       assert.deepEqual(kept, [], "nothing of it stays in the mirror");
     });
 
-    it("find none in an error, even where the host echoes them", async () => {
+    it("finds none in an error, even if the host echoes them", async () => {
       for (const status of [400, 401, 403, 404, 429, 500]) {
         scene.host.proxy.fault = ({ headers }) => ({
           status,
@@ -283,7 +283,7 @@ describe("A hostile git repository", () => {
       }
     });
 
-    it("cannot smuggle a header in by a line break", async () => {
+    it("cannot smuggle in a header by a line break in them", async () => {
       await scene.repo.commit({ a: "1" });
       await assert.rejects(
         scene.mirror.sync({ ...scene.repo.source, authorization: `${authorization}\r\nX-Evil: 1` }, never),

@@ -20,7 +20,7 @@ interface Answer {
   body: string;
 }
 
-describe("the intake of images under attack", () => {
+describe("The intake of images under attack", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
   let intake: Intake;
@@ -81,7 +81,7 @@ describe("the intake of images under attack", () => {
     return digest;
   }
 
-  it("lets nobody in without a credential, whatever is asked, and tells a stranger nothing", async () => {
+  it("refuses every request without a credential, and reveals nothing in the answer", async () => {
     const others = [
       null,
       { username: "", password: "" },
@@ -114,7 +114,7 @@ describe("the intake of images under attack", () => {
     assert.equal((await ask("GET", "/v2/")).status, 200);
   });
 
-  it("ends a credential when it is revoked, with what was half sent", async () => {
+  it("ends a revoked credential together with its unfinished uploads", async () => {
     const upload = await begin();
     await ask("PATCH", upload, { body: Buffer.from("half") });
     await grant.revoke();
@@ -122,7 +122,7 @@ describe("the intake of images under attack", () => {
     assert.equal((await ask("PATCH", upload, { body: Buffer.from("more") })).status, 401);
   });
 
-  it("takes pushes into the credential's own repository only", async () => {
+  it("accepts pushes only into the credential's own repository", async () => {
     const digest = await pushBlob(randomBytes(10));
     for (const path of [
       "/v2/build-2/blobs/uploads/",
@@ -137,7 +137,7 @@ describe("the intake of images under attack", () => {
     assert.equal((await ask("PUT", "/v2/build-2/manifests/v1", { body: Buffer.from("{}") })).status, 403);
   });
 
-  it("lets no credential touch another's upload, or see another's names", async () => {
+  it("does not let one credential touch another's upload or see another's names", async () => {
     const other = intake.grant("build-1", { maxBytes: 1000 });
     const upload = await begin(other);
     for (const method of ["GET", "PATCH", "DELETE"]) {
@@ -149,7 +149,7 @@ describe("the intake of images under attack", () => {
     await other.revoke();
   });
 
-  it("gives no byte back, not even of what was just pushed", async () => {
+  it("serves no content, not even what was just pushed", async () => {
     const digest = await pushBlob(Buffer.from("another team's layer"));
     const head = await ask("HEAD", `/v2/build-1/blobs/${digest}`);
     assert.deepEqual([head.status, head.headers["content-length"]], [200, "20"]);
@@ -160,7 +160,7 @@ describe("the intake of images under attack", () => {
     for (const path of ["/v2/_catalog", "/v2/build-1/tags/list"]) assert.equal((await ask("GET", path)).status, 404);
   });
 
-  it("mounts what the store has, and begins an upload for what it has not", async () => {
+  it("mounts a blob that the store has, and starts an upload for one that it lacks", async () => {
     const digest = await pushBlob(randomBytes(10));
     const mounted = await ask("POST", `/v2/build-1/blobs/uploads/?mount=${digest}&from=anything`);
     assert.deepEqual([mounted.status, mounted.headers["docker-content-digest"]], [201, digest]);
@@ -168,7 +168,7 @@ describe("the intake of images under attack", () => {
     assert.equal(absent.status, 202);
   });
 
-  it("takes a blob in pieces, says how far it came, and refuses a piece out of order", async () => {
+  it("accepts a blob in pieces, reports the offset, and refuses a piece out of order", async () => {
     const upload = await begin();
     await ask("PATCH", upload, { headers: { "Content-Range": "0-4" }, body: Buffer.from("01234") });
     const wrong = await ask("PATCH", upload, { headers: { "Content-Range": "9-10" }, body: Buffer.from("9a") });
@@ -182,7 +182,7 @@ describe("the intake of images under attack", () => {
     assert.equal(done.status, 201);
   });
 
-  it("goes on where a cut connection ended", async () => {
+  it("resumes an upload after a cut connection", async () => {
     const upload = await begin();
     const [host = "", port] = intake.host.split(":");
     const socket = connect(Number(port), host);
@@ -198,7 +198,7 @@ describe("the intake of images under attack", () => {
     assert.ok(await store.has(digest));
   });
 
-  it("keeps nothing whose digest is not the one named", async () => {
+  it("stores nothing whose digest differs from the named one", async () => {
     for (const digest of [digestOf(Buffer.from("other")), "sha256:../../../etc/passwd", "", "md5:0"]) {
       const answer = await ask("PUT", `${await begin()}?digest=${encodeURIComponent(digest)}`, {
         body: Buffer.from("bytes"),
@@ -208,7 +208,7 @@ describe("the intake of images under attack", () => {
     assert.equal(await store.has(digestOf(Buffer.from("bytes"))), false);
   });
 
-  it("takes no more bytes than were granted, in one upload or in several at once, and take says why", async () => {
+  it("accepts no more bytes than were granted, over one upload or several at once, and take says why", async () => {
     const [first, second] = [await begin(), await begin()];
     assert.equal(grant.pushed("v1"), null);
     const answers = await Promise.all([
@@ -228,7 +228,7 @@ describe("the intake of images under attack", () => {
     assert.equal((await ask("GET", upload)).status, 404);
   });
 
-  it("gives the room of a cancelled upload back", async () => {
+  it("returns the granted bytes of a cancelled upload", async () => {
     for (let round = 0; round < 5; round++) {
       const upload = await begin();
       assert.equal((await ask("PATCH", upload, { body: randomBytes(900_000) })).status, 202);
@@ -237,12 +237,12 @@ describe("the intake of images under attack", () => {
     assert.equal(grant.pushed("v1"), null);
   });
 
-  it("bounds the number of uploads", async () => {
+  it("bounds the number of simultaneous uploads", async () => {
     for (let number = 0; number < 50; number++) await begin();
     assert.equal((await ask("POST", "/v2/build-1/blobs/uploads/")).status, 429);
   });
 
-  describe("given a manifest", () => {
+  describe("that receives a manifest", () => {
     async function put(document: unknown, reference = "v1", type = manifestType): Promise<Answer> {
       const body = Buffer.isBuffer(document) ? document : Buffer.from(JSON.stringify(document));
       return ask("PUT", `/v2/build-1/manifests/${reference}`, { headers: { "Content-Type": type }, body });
@@ -253,7 +253,7 @@ describe("the intake of images under attack", () => {
       return { schemaVersion: 2, mediaType: manifestType, config: part, layers: [part] };
     }
 
-    it("freezes a whole one under its tag and answers HEAD with it", async () => {
+    it("freezes a complete one under its tag, and answers HEAD with it", async () => {
       const document = await image();
       const bytes = Buffer.from(JSON.stringify(document));
       const answer = await put(document);
@@ -270,7 +270,7 @@ describe("the intake of images under attack", () => {
       assert.equal(grant.pushed("v2"), null);
     });
 
-    it("refuses one that names what was not sent, or lies about a size", async () => {
+    it("refuses one that names a missing blob or a wrong size", async () => {
       const document = await image();
       const absent = { ...document.config, digest: `sha256:${"0".repeat(64)}` };
       const missing = await put({ ...document, layers: [absent] });
@@ -283,7 +283,7 @@ describe("the intake of images under attack", () => {
       assert.equal(grant.pushed("v1"), null);
     });
 
-    it("refuses what is no manifest, is of another kind, too large, or under another's digest", async () => {
+    it("refuses one that is malformed, of another kind, too large, or under a wrong digest", async () => {
       const document = await image();
       assert.equal((await put(document, "v1", "application/json")).status, 415);
       assert.equal((await put(document, "v1", "application/vnd.docker.distribution.manifest.v2+json")).status, 400);
@@ -298,7 +298,7 @@ describe("the intake of images under attack", () => {
     });
   });
 
-  it("answers tricks with paths and methods with a refusal, and never fails", async () => {
+  it("refuses hostile paths and methods, and never answers 5xx", async () => {
     const parts = [
       "v2",
       "build-1",
@@ -329,7 +329,7 @@ describe("the intake of images under attack", () => {
     );
   });
 
-  it("takes a layer of 300 MB without holding it in memory", async function () {
+  it("accepts a layer of 300 MB without holding it in memory", async function () {
     this.timeout(120_000);
     const large = intake.grant("build-1", { maxBytes: 400_000_000 });
     const upload = await begin(large);
@@ -346,7 +346,7 @@ describe("the intake of images under attack", () => {
     }
   });
 
-  it("refuses to start where it cannot listen, and names the key", async () => {
+  it("fails at start-up and names the key if it cannot listen", async () => {
     for (const listen of [intake.host, "nonsense", "127.0.0.1:99999"]) {
       await assert.rejects(startIntake({ store, listen }), {
         name: "ConfigError",

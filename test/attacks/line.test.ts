@@ -9,7 +9,7 @@ import { hostileText } from "./line/text.ts";
 import { foreignUrls, type Listener, startListener } from "./line/urls.ts";
 
 // One deliverd for all of them: what one attack leaves behind must not help the next.
-describe("The whole line, from webhook to release, under attack", function () {
+describe("The whole pipeline, from webhook to release, under attack", function () {
   this.timeout(90_000);
   let world: World;
   let listener: Listener;
@@ -33,15 +33,15 @@ describe("The whole line, from webhook to release, under attack", function () {
     assert.deepEqual(violations, []);
   });
 
-  describe("by an old webhook", () => replays(() => world));
-  describe("by forged green", () => forgedGreen(() => world));
-  describe("by a branch that rewrites its own rules", () => ownRules(() => world));
-  describe("by the names of branches", () => hostileRefs(() => world));
-  describe("by text", () => hostileText(() => world));
-  describe("by URLs", () =>
+  describe("by a replayed webhook", () => replays(() => world));
+  describe("by a forged green check", () => forgedGreen(() => world));
+  describe("by a branch that changes its own rules", () => ownRules(() => world));
+  describe("by hostile branch names", () => hostileRefs(() => world));
+  describe("by hostile text", () => hostileText(() => world));
+  describe("by URLs of an attacker", () =>
     foreignUrls(
       () => world,
       () => listener,
     ));
-  describe("by asking without a token", () => openDoors(() => world));
+  describe("by requests without a token", () => openDoors(() => world));
 });

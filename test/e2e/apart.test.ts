@@ -45,7 +45,7 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
     assert.deepEqual(violations, []);
   });
 
-  it("deliver as one, whichever worker takes the work, and the receiver shows log and page", async () => {
+  it("deliver together, whichever worker takes the work, and the receiver shows log and page", async () => {
     const names = ["one", "two", "three"];
     const repos = await Promise.all(
       names.map((name) => world.repo(name, { ".deliverd.yml": pipeline([image(name)]) })),
@@ -62,7 +62,7 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
     }
   });
 
-  it("survive a worker's SIGKILL in the middle of a build: the other goes on, once the lease has run out", async () => {
+  it("continue after a worker's SIGKILL in a build: the other worker takes over when the lease expires", async () => {
     const repo = await world.repo("taken", {
       Dockerfile: slowDockerfile(3.75),
       ".deliverd.yml": pipeline([image("taken")]),
@@ -78,14 +78,16 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
       },
       40_000,
     );
-    const holder = await until("a worker says it has it", () => workers.find((worker) => worker.output().includes(id)));
+    const holder = await until("a worker logs that it has the delivery", () =>
+      workers.find((worker) => worker.output().includes(id)),
+    );
     await holder.kill();
     await world.status(repo, sha, "taken", "success", 60_000);
     assert.equal((await world.releases(repo, sha)).length, 1);
     await holder.restart();
   });
 
-  it("answer for their health: the receiver for all, a worker for its own and nothing else", async () => {
+  it("report their own health: the receiver for the whole system, a worker for itself only", async () => {
     for (const part of [receiver(), ...workers]) {
       const health = await fetch(`${part.url}/healthz`);
       assert.deepEqual([health.status, await health.json()], [200, { status: "ok" }]);
@@ -100,7 +102,7 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
     }
   });
 
-  it("keep webhooks while Redis is away, say that they are degraded, and go on when it is back", async () => {
+  it("accept webhooks while Redis is down, report degraded, and continue when it is back", async () => {
     const repo = await world.repo("outage", { ".deliverd.yml": pipeline([image("outage")]) });
     const sha = await repo.head();
     await redis.stop();
@@ -115,7 +117,7 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
     await until("readiness says so", async () => (await readiness()).answer.status === "ready");
   });
 
-  it("refuse webhooks with 503 while the ledger is away, and go on when it is back", async () => {
+  it("answer webhooks with 503 while the ledger is down, and continue when it is back", async () => {
     const repo = await world.repo("ledgerless", { ".deliverd.yml": pipeline([image("ledgerless")]) });
     const sha = await repo.head();
     await postgres.pause();
@@ -128,7 +130,7 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
     await world.status(repo, sha, "ledgerless", "success");
   });
 
-  it("do not start without redisUrl, and say so", async () => {
+  it("refuse to start without redisUrl, and name it", async () => {
     const { redisUrl: _, ...config } = parse(await readFile(receiver().configFile, "utf8"));
     const file = `${receiver().configFile}.apart`;
     await writeFile(file, stringify(config));
@@ -143,7 +145,7 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
     }
   });
 
-  it("do not start on a Redis that may throw work away", async () => {
+  it("refuse to start on a Redis whose eviction policy may drop jobs", async () => {
     const evicting = await startRedis({ args: ["--maxmemory-policy", "allkeys-lru"] });
     try {
       const config = parse(await readFile(receiver().configFile, "utf8"));

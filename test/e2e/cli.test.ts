@@ -53,7 +53,7 @@ describe("The command line", function () {
     return call(args, { DELIVERD_SERVER: world.deliverd.url, DELIVERD_TOKEN: world.deliverd.adminToken });
   }
 
-  it("why: tells the state, the reason and everything on record, as text and as JSON", async () => {
+  it("why: prints the state, the reason and the whole history of a commit, as text and as JSON", async () => {
     const text = await cli("why", `acme/api@${sha}`);
     assert.equal(text.code, 0, text.stderr);
     assert.match(text.stdout, new RegExp(`^github/acme/api@${sha}: delivered\nreleased ${version}\n`));
@@ -63,7 +63,7 @@ describe("The command line", function () {
     assert.deepEqual([why.state, why.repo], ["delivered", "github/acme/api"]);
   });
 
-  it("why: ends with 3 for what is not on record, and with 2 for what names no commit", async () => {
+  it("why: exits with 3 for an unknown commit, and with 2 for an argument that names no commit", async () => {
     const unknown = await cli("why", `acme/api@${"0".repeat(40)}`, "--json");
     assert.equal(unknown.code, 3);
     assert.equal(json<{ state: string }>({ ...unknown, code: 0 }).state, "unknown");
@@ -72,7 +72,7 @@ describe("The command line", function () {
     assert.deepEqual([malformed.code, malformed.stderr.trim()], [2, '"acme/api" does not have the form <repo>@<sha>']);
   });
 
-  it("deliveries: lists them, and only those asked for", async () => {
+  it("deliveries: lists all, or those that match the filters", async () => {
     const all = await cli("deliveries");
     assert.match(
       all.stdout,
@@ -86,7 +86,7 @@ describe("The command line", function () {
     assert.equal((await cli("deliveries", "--state", "nonsense")).code, 2);
   });
 
-  it("releases: lists them, and only those asked for", async () => {
+  it("releases: lists all, or those that match the filters", async () => {
     const all = await cli("releases");
     assert.match(all.stdout, new RegExp(`^api  ${version}  github/acme/api  ${digest}  `, "m"));
     const only = async (...filter: string[]) =>
@@ -99,7 +99,7 @@ describe("The command line", function () {
     assert.equal((await cli("releases", "--limit", "none")).code, 2);
   });
 
-  it("logs: prints a log, follows one to its end, and ends with 3 where there is none", async () => {
+  it("logs: prints a log, follows one to its end, and exits with 3 if there is none", async () => {
     const text = await cli("logs", id);
     assert.equal(text.code, 0);
     assert.equal(text.stdout, await world.log(repo, sha));
@@ -131,7 +131,7 @@ describe("The command line", function () {
     assert.equal(followed, await world.log(slow, head));
   });
 
-  it("pull: fetches a release whole, by version, by latest, and as skopeo would", async () => {
+  it("pull: downloads a complete release by version or by latest, as skopeo would", async () => {
     const to = join(dir.path, "pulled");
     const pulled = json<{ file: string; digest: string; version: string }>(
       await cli("pull", `api@${version}`, "-o", to, "--json"),
@@ -166,7 +166,7 @@ describe("The command line", function () {
     assert.equal((await cli("pull", "api")).code, 2);
   });
 
-  it("pull --layout: makes the folder an OCI layout that skopeo reads, and touches no other's", async () => {
+  it("pull --layout: writes an OCI layout that skopeo reads, and changes no other program's layout", async () => {
     const to = join(dir.path, "as-layout");
     const pulled = json<{ file: string; digest: string }>(
       await cli("pull", `api@${version}`, "-o", to, "--layout", "--json"),
@@ -186,7 +186,7 @@ describe("The command line", function () {
     assert.equal((await cli("pull", `api@${version}`, "-o", other, "--layout", "--load")).code, 2);
   });
 
-  it("pull --load: hands the image to the engine, which then has that very image and runs it", async () => {
+  it("pull --load: loads the image into the engine, which then runs it", async () => {
     const to = join(dir.path, "loaded");
     const env = { DELIVERD_SERVER: world.deliverd.url, DELIVERD_TOKEN: world.deliverd.adminToken };
     const load = (socket: string) =>
@@ -223,7 +223,7 @@ describe("The command line", function () {
     }
   });
 
-  it("the content behind it can be asked for in ranges", async () => {
+  it("pull: uses an API that serves content in ranges too", async () => {
     const path = `/api/v1/releases/api/${version}/content`;
     const whole = Buffer.from(await (await world.deliverd.fetch(path)).arrayBuffer());
     const part = async (range: string) => {
@@ -249,7 +249,7 @@ describe("The command line", function () {
     assert.deepEqual([beyond.status, beyond.told], [416, `bytes */${length}`]);
   });
 
-  it("retry and cancel: change what can be changed, 1 for what cannot, 3 for what is not there", async () => {
+  it("retry and cancel: exit with 1 if they are impossible, and with 3 for unknown deliveries", async () => {
     for (const command of ["retry", "cancel"]) {
       const conflict = await cli(command, id);
       assert.equal(conflict.code, 1);
@@ -266,7 +266,7 @@ describe("The command line", function () {
     assert.equal(json<{ state: string }>(await cli("retry", own, "--json")).state, "queued");
   });
 
-  it("asks the server that --server names, and says so where it does not answer or does not know the token", async () => {
+  it("--server: names the server to ask; an error says if it does not answer or refuses the token", async () => {
     const { url, adminToken } = world.deliverd;
     assert.equal((await call(["deliveries", "--server", url], { DELIVERD_TOKEN: adminToken })).code, 0);
     assert.equal(
@@ -288,7 +288,7 @@ describe("The command line", function () {
     }
   });
 
-  it("ends with 2 for what is no command, option or complete call, and with 0 for help and version", async () => {
+  it("exits with 2 for a wrong command, option or argument, and with 0 for help and version", async () => {
     for (const args of [["nonsense"], ["deliveries", "--nonsense"], ["why"], ["logs"], ["pull"]]) {
       const ended = await cli(...args);
       assert.equal(ended.code, 2, args.join(" "));
@@ -302,7 +302,7 @@ describe("The command line", function () {
     assert.match((await cli("--version")).stdout, /^\d+\.\d+\.\d+\n$/);
   });
 
-  it("doctor: checks all that the configuration names, before or after the command, or by DELIVERD_CONFIG", async () => {
+  it("doctor: checks everything in the configuration, with --config in any place or by DELIVERD_CONFIG", async () => {
     const { configFile } = world.deliverd;
     for (const [args, env] of [
       [["doctor", "--config", configFile], {}],
@@ -331,7 +331,7 @@ describe("The command line", function () {
     assert.equal(textOf("host github"), "takes the token; it shows acme/*");
   });
 
-  it("doctor: ends with 1, and says of each part that fails what to do", async () => {
+  it("doctor: exits with 1, and says what to do about each part that fails", async () => {
     const { configFile } = world.deliverd;
     const config = parse(await readFile(configFile, "utf8"));
     const blocked = join(dir.path, "blocked");
@@ -391,7 +391,7 @@ describe("The command line", function () {
     );
   });
 
-  it("doctor: takes the intake of a deliverd that runs for what it is, and anything else there for what it is not", async () => {
+  it("doctor: recognises the intake of a running deliverd, and reports any other program on that port", async () => {
     const config = parse(await readFile(world.deliverd.configFile, "utf8"));
     const running = await startIntake({ store: new Store(join(dir.path, "store")), listen: "127.0.0.1:0" });
     try {
@@ -417,7 +417,7 @@ describe("The command line", function () {
     }
   });
 
-  it("ends with 2 for a configuration that is not there or not right, and names file, line and key", async () => {
+  it("exits with 2 for a missing or invalid configuration, and names file, line and key", async () => {
     for (const command of ["start", "receiver", "worker", "doctor"]) {
       const missing = await call([command, "--config", join(dir.path, "none.yml")], {});
       assert.equal(missing.code, 2, command);
@@ -433,7 +433,7 @@ describe("The command line", function () {
     assert.match(bare.stderr, /GITHUB_WEBHOOK_SECRET/);
   });
 
-  it("start: runs from the environment alone", async () => {
+  it("start: runs with settings from the environment alone", async () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const other = await world.repo("environment", {

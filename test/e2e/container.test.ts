@@ -49,7 +49,7 @@ describe("The container image", function () {
     for (const end of started.splice(0).reverse()) await end();
   });
 
-  it("is a whole installation by one docker run, and steps down from root", async () => {
+  it("is a complete installation with one docker run, and drops root rights", async () => {
     const registry = await startRegistry();
     started.push(() => registry.stop());
     const [port, intake] = [await freePort(), await freePort()];
@@ -79,7 +79,7 @@ describe("The container image", function () {
     assert.match(daemon ?? processes, /^\s*\d+\s+1000\s/);
   });
 
-  it("comes with Redis and a registry by one docker-compose up", async () => {
+  it("starts together with Redis and a registry by one docker-compose up", async () => {
     await buildCompanionImages(engine.socket, image);
     started.push(() => docker("image", "rm", "--force", "stand-in/redis", "stand-in/registry"));
     const port = await freePort();

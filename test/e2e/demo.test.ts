@@ -20,7 +20,7 @@ describe("The demo", function () {
 
   afterEach(() => scratch.remove());
 
-  it("delivers a commit on an engine of its own, and leaves nothing behind", async () => {
+  it("delivers a commit on its own engine, and leaves nothing behind", async () => {
     const { code, output } = await run({ DOCKER_HOST: nowhere });
     assert.equal(code, 0, output);
     tellsTheWholeStory(output);
@@ -28,7 +28,7 @@ describe("The demo", function () {
     await leftNothing();
   });
 
-  it("delivers it again on the engine of the machine, and leaves no image there", async () => {
+  it("delivers a commit on the machine's engine, and leaves no image there", async () => {
     const engine = await startEngine();
     try {
       const before = await imagesOf(engine);
@@ -45,7 +45,7 @@ describe("The demo", function () {
     }
   });
 
-  it("delivers every kind of artifact into a registry of every type with --all, and fetches each back", async function () {
+  it("with --all delivers every kind of artifact to every type of registry, and pulls each back", async function () {
     this.timeout(400_000);
     const engine = await startEngine();
     try {
@@ -77,7 +77,7 @@ describe("The demo", function () {
     }
   });
 
-  it("ends all that it started on Ctrl-C, which a terminal sends to all of them at once", async () => {
+  it("ends all its processes on Ctrl-C, which a terminal sends to all of them at once", async () => {
     const demo = start({ DOCKER_HOST: nowhere });
     await demo.printed("git push");
     process.kill(-(demo.child.pid ?? 0), "SIGINT");
@@ -87,7 +87,7 @@ describe("The demo", function () {
     await leftNothing();
   });
 
-  it("keeps running with --keep until Ctrl-C, and says where everything is", async () => {
+  it("with --keep runs until Ctrl-C, and prints where everything is", async () => {
     const demo = start({ DOCKER_HOST: nowhere }, ["--keep"]);
     await demo.printed("Kept running");
     const [, dashboard, token] =
@@ -101,7 +101,7 @@ describe("The demo", function () {
     await leftNothing();
   });
 
-  it("says which step failed, exits with 1, and leaves nothing behind", async () => {
+  it("exits with 1 and names the step that failed, and leaves nothing behind", async () => {
     const engine = await startEngine();
     try {
       // No docker-registry is found there.

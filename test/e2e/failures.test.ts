@@ -9,7 +9,7 @@ import { image, pipeline, slowDockerfile, startWorld, type World } from "../supp
 
 const run = promisify(execFile);
 
-describe("A delivery that fails", function () {
+describe("A delivery that fails or is stopped", function () {
   this.timeout(90_000);
   let proxy: FaultyProxy;
   let world: World;
@@ -37,7 +37,7 @@ describe("A delivery that fails", function () {
     assert.deepEqual(violations, []);
   });
 
-  it("a build that fails is shown on the commit, with the failing step's last lines at the status's address", async () => {
+  it("because of its build shows the failing step's last lines at the status's address", async () => {
     const words = "echo compiling main.c; echo main.c:7: missing semicolon; exit 3";
     const repo = await world.repo("broken", {
       Dockerfile: `FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "sh", "-c", "${words}"]\n`,
@@ -56,7 +56,7 @@ describe("A delivery that fails", function () {
     assert.deepEqual(world.notices(repo, sha), []);
   });
 
-  it("a bad pipeline file fails under `deliverd` alone, by line and key; the commit that mends it is released", async () => {
+  it("because of a bad pipeline file reports line and key under `deliverd`; the next commit can fix it", async () => {
     const repo = await world.repo("typo", {
       ".deliverd.yml": pipeline([image("typo")], { ci: { requierd: ["test"] } }),
     });
@@ -68,7 +68,7 @@ describe("A delivery that fails", function () {
     await world.release(repo);
   });
 
-  it("a registry that the server does not allow the repo fails, and says so", async () => {
+  it("because the server does not allow the registry to the repo says so", async () => {
     const publish = [{ to: "flaky", as: "acme/narrow" }];
     const repo = await world.repo("narrow", { ".deliverd.yml": pipeline([image("narrow", { publish })]) });
     const sha = await begin(repo);
@@ -76,7 +76,7 @@ describe("A delivery that fails", function () {
     assert.match(description ?? "", /goes to "flaky", but the server allows acme\/narrow only local/);
   });
 
-  it("a registry that is down delays no other; when it is back, it gets the same content without a second build", async () => {
+  it("because one registry is down delays no other, and needs no second build when it is back", async () => {
     const publish = [
       { to: "local", as: "acme/patient" },
       { to: "flaky", as: "acme/patient" },
@@ -104,7 +104,7 @@ describe("A delivery that fails", function () {
     await until("it is announced", () => world.notices(repo, sha).length === 1);
   });
 
-  it("a name belongs to the repo that published it first, unless the server shares it", async () => {
+  it("because another repo owns the name is released when the server shares the name", async () => {
     const as = (name: string) => pipeline([image("thing", { publish: [{ to: "local", as: name }] })]);
     const first = await world.repo("first", { ".deliverd.yml": as("acme/first") });
     const owned = await world.release(first, "thing");
@@ -122,7 +122,7 @@ describe("A delivery that fails", function () {
     await world.release(thief, "thing");
   });
 
-  it("an immutable name that holds other content is reported and not overwritten", async () => {
+  it("because an immutable name holds other content reports that, and overwrites nothing", async () => {
     const other = await world.repo("other", { ".deliverd.yml": pipeline([image("other")]) });
     const foreign = await world.digest("acme/other", `sha-${(await world.release(other)).slice(0, 7)}`);
     const { host, username, password } = world.registry;
@@ -141,7 +141,7 @@ describe("A delivery that fails", function () {
     assert.deepEqual(await world.releases(repo, sha), []);
   });
 
-  it("a manual retry continues where it failed, under the same id; 409 if it cannot be retried", async () => {
+  it("continues where it failed after a manual retry, under the same id; 409 if no retry is possible", async () => {
     const publish = [{ to: "flaky", as: "acme/again" }];
     const repo = await world.repo("again", { ".deliverd.yml": pipeline([image("again", { publish })]) });
     proxy.fault = ({ method }) => (method === "GET" || method === "HEAD" ? undefined : { status: 403 });
@@ -159,7 +159,7 @@ describe("A delivery that fails", function () {
     for (const what of ["retry", "cancel"] as const) await assertConflict(await act(done.id, what));
   });
 
-  it("a manual cancel ends the build; no other event starts it again, a retry does", async () => {
+  it("by a manual cancel stops its build, and only a retry starts it again", async () => {
     const repo = await world.repo("stopped", {
       Dockerfile: slowDockerfile(61.25),
       ".deliverd.yml": pipeline([image("stopped")]),
@@ -185,7 +185,7 @@ describe("A delivery that fails", function () {
     await until("it has ended", async () => (await world.delivery(repo, sha)).state === "cancelled");
   });
 
-  it("a commit that waits for its CI can be cancelled, and says so", async () => {
+  it("by a cancel while it waits for CI says so", async () => {
     const repo = await world.repo("unwanted", { ".deliverd.yml": pipeline([image("unwanted")]) });
     const sha = await repo.head();
     await repo.push();
@@ -197,7 +197,7 @@ describe("A delivery that fails", function () {
     assert.equal((await world.delivery(repo, sha)).state, "cancelled");
   });
 
-  it("every action answers 404 for an unknown delivery", async () => {
+  it("answers every action with 404 if its id is unknown", async () => {
     for (const what of ["retry", "cancel"] as const) assert.equal((await act("nosuchthing0", what)).status, 404);
   });
 

@@ -15,7 +15,7 @@ describe("The CI gate", function () {
 
   after(() => stopAndCheck(world));
 
-  it("keeps a red commit back and names the check; a re-run that turns green releases it", async () => {
+  it("holds a red commit and names the check, and releases the commit when a re-run is green", async () => {
     const repo = await world.repo("red");
     const sha = await repo.head();
     await repo.push();
@@ -30,7 +30,7 @@ describe("The CI gate", function () {
     assert.equal((await world.releases(repo, sha)).length, 1);
   });
 
-  it("waits for checks that are required by name or glob, says which, and for no other", async () => {
+  it("waits only for checks that are required by name or glob, and names those that are missing", async () => {
     const ci = { required: ["test", "lint/*"] };
     const repo = await world.repo("required", { ".deliverd.yml": pipeline([image("required")], { ci }) });
     const sha = await repo.head();
@@ -46,7 +46,7 @@ describe("The CI gate", function () {
     await world.status(repo, sha, "required", "success");
   });
 
-  it("asks for what the host requires on the branch, where the pipeline names nothing", async () => {
+  it("requires what the host requires on the branch if the pipeline names no checks", async () => {
     const repo = await world.repo("protected", {
       ".deliverd.yml": pipeline([image("protected")], { ci: { settle: "0s" } }),
     });
@@ -60,7 +60,7 @@ describe("The CI gate", function () {
     await world.status(repo, sha, "protected", "success");
   });
 
-  it("waits for a workflow that has no job yet, and takes the second branch's run for the one cancelled for it", async () => {
+  it("waits for a workflow without a job, and accepts another branch's run for a cancelled one", async () => {
     const repo = await world.repo("begun", {
       ".deliverd.yml": pipeline([image("begun")], { ci: { settle: "0s" } }),
     });
@@ -85,7 +85,7 @@ describe("The CI gate", function () {
     await world.status(repo, sha, "begun", "success");
   });
 
-  it("fails a commit whose CI never speaks once its time is over, and releases it when it speaks after all", async () => {
+  it("fails a commit without any CI after the timeout, and releases it if CI reports later", async () => {
     const ci = { required: ["late"], timeout: "1s" };
     const repo = await world.repo("silent", { ".deliverd.yml": pipeline([image("silent")], { ci }) });
     const sha = await repo.head();
@@ -100,7 +100,7 @@ describe("The CI gate", function () {
     await world.status(repo, sha, "silent", "success");
   });
 
-  it("adds what the server requires, and `ci: none` cannot undo it", async () => {
+  it("adds the server's required checks, which `ci: none` cannot remove", async () => {
     const repo = await world.repo("bounded", { ".deliverd.yml": pipeline([image("bounded")], { ci: "none" }) });
     const sha = await repo.head();
     await repo.push();
@@ -109,7 +109,7 @@ describe("The CI gate", function () {
     await world.status(repo, sha, "bounded", "success");
   });
 
-  it("asks for nothing under `ci: none`, and ignores a commit in the middle of a push even then", async () => {
+  it("requires nothing under `ci: none`, but still ignores a commit in the middle of a push", async () => {
     const repo = await world.repo("ungated", { ".deliverd.yml": pipeline([image("ungated")], { ci: "none" }) });
     const middle = await repo.head();
     const head = await repo.commit({ "greeting.txt": "The head\n" });
@@ -124,7 +124,7 @@ describe("The CI gate", function () {
     assert.deepEqual(own(repo, middle), []);
   });
 
-  it("asks for what any watched branch of the commit requires, though another is told of first", async () => {
+  it("requires the checks of every watched branch of the commit, whichever branch is reported first", async () => {
     const on = { branches: ["main", "release/*"], tags: [] };
     const repo = await world.repo("both", {
       ".deliverd.yml": pipeline([image("both")], { on, ci: { settle: "1s" } }),
@@ -146,7 +146,7 @@ describe("The CI gate", function () {
     await world.status(repo, sha, "both", "success");
   });
 
-  it("says nothing on the commit of a branch that no rule watches", async () => {
+  it("reports nothing on a commit of an unwatched branch", async () => {
     const repo = await world.repo("elsewhere", { ".deliverd.yml": pipeline([image("elsewhere")]) });
     await repo.push();
     await repo.branch("feature");
@@ -183,7 +183,7 @@ describe("The CI gate", function () {
     assert.deepEqual(await world.releases(repo, sha), []);
   });
 
-  it("answers 202 ignored for a repo that is in no entry of repos", async () => {
+  it("answers 202 ignored to a webhook of a repo that matches no entry of repos", async () => {
     const stranger = await sampleRepo(world.github, { owner: "strangers", name: "things" });
     try {
       const [, push] = await stranger.push();
@@ -198,7 +198,7 @@ describe("The CI gate", function () {
     }
   });
 
-  it("looks at a commit that a person asks for, in the middle of a push too, and holds it to its checks", async () => {
+  it("evaluates a commit that a person requests, also in the middle of a push, and still checks its CI", async () => {
     const repo = await world.repo("asked", { ".deliverd.yml": pipeline([image("asked")]) });
     const middle = await repo.head();
     await repo.commit({ "greeting.txt": "The head\n" });
@@ -221,7 +221,7 @@ describe("The CI gate", function () {
     repo: SampleRepo,
     sha: string,
   ): Promise<{ state: string; because: string; events: { kind: string }[] }> {
-    return until("it was decided", async () => {
+    return until("a decision is recorded", async () => {
       const why = await world.deliverd.api<{ state: string; because: string; events: { kind: string }[] }>(
         `/api/v1/why?repo=${repo.owner}/${repo.name}&sha=${sha}`,
       );

@@ -18,7 +18,7 @@ describe("A deliverd whose process dies", function () {
 
   after(() => stopAndCheck(world));
 
-  it("by SIGKILL in the middle of a build releases the commit once after its next start, with no help", async () => {
+  it("by SIGKILL during a build releases the commit once after the next start, without help", async () => {
     const repo = await world.repo("killed", slow("killed", 4.25));
     const sha = await begin(repo);
     await until("it builds", () => runs(4.25), 40_000);
@@ -33,7 +33,7 @@ describe("A deliverd whose process dies", function () {
     );
   });
 
-  it("by SIGKILL ends or adopts the redis-server that it left behind", async () => {
+  it("by SIGKILL finds its old redis-server at the next start, and ends or adopts it", async () => {
     const left = await redisPid();
     await world.deliverd.kill();
     assert.ok((await commandLines()).get(left)?.includes("redis-server"));
@@ -48,7 +48,7 @@ describe("A deliverd whose process dies", function () {
     );
   });
 
-  it("loses its private redis-server in the middle of work, starts another, and delivers", async () => {
+  it("by the loss of its redis-server only starts another, and delivers", async () => {
     const repo = await world.repo("redis", slow("redis", 3.25));
     const sha = await begin(repo);
     await until("it builds", () => runs(3.25), 40_000);
@@ -63,7 +63,7 @@ describe("A deliverd whose process dies", function () {
     await world.release(repo);
   });
 
-  it("by SIGTERM during a build hands it back within its grace and exits with 0; the next start finishes it", async () => {
+  it("by SIGTERM during a build stops the build, exits with 0, and finishes it after the next start", async () => {
     const repo = await world.repo("stopped", slow("stopped", 9.25));
     const sha = await begin(repo);
     await until("it builds", () => runs(9.25), 40_000);
@@ -81,7 +81,7 @@ describe("A deliverd whose process dies", function () {
     assert.ok((await why(repo, sha)).some((text) => text.includes("handed-back")));
   });
 
-  it("is alone on its data directory: a second one says so and exits with 2", async () => {
+  it("does not share its data directory: a second process exits with 2 and says why", async () => {
     const second = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
       execFile(process.execPath, [BIN, "start", "--config", world.deliverd.configFile], (error, _out, stderr) =>
         resolve({ code: error?.code, stderr }),

@@ -110,7 +110,7 @@ describe("One commit with an image, an npm package and plain files", function ()
     return JSON.parse(stdout);
   }
 
-  it("goes to three registries, is announced by what each ecosystem calls it, and comes back byte for byte", async () => {
+  it("is published to three registries, announced under each ecosystem's name, and pulled back unchanged", async () => {
     const { repo, sha } = await begin("all");
     await success(repo, sha);
     const { version, digest } = await release(repo, sha, "-npm");
@@ -150,7 +150,7 @@ describe("One commit with an image, an npm package and plain files", function ()
     );
   });
 
-  it("is built once more under a version tag only where the bytes hold the version", async () => {
+  it("is built again under a version tag only if its bytes contain the version", async () => {
     const { repo, sha } = await begin("tagged");
     await success(repo, sha);
     const { version } = await release(repo, sha, "-npm");
@@ -181,7 +181,7 @@ describe("One commit with an image, an npm package and plain files", function ()
     assert.equal((await pulled("tagged-npm@latest")).digest, second.digest);
   });
 
-  it("goes on after a SIGKILL between two of its names, and neither builds nor publishes anything twice", async () => {
+  it("continues after a SIGKILL between two names without a second build or publication", async () => {
     await world.deliverd.kill();
     // Two are the image's. The third stands then, as one of the package's two, and nobody has noted it.
     await world.deliverd.restart({ env: { DELIVERD_FAILPOINTS: "release.named:3" } });

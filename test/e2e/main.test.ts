@@ -24,7 +24,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual(violations, []);
     });
 
-    describe("makes of a green commit, with no pipeline file,", () => {
+    describe("turns a green commit without a pipeline file into", () => {
       let repo: SampleRepo;
       let sha: string;
       let version: string;
@@ -162,7 +162,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
         );
       });
 
-      it("an answer to why", async () => {
+      it("an explanation by why", async () => {
         const why = await world.deliverd.api<{
           state: string;
           because: string;
@@ -175,7 +175,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       });
     });
 
-    it("gives two destinations one digest", async () => {
+    it("publishes one digest to two destinations", async () => {
       const publish = [
         { to: "local", as: "acme/twice", tags: ["{version}"] },
         { to: "second", as: "mirror/{artifact}", tags: ["{sha}"] },
@@ -188,7 +188,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual(release?.locations.map((each) => each.registry).sort(), ["local", "second"]);
     });
 
-    it("delivers every artifact of a pipeline, each with a status, a release and a notice of its own", async () => {
+    it("delivers every artifact of a pipeline with its own status, release and notice", async () => {
       const artifacts = [image("web"), image("jobs", { dockerfile: "jobs/Dockerfile" })];
       const repo = await world.repo("several", {
         ".deliverd.yml": pipeline(artifacts),
@@ -203,7 +203,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       for (const each of releases) assert.equal(await world.digest(`acme/${each.artifact}`, each.version), each.digest);
     });
 
-    it("takes the version of a tag that stands on the commit", async () => {
+    it("uses the version of a tag on the commit", async () => {
       const repo = await world.repo("tagged", { ".deliverd.yml": pipeline([image("tagged")]) });
       await repo.tag("v1.2.3");
       await repo.push("v1.2.3");
@@ -220,7 +220,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual((await world.releases(repo, next))[0]?.versions, [`1.2.4-1.g${next.slice(0, 7)}`]);
     });
 
-    it("gives a delivered commit that is tagged later one more name, and builds nothing", async () => {
+    it("adds a name to a delivered commit that is tagged later, without a build", async () => {
       const repo = await world.repo("later", { ".deliverd.yml": pipeline([image("later")]) });
       const sha = await world.release(repo);
       const [before] = await world.releases(repo, sha);
@@ -241,7 +241,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       assert.equal((await world.deliverd.api<ReleaseView>("/api/v1/releases/later/v1.0.0")).id, before?.id);
     });
 
-    it("builds once more where the bytes hold the version", async () => {
+    it("builds again under a version tag if the bytes contain the version", async () => {
       const repo = await world.repo("stamped", {
         ".deliverd.yml": pipeline([image("stamped")]),
         Dockerfile: `${greetingDockerfile}ARG DELIVERD_VERSION\nENV VERSION=$DELIVERD_VERSION\n`,
@@ -262,7 +262,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       await until("both are announced", () => new Set(world.notices(repo, sha).map(({ id }) => id)).size === 2);
     });
 
-    it("gives a commit that a second branch reaches that branch's name, and builds nothing", async () => {
+    it("adds the name of a second branch that reaches the commit, without a build", async () => {
       const on = { branches: ["main", "release/*"] };
       const repo = await world.repo("branches", { ".deliverd.yml": pipeline([image("branches")], { on }) });
       const sha = await world.release(repo);
@@ -279,7 +279,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       assert.equal((await world.releases(repo, sha)).length, 1);
     });
 
-    it("lets latest and {major} follow the highest version, and never an older major's patch", async () => {
+    it("moves latest and {major} to the highest version, and never to an older major's patch", async () => {
       const tags = ["{version}", "latest", "{major}", "{major}.{minor}"];
       const publish = [{ to: "local", as: "acme/majors", tags }];
       const repo = await world.repo("majors", {
@@ -315,7 +315,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       await stands("2", two);
     });
 
-    it("says of an artifact whose paths did not change since when, and publishes nothing", async () => {
+    it("says since when an artifact with unchanged paths is the same, and publishes nothing", async () => {
       const repo = await world.repo("paths", {
         ".deliverd.yml": pipeline([image("paths", { paths: ["greeting.txt"] })]),
       });

@@ -7,7 +7,7 @@ import { image, pipeline, startWorld, stopAndCheck, type World } from "../suppor
 
 const ANY_BRANCH = { on: { branches: ["**"], tags: ["*"] } };
 
-describe("Ownership of names in a registry", function () {
+describe("The ownership of names in a registry", function () {
   this.timeout(120_000);
   let world: World;
 
@@ -40,7 +40,7 @@ describe("Ownership of names in a registry", function () {
   const stands = (repository: string, tag: string, digest: string) =>
     until(`${repository}:${tag} is ${digest}`, async () => (await world.digest(repository, tag)) === digest);
 
-  it("a branch called 1.2.3 never overwrites the release 1.2.3, and its commit gets a failure status", async () => {
+  it("keeps a branch called 1.2.3 from the release 1.2.3, and gives its commit a failure status", async () => {
     const repo = await repoOf("tag-first", { as: "acme/tag-first" });
     const one = await push(repo, "1.2.3");
     const released = await delivered(repo, one);
@@ -59,7 +59,7 @@ describe("Ownership of names in a registry", function () {
     assert.ok(again?.locations.some(({ name }) => name === "acme/tag-first:1.2.3"));
   });
 
-  it("a branch called 1.2.3 that was first loses its name to the version 1.2.3", async () => {
+  it("gives the name 1.2.3 to the version, though a branch called 1.2.3 had it first", async () => {
     const repo = await repoOf("branch-first", { as: "acme/branch-first" });
     await repo.branch("1.2.3");
     const branch = await delivered(repo, await push(repo));
@@ -76,7 +76,7 @@ describe("Ownership of names in a registry", function () {
     assert.equal(await world.digest("acme/branch-first", "1.2.3"), version.digest);
   });
 
-  it("a repo cannot take another repo's names by a branch of the other's name", async () => {
+  it("keeps a repo from taking another repo's names by a branch with that repo's name", async () => {
     const victim = await repoOf("victim", { as: "acme/victim", tags: ["{version}", "latest"] });
     const theirs = await delivered(victim, await push(victim, "v1.0.0"));
     await stands("acme/victim", "latest", theirs.digest);
@@ -92,7 +92,7 @@ describe("Ownership of names in a registry", function () {
     for (const tag of ["1.0.0", "latest"]) assert.equal(await world.digest("acme/victim", tag), theirs.digest);
   });
 
-  it("two artifacts that get the same name at one commit: the second gets a failure status", async () => {
+  it("gives one name to one of two artifacts of a commit, and the other a failure status", async () => {
     const artifacts = [
       image("front", { publish: [{ to: "local", as: "acme/meeting", tags: ["front-{shortSha}", "edge"] }] }),
       image("back", { publish: [{ to: "local", as: "acme/{branch}", tags: ["back-{shortSha}", "edge"] }] }),
@@ -101,7 +101,7 @@ describe("Ownership of names in a registry", function () {
     await repo.branch("meeting");
     const sha = await push(repo);
     await delivered(repo, sha);
-    const statuses = await until("both have their word", async () => {
+    const statuses = await until("one artifact has a failure status", async () => {
       const states = ["front", "back"].map((name) => world.github.lastStatus(repo.repo, sha, `deliverd/${name}`));
       return states.some((status) => status?.state === "failure") ? states : null;
     });
@@ -110,7 +110,7 @@ describe("Ownership of names in a registry", function () {
     assert.match(lost?.description ?? "", /^acme\/meeting:edge in local is a name of its own/);
   });
 
-  it("two branches with the same tag: one has it, the other gets a failure status until it is alone", async () => {
+  it("gives one tag to one of two branches, and the other a failure status until it is alone", async () => {
     const repo = await repoOf("alike", { as: "acme/alike" });
     await repo.branch("feature-x");
     await repo.commit({ "greeting.txt": "with a dash\n" });
@@ -162,7 +162,7 @@ describe("The tags latest, major and minor", function () {
     return answer.ok ? ((await answer.json()) as ReleaseView).digest : null;
   };
 
-  it("a version tag that is moved by force takes nothing back: latest stays in the registry and in the API", async () => {
+  it("stay where they are if a version tag is moved by force, in the registry and in the API", async () => {
     const repo = await repoOf("forced");
     await release(repo, "one\n", "v1.2.2");
     const three = await release(repo, "two\n", "v1.2.3");
@@ -183,7 +183,7 @@ describe("The tags latest, major and minor", function () {
     assert.equal(await latest("forced"), three.digest);
   });
 
-  it("on adoption latest stays above what we release, and our own major moves", async () => {
+  it("respect another tool's higher version on adoption: latest stays, and our own major moves", async () => {
     const repo = await repoOf("adopted");
     await repo.tag("v5.0.0");
     await repo.push("v5.0.0");
@@ -199,7 +199,7 @@ describe("The tags latest, major and minor", function () {
     assert.equal(await latest("another-tool"), theirs.digest);
   });
 
-  it("before the first version tag latest is the default branch's newest, whatever other branches bring", async () => {
+  it("start with latest on the default branch's newest commit, until the first version tag", async () => {
     const repo = await repoOf("untagged");
     const main = await release(repo, "main\n");
     await stands("acme/untagged", "latest", main.digest);

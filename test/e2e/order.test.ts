@@ -3,7 +3,7 @@ import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, slowDockerfile, startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 
-describe("Webhooks that come in any order", function () {
+describe("deliverd, given webhooks in any order,", function () {
   this.timeout(90_000);
   let world: World;
 
@@ -13,7 +13,7 @@ describe("Webhooks that come in any order", function () {
 
   after(() => stopAndCheck(world));
 
-  it("a commit whose CI was green before the push was told is released once, each event sent twice", async () => {
+  it("releases a commit once whose CI was green before the push was reported, each event sent twice", async () => {
     const repo = await world.repo("early");
     const sha = await repo.head();
     world.github.webhooksOff = true;
@@ -28,7 +28,7 @@ describe("Webhooks that come in any order", function () {
     await onceOnly(repo, sha);
   });
 
-  it("several commits whose hints are shuffled and tripled are each released once, and the branch's name is the newest", async () => {
+  it("releases each commit once from shuffled and tripled webhooks, with the branch's name on the newest", async () => {
     const repo = await world.repo("shuffled", { ".deliverd.yml": pipeline([image("shuffled")]) });
     world.github.webhooksOff = true;
     const shas: string[] = [];
@@ -48,7 +48,7 @@ describe("Webhooks that come in any order", function () {
     await until("main is the newest", async () => (await world.digest("acme/shuffled", "main")) === newest);
   });
 
-  it("an older commit that ends last does not take the branch's name", async () => {
+  it("does not move the branch's name to an older commit whose delivery ends last", async () => {
     const repo = await world.repo("overtaken", { ".deliverd.yml": pipeline([image("overtaken")]) });
     const older = await repo.commit({ Dockerfile: slowDockerfile(8) });
     await repo.push();
@@ -82,7 +82,7 @@ describe("Webhooks that come in any order", function () {
     assert.deepEqual(moves(), [digest, thirds]);
   });
 
-  it("a webhook that never came is made up for by the next one", async () => {
+  it("catches up on a lost webhook when the next one comes", async () => {
     const repo = await world.repo("lost", { ".deliverd.yml": pipeline([image("lost")]) });
     const sha = await repo.head();
     world.github.webhooksOff = true;

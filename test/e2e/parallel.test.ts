@@ -7,7 +7,7 @@ import { image, pipeline, startWorld, type World } from "../support/world/world.
 
 const MANY = 20;
 
-describe("Builds side by side on a busy machine", function () {
+describe("Parallel builds on a busy machine", function () {
   this.timeout(300_000);
   let world: World;
 
@@ -33,7 +33,7 @@ describe("Builds side by side on a busy machine", function () {
       .filter((line) => line.includes('"preparing"'))
       .map((line) => String(JSON.parse(line).sha));
 
-  it(`deliver the one commit of a repo before the ${MANY} of another, and of these the newest first`, async () => {
+  it(`deliver a repo's only commit before the ${MANY} of another repo, and the newest of those first`, async () => {
     world = await startWorld({ config: { workers: { slots: 1 }, prepare: "onGreen" } });
     const first = hold("first");
     const blocking = await world.repo("first", first.files);

@@ -24,7 +24,7 @@ describe("A commit whose CI still runs", () => {
   const frozen = (repo: SampleRepo, sha: string) =>
     until("its image is frozen", async () => (await world.delivery(repo, sha)).artifacts[0]?.state === "frozen");
 
-  it("is built meanwhile: its green light costs nothing but the second half, and nothing is named before", async () => {
+  it("is built ahead without a name, and is not built again when CI is green", async () => {
     const { repo, sha } = await pushed("early");
     await frozen(repo, sha);
     const waiting = await world.delivery(repo, sha);
@@ -40,7 +40,7 @@ describe("A commit whose CI still runs", () => {
     assert.equal(log.match(/Building with/g)?.length, 1);
   }).timeout(60_000);
 
-  it("has its content sent ahead once the repo is known there, under no name, and is named from there", async () => {
+  it("has its content uploaded ahead without a name, if the registry knows the repo", async () => {
     const { repo, sha } = await pushed("sent");
     await world.github.green(repo.repo, sha, { check: "test" });
     const tags = await until("the branch's name has come", async () => {
@@ -61,7 +61,7 @@ describe("A commit whose CI still runs", () => {
     assert.ok(log.lastIndexOf("MB") < log.indexOf("attempt 1"), log);
   }).timeout(60_000);
 
-  it("and turns red names nothing, and a later green releases what was built", async () => {
+  it("gets no name if CI turns red, and is released from the same build if CI turns green later", async () => {
     const { repo, sha } = await pushed("red");
     await frozen(repo, sha);
     await world.github.red(repo.repo, sha, { check: "test" });
@@ -72,7 +72,7 @@ describe("A commit whose CI still runs", () => {
     assert.equal((await world.log(repo, sha)).match(/Building with/g)?.length, 1);
   }).timeout(60_000);
 
-  it("and does not build says at once that it will fail, and fails without a second build once its light is green", async () => {
+  it("reports a failed build at once, and fails without a second build when CI is green", async () => {
     const { repo, sha } = await pushed("broken", { Dockerfile: "FROM scratch\nCOPY nothing-of-this-name /\n" });
     const said = await world.status(repo, sha, "broken", "failure");
     assert.match(said.description ?? "", /^will fail once CI is green: /);

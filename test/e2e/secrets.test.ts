@@ -66,7 +66,7 @@ describe("A secret of the configuration", function () {
     assert.deepEqual(violations, []);
   });
 
-  it("can be found by what searches for it here", () => {
+  it("is found by the search that these tests use", () => {
     const token = canaries["the host's token"] ?? "";
     for (const prefix of ["", "x", "xy", "x-access-token:"]) {
       const text = Buffer.from(`${prefix}${token} and more`).toString("base64");
@@ -76,7 +76,7 @@ describe("A secret of the configuration", function () {
     assert.deepEqual(leaks("nothing"), []);
   });
 
-  it("is in no image, log, answer, page, status, notice or process list of a delivery that went well", async () => {
+  it("is in no image, log, answer, page, status, notice or process list of a successful delivery", async () => {
     const repo = await world.repo("good", {
       Dockerfile:
         'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "sh", "-c", "busybox env | busybox tee /env"]\n',
@@ -113,7 +113,7 @@ describe("A secret of the configuration", function () {
     }
   });
 
-  it("is masked where the build itself prints it: whole, encoded, or bit by bit", async () => {
+  it("is masked if the build itself prints it: whole, encoded, or in parts", async () => {
     const password = canaries["the registry's password"] ?? "";
     const half = password.length / 2;
     const prints = [
@@ -135,7 +135,7 @@ describe("A secret of the configuration", function () {
     await assertSilent(repo, sha);
   });
 
-  it("is in nothing that is said when host and registry fail", async () => {
+  it("is in no error when host and registry fail", async () => {
     const repo = await world.repo("bad", { ".deliverd.yml": pipeline([image("bad")]) });
     proxy.fault = ({ headers }) => ({
       status: 403,
@@ -148,7 +148,7 @@ describe("A secret of the configuration", function () {
     await assertSilent(repo, sha);
   });
 
-  it("is in no answer to a request that is refused", async () => {
+  it("is in no answer to a refused request", async () => {
     const { url, adminToken } = world.deliverd;
     const requests: [string, RequestInit][] = [
       ["/api/v1/deliveries", {}],

@@ -4,7 +4,7 @@ import { image, pipeline, startWorld, stopAndCheck, type World } from "../suppor
 import { hold } from "./hold.ts";
 import { begin, quickFiles, settled } from "./support.ts";
 
-describe("A git host that fails or changes its answer:", function () {
+describe("deliverd, when the git host fails or changes its answer,", function () {
   this.timeout(600_000);
   let world: World;
 
@@ -14,13 +14,13 @@ describe("A git host that fails or changes its answer:", function () {
 
   after(() => stopAndCheck(world));
 
-  it("CI turns red three times after the release: shown, announced once under an id of its own, nothing is withdrawn", async () => {
+  it("announces CI that turns red after the release once, under its own id, and withdraws nothing", async () => {
     const repo = await world.repo("turned", quickFiles("turned"));
     const one = await begin(world, repo);
     await settled(world, [one]);
     const tags = await world.tags("acme/turned");
     for (let time = 0; time < 3; time++) await world.github.red(repo.repo, one.sha);
-    const [notice] = await until("it is told", () => {
+    const [notice] = await until("CI that turned red is announced", () => {
       const told = world.notices(repo, one.sha, "pipelinerun.finished");
       return told.length > 0 && told;
     });
@@ -51,7 +51,7 @@ describe("A git host that fails or changes its answer:", function () {
     assert.equal(new Set(world.notices(repo, one.sha, "pipelinerun.finished").map(({ id }) => id)).size, 1);
   });
 
-  it("the branch is forced elsewhere during a build, and the commit is deleted: superseded, and the other commit is released", async () => {
+  it("supersedes a commit that was force-pushed away during its build, and releases the new one", async () => {
     const build = hold("gone");
     const repo = await world.repo("gone", build.files);
     const gone = { ...(await begin(world, repo)), ci: "red" as const };
@@ -71,7 +71,7 @@ describe("A git host that fails or changes its answer:", function () {
     await settled(world, [gone, { repo: repo.repo, sha, ci: "green" }]);
   });
 
-  it("a version tag comes during the build: the commit gets that name too, and is built once", async () => {
+  it("adds the name of a version tag that comes during the build, and builds once", async () => {
     const build = hold("late");
     const repo = await world.repo("late", build.files);
     const one = await begin(world, repo);
@@ -84,7 +84,7 @@ describe("A git host that fails or changes its answer:", function () {
     assert.equal((await world.log(repo, one.sha)).match(/Building with/g)?.length, 1);
   });
 
-  it("every request is answered 502, then 403 with a rate limit: nothing is concluded, and the commit is released later", async () => {
+  it("concludes nothing from 502 or from 403 with a rate limit, and releases the commit later", async () => {
     const repo = await world.repo("limited", quickFiles("limited"));
     const sha = await repo.head();
     const path = `/repos/acme/limited/commits/${sha}`;
@@ -105,7 +105,7 @@ describe("A git host that fails or changes its answer:", function () {
     );
   });
 
-  it("no watched branch holds a waiting commit any more: its pending status becomes an error", async () => {
+  it("turns the pending status of a commit into an error when no watched branch holds it any more", async () => {
     const repo = await world.repo("unwatched", {
       ".deliverd.yml": pipeline([image("unwatched")], { on: { branches: ["feature/*"] } }),
     });

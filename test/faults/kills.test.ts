@@ -12,7 +12,7 @@ import { begin, builds, quickFiles, settled } from "./support.ts";
 /** From the kill to the release: long, for machines that are busy. What it takes on a quiet one is printed. */
 const RESUME = 90_000;
 
-describe("deliverd killed between two steps:", function () {
+describe("deliverd, killed between two steps,", function () {
   this.timeout(600_000);
   let world: World;
   let repo: SampleRepo;
@@ -27,7 +27,7 @@ describe("deliverd killed between two steps:", function () {
 
   after(() => stopAndCheck(world));
 
-  it("the receiver before the inbox commit: no 2xx was sent; the sweep finds the commit", async () => {
+  it("finds the commit by its sweep if the receiver died before the inbox commit, and had sent no 2xx", async () => {
     const hooks = await pushUnder("receiver.before-commit");
     assert.deepEqual(
       hooks.filter((hook) => hook.answer?.status === 202),
@@ -37,7 +37,7 @@ describe("deliverd killed between two steps:", function () {
   });
 
   for (const point of ["receiver.committed", "receiver.answered"] as const) {
-    it(`the receiver at ${point}, before the enqueue: the redelivery, ten times, changes nothing`, async () => {
+    it(`releases once despite ten redeliveries if the receiver died at ${point}, before the enqueue`, async () => {
       const [push] = await pushUnder(point);
       await world.deliverd.restart();
       assert.ok(push);
@@ -51,7 +51,7 @@ describe("deliverd killed between two steps:", function () {
   const ofDelivery = Object.values(LINE).map(({ failpoint }) => failpoint);
   const steps: Failpoint[] = ["evaluate.synced", "evaluate.written", ...ofDelivery, "names.written"];
   const isFrozenAt = (step: Failpoint) => steps.indexOf(step) >= steps.indexOf(LINE.freeze.failpoint);
-  it(`the worker at each step in turn, the next life at the next: each goes on from what was recorded (${steps.join(", ")})`, async () => {
+  it(`continues from what was recorded if the worker dies at each step in turn (${steps.join(", ")})`, async () => {
     for (const step of steps) await pushUnder(step);
     await resume();
     // The line that tells of the first build may have died with the process that had it in hand.
@@ -61,7 +61,7 @@ describe("deliverd killed between two steps:", function () {
     }
   });
 
-  it("before status or notice are marked as sent, four lives in a row: sent again, under the same id", async () => {
+  it("sends status and notice again under the same id if it died before it marked them as sent", async () => {
     await pushUnder("announce.sent");
     for (const point of ["announce.sent:2", "announce.sent:3", "announce.sent:4"]) {
       await world.deliverd.restart({ env: { DELIVERD_FAILPOINTS: point } }).catch(() => {});
@@ -70,7 +70,7 @@ describe("deliverd killed between two steps:", function () {
     await resume();
   });
 
-  it("the worker in the middle of a build, five times on one commit: it resumes each time, one release", async () => {
+  it("resumes a build that was killed five times, and releases once", async () => {
     const slow = hold("slow");
     const one = await begin(world, await world.repo("slow", slow.files));
     await slow.held(RESUME);

@@ -13,10 +13,10 @@ import { begin, builds, quickFiles, settled } from "./support.ts";
 
 const run = promisify(execFile);
 
-describe("A ledger that cannot commit:", function () {
+describe("deliverd, when its ledger fails,", function () {
   this.timeout(600_000);
 
-  describe("PostgreSQL stopped and started", () => {
+  describe("because PostgreSQL stopped,", () => {
     let postgres: Postgres;
     let world: World;
 
@@ -32,7 +32,7 @@ describe("A ledger that cannot commit:", function () {
       assert.deepEqual(violations, []);
     });
 
-    it("while webhooks come: 503 with Retry-After, red readiness; their redelivery brings the release", async () => {
+    it("answers webhooks with 503, reports not ready, and releases after their redelivery", async () => {
       const repo = await world.repo("gone", quickFiles("gone"));
       await postgres.pause();
       const one = await begin(world, repo);
@@ -47,7 +47,7 @@ describe("A ledger that cannot commit:", function () {
       await settled(world, [one]);
     });
 
-    it("in the middle of a build: it resumes by itself, and releases once", async () => {
+    it("resumes the build by itself when PostgreSQL is back, and releases once", async () => {
       const build = hold("during");
       const one = await begin(world, await world.repo("during", build.files));
       await build.held();
@@ -59,7 +59,7 @@ describe("A ledger that cannot commit:", function () {
     });
   });
 
-  describe("a full disk under dataDir", () => {
+  describe("because the disk under dataDir fills up,", () => {
     let world: World;
     let ballast: string;
 
@@ -81,7 +81,7 @@ describe("A ledger that cannot commit:", function () {
       assert.deepEqual(violations, []);
     });
 
-    it("nearly so: webhooks are kept, readiness says so, no work is begun; it is when there is room", async () => {
+    it("still accepts webhooks when little room is left, but starts no work until there is more", async () => {
       const repo = await world.repo("tight", quickFiles("tight"));
       await fill(60);
       const one = await begin(world, repo);
@@ -90,13 +90,15 @@ describe("A ledger that cannot commit:", function () {
         const readiness = (await (await world.deliverd.fetch("/readyz")).json()) as { degraded: string[] };
         return readiness.degraded.includes("disk");
       });
-      await until("it says that it waits", () => world.deliverd.output().includes("new work waits for room"));
+      await until("the log says that new work waits", () =>
+        world.deliverd.output().includes("new work waits for room"),
+      );
       assert.equal(await builds(world, repo, one.sha), 0);
       await rm(ballast);
       await settled(world, [one]);
     });
 
-    it("to the last byte, while webhooks come and while a build goes on: 503, nothing half-written; both are released when there is room", async () => {
+    it("answers 503 when no byte is left, writes nothing half, and releases all when there is room", async () => {
       const build = hold("brimful");
       const building = await begin(world, await world.repo("brimful", build.files));
       await build.held();
@@ -117,7 +119,7 @@ describe("A ledger that cannot commit:", function () {
       await build.gone();
       await rm(ballast);
       for (const hook of hooks.filter((one) => one.answer?.status === 503)) {
-        await until("it is taken", async () => (await world.github.redeliver(hook)).status === 202);
+        await until("the webhook is accepted", async () => (await world.github.redeliver(hook)).status === 202);
       }
       await settled(world, [building, refused]);
       const { repo: about, sha } = building;

@@ -69,21 +69,21 @@ describe("A release whose names stand at one of two registries", function () {
     });
   }
 
-  it("is finished though CI turned red, and though deliverd was killed meanwhile", async () => {
+  it("is completed, though CI turned red and deliverd was killed meanwhile", async () => {
     const { repo, sha } = await halfway("red");
     await world.github.red(repo.repo, sha);
     await world.deliverd.restart();
     await finished(repo, sha, /^CI turned red after the release: check test failed/);
   });
 
-  it("is finished though its branch was forced elsewhere, and its object is gone from the host", async () => {
+  it("is completed, though its branch was force-pushed and the host deleted the commit", async () => {
     const { repo, sha } = await halfway("forced");
     await repo.git("commit", "--quiet", "--amend", "--message", "Another");
     await repo.forcePush();
     await finished(repo, sha, /^the commit was taken away while its names were being written/);
   });
 
-  it("is finished though a person cancelled it: that is refused, told, and found in why", async () => {
+  it("is completed, though a person cancelled it: the cancel is refused, announced and shown by why", async () => {
     const { repo, sha } = await halfway("cancelled");
     const { id } = await world.delivery(repo, sha);
     const answer = await world.deliverd.fetch(`/api/v1/deliveries/${id}/cancel`, { method: "POST" });

@@ -6,10 +6,10 @@ import { soak, tell } from "./soak.ts";
 const KILLS = 25;
 const SEED = 1;
 
-describe("deliverd killed again and again under load, with lost webhooks,", function () {
+describe("deliverd, killed again and again under load with lost webhooks,", function () {
   this.timeout(600_000);
 
-  it(`${KILLS} times: every green commit is released, once (registries, host and receiver of notices say so)`, async () => {
+  it(`releases every green commit once after ${KILLS} kills, as registries, host and notices show`, async () => {
     const said: string[] = [];
     const result = await soak({ kills: KILLS, seed: SEED, say: (line) => said.push(line) });
     const { crashes, violations } = result;

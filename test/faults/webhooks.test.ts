@@ -8,7 +8,7 @@ import { begin, quickFiles, settled } from "./support.ts";
 
 const SEED = 20_240_501;
 
-describe("With 30 % of the webhooks lost and the rest sent three times in any order,", function () {
+describe("deliverd, with 30 % of the webhooks lost and the rest sent three times in any order,", function () {
   this.timeout(600_000);
   let world: World;
 
@@ -18,7 +18,7 @@ describe("With 30 % of the webhooks lost and the rest sent three times in any or
 
   after(() => stopAndCheck(world));
 
-  it("every green commit is released, once, and no red one", async () => {
+  it("releases every green commit once, and no red one", async () => {
     const random = generator(SEED);
     const repos = await Promise.all(["north", "south", "west"].map((name) => world.repo(name, quickFiles(name))));
     const pushed: Pushed[] = [];

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { fuzzFiles } from "./files.ts";
 import { fuzzWebhooks } from "./webhooks.ts";
 
-describe("Mutated webhooks and files", () => {
-  it("to the webhook endpoint, 5,000 hostile payloads cause no 5xx, no crash and no memory beyond 256 MB", async function () {
+describe("deliverd, given mutated input,", () => {
+  it("answers 5,000 hostile webhooks without a 5xx or a crash, and stays below 256 MB", async function () {
     this.timeout(120_000);
     const { answers, unexpected, crashes, maxRssMb } = await fuzzWebhooks({ payloads: 5_000, seed: 1 });
     assert.deepEqual(unexpected, []);
@@ -20,7 +20,7 @@ describe("Mutated webhooks and files", () => {
     assert.ok(maxRssMb < 256, `the receiver came to ${maxRssMb} MB`);
   });
 
-  it("in the two YAML files, 1,000 spoilt ones are taken or refused with an error of their own, in little time", async function () {
+  it("accepts or refuses 1,000 damaged YAML files quickly, and never by an unexpected error", async function () {
     this.timeout(60_000);
     const { taken, refused, unexpected, longestMs } = await fuzzFiles({ inputs: 1_000, seed: 1 });
     assert.deepEqual(unexpected, []);

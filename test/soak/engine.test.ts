@@ -5,7 +5,7 @@ import { type OwnEngine, startOwnEngine } from "../support/engine/engine.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
-describe("A Docker Engine that fails during a build", function () {
+describe("deliverd, when an engine or a build misbehaves,", function () {
   this.timeout(600_000);
   let engine: OwnEngine;
   let world: World;
@@ -23,7 +23,7 @@ describe("A Docker Engine that fails during a build", function () {
   });
 
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-    it(`ended by ${signal} in the middle of a build and started anew: tried again, and no failure of the user's`, async () => {
+    it(`tries again if ${signal} ended the engine during a build, and blames no user`, async () => {
       const name = `engine-${signal.toLowerCase()}`;
       const build = hold(name);
       const repo = await world.repo(name, build.files);
@@ -40,7 +40,7 @@ describe("A Docker Engine that fails during a build", function () {
     });
   }
 
-  it("runs a build that never ends: stopped at its deadline, its container gone, and the commit says so", async () => {
+  it("stops a build that never ends at its deadline, removes its container, and reports it", async () => {
     const build = hold("endless");
     const repo = await world.repo("endless", build.files);
     const { sha } = await begin(world, repo);
@@ -50,7 +50,7 @@ describe("A Docker Engine that fails during a build", function () {
     await until("no container is left", async () => (await engine.docker.listContainers({ all: true })).length === 0);
   });
 
-  it("keeps neither container nor temporary name of a build whose worker was killed", async () => {
+  it("leaves no container and no temporary name of a build whose worker was killed", async () => {
     const build = hold("left");
     const one = await begin(world, await world.repo("left", build.files));
     await build.held();
@@ -61,13 +61,13 @@ describe("A Docker Engine that fails during a build", function () {
     await until("it dies after the build", () => world.deliverd.endedBy() === "SIGKILL", 40_000);
     await world.deliverd.restart();
     await settled(world, [one]);
-    await until("nothing is left", async () => {
+    await until("no container and no temporary name is left", async () => {
       const containers = await engine.docker.listContainers({ all: true });
       return containers.length + (await temporaryNames()).length === 0;
     });
   });
 
-  it("names an image that a killed worker was about to freeze: the name goes when the worker is back", async () => {
+  it("removes at its next start the name of an image whose worker was killed before the freeze", async () => {
     const repo = await world.repo("named", quickFiles("named"));
     await world.deliverd.restart({ env: { DELIVERD_FAILPOINTS: "prepare.made" } });
     const one = await begin(world, repo);
@@ -78,7 +78,7 @@ describe("A Docker Engine that fails during a build", function () {
     await until("its name is gone", async () => (await temporaryNames()).length === 0);
   });
 
-  it("is to build on a base whose registry's name does not resolve: tried again, and the name is told", async () => {
+  it("tries again if the name of the base image's registry does not resolve, and says that name", async () => {
     const repo = await world.repo("nowhere", {
       Dockerfile: "FROM nowhere.invalid/base:1\nCOPY greeting.txt /\n",
       ".deliverd.yml": pipeline([image("nowhere")]),
@@ -97,7 +97,7 @@ describe("A Docker Engine that fails during a build", function () {
     await world.status(repo, sha, "nowhere", "error");
   });
 
-  it("builds when SIGTERM comes: handed back after the grace, exit code 0, container gone; the next life builds it", async () => {
+  it("exits with 0 after SIGTERM during a build, removes the container, and builds at the next start", async () => {
     const build = hold("long");
     const repo = await world.repo("long", build.files);
     const one = await begin(world, repo);

@@ -6,7 +6,7 @@ import { image, pipeline, startWorld } from "../support/world/world.ts";
 describe("A build with a log of 1 GB", function () {
   this.timeout(900_000);
 
-  it("keeps 10 MB of it, with a note, in bounded memory", async () => {
+  it("stores 10 MB of it and a note, in bounded memory", async () => {
     const world = await startWorld();
     try {
       const line = "0123456789".repeat(7);

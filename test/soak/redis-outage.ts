@@ -30,7 +30,7 @@ export async function redisGoesAway(world: World, redis: TestRedis, ms: number):
   await redis.restart();
   const back = Date.now();
   await until(
-    "it works again",
+    "work resumes",
     () => world.github.lastStatus(repo.repo, during.sha, `deliverd/${name}`) !== undefined,
     RESUME,
   );

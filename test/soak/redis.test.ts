@@ -14,7 +14,7 @@ import { BIN } from "../support/world/deliverd.ts";
 import { startWorld, type World } from "../support/world/world.ts";
 import { redisGoesAway } from "./redis-outage.ts";
 
-describe("A Redis that fails under load", function () {
+describe("deliverd, when Redis fails under load,", function () {
   this.timeout(600_000);
   let redis: TestRedis;
   let world: World;
@@ -31,7 +31,7 @@ describe("A Redis that fails under load", function () {
     assert.deepEqual(violations, []);
   });
 
-  it("emptied (FLUSHALL) under load, again and again: everything owed is rebuilt within 2 min", async () => {
+  it("rebuilds all pending work within 2 min after each FLUSHALL", async () => {
     const repos = await Promise.all(["one", "two"].map((name) => world.repo(name, quickFiles(name))));
     const pushed: Pushed[] = [];
     for (let number = 0; number < 5; number++) {
@@ -50,11 +50,11 @@ describe("A Redis that fails under load", function () {
   });
 
   for (const seconds of [20, 60]) {
-    it(`down for ${seconds} s: webhooks are taken, readiness says so; work resumes within 10 s of its return`, () =>
+    it(`takes webhooks and reports degraded for ${seconds} s without Redis, and resumes within 10 s`, () =>
       redisGoesAway(world, redis, seconds * 1_000));
   }
 
-  it("full: webhooks are taken within their time; work resumes when it has room again", async () => {
+  it("takes webhooks in time while Redis is full, and resumes work when it has room again", async () => {
     const repo = await world.repo("full", quickFiles("full"));
     await setting("maxmemory", "1");
     const one = await begin(world, repo);
@@ -64,7 +64,7 @@ describe("A Redis that fails under load", function () {
     await settled(world, [one]);
   });
 
-  it("with an eviction policy other than noeviction: start-up refuses it, and says the remedy", async () => {
+  it("refuses to start with an eviction policy other than noeviction, and says the remedy", async () => {
     const evicting = await startRedis({ args: ["--maxmemory-policy", "allkeys-lru"] });
     const dir = await tempDir();
     try {

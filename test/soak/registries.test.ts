@@ -14,7 +14,7 @@ const LAYER = 400_000;
 /** The second of these is the one that fails. */
 const DESTINATIONS = ["local", "flaky", "strict"];
 
-describe("One of three registries", function () {
+describe("deliverd, when one of three registries fails,", function () {
   this.timeout(600_000);
   let strict: TestRegistry;
   let steady: FaultyProxy;
@@ -63,19 +63,19 @@ describe("One of three registries", function () {
     assert.deepEqual(violations, []);
   });
 
-  it("refuses connections for a while: backed off, and published when it takes them, with no second build", async () => {
+  it("backs off while that registry refuses connections, and publishes later without a second build", async () => {
     await flaky.refuse();
     const sha = await push();
-    await until("it says so", () => /^trying again in \d+ s: /.test(said(sha)), 60_000);
+    await until("it will be retried", () => /^trying again in \d+ s: /.test(said(sha)), 60_000);
     await flaky.accept();
     await stand();
   });
 
-  it("has a name that does not resolve: tried again, and the name is told", async () => {
+  it("tries again if the registry's name does not resolve, and says that name", async () => {
     const lost = await world.repo("lost", quickFiles("lost", ["nowhere"]));
     const { sha } = await begin(world, lost);
     await until(
-      "it says so",
+      "the commit says that it will be retried",
       () =>
         /^trying again in \d+ s: .*nowhere\.invalid/.test(
           world.github.lastStatus(lost.repo, sha, "deliverd/lost")?.description ?? "",
@@ -87,7 +87,7 @@ describe("One of three registries", function () {
     await world.status(lost, sha, "lost", "error");
   });
 
-  it("answers 429 with Retry-After: not asked again before that, then published", async () => {
+  it("waits as long as a 429 with Retry-After says, and then publishes", async () => {
     const asked: number[] = [];
     flaky.fault = () => {
       asked.push(Date.now());
@@ -103,7 +103,7 @@ describe("One of three registries", function () {
     assert.ok(later.length > 0 && later.every((ms) => ms >= 4_900), `${later}`);
   });
 
-  it("answers 500, 502 and 503 in turn to whatever it is asked: published once it is well", async () => {
+  it("publishes once after the answers 500, 502 and 503", async () => {
     let count = 0;
     flaky.fault = () => (count < 3 ? { status: [500, 502, 503][count++] ?? 500 } : undefined);
     await push();
@@ -111,7 +111,7 @@ describe("One of three registries", function () {
     assert.equal(count, 3);
   });
 
-  it("loses its answer after 201, to a layer and to a name: found by its HEAD, and sent no second time", async () => {
+  it("finds a layer and a name by HEAD if the answer 201 was lost, and sends neither again", async () => {
     const lost = new Set<string>();
     flaky.fault = ({ method, url }) => {
       const kind = url.includes("/manifests/") ? "name" : "layer";
@@ -124,7 +124,7 @@ describe("One of three registries", function () {
     assert.deepEqual([...lost].sort(), ["layer", "name"]);
   });
 
-  it("has its connection cut at byte N of a push, three times: published whole", async () => {
+  it("publishes the whole image after its connection was cut at byte N of a push three times", async () => {
     const random = generator(SEED);
     let cuts = 0;
     flaky.fault = (request) =>
@@ -136,7 +136,7 @@ describe("One of three registries", function () {
     assert.ok(cuts >= 3);
   });
 
-  it("ends its token in the middle of a push: logged in again, and published", async () => {
+  it("logs in again if its token expires during a push, and publishes", async () => {
     const { tokens } = strict;
     assert.ok(tokens);
     tokens.rules = { life: 1, told: 300, actions: ["pull", "push"] };
@@ -152,11 +152,11 @@ describe("One of three registries", function () {
     assert.ok(tokens.given.length > given);
   });
 
-  it("is down for long: the others stand, it alone is tried again, and the release is announced when all stand", async () => {
+  it("publishes to the others, retries it alone, and announces the release when all have it", async () => {
     flaky.fault = () => ({ status: 503 });
     const sha = await push();
     const short = `sha-${sha.slice(0, 7)}`;
-    await until("it says so", () => /^trying again in \d+ s: /.test(said(sha)), 60_000);
+    await until("it will be retried", () => /^trying again in \d+ s: /.test(said(sha)), 60_000);
     const digest = await world.digest("acme/three", short);
     assert.notEqual(digest, null);
     const [before, tries] = [writes(), flaky.passed.length];
@@ -169,7 +169,7 @@ describe("One of three registries", function () {
     assert.equal(await world.digest("acme/three", short, world.second), digest);
   });
 
-  it("is being sent a layer when the worker is killed at byte N: what was sent whole is not sent again", async () => {
+  it("does not send complete layers again if the worker was killed at byte N of another", async () => {
     flaky.passed.length = 0;
     flaky.fault = (request) => (size(request) > LAYER / 2 ? { stallAfter: LAYER / 4 } : undefined);
     await push();

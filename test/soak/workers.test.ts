@@ -54,7 +54,7 @@ describe("A worker stopped (SIGSTOP) past its lease and continued", function () 
     assert.deepEqual(violations, []);
   });
 
-  it("in the middle of a build: the second worker builds again, the first publishes nothing, one digest stands", async () => {
+  it("during a build publishes nothing: the second worker builds again, and one digest stands", async () => {
     const build = hold("stopped", { after: RANDOM });
     const repo = await world.repo("stopped", build.files);
     const one = await begin(world, repo);
@@ -70,12 +70,16 @@ describe("A worker stopped (SIGSTOP) past its lease and continued", function () 
     await settled(world, [one]);
     process.kill(first.pid(), "SIGCONT");
     process.kill(early, "SIGTERM");
-    await until("the first notices", () => first.output().includes("its lease was lost"), TAKEN_OVER);
+    await until(
+      "the first worker notices that its lease was lost",
+      () => first.output().includes("its lease was lost"),
+      TAKEN_OVER,
+    );
     await settled(world, [one]);
     assert.equal((await world.releases(repo, one.sha)).length, 1);
   });
 
-  it("during the write of a name: the second worker publishes other bytes, the first overwrites them and restores them", async () => {
+  it("during the write of a name restores the bytes of the second worker, which it overwrote", async () => {
     const repo = await world.repo("late", {
       ...quickFiles("late"),
       busybox: { executable: await readFile("/bin/busybox") },
@@ -110,7 +114,9 @@ describe("A worker stopped (SIGSTOP) past its lease and continued", function () 
   /** Stops the worker that has the commit. */
   async function stop(repo: SampleRepo, { sha }: Pushed): Promise<Deliverd> {
     const { id } = await world.delivery(repo, sha);
-    const holder = await until("a worker says it has it", () => workers.find((one) => one.output().includes(id)));
+    const holder = await until("a worker logs that it has the delivery", () =>
+      workers.find((one) => one.output().includes(id)),
+    );
     process.kill(holder.pid(), "SIGSTOP");
     return holder;
   }

@@ -4,7 +4,7 @@ import { image, pipeline, slowDockerfile, type World } from "../../support/world
 import { decided, lookedAt, said, send } from "./support.ts";
 
 export function forgedGreen(world: () => World): void {
-  it("in an event, rightly signed: the host is asked, and its word counts", async () => {
+  it("trusts the state that the host gives, not the one in a correctly signed event", async () => {
     const { github } = world();
     const repo = await world().repo("forged", { ".deliverd.yml": pipeline([image("forged")]) });
     const sha = await repo.head();
@@ -26,7 +26,7 @@ export function forgedGreen(world: () => World): void {
     assert.equal((await world().delivery(repo, sha)).state, "waiting");
   });
 
-  it("on a fork's commit, which the host shows by its id: never delivered, nor said anything on", async () => {
+  it("never delivers a fork's commit that the host shows by its id, and reports nothing on it", async () => {
     const repo = await world().repo("forkable", { ".deliverd.yml": pipeline([image("forkable")]) });
     await repo.push();
     const sha = await repo.plantForkCommit({
@@ -50,7 +50,7 @@ export function forgedGreen(world: () => World): void {
     assert.deepEqual(world().notices(repo, sha), []);
   });
 
-  it("by an app that is not trusted, or by a status: does not count; by one that is, it does", async () => {
+  it("counts checks only of trusted apps, and no statuses if apps are configured", async () => {
     const repo = await world().repo("trusting", { ".deliverd.yml": pipeline([image("trusting")]) });
     const sha = await repo.head();
     await repo.push();
@@ -65,7 +65,7 @@ export function forgedGreen(world: () => World): void {
     await world().status(repo, sha, "trusting", "success");
   });
 
-  it("on a commit that is gone from its branch before its first name stands: superseded, and nothing named", async () => {
+  it("supersedes a commit that left its branch before its first name was written, and writes no name", async () => {
     const files = { ".deliverd.yml": pipeline([image("vanishing")]), Dockerfile: slowDockerfile(4) };
     const repo = await world().repo("vanishing", { ".deliverd.yml": files[".deliverd.yml"] });
     const kept = await repo.head();

@@ -8,7 +8,7 @@ import { until } from "../../support/processes/process.ts";
 import { image, pipeline, WEBHOOK_SECRET, type World } from "../../support/world/world.ts";
 
 export function hostileRefs(world: () => World): void {
-  it("none is an option, a command or markup: the commit is released under names that registries take", async () => {
+  it("releases each commit under a valid tag, and never takes a name for an option, a command or markup", async () => {
     const canary = `deliverd-canary-${process.pid}`;
     const file = join(tmpdir(), canary);
     const names = [

@@ -7,7 +7,7 @@ import { lookedAt, said, send } from "./support.ts";
 
 /** An attacker who recorded a signed webhook can send it again for ever: GitHub's delivery id is not signed. */
 export function replays(world: () => World): void {
-  it("under a new delivery id: 202, and no second release, notice, status or name", async () => {
+  it("answers 202 to it under a new delivery id, without a second release, notice, status or name", async () => {
     const repo = await world().repo("replayed", { ".deliverd.yml": pipeline([image("replayed")]) });
     const older = await world().release(repo);
     await until("it is announced", () => world().notices(repo, older).length === 1);

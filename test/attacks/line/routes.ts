@@ -8,7 +8,7 @@ const OPEN = /^\/(?:healthz|readyz|metrics|sign-in)\/?$/;
 
 export function openDoors(world: () => World): void {
   after(() => agent.destroy());
-  it("by however the path is written: nothing of a delivery is told, and nothing is changed", async () => {
+  it("reveals and changes nothing, however the path is written", async () => {
     const repo = await world().repo("behind-doors", { ".deliverd.yml": pipeline([image("behind-doors")]) });
     const sha = await world().release(repo);
     const { id } = await world().delivery(repo, sha);

@@ -6,7 +6,7 @@ import { decided, said } from "./support.ts";
 const EVERYTHING = { on: { branches: ["**"], tags: ["**"] }, ci: "none" };
 
 export function ownRules(world: () => World): void {
-  it("`on` and `ci: none` outside the server's entry: ignored on another branch or tag, gated on an allowed one", async () => {
+  it("does not let `on` and `ci: none` widen the server's entry", async () => {
     const repo = await world().repo("bounded", { ".deliverd.yml": pipeline([image("bounded")], EVERYTHING) });
     await repo.push();
     const main = await repo.head();
@@ -26,7 +26,7 @@ export function ownRules(world: () => World): void {
     assert.deepEqual(await world().tags("acme/bounded"), []);
   });
 
-  it("another team's image name: refused, and the name left as it is", async () => {
+  it("refuses another team's image name, and leaves that name unchanged", async () => {
     const owner = await world().repo("vault", { ".deliverd.yml": pipeline([image("vault")], { ci: "none" }) });
     await owner.push();
     await world().status(owner, await owner.head(), "vault", "success");
@@ -40,7 +40,7 @@ export function ownRules(world: () => World): void {
     assert.deepEqual(await tagsAndDigests("acme/vault"), before);
   });
 
-  it("a name that climbs out of its place in the registry: refused before anything is built", async () => {
+  it("refuses a name with .. that leaves its place in the registry before the build", async () => {
     const as = [
       "../vault",
       "acme/../vault",

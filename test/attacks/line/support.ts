@@ -11,7 +11,7 @@ export function whyOf(world: World, { owner, name }: SampleRepo, sha: string): P
 
 /** Waits until something was decided about the commit. */
 export function decided(world: World, repo: SampleRepo, sha: string): Promise<Why> {
-  return until("it was decided", async () => {
+  return until("a decision is recorded", async () => {
     const why = await whyOf(world, repo, sha);
     return why.events.some(({ kind }) => kind === "decision") && why;
   });

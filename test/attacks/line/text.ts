@@ -17,7 +17,7 @@ const STEERING = "\u001b[2J\u001b]0;owned\u0007\u001b[31mred\rover\u009b31m\u202
 const STEERS = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/u;
 
 export function hostileText(world: () => World): void {
-  it("in messages, authors, branches and build output: page, terminal, JSON, events and status show it as text", async () => {
+  it("shows hostile messages, authors, branches and build output as plain text in every output", async () => {
     const repo = await world().repo("text");
     const branch = `${MARKUP.replaceAll(" ", "/")}\u202egnp`;
     await repo.commit({
@@ -41,7 +41,7 @@ export function hostileText(world: () => World): void {
     for (const line of world().deliverd.output().trim().split("\n")) assert.doesNotThrow(() => JSON.parse(line), line);
   });
 
-  it("in the pipeline file, whose errors quote it: the same", async () => {
+  it("shows a hostile pipeline file as plain text in the errors that quote it", async () => {
     const quoted = JSON.stringify(`${MARKUP}${STEERING}`);
     const repo = await world().repo("quoted", { ".deliverd.yml": pipeline([image("quoted")]) });
     const files = [

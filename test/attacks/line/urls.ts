@@ -44,7 +44,7 @@ export function foreignUrls(world: () => World, listener: () => Listener): void 
     listener().heard.length = 0;
   });
 
-  it("in every field of a payload that holds one, and in those that hold none: nobody is called", async () => {
+  it("calls no address from any field of a webhook payload", async () => {
     const repo = await world().repo("payloads", { ".deliverd.yml": pipeline([image("payloads")]) });
     const sha = await world().release(repo);
     const told = world().github.hooks.filter(({ payload }) => JSON.stringify(payload).includes("acme/payloads"));
@@ -74,7 +74,7 @@ export function foreignUrls(world: () => World, listener: () => Listener): void 
     assert.deepEqual(listener().heard, []);
   });
 
-  it("in every field of a pipeline file, and in the files that git or an engine might read: nobody is called", async () => {
+  it("calls no address from a pipeline file, or from files that git or an engine might read", async () => {
     const repo = await world().repo("fields", {
       ".gitmodules": `[submodule "sub"]\n\tpath = sub\n\turl = ${url("sub.git")}\n\tupdate = !curl ${url("hook")}\n`,
       ".lfsconfig": `[lfs]\n\turl = ${url("lfs")}\n`,
@@ -131,7 +131,7 @@ export function foreignUrls(world: () => World, listener: () => Listener): void 
     assert.deepEqual(listener().heard, []);
   });
 
-  it("in a Dockerfile: its registry is asked by the engine, once more by nobody, and without any login", async () => {
+  it("lets only the engine contact the registry of a Dockerfile's base, once and without a login", async () => {
     const { host, username, password } = world().registry;
     const here = `127.0.0.1:${listener().port}`;
     const repo = await world().repo("bases");
@@ -163,7 +163,7 @@ export function foreignUrls(world: () => World, listener: () => Listener): void 
     }
   });
 
-  it("in a redirect of the git host: not followed, and no token goes there", async () => {
+  it("follows no redirect of the git host, and sends no token there", async () => {
     const repo = await world().repo("moved", { ".deliverd.yml": pipeline([image("moved")]) });
     const sha = await repo.head();
     await repo.push();

@@ -42,69 +42,76 @@ const ignoring = (text: string, title: string, more: Partial<Tree> = {}): Tree =
 });
 
 const trees: Tree[] = [
-  { title: "without an ignore file", files: { Dockerfile: COPY, ...some } },
-  ignoring("Dockerfile\n.dockerignore\n", "that names Dockerfile and itself", { classic: true }),
-  ignoring("Dockerfile\n", "that names the Dockerfile alone", { classic: true }),
-  ignoring(".dockerignore\n", "that names itself alone", { classic: true }),
-  ignoring("*\n!src\n", "that names all but a folder", { classic: true }),
-  ignoring("**\n!src/deep\n!src/b.md\n", "that names all but some"),
-  ignoring(".*\nDocker*\n", "that names both by patterns", { classic: true }),
-  ignoring("*\n!src\n!Dockerfile\n", "that takes the Dockerfile in again"),
-  ignoring("src\n!src/deep\n", "with an exception below a folder"),
-  ignoring("!a\na\n", "whose last line decides"),
-  ignoring("**/*.md\n", "with stars for folders"),
-  ignoring("src/**/c.md\nsrc/**\n!src/a\n", "with stars in the middle and at the end"),
-  ignoring("logs/\nsrc/deep/\n", "with slashes at the end"),
-  ignoring("/a\n/src/a\n", "with slashes at the start"),
-  ignoring("./a\nsrc/../b.md\nsrc/./deep/er/../er/a\n", "with dots in its paths"),
-  ignoring(".\n!b.md\n", "that names the dot"),
-  ignoring("../a\n..\n", "that leads out"),
-  ignoring("# a\n  # b.md\n\n   \n#src\n a \n", "with comments and blanks"),
-  ignoring("\uFEFFa\r\nb.md\r\n!a\r\n", "with a byte order mark and CRLF"),
-  ignoring("[a-c]\nsrc/[^b]\n", "with classes"),
-  ignoring("\\!x\n\\[y]\nsrc/\\*\n", "with escapes", {
+  { title: "without a .dockerignore", files: { Dockerfile: COPY, ...some } },
+  ignoring("Dockerfile\n.dockerignore\n", "with a .dockerignore that excludes itself and the Dockerfile", {
+    classic: true,
+  }),
+  ignoring("Dockerfile\n", "with a .dockerignore that excludes the Dockerfile only", { classic: true }),
+  ignoring(".dockerignore\n", "with a .dockerignore that excludes itself only", { classic: true }),
+  ignoring("*\n!src\n", "with a .dockerignore that excludes all but a folder", { classic: true }),
+  ignoring("**\n!src/deep\n!src/b.md\n", "with a .dockerignore that excludes all but some paths"),
+  ignoring(".*\nDocker*\n", "with a .dockerignore that excludes itself and the Dockerfile by patterns", {
+    classic: true,
+  }),
+  ignoring("*\n!src\n!Dockerfile\n", "with a .dockerignore that includes the Dockerfile again"),
+  ignoring("src\n!src/deep\n", "with a .dockerignore with an exception below a folder"),
+  ignoring("!a\na\n", "with a .dockerignore whose last matching line decides"),
+  ignoring("**/*.md\n", "with a .dockerignore with stars for folders"),
+  ignoring("src/**/c.md\nsrc/**\n!src/a\n", "with a .dockerignore with stars in the middle and at the end"),
+  ignoring("logs/\nsrc/deep/\n", "with a .dockerignore with slashes at the end"),
+  ignoring("/a\n/src/a\n", "with a .dockerignore with slashes at the start"),
+  ignoring("./a\nsrc/../b.md\nsrc/./deep/er/../er/a\n", "with a .dockerignore with dots in its paths"),
+  ignoring(".\n!b.md\n", "with a .dockerignore that excludes the folder ."),
+  ignoring("../a\n..\n", "with a .dockerignore with paths that lead out"),
+  ignoring("# a\n  # b.md\n\n   \n#src\n a \n", "with a .dockerignore with comments and blanks"),
+  ignoring("\uFEFFa\r\nb.md\r\n!a\r\n", "with a .dockerignore with a byte order mark and CRLF"),
+  ignoring("[a-c]\nsrc/[^b]\n", "with a .dockerignore with character classes"),
+  ignoring("\\!x\n\\[y]\nsrc/\\*\n", "with a .dockerignore with escapes", {
     files: { "!x": "x\n", "[y]": "x\n", "src/*": "x\n", y: "x\n" },
   }),
-  ignoring("?\nsrc/*/*/?\n", "with question marks"),
-  ignoring("**/er\n", "that names a folder anywhere"),
-  ignoring("a b\nünï/*\n-x\n", "with names of blanks, of other letters and of dashes", {
+  ignoring("?\nsrc/*/*/?\n", "with a .dockerignore with question marks"),
+  ignoring("**/er\n", "with a .dockerignore that excludes a folder at any depth"),
+  ignoring("a b\nünï/*\n-x\n", "with a .dockerignore with blanks, non-ASCII letters and dashes in names", {
     files: { "a b": "x\n", "ünï/日本": "x\n", ünïk: "x\n", "-x": "x\n", "-y": "x\n" },
   }),
-  ignoring("b.md\n", "that gives way to the one beside the Dockerfile", {
+  ignoring("b.md\n", "with a .dockerignore that the one beside the Dockerfile replaces", {
     dockerfile: "docker/api",
     files: { "docker/api": COPY, "docker/api.dockerignore": "a\ndocker\n" },
   }),
-  ignoring("b.md\n", "beside a Dockerfile in a folder", { dockerfile: "docker/api", files: { "docker/api": COPY } }),
-  ignoring("docker\n", "that names the Dockerfile's folder", {
+  ignoring("b.md\n", "with a .dockerignore and a Dockerfile in a folder", {
     dockerfile: "docker/api",
     files: { "docker/api": COPY },
   }),
-  ignoring("x\n", "with a Dockerfile that is called otherwise", {
+  ignoring("docker\n", "with a .dockerignore that excludes the Dockerfile's folder", {
+    dockerfile: "docker/api",
+    files: { "docker/api": COPY },
+  }),
+  ignoring("x\n", "with a .dockerignore and a Dockerfile of another name", {
     dockerfile: "Containerfile",
     files: { Containerfile: COPY },
   }),
   {
-    title: "with a context below the Dockerfile",
+    title: "with a context folder below the Dockerfile",
     classic: true,
     files: { Dockerfile: COPY, "app/a": "x\n", "app/b/c": "x\n", ".dockerignore": "*\n" },
     context: "app",
   },
   {
-    title: "with a context beside the Dockerfile, and an ignore file of its own that names itself",
+    title: "with a context folder beside the Dockerfile whose .dockerignore excludes itself",
     classic: true,
     files: { "docker/Dockerfile": COPY, "app/a": "x\n", "app/b/c": "x\n", "app/.dockerignore": "b\n.dockerignore\n" },
     context: "app",
     dockerfile: "docker/Dockerfile",
   },
   {
-    title: "with a context beside the Dockerfile, and a Dockerfile of its own",
+    title: "with a context folder beside the Dockerfile that has a Dockerfile too",
     classic: true,
     files: { "docker/Dockerfile": COPY, "app/Dockerfile": "no\n", "app/a": "x\n" },
     context: "app",
     dockerfile: "docker/Dockerfile",
   },
   {
-    title: "with a context beside the Dockerfile, whose ignore file stands there",
+    title: "with a context folder beside the Dockerfile and its ignore file",
     files: {
       "docker/Dockerfile": COPY,
       "docker/Dockerfile.dockerignore": "b\n",
@@ -116,7 +123,7 @@ const trees: Tree[] = [
     dockerfile: "docker/Dockerfile",
   },
   {
-    title: "with links, modes and attributes of git",
+    title: "with links, file modes and git attributes",
     classic: true,
     files: {
       Dockerfile: COPY,
@@ -139,7 +146,7 @@ const trees: Tree[] = [
     },
   },
   {
-    title: "with a name of many letters and a large file",
+    title: "with a long file name and a large file",
     classic: true,
     files: {
       Dockerfile: COPY,
@@ -153,7 +160,7 @@ const trees: Tree[] = [
   },
 ];
 
-describe("An image holds what `docker build` of a checkout puts into it", () => {
+describe("An image built from git equals `docker build` of a checkout", () => {
   let gitHost: GitHost;
   let yard: Yard;
   let repo: WorkTree;
@@ -189,7 +196,7 @@ describe("An image holds what `docker build` of a checkout puts into it", () => 
   for (const installation of ["buildkit", "classic"] as const) {
     for (const [index, tree] of trees.entries()) {
       if (installation === "classic" && tree.classic !== true) continue;
-      it(`${tree.title}, by ${installation}`, async function () {
+      it(`${tree.title} (${installation})`, async function () {
         this.timeout(60_000);
         const [own, theirs] = await Promise.all([ours(index, installation), dockers(index, installation)]);
         assert.deepEqual(own, theirs);

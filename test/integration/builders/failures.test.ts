@@ -18,7 +18,7 @@ async function failureOf(build: Promise<unknown>): Promise<Error & { code?: stri
 }
 
 for (const installation of ["buildkit", "classic"] as const) {
-  describe(`a build that fails (${installation})`, function () {
+  describe(`A build that fails (${installation})`, function () {
     this.timeout(60_000);
     let yard: Yard;
     let registry: TestRegistry;
@@ -45,41 +45,41 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.match(run.text(), /^1\n2\n3\n/m);
     });
 
-    it("says which file a COPY misses, without the engine's own paths", async () => {
+    it("names the file that a COPY misses, without the engine's own paths", async () => {
       const error = await failureOf(build(`FROM ${shellImage}\nCOPY nowhere.txt /\n`));
       assert.ok(error instanceof UserError, String(error));
       assert.match(error.message, /^build step 'COPY nowhere.txt \/' failed: .*nowhere\.txt.*not? (found|exist)/);
     });
 
-    it("says which line of the Dockerfile nobody understands", async () => {
+    it("names the line of the Dockerfile that is invalid", async () => {
       const error = await failureOf(build(`FROM ${shellImage}\nRUUN true\n`));
       assert.ok(error instanceof UserError, String(error));
       assert.equal(error.code, "dockerfile-invalid");
       assert.match(error.message, /^Dockerfile, line 2 \(RUUN\): unknown instruction: RUUN/);
     });
 
-    it("names the base image that no registry knows, and the remedy", async () => {
+    it("names a base image that no registry has, and the remedy", async () => {
       const error = await failureOf(build(`FROM ${registry.host}/team/nothing:1\n`));
       assert.ok(error instanceof UserError, String(error));
       assert.equal(error.code, "base-missing");
       assert.match(error.message, /team\/nothing:1 cannot be had .*Check the name/s);
     });
 
-    it("is the author's where a base is no reference at all", async () => {
+    it("is the user's failure if a base is no valid reference", async () => {
       const error = await failureOf(build(`FROM ${registry.host}/127.0.0.1:9/base:1\n`));
       assert.ok(error instanceof UserError, String(error));
       assert.equal(error.code, "dockerfile-invalid");
       assert.match(error.message, /^Dockerfile, line 1 \(FROM\): .*invalid reference format/);
     });
 
-    it("is tried again when the base's registry cannot be reached", async () => {
+    it("is tried again if the base's registry cannot be reached", async () => {
       const error = await failureOf(build(`FROM 127.0.0.1:${await freePort()}/base:1\n`));
       assert.ok(error instanceof TransientError, String(error));
       assert.equal(error.code, "base-unreachable");
       assert.match(error.message, /connection refused/);
     });
 
-    it("is none where the base cannot be pulled but stands in the engine, and the log says so", async () => {
+    it("is avoided if a base cannot be pulled but is in the engine, and the log says so", async () => {
       const run = testRun();
       const { bases } = await yard
         .builder({ installation })
@@ -88,7 +88,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.match(bases[0]?.digest ?? "", /^sha256:[0-9a-f]{64}$/);
     });
 
-    it("tells what broke the context, not what the engine made of it", async () => {
+    it("reports what broke the context, not the engine's error", async () => {
       const broken = new UserError("context-too-large", "the tree is too large");
       const openContext = async () => {
         const stream = new PassThrough();
@@ -100,7 +100,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.equal(error, broken);
     });
 
-    it("is over its time: stopped, and says what the limit was", async () => {
+    it("because of its time limit is stopped, and names the limit", async () => {
       const limits = { memoryBytes: null, cpus: null, time: 2_000 };
       const started = Date.now();
       const error = await failureOf(build(`FROM ${shellImage}\nRUN sleep 600\n`, testRun(), { limits }));
@@ -110,7 +110,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.ok(Date.now() - started < 6_000);
     });
 
-    it("shows the last of what a program prints in one line, however long, and goes on", async () => {
+    it("keeps only the end of a very long output line", async () => {
       const run = testRun();
       const error = await failureOf(
         build(
@@ -134,10 +134,10 @@ for (const installation of ["buildkit", "classic"] as const) {
   });
 }
 
-describe("a step that the engine cannot start", function () {
+describe("A build step that the engine cannot start", function () {
   this.timeout(60_000);
 
-  it("is the engine's failure where the network it is to use is not there (classic)", async () => {
+  it("is the engine's failure if the step's network is missing (classic)", async () => {
     const yard = await startYard();
     try {
       const builder = yard.builder({ installation: "classic", network: "nowhere" });
@@ -152,7 +152,7 @@ describe("a step that the engine cannot start", function () {
     }
   });
 
-  describe("because its runtime is broken", () => {
+  describe("because the runtime is broken", () => {
     let dir: TempDir;
     let yard: Yard;
     before(async () => {
@@ -167,7 +167,7 @@ describe("a step that the engine cannot start", function () {
       await dir.remove();
     });
     for (const installation of ["buildkit", "classic"] as const)
-      it(`is the engine's failure, whatever exit code it is given (${installation})`, async () => {
+      it(`is the engine's failure, whatever the exit code (${installation})`, async () => {
         const builder = yard.builder({ installation });
         const error = await failureOf(
           builder.build(orderOf({ Dockerfile: `FROM ${shellImage}\nRUN true\n` }), testRun()),
@@ -179,7 +179,7 @@ describe("a step that the engine cannot start", function () {
   });
 
   for (const installation of ["buildkit", "classic"] as const)
-    it(`is the user's where their image has no such command (${installation})`, async () => {
+    it(`is the user's failure if the image has no such command (${installation})`, async () => {
       const yard = await startYard();
       try {
         const builder = yard.builder({ installation });
@@ -193,7 +193,7 @@ describe("a step that the engine cannot start", function () {
     });
 });
 
-describe("a # syntax= line (buildkit)", function () {
+describe("A # syntax= line (buildkit)", function () {
   this.timeout(60_000);
   let yard: Yard;
   let registry: TestRegistry;
@@ -212,14 +212,14 @@ describe("a # syntax= line (buildkit)", function () {
         .build(orderOf({ Dockerfile: `# syntax=${frontend}\nFROM ${shellImage}\n` }), testRun()),
     );
 
-  it("whose image cannot be fetched is explained, and tried again", async () => {
+  it("is explained and tried again if its image cannot be fetched", async () => {
     const error = await build("127.0.0.1:9/dockerfile:1");
     assert.ok(error instanceof TransientError, String(error));
     assert.equal(error.code, "frontend-unreachable");
     assert.match(error.message, /"# syntax=127\.0\.0\.1:9\/dockerfile:1" line .* remove the line/);
   });
 
-  it("whose image does not exist is the user's failure", async () => {
+  it("is the user's failure if its image does not exist", async () => {
     const error = await build(`${registry.host}/dockerfile:1`);
     assert.ok(error instanceof UserError, String(error));
     assert.equal(error.code, "frontend-missing");

@@ -3,7 +3,7 @@ import { cachesIn } from "../../../src/builders/files/caches.ts";
 import { buildFiles } from "../../support/engine/file-builds.ts";
 import { startYard, type Yard } from "../../support/engine/image-builds.ts";
 
-describe("the caches of file builds", function () {
+describe("A cache of file builds", function () {
   this.timeout(60_000);
   let yard: Yard;
   before(async () => {
@@ -15,7 +15,7 @@ describe("the caches of file builds", function () {
   const build = async (cacheOf: string, cache = ["/root/.npm", "deps"]) =>
     (await buildFiles(yard, { run: ["mkdir -p /root/.npm deps", ...run], cacheOf, build: { cache } })).texts.out;
 
-  it("stays from build to build of one repo, is nothing to another, and goes by the folder", async () => {
+  it("is kept between builds of one repo, apart from other repos and other folders", async () => {
     assert.equal(await build("github:1"), "x\nx\n");
     assert.equal(await build("github:1"), "x\nx\nx\nx\n");
     assert.equal(await build("github:2"), "x\nx\n");
@@ -23,7 +23,7 @@ describe("the caches of file builds", function () {
     assert.equal(await build("github:1", ["./deps/"]), "x\nx\nx\nx\n");
   });
 
-  it("is told to housekeeping with its size and when it was last used, and goes when it says so", async () => {
+  it("is listed for housekeeping with its size and last use, and can be removed", async () => {
     const fill = ["dd if=/dev/zero of=/big/file bs=1M count=3 2>/dev/null; touch out"];
     const began = Date.now();
     await buildFiles(yard, { run: fill, cacheOf: "github:3", build: { cache: ["/big"] } });
@@ -37,7 +37,7 @@ describe("the caches of file builds", function () {
     assert.equal((await caches.list()).length, 4);
   });
 
-  it("stays where a container uses it", async () => {
+  it("is not removed while a container uses it", async () => {
     const { docker } = yard.engine;
     await docker.createVolume({ Name: "deliverd-cache-used", Labels: { "dev.deliverd.cache": "github:9" } });
     const container = await docker.createContainer({
@@ -49,13 +49,13 @@ describe("the caches of file builds", function () {
     await container.remove();
   });
 
-  it("is no output: it may be an older build's", async () => {
+  it("cannot hold outputs, which could come from an older build", async () => {
     const asked = { run: ["touch deps/old.txt"], files: ["deps/*.txt"], build: { cache: ["deps"] } };
     await assert.rejects(buildFiles(yard, asked), { code: "nothing-matches" });
   });
 
   for (const path of [".", "/", "/workspace", "/proc", "/dev/shm", "/sys/x"]) {
-    it(`cannot be ${path}`, async () => {
+    it(`cannot be the folder ${path}`, async () => {
       await assert.rejects(buildFiles(yard, { run: ["true"], build: { cache: [path] } }), {
         name: "UserError",
         code: "bad-path",

@@ -22,7 +22,7 @@ async function running(...args: string[]): Promise<number> {
 let seconds = 80_000 + (process.pid % 1000) * 10;
 const containersOf = (yard: Yard) => yard.engine.docker.listContainers({ all: true });
 
-describe("an interrupted build of files", function () {
+describe("An interrupted file build", function () {
   this.timeout(60_000);
   let yard: Yard;
   let givenUp: Promise<void>;
@@ -33,7 +33,7 @@ describe("an interrupted build of files", function () {
   });
   after(() => yard.stop());
 
-  it("is really stopped when it is cancelled: nothing of it runs on, and no container stays", async () => {
+  it("is stopped completely by a cancel: no process runs on, and no container is left", async () => {
     const name = String(seconds++);
     const abort = new AbortController();
     const cancelled = new Error("cancelled by a person");
@@ -46,17 +46,17 @@ describe("an interrupted build of files", function () {
     assert.equal(await running("sleep", name), 0);
   });
 
-  it("does not begin where it was cancelled before", async () => {
+  it("does not start if it was cancelled before", async () => {
     const run = testRun(AbortSignal.abort(new Error("too late")));
     await assert.rejects(buildFiles(yard, { run: ["true"] }, run), /too late/);
     assert.equal(run.text(), "");
   });
 
-  it("that exits with 137 by itself is the user's failure all the same", async () => {
+  it("is the user's failure if it exits with 137 by itself", async () => {
     await assert.rejects(buildFiles(yard, { run: ["exit 137"] }), { name: "UserError", code: "build-failed" });
   });
 
-  it("ends by itself when its worker dies, and what is left of it is swept", async () => {
+  it("ends by itself when its worker dies, and the sweep removes what is left", async () => {
     const name = String(seconds++);
     const proxy = await startProxy((client) => {
       const engine = connect(yard.engine.socket);
@@ -88,7 +88,7 @@ describe("an interrupted build of files", function () {
   });
 
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-    it(`is infrastructure's failure when the engine ends by ${signal}`, async () => {
+    it(`is an infrastructure failure if the engine ends by ${signal}`, async () => {
       const own = await startYard({ own: true });
       const name = String(seconds++);
       try {

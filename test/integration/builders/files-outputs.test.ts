@@ -4,7 +4,7 @@ import { buildFiles, filesBuilderOf, filesOrder, sha256 } from "../../support/en
 import { startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 
-describe("the output files of a build", function () {
+describe("The output files of a build", function () {
   this.timeout(60_000);
   let yard: Yard;
   before(async () => {
@@ -22,7 +22,7 @@ describe("the output files of a build", function () {
     });
   };
 
-  it("are what the globs match, each once, folders left out, what the tree already held with them", async () => {
+  it("are what the globs match, each once and without folders, including files of the tree", async () => {
     const { texts } = await buildFiles(yard, {
       tree: { "dist/kept.txt": "kept", "dist/gone.txt": "gone", "other.txt": "other" },
       run: ["mkdir -p dist/sub/txt; echo -n new > dist/sub/new.txt; rm dist/gone.txt"],
@@ -31,7 +31,7 @@ describe("the output files of a build", function () {
     assert.deepEqual(texts, { "kept.txt": "kept", "new.txt": "new" });
   });
 
-  it("are bytes as they are, whatever they are called", async () => {
+  it("keep any bytes and any names", async () => {
     const { texts, files } = await take(
       ["-o*", "ü*"],
       `echo -n minus > "-o 'x'"; echo -n umlaut > ü.bin; : > -o-empty`,
@@ -40,23 +40,23 @@ describe("the output files of a build", function () {
     assert.equal(files?.find(({ name }) => name === "-o-empty")?.digest, sha256(""));
   });
 
-  it("have names longer than a tar header holds, in folders deeper than one does", async () => {
+  it("may have longer names and deeper folders than a plain tar header holds", async () => {
     const [folder, name] = ["d/".repeat(120), "n".repeat(200)];
     const { texts } = await take(["d/**"], `mkdir -p ${folder}; echo -n deep > ${folder}${name}`);
     assert.deepEqual(texts, { [name]: "deep" });
   });
 
-  it("may be links to files in the workspace, which are taken under the link's name", async () => {
+  it("may be links to files in the workspace, stored under the link's name", async () => {
     const { texts } = await take(["latest"], "mkdir a; echo -n one > a/1; ln -s 1 a/x; ln -s /workspace/a/x latest");
     assert.deepEqual(texts, { latest: "one" });
   });
 
-  it("may have several names: a hard link is the file that it is", async () => {
+  it("may be hard links, each stored as a file", async () => {
     const { texts } = await take(["a", "b"], "echo -n one > a; ln a b");
     assert.deepEqual(texts, { a: "one", b: "one" });
   });
 
-  it("fail the build where a glob matches nothing, which is told what is there", async () => {
+  it("fail the build if a glob matches nothing, and the error lists what is there", async () => {
     const run = "mkdir -p build/libs; touch build/libs/app.jar build/libs/app.pom; mkdir build/tmp; touch build/tmp/x";
     await refused(
       take(["build/libs/*.war"], run),
@@ -71,17 +71,17 @@ describe("the output files of a build", function () {
     await refused(take(["d/*.x"], many), "nothing-matches", /there is: 10, (\d\d, ){18}29, and 11 more\./);
   });
 
-  it("fail the build where all that a glob matches is a folder", async () => {
+  it("fail the build if a glob matches only a folder", async () => {
     await refused(take(["dist"], "mkdir dist; touch dist/a"), "bad-output", "dist is a folder", "dist/**");
     await refused(take(["dist"], "mkdir dist"), "bad-output", "dist is a folder with nothing in it");
   });
 
-  it("fail the build where two have one name, both named", async () => {
+  it("fail the build if two have the same name, and the error names both", async () => {
     const run = "mkdir a b; touch a/x.txt b/x.txt";
     await refused(take(["*/x.txt"], run), "same-name-twice", "a/x.txt", "b/x.txt");
   });
 
-  it("fail the build where they are too many", async () => {
+  it("fail the build if there are too many", async () => {
     await refused(take(["*"], "for i in $(seq 1001); do : > $i; done"), "too-many-outputs", "1000");
   });
 

@@ -4,7 +4,7 @@ import { type Asked, buildFiles, sha256 } from "../../support/engine/file-builds
 import { shellImage, startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 
-describe("the builder of files", function () {
+describe("The builder of files", function () {
   this.timeout(60_000);
   let yard: Yard;
   before(async () => {
@@ -13,7 +13,7 @@ describe("the builder of files", function () {
   after(() => yard.stop());
   const build = (asked: Asked, run = testRun()) => buildFiles(yard, asked, run);
 
-  it("freezes what the commands leave, made in the tree of the commit", async () => {
+  it("freezes what the commands create in the tree of the commit", async () => {
     const built = await build({
       tree: { "src/a.txt": "from the tree" },
       run: ["mkdir dist", 'cat src/a.txt > "dist/made of it.txt"; echo "version $DELIVERD_VERSION"'],
@@ -31,7 +31,7 @@ describe("the builder of files", function () {
     assert.deepEqual(await yard.engine.docker.listContainers({ all: true }), []);
   });
 
-  it("freezes several files as one content, known by their listing", async () => {
+  it("freezes several files as one content, identified by their listing", async () => {
     const built = await build({ run: ["echo -n b > b.txt; echo -n a > a.txt"], files: ["*.txt"] });
     assert.deepEqual(built.texts, { "a.txt": "a", "b.txt": "b" });
     const lines = [`${sha256("a").slice(7)}  a.txt\n`, `${sha256("b").slice(7)}  b.txt\n`];
@@ -39,7 +39,7 @@ describe("the builder of files", function () {
     assert.equal(built.size, 2);
   });
 
-  it("runs the commands in one container: what one leaves outside of the tree, the next one finds", async () => {
+  it("runs all commands in one container, so that a later one finds files outside the tree", async () => {
     const run = [
       "echo kept > /tmp/state; sleep 1000 > /dev/null &",
       "cat /tmp/state > out; ps | grep -c '[s]leep' >> out",
@@ -47,7 +47,7 @@ describe("the builder of files", function () {
     assert.equal((await build({ run })).texts.out, "kept\n1\n");
   });
 
-  it("hands each command over as it is written, and ends at the first that fails", async () => {
+  it("passes each command unchanged, and stops at the first that fails", async () => {
     const run = testRun();
     const odd = `echo "it's" 'a "quoted"' \\\\ $((1 + 1)) \`echo x\`\necho second line`;
     const failing = build({ run: [odd, "echo -n unended; false; echo never", "echo never"] }, run);
@@ -61,7 +61,7 @@ describe("the builder of files", function () {
     assert.doesNotMatch(run.text(), /^never$/m);
   });
 
-  it("gives them the pipeline's variables, and what deliverd says goes before", async () => {
+  it("passes the pipeline's variables, which deliverd's own variables override", async () => {
     const { texts } = await build({
       build: { env: { NODE_ENV: "production", DELIVERD_VERSION: "9" } },
       run: ['echo "$NODE_ENV $DELIVERD_VERSION" > out'],
@@ -69,14 +69,14 @@ describe("the builder of files", function () {
     assert.equal(texts.out, "production 1.2.3\n");
   });
 
-  it("gives them their secrets, whatever is in these", async () => {
+  it("passes secrets unchanged, whatever characters they have", async () => {
     const TOKEN = 'it\'s a $HOME of "secrets"\nin two lines\\';
     const { texts, log } = await build({ secrets: { TOKEN }, run: ['echo -n "$TOKEN" > out'] });
     assert.equal(texts.out, TOKEN);
     assert.doesNotMatch(log, /in two lines/);
   });
 
-  it("has no network where the pipeline wants none, or the engine has none to give, and says so", async () => {
+  it("has no network if the pipeline wants none or the engine has none, and says so", async () => {
     const run = ["ls /sys/class/net > out"];
     const without = await buildFiles(yard, { run, build: { network: false } }, testRun(), { network: "host" });
     assert.equal(without.texts.out, "lo\n");
@@ -88,7 +88,7 @@ describe("the builder of files", function () {
     assert.ok(host.texts.out);
   });
 
-  it("fails where the image is not there, or has no shell", async () => {
+  it("fails if the image is missing or has no shell", async () => {
     await assert.rejects(build({ run: ["true"], build: { image: "127.0.0.1:9/none:1" } }), {
       code: "base-unreachable",
     });
@@ -107,7 +107,7 @@ describe("the builder of files", function () {
     assert.deepEqual(await docker.listContainers({ all: true }), []);
   });
 
-  it("shows the last lines of a loud command, and holds no more of it", async () => {
+  it("shows the last lines of a command with much output, and holds no more of it", async () => {
     const failing = build({ run: ["seq 200000; exit 3"] });
     await assert.rejects(failing, (error) => {
       assert.ok(error instanceof UserError, String(error));
@@ -118,7 +118,7 @@ describe("the builder of files", function () {
   });
 });
 
-describe("a build of files within limits", function () {
+describe("A file build with limits", function () {
   this.timeout(60_000);
   let yard: Yard;
   before(async () => {
@@ -126,7 +126,7 @@ describe("a build of files within limits", function () {
   });
   after(() => yard.stop());
 
-  it("is held to its memory, and told so", async () => {
+  it("is stopped at its memory limit, and the error says so", async () => {
     const limits = { memoryBytes: 32 * 2 ** 20, cpus: null, time: 60_000 };
     const run = ["dd if=/dev/zero of=/dev/null bs=100M count=1"];
     await assert.rejects(buildFiles(yard, { run, limits }), (error) => {
@@ -143,7 +143,7 @@ describe("a build of files within limits", function () {
     assert.match((await buildFiles(yard, { run, limits })).texts.out ?? "", /^50000( 100000)?\n4096\n$/);
   });
 
-  it("is stopped at its time, and its container is gone", async () => {
+  it("is stopped at its time limit, and its container is removed", async () => {
     const limits = { memoryBytes: null, cpus: null, time: 1_500 };
     await assert.rejects(buildFiles(yard, { run: ["sleep 1000"], limits }), {
       name: "UserError",
@@ -152,7 +152,7 @@ describe("a build of files within limits", function () {
     assert.deepEqual(await yard.engine.docker.listContainers({ all: true }), []);
   });
 
-  it("is refused where a limit is one that no container can have", async () => {
+  it("is refused if a limit is impossible for a container", async () => {
     const limits = { memoryBytes: 1_000, cpus: null, time: 60_000 };
     await assert.rejects(buildFiles(yard, { run: ["true"], limits }), { name: "UserError", code: "container-refused" });
   });

@@ -9,7 +9,7 @@ import { orderOf, readFrozen, shellImage, startYard, treeOf, type Yard } from ".
 import { testRun } from "../../support/fixtures/run.ts";
 import { until } from "../../support/processes/process.ts";
 
-describe("a Docker Engine", function () {
+describe("A Docker Engine", function () {
   this.timeout(30_000);
   let engine: Engine;
   before(async () => {
@@ -17,7 +17,7 @@ describe("a Docker Engine", function () {
   });
   after(() => engine.stop());
 
-  it("tells what it can do", async () => {
+  it("reports its capabilities", async () => {
     const { version, apiVersion, ...facts } = await engineFacts(engine.docker);
     assert.match(version, /^\d+\.\d+/);
     assert.match(apiVersion, /^\d+\.\d+$/);
@@ -33,7 +33,7 @@ describe("a Docker Engine", function () {
 });
 
 for (const installation of ["buildkit", "classic"] as const) {
-  describe(`the image builder (${installation})`, function () {
+  describe(`The image builder (${installation})`, function () {
     this.timeout(120_000);
     let yard: Yard;
     before(async () => {
@@ -66,7 +66,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.doesNotMatch(run.text(), /not consumed/);
     });
 
-    it("leaves nothing of the build under any name in the engine", async () => {
+    it("leaves no name of the build in the engine", async () => {
       const order = orderOf({ Dockerfile: `FROM ${shellImage}\nRUN echo kept nowhere\n` });
       await build(order);
       const names = (await yard.engine.docker.listImages()).flatMap((image) => image.RepoTags ?? []);
@@ -113,7 +113,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.match(run.text(), /the text of main/);
     });
 
-    it("builds in several stages, from scratch, with a base named by an argument", async () => {
+    it("builds several stages, from scratch, and with a base named by an argument", async () => {
       const dockerfile = [
         `ARG BASE=nothing-of-this-name`,
         `FROM \${BASE} AS made`,
@@ -129,7 +129,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.equal((await readFrozen(yard.store, frozen.digest)).layers.length, 1);
     });
 
-    it("pulls a base once for several builds that want it at once", async () => {
+    it("pulls a base image once for several simultaneous builds", async () => {
       const asked: string[] = [];
       const waiting: (() => void)[] = [];
       const server = createServer((request, response) => {

@@ -24,7 +24,7 @@ async function running(...args: string[]): Promise<number> {
 let seconds = 70_000 + (process.pid % 1000) * 10;
 
 for (const installation of ["buildkit", "classic"] as const) {
-  describe(`an interrupted build (${installation})`, function () {
+  describe(`An interrupted image build (${installation})`, function () {
     this.timeout(60_000);
     let yard: Yard;
     before(async () => {
@@ -32,7 +32,7 @@ for (const installation of ["buildkit", "classic"] as const) {
     });
     after(() => yard.stop());
 
-    it("is really stopped: within seconds nothing of it runs on, and no container stays", async () => {
+    it("is stopped within seconds: no process runs on, and no container is left", async () => {
       const name = String(seconds++);
       const abort = new AbortController();
       const cancelled = new Error("cancelled by a person");
@@ -49,7 +49,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       });
     });
 
-    it("does not begin where it was cancelled before", async () => {
+    it("does not start if it was cancelled before", async () => {
       const run = testRun(AbortSignal.abort(new Error("too late")));
       const build = yard.builder({ installation }).build(orderOf({ Dockerfile: "FROM scratch\n" }), run);
       await assert.rejects(build, /too late/);
@@ -75,7 +75,7 @@ for (const installation of ["buildkit", "classic"] as const) {
     });
 
     for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-      it(`is infrastructure's failure when the engine ends by ${signal}`, async () => {
+      it(`is an infrastructure failure if the engine ends by ${signal}`, async () => {
         const own = await startYard({ own: true });
         const name = String(seconds++);
         try {
@@ -101,7 +101,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       });
     }
 
-    it("that exits with 137 by itself is the user's failure all the same", async () => {
+    it("is the user's failure if a step exits with 137 by itself", async () => {
       const build = yard
         .builder({ installation })
         .build(orderOf({ Dockerfile: `FROM ${shellImage}\nRUN exit 137\n` }), testRun());
@@ -111,7 +111,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       );
     });
 
-    it("never happens by streaming a commit: 40 builds, 4 at a time, from git archive", async () => {
+    it("does not occur in 40 builds, 4 at a time, that stream a commit from git archive", async () => {
       const repo = await commit({ Dockerfile: `FROM ${shellImage}\nCOPY . /app\n`, "a.txt": "a", "b.txt": "b" });
       try {
         const builder = yard.builder({ installation });
@@ -146,7 +146,7 @@ async function commit(files: Record<string, string>): Promise<{ path: string; re
   return dir;
 }
 
-describe("a build with limits", function () {
+describe("An image build with limits", function () {
   this.timeout(60_000);
   let yard: Yard;
   before(async () => {
@@ -157,7 +157,7 @@ describe("a build with limits", function () {
   // Holds 100 MB in memory.
   const hungry = `FROM ${shellImage}\nRUN dd if=/dev/zero of=/dev/null bs=100M count=1\n`;
 
-  it("is made by the classic builder, which holds it to its memory", async () => {
+  it("uses the classic builder, which enforces the memory limit", async () => {
     const run = testRun();
     await assert.rejects(yard.builder().build(orderOf({ Dockerfile: hungry }, { limits }), run), (error) => {
       assert.ok(error instanceof UserError, String(error));
@@ -174,7 +174,7 @@ describe("a build with limits", function () {
     assert.match(run.text(), /^50000( 100000)?$/m);
   });
 
-  it("says so where BuildKit was asked for, which ignores them", async () => {
+  it("warns if BuildKit is configured, which ignores limits", async () => {
     const run = testRun();
     await yard.builder({ installation: "buildkit" }).build(orderOf({ Dockerfile: hungry }, { limits }), run);
     assert.match(run.text(), /limits that are set do not hold here/);

@@ -18,7 +18,7 @@ const digestOf = (bytes: Buffer | string) => `sha256:${createHash("sha256").upda
 const TOTAL = 8_000_000;
 const FIRST = 3_000_000;
 
-describe("a pull that was interrupted", function () {
+describe("deliverd pull, when interrupted,", function () {
   this.timeout(60_000);
   const bytes = randomBytes(TOTAL);
   const digest = digestOf(bytes);
@@ -84,7 +84,7 @@ describe("a pull that was interrupted", function () {
 
   const bytesCame = (passed: Passed[]) => passed.map(({ status, answered }) => [status, answered]);
 
-  it("is resumed after a kill: only the missing bytes are downloaded", async () => {
+  it("downloads only the missing bytes after a kill", async () => {
     await killedPull();
     const { code, stdout, stderr } = await pull();
     assert.deepEqual([code, stderr], [0, ""]);
@@ -95,7 +95,7 @@ describe("a pull that was interrupted", function () {
     assert.ok(bytes.equals(await readFile(join(out, "large.bin"))));
   });
 
-  it("of several files is resumed, and unpacks again what was downloaded", async () => {
+  it("resumes several files, and unpacks again what was downloaded", async () => {
     const other = "a second file";
     const files = [
       { name: "large.bin", digest, size: TOTAL },
@@ -114,7 +114,7 @@ describe("a pull that was interrupted", function () {
     assert.ok(bytes.equals(await readFile(join(out, "large.bin"))));
   });
 
-  it("because the server stopped exits with 1, and says that the same command resumes", async () => {
+  it("exits with 1 if the server stopped, and says that the same command resumes", async () => {
     const child = await halfway("large");
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => {

@@ -80,7 +80,7 @@ describe("deliverd releases", function () {
     assert.deepEqual([rest.items, rest.next], [all.items.slice(250), null]);
   });
 
-  it("gets 50 from the API at a time, or up to 200 if asked", async () => {
+  it("requests 50 releases from the API at a time, or up to 200 if asked", async () => {
     for (const path of ["releases", "deliveries"]) {
       for (const limit of ["0", "201", "-1", "many", "1.5"]) {
         assert.equal((await api.get(`/api/v1/${path}?limit=${limit}`)).status, 400, limit);

@@ -76,10 +76,10 @@ function wrongInMaven(pairs: [string, string][]): string[] {
   return compared.filter((line, index) => index % 2 === 0 && !/^ {3}\S+ < \S+$/.test(line));
 }
 
-describe("versions are ordered by the ecosystem's own tool as deliverd orders them", function () {
+describe("deliverd orders versions exactly as", function () {
   this.timeout(60_000);
 
-  it("by npm's semver, and with it every OCI registry's users", () => {
+  it("npm's semver does, also for OCI registries", () => {
     const pairs = neighbours("npm");
     assert.ok(pairs.length > 1000);
     assert.deepEqual(
@@ -88,13 +88,13 @@ describe("versions are ordered by the ecosystem's own tool as deliverd orders th
     );
   });
 
-  it("by Maven's ComparableVersion", () => {
+  it("Maven's ComparableVersion does", () => {
     assert.deepEqual(wrongInMaven(neighbours("jar")), []);
     // It can fail: this is what Maven makes of semver's own spelling.
     assert.equal(wrongInMaven([["1.2.4-5.gab12cd3", "1.2.4"]]).length, 1);
   });
 
-  it("by Maven's ComparableVersion, whatever a pre-release is called: below its release", () => {
+  it("Maven's ComparableVersion does, with every pre-release below its release", () => {
     const word = fc.string({ unit: fc.constantFrom(..."abcdemprstxz019-"), minLength: 1, maxLength: 6 });
     const called = fc.array(word, { minLength: 1, maxLength: 3 }).map((words) => `1.2.4-${words.join(".")}`);
     const versions = fc.sample(
@@ -113,7 +113,7 @@ describe("versions are ordered by the ecosystem's own tool as deliverd orders th
     assert.deepEqual(wrongInMaven(pairs), []);
   });
 
-  it("by Python's packaging, which writes each of them as we do", () => {
+  it("Python's packaging does, with the same normal form", () => {
     const pairs = neighbours("wheel");
     const script = `
 import json, sys
@@ -126,8 +126,8 @@ print(json.dumps([[str(Version(a)), Version(a) < Version(b)] for a, b in json.lo
   });
 });
 
-describe("two spellings of one version, compared by the ecosystem's own tool", () => {
-  it("exactly where Python's packaging says so", () => {
+describe("Two spellings are one version for deliverd", () => {
+  it("exactly if they are one for Python's packaging", () => {
     const piece = fc.constantFrom(
       ...[
         "1",

@@ -54,9 +54,9 @@ describe("A build context", () => {
     };
 
     for (const [title, order, files] of [
-      ["as git packs it", {}, {}],
-      ["as we pack it for an ignore file", {}, { ".dockerignore": "nothing-of-this-name\nempty\n" }],
-      ["as we pack it for a folder", { contextDir: "deep" }, {}],
+      ["if git packs it", {}, {}],
+      ["if deliverd packs it for an ignore file", {}, { ".dockerignore": "nothing-of-this-name\nempty\n" }],
+      ["if deliverd packs it for a folder", { contextDir: "deep" }, {}],
     ] as const) {
       it(title, async () => {
         const sha = await commit({ ...tricky, ...files });
@@ -82,7 +82,7 @@ describe("A build context", () => {
   });
 
   describe("applies .dockerignore", () => {
-    it("to itself and the Dockerfile too, and says where the Dockerfile is left out", async () => {
+    it("to itself and the Dockerfile too, and reports if the Dockerfile is left out", async () => {
       const sha = await commit({ ".dockerignore": "*\n!b\n", a: "1", "b/c": "1", "b/api": "FROM scratch\n" });
       assert.deepEqual(await names(sha), ["b", "b/api", "b/c"]);
       const apart = (paths: Partial<BuildPaths>) => isDockerfileOutside(scene.mirror, sha, { ...ROOT, ...paths });
@@ -92,13 +92,13 @@ describe("A build context", () => {
       assert.equal(await apart({ contextDir: "b" }), true);
     });
 
-    it("with stars below a folder that is left out, as newer versions of Docker do", async () => {
+    it("with stars below an excluded folder, as newer versions of Docker do", async () => {
       const files = { "src/deep/a.md": "1", "src/deep/b": "1", "c.md": "1" };
       const sha = await commit({ ".dockerignore": "**\n!src/**/*.md\n", ...files });
       assert.deepEqual(await names(sha), ["src", "src/deep", "src/deep/a.md"]);
     });
 
-    it("with the folders above an exception, and folders left empty", async () => {
+    it("and keeps the parent folders of an exception, and folders that become empty", async () => {
       const sha = await commit({
         ".dockerignore": "src\n!src/keep/*.ts\nlogs/*\n",
         "src/a": "1",
@@ -109,7 +109,7 @@ describe("A build context", () => {
       assert.deepEqual(await names(sha), [".dockerignore", "Dockerfile", "logs", "src", "src/keep", "src/keep/b.ts"]);
     });
 
-    it("but that beside the Dockerfile goes before it", async () => {
+    it("unless an ignore file beside the Dockerfile takes precedence", async () => {
       const sha = await commit({
         ".dockerignore": "*\n",
         "docker/api": "FROM scratch\n",
@@ -127,7 +127,7 @@ describe("A build context", () => {
       ]);
     });
 
-    it("of the context's own folder, with paths from there", async () => {
+    it("of the context's own folder, with paths relative to that folder", async () => {
       const sha = await commit({
         ".dockerignore": "*\n",
         "api/.dockerignore": "/node_modules\n",
@@ -137,12 +137,12 @@ describe("A build context", () => {
       assert.deepEqual(await names(sha, { contextDir: "api" }), [".dockerignore", "src", "src/node_modules"]);
     });
 
-    it("and refuses one that cannot be read, naming the line", async () => {
+    it("and fails if it is invalid, naming the line", async () => {
       const sha = await commit({ ".dockerignore": "ok\na[b\n" });
       await assert.rejects(open(sha), { code: "dockerignore-pattern", message: /\.dockerignore, line 2.*a\[b/ });
     });
 
-    it("and counts only what is sent against the cap", async () => {
+    it("before it counts the size against the limit", async () => {
       const sha = await commit({ ".dockerignore": "big\n", big: "x".repeat(100_000) });
       assert.deepEqual(await names(sha, { maxBytes: 50_000 }), [".dockerignore", "Dockerfile"]);
     });
@@ -160,7 +160,7 @@ describe("A build context", () => {
       await assert.rejects(open(sha, order), expected);
     };
 
-    it("without a Dockerfile", async () => {
+    it("if there is no Dockerfile", async () => {
       const sha = await commit({ folder: { link: "x" }, "a/b": "1" });
       await refused(
         sha,
@@ -171,20 +171,20 @@ describe("A build context", () => {
       await refused(sha, { dockerfile: "a" }, "dockerfile-missing", /directory/);
     });
 
-    it("without its folder", async () => {
+    it("if its folder does not exist", async () => {
       const sha = await commit({ "a/b": "1" });
       await refused(sha, { contextDir: "c" }, "context-missing", /no c in/);
       await refused(sha, { contextDir: "a/b" }, "context-missing", /regular file/);
     });
 
-    it("where a symbolic link is on the way", async () => {
+    it("if a symbolic link is on the path", async () => {
       const sha = await commit({ etc: { link: "/etc" }, Linked: { link: "Dockerfile" }, "a/up": { link: ".." } });
       await refused(sha, { dockerfile: "Linked" }, "path-is-a-symlink", /Linked/);
       await refused(sha, { dockerfile: "etc/passwd" }, "path-is-a-symlink", /etc.*for etc\/passwd/);
       await refused(sha, { contextDir: "a/up" }, "path-is-a-symlink", /a\/up/);
     });
 
-    it("where a path leaves the repository", async () => {
+    it("if a path leads out of the repository", async () => {
       const sha = await commit({});
       for (const path of ["../x", "/etc", "a/../../x", ""]) {
         await refused(sha, { dockerfile: path }, "bad-path", /inside the repository/);
@@ -192,14 +192,14 @@ describe("A build context", () => {
       }
     });
 
-    it("and passes the early check otherwise", async () => {
+    it("but not if its folder and Dockerfile exist", async () => {
       const sha = await commit({ "api/Dockerfile": "FROM scratch\n" });
       await checkBuildPaths(scene.mirror, sha, { contextDir: "./api/", dockerfile: "api//Dockerfile" });
     });
   });
 
   describe("is limited in size", () => {
-    it("in bytes, naming the largest file", async () => {
+    it("by bytes, and the error names the largest file", async () => {
       const sha = await commit({ small: "x", large: "x".repeat(100_000) });
       await assert.rejects(open(sha, { maxBytes: 90_000 }), {
         code: "context-too-large",
@@ -207,13 +207,13 @@ describe("A build context", () => {
       });
     });
 
-    it("in bytes also where the checkout is larger than the tree", async () => {
+    it("by bytes of the checkout, even if the tree is smaller", async () => {
       const sha = await commit({ ".gitattributes": "*.bat text eol=crlf\n", "x.bat": "\n".repeat(50_000) });
       const stream = await open(sha, { maxBytes: 60_000 });
       await assert.rejects(unpack(stream), { code: "context-too-large" });
     });
 
-    it("in entries", async () => {
+    it("by the number of entries", async () => {
       const sha = await commit({ a: "1", b: "1" });
       await assert.rejects(open(sha, { maxEntries: 2 }), {
         code: "context-too-many-entries",
@@ -225,10 +225,10 @@ describe("A build context", () => {
 
   describe("is never truncated without an error", () => {
     for (const [title, files] of [
-      ["as git packs it", {}],
-      ["as we pack it", { ".dockerignore": "none\n*.md\n", "x.md": "" }],
+      ["packed by git", {}],
+      ["packed by deliverd", { ".dockerignore": "none\n*.md\n", "x.md": "" }],
     ] as const) {
-      it(`when git dies in the middle, ${title}`, async () => {
+      it(`if git dies in the middle (${title})`, async () => {
         const sha = await commit({ ...files, ...noise(4) });
         const stream = await open(sha);
         const pid = await until("git archive runs", () => childRunning("archive", sha));
@@ -236,7 +236,7 @@ describe("A build context", () => {
         await assert.rejects(unpack(stream), { code: "context-broken" });
       });
 
-      it(`when the run is aborted, ${title}, and git is gone`, async () => {
+      it(`if the run is aborted, which also ends git (${title})`, async () => {
         const sha = await commit({ ...files, ...noise(4) });
         const stop = new AbortController();
         const stream = await openContext(scene.mirror, sha, ROOT, testRun(stop.signal));
@@ -246,7 +246,7 @@ describe("A build context", () => {
         await until("git is gone", async () => (await childRunning("archive", sha)) !== pid);
       });
 
-      it(`when its reader leaves, ${title}, and git is gone`, async () => {
+      it(`if its reader leaves, which also ends git (${title})`, async () => {
         const sha = await commit({ ...files, ...noise(4) });
         const stream = await open(sha);
         await until("git archive runs", () => childRunning("archive", sha));

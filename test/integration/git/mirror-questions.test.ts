@@ -7,7 +7,7 @@ describe("A query to a git mirror", () => {
 
   const sync = () => scene.mirror.sync(scene.repo.source, never);
 
-  it("tells a commit", async () => {
+  it("returns a commit", async () => {
     const parent = await scene.repo.commit({ a: "1" });
     const sha = await scene.repo.commit({ a: "2" }, "Ümlaut\n\nand a body");
     await sync();
@@ -21,7 +21,7 @@ describe("A query to a git mirror", () => {
     assert.ok(Math.abs((committedAt?.getTime() ?? 0) - Date.now()) < 60_000);
   });
 
-  it("says that a commit is gone, and takes an annotated tag's own id for none", async () => {
+  it("reports that a commit is gone, and does not accept an annotated tag's own id as a commit", async () => {
     await scene.repo.commit({ a: "1" });
     await scene.repo.git(["tag", "-a", "v1", "-m", "x"]);
     await scene.repo.push();
@@ -53,7 +53,7 @@ describe("A query to a git mirror", () => {
     await assert.rejects(scene.mirror.readFile(sha, "big", 99), { code: "file-too-large", message: /big.*100 bytes/ });
   });
 
-  it("knows which refs hold a commit, and that a forced push takes it out of them", async () => {
+  it("lists the refs that contain a commit, without those that a forced push moved away", async () => {
     const base = await scene.repo.commit({ a: "1" });
     const lost = await scene.repo.commit({ a: "2" });
     await sync();
@@ -67,7 +67,7 @@ describe("A query to a git mirror", () => {
     assert.equal(await scene.mirror.isAncestor(next, base), false);
   });
 
-  it("knows the tags on a commit, those before it, and how far they are", async () => {
+  it("finds the tags on a commit, the tags before it, and their distance", async () => {
     const one = await scene.repo.commit({ a: "1" });
     await scene.repo.git(["tag", "-a", "v1.0.0", "-m", "One"]);
     const two = await scene.repo.commit({ a: "2" });
@@ -83,7 +83,7 @@ describe("A query to a git mirror", () => {
     assert.equal(await scene.mirror.count(null, three), 3);
   });
 
-  it("orders commits of a branch by descent, whatever their clocks say", async () => {
+  it("orders commits of a branch by ancestry, whatever their dates say", async () => {
     const early = { GIT_COMMITTER_DATE: "2001-01-01T00:00:00Z" };
     const one = await scene.repo.commit({ a: "1" });
     await scene.repo.git(["commit", "--quiet", "--allow-empty", "-m", "clock wrong"], early);
@@ -95,7 +95,7 @@ describe("A query to a git mirror", () => {
     assert.deepEqual([...places], [["refs/heads/main", [three, two, one]]]);
   });
 
-  it("knows whether a path changed between a commit and each of its parents", async () => {
+  it("tells if a path changed between a commit and each of its parents", async () => {
     const from = await scene.repo.commit({ "api/a.ts": "1", "web/b.ts": "1", "web/doc.md": "1" });
     const to = await scene.repo.commit({ "web/b.ts": "2" });
     await sync();
@@ -144,7 +144,7 @@ describe("A query to a git mirror", () => {
     assert.deepEqual(await scene.mirror.newCommits([one], []), []);
   });
 
-  it("stands under a name of its own for every repo id", () => {
+  it("uses a separate folder for each repo id", () => {
     const paths = ["github:1", "github-1", "GitHub:1", "github/../1", "x".repeat(300)].map(
       (id) => scene.host.mirrors.open(id).path,
     );

@@ -11,7 +11,7 @@ describe("The sync of a git mirror", () => {
   const sync = () => scene.mirror.sync(scene.repo.source, never);
 
   describe("with a healthy host", () => {
-    it("has the host's branches and tags, annotated tags as their commit, and knows the default branch", async () => {
+    it("fetches branches, tags, annotated tags as their commit, and the default branch", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       await scene.repo.git(["branch", "release/1.x"]);
       await scene.repo.git(["tag", "light"]);
@@ -30,7 +30,7 @@ describe("The sync of a git mirror", () => {
       assert.equal(refs.defaultBranch, "main");
     });
 
-    it("says null for the default branch of an empty repo", async () => {
+    it("reports null as the default branch of an empty repo", async () => {
       assert.deepEqual(await sync(), { commits: new Map(), objects: new Map(), defaultBranch: null, moved: false });
     });
 
@@ -43,7 +43,7 @@ describe("The sync of a git mirror", () => {
       assert.equal((await sync()).defaultBranch, "trunk");
     });
 
-    it("forgets what the host no longer has, also where a branch becomes a folder of branches", async () => {
+    it("removes refs that the host removed, also if a branch becomes a folder of branches", async () => {
       await scene.repo.commit({ a: "1" });
       await scene.repo.git(["branch", "topic"]);
       await scene.repo.push();
@@ -64,7 +64,7 @@ describe("The sync of a git mirror", () => {
       assert.deepEqual(await scene.mirror.refsContaining(fork), []);
     });
 
-    it("asks only for the refs where nothing moved", async () => {
+    it("only lists the refs if nothing moved", async () => {
       await scene.repo.commit({ a: "1" });
       assert.equal((await sync()).moved, true);
       const fetches = scene.host.server.fetches();
@@ -72,7 +72,7 @@ describe("The sync of a git mirror", () => {
       assert.equal(scene.host.server.fetches(), fetches);
     });
 
-    it("fetches at once what the host has told of, and asks for nothing more where that is there already", async () => {
+    it("fetches a reported commit at once, and requests nothing more if it is already there", async () => {
       await scene.repo.commit({ a: "1" });
       const told = async (sha: string) => {
         const before = scene.host.server.requests.length;
@@ -96,7 +96,7 @@ describe("The sync of a git mirror", () => {
       assert.deepEqual(unknown.refs.commits, first.refs.commits);
     });
 
-    it("leaves out refs that git takes and no other place does, and is not made to fetch by them each time", async () => {
+    it("skips refs that only git accepts, and does not fetch again because of them", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       await scene.repo.git(["update-ref", "refs/heads/\u009b31m", sha]);
       await scene.repo.git(["push", "--quiet", scene.repo.bare, "refs/heads/*:refs/heads/*"]);
@@ -105,14 +105,14 @@ describe("The sync of a git mirror", () => {
       assert.equal((await sync()).moved, false);
     });
 
-    it("serves all calls of one moment with one fetch", async () => {
+    it("serves simultaneous calls with one fetch", async () => {
       await scene.repo.commit({ a: "1" });
       const fetches = scene.host.server.fetches();
       await Promise.all(Array.from({ length: 20 }, sync));
       assert.equal(scene.host.server.fetches(), fetches + 1);
     });
 
-    it("shows a call what was pushed before it, even while an older fetch runs", async () => {
+    it("shows each call what was pushed before it, even during an older fetch", async () => {
       await scene.repo.commit({ a: "1" });
       let posts = 0;
       // Listing, listing again, and then the objects: by then it has read the refs.
@@ -148,7 +148,7 @@ describe("The sync of a git mirror", () => {
   });
 
   describe("after a process died", () => {
-    it("removes the locks and half-made files that it left, and goes on", async () => {
+    it("removes the locks and temporary files that it left, and continues", async () => {
       await scene.repo.commit({ a: "1" });
       await sync();
       const left = ["packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_x", "gc.pid"];
@@ -169,7 +169,7 @@ describe("The sync of a git mirror", () => {
       );
     });
 
-    it("is made anew where its objects are broken", async () => {
+    it("recreates a mirror whose objects are damaged", async () => {
       await scene.repo.commit({ a: "1" });
       await sync();
       const folder = join(scene.mirror.path, "objects");
@@ -181,7 +181,7 @@ describe("The sync of a git mirror", () => {
       assert.equal(await scene.mirror.readFile(sha, "a", 10), "2");
     });
 
-    it("is made anew where somebody deleted it", async () => {
+    it("recreates a mirror that somebody deleted", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       await sync();
       await rm(scene.mirror.path, { recursive: true });
@@ -199,7 +199,7 @@ describe("The sync of a git mirror", () => {
       return true;
     };
 
-    it("names a host that does not resolve, to be tried again", async () => {
+    it("names a host that does not resolve, in an error that is retried", async () => {
       const source = { url: "http://git.nowhere.invalid/acme/api.git", authorization: null };
       await assert.rejects(
         scene.mirror.sync(source, never),
@@ -207,7 +207,7 @@ describe("The sync of a git mirror", () => {
       );
     });
 
-    it("names a host that does not listen", async () => {
+    it("names a host that does not listen, in an error that is retried", async () => {
       const port = await freePort();
       const source = { url: `http://127.0.0.1:${port}/acme/api.git`, authorization: null };
       await assert.rejects(
@@ -224,13 +224,13 @@ describe("The sync of a git mirror", () => {
       [403, Refused, "git-access-denied"],
       [404, Refused, "git-access-denied"],
     ] as const) {
-      it(`answers ${status} with ${code}`, async () => {
+      it(`reports ${status} as ${code}`, async () => {
         scene.host.proxy.fault = () => ({ status });
         await assert.rejects(sync(), fails(kind, code, /127\.0\.0\.1.*acme\/r/));
       });
     }
 
-    it("takes credentials that the host does not accept for what they are", async () => {
+    it("reports credentials that the host rejects, and names the token", async () => {
       scene.host.proxy.fault = () => ({ status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
       const source = { ...scene.repo.source, authorization: "Bearer wrong" };
       await assert.rejects(scene.mirror.sync(source, never), fails(Refused, "git-access-denied", /token/));
@@ -244,7 +244,7 @@ describe("The sync of a git mirror", () => {
       await assert.rejects(sync(), fails(Refused, "git-redirected", /renamed/));
     });
 
-    it("can be tried again after a connection that broke in the middle", async () => {
+    it("succeeds when it is retried after a connection that broke in the middle", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       scene.host.proxy.fault = ({ method }) => (method === "POST" ? { loseAnswer: true } : undefined);
       await assert.rejects(sync(), TransientError);
@@ -252,7 +252,7 @@ describe("The sync of a git mirror", () => {
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);
     });
 
-    it("gives up at its time limit, and is as before", async () => {
+    it("stops at its time limit, and leaves the mirror as it was", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       scene.host.proxy.fault = () => ({ hang: true });
       scene.reopenMirror({ fetchLimit: 300 });

@@ -113,7 +113,7 @@ describe("Listing refs over HTTP without git", () => {
     });
   });
 
-  describe("costs little:", () => {
+  describe("at low cost", () => {
     it("asks for the capabilities only at the first request, and again after ten minutes", async () => {
       const sha = await scene.repo.commit({ a: "1" });
       await ask();
@@ -161,7 +161,7 @@ describe("Listing refs over HTTP without git", () => {
     });
   });
 
-  describe("leaves it to git if there is no whole response", () => {
+  describe("leaves it to git", () => {
     const lost =
       (fault: Fault) =>
       ({ method }: Passed) =>
@@ -181,7 +181,7 @@ describe("Listing refs over HTTP without git", () => {
             `status ${status} to the first request`,
             () => ({ status, headers: { ...headers, "content-type": advertised }, body }),
           ],
-          [`status ${status} to the second`, lost({ status, headers, body: "0000" })],
+          [`status ${status} to the second request`, lost({ status, headers, body: "0000" })],
         ];
       }),
       ["a response that is cut off", lost({ cutAnswerAfter: 70 })],
@@ -193,7 +193,7 @@ describe("Listing refs over HTTP without git", () => {
       ["more than 64 MB", list(`${huge}0000`)],
     ];
     for (const [what, fault] of cases) {
-      it(`after ${what}, and does not try again for five minutes`, async () => {
+      it(`for five minutes after ${what}`, async () => {
         await scene.repo.commit({ a: "1" });
         scene.host.proxy.fault = fault;
         assert.equal(await ask(), null);
@@ -206,7 +206,7 @@ describe("Listing refs over HTTP without git", () => {
       });
     }
 
-    it("after the repo changed its object format", async () => {
+    it("if the repo changed its object format", async () => {
       await scene.repo.commit({ a: "1" });
       assert.notEqual(await ask(), null);
       await rm(scene.repo.bare, { recursive: true });
@@ -338,7 +338,7 @@ describe("Listing refs over HTTP without git", () => {
       const ended = Promise.all(hanging.map((one) => assert.rejects(one, /enough/)));
       // More than there are connections to one host.
       const waiting = assert.rejects(quick.ask(scene.repo.source, [never, second.signal]), /me too/);
-      await until("they ask", () => scene.host.proxy.passed.length === 16);
+      await until("all requests are on their way", () => scene.host.proxy.passed.length === 16);
       second.abort(new Error("me too"));
       await waiting;
       first.abort(new Error("enough"));

@@ -10,7 +10,7 @@ import { until } from "../../support/processes/process.ts";
 /** As in a worker, ten times as fast. */
 const TIMES: LeaseTimes = { ttl: 1_200, renewEvery: 400, margin: 200, now: () => performance.now() };
 
-describe("the lease of a worker's attempt", () => {
+describe("The lease of a worker's attempt", () => {
   const store = useLedger();
   let delivery: string;
   const now = Date.now;
@@ -53,7 +53,7 @@ describe("the lease of a worker's attempt", () => {
     }
   });
 
-  it("is counted from before its claim was asked for: an answer that came too late is no lease", async () => {
+  it("begins before the claim is requested, so a claim with a late answer gives no lease", async () => {
     let at = 0;
     const lease = await take({ ...TIMES, now: () => (at += TIMES.ttl) });
     assert.ok(lease.signal.reason instanceof LeaseLost);
@@ -63,7 +63,7 @@ describe("the lease of a worker's attempt", () => {
     await requireLease(store.ledger, delivery, lease.fence, TIMES);
   });
 
-  it("is not moved by the wall clock, while a renewal fails and the next succeeds", async () => {
+  it("does not depend on the wall clock if one renewal fails and the next succeeds", async () => {
     let fails = true;
     const db = new Proxy(store.ledger.db, {
       get(target, key) {
@@ -83,7 +83,7 @@ describe("the lease of a worker's attempt", () => {
     await until("the attempt is aborted", () => lease.signal.aborted, TIMES.ttl);
   });
 
-  it("is not kept by one renewal that hangs, where the next one gets through", async () => {
+  it("survives one renewal that hangs if the next one succeeds", async () => {
     let asked = 0;
     const db = new Proxy(store.ledger.db, {
       get(target, key) {

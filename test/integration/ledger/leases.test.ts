@@ -169,7 +169,7 @@ describe("A lease in the ledger", () => {
   });
 });
 
-describe("A pinned digest", () => {
+describe("A digest of a delivery", () => {
   eachLedger((_name, open) => {
     it("is pinned once, and never under a stale fence", async () => {
       const ledger = await open();
@@ -207,7 +207,7 @@ describe("A pinned digest", () => {
       );
     });
 
-    it("is one only, in whatever order workers freeze, pin, lose their leases and come back", async () => {
+    it("is the same, in whatever order workers freeze, pin, lose their leases and come back", async () => {
       const ledger = await open();
       const other = await open();
       const id = await queued(ledger);

@@ -18,7 +18,7 @@ import { until } from "../../support/processes/process.ts";
 const OTHER = "github:2";
 const TTL = 60_000;
 
-describe("The reservation of a name in a registry", () => {
+describe("A name in a registry", () => {
   eachLedger((_name, open) => {
     let number = 0;
     const order = (given: Partial<WriteOrder> = {}): WriteOrder => ({
@@ -58,7 +58,7 @@ describe("The reservation of a name in a registry", () => {
       return (await settle(ledger, wish)) ? "written" : "lost";
     }
 
-    it("is reserved by one at a time, over any number of connections", async () => {
+    it("is reserved by one write at a time, over any number of connections", async () => {
       const ledgers = [await openAll(), await open(), await open(), await open()];
       const answers = await Promise.all(
         ledgers.map((ledger, index) => reserveName(ledger, order({ immutable: index % 2 === 0 }), TTL)),
@@ -66,7 +66,7 @@ describe("The reservation of a name in a registry", () => {
       assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "busy", "busy", "reserved"]);
     });
 
-    it("stays an immutable one, whichever of a moving and an immutable write came first", async () => {
+    it("stays immutable, whichever of a moving and an immutable write came first", async () => {
       const ledger = await openAll();
       assert.equal(await write(ledger, order({ immutable: false, digest: "sha256:b" })), "written");
       assert.deepEqual(await reserveName(ledger, order({ token: "it" }), TTL), {
@@ -80,7 +80,7 @@ describe("The reservation of a name in a registry", () => {
       assert.equal((await getLocation(ledger, order()))?.digest, "sha256:a");
     });
 
-    it("is known to hold what a moving write may have left that never ended, though its process died", async () => {
+    it("may hold what an unfinished moving write left, even if its process died", async () => {
       const ledger = await openAll();
       await reserveName(ledger, order({ immutable: false, digest: "sha256:b" }), TTL);
       assert.equal((await reserveName(ledger, order(), TTL)).kind, "busy");
@@ -91,7 +91,7 @@ describe("The reservation of a name in a registry", () => {
       assert.deepEqual(await reserveName(ledger, order(), TTL), { kind: "reserved", ours: ["sha256:c", "sha256:b"] });
     });
 
-    it("is not settled by whoever lost its reservation, nor kept past its time", async () => {
+    it("is not settled by a write that lost its reservation, and not reserved past its time", async () => {
       const ledger = await openAll();
       const slow = order({ digest: "sha256:b" });
       assert.equal((await reserveName(ledger, slow, 1)).kind, "reserved");
@@ -101,7 +101,7 @@ describe("The reservation of a name in a registry", () => {
       assert.equal((await getLocation(ledger, slow))?.digest, "sha256:a");
     });
 
-    it("claims its repository once it stands, and not before", async () => {
+    it("claims its repository once it is published, and not before", async () => {
       const ledger = await openAll();
       const refused = order();
       assert.equal((await reserveName(ledger, refused, TTL)).kind, "reserved");
@@ -122,7 +122,7 @@ describe("The reservation of a name in a registry", () => {
       assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "reserved"]);
     });
 
-    it("is not settled in a repository that became another's meanwhile", async () => {
+    it("is not settled in a repository that another repo owns meanwhile", async () => {
       const ledger = await openAll();
       const slow = order({ tag: "one" });
       assert.equal((await reserveName(ledger, slow, 1)).kind, "reserved");
@@ -132,7 +132,7 @@ describe("The reservation of a name in a registry", () => {
       assert.equal(await getLocation(ledger, slow), null);
     });
 
-    it("keeps nobody out by a claim of an older ledger under which nothing stands", async () => {
+    it("keeps nobody out if an older ledger claimed its repository without a published name", async () => {
       const ledger = await openAll();
       const claim = { registry: "local", repository: "acme/api", repoId: OTHER, at: 0, confirmed: 0 };
       await ledger.db.insertInto("nameOwners").values(claim).execute();
@@ -140,11 +140,11 @@ describe("The reservation of a name in a registry", () => {
       assert.equal(await ownerOf(ledger, "local", "acme/api"), REPO);
     });
 
-    describe("through one of two keys that lead to one place", () => {
+    describe("with two keys for one place", () => {
       const keys = ["hub", "local"];
       const through = (registry: string, given: Partial<WriteOrder> = {}) => order({ registry, keys, ...given });
 
-      it("belongs to the repo that published first in the repository, through whichever key", async () => {
+      it("belongs to the repo that published first in the repository, through either key", async () => {
         const ledger = await openAll();
         assert.equal(await write(ledger, through("local")), "written");
         const theirs = through("hub", { repoId: OTHER, tag: "other" });
@@ -154,7 +154,7 @@ describe("The reservation of a name in a registry", () => {
         assert.equal(await write(ledger, through("hub", { tag: "other" })), "written");
       });
 
-      it("belongs to the first repo too where the second key was added later", async () => {
+      it("belongs to the first repo even if the second key was added later", async () => {
         const ledger = await openAll();
         assert.equal(await write(ledger, order()), "written");
         for (const registry of ["earlier-in-order", "other"]) {
@@ -163,7 +163,7 @@ describe("The reservation of a name in a registry", () => {
         }
       });
 
-      it("stays with the first of two repos that both published there before anyone knew that the place is one", async () => {
+      it("stays with the first of two repos that published before the place was known to be one", async () => {
         const ledger = await openAll();
         assert.equal(await write(ledger, order()), "written");
         assert.equal(await write(ledger, order({ registry: "hub", repoId: OTHER, tag: "other" })), "written");
@@ -175,7 +175,7 @@ describe("The reservation of a name in a registry", () => {
         });
       });
 
-      it("is reserved by one at a time, over any number of connections", async () => {
+      it("is reserved by one write at a time, through either key and over any number of connections", async () => {
         const ledgers = [await openAll(), await open(), await open(), await open()];
         const answers = await Promise.all(
           ledgers.map((ledger, index) =>
@@ -185,7 +185,7 @@ describe("The reservation of a name in a registry", () => {
         assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "busy", "busy", "reserved"]);
       });
 
-      it("lets exactly one of two repos own a repository that both publish to for the first time", async () => {
+      it("lets exactly one of two repos own the repository, even if they publish through different keys", async () => {
         const ledgers = [await openAll(), await open()];
         const wishes = [through("local", { tag: "one" }), through("hub", { tag: "two", repoId: OTHER })];
         const answers = await Promise.all(
@@ -194,7 +194,7 @@ describe("The reservation of a name in a registry", () => {
         assert.deepEqual(answers.map(({ kind }) => kind).sort(), ["busy", "reserved"]);
       });
 
-      it("is never moved from its first content, and is noted under the second key too", async () => {
+      it("never changes its first content if it is immutable, and is recorded under the second key too", async () => {
         const ledger = await openAll();
         assert.equal(await write(ledger, through("local")), "written");
         assert.equal(await write(ledger, through("hub", { digest: "sha256:b" })), "taken");
@@ -204,7 +204,7 @@ describe("The reservation of a name in a registry", () => {
         assert.deepEqual((await getLocation(ledger, through("hub")))?.digest, "sha256:a");
       });
 
-      it("stands for what a moving write put there last, through whichever key", async () => {
+      it("holds what the last moving write put there, through either key", async () => {
         const ledger = await openAll();
         const moving = (registry: string, digest: string) => through(registry, { immutable: false, digest });
         assert.equal(await write(ledger, moving("local", "sha256:a")), "written");
@@ -217,7 +217,7 @@ describe("The reservation of a name in a registry", () => {
         });
       });
 
-      it("is known to hold what a write through the other key may have left that never ended", async () => {
+      it("may hold what an unfinished write through the other key left", async () => {
         const ledger = await openAll();
         await reserveName(ledger, through("local", { immutable: false, digest: "sha256:b" }), TTL);
         assert.equal((await reserveName(ledger, through("hub"), TTL)).kind, "busy");
@@ -225,7 +225,7 @@ describe("The reservation of a name in a registry", () => {
         assert.deepEqual(await reserveName(ledger, through("hub"), TTL), { kind: "reserved", ours: ["sha256:b"] });
       });
 
-      it("is not settled by whoever lost its reservation to a write through the other key", async () => {
+      it("is not settled by a write that lost its reservation to a write through the other key", async () => {
         const ledger = await openAll();
         const slow = through("local", { digest: "sha256:b" });
         assert.equal((await reserveName(ledger, slow, 1)).kind, "reserved");

@@ -31,7 +31,7 @@ const naming: Naming = {
   artifacts: [{ name: "api", kind: "prepared", versions: ["1.0.0"], variant: "", first: "1.0.0", isFirst: true }],
 };
 
-describe("A delivery past the point of no return", () => {
+describe("A delivery in the ledger", () => {
   eachLedger((_name, open) => {
     let ledger: Ledger;
     let id: string;
@@ -44,7 +44,7 @@ describe("A delivery past the point of no return", () => {
       fence = (await claimDelivery(ledger, id, "w1", 60_000))?.fence ?? 0;
     });
 
-    it("cannot be cancelled or superseded, and ends as delivered", async () => {
+    it("cannot be cancelled or superseded once its names are being written, and ends as delivered", async () => {
       assert.equal(await beginNaming(ledger, id, fence, naming), "begun");
       assert.deepEqual((await getDelivery(ledger, id))?.naming, naming);
       assert.deepEqual(await commitsInProgress(ledger, REPO), [SHA]);
@@ -76,7 +76,7 @@ describe("A delivery past the point of no return", () => {
       assert.deepEqual(await dueEvaluations(ledger, 10), []);
     });
 
-    it("enters this phase only under its own fence, and not after it was cancelled", async () => {
+    it("enters the naming phase only under its own fence, and not after it was cancelled", async () => {
       assert.equal(await beginNaming(ledger, id, fence - 1, naming), "stale");
       assert.equal(await requestCancel(ledger, id, "newer", "superseded"), "requested");
       assert.equal(await beginNaming(ledger, id, fence, naming), "superseded");

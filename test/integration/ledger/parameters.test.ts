@@ -5,7 +5,7 @@ import { checkParameters } from "../../../src/ledger/database/parameters.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { eachLedger } from "../../support/databases/ledgers.ts";
 
-describe("What is bound to a statement", () => {
+describe("A value that is bound to a statement", () => {
   const refused: [string, unknown][] = [
     ["undefined", undefined],
     ["an object", { a: 1 }],
@@ -23,7 +23,7 @@ describe("What is bound to a statement", () => {
 
   eachLedger((_name, open) => {
     for (const [what, value] of refused) {
-      it(`is never ${what}: a TypeError says which parameter, and the process lives on`, async () => {
+      it(`is never ${what}: a TypeError names the parameter, and the process lives on`, async () => {
         const ledger = await open();
         await assert.rejects(sql`select ${"x"} as a, ${value} as b`.execute(ledger.db), (error) => {
           assert.ok(error instanceof TypeError);
@@ -49,7 +49,7 @@ describe("What is bound to a statement", () => {
     });
   });
 
-  it("never shows its value in the error", () => {
+  it("is never shown in the error", () => {
     assert.throws(
       () => checkParameters(["s3cret\0"], "select $1"),
       (error) => error instanceof TypeError && !error.message.includes("s3cret"),

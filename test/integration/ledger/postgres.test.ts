@@ -50,7 +50,7 @@ describe("PostgreSQL as the ledger", function () {
   };
 
   for (const mode of ["transaction", "session"] as const) {
-    it(`works through PgBouncer that pools by ${mode}, many asking at once`, async () => {
+    it(`works through PgBouncer that pools by ${mode}, with many clients at once`, async () => {
       const bouncer = await startPgBouncer(server.url, mode, mode === "transaction" ? 2 : 20);
       leave.unshift(() => bouncer.stop());
       const ledger = await withRepo(await open(bouncer.through(databaseUrl)));
@@ -182,9 +182,11 @@ describe("PostgreSQL as the ledger", function () {
     assert.equal(lease.signal.aborted, false);
     relay.stall();
     const other = await open();
-    const took = until("another may have it", () => claimDelivery(other, id, "two", 60_000), 20_000).then(
-      () => lease.signal.reason as unknown,
-    );
+    const took = until(
+      "another worker may claim the delivery",
+      () => claimDelivery(other, id, "two", 60_000),
+      20_000,
+    ).then(() => lease.signal.reason as unknown);
     assert.ok((await took) instanceof LeaseLost, "the first knew before the second had it");
     relay.resume();
   });

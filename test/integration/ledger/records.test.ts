@@ -43,7 +43,7 @@ describe("A delivery's log in the ledger", () => {
 
 describe("Decisions in the ledger", () => {
   eachLedger((_name, open) => {
-    it("are stored if they differ from the commit's last one", async () => {
+    it("are stored only if they differ from the commit's last one", async () => {
       const ledger = await withRepo(await open());
       const wait = { action: "wait" as const, because: "test is running" };
       const deliver = { action: "deliver" as const, because: "all green" };

@@ -28,16 +28,16 @@ async function longAgo(ledger: Ledger, sha: string, to: DeliveryState): Promise<
   return id;
 }
 
-describe("Rows that retention deletes", () => {
+describe("Retention in the ledger", () => {
   eachLedger((_name, open) => {
-    it("is deleted: attempts and logs of finished deliveries", async () => {
+    it("deletes attempts and logs of finished deliveries", async () => {
       const ledger = await withRepo(await open());
       const id = await longAgo(ledger, SHA, "delivered");
       assert.equal(await deleteOldRows(ledger, HOUR), 2);
       assert.deepEqual([await attemptsOf(ledger, id), await readLog(ledger, id)], [[], []]);
     });
 
-    it("is kept if its delivery is not finished, or if it is not old enough", async () => {
+    it("keeps rows whose delivery is not finished, or that are not old enough", async () => {
       const ledger = await withRepo(await open());
       const id = await longAgo(ledger, SHA, "waiting");
       await longAgo(ledger, OTHER_SHA, "delivered");
@@ -46,7 +46,7 @@ describe("Rows that retention deletes", () => {
       assert.deepEqual([(await attemptsOf(ledger, id)).length, (await readLog(ledger, id)).length], [1, 1]);
     });
 
-    it("is deleted: decisions, by their own time", async () => {
+    it("deletes decisions by their own age", async () => {
       const ledger = await withRepo(await open());
       await recordDecision(ledger, REPO, SHA, { action: "wait", because: "old" });
       await ledger.db.updateTable("decisions").set({ at: 1 }).execute();
@@ -58,7 +58,7 @@ describe("Rows that retention deletes", () => {
       );
     });
 
-    it("is deleted: sent messages, which are not sent again afterwards", async () => {
+    it("deletes sent messages, and does not send them again afterwards", async () => {
       const ledger = await withRepo(await open());
       const say = (state: string) =>
         ledger.transaction((tx) =>
@@ -94,7 +94,7 @@ describe("Rows that retention deletes", () => {
       assert.deepEqual(row?.payload, { context: "deliverd/api", state: "success" });
     });
 
-    it("is deleted: whole deliveries of ignored commits, and no others", async () => {
+    it("deletes whole deliveries of ignored commits, and no others", async () => {
       const ledger = await withRepo(await open());
       const ignored = await longAgo(ledger, SHA, "ignored");
       const failed = await longAgo(ledger, OTHER_SHA, "failed");
@@ -104,7 +104,7 @@ describe("Rows that retention deletes", () => {
       assert.notEqual(await getDelivery(ledger, failed), null);
     });
 
-    it("is deleted in small batches, however much there is", async () => {
+    it("deletes in small batches, however much there is", async () => {
       const ledger = await withRepo(await open());
       const rows = Array.from({ length: 2_500 }, (_none, n) => ({
         repoId: REPO,

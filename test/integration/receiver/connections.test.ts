@@ -34,32 +34,32 @@ describe("A receiver limited to three connections", () => {
     await once(server, "close");
   });
 
-  it("ends the oldest silent or slow one for one more, and none that is being answered", async () => {
+  it("ends the oldest silent or slow one to accept another, and none that waits for its answer", async () => {
     const followed = await ask("/followed");
     const silent = await say("");
     const slow = await say("POST /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nx");
-    await until("the slow one has begun", () => asked.some(({ path }) => path === "/slow"));
+    await until("the slow request has begun", () => asked.some(({ path }) => path === "/slow"));
     await ask("/first");
-    await until("the silent one is ended", () => silent.socket.closed);
+    await until("the silent connection is ended", () => silent.socket.closed);
     assert.equal(slow.socket.closed, false);
     await ask("/second");
-    await until("the slow one is ended", () => slow.socket.closed);
+    await until("the slow connection is ended", () => slow.socket.closed);
     assert.equal(followed.socket.closed, false);
     answer("/followed");
     await until("it is answered", () => followed.heard.includes("200 OK"));
   });
 
-  it("turns a new one away only where all are being answered, and takes one once an answer is out", async () => {
+  it("refuses a new one only if all wait for answers, and accepts one after an answer is sent", async () => {
     const [first] = [await ask("/1"), await ask("/2"), await ask("/3")];
     const fourth = await say("");
-    await until("the fourth is turned away", () => fourth.socket.closed);
+    await until("the fourth connection is refused", () => fourth.socket.closed);
     answer("/1");
     await until("the first is answered", () => first.heard.includes("200 OK"));
     await ask("/5");
-    await until("the first, idle now, made room", () => first.socket.closed);
+    await until("the first connection, idle now, is ended", () => first.socket.closed);
   });
 
-  it("answers some requests that come at once in their order, and then ends the connection where there are more", async () => {
+  it("answers a few simultaneous requests of one in order, and ends one that sends too many", async () => {
     const few = await say("GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\n");
     await until("both are asked", () => asked.length === 2);
     answer("/2");
@@ -76,11 +76,11 @@ describe("A receiver limited to three connections", () => {
   });
 
   for (const [what, request] of [
-    ["that bear no host", "GET / HTTP/1.1\r\n\r\n"],
-    ["that expect what nobody offers", "GET / HTTP/1.1\r\nhost: x\r\nexpect: miracles\r\n\r\n"],
-    ["that are none", "nonsense\r\n\r\n"],
+    ["without a Host header", "GET / HTTP/1.1\r\n\r\n"],
+    ["with an unknown Expect header", "GET / HTTP/1.1\r\nhost: x\r\nexpect: miracles\r\n\r\n"],
+    ["that are not HTTP", "nonsense\r\n\r\n"],
   ] as const) {
-    it(`ends a connection of many requests ${what}, with few answers`, async () => {
+    it(`ends a connection after few answers if it sends many requests ${what}`, async () => {
       const many = await say(request.repeat(500));
       await until("it is ended", () => many.socket.closed);
       assert.ok(many.heard.split("HTTP/1.1 4").length <= 9, many.heard.slice(0, 500));
@@ -145,7 +145,7 @@ describe("A receiver whose answers nobody reads", () => {
     return socket;
   }
 
-  it("ends those who take nothing for too long, and leaves alone who takes it slowly", async () => {
+  it("ends connections that read nothing for too long, and serves slow readers to the end", async () => {
     await start({ stallTimeoutMs: 1_200 });
     const silent = ask();
     const slow = ask();
@@ -154,7 +154,7 @@ describe("A receiver whose answers nobody reads", () => {
     const reading = setInterval(() => {
       got += slow.read()?.length ?? 0;
     }, 20);
-    await until("the slow one has it all", () => got > LARGE.length);
+    await until("the slow reader has the whole answer", () => got > LARGE.length);
     clearInterval(reading);
     // A paused socket learns of its end only when it reads on.
     silent.resume();
@@ -162,7 +162,7 @@ describe("A receiver whose answers nobody reads", () => {
     assert.ok(silent.bytesRead < LARGE.length, `${silent.bytesRead}`);
   });
 
-  it("ends those first who have taken nothing for the longest time, where too much waits in all", async () => {
+  it("first ends the connections that have read nothing for longest, if too much waits in total", async () => {
     await start({ maxUnreadBytes: 40 * 2 ** 20 });
     const held = Array.from({ length: 10 }, () => ask("/whole"));
     await until("all are asked", async () => {
@@ -174,6 +174,6 @@ describe("A receiver whose answers nobody reads", () => {
     reader.on("data", (data) => {
       got += data.length;
     });
-    await until("one who reads has it all", () => got > LARGE.length);
+    await until("a client that reads has the whole answer", () => got > LARGE.length);
   });
 });

@@ -25,7 +25,7 @@ describe("POST /webhooks/<host>", () => {
 
   describe("with a correctly signed event", () => {
     for (const event of ["push", "create", "status", "check_run", "check_suite", "workflow_run"]) {
-      it(`keeps the hint of ${event} and answers 202`, async () => {
+      it(`stores the hint of ${event} and answers 202`, async () => {
         await start({ accepts: () => true });
         const answer = await receiver.sendEvent(event);
         assert.equal(answer.status, 202);
@@ -81,27 +81,27 @@ describe("POST /webhooks/<host>", () => {
       assert.deepEqual(receiver.commits, []);
     });
 
-    it("takes a charset, and an old body again under a new delivery id", async () => {
+    it("accepts a charset, and an old body again under a new delivery id", async () => {
       await start();
       const charset = { "content-type": "application/JSON; charset=utf-8" };
       assert.equal((await receiver.sendEvent("push", undefined, charset)).status, 202);
       assert.equal((await receiver.sendEvent("push", undefined, { "x-github-delivery": "d-2" })).status, 202);
     });
 
-    it("takes a body in chunks", async () => {
+    it("accepts a body in chunks", async () => {
       await start();
       const answer = await receiver.sendEvent("push", undefined, { "transfer-encoding": "chunked" });
       assert.equal(answer.status, 202);
     });
 
-    it("tells nothing of its software and sets no ETag", async () => {
+    it("reveals nothing about its software, and sets no ETag", async () => {
       await start();
       const { headers } = await receiver.sendEvent("push");
       assert.equal(headers["x-powered-by"], undefined);
       assert.equal(headers.etag, undefined);
     });
 
-    it("answers 202 though the queue cannot be told", async () => {
+    it("answers 202 even if the queue cannot be reached", async () => {
       await start({
         onHints: () => {
           throw new Error("Redis is down");
@@ -131,7 +131,7 @@ describe("POST /webhooks/<host>", () => {
       refused(await receiver.send({ path: "/webhooks/%ff" }), 400, /cannot be understood/);
     });
 
-    it("answers 405 for another method, and says which one is right", async () => {
+    it("answers 405 to another method, and names the right one", async () => {
       for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
         const answer = await receiver.send({ method, headers: { "content-type": "text/plain" } });
         refused(answer, 405, /POST/);
@@ -139,20 +139,20 @@ describe("POST /webhooks/<host>", () => {
       }
     });
 
-    it("answers 415 for what is not JSON, with or without a body, however large", async () => {
+    it("answers 415 to a content type other than JSON, with or without a body, however large", async () => {
       const form = { "content-type": "application/x-www-form-urlencoded" };
       refused(await receiver.send({ headers: form, body: `payload=${"x".repeat(2_000)}` }), 415, /application\/json/);
       refused(await receiver.send({ headers: { "content-type": "text/plain" } }), 415, /application\/json/);
       refused(await receiver.send({ headers: { "content-type": "application/json+x" }, body: "{}" }), 415, /json/);
     });
 
-    it("answers 415 for a compressed body, so that a bomb is never unpacked", async () => {
+    it("answers 415 to a compressed body, and never unpacks it", async () => {
       const bomb = gzipSync(Buffer.alloc(50_000_000));
       const headers = { "content-encoding": "gzip", "x-github-event": "push", "x-hub-signature-256": sign(bomb) };
       refused(await receiver.send({ headers, body: bomb }), 415, /compressed/);
     });
 
-    it("answers 413 for a body that is too large by its length, before it is sent", async () => {
+    it("answers 413 to a Content-Length that is too large, before the body is sent", async () => {
       const request = httpRequest({
         host: "127.0.0.1",
         port: receiver.port,
@@ -167,18 +167,18 @@ describe("POST /webhooks/<host>", () => {
       request.destroy();
     });
 
-    it("answers 413 for a body in chunks that becomes too large, though its signature is right", async () => {
+    it("answers 413 to a body in chunks that becomes too large, even with the right signature", async () => {
       const body = " ".repeat(1_001);
       const headers = { "transfer-encoding": "chunked", "x-github-event": "push", "x-hub-signature-256": sign(body) };
       refused(await receiver.send({ headers, body }), 413, /1000 bytes/);
     });
 
-    it("takes a body of just the size", async () => {
+    it("accepts a body of exactly the maximum size", async () => {
       const body = " ".repeat(1_000);
       refused(await receiver.sendEvent("push", body), 400, /not JSON/);
     });
 
-    it("answers 413 to a flood in chunks and ends it, without keeping it", async () => {
+    it("answers 413 to a flood in chunks and ends it, without storing it", async () => {
       const socket = connect(receiver.port, "127.0.0.1");
       let answer = "";
       let sent = 0;
@@ -207,7 +207,7 @@ describe("POST /webhooks/<host>", () => {
   });
 
   describe("with a slow body", () => {
-    it("answers 408 when it is not whole in time, and closes", async () => {
+    it("answers 408 if the body is not complete in time, and closes the connection", async () => {
       await start({ bodyTimeoutMs: 100 });
       const socket = connect(receiver.port, "127.0.0.1");
       socket.write(
@@ -222,7 +222,7 @@ describe("POST /webhooks/<host>", () => {
       assert.match(answer, /application\/problem\+json/);
     });
 
-    it("forgets a client that goes away in the middle, and serves the next", async () => {
+    it("forgets a client that disconnects in the middle, and serves the next", async () => {
       await start();
       const socket = connect(receiver.port, "127.0.0.1");
       socket.write(
@@ -234,7 +234,7 @@ describe("POST /webhooks/<host>", () => {
       assert.equal(receiver.commits.length, 1);
     });
 
-    it("answers 503 to a large body while eight others are on their way, and still takes small ones", async () => {
+    it("answers 503 to a ninth large body at the same time, and still accepts small ones", async () => {
       await start({ bodyTimeoutMs: 5_000 });
       const head =
         "POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n";
@@ -263,11 +263,11 @@ describe("POST /webhooks/<host>", () => {
     const cases: [string, Record<string, string>][] = [
       ["missing", {}],
       ["empty", { "x-hub-signature-256": "" }],
-      ["SHA-1 only", { "x-hub-signature": sign(body, undefined, "sha1") }],
-      ["SHA-1 under the SHA-256 header", { "x-hub-signature-256": sign(body, undefined, "sha1") }],
-      ["of another secret", { "x-hub-signature-256": sign(body, "guess") }],
-      ["of another body", { "x-hub-signature-256": sign("{}") }],
-      ["cut", { "x-hub-signature-256": right.slice(0, 40) }],
+      ["a SHA-1 only", { "x-hub-signature": sign(body, undefined, "sha1") }],
+      ["a SHA-1 under the SHA-256 header", { "x-hub-signature-256": sign(body, undefined, "sha1") }],
+      ["made with another secret", { "x-hub-signature-256": sign(body, "guess") }],
+      ["made for another body", { "x-hub-signature-256": sign("{}") }],
+      ["cut short", { "x-hub-signature-256": right.slice(0, 40) }],
       ["only a prefix", { "x-hub-signature-256": "sha256=" }],
       ["without its prefix", { "x-hub-signature-256": right.slice(7) }],
       [
@@ -277,7 +277,7 @@ describe("POST /webhooks/<host>", () => {
       ["in another header", { "x-signature": right, authorization: right }],
     ];
     for (const [what, headers] of cases) {
-      it(`answers 401 when it is ${what}`, async () => {
+      it(`answers 401 if the signature is ${what}`, async () => {
         await start();
         refused(
           await receiver.send({ body, headers: { "x-github-event": "push", ...headers } }),
@@ -287,7 +287,7 @@ describe("POST /webhooks/<host>", () => {
       });
     }
 
-    it("answers 401 rather than 400 where the body is malformed too", async () => {
+    it("answers 401 instead of 400 if the body is malformed too", async () => {
       await start();
       refused(await receiver.send({ body: "{", headers: { "x-github-event": "push" } }), 401, /Signature/);
     });
@@ -296,7 +296,7 @@ describe("POST /webhooks/<host>", () => {
   describe("with a malformed event", () => {
     const push = JSON.parse(example("push"));
     const cases: [string, string, string, RegExp][] = [
-      ["no JSON", "push", "{", /not JSON/],
+      ["a body that is not JSON", "push", "{", /not JSON/],
       ["another event's body", "check_run", example("push"), /check_run/],
       [
         "a ref of 100,000 characters",
@@ -305,10 +305,10 @@ describe("POST /webhooks/<host>", () => {
         /ref/,
       ],
       ["a NUL in the ref", "push", JSON.stringify({ ...push, ref: "refs/heads/a\u0000" }), /ref/],
-      ["no commit id", "push", JSON.stringify({ ...push, after: "--upload-pack=x" }), /after/],
+      ["an option in place of a commit id", "push", JSON.stringify({ ...push, after: "--upload-pack=x" }), /after/],
       ["a huge repository id", "push", JSON.stringify(push).replace(/"id":186853002/, '"id":1e400'), /repository\.id/],
       ["__proto__ for a repository", "push", '{"__proto__":{"repository":{}},"ref":"refs/heads/x"}', /after/],
-      ["deep nesting", "push", "[".repeat(50_000) + "]".repeat(50_000), /push/],
+      ["a deeply nested body", "push", "[".repeat(50_000) + "]".repeat(50_000), /push/],
     ];
     for (const [what, event, body, detail] of cases) {
       it(`answers 400 to ${what}`, async () => {
@@ -319,7 +319,7 @@ describe("POST /webhooks/<host>", () => {
   });
 
   describe("while the ledger is slow or fails", () => {
-    it("shares one commit among the requests that arrive during another", async () => {
+    it("shares one commit among the requests that arrive during another commit", async () => {
       const first = deferred();
       await start({ commit: () => (receiver.commits.length === 1 ? first.promise : Promise.resolve()) });
       const opener = receiver.sendEvent("push");
@@ -351,7 +351,7 @@ describe("POST /webhooks/<host>", () => {
       assert.equal((await answer).status, 202);
     });
 
-    it("answers 503 with Retry-After when the commit fails, to all who shared it, and recovers by itself", async () => {
+    it("answers 503 with Retry-After to all requests of a failed commit, and recovers by itself", async () => {
       let broken = true;
       await start({
         commit: async () => {
@@ -368,7 +368,7 @@ describe("POST /webhooks/<host>", () => {
       assert.equal((await receiver.sendEvent("push")).status, 202);
     });
 
-    it("answers 503 once a commit hangs longer than GitHub waits", async () => {
+    it("answers 503 if a commit takes longer than GitHub waits", async () => {
       const hanging = deferred();
       await start({ commit: () => hanging.promise, commitTimeoutMs: 50 });
       const answer = await receiver.sendEvent("push");
@@ -377,7 +377,7 @@ describe("POST /webhooks/<host>", () => {
       hanging.resolve();
     });
 
-    it("answers 503 at once while too many hints wait for the ledger", async () => {
+    it("answers 503 at once if too many hints wait for the ledger", async () => {
       const commit = deferred();
       await start({ commit: () => commit.promise, limits: { maxHints: 2 } });
       const waiting = [receiver.sendEvent("push"), receiver.sendEvent("push")];
@@ -389,7 +389,7 @@ describe("POST /webhooks/<host>", () => {
     });
   });
 
-  it("answers 500 without a word of the reason when the host's adapter has a bug", async () => {
+  it("answers 500 without the reason if the host's adapter has a bug", async () => {
     const readHints = async () => {
       throw new TypeError("token ghp_hidden is undefined");
     };

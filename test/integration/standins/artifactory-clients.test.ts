@@ -15,7 +15,7 @@ import { startVerdaccio } from "../../support/registries/files/verdaccio.ts";
 
 const run = promisify(execFile);
 
-describe("the Artifactory stand-in takes what the ecosystems' own clients send:", function () {
+describe("The Artifactory stand-in accepts the upload of", function () {
   this.timeout(60_000);
   let art: ArtifactoryStandIn;
   let dir: { path: string; remove(): Promise<void> };

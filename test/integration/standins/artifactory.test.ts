@@ -7,7 +7,7 @@ const sums = (text: string) => ({ "x-checksum-sha1": hex("sha1", text), "x-check
 const octets = { "content-type": "application/octet-stream" };
 const asJson = { "content-type": "application/json" };
 
-describe("the Artifactory stand-in", () => {
+describe("The Artifactory stand-in", () => {
   let art: ArtifactoryStandIn;
 
   beforeEach(async () => {
@@ -37,7 +37,7 @@ describe("the Artifactory stand-in", () => {
       ...more,
     });
 
-  it("takes a file with its checksums and properties, tells of it and gives it back", async () => {
+  it("stores a file with its checksums and properties, describes it and returns it", async () => {
     const taken = await put("files/x/a;build.name=acme%2Fapi;build.number=1", "a");
     assert.deepEqual([taken.status, taken.json().path, taken.json().size], [201, "/x/a", "1"]);
     assert.equal((await send("GET", "api/storage/files/x/a")).json().checksums.sha256, hex("sha256", "a"));
@@ -52,7 +52,7 @@ describe("the Artifactory stand-in", () => {
     assert.deepEqual(art.violations, []);
   });
 
-  it("refuses whoever does not log in, or may not", async () => {
+  it("refuses requests without a login or without the right", async () => {
     assert.equal((await fetch(`${art.url}/api/storage/files`)).status, 401);
     assert.equal((await send("GET", "api/storage/files", { authorization: "Bearer wrong" })).status, 401);
     assert.equal((await send("GET", "api/storage/files", { authorization: `Bearer ${art.token}` })).status, 200);
@@ -79,7 +79,7 @@ describe("the Artifactory stand-in", () => {
     assert.equal(art.violations.length, 5);
   });
 
-  it("refuses a wrong content type, a path that is none and a repository that is not there", async () => {
+  it("refuses a wrong content type, an invalid path and an unknown repository", async () => {
     assert.equal((await put("files/x/a", "a", { "content-type": "text/plain" })).status, 415);
     assert.equal((await put("files", "a")).status, 400);
     assert.equal((await put("files/x//a", "a")).status, 400);
@@ -88,7 +88,7 @@ describe("the Artifactory stand-in", () => {
     assert.equal((await send("GET", "api/nothing")).status, 404);
   });
 
-  it("refuses to overwrite without the right to, the very same bytes too", async () => {
+  it("refuses to overwrite without the right, even the same bytes", async () => {
     await put("files/x/a", "a");
     for (const text of ["a", "b"]) {
       const again = await put("files/x/a", text);
@@ -99,7 +99,7 @@ describe("the Artifactory stand-in", () => {
     assert.equal((await put("files/x/a", "b")).status, 201);
   });
 
-  it("deploys by checksum only what it has, and takes no body then", async () => {
+  it("deploys by checksum only content that it has, and only without a body", async () => {
     const byChecksum = { "x-checksum-deploy": "true", ...sums("a") };
     assert.equal((await send("PUT", "files/x/a", byChecksum)).status, 404);
     await put("files/x/a", "a");
@@ -111,7 +111,7 @@ describe("the Artifactory stand-in", () => {
     assert.equal((await send("PUT", "files/z/a", mixed)).status, 409);
   });
 
-  it("refuses properties that are not URL-encoded or not escaped, and keys that may not be", async () => {
+  it("refuses properties that are not URL-encoded or not escaped, and invalid keys", async () => {
     for (const bad of ["k=a/b", "k=a:b", "k=a+b", "k=a=b", "k", "a*b=c", "k=%FF", "=v"]) {
       assert.equal((await put(`files/x/a;${bad}`, "a")).status, 400, bad);
     }
@@ -126,7 +126,7 @@ describe("the Artifactory stand-in", () => {
     assert.deepEqual(art.storage.properties.get("files/x/a")?.m, ["n"]);
   });
 
-  it("refuses build-info that is not whole, or tells of files that are not there", async () => {
+  it("refuses build-info that is incomplete or names missing files", async () => {
     await put("files/x/a", "a");
     const publish = (body: string, headers: Record<string, string> = asJson) => send("PUT", "api/build", headers, body);
     for (const bad of [
@@ -152,7 +152,7 @@ describe("the Artifactory stand-in", () => {
     assert.equal((await publish(build({ started: "2027-01-02T03:04:05.000+0000" }))).status, 409);
   });
 
-  it("promotes a build only where its files bear its name and number", async () => {
+  it("promotes a build only if its files carry its name and number", async () => {
     await put("files/x/a", "a");
     await send("PUT", "api/build", asJson, build());
     const promote = (body: object) => send("POST", "api/build/promote/acme%2Fapi/1.0.0", asJson, JSON.stringify(body));
@@ -164,7 +164,7 @@ describe("the Artifactory stand-in", () => {
     assert.equal((await send("GET", "released/x/a")).text, "a");
   });
 
-  it("holds what stands beside a jar to the jar", async () => {
+  it("checks the checksum files beside a jar against the jar", async () => {
     const path = "libs/org/example/a/1/a-1.jar";
     assert.equal((await put(`${path}.sha1`, hex("sha1", "a"))).status, 404);
     assert.equal((await put(path, "a")).status, 201);

@@ -37,7 +37,7 @@ function textOf({ body }: Request): string {
   return typeof body === "string" ? body : Buffer.from(body as Uint8Array).toString();
 }
 
-describe("the stand-in for AWS", () => {
+describe("The AWS stand-in", () => {
   let house: House;
   let clients: { ecr: ECRClient; ec2: EC2Client; ebs: EBSClient; codeartifact: CodeartifactClient };
   beforeEach(async () => {
@@ -115,7 +115,7 @@ describe("the stand-in for AWS", () => {
     return id;
   }
 
-  it("refuses what is not signed, signed by another secret, for another region, or changed since", async () => {
+  it("refuses requests that are unsigned, signed for another secret or region, or changed since", async () => {
     assert.equal((await fetch(house.aws.url, { method: "POST", body: "{}" })).status, 403);
     assert.equal(await send(clients.ecr, create()), "ok");
     const change = (request: Request) => {
@@ -139,7 +139,7 @@ describe("the stand-in for AWS", () => {
     }
   });
 
-  it("refuses members that AWS's model does not know, wherever they stand, and misses those it requires", async () => {
+  it("refuses members that AWS's model does not have, at any depth, and requires those that it requires", async () => {
     const id = await completed();
     const form = (from: string, to: string) => (request: Request) => {
       request.body = textOf(request).replaceAll(from, to);
@@ -176,7 +176,7 @@ describe("the stand-in for AWS", () => {
     }
   });
 
-  it("keeps to the rules of EBS: size, checksums, what is open", async () => {
+  it("enforces the rules of EBS: size, checksums, open snapshots", async () => {
     const id = await snapshot();
     const wrong = "ValidationException 400";
     assert.equal(await send(clients.ebs, put(id, { Checksum: aggregate })), wrong);
@@ -196,7 +196,7 @@ describe("the stand-in for AWS", () => {
     assert.equal(await send(clients.ebs, start({ Tags: [], ClientToken: "other" })), "AccessDeniedException 403");
   });
 
-  it("keeps to the rules of machine images: one name, a root disk, a finished snapshot, tags", async () => {
+  it("enforces the rules of machine images: unique name, root disk, finished snapshot, tags", async () => {
     const id = await completed();
     assert.equal(await send(clients.ec2, register(id, { BlockDeviceMappings: [] })), "InvalidBlockDeviceMapping 400");
     assert.equal(await send(clients.ec2, register("snap-none")), "InvalidSnapshot.NotFound 400");
@@ -209,7 +209,7 @@ describe("the stand-in for AWS", () => {
     assert.match(await send(clients.ec2, new DescribeImagesCommand({})), /^InvalidParameterValue/);
   });
 
-  it("keeps to the rules of ECR and CodeArtifact", async () => {
+  it("enforces the rules of ECR and CodeArtifact", async () => {
     assert.equal(await send(clients.ecr, create()), "ok");
     assert.equal(await send(clients.ecr, create()), "RepositoryAlreadyExistsException 400");
     const immutable = { repositoryName: "acme/b", imageTagMutability: "IMMUTABLE_WITH_EXCLUSION" };
@@ -228,7 +228,7 @@ describe("the stand-in for AWS", () => {
     assert.equal(await send(clients.codeartifact, publish("x", { domain: "none" })), "ResourceNotFoundException 404");
   });
 
-  it("is spoken to by AWS's SDK v2 as well, which makes its requests by itself", async () => {
+  it("also serves AWS's SDK v2, which makes its requests by other code", async () => {
     const settings = { endpoint: house.aws.url, region };
     const made = await new EcrOfV2(settings)
       .createRepository({ registryId: account, repositoryName: "acme/v2", imageTagMutability: "IMMUTABLE" })

@@ -19,7 +19,7 @@ import { commandLines } from "../../support/processes/command-lines.ts";
 import { tempDir, until } from "../../support/processes/process.ts";
 import { endScene, type Scene, startScene } from "./support.ts";
 
-describe("the git server of the tests", () => {
+describe("The git server of the tests", () => {
   let scene: Scene;
   let work: Awaited<ReturnType<typeof tempDir>>;
   beforeEach(async () => {
@@ -43,14 +43,14 @@ describe("the git server of the tests", () => {
     return scene.github.git.requests.at(-1)?.status;
   };
 
-  it("gives a clone of a private repo to x-access-token with the right token", async () => {
+  it("serves a clone of a private repo to x-access-token with the right token", async () => {
     await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
 
     assert.equal(await git(join(work.path, "clone"), ["rev-parse", "HEAD"]), scene.sha);
     assert.equal(await readFile(join(work.path, "clone/a.txt"), "utf8"), "a\n");
   });
 
-  it("refuses a private repo to no credentials, to wrong ones, and to those for another repo", async () => {
+  it("refuses a private repo without credentials, with wrong ones, and with those for another repo", async () => {
     await scene.github.createRepo({ owner: "other", name: "secret", token: "ghs_other" });
 
     assert.equal(await refusals(null, "acme/api"), 401);
@@ -61,14 +61,14 @@ describe("the git server of the tests", () => {
     await gitWith(basic("x-access-token", "ghs_other"), "ls-remote", urlOf("other/secret"));
   });
 
-  it("gives an open repo to anybody, but not to wrong credentials", async () => {
+  it("serves a public repo without credentials, but not with wrong ones", async () => {
     await scene.github.createRepo({ owner: "acme", name: "open", private: false });
 
     await gitWith(null, "ls-remote", urlOf("acme/open"));
     assert.equal(await refusals(basic("x-access-token", "wrong"), "acme/open"), 401);
   });
 
-  it("gives any commit by its id, also one that no branch holds any more", async () => {
+  it("serves any commit by its id, even if no branch contains it any more", async () => {
     await scene.repo.commit({ "b.txt": "b\n" });
     await scene.repo.push();
     const gone = await scene.repo.head();
@@ -99,7 +99,7 @@ describe("the git server of the tests", () => {
     assert.equal(await scene.repo.head(), scene.sha);
   });
 
-  it("streams what is large", async () => {
+  it("streams large answers", async () => {
     const content = randomBytes(8_000_000).toString("base64");
     await scene.repo.commit({ "large.txt": content });
     await scene.repo.push();
@@ -108,7 +108,7 @@ describe("the git server of the tests", () => {
     assert.equal(await readFile(join(work.path, "clone/large.txt"), "utf8"), content);
   });
 
-  it("ends, with every process of its own, whenever its clients went away or ceased to read", async () => {
+  it("ends all its processes when it closes, even if clients left or stopped reading", async () => {
     await scene.repo.commit({ "large.txt": randomBytes(8_000_000).toString("base64") });
     await scene.repo.push();
     const sha = await scene.repo.head();
@@ -146,7 +146,7 @@ describe("the git server of the tests", () => {
   });
 
   for (const packed of [false, true]) {
-    it(`takes a large request in chunks, ${packed ? "packed" : "plain"}`, async () => {
+    it(`accepts a large request in chunks, ${packed ? "compressed" : "plain"}`, async () => {
       // What git itself sends where a request outgrows http.postBuffer: gitprotocol-v2, ls-refs.
       const line = (text: string) => `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
       const prefixes = Array.from({ length: 20_000 }, (_none, at) => line(`ref-prefix refs/heads/none-${at}\n`));
@@ -170,7 +170,7 @@ describe("the git server of the tests", () => {
     });
   }
 
-  it("serves the sample that prints a greeting, ready to run", async () => {
+  it("serves the sample repo with an executable that prints a greeting", async () => {
     const sample = await sampleRepo(scene.github, { owner: "acme", name: "greeter" });
     try {
       await sample.push();
@@ -185,7 +185,7 @@ describe("the git server of the tests", () => {
     }
   });
 
-  it("speaks the older protocols too", async () => {
+  it("also speaks the older protocol versions", async () => {
     for (const version of [0, 1, 2]) {
       await gitWith(
         asDaemon(),
@@ -200,7 +200,7 @@ describe("the git server of the tests", () => {
     assert.equal(scene.github.git.fetches(), 3);
   });
 
-  it("counts fetches, not looks at the refs", async () => {
+  it("counts fetches, but not listings of refs", async () => {
     await gitWith(asDaemon(), "ls-remote", urlOf("acme/api"));
     assert.equal(scene.github.git.fetches(), 0);
     await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
@@ -210,14 +210,14 @@ describe("the git server of the tests", () => {
     assert.equal(scene.github.git.fetches({ owner: "acme", name: "other" }), 0);
   });
 
-  it("leads from a repo's old name to its new one", async () => {
+  it("redirects a repo's old name to its new one", async () => {
     await scene.github.renameRepo(scene.repo, { owner: "umbrella", name: "service" });
 
     await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
     assert.equal(scene.github.git.fetches({ owner: "umbrella", name: "service" }), 1);
   });
 
-  it("takes no push", async () => {
+  it("refuses a push", async () => {
     await gitWith(asDaemon(), "clone", "--quiet", urlOf("acme/api"), "clone");
     const push = ["-c", asDaemon(), "push", "--quiet", "origin", "HEAD:refs/heads/stolen"];
 
@@ -225,7 +225,7 @@ describe("the git server of the tests", () => {
     assert.doesNotMatch(await gitWith(asDaemon(), "ls-remote", urlOf("acme/api")), /stolen/);
   });
 
-  it("speaks no dumb protocol, as GitHub does not", async () => {
+  it("does not speak the dumb protocol, like GitHub", async () => {
     const url = `${urlOf("acme/api")}/info/refs`;
     const response = await fetch(url, { headers: { authorization: authorization() } });
 
@@ -242,7 +242,7 @@ describe("the git server of the tests", () => {
     "/acme%2fapi.git/info/refs?service=git-upload-pack",
     "/acme/..%2fapi.git/info/refs?service=git-upload-pack",
   ]) {
-    it(`gives nothing at ${path}`, async () => {
+    it(`serves nothing at ${path}`, async () => {
       const response = await fetch(`${scene.github.cloneUrl}${path}`, { headers: { authorization: authorization() } });
 
       assert.equal(response.status, 404);

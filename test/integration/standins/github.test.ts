@@ -5,7 +5,7 @@ import { ask, endScene, type Scene, startScene } from "./support.ts";
 
 const base = "/repos/acme/api";
 
-describe("the GitHub stand-in, read by octokit, a client that is not ours,", () => {
+describe("The GitHub stand-in, read with octokit,", () => {
   let scene: Scene;
   beforeEach(async () => {
     scene = await startScene();
@@ -18,7 +18,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.deepEqual(scene.github.violations, []);
   });
 
-  it("page by page to the end, newest first", async () => {
+  it("lists page by page to the end, newest first", async () => {
     for (let at = 1; at <= 95; at++) {
       scene.github.setStatus(scene.repo, scene.sha, { context: `check-${at}`, state: "success" });
     }
@@ -37,14 +37,14 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.equal(wide.length, 95);
   });
 
-  it("page by page in lists that GitHub wraps", async () => {
+  it("lists page by page where GitHub wraps the list in an object", async () => {
     for (let at = 1; at <= 31; at++) scene.github.setCheckRun(scene.repo, scene.sha, { name: `check-${at}` });
 
     const runs = await client().paginate("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", commit());
     assert.equal(new Set(runs.map((run) => run.id)).size, 31);
   });
 
-  it("by sha, by branch and by tag, also where its name has a slash", async () => {
+  it("shows CI by sha, by branch and by tag, also if the name has a slash", async () => {
     await scene.repo.branch("release/1.x");
     await scene.repo.push();
     await scene.repo.tag("v1.0.0", { annotated: true });
@@ -60,7 +60,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.deepEqual([data.name, data.commit.sha, data.protected], ["release/1.x", scene.sha, false]);
   });
 
-  it("with the newest status of each context alone in the combined one", async () => {
+  it("combines only the newest status of each context", async () => {
     const state = async () => {
       const { data } = await client().request("GET /repos/{owner}/{repo}/commits/{ref}/status", commit());
       return [data.state, data.statuses.map((one) => `${one.context} ${one.state}`)];
@@ -74,7 +74,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.deepEqual(await state(), ["pending", ["Test success", "lint pending"]]);
   });
 
-  it("with a new id for each re-run of a check, and only the newest listed unless all are asked for", async () => {
+  it("gives each re-run of a check a new id, and lists only the newest unless all are requested", async () => {
     const first = scene.github.setCheckRun(scene.repo, scene.sha, { name: "test", status: "in_progress" }).id;
     assert.equal(scene.github.setCheckRun(scene.repo, scene.sha, { name: "test", conclusion: "failure" }).id, first);
     const second = scene.github.setCheckRun(scene.repo, scene.sha, { name: "test" }).id;
@@ -92,7 +92,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     ]);
   });
 
-  it("with a suite for each app, which counts its newest runs, and suites that have none", async () => {
+  it("has a suite for each app, which counts its newest runs, and empty suites", async () => {
     scene.github.setCheckRun(scene.repo, scene.sha, { name: "test", conclusion: "failure" });
     scene.github.setCheckRun(scene.repo, scene.sha, { name: "test" });
     scene.github.setCheckRun(scene.repo, scene.sha, { name: "lint", conclusion: "skipped" });
@@ -115,7 +115,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.equal(data.check_suites[0]?.head_sha, scene.sha);
   });
 
-  it("with a suite of Actions for each run of a workflow, by branch, also before it has a job", async () => {
+  it("has a suite of Actions for each workflow run, by branch, even before it has a job", async () => {
     const first = scene.github.addSuite(scene.repo, scene.sha);
     const second = scene.github.addSuite(scene.repo, scene.sha, { branch: "release/1" });
     scene.github.addSuite(scene.repo, scene.sha, { status: "pending" });
@@ -143,7 +143,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     );
   });
 
-  it("with the bot of the app that set a status, and its picture", async () => {
+  it("shows the bot of the app that set a status, and its picture", async () => {
     scene.github.setStatus(scene.repo, scene.sha, {
       context: "e2e",
       state: "success",
@@ -155,7 +155,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.match(creator?.avatar_url ?? "", /\/in\/77\?/);
   });
 
-  it("with the other rules of a branch's rulesets", async () => {
+  it("lists the other rules of a branch's rulesets", async () => {
     const also = [
       { type: "workflows", parameters: { workflows: [{ path: ".github/workflows/ci.yml", repository_id: 1 }] } },
       { type: "deletion" },
@@ -169,7 +169,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     );
   });
 
-  it("with the checks that a branch requires, by protection, by ruleset, or hidden", async () => {
+  it("shows the checks that a branch requires, by protection, by ruleset, or hidden", async () => {
     const branch = { owner: "acme", repo: "api", branch: "main" };
     const protection = "GET /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks";
     const rules = "GET /repos/{owner}/{repo}/rules/branches/{branch}";
@@ -190,7 +190,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     await assert.rejects(client().request(rules, branch), { status: 403 });
   });
 
-  it("under its new name after a rename, and under the old one by a redirect", async () => {
+  it("serves a renamed repo under its new name, and redirects the old one", async () => {
     const { id } = scene.repo.repo;
     await scene.github.renameRepo(scene.repo, { name: "service" });
 
@@ -205,7 +205,7 @@ describe("the GitHub stand-in, read by octokit, a client that is not ours,", () 
     assert.equal((await client().request("GET /repos/{owner}/{repo}", { owner: "acme", repo: "api" })).data.id, 7);
   });
 
-  it("with what it wrote, in order", async () => {
+  it("records what octokit wrote, in order", async () => {
     const status = { owner: "acme", repo: "api", sha: scene.sha, context: "deliverd/api" };
     const url = "http://127.0.0.1/deliveries/1";
     await client().request("POST /repos/{owner}/{repo}/statuses/{sha}", { ...status, state: "pending" });

@@ -12,8 +12,8 @@ const fronts = [
 ];
 const packages = ["ajv", "ajv-formats", "@octokit/openapi/generated/api.github.com.json", "@octokit/webhooks-examples"];
 
-describe("the GitHub stand-in's imports", () => {
-  it("lead to Node, a validator and GitHub's own data alone: no code of deliverd, no client that deliverd uses, no test runner", async () => {
+describe("The imports of the GitHub stand-in", () => {
+  it("lead only to Node, a validator and GitHub's data: to nothing that deliverd or its tests use", async () => {
     const reached = await reachedFrom(fronts.map((front) => join(root, front)));
 
     assert.ok(reached.files.length > fronts.length, "the walk must have followed imports");
@@ -27,7 +27,7 @@ describe("the GitHub stand-in's imports", () => {
     );
   });
 
-  it("are seen however they are written", async () => {
+  it("are found in whatever form they are written", async () => {
     const dir = await tempDir();
     try {
       const lines = [

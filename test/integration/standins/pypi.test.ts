@@ -16,7 +16,7 @@ const RIGHT: Record<string, string> = {
   sha256_digest: createHash("sha256").update(BYTES).digest("hex"),
 };
 
-describe("the stand-in for PyPI", () => {
+describe("The PyPI stand-in", () => {
   let server: PypiStandIn;
   beforeEach(async () => {
     server = await startPypi();
@@ -32,7 +32,7 @@ describe("the stand-in for PyPI", () => {
     return `${answer.status} ${answer.statusText}`;
   };
 
-  it("takes an upload, and the same once more", async () => {
+  it("accepts an upload, and the same upload again", async () => {
     assert.equal(await upload({}), "200 OK");
     assert.equal(await upload({}), "200 OK");
     assert.equal(server.uploads.length, 1);
@@ -40,19 +40,23 @@ describe("the stand-in for PyPI", () => {
 
   const mistakes: [string, RegExp, () => Promise<string>][] = [
     ["a wrong token", /^403 /, () => upload({}, FILE, BYTES, "wrong")],
-    ["no action", /^400 Unknown protocol/, () => upload({ ":action": "" })],
-    ["no metadata version", /^400 .*metadata_version/, () => upload({ metadata_version: "" })],
-    ["no name", /^400 .*name/, () => upload({ name: "" })],
-    ["no version", /^400 .*version/, () => upload({ version: "" })],
-    ["no type", /^400 .*filetype/, () => upload({ filetype: "" })],
-    ["a type that there is not", /^400 .*filetype/, () => upload({ filetype: "bdist_egg" })],
-    ["a wheel for no Python", /^400 Python version/, () => upload({ pyversion: "" })],
-    ["a source distribution for one", /^400 .*sdist/, () => upload({ filetype: "sdist" }, "hello-1.0.0.tar.gz")],
-    ["no file", /^400 .*file/, () => upload({}, "")],
+    ["an upload without an action", /^400 Unknown protocol/, () => upload({ ":action": "" })],
+    ["an upload without a metadata version", /^400 .*metadata_version/, () => upload({ metadata_version: "" })],
+    ["an upload without a name", /^400 .*name/, () => upload({ name: "" })],
+    ["an upload without a version", /^400 .*version/, () => upload({ version: "" })],
+    ["an upload without a file type", /^400 .*filetype/, () => upload({ filetype: "" })],
+    ["an unknown file type", /^400 .*filetype/, () => upload({ filetype: "bdist_egg" })],
+    ["a wheel without a Python version", /^400 Python version/, () => upload({ pyversion: "" })],
+    [
+      "a source distribution with a Python version",
+      /^400 .*sdist/,
+      () => upload({ filetype: "sdist" }, "hello-1.0.0.tar.gz"),
+    ],
+    ["an upload without a file", /^400 .*file/, () => upload({}, "")],
     ["a file of another project", /^400 .*project/, () => upload({ name: "other" })],
     ["a file of another version", /^400 Version/, () => upload({ version: "2.0.0" })],
-    ["a file that is none", /^400 .*extension/, () => upload({}, "hello-1.0.0.exe")],
-    ["no digest", /^400 .*digest/, () => upload({ sha256_digest: "" })],
+    ["a file that is no distribution", /^400 .*extension/, () => upload({}, "hello-1.0.0.exe")],
+    ["an upload without a digest", /^400 .*digest/, () => upload({ sha256_digest: "" })],
     ["a wrong digest", /^400 .*digest/, () => upload({ md5_digest: "0".repeat(32) })],
   ];
   for (const [title, expected, send] of mistakes) {
@@ -62,7 +66,7 @@ describe("the stand-in for PyPI", () => {
     });
   }
 
-  it("refuses other bytes under a name that it has", async () => {
+  it("refuses other bytes under an existing name", async () => {
     await upload({});
     const other = Buffer.from("others");
     const sha256_digest = createHash("sha256").update(other).digest("hex");

@@ -6,7 +6,7 @@ import { ask, endScene, type Scene, startScene } from "./support.ts";
 const unknownSha = "f".repeat(40);
 const base = "/repos/acme/api";
 
-describe("the GitHub stand-in", () => {
+describe("The GitHub stand-in", () => {
   let scene: Scene;
   const start = async () => {
     scene = await startScene();
@@ -55,7 +55,7 @@ describe("the GitHub stand-in", () => {
       assert.equal(response.statusCode, 403);
     });
 
-    it("a token for a repo that it does not reach, as if there were no such repo", async () => {
+    it("a token for a repo that it may not see, as if there were no such repo", async () => {
       await scene.github.createRepo({ owner: "other", name: "secret", token: "ghs_other" });
 
       assert.equal((await ask(scene, "/repos/other/secret")).status, 404);
@@ -66,7 +66,7 @@ describe("the GitHub stand-in", () => {
       assertClean();
     });
 
-    it("a path of GitHub's that the daemon is not to call", async () => {
+    it("a path of GitHub's API that deliverd must not call", async () => {
       assert.equal((await ask(scene, `${base}/commits/${scene.sha}`)).status, 404);
       assertViolation(/not among the calls/);
     });
@@ -76,14 +76,14 @@ describe("the GitHub stand-in", () => {
       assertViolation(/DELETE .* not among the calls/);
     });
 
-    it("a repo, an owner and a branch that are not there, without a violation", async () => {
+    it("an unknown repo, owner and branch, without a violation", async () => {
       for (const path of ["/repos/acme/none", "/orgs/none/repos", "/users/none/repos", `${base}/branches/none`]) {
         assert.equal((await ask(scene, path)).status, 404, path);
       }
       assertClean();
     });
 
-    it("an organization that is a user", async () => {
+    it("a user in place of an organization", async () => {
       await scene.github.createRepo({ owner: "sam", name: "tool", ownerType: "User", private: false });
 
       assert.equal((await ask(scene, "/orgs/sam/repos")).status, 404);
@@ -105,7 +105,7 @@ describe("the GitHub stand-in", () => {
       });
     }
 
-    it("a body where none belongs", async () => {
+    it("a body where none is allowed", async () => {
       // fetch sends no body with a GET.
       const call = request(`${scene.github.apiUrl}${base}`, {
         headers: {
@@ -126,8 +126,8 @@ describe("the GitHub stand-in", () => {
       ["no state", {}],
       ["a context that is a number", { state: "success", context: 1 }],
       ["a member that GitHub does not know", { state: "success", targetUrl: "http://x" }],
-      ["a list", []],
-      ["nothing", undefined],
+      ["a list for a body", []],
+      ["an empty body", undefined],
     ] as const) {
       it(`a status with ${what}`, async () => {
         const before = scene.github.statusesOf(scene.repo, scene.sha).length;
@@ -138,7 +138,7 @@ describe("the GitHub stand-in", () => {
       });
     }
 
-    it("a status that is no JSON", async () => {
+    it("a status that is not JSON", async () => {
       assert.equal((await post("{state:")).status, 400);
       assertViolation(/no JSON/);
     });
@@ -154,11 +154,11 @@ describe("the GitHub stand-in", () => {
       assertClean();
     });
 
-    it("a target URL that is none of the web's", async () => {
+    it("a target URL that is neither http nor https", async () => {
       assert.equal((await post({ state: "success", target_url: "file:///etc/passwd" })).status, 422);
     });
 
-    it("a sha that the repo does not hold, and one that is no commit", async () => {
+    it("an unknown sha, and an id of something that is no commit", async () => {
       await scene.repo.tag("v1.0.0", { annotated: true });
       await scene.repo.push("v1.0.0");
       const tagObject = await scene.repo.git("rev-parse", "v1.0.0");
@@ -174,7 +174,7 @@ describe("the GitHub stand-in", () => {
       assertClean();
     });
 
-    it("the 1,001st status of a context, however its case", async () => {
+    it("the 1,001st status of a context, in upper or lower case", async () => {
       for (let at = 0; at < 1000; at++)
         scene.github.setStatus(scene.repo, scene.sha, { context: "Deliverd/API", state: "pending" });
 
@@ -183,11 +183,11 @@ describe("the GitHub stand-in", () => {
     });
   });
 
-  describe("refuses too", () => {
+  describe("also refuses", () => {
     beforeEach(start);
     afterEach(end);
 
-    it("to give an answer of its own that GitHub's description does not allow", async () => {
+    it("to send an answer that GitHub's description does not allow", async () => {
       scene.github.spoilAnswers((template, body) =>
         template.endsWith("/check-runs") ? { total_count: 1, check_runs: [{ id: "one" }] } : body,
       );
@@ -200,7 +200,7 @@ describe("the GitHub stand-in", () => {
       assert.notEqual(scene.github.violations.length, 0);
     });
 
-    it("to give a rule of a branch that GitHub's description does not allow", async () => {
+    it("to list a branch rule that GitHub's description does not allow", async () => {
       const also = [{ type: "workflows", parameters: { workflows: [{ path: "ci.yml" }] } }];
       scene.github.protectBranch(scene.repo, "main", { required: [], via: "rules", also });
 
@@ -208,7 +208,7 @@ describe("the GitHub stand-in", () => {
       assert.match(scene.github.violations.join(), /repository_id/);
     });
 
-    it("to set what GitHub would not let CI set", () => {
+    it("to set a state that GitHub does not let CI set", () => {
       const scanner = { id: 7, slug: "scanner" };
       const { github, repo, sha } = scene;
       const { id } = github.addSuite(repo, sha);
@@ -222,7 +222,7 @@ describe("the GitHub stand-in", () => {
       assert.throws(() => github.setCheckRun(repo, sha, { name: "scan", app: scanner, suite: id }), /not of scanner/);
     });
 
-    it("everything beyond the rate limit, and counts no answer 304", async () => {
+    it("requests beyond the rate limit, where a 304 does not count", async () => {
       const { headers } = await ask(scene, base);
       const ifNoneMatch = { "if-none-match": headers.get("etag") ?? "" };
       const left = Number(headers.get("x-ratelimit-remaining"));
@@ -243,7 +243,7 @@ describe("the GitHub stand-in", () => {
     beforeEach(start);
     afterEach(end);
 
-    it("as often as told, with the status and the headers told", async () => {
+    it("as often as requested, with the requested status and headers", async () => {
       scene.github.fail({ times: 2, path: "/statuses", method: "GET", status: 429, headers: { "retry-after": "7" } });
 
       assert.equal((await post({ state: "success" })).status, 201);

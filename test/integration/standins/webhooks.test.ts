@@ -16,7 +16,7 @@ interface Received {
   body: string;
 }
 
-describe("the GitHub stand-in's webhooks", () => {
+describe("The webhooks of the GitHub stand-in", () => {
   let scene: Scene;
   let receiver: Server;
   let url: string;
@@ -50,7 +50,7 @@ describe("the GitHub stand-in's webhooks", () => {
   const events = () => received.map((one) => one.event);
   const lastPayload = () => JSON.parse(received.at(-1)?.body ?? "null");
 
-  it("are signed so that octokit's own verifier takes them, and only with the right secret and body", async () => {
+  it("are verified by octokit, and only with the right secret and body", async () => {
     await scene.github.green(scene.repo, scene.sha, { check: "test", status: "ci/lint" });
 
     assert.equal(received.length, 4);
@@ -64,7 +64,7 @@ describe("the GitHub stand-in's webhooks", () => {
     }
   });
 
-  it("tell of a branch that is new, moved, forced back and deleted", async () => {
+  it("report a branch that is created, moved, forced back and deleted", async () => {
     await scene.repo.branch("topic");
     const second = await scene.repo.commit({ "b.txt": "b\n" }, "Add b");
     await scene.repo.push();
@@ -98,7 +98,7 @@ describe("the GitHub stand-in's webhooks", () => {
     assert.deepEqual(events(), ["create", "push", "push", "push", "push"]);
   });
 
-  it("tell of a light tag by its commit, and of an annotated one by its tag object", async () => {
+  it("report a lightweight tag by its commit, and an annotated one by its tag object", async () => {
     await scene.repo.tag("v1.0.0");
     await scene.repo.tag("v1.0.1", { annotated: true });
     await scene.repo.push("v1.0.0", "v1.0.1");
@@ -110,7 +110,7 @@ describe("the GitHub stand-in's webhooks", () => {
     assert.deepEqual([annotated.after, annotated.head_commit.id, annotated.commits], [tagObject, scene.sha, []]);
   });
 
-  it("tell of CI that ends, in the state that the API shows", async () => {
+  it("report CI that ends, in the state that the API shows", async () => {
     scene.github.setCheckRun(scene.repo, scene.sha, { name: "lint", status: "in_progress" });
     await scene.github.green(scene.repo, scene.sha);
     assert.deepEqual(events(), ["check_run"], "a suite is not over while one of its runs goes on");
@@ -127,7 +127,7 @@ describe("the GitHub stand-in's webhooks", () => {
     assert.deepEqual([status.context, status.state, status.sha], ["ci/build", "failure", scene.sha]);
   });
 
-  it("tell of a status that was set through the API, as of any other", async () => {
+  it("report a status that was set through the API like any other", async () => {
     await fetch(`${scene.github.apiUrl}/repos/acme/api/statuses/${scene.sha}`, {
       method: "POST",
       headers: { authorization: `Bearer ${scene.github.token}` },
@@ -175,14 +175,14 @@ describe("the GitHub stand-in's webhooks", () => {
     );
   });
 
-  it("report a receiver that does not answer, as GitHub's list of deliveries does", async () => {
+  it("have the status 0 if the receiver does not answer, as in GitHub's list of deliveries", async () => {
     scene.github.sendHooksTo("http://127.0.0.1:1/", secret);
 
     const [delivery] = await scene.github.green(scene.repo, scene.sha);
     assert.equal(delivery?.answer?.status, 0);
   });
 
-  it("miss nothing that GitHub's description demands, which a planted mistake shows", async () => {
+  it("contain all that GitHub's description requires, as a planted mistake proves", async () => {
     scene.github.setCheckRun(scene.repo, scene.sha, { name: "test" });
     scene.github.setStatus(scene.repo, scene.sha, { context: "ci", state: "pending" });
     const all = [

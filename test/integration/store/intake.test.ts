@@ -14,7 +14,7 @@ import { tempDir } from "../../support/processes/process.ts";
 const run = promisify(execFile);
 const maxBytes = 100_000_000;
 
-describe("an engine that pushes an image into the intake", function () {
+describe("The intake, when an engine pushes an image,", function () {
   this.timeout(60_000);
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let engine: Engine;
@@ -64,7 +64,7 @@ describe("an engine that pushes an image into the intake", function () {
     await finished(await image.push({ tag: "v1", authconfig: { username, password, serveraddress: host } }));
   }
 
-  it("has its image frozen whole, under the digest that the engine says", async () => {
+  it("freezes the whole image under the digest that the engine reports", async () => {
     const grant = intake.grant("build-1", { maxBytes });
     const image = await build("build-1");
     await push(image, grant);
@@ -77,7 +77,7 @@ describe("an engine that pushes an image into the intake", function () {
     await grant.revoke();
   });
 
-  it("sends only what the store has not, also under another repository's name", async () => {
+  it("receives only what the store lacks, also under another repository's name", async () => {
     const image = await build("build-2");
     const grant = intake.grant("build-2", { maxBytes: 100_000 });
     const started = Date.now();
@@ -87,7 +87,7 @@ describe("an engine that pushes an image into the intake", function () {
     await grant.revoke();
   });
 
-  it("is refused with a credential that was revoked, and with none", async () => {
+  it("refuses a revoked credential and a missing one", async () => {
     const image = await build("build-3");
     const grant = intake.grant("build-3", { maxBytes });
     await grant.revoke();
@@ -96,7 +96,7 @@ describe("an engine that pushes an image into the intake", function () {
     assert.equal(grant.pushed("v1"), null);
   });
 
-  it("is told to stop at the grant's limit, and take says why", async () => {
+  it("stops the engine at the grant's limit, and take says why", async () => {
     const image = await build("build-4");
     const grant = intake.grant("build-4", { maxBytes: 100 });
     await assert.rejects(push(image, grant), /one delivery may add 100 bytes|denied/);
@@ -104,7 +104,7 @@ describe("an engine that pushes an image into the intake", function () {
     await grant.revoke();
   });
 
-  it("may as well be any other client that pushes, with an index of images too", async () => {
+  it("accepts any other client too, and an index of images", async () => {
     const source = new Store(join(dir.path, "layout"));
     const parts = [await freezeImage(source, { family: "oci" }), await freezeImage(source, { family: "oci" })];
     const index = await freezeIndex(source, parts);

@@ -15,7 +15,7 @@ import { tempDir, until } from "../../support/processes/process.ts";
 
 const maxBytes = 10_000_000;
 
-describe("the content store", () => {
+describe("The content store", () => {
   let dir: Awaited<ReturnType<typeof tempDir>>;
   let store: Store;
   beforeEach(async () => {
@@ -25,7 +25,7 @@ describe("the content store", () => {
   afterEach(() => dir.remove());
   const files = async (folder: string) => readdir(join(dir.path, folder)).catch(() => []);
 
-  it("gives back what was written, whole or in part, by its digest", async () => {
+  it("returns what was written, whole or in part, by its digest", async () => {
     const bytes = randomBytes(200_000);
     const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
     const written = await store.write(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]), { maxBytes });
@@ -35,21 +35,21 @@ describe("the content store", () => {
     assert.deepEqual(await buffer(store.open(digest, { start: 10, end: 19 })), bytes.subarray(10, 20));
   });
 
-  it("says that it does not have what it does not have", async () => {
+  it("reports that it does not have a content", async () => {
     const digest = `sha256:${"0".repeat(64)}`;
     assert.equal(await store.has(digest), false);
     assert.equal(await store.size(digest), null);
     await assert.rejects(store.manifest(digest), { name: "TransientError", code: "content-gone" });
   });
 
-  it("makes no path of a digest that is none", async () => {
+  it("makes no path of an invalid digest", async () => {
     for (const text of ["sha256:../../etc/passwd", "../x", "", "sha256:", `sha256:${"A".repeat(64)}`, "sha512:00"]) {
       await assert.rejects(store.has(text), TypeError);
       assert.throws(() => store.open(text), TypeError);
     }
   });
 
-  it("keeps nothing of content that is not what was expected", async () => {
+  it("keeps nothing of content that differs from what was expected", async () => {
     const expect = `sha256:${"1".repeat(64)}`;
     await assert.rejects(store.write(Readable.from(["x"]), { expect, maxBytes }), { code: "digest-mismatch" });
     assert.deepEqual([await files("blobs/sha256"), await files("incoming")], [[], []]);
@@ -73,7 +73,7 @@ describe("the content store", () => {
     assert.deepEqual([await files("blobs/sha256"), await files("incoming")], [[], []]);
   });
 
-  it("takes no more bytes of an upload that was discarded meanwhile (upload-ended)", async () => {
+  it("accepts no more bytes of an upload that was discarded meanwhile (upload-ended)", async () => {
     const incoming = await Incoming.start(dir.path);
     let discarding: Promise<void> | undefined;
     const source = Readable.from(
@@ -90,7 +90,7 @@ describe("the content store", () => {
     assert.deepEqual(await files("."), []);
   });
 
-  it("takes the same content from several writers at once", async () => {
+  it("accepts the same content from several writers at once", async () => {
     const bytes = randomBytes(300_000);
     const all = await Promise.all(Array.from({ length: 8 }, () => store.write(Readable.from([bytes]), { maxBytes })));
     assert.equal(new Set(all.map(({ digest }) => digest)).size, 1);
@@ -98,7 +98,7 @@ describe("the content store", () => {
     assert.deepEqual(await files("incoming"), []);
   });
 
-  it("holds no half content after its process was killed, and sweeps what that left", async () => {
+  it("holds no partial content after its process was killed, and sweeps the remains", async () => {
     const script = `
       import { Readable } from "node:stream";
       import { Store } from "./src/store/store.ts";
@@ -124,7 +124,7 @@ describe("the content store", () => {
     assert.deepEqual(await files("incoming"), []);
   });
 
-  it("lists what an image is made of", async () => {
+  it("lists the contents of an image", async () => {
     const image = await freezeImage(store, { layers: [10, 20, 30] });
     const content = await store.contentOf(image.digest);
     assert.deepEqual(
@@ -135,7 +135,7 @@ describe("the content store", () => {
     assert.equal(content.size, image.size);
   });
 
-  it("lists what an index is made of, images before their index, also where indexes are nested", async () => {
+  it("lists the contents of an index, images before their index, also if indexes are nested", async () => {
     const [one, two] = [await freezeImage(store, { family: "oci" }), await freezeImage(store, { family: "oci" })];
     const inner = await freezeIndex(store, [one, two]);
     const outer = await freezeIndex(store, [inner, two]);
@@ -147,7 +147,7 @@ describe("the content store", () => {
     assert.equal(blobs.length, 6);
   });
 
-  it("notices a manifest that was damaged on the disk", async () => {
+  it("detects a manifest that was damaged on the disk", async () => {
     const image = await freezeImage(store);
     await writeFile(join(dir.path, "blobs", "sha256", image.digest.slice(7)), "{}");
     await assert.rejects(store.manifest(image.digest), { name: "TransientError", code: "content-damaged" });
@@ -167,13 +167,13 @@ describe("the content store", () => {
   });
 });
 
-describe("reading an image manifest", () => {
+describe("The reader of image manifests", () => {
   const digest = `sha256:${"a".repeat(64)}`;
   const part = { mediaType: "x/y", digest, size: 1 };
   const image = { schemaVersion: 2, config: part, layers: [part] };
   const read = (document: unknown, type?: string) => readManifest(Buffer.from(JSON.stringify(document)), type);
 
-  it("tells an image from an index where the document does not say", () => {
+  it("tells an image from an index if the document does not say which it is", () => {
     assert.equal(read(image).mediaType, "application/vnd.oci.image.manifest.v1+json");
     const index = read({ schemaVersion: 2, manifests: [part] });
     assert.equal(index.mediaType, "application/vnd.oci.image.index.v1+json");
@@ -183,7 +183,7 @@ describe("reading an image manifest", () => {
     assert.equal(read(image).blobs.length, 1);
   });
 
-  it("refuses what could be read in two ways, or not at all", () => {
+  it("refuses a manifest that is ambiguous or unreadable", () => {
     for (const document of [
       { ...image, manifests: [part] },
       { ...image, mediaType: "application/vnd.oci.image.index.v1+json" },

@@ -16,7 +16,7 @@ const PIPELINE = stringify({
   ],
 });
 
-describe("a delivery whose machinery fails", function () {
+describe("A delivery whose infrastructure fails", function () {
   this.timeout(60_000);
   let at: TestStation;
   let sha: string;
@@ -43,7 +43,7 @@ describe("a delivery whose machinery fails", function () {
   const engineFailed = new TransientError("engine-failed", "no network", { tries: 3 });
   const registryDown = new TransientError("registry-unreachable", "no route");
 
-  it("is tried again, and released once the machinery is well", async () => {
+  it("is tried again, and released once the infrastructure works", async () => {
     const { state, tried } = await attempts([engineFailed, engineFailed, null]);
     assert.deepEqual([state, tried], ["delivered", 3]);
   });
@@ -54,7 +54,7 @@ describe("a delivery whose machinery fails", function () {
     assert.equal(because, "given up after 3 tries: no network");
   });
 
-  it("counts only failures of the same code: an outage of a registry spends none of the engine's tries", async () => {
+  it("counts only failures of the same code: a registry's outage uses none of the engine's tries", async () => {
     const { state } = await attempts([
       registryDown,
       registryDown,

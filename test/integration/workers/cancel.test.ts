@@ -9,7 +9,7 @@ import { pipeline, storyOf } from "./story.ts";
 
 const superseding = pipeline({ supersede: true, on: { branches: ["main", "release/*"], tags: ["v*"] } });
 
-describe("A request to stop ends with the attempt that it was made to", function () {
+describe("A request to stop a delivery", function () {
   this.timeout(60_000);
   let at: TestStation;
   const story = storyOf(() => at);
@@ -32,7 +32,7 @@ describe("A request to stop ends with the attempt that it was made to", function
   };
   const id = async (sha: string) => (await story.delivery(sha)).id;
 
-  it("so a superseded commit that is given a version tag is delivered under it, and superseded no more", async () => {
+  it("does not supersede a commit any more that gets a version tag", async () => {
     const older = await commit("1");
     pending();
     await story.look(older);
@@ -47,7 +47,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     assert.equal(await story.played(older), "delivered: released 1.0.0");
   });
 
-  it("so a version tag that is pushed with a commit that is superseded at once does not leave it queued", async () => {
+  it("does not leave a commit queued that has a version tag and is superseded at once", async () => {
     const older = await commit("1");
     await tag("v2.0.0", older);
     await story.look(older);
@@ -60,7 +60,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     assert.match(await story.stands(newer), /^delivered: released 2\.0\.1-1\./);
   });
 
-  it("so a cancel that came a moment too late ends no later version tag", async () => {
+  it("that came too late does not end the delivery of a later version tag", async () => {
     const sha = await commit("1");
     const { files } = at.registries;
     at.station.registries.set("files", {
@@ -79,7 +79,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     assert.match(await story.stands(sha), /^delivered: released 0\.0\.1-1\.\w+, 1\.0\.0$/);
   });
 
-  it("so a retry of what was cancelled, or superseded, is not ended again", async () => {
+  it("does not end a person's retry of a cancelled or superseded delivery", async () => {
     const older = await commit("1");
     pending();
     await story.look(older);
@@ -94,7 +94,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     assert.match(await story.stands(older), /^delivered: /);
   });
 
-  it("so one that its worker never heard, as it died, ends that delivery and no later try of it", async () => {
+  it("ends the delivery if its worker died before it noticed, but no later retry", async () => {
     const sha = await commit("1");
     await story.look(sha);
     const { ledger } = at.station;
@@ -111,7 +111,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     assert.match(await story.stands(sha), /^delivered: /);
   });
 
-  it("A newer commit supersedes an older one of which it is told first, too", async () => {
+  it("supersedes an older commit even if the newer one is evaluated first", async () => {
     pending();
     const older = await commit("1");
     const newer = await commit("2");
@@ -121,7 +121,7 @@ describe("A request to stop ends with the attempt that it was made to", function
     assert.equal(await story.stands(older), `superseded: superseded by ${newer}`);
   });
 
-  it("A newer commit of one branch does not supersede what another branch holds as its newest", async () => {
+  it("does not supersede the newest commit of another branch", async () => {
     pending();
     const older = await commit("1");
     await at.repo.git(["branch", "release/1"]);

@@ -59,7 +59,7 @@ describe("What one commit costs", function () {
    * and the repo's identity at the gate (they may have changed during the build), the fence before each write, the
    * lease before each name, the delivery after its attempt (hints may have come).
    */
-  it("is bounded, in queries of the ledger, runs of git and calls of the host", async () => {
+  it("is bounded in ledger queries, git runs and calls of the host", async () => {
     await at.repo.commit({ ".deliverd.yml": pipeline() });
     // The first commit clones the mirror.
     await story.played(await at.repo.commit({ file: "first" }));

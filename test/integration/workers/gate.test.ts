@@ -33,7 +33,7 @@ describe("The gate of a commit", function () {
     ["refs/heads/main", "refs/heads/release/1"],
     ["refs/heads/release/1", "refs/heads/main"],
   ])
-    it(`asks for what each of its watched branches requires, where ${told[0]} is told of first`, async () => {
+    it(`requires the checks of each of its watched branches if ${told[0]} is reported first`, async () => {
       const sha = await at.repo.commit({ ".deliverd.yml": both });
       await at.repo.git(["branch", "release/1"]);
       await at.repo.git(["branch", "feature"]);
@@ -53,7 +53,7 @@ describe("The gate of a commit", function () {
       ]);
     });
 
-  it("has its time from when it began to wait, and not from when it was first ignored", async () => {
+  it("counts its timeout from when the commit began to wait, not from when it was ignored", async () => {
     await at.repo.git(["checkout", "--quiet", "-b", "feature"]);
     const sha = await at.repo.commit({ ".deliverd.yml": both });
     await story.look(sha);
@@ -72,7 +72,7 @@ describe("The gate of a commit", function () {
     assert.equal(await story.stands(sha), "failed: CI did not come to an end in time: check test is pending");
   });
 
-  it("that ran out of time is decided anew when its CI speaks, also after an attempt that found it no longer green", async () => {
+  it("decides again when CI reports after its timeout, also after an attempt that found CI not green", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": both });
     let asked = 0;
     at.host.ciState = async () => ci(++asked === 1 ? "green" : "pending");
@@ -93,7 +93,7 @@ describe("The gate of a commit", function () {
     assert.match(await story.played(sha), /^delivered: released /);
   });
 
-  it("whose pipeline was bad when its attempt began is decided anew, and a build that failed is not", async () => {
+  it("decides again if the pipeline was bad when the attempt began", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": both });
     await story.look(sha);
     const { files } = at.station.config.registries;
@@ -106,7 +106,7 @@ describe("The gate of a commit", function () {
     assert.match(await story.played(sha), /^queued: trying again/);
   });
 
-  it("waits for its host, and says so everywhere, while the host gives no answer that helps", async () => {
+  it("waits for its host, and says so everywhere, while the host gives no useful answer", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": both });
     answer("red");
     await story.look(sha);
@@ -126,7 +126,7 @@ describe("The gate of a commit", function () {
     assert.match(await story.played(sha), /^delivered: /);
   });
 
-  it("waits for a host that could not be asked at its first look, and for one whose git does not answer", async () => {
+  it("waits for a host that did not answer at the first look, and for one whose git does not answer", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": both });
     at.host.ciState = async () => {
       throw new TransientError("github-answer-unusable", "GitHub's answer is not a check suite");

@@ -8,7 +8,7 @@ import { startStation, type TestStation } from "./station.ts";
 
 const HOUR = 3_600_000;
 
-describe("The evaluation that queued a delivery stands for the second look at its light", () => {
+describe("The second check of CI, when an attempt begins,", () => {
   let test: TestStation;
   let delivery: Delivery;
 
@@ -34,27 +34,27 @@ describe("The evaluation that queued a delivery stands for the second look at it
     return wasRecentlyGreen(test.station, delivery, claimed?.fence ?? 0);
   }
 
-  it("where all was frozen before that evaluation began to read", async () => {
+  it("is skipped if everything was frozen before the last green evaluation began to read", async () => {
     await preparedAhead();
     recordGreen(test.station, REPO, SHA, (await now()) + 1);
     assert.equal(await mayRest(), true);
   });
 
-  it("but not where something was frozen while it read", async () => {
+  it("is made if something was frozen while that evaluation read", async () => {
     const began = await now();
     await preparedAhead();
     recordGreen(test.station, REPO, SHA, began);
     assert.equal(await mayRest(), false);
   });
 
-  it("nor where nobody prepared it, or no evaluation of this process found it green", async () => {
+  it("is made if nothing was prepared, or if this process has not seen green CI", async () => {
     recordGreen(test.station, REPO, SHA, (await now()) + 1);
     assert.equal(await mayRest(), false);
     recordGreen(test.station, REPO, "b".repeat(40), (await now()) + 1);
     assert.equal(await wasRecentlyGreen(test.station, { ...delivery, sha: "c".repeat(40) }, 1), false);
   });
 
-  it("nor where it is some seconds past", async () => {
+  it("is made if that evaluation is some seconds old", async () => {
     await preparedAhead();
     recordGreen(test.station, REPO, SHA, (await now()) - 5_001);
     assert.equal(await mayRest(), false);

@@ -12,7 +12,7 @@ import { tempDir } from "../../support/processes/process.ts";
 const DAY = 24 * 60 * 60_000;
 const now = Date.now();
 
-describe("housekeeping", () => {
+describe("Housekeeping", () => {
   /** Keeps house where these caches stand beside 100 bytes in the store. @returns what went */
   async function keep(max: number, caches: DiskItem[], list = async () => caches): Promise<string[]> {
     const dir = await tempDir();
@@ -36,18 +36,18 @@ describe("housekeeping", () => {
   }
   const cache = (name: string, bytes: number, age: number): DiskItem => ({ name, bytes, usedAt: now - age });
 
-  it("counts the caches of builds within the disk's budget, and lets the oldest go first", async () => {
+  it("counts build caches against the disk budget, and deletes the oldest first", async () => {
     const caches = [cache("new", 50, 2 * DAY), cache("old", 50, 5 * DAY), cache("young", 900, 60_000)];
     assert.deepEqual(await keep(1_100, caches), []);
     assert.deepEqual(await keep(1_050, caches), ["old"]);
     assert.deepEqual(await keep(10, caches), ["old", "new"]);
   });
 
-  it("lets a cache go that was of no use for 30 days, whatever room there is", async () => {
+  it("deletes a cache that was not used for 30 days, however much room there is", async () => {
     assert.deepEqual(await keep(1e9, [cache("a", 1, 31 * DAY), cache("b", 1, 29 * DAY)]), ["a"]);
   });
 
-  it("goes on without an engine", async () => {
+  it("continues without an engine", async () => {
     assert.deepEqual(await keep(10, [], () => Promise.reject(new Error("no engine"))), []);
   });
 });

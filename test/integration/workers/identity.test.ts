@@ -14,7 +14,7 @@ import { pipeline, storyOf } from "./story.ts";
 
 const OTHER = "github:2";
 
-describe("A repo is who its host says it is:", function () {
+describe("The identity of a repo at its host", function () {
   this.timeout(60_000);
   let at: TestStation;
   let now: number;
@@ -51,7 +51,7 @@ describe("A repo is who its host says it is:", function () {
   };
   const text = "acme/api is another repo on github now: the next webhook of the one that was meant tells its name";
 
-  it("asked once in a few seconds, however much it is at work, and again after them", async () => {
+  it("is requested once in a few seconds, however busy the repo is, and again after them", async () => {
     for (let i = 0; i < 3; i++) await story.played(await commit());
     assert.equal(asked.length, 1);
     now += 5_000;
@@ -59,7 +59,7 @@ describe("A repo is who its host says it is:", function () {
     assert.equal(asked.length, 2);
   });
 
-  it("one that was deleted and made anew is not built as the old one, and what waited there ends", async () => {
+  it("keeps a recreated repo from being built as the old one, and ends what waited there", async () => {
     const sha = await waits();
     replace();
     await addHints(at.station.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref: null, sha }]);
@@ -69,7 +69,7 @@ describe("A repo is who its host says it is:", function () {
     assert.equal(at.built.length, 0);
   });
 
-  it("nor at once, where the new one's first webhook tells of it", async () => {
+  it("is checked again at the build, if the new repo's first webhook came meanwhile", async () => {
     const sha = await waits();
     await story.look(sha);
     replace();
@@ -84,7 +84,7 @@ describe("A repo is who its host says it is:", function () {
     assert.deepEqual(await story.releases(), []);
   });
 
-  it("and an old webhook that brings the old name back takes it from nobody", async () => {
+  it("is not changed by an old webhook that brings back the old name", async () => {
     replace();
     await at.station.ledger.transaction((tx) => saveRepos(tx, [{ ...acmeApi, id: OTHER }]));
     await at.station.ledger.transaction((tx) => saveRepos(tx, [acmeApi]));
@@ -96,7 +96,7 @@ describe("A repo is who its host says it is:", function () {
     assert.equal(at.built.length, 1);
   });
 
-  it("one that the host does not show is not confirmed by that, and says what it waits for", async () => {
+  it("is not confirmed by a host that does not show the repo, and the delivery says what it waits for", async () => {
     const sha = await waits();
     hosted = {};
     await assert.rejects(story.look(sha), { code: "repo-not-shown" });
@@ -110,7 +110,7 @@ describe("A repo is who its host says it is:", function () {
     assert.match(await story.played(sha), /^delivered: /);
   });
 
-  it("one that was renamed or transferred, and no webhook told, goes on under its new name", async () => {
+  it("stays the same after a rename or a transfer that no webhook reported", async () => {
     const sha = await waits();
     hosted["acme/api"] = { hostId: "1", owner: "acme", name: "core" };
     hosted["acme/core"] = { hostId: "1", owner: "acme", name: "core" };
@@ -123,7 +123,7 @@ describe("A repo is who its host says it is:", function () {
     assert.equal(await story.stands(next).catch(() => "ignored"), "ignored: strangers/core is in no entry of repos");
   });
 
-  it("and its default branch is as it was shown last, for whoever read the repo before", async () => {
+  it("comes with the default branch that the host showed last", async () => {
     await story.played(await commit());
     at.host.findRepo = async (owner, name) => ({ hostId: "1", owner, name, defaultBranch: "trunk" });
     now += 5_001;
@@ -133,7 +133,7 @@ describe("A repo is who its host says it is:", function () {
     }
   });
 
-  it("what is owed to the old one's commits is said on no commit of the new one", async () => {
+  it("keeps reports about the old repo's commits from the new repo", async () => {
     const sha = await waits();
     replace();
     const said: string[] = [];

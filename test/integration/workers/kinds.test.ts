@@ -20,7 +20,7 @@ const PIPELINE = stringify({
   ],
 });
 
-describe("a delivery of a package and of plain files", function () {
+describe("A delivery of a package and of plain files", function () {
   this.timeout(60_000);
   let at: TestStation;
   let sha: string;
@@ -44,7 +44,7 @@ describe("a delivery of a package and of plain files", function () {
   const names = (registry: "npm" | "files") => [...at.registries[registry].names.keys()].sort();
   const releases = async () => (await listReleases(at.station.ledger, { repoId: REPO, sha, limit: 10 })).items;
 
-  it("ends as the user's to mend where the commit bears a date that nobody can write", async () => {
+  it("fails as the user's error if the commit has no valid committer date", async () => {
     for (const date of ["18446744073709551616 +0000", "8640000000001 +0000", "-5 +0000", "soon"]) {
       const tree = await at.repo.git(["rev-parse", "HEAD^{tree}"]);
       const file = join(at.repo.path, ".git", "crafted-commit");
@@ -60,7 +60,7 @@ describe("a delivery of a package and of plain files", function () {
     assert.deepEqual([names("npm"), at.built], [[], []]);
   });
 
-  it("gives each the name of its kind, and carries the facts of the release along", async () => {
+  it("gives each artifact the name of its kind, and passes on the facts of the release", async () => {
     assert.equal(await hinted(), `delivered: released ${version}`);
     assert.deepEqual(names("npm"), [`@acme/hello:${version}`]);
     // A plain store knows paths alone.
@@ -77,7 +77,7 @@ describe("a delivery of a package and of plain files", function () {
     assert.match(String(hello?.parts), /"package":\{"name":"@acme\/hello"/);
   });
 
-  it("builds a package once more under a version tag that was put on it, and gives plain files one more name", async () => {
+  it("builds a package again under a later version tag, and gives plain files one more name", async () => {
     await hinted();
     assert.equal(await hinted(), `delivered: released ${version}`);
     assert.deepEqual(at.built, [`hello ${version}`, `tool ${version}`]);
@@ -110,7 +110,7 @@ describe("a delivery of a package and of plain files", function () {
     assert.deepEqual([at.built.length, at.registries.files.published.length], [3, before]);
   });
 
-  it("goes on after one name was written and the other was not, without building or writing again what stands", async () => {
+  it("continues between two names without a second build or write", async () => {
     const { npm, files } = at.registries;
     const { publish } = files;
     files.publish = async (content, name, run) => {
@@ -128,7 +128,7 @@ describe("a delivery of a package and of plain files", function () {
     assert.equal((await locationsOfDelivery(at.station.ledger, id)).length, 3);
   });
 
-  it("fails while nothing stands anywhere where a package calls itself other than `as` says", async () => {
+  it("fails before any name is written if a package has another name than `as` says", async () => {
     const odd = PIPELINE.replace("to: npm", "to: npm\n        as: '@acme/other'");
     sha = await at.repo.commit({ ".deliverd.yml": odd });
     assert.match(await hinted(), /^failed: artifact "hello" calls itself @acme\/hello, and `as` .* says @acme\/other/);

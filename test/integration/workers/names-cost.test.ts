@@ -59,7 +59,7 @@ describe(`The moving names of ${COMMITS} commits on ${BRANCHES} branches`, funct
   const linesOf = async (file: string) =>
     (await readFile(join(dir.path, file), "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
 
-  it("take one walk, in which each commit comes once", async () => {
+  it("take one walk of the history, which reads each commit once", async () => {
     const publish = [{ to: "local", as: "acme/api", tags: ["{version}", "{branch}", "latest", "day-{date}"] }];
     const on = { branches: ["**"], tags: ["**"] };
     const pipeline = stringify({ version: 1, ci: "none", on, artifacts: [{ name: "api", kind: "image", publish }] });

@@ -48,7 +48,7 @@ function gate() {
   };
 }
 
-describe("The only door to a name", function () {
+describe("The naming of releases", function () {
   this.timeout(60_000);
   let at: TestStation;
 
@@ -93,8 +93,8 @@ describe("The only door to a name", function () {
     if ((await tree.git(["for-each-ref"])) !== "") await tree.push();
   }
 
-  describe("where an immutable and a moving name meet", () => {
-    it("keeps a branch called sha-… from the commit's own name", async () => {
+  describe("if an immutable and a moving name collide", () => {
+    it("refuses the commit's own name to a branch called sha-…", async () => {
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
       const first = await released(one);
       await branch(at.repo, `sha-${one.slice(0, 7)}`);
@@ -122,7 +122,7 @@ describe("The only door to a name", function () {
       assert.match(await status(one), /^success: /);
     });
 
-    it("lets an immutable name wait for a moving write that is under way, and then have the name", async () => {
+    it("lets an immutable name wait for a moving write in progress, and then have the name", async () => {
       const { local } = at.registries;
       const { publish } = local;
       const held = gate();
@@ -148,7 +148,7 @@ describe("The only door to a name", function () {
       assert.deepEqual([noted?.immutable, noted?.digest], [true, version.digest]);
     });
 
-    it("takes the place of a moving name that was written and never noted", async () => {
+    it("replaces a moving name that was written but never recorded", async () => {
       const { local } = at.registries;
       const { publish } = local;
       local.publish = async (content, name, run) => {
@@ -167,7 +167,7 @@ describe("The only door to a name", function () {
       assert.equal(digestAt("acme/api:1.2.3"), version.digest);
     });
 
-    it("leaves what another tool wrote: a version is refused, and so is a branch where a git tag gives the name", async () => {
+    it("keeps what another tool wrote, against a version and against a branch with a git tag's name", async () => {
       const theirs = { digest: `sha256:${"7".repeat(64)}` } as StampedContent;
       at.registries.local.names.set("acme/api:1.2.3", theirs);
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
@@ -184,7 +184,7 @@ describe("The only door to a name", function () {
     });
   });
 
-  it("leaves a git tag's name with its first commit, and delivers the one that the tag was moved to without it", async () => {
+  it("keeps a git tag's name on its first commit, and delivers the tag's new commit without it", async () => {
     const move = async (tag: string, sha: string) => {
       await at.repo.git(["tag", "--force", tag, sha]);
       await at.repo.git(["push", "--quiet", "--force", "--tags", at.repo.bare]);
@@ -207,7 +207,7 @@ describe("The only door to a name", function () {
     assert.equal((await deliver(three)).state, "delivered");
   });
 
-  it("tells the second of two branches whose names are equal once they are cut", async () => {
+  it("reports the second of two branches whose names are equal when they are cut", async () => {
     const long = "b".repeat(140);
     await branch(at.repo, `${long}1`);
     const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
@@ -219,14 +219,14 @@ describe("The only door to a name", function () {
     assert.match(await status(two), /^failure: acme\/api:bbb/);
   });
 
-  it("fails a commit whose artifacts share a name before anything is built", async () => {
+  it("fails a commit whose artifacts share a name before the build", async () => {
     const second = { name: "web", kind: "image", publish: [{ to: "local", as: "acme/{repo}", tags: ["{branch}"] }] };
     const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", TAGS, [second]) });
     await evaluate(at.station, { repo: REPO, sha, ref: null });
     assert.match(await status(sha, REPO, "deliverd"), /^failure: artifacts "api" and "web" both publish as/);
   });
 
-  it("fails the second of two artifacts whose immutable names meet at a commit only", async () => {
+  it("fails the second of two artifacts whose immutable names are equal at one commit only", async () => {
     const second = { name: "web", kind: "image", publish: [{ to: "local", as: "acme/{branch}", tags: ["{version}"] }] };
     await branch(at.repo, "api");
     const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", TAGS, [second]) });
@@ -237,7 +237,7 @@ describe("The only door to a name", function () {
     assert.deepEqual(states.sort(), ["failure", "success"]);
   });
 
-  describe("whose a repository is", () => {
+  describe("in a repository of the registry", () => {
     let web: WorkTree;
     beforeEach(async () => {
       web = await at.another(WEB, "web");
@@ -245,11 +245,11 @@ describe("The only door to a name", function () {
 
     const refusals: [string, Error][] = [
       ["is refused with 403", new Refused("registry-denied", "403")],
-      ["meets a registry that is down", new TransientError("registry-unavailable", "503")],
+      ["reaches a registry that is down", new TransientError("registry-unavailable", "503")],
       ["is cut off in the middle", new Error("the worker was killed")],
     ];
     for (const [title, error] of refusals) {
-      it(`is not claimed by a push that ${title}`, async () => {
+      it(`claims no ownership if the push ${title}`, async () => {
         const { local } = at.registries;
         const { publish } = local;
         local.publish = () => Promise.reject(error);
@@ -264,7 +264,7 @@ describe("The only door to a name", function () {
       });
     }
 
-    it("is its first publisher's, of two at one moment", async () => {
+    it("makes one of two repos the owner if both publish first at the same moment", async () => {
       const { local } = at.registries;
       const { publish } = local;
       const held = gate();
@@ -286,7 +286,7 @@ describe("The only door to a name", function () {
       assert.match(loser?.because ?? "", /acme\/shared in local belongs to another repo/);
     });
 
-    it("is asked of moving names too, also where a branch comes long after its commit", async () => {
+    it("checks the owner for moving names too, even if a branch comes long after its commit", async () => {
       const victim = await released(
         await commit(web, "one", { ".deliverd.yml": pipeline("acme/web", ["{version}", "latest"]) }),
         WEB,
@@ -301,7 +301,7 @@ describe("The only door to a name", function () {
     });
   });
 
-  describe("through two keys that lead to one registry", () => {
+  describe("through two keys of one registry", () => {
     const toSecond = (as: string) => pipeline(as).replace("to: local", "to: second");
     let web: WorkTree;
     beforeEach(async () => {
@@ -314,7 +314,7 @@ describe("The only door to a name", function () {
       at.station.registries.set("second", at.registries.local);
     });
 
-    it("is refused to a second repo, which the first never let in", async () => {
+    it("is refused to a second repo, also through the other key", async () => {
       const first = await released(await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") }));
       const sha = await commit(web, "two", { ".deliverd.yml": toSecond("acme/api") });
       const refused = await deliver(sha, WEB);
@@ -323,7 +323,7 @@ describe("The only door to a name", function () {
       assert.equal(digestAtTag("main"), first.digest);
     });
 
-    it("is moved by the key that the pipeline names now, and is not taken for changed under the other", async () => {
+    it("uses the key that the pipeline names now, and rewrites nothing under the other", async () => {
       await released(await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") }));
       const second = await released(await commit(at.repo, "two", { ".deliverd.yml": toSecond("acme/api") }));
       assert.equal(digestAtTag("main"), second.digest);
@@ -333,7 +333,7 @@ describe("The only door to a name", function () {
       assert.equal(digestAtTag("main"), second.digest);
     });
 
-    it("has the names of a pipeline that publishes to both noted under both", async () => {
+    it("is recorded under both keys if a pipeline publishes to both", async () => {
       const publish = ["local", "second"].map((to) => ({ to, as: "acme/api", tags: TAGS }));
       const artifacts = [{ name: "api", kind: "image", publish }];
       const on = { branches: ["**"] };
@@ -349,7 +349,7 @@ describe("The only door to a name", function () {
     });
   });
 
-  it("leaves a moving name of a shared repository to the repo that moved it first, and says so without a failure", async () => {
+  it("leaves a moving name of a shared repository to the repo that moved it first, without a failure", async () => {
     const web = await at.another(WEB, "web");
     const { local, ...others } = at.station.config.registries;
     assert.ok(local);
@@ -373,7 +373,7 @@ describe("The only door to a name", function () {
     await assert.rejects(write, { code: "name-of-another-repo" });
   });
 
-  it("gives up for now where another writes the name, and undoes nothing where it lost its own turn", async () => {
+  it("gives up for now if another write holds the name, and undoes nothing if it lost its reservation", async () => {
     const { ledger } = at.station;
     const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
     const { deliveryId, digest, kind, mediaType, size } = await released(sha);
@@ -391,10 +391,10 @@ describe("The only door to a name", function () {
     assert.equal(await getLocation(ledger, name), null);
   });
 
-  describe("latest, asked of the ledger", () => {
+  describe("with latest, as the ledger finds it,", () => {
     const latest = async () => (await findReleasesByVersion(at.station.ledger, "api", "latest")).map(({ sha }) => sha);
 
-    it("is the newest of the default branch before the first version, whatever came last", async () => {
+    it("puts it on the default branch's newest commit before the first version, whatever came last", async () => {
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });
       await released(one);
       await branch(at.repo, "side");
@@ -405,7 +405,7 @@ describe("The only door to a name", function () {
       assert.equal(digestAt("acme/api:latest"), digest);
     });
 
-    it("is the highest version that was released, though its git tag is gone or moved, and no pre-release", async () => {
+    it("puts it on the highest released version, even if its git tag is gone, and on no pre-release", async () => {
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });
       await at.repo.git(["tag", "v1.0.0"]);
       await at.repo.push();
@@ -424,7 +424,7 @@ describe("The only door to a name", function () {
       assert.equal(digestAt("acme/api:latest"), digest);
     });
 
-    it("is none of ours while the repo has a higher version that another tool made", async () => {
+    it("puts it on no release while another tool's version in the repo is higher", async () => {
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });
       await at.repo.git(["tag", "v5.0.0"]);
       await commit(at.repo, "two", {});

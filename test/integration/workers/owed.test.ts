@@ -14,7 +14,7 @@ import { acmeApi, REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 
-describe("What is owed is in the ledger, and no message's loss loses it:", function () {
+describe("The sweep, after the queue lost all messages,", function () {
   this.timeout(60_000);
   let at: TestStation;
   const story = storyOf(() => at);
@@ -54,7 +54,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
   const hint = (ref: string | null, sha: string | null) =>
     addHints(at.station.ledger, [{ repo: acmeApi, event: "push", deliveryId: "", ref, sha }]);
 
-  it("a version tag that comes during a build, told of with its commit", async () => {
+  it("finds a version tag that was reported with its commit during a build", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": pipeline() });
     whileBuilding(async () => {
       await at.repo.git(["tag", "v1.0.0", sha]);
@@ -70,7 +70,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     assert.deepEqual(await pendingTargets(at.station.ledger, 10), []);
   });
 
-  it("an annotated one, which is told of without its commit", async () => {
+  it("finds an annotated tag that was reported without its commit during a build", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": pipeline() });
     whileBuilding(async () => {
       await at.repo.git(["tag", "-a", "-m", "One", "v1.0.0", sha]);
@@ -84,7 +84,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     assert.match(await story.stands(sha), /, 1\.0\.0$/);
   });
 
-  it("a hint about a commit under way is not asked for before its attempt has ended, nor what its attempt has read after", async () => {
+  it("does not evaluate hints during their commit's attempt, nor those that the attempt has read", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": pipeline() });
     await hint("refs/heads/main", sha);
     await at.station.ledger.db.updateTable("hints").set({ receivedAt: 0 }).execute();
@@ -95,7 +95,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     assert.deepEqual(await pendingTargets(at.station.ledger, 10), []);
   });
 
-  it("another look when a check has settled, and when an attempt found the light gone", async () => {
+  it("evaluates again when a check has settled, and when an attempt found CI no longer green", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": pipeline() });
     at.host.ciState = async () => ({ ...ci("pending"), retryAt: at.station.clock.now() - 1 });
     await story.look(sha);
@@ -110,7 +110,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     assert.match(await story.stands(sha), /^queued: /);
   });
 
-  it("a preparation ahead, once and not again", async () => {
+  it("queues a preparation ahead once, and not again", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": pipeline() });
     at.host.ciState = async () => ci("pending");
     await story.look(sha);
@@ -119,7 +119,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     assert.deepEqual(await swept(), []);
   });
 
-  it("the end of what was cancelled while its worker died, with what its commit is told", async () => {
+  it("ends a delivery that was cancelled while its worker died, and reports it on the commit", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": pipeline() });
     await story.look(sha);
     const { ledger } = at.station;
@@ -130,7 +130,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     assert.equal(await story.status(sha), "error: cancelled by a person");
   });
 
-  it("the moving names after an attempt, and its next try", async () => {
+  it("queues a delivery's attempt, and its moving names after the attempt", async () => {
     const sha = await at.repo.commit({ ".deliverd.yml": pipeline() });
     await story.look(sha);
     assert.deepEqual(await swept(), ["deliver"]);
@@ -138,7 +138,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     assert.deepEqual(await swept(), []);
   });
 
-  describe("A build that failed while its commit waited", () => {
+  describe("if a build failed while its commit waited,", () => {
     let sha: string;
     let tried: number;
 
@@ -157,7 +157,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
     });
     const willFail = "will fail once CI is green: exit code 1";
 
-    it("is told at once, and stays told while CI goes on", async () => {
+    it("reports that at once, and still reports it while CI runs", async () => {
       assert.equal(await story.stands(sha), `waiting: ${willFail}`);
       assert.equal(await story.status(sha), `failure: ${willFail}`);
       await story.look(sha);
@@ -167,7 +167,7 @@ describe("What is owed is in the ledger, and no message's loss loses it:", funct
       assert.equal(await story.status(sha), "failure: check test is red");
     });
 
-    it("is not built again for the same bytes when CI is green, and is when a person asks", async () => {
+    it("does not build the same bytes again when CI is green, but does when a person retries", async () => {
       at.host.ciState = async () => ci("green");
       await story.look(sha);
       assert.deepEqual([await story.stands(sha), tried], ["failed: exit code 1", 1]);

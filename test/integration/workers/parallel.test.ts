@@ -24,7 +24,7 @@ function pipeline(cpus: Record<string, number>): string {
   return stringify({ version: 1, ci: "none", artifacts });
 }
 
-describe("A worker of two slots", function () {
+describe("A worker with two build slots", function () {
   this.timeout(60_000);
   let at: TestStation;
   let id: string;
@@ -65,7 +65,7 @@ describe("A worker of two slots", function () {
     new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   const log = async () => (await readLog(at.station.ledger, id)).map(({ text }) => text).join("");
 
-  it("builds two artifacts of one commit side by side, and one that takes both slots alone", async () => {
+  it("builds two artifacts of one commit side by side, and alone one that takes both slots", async () => {
     const beside: Record<string, string[]> = {};
     let met = false;
     builds(async (name) => {
@@ -74,7 +74,7 @@ describe("A worker of two slots", function () {
         met ||= inside.size === 2;
         return met;
       };
-      if (name !== "heavy") await until("the other is there", haveMet);
+      if (name !== "heavy") await until("both builds run", haveMet);
       beside[name] = [...inside].filter((other) => other !== name);
     });
     await queued({ left: 1, right: 1, heavy: 7 });
@@ -88,11 +88,11 @@ describe("A worker of two slots", function () {
     assert.ok(at.station.buildSlots.fits(2), "all of it is given back");
   });
 
-  it("keeps the lease of a delivery that waits for room, and ends it when a person cancels it", async () => {
+  it("keeps the lease of a delivery that waits for a slot, and ends it when a person cancels it", async () => {
     const giveBack = await at.station.buildSlots.take(2, forever);
     await queued({ tool: 1 });
     const over = deliverNext(at.station, new Set());
-    await until("it waits", () => !at.station.buildSlots.fits(0));
+    await until("the delivery waits for a slot", () => !at.station.buildSlots.fits(0));
     assert.equal(await nextDueDelivery(at.station.ledger), null);
     assert.equal(await requestCancel(at.station.ledger, id), "requested");
     await over;
@@ -102,7 +102,7 @@ describe("A worker of two slots", function () {
     assert.deepEqual(at.built, []);
   });
 
-  it("stops what is prepared ahead as soon as green work needs its slots, and takes it up again later", async () => {
+  it("stops a preparation ahead as soon as green work needs its slots, and resumes it later", async () => {
     let mayEnd = false;
     builds((_name, run) => (mayEnd ? Promise.resolve() : endless(run)));
     await queued({ tool: 1 });

@@ -30,7 +30,7 @@ describe("An artifact with paths", function () {
     return commit(api);
   };
 
-  it("is at its own highest version, though a higher git tag, of a commit that left it as it was, came first", async () => {
+  it("has its own highest version as latest, though an unrelated commit has a higher git tag", async () => {
     const one = await commit("1");
     await at.repo.git(["tag", "v1.0.0", one]);
     await story.played(one);
@@ -49,7 +49,7 @@ describe("An artifact with paths", function () {
     );
   });
 
-  it("is released again by a revert, though what it reverts to was released last", async () => {
+  it("is released again by a revert, though the same content was released last", async () => {
     const a = await commit("good");
     const b = await commit("bad");
     const c = await commit("good");
@@ -78,7 +78,7 @@ describe("An artifact with paths", function () {
     assert.deepEqual((await story.releases()).toSorted(), [a, b].toSorted());
   });
 
-  it("is unchanged by the merge of a branch that began before the last change and did not touch it", async () => {
+  it("is unchanged by the merge of an older branch that did not touch it", async () => {
     const a = await commit("one");
     await at.repo.git(["checkout", "--quiet", "-b", "side"]);
     const side = await at.repo.commit({ "web/b": "1" });
@@ -92,7 +92,7 @@ describe("An artifact with paths", function () {
     assert.deepEqual(await story.releases(side), []);
   });
 
-  it("is released by a merge that drops what one of its sides changed", async () => {
+  it("is released by a merge that drops the change of one side", async () => {
     const a = await commit("one");
     await at.repo.git(["checkout", "--quiet", "-b", "side"]);
     const side = await commit("two");

@@ -12,7 +12,7 @@ import { pipeline, storyOf } from "./story.ts";
 
 const twoPlaces = pipeline({}, { publish: [{ to: "files" }, { to: "second" }] });
 
-describe("Past the first name of a delivery there is no way back:", function () {
+describe("A delivery at its point of no return", function () {
   this.timeout(60_000);
   let at: TestStation;
   let sha: string;
@@ -57,7 +57,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     second = () => {};
   };
 
-  it("CI that turns red then is told after the release, and not before", async () => {
+  it("reports CI that turns red after the release, and not before", async () => {
     await stuck();
     at.host.ciState = async () => ci("red");
     await addHints(at.station.ledger, [
@@ -76,7 +76,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     assert.equal(at.built.length, 1);
   });
 
-  it("a branch that is forced elsewhere is told after the release, and the commit's own files are not asked for", async () => {
+  it("reports a force-pushed branch after the release, and no longer reads the commit from the host", async () => {
     await stuck();
     await at.repo.git(["commit", "--quiet", "--amend", "--message", "Another"]);
     await at.repo.push();
@@ -95,7 +95,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     assert.deepEqual(await told(), ["gone", "release"]);
   });
 
-  it("a person who cancels it is refused, and whoever is told of the release is told of that", async () => {
+  it("refuses a person's cancel, and announces it after the release", async () => {
     await stuck();
     const { id } = await story.delivery(sha);
     assert.equal(await requestCancel(at.station.ledger, id), "naming");
@@ -107,7 +107,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     assert.equal((await story.delivery(sha)).state, "delivered", "the request ended with it");
   });
 
-  it("a pipeline that the server allows no more, a newer commit and a repo of another name take it no more", async () => {
+  it("continues despite changed server rules, a newer commit or a recreated repo", async () => {
     await stuck();
     at.station.config.repos = [];
     at.host.findRepo = async () => ({ hostId: "2", owner: "acme", name: "api", defaultBranch: "main" });
@@ -120,7 +120,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     assert.deepEqual(await told(), ["release"]);
   });
 
-  it("one that a registry refused can be tried again, and goes on from where it was", async () => {
+  it("can be retried after a registry refused it, and continues where it was", async () => {
     second = () => {
       throw new Refused("name-taken", "the second registry refuses");
     };
@@ -135,7 +135,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     assert.equal(at.built.length, 1);
   });
 
-  it("bytes that are lost before any name stands are made again, whatever the light", async () => {
+  it("builds again if its bytes are lost before any name is written, whatever CI says", async () => {
     const { files } = at.registries;
     at.station.registries.set("files", { ...files, publish: async () => isDown() });
     assert.match(await story.played(sha), /^queued: trying again/);
@@ -148,7 +148,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     assert.equal(at.built.length, 2);
   });
 
-  it("up to it, a cancel that comes first wins: nothing is named", async () => {
+  it("is still cancelled if the cancel came before that point, and writes no name", async () => {
     const { files } = at.station.builders;
     at.station.builders.files = {
       async build(order, run) {

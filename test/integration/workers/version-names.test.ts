@@ -68,7 +68,7 @@ describe("The names of an image's versions", function () {
     ["2.0.1", "1.9.1"],
     ["2.5.2", "2.4.9"],
   ] as const) {
-    it(`leave latest on ${higher} when ${lower} is tagged later, and when the default branch goes on`, async () => {
+    it(`keep latest on ${higher} when ${lower} is tagged later, and when the default branch moves on`, async () => {
       const old = await commit("old");
       const main = await commit("main");
       await tag(`v${higher}`, main);
@@ -86,7 +86,7 @@ describe("The names of an image's versions", function () {
   }
 
   // goreleaser/goreleaser 1965, 3731 and 4134
-  it("are all those of a commit that was a release candidate first, and latest moves with the last of them only", async () => {
+  it("include those of its release candidate, and latest moves only with the final version", async () => {
     const before = await commit("before");
     await tag("v1.22.0", before);
     await deliver(before);
@@ -101,7 +101,7 @@ describe("The names of an image's versions", function () {
   });
 
   // semantic-release/semantic-release 1229 and 1502, packit/packit 2207
-  it("stay where a version tag of another branch is moved onto the default branch", async () => {
+  it("stay where they are if a version tag moves from another branch to the default branch", async () => {
     const base = await commit("base");
     await tag("v1.1.1", base);
     await deliver(base);
@@ -125,7 +125,7 @@ describe("The names of an image's versions", function () {
     ["refs/heads/main", "refs/tags/v1.0.0"],
     ["refs/tags/v1.0.0", "refs/heads/main"],
   ] as const) {
-    it(`are of one delivery and one build where ${second} is pushed while that of ${first} is built`, async () => {
+    it(`belong to one delivery and one build if ${second} is pushed while ${first} is built`, async () => {
       const sha = await commit("one");
       const { bare } = at.repo;
       await at.repo.git(["tag", "v1.0.0", sha]);
@@ -149,7 +149,7 @@ describe("The names of an image's versions", function () {
   }
 
   // docker/build-push-action 96, docker-archive/github-actions 19
-  it("go on moving when somebody makes a branch that no repository could be called", async () => {
+  it("keep moving if somebody creates a branch whose name no repository can have", async () => {
     const one = await commit("one", pipeline("acme/{branch}", { branches: ["**"], tags: [] }));
     await deliver(one);
     for (const name of ["Feature/#6-a=b", "\u{1F4E6}"]) await at.repo.git(["branch", name, one]);

@@ -8,7 +8,7 @@ import { REPO } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 
-describe("A version is the first commit's that publishes something under it", function () {
+describe("The version of a commit", function () {
   this.timeout(60_000);
   let at: TestStation;
   const story = storyOf(() => at);
@@ -39,14 +39,14 @@ describe("A version is the first commit's that publishes something under it", fu
     return sha;
   }
 
-  it("so a tag that is moved from a commit that failed is the next one's", async () => {
+  it("passes to the next commit if its tag is moved from a commit that failed", async () => {
     await failed("v1.0.0");
     const fix = await commit("fixed");
     await tag("v1.0.0", fix);
     assert.equal(await played(fix), "delivered: released 1.0.0");
   });
 
-  it("and the one that failed is tried again under the version that it has by then", async () => {
+  it("is computed again when a failed commit is retried", async () => {
     const broken = await failed("v1.0.0");
     const fix = await commit("fixed");
     await tag("v1.0.0", fix);
@@ -56,7 +56,7 @@ describe("A version is the first commit's that publishes something under it", fu
     assert.equal(await stands(broken), `delivered: released 0.0.1-1.g${broken.slice(0, 7)}`);
   });
 
-  it("so a tag that left a commit while its CI ran is not that commit's", async () => {
+  it("is not that of a tag that left the commit while CI ran", async () => {
     at.host.ciState = async () => ci("pending");
     const one = await commit("one");
     await tag("v1.0.0", one);
@@ -69,7 +69,7 @@ describe("A version is the first commit's that publishes something under it", fu
     assert.equal(await played(two), "delivered: released 1.0.0");
   });
 
-  it("so a commit that was refused a version gets the new one that it is given", async () => {
+  it("comes from a new tag if another commit has the first tag's version", async () => {
     const one = await commit("one");
     await tag("v1.0.0", one);
     await played(one);
@@ -85,7 +85,7 @@ describe("A version is the first commit's that publishes something under it", fu
     assert.deepEqual(await versions(two), ["1.0.1"]);
   });
 
-  it("also one that was delivered before", async () => {
+  it("also comes from a new tag if the commit was delivered before", async () => {
     const one = await commit("one");
     await tag("v1.0.0", one);
     await played(one);
@@ -98,7 +98,7 @@ describe("A version is the first commit's that publishes something under it", fu
     assert.ok((await versions(two)).includes("1.0.1"), String(await versions(two)));
   });
 
-  it("a failed commit is tried again under a version tag that it is given later", async () => {
+  it("comes from a later tag, which also makes a failed commit try again", async () => {
     const sha = await failed();
     await look(sha);
     assert.equal(await stands(sha), "failed: the build failed");
@@ -107,7 +107,7 @@ describe("A version is the first commit's that publishes something under it", fu
     assert.ok((await versions(sha)).includes("1.0.0"));
   });
 
-  it("so a commit waits for the one from which its tag was moved while that is under way", async () => {
+  it("is decided only when the commit that the tag was moved from is no longer being delivered", async () => {
     const one = await commit("one");
     await tag("v1.0.0", one);
     const two = await commit("two");

@@ -30,7 +30,7 @@ function sha256(bytes: Buffer): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-describe("machine images of AWS (against a stand-in after AWS's own model)", () => {
+describe("A registry of AMIs (against a stand-in from AWS's own model)", () => {
   let house: House;
   let registry: Registry;
   beforeEach(async () => {
@@ -52,7 +52,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     return snapshot;
   };
 
-  it("puts a disk into a snapshot without its empty blocks, and registers an image of it", async () => {
+  it("writes a disk into a snapshot without its empty blocks, and registers an image of it", async () => {
     const disk = diskOf("x.x..x", 1000);
     const content = await freezeDisk(disk);
     const location = await registry.publish(content, named("amis", "acme-api-1.0.0", "1.0.0"), testRun());
@@ -92,7 +92,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     }
   });
 
-  it("gives back every byte of the disk, and its exact size", async () => {
+  it("returns every byte of the disk, and its exact size", async () => {
     for (const [index, disk] of [
       diskOf(".x..x.", 1),
       diskOf("..."),
@@ -115,7 +115,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     }
   });
 
-  it("finds an image by its name, and what it holds by its own tag", async () => {
+  it("finds an image by its name, and its content by a tag of the image", async () => {
     const name = named("amis", "found", "1.0.0");
     const content = await freezeDisk(diskOf("x"));
     assert.equal(await registry.find(name, testRun(), content), null);
@@ -126,7 +126,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.match(found?.digest ?? "", new RegExp(`^${foreign.id}, without the tag`));
   });
 
-  it("takes the same content under the same name as done, and refuses any other", async () => {
+  it("accepts the same content under the same name, and refuses other content", async () => {
     const name = named("amis", "taken", "1.0.0");
     const content = await freezeDisk(diskOf("xx"));
     const first = await registry.publish(content, name, testRun());
@@ -141,7 +141,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     await assert.rejects(registry.publish(content, named("amis", "foreign", "1"), testRun()), { code: "name-taken" });
   });
 
-  it("refuses a name that another took between the look and the registration", async () => {
+  it("refuses a name that another writer registered after the check", async () => {
     const content = await freezeDisk(diskOf("x"));
     house.aws.fault = ({ operation }) => {
       if (operation === "RegisterImage") house.aws.ec2.add("raced");
@@ -150,7 +150,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     await assert.rejects(registry.publish(content, named("amis", "raced", "1"), testRun()), { code: "name-taken" });
   });
 
-  it("gives one more version of a content the snapshot that it has", async () => {
+  it("reuses the snapshot for another version of the same content", async () => {
     const content = await freezeDisk(diskOf("xx"));
     await registry.upload?.(content, named("amis", "api-1.0.0-3.gab12cd3", content.digest), testRun());
     await registry.publish(content, named("amis", "api-1.0.0-3.gab12cd3", "1.0.0-3.gab12cd3"), testRun());
@@ -159,7 +159,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.equal(house.aws.ec2.images.size, 2);
   });
 
-  it("goes on after a failure with the blocks that are missing", async () => {
+  it("sends only the missing blocks after a failure", async () => {
     const content = await freezeDisk(diskOf("x".repeat(40)));
     const name = named("amis", "again", "1");
     let puts = 0;
@@ -173,7 +173,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.equal(onlySnapshot().puts, 40);
   });
 
-  it("takes up the snapshot that a killed process has begun", async () => {
+  it("continues the snapshot that a killed process began", async () => {
     const content = await freezeDisk(diskOf("x".repeat(20)));
     const name = named("amis", "resumed", "1");
     const dying = new AbortController();
@@ -188,7 +188,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.equal(sha256(await pulled(location, content)), content.digest);
   });
 
-  it("waits for a snapshot that a killed process has completed", async () => {
+  it("waits for a snapshot that a killed process completed", async () => {
     house.aws.ebs.lag = 2;
     const content = await freezeDisk(diskOf("xx"));
     const dying = new AbortController();
@@ -204,7 +204,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.equal(onlySnapshot().status, "completed");
   });
 
-  it("begins anew where the snapshot came to nothing, or was deleted", async () => {
+  it("starts again if the snapshot failed or was deleted", async () => {
     const content = await freezeDisk(diskOf("xx"));
     await registry.upload?.(content, named("amis", "anew", content.digest), testRun());
     onlySnapshot().status = "error";
@@ -215,7 +215,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.equal(sha256(await pulled(location, content)), content.digest);
   });
 
-  it("says of an image that cannot be started why, and what to do", async () => {
+  it("explains why an image cannot be started, and what to do", async () => {
     house.aws.ec2.outcome = "failed";
     const content = await freezeDisk(diskOf("x"));
     await assert.rejects(registry.publish(content, named("amis", "failed", "1"), testRun()), {
@@ -225,7 +225,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     });
   });
 
-  it("takes one file alone, and a name that EC2 takes", async () => {
+  it("accepts one file only, and only a name that EC2 accepts", async () => {
     const two = await freeze(house.store, "ami", { "a.raw": 10, "b.raw": 20 });
     const publish = (content: StampedContent, name: string) =>
       registry.publish(content, named("amis", name, "1"), testRun());
@@ -235,7 +235,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.equal(house.aws.count("StartSnapshot"), 0);
   });
 
-  it("is gone where the image is gone, or another one", async () => {
+  it("reports content as gone if its image is deleted or replaced", async () => {
     const content = await freezeDisk(diskOf("x"));
     const location = await registry.publish(content, named("amis", "gone", "1"), testRun());
     house.aws.ec2.images.clear();
@@ -245,7 +245,7 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     assert.equal(await registry.restore(location, testRun(), content), false);
   });
 
-  it("never lets a wrong byte through, and leaves nothing of it", async () => {
+  it("never lets a wrong byte through a pull, and leaves nothing of it behind", async () => {
     const content = await freezeDisk(diskOf("xx"));
     const location = await registry.publish(content, named("amis", "damaged", "1"), testRun());
     const block = onlySnapshot().blocks.get(1);
@@ -268,11 +268,11 @@ describe("machine images of AWS (against a stand-in after AWS's own model)", () 
     });
   });
 
-  it("keeps secrets out of what it says, with a wrong secret and with none", async () => {
+  it("shows no secret in its errors, with a wrong secret and with none", async () => {
     await demandSilence(house.aws, open);
   });
 
-  it("tells what passes: limits, failures of AWS, a connection that cannot be made", async () => {
+  it("reports limits, failures of AWS and broken connections as transient", async () => {
     const content = await freezeDisk(diskOf("x"));
     const publish = () => open().publish(content, named("amis", "transient", "1"), testRun());
     for (const [fault, code] of [

@@ -12,7 +12,7 @@ import { demandSilence } from "./secrets.ts";
 
 const config: CodeArtifactConfig = { region: "eu-west-1", domain: "acme", domainOwner: account, repository: "main" };
 
-describe("generic packages in CodeArtifact (against a stand-in after AWS's own model)", () => {
+describe("A CodeArtifact registry of generic packages (against a stand-in from AWS's own model)", () => {
   let house: House;
   let registry: Registry;
   beforeEach(async () => {
@@ -25,7 +25,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
   const name = named("ca", "acme/api/docs", "1.0.0");
   const standing = () => house.aws.codeartifact.version("generic", "acme:api", "docs", "1.0.0");
 
-  it("puts files and their metadata into one version, and finishes it with the last", async () => {
+  it("puts files and their metadata into one version, and finishes it with the last file", async () => {
     const content = await freeze(house.store, "file", { "a+b.bin": 5000, "über uns.txt": 100 });
     const location = await registry.publish(content, name, testRun());
     assert.deepEqual([...(standing()?.assets.keys() ?? [])].sort(), ["a+b.bin", "deliverd.json", "über uns.txt"]);
@@ -48,7 +48,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     });
   });
 
-  it("publishes what another client of AWS's reads back, byte for byte", async () => {
+  it("publishes what another AWS client reads back byte for byte", async () => {
     const content = await freeze(house.store, "file", { "a+b.bin": 5000 });
     await registry.publish(content, name, testRun());
     const other = new CodeArtifactOfV2({ endpoint: house.aws.url, region: "eu-west-1" });
@@ -61,7 +61,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     assert.deepEqual(asset, await buffer(house.store.open(content.digest)));
   });
 
-  it("brings files back, and streams them", async () => {
+  it("pulls files back, and streams them", async () => {
     house.aws.codeartifact.page = 2;
     const several = await freeze(house.store, "file", { a: 1000, b: 2000, c: 3000 });
     const location = await registry.publish(several, name, testRun());
@@ -78,7 +78,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     assert.equal(await registry.restore({ ...other, repository: "acme/api/none" }, testRun(), one), false);
   });
 
-  it("takes the same content as done, and refuses any other under the name", async () => {
+  it("accepts the same content again, and refuses other content under the name", async () => {
     const content = await freeze(house.store, "file", { a: 1000, b: 2000 });
     assert.equal(await registry.find(name, testRun(), content), null);
     const first = await registry.publish(content, name, testRun());
@@ -92,7 +92,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     }
   });
 
-  it("does not find a version that was never finished, and finishes it", async () => {
+  it("does not find an unfinished version, and finishes it", async () => {
     const content = await freeze(house.store, "file", { a: 1000, b: 2000 });
     house.aws.fault = ({ operation, input }) =>
       operation === "PublishPackageVersion" && input.unfinished !== true
@@ -109,7 +109,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     assert.deepEqual(await registry.find(name, testRun(), content), { digest: content.digest });
   });
 
-  it("takes no name by which two paths would meet, and none that CodeArtifact does not take", async () => {
+  it("refuses names whose paths collide, and names that CodeArtifact refuses", async () => {
     const content = await freeze(house.store, "file", { a: 10 });
     for (const repository of ["acme:api/docs", "acme/a b/docs", "acme//docs", "acme/api/#"]) {
       await assert.rejects(registry.publish(content, named("ca", repository, "1"), testRun()), {
@@ -132,7 +132,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     });
   });
 
-  it("says what passes, and which right is missing", async () => {
+  it("reports transient failures as such, and names a missing right", async () => {
     const content = await freeze(house.store, "file", { a: 1000 });
     for (const [fault, code, kind] of [
       [new Fault(429, "ThrottlingException"), "registry-limited", "TransientError"],
@@ -149,7 +149,7 @@ describe("generic packages in CodeArtifact (against a stand-in after AWS's own m
     }
   });
 
-  it("keeps secrets out of what it says, with a wrong secret and with none", async () => {
+  it("shows no secret in its errors, with a wrong secret and with none", async () => {
     await demandSilence(house.aws, open);
   });
 });

@@ -21,7 +21,7 @@ const config: EcrConfig = {
   checkRepository: null,
 };
 
-describe("ECR (against a stand-in after AWS's own model, with a real registry behind it)", () => {
+describe("An ECR registry (against a stand-in from AWS's own model, with a real registry behind it)", () => {
   let behind: TestRegistry;
   let house: House;
   let door: Door;
@@ -49,7 +49,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
   let count = 0;
   const fresh = (tag: string, immutable = true) => named("ecr", `acme/app-${count++}`, tag, immutable);
 
-  it("makes the repository, with immutable tags but for those that move, and scanning", async () => {
+  it("creates the repository with scanning, and with immutable tags except for moving names", async () => {
     const name = fresh("1.0.0");
     const image = await freeze();
     await registry.upload?.(image, named("ecr", name.repository, image.digest), testRun());
@@ -75,7 +75,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     assert.equal(house.aws.count("GetAuthorizationToken"), 1);
   });
 
-  it("publishes what an independent client reads back with the token of the API", async () => {
+  it("publishes what an independent client reads back with a token of the API", async () => {
     const name = fresh("1.0.0");
     const image = await freeze();
     await registry.publish(image, name, testRun());
@@ -87,7 +87,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     assert.deepEqual(copied.sort(), blobs.map(({ digest }) => digest.slice(7)).sort());
   });
 
-  it("brings an image back into a store that has lost it", async () => {
+  it("restores an image into a store that has lost it", async () => {
     const image = await freeze();
     const location = await registry.publish(image, fresh("1.0.0"), testRun());
     for (const { digest } of await house.store.list()) await house.store.remove(digest);
@@ -98,11 +98,11 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     await registry.pull(location, sink, testRun(), image);
   });
 
-  it("finds nothing in a repository that is not there", async () => {
+  it("finds nothing in a repository that does not exist", async () => {
     assert.equal(await registry.find(fresh("1.0.0"), testRun(), await freeze()), null);
   });
 
-  it("moves the tags that may move; of others it says what to allow", async () => {
+  it("moves tags that are mutable, and says what to allow for others", async () => {
     const [first, second] = [await freeze(), await freeze()];
     const moving = fresh("latest", false);
     await registry.publish(first, moving, testRun());
@@ -121,14 +121,14 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     await assert.rejects(registry.publish(second, fixed, testRun()), { name: "Refused", code: "name-taken" });
   });
 
-  it("makes every tag immutable where none may move", async () => {
+  it("makes every tag immutable if no name moves", async () => {
     const name = fresh("1.0.0");
     await open({ movingTags: [] }).publish(await freeze(), name, testRun());
     const made = house.aws.ecr.repositories.get(name.repository)?.input;
     assert.equal(made?.imageTagMutability, "IMMUTABLE");
   });
 
-  it("takes a repository that another made meanwhile", async () => {
+  it("accepts a repository that another process creates meanwhile", async () => {
     const name = fresh("1.0.0");
     house.aws.fault = ({ operation, input }) => {
       if (operation !== "CreateRepository") return undefined;
@@ -140,7 +140,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     assert.equal(house.aws.seen.at(-1)?.answered, "RepositoryAlreadyExistsException");
   });
 
-  it("makes no repository where it is not to, or may not", async () => {
+  it("creates no repository if it must not or has no right to", async () => {
     const image = await freeze();
     await assert.rejects(open({ createRepositories: false }).publish(image, fresh("1"), testRun()), {
       name: "Refused",
@@ -155,7 +155,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     });
   });
 
-  it("asks for a new token in mid-push, where the old one has ended", async () => {
+  it("requests a new token during a push when the old one has expired", async () => {
     const image = await freeze([1000, 2000, 3000]);
     const name = fresh("1.0.0");
     let blobs = 0;
@@ -169,7 +169,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     assert.deepEqual(await registry.find(name, testRun(), image), { digest: image.digest });
   });
 
-  it("asks for a new token shortly before the old one ends, and not sooner", async () => {
+  it("requests a new token shortly before the old one expires, and not sooner", async () => {
     let now = Date.now();
     const clocked = ecrRegistry("ecr", config, { store: house.store }, { now: () => now });
     const image = await freeze();
@@ -182,7 +182,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     assert.equal(house.aws.count("GetAuthorizationToken"), 2);
   });
 
-  it("keeps a token of which AWS does not say when it ends, and hides it in every form", async () => {
+  it("keeps a token without an expiry date, and masks it in every form", async () => {
     const mask = createMask([]);
     const learning = ecrRegistry("ecr", config, { store: house.store, learn: mask.learn });
     house.aws.ecr.tokens.tellsEnd = false;
@@ -194,7 +194,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     assert.equal(mask(`${token} ${basic}`), "[secret] [secret]");
   });
 
-  it("gives up where no token is taken, and says which rights are needed", async () => {
+  it("gives up if no token is accepted, and names the required rights", async () => {
     house.aws.ecr.atDoor = () => {
       house.aws.ecr.tokens.endAll();
       return null;
@@ -206,7 +206,7 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     });
   });
 
-  it("checks by a login alone, or where it may try", async () => {
+  it("checks by a login alone, or in the repository that the configuration names for checks", async () => {
     await registry.check();
     assert.deepEqual(
       door.passed.map(({ method, path }) => `${method} ${path}`),
@@ -219,11 +219,11 @@ describe("ECR (against a stand-in after AWS's own model, with a real registry be
     assert.equal(house.aws.ecr.repositories.size, 0);
   });
 
-  it("keeps secrets out of what it says, with a wrong secret and with none", async () => {
+  it("shows no secret in its errors, with a wrong secret and with none", async () => {
     await demandSilence(house.aws, open);
   });
 
-  it("says what passes: AWS's limits, and its failures", async () => {
+  it("reports limits and failures of AWS as transient", async () => {
     const image = await freeze();
     for (const [fault, code] of [
       [new Fault(400, "ThrottlingException"), "registry-limited"],

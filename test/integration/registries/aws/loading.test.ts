@@ -25,7 +25,7 @@ console.log(JSON.stringify([before, isLoaded()]));
 `;
 
 describe("AWS's SDK", () => {
-  it("is loaded only where a registry of AWS's is used", async () => {
+  it("is loaded only if a registry of AWS is used", async () => {
     const env = {
       PATH: process.env.PATH,
       AWS_EC2_METADATA_DISABLED: "true",

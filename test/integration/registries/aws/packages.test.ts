@@ -99,7 +99,7 @@ const maven: Kind = {
 };
 
 for (const { kind, format, repository, files, start, readBack } of [npm, python, maven]) {
-  describe(`${kind} packages in CodeArtifact (its API a stand-in, with a package server behind its endpoint)`, () => {
+  describe(`A CodeArtifact registry of ${kind} packages (its API a stand-in, with a package server behind it)`, () => {
     let house: House;
     let behind: Awaited<ReturnType<Kind["start"]>>;
     let door: Door;
@@ -128,7 +128,7 @@ for (const { kind, format, repository, files, start, readBack } of [npm, python,
     const name = (version: string) => named("ca", repository, version);
     const writes = () => door.passed.filter(({ method }) => method === "PUT" || method === "POST").length;
 
-    it("publishes what the ecosystem's own client reads back, byte for byte, once", async function () {
+    it("publishes once what the ecosystem's own client reads back byte for byte", async function () {
       this.timeout(60_000);
       const content = await freezeVersion("1.0.0");
       assert.equal(await registry.find(name("1.0.0"), testRun(), content), null);
@@ -146,7 +146,7 @@ for (const { kind, format, repository, files, start, readBack } of [npm, python,
       }
     });
 
-    it("takes the same content as done, and refuses other bytes under the name", async () => {
+    it("accepts the same content again, and refuses other bytes under the name", async () => {
       const content = await freezeVersion("1.1.0");
       const first = await registry.publish(content, name("1.1.0"), testRun());
       const before = writes();
@@ -157,7 +157,7 @@ for (const { kind, format, repository, files, start, readBack } of [npm, python,
       await assert.rejects(registry.publish(other, name("1.1.0"), testRun()), { name: "Refused", code: "name-taken" });
     });
 
-    it("brings a version back into a store that has lost it", async () => {
+    it("restores a version into a store that has lost it", async () => {
       const content = await freezeVersion("1.2.0");
       const location = await registry.publish(content, name("1.2.0"), testRun());
       await house.store.remove(content.digest);
@@ -165,7 +165,7 @@ for (const { kind, format, repository, files, start, readBack } of [npm, python,
       assert.equal(await house.store.has(content.digest), true);
     });
 
-    it("asks for a new token in mid-push, where the old one has ended", async () => {
+    it("requests a new token during a push when the old one has expired", async () => {
       const content = await freezeVersion("1.3.0");
       const before = house.aws.count("GetAuthorizationToken");
       let ended = false;
@@ -181,7 +181,7 @@ for (const { kind, format, repository, files, start, readBack } of [npm, python,
       assert.deepEqual(await registry.find(name("1.3.0"), testRun(), content), { digest: content.digest });
     });
 
-    it("waits as long as it is asked to, and names the rights where no token is taken", async () => {
+    it("waits as long as the registry asks, and names the rights if no token is accepted", async () => {
       const content = await freezeVersion("1.4.0");
       house.aws.codeartifact.atDoor = () => ({ status: 429, headers: { "Retry-After": "7" } });
       await assert.rejects(registry.publish(content, name("1.4.0"), testRun()), {
