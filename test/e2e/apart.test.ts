@@ -141,7 +141,10 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
         );
       });
       assert.equal(code, 2, stderr);
-      assert.match(stderr, /^redisUrl: a receiver and a worker in separate processes need a common Redis\. Set redisUrl/);
+      assert.match(
+        stderr,
+        /^redisUrl: a receiver and a worker in separate processes need a common Redis\. Set redisUrl/,
+      );
     }
   });
 

@@ -193,7 +193,10 @@ describe("The command line", function () {
       call(["pull", `api@${version}`, "-o", to, "--load", "--json"], { ...env, DOCKER_HOST: `unix://${socket}` });
     const silent = await load(join(dir.path, "no-engine"));
     assert.equal(silent.code, 1);
-    assert.match(silent.stderr, /^the Docker Engine does not answer: .*Start it, or set DOCKER_HOST to its address\.$/m);
+    assert.match(
+      silent.stderr,
+      /^the Docker Engine does not answer: .*Start it, or set DOCKER_HOST to its address\.$/m,
+    );
     await assert.rejects(readdir(to), /ENOENT/);
 
     const { docker, socket } = world.engine;
