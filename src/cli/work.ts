@@ -44,7 +44,8 @@ export async function work(parts: Parts): Promise<Workers> {
   const engine = new LazyEngine(parts, address);
   const registryAuth = (host: string) => credentialsFor(parts, host);
   const network = config.docker.network ?? undefined;
-  const building: BuilderParts = { docker: () => engine.client(), intake, store, log, registryAuth, network };
+  const docker = () => engine.client();
+  const building: BuilderParts = { docker, cacheUses: engine.cacheUses, intake, store, log, registryAuth, network };
   const station: Station = {
     ...parts,
     notifiers: openNotifiers(config.notices),

@@ -1,3 +1,4 @@
+import { KeyedMutex } from "../async/keyed-mutex.ts";
 import type { ArtifactKind } from "../delivery/types.ts";
 import type { Shelving } from "../delivery/version-names.ts";
 import { type TypedSettings, typeList } from "../settings/type-list.ts";
@@ -33,9 +34,10 @@ export async function openRegistries(
   stock: Stock,
   types = registryTypes,
 ): Promise<Map<string, Registry>> {
+  const shared = { mutex: new KeyedMutex(), ...stock };
   const opened = new Map<string, Registry>();
   for (const [key, config] of Object.entries(configs)) {
-    opened.set(key, await types.of(config).open(key, config, stock));
+    opened.set(key, await types.of(config).open(key, config, shared));
   }
   return opened;
 }
