@@ -52,7 +52,7 @@ export class ImageRegistry implements Registry {
     const signal = AbortSignal.timeout(60_000);
     try {
       await this.#client.ping(signal);
-      if (checkRepository !== null) await this.#client.tryPush(checkRepository, signal);
+      if (checkRepository !== null) await this.#client.uploads.try(checkRepository, signal);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const tried =
@@ -75,7 +75,7 @@ export class ImageRegistry implements Registry {
     }
     if (look.kind === "nothing") return null;
     // Some registries deny a look at a repository that does not exist yet, even to users who may push there.
-    await this.#client.tryPush(repository, run.signal).catch((error: unknown) => {
+    await this.#client.uploads.try(repository, run.signal).catch((error: unknown) => {
       throw error instanceof Refused ? look.why : error;
     });
     return null;
