@@ -1,9 +1,9 @@
-import type { Cancelling } from "../ledger/cancel.ts";
+import type { CancelOutcome } from "../ledger/cancel.ts";
 import { getDelivery, type retryDelivery } from "../ledger/deliveries.ts";
 import type { Ledger, Tx } from "../ledger/ledger.ts";
 import { queueStatuses, type StatusParts } from "../ledger/statuses.ts";
 
-type Outcome = Cancelling | Awaited<ReturnType<typeof retryDelivery>>;
+type Outcome = CancelOutcome | Awaited<ReturnType<typeof retryDelivery>>;
 
 /**
  * Carries out what a person decides about a delivery, and shows its new state on the commit, in one transaction.

@@ -4,7 +4,7 @@ import type { ArtifactKind, ArtifactPlan } from "../delivery/types.ts";
 import type { Log } from "../observe/log.ts";
 import type { Intake } from "../store/intake.ts";
 import type { Store } from "../store/store.ts";
-import type { Builder } from "./builder.ts";
+import type { Builder, CacheUses } from "./builder.ts";
 import type { RegistryAuth } from "./engine/bases.ts";
 
 /** What builders are made of. */
@@ -15,6 +15,7 @@ export interface BuilderParts {
   store: Store;
   log: Log;
   registryAuth: RegistryAuth;
+  cacheUses: CacheUses;
   /** Docker's network mode. Left out: the engine's default. */
   network?: string | undefined;
 }

@@ -63,6 +63,9 @@ export interface BaseImage {
   digest: string;
 }
 
+/** When this process last used a cache, in ms since the epoch, by the cache's name. The engine does not say. */
+export type CacheUses = Map<string, number>;
+
 /** The caches that builds keep. They are on the engine's disk. */
 export interface BuildCaches {
   list(): Promise<DiskItem[]>;

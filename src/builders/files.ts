@@ -5,7 +5,7 @@ import type { Log } from "../observe/log.ts";
 import type { Run } from "../run/run.ts";
 import { freezeFiles } from "../store/files.ts";
 import type { Store } from "../store/store.ts";
-import type { Builder, Built, FilesOrder } from "./builder.ts";
+import type { Builder, Built, CacheUses, FilesOrder } from "./builder.ts";
 import type { RegistryAuth } from "./engine/bases.ts";
 import { withDeadline } from "./engine/deadline.ts";
 import { type KnownEngine, knownEngine } from "./engine/known-engine.ts";
@@ -21,6 +21,7 @@ export interface FilesBuilderOptions {
   store: Store;
   log: Log;
   registryAuth: RegistryAuth;
+  cacheUses: CacheUses;
   /** Docker's network mode. Left out: the engine's default, or none if the engine has no bridge network. */
   network?: string | undefined;
   /** Limit for all files of one build together, in bytes. Left out: 20 GiB. */
@@ -52,7 +53,7 @@ async function buildAndFreeze(
   const watch = await watchEngine(docker);
   let container: Dockerode.Container | null = null;
   try {
-    container = await makeContainer(docker, order, network, facts.cpus);
+    container = await makeContainer(options, order, network, facts.cpus);
     run.signal.throwIfAborted();
     await putTree(container, order, run);
     await runCommands(docker, container, order, watch, run);

@@ -1,7 +1,7 @@
 import type Dockerode from "dockerode";
 import { BUILD_ID } from "../../workers/deliver/build.ts";
 import { withTimeout } from "../async/with-timeout.ts";
-import type { BuildCaches } from "../builders/builder.ts";
+import type { BuildCaches, CacheUses } from "../builders/builder.ts";
 import type { engineAddress } from "../builders/engine/address.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -11,6 +11,7 @@ import type { Parts } from "./parts.ts";
 export class LazyEngine {
   readonly #parts: Parts;
   readonly #address: Parameters<typeof engineAddress>[0];
+  readonly cacheUses: CacheUses = new Map();
   #opened: Promise<Dockerode> | null = null;
 
   constructor(parts: Parts, address: Parameters<typeof engineAddress>[0]) {
@@ -43,7 +44,7 @@ export class LazyEngine {
 
   async #caches(): Promise<BuildCaches> {
     const [{ cachesIn }, docker] = await Promise.all([import("../builders/files/caches.ts"), this.client()]);
-    return cachesIn(docker);
+    return cachesIn(docker, this.cacheUses);
   }
 }
 

@@ -16,7 +16,7 @@ import { releaseOutboxLeasesOf } from "../ledger/outbox-leases.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { registryTypes } from "../registries/index.ts";
 import { systemClock } from "../run/clock.ts";
-import { startIntake } from "../store/intake.ts";
+import { type Intake, startIntake } from "../store/intake.ts";
 import { loadStoreId } from "./data-dir.ts";
 import { LazyEngine } from "./lazy-engine.ts";
 import type { Parts } from "./parts.ts";
@@ -42,14 +42,11 @@ export async function work(parts: Parts): Promise<Workers> {
     onBug: (error) => log.error("the intake failed", { error }),
   });
   const engine = new LazyEngine(parts, address);
-  const registryAuth = (host: string) => credentialsFor(parts, host);
-  const network = config.docker.network ?? undefined;
-  const building: BuilderParts = { docker: () => engine.client(), intake, store, log, registryAuth, network };
   const station: Station = {
     ...parts,
     notifiers: openNotifiers(config.notices),
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
-    builders: { image: builderKinds.image.open(building), files: builderKinds.files.open(building) },
+    builders: openBuilders(parts, engine, intake),
     buildSlots: new BuildSlots(config.workers.slots),
     engine,
     clock: systemClock,
@@ -77,6 +74,20 @@ export async function work(parts: Parts): Promise<Workers> {
       await intake.stop();
     },
   };
+}
+
+function openBuilders(parts: Parts, engine: LazyEngine, intake: Intake): Station["builders"] {
+  const { config, log, store } = parts;
+  const building: BuilderParts = {
+    docker: () => engine.client(),
+    cacheUses: engine.cacheUses,
+    intake,
+    store,
+    log,
+    registryAuth: (host) => credentialsFor(parts, host),
+    network: config.docker.network ?? undefined,
+  };
+  return { image: builderKinds.image.open(building), files: builderKinds.files.open(building) };
 }
 
 /** Credentials of the registry whose exact host this is, and of no other. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { builderOf } from "../builders/index.ts";
+import { builderKinds, builderOf } from "../builders/index.ts";
 import { DEFAULT_GATE } from "../delivery/plan.ts";
 import type { ArtifactKind, ArtifactPlan, Gate } from "../delivery/types.ts";
 import { listOf } from "../settings/artifact.ts";
@@ -7,7 +7,7 @@ import { apps, duration, formBy, globs, strict } from "../settings/scalars.ts";
 
 const kinds = Object.keys(builderOf) as ArtifactKind[];
 // zod reads the value of `kind` from each schema when it makes the union; its types want them spelled out.
-const forms = kinds.map((kind) => builderOf[kind].settings(kind)) as unknown as [
+const forms = kinds.map((kind) => builderKinds[builderOf[kind]].settings(kind)) as unknown as [
   z.ZodObject<{ kind: z.ZodLiteral<ArtifactKind> }>,
 ];
 const artifact = z.discriminatedUnion("kind", forms, {

@@ -1,7 +1,7 @@
 import { UserError } from "./errors.ts";
 import { type NameFacts, renderings } from "./names.ts";
 import type { ArtifactKind, ArtifactName, ArtifactPlan, Repo } from "./types.ts";
-import { versionNames } from "./version-names.ts";
+import { type Shelving, versionNames } from "./version-names.ts";
 
 /** Values that no real repo has: two names that are equal for these are equal for every commit. */
 const SAMPLE = {
@@ -12,29 +12,40 @@ const SAMPLE = {
   branches: ["a-branch-that-nobody-has"],
 };
 
+/** The names of one kind of artifact in a registry. */
+export interface NameSpace {
+  shelving: Shelving;
+  /** Where the names stand. Two registries with one place hold the same names. */
+  place: string;
+}
+
+type NameSpaceOf = (registry: string, kind: ArtifactKind) => NameSpace;
+
 /**
  * Requires that no two artifacts publish under the same name for every commit. Names that are equal only for some
  * commits, such as a branch `edge` and a tag `edge`, are found when they are written.
- * @param isPackage whether a registry stores this kind under the name that `as` gives. If not, each artifact has its
- *   own path.
  * @throws UserError `name-shared`
  */
 export function requireDistinctNames(
   artifacts: ArtifactPlan[],
   repo: Pick<Repo, "owner" | "name">,
-  isPackage: (registry: string, kind: ArtifactKind) => boolean,
+  nameSpaceOf: NameSpaceOf,
 ): void {
-  const owners = new Map<string, string>();
-  for (const artifact of artifacts) {
-    for (const { name, template } of namesOf(artifact, repo, isPackage)) {
+  const owners = new Map<string, { artifact: string; registry: string }>();
+  for (const plan of artifacts) {
+    const { name: artifact, kind } = plan;
+    for (const { name, template } of namesOf(plan, repo, nameSpaceOf)) {
       const { registry, repository, tag } = name;
-      const key = JSON.stringify([artifact.kind, registry, repository, tag]);
-      const owner = owners.get(key) ?? artifact.name;
+      const key = JSON.stringify([kind, nameSpaceOf(registry, kind).place, repository, tag]);
+      const owner = owners.get(key) ?? { artifact, registry };
       owners.set(key, owner);
-      if (owner === artifact.name) continue;
+      if (owner.artifact === artifact) continue;
+      const where =
+        owner.registry === registry ? `"${registry}"` : `"${owner.registry}" and "${registry}", which are one place`;
       throw new UserError(
         "name-shared",
-        `artifacts "${owner}" and "${artifact.name}" both publish as "${template}" to "${registry}", and a name stands for one content. Give one of them another \`as\`, or put {artifact} into it.`,
+        `artifacts "${owner.artifact}" and "${artifact}" both publish as "${template}" to ${where}, and a name stands ` +
+          "for one content. Give one of them another `as`, or put {artifact} into it.",
       );
     }
   }
@@ -43,7 +54,7 @@ export function requireDistinctNames(
 function namesOf(
   artifact: ArtifactPlan,
   repo: Pick<Repo, "owner" | "name">,
-  isPackage: (registry: string, kind: ArtifactKind) => boolean,
+  nameSpaceOf: NameSpaceOf,
 ): { name: ArtifactName; template: string }[] {
   const facts: NameFacts = { ...SAMPLE, owner: repo.owner, repo: repo.name, artifact: artifact.name };
   return artifact.publish.flatMap((to) => {
@@ -53,7 +64,8 @@ function namesOf(
         renderings({ ...to, tags: [tag] }, facts).map(({ name }) => ({ name, template: `${as}:${tag}` })),
       );
     }
-    if (as === null || !isPackage(to.to, artifact.kind)) return [];
+    // A path ends with the artifact's name.
+    if (as === null || nameSpaceOf(to.to, artifact.kind).shelving === "path") return [];
     return versionNames(artifact.kind, "package", to, facts, null).map((name) => ({ name, template: as }));
   });
 }

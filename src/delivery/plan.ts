@@ -1,5 +1,5 @@
 import { didYouMean } from "./did-you-mean.ts";
-import { requireDistinctNames } from "./distinct-names.ts";
+import { type NameSpace, requireDistinctNames } from "./distinct-names.ts";
 import { Refused, UserError } from "./errors.ts";
 import { checkTemplates } from "./names.ts";
 import type { ArtifactKind, ArtifactPlan, Gate, Pipeline, Plan, Repo, RepoBounds } from "./types.ts";
@@ -13,6 +13,8 @@ export interface KnownRegistry {
   isDefault: boolean;
   /** Which kinds of artifacts it takes. */
   kinds: readonly ArtifactKind[];
+  /** By the kinds that are in the pipeline and that it takes. */
+  names: ReadonlyMap<ArtifactKind, NameSpace>;
 }
 
 export interface PlanOrder {
@@ -40,8 +42,7 @@ export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
   const pipeline = order.pipeline ?? defaultPipeline(order);
   if (pipeline === null) return { ignored: "no .deliverd.yml and no Dockerfile at the root" };
   const artifacts = pipeline.artifacts.map((artifact) => checked(artifact, order));
-  // In a plain HTTP store each artifact has its own path.
-  requireDistinctNames(artifacts, order.repo, (to, kind) => kind !== "file" && order.registries[to]?.type !== "http");
+  requireDistinctNames(artifacts, order.repo, (to, kind) => nameSpaceOf(order, to, kind));
   return {
     plan: {
       on: pipeline.on ?? { branches: [order.repo.defaultBranch], tags: ["v*"] },
@@ -51,6 +52,12 @@ export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
       isDefault: order.pipeline === null,
     },
   };
+}
+
+function nameSpaceOf({ registries }: PlanOrder, key: string, kind: ArtifactKind): NameSpace {
+  const found = registries[key]?.names.get(kind);
+  if (found === undefined) throw new TypeError(`${key} has no names of kind ${kind}`);
+  return found;
 }
 
 function defaultPipeline({ hasDockerfile, repo, registries }: PlanOrder): Pipeline | null {

@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import type { Expression, ExpressionBuilder, Selectable, SqlBool } from "kysely";
 import type { BaseImage } from "../builders/builder.ts";
 import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, Digest } from "../delivery/types.ts";
@@ -127,23 +127,16 @@ export function pinDigest(
  * @returns false if no release has the digest yet, or if the fence is stale
  */
 export function resetArtifact(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
-  return ledger.transaction(async (tx) => {
-    if (!(await lockFence(tx, deliveryId, fence))) return false;
-    const result = await ofDelivery(tx, deliveryId, name)
-      .set(NOTHING_FROZEN)
-      .where((eb) =>
-        eb.exists(
-          eb
-            .selectFrom("releases")
-            .select("id")
-            .whereRef("releases.digest", "=", "artifacts.digest")
-            .where("releases.deliveryId", "=", deliveryId)
-            .where("artifact", "=", name),
-        ),
-      )
-      .executeTakeFirst();
-    return result.numUpdatedRows > 0n;
-  });
+  return clearContent(ledger, deliveryId, name, fence, (eb) =>
+    eb.exists(
+      eb
+        .selectFrom("releases")
+        .select("id")
+        .whereRef("releases.digest", "=", "artifacts.digest")
+        .where("releases.deliveryId", "=", deliveryId)
+        .where("artifact", "=", name),
+    ),
+  );
 }
 
 /**
@@ -151,18 +144,26 @@ export function resetArtifact(ledger: Db, deliveryId: string, name: string, fenc
  * @returns false if it was published under some name, or if the fence is stale
  */
 export function unpinDigest(ledger: Db, deliveryId: string, name: string, fence: number): Promise<boolean> {
+  return clearContent(ledger, deliveryId, name, fence, (eb) =>
+    eb.not(
+      eb.exists(
+        eb.selectFrom("locations").select("tag").where("deliveryId", "=", deliveryId).where("artifact", "=", name),
+      ),
+    ),
+  );
+}
+
+/** @returns false if the condition does not hold, or if the fence is stale */
+function clearContent(
+  ledger: Db,
+  deliveryId: string,
+  name: string,
+  fence: number,
+  condition: (eb: ExpressionBuilder<Schema, "artifacts">) => Expression<SqlBool>,
+): Promise<boolean> {
   return ledger.transaction(async (tx) => {
     if (!(await lockFence(tx, deliveryId, fence))) return false;
-    const result = await ofDelivery(tx, deliveryId, name)
-      .set(NOTHING_FROZEN)
-      .where((eb) =>
-        eb.not(
-          eb.exists(
-            eb.selectFrom("locations").select("tag").where("deliveryId", "=", deliveryId).where("artifact", "=", name),
-          ),
-        ),
-      )
-      .executeTakeFirst();
+    const result = await ofDelivery(tx, deliveryId, name).set(NOTHING_FROZEN).where(condition).executeTakeFirst();
     return result.numUpdatedRows > 0n;
   });
 }

@@ -1,5 +1,5 @@
 import type { Naming } from "../delivery/naming.ts";
-import { type EndAs, stopOf } from "./cancel.ts";
+import { findRequestedEnd, type RequestedEnd } from "./cancel.ts";
 import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
@@ -15,7 +15,7 @@ export async function beginNaming(
   id: string,
   fence: number,
   naming: Naming,
-): Promise<"begun" | "stale" | EndAs> {
+): Promise<"begun" | "stale" | RequestedEnd> {
   const result = await ledger.db
     .updateTable("deliveries")
     .set({ naming: JSON.stringify(naming), updatedAt: now(ledger) })
@@ -24,5 +24,5 @@ export async function beginNaming(
     .where("cancelRequested", "=", 0)
     .executeTakeFirst();
   if (result.numUpdatedRows > 0n) return "begun";
-  return (await stopOf(ledger, id, fence)) ?? "stale";
+  return (await findRequestedEnd(ledger, id, fence)) ?? "stale";
 }

@@ -3,37 +3,43 @@ import { ACTIVE_STATES, type Delivery, getDelivery, toDelivery } from "./deliver
 import type { Db } from "./ledger.ts";
 import { now } from "./sql.ts";
 
-/** How a delivery that was asked to stop is to end, as `cancelRequested` holds it; 0: it was not asked. */
+/** The values of the column `cancelRequested`. 0: nobody asked the delivery to stop. */
 const END_CODES = { cancelled: 1, superseded: 2 } as const;
-export type EndAs = keyof typeof END_CODES;
-const BY_A_PERSON = "cancelled by a person";
-const BY_A_NEWER = "superseded by a newer commit of its branch";
+
+/** The state in which a delivery ends that was asked to stop. */
+export type RequestedEnd = keyof typeof END_CODES;
+
+/** What people read about a delivery that ended so. */
+export const END_REASONS: Record<RequestedEnd, string> = {
+  cancelled: "cancelled by a person",
+  superseded: "superseded by a newer commit of its branch",
+};
 
 /**
- * `ended`: it has · `requested`: its worker will end it · `naming`: its names are being written, and it is finished ·
- * `too-late`: it had ended before · `unknown`: no such delivery
+ * `ended`: the delivery has ended now · `requested`: its worker will end it · `naming`: its names are being written, so it
+ * will be finished · `too-late`: it had ended before · `unknown`: there is no such delivery
  */
-export type Cancelling = "ended" | "requested" | "naming" | "too-late" | "unknown";
+export type CancelOutcome = "ended" | "requested" | "naming" | "too-late" | "unknown";
 
 /**
- * Ends a delivery that nobody works on; asks whoever works on it to stop. A request is made to the attempt under way and
- * ends with the delivery's end: no later claim, as for a version tag that comes or a retry, finds it.
- * @param as how it ends: a person cancelled it, or a newer commit superseded it
+ * Ends a delivery that no worker holds. If a worker holds it, asks that worker to stop. The request ends with the
+ * delivery: a later claim, for a new version tag or a retry, does not find it.
  */
 export async function requestCancel(
   ledger: Db,
   id: string,
-  because = BY_A_PERSON,
-  as: EndAs = "cancelled",
-): Promise<Cancelling> {
-  // Whoever prepares a waiting one ahead loses it: nothing of that has a name.
+  because = END_REASONS.cancelled,
+  end: RequestedEnd = "cancelled",
+): Promise<CancelOutcome> {
+  // A worker that prepares a waiting delivery loses it: nothing that it made has a name yet.
   const free = sql<boolean>`(naming is null and (state = 'waiting' or coalesce(lease_until, 0) <= ${now(ledger)}))`;
-  // One statement, so that a lease taken or given back meanwhile, or a first name, leaves no third way.
+  // One statement: a lease may be taken or released at the same time, or the first name may be written.
   const row = await ledger.db
     .updateTable("deliveries")
     .set({
-      cancelRequested: sql`case when ${free} then 0 when naming is null or ${as} = 'cancelled' then ${sql.lit(END_CODES[as])} else cancel_requested end`,
-      state: sql`case when ${free} then ${as} else state end`,
+      cancelRequested: sql`case when ${free} then 0 when naming is null or ${end} = 'cancelled'
+        then ${sql.lit(END_CODES[end])} else cancel_requested end`,
+      state: sql`case when ${free} then ${end} else state end`,
       because: sql`case when ${free} then ${because} else because end`,
       finishedAt: sql`case when ${free} then ${now(ledger)} else finished_at end`,
       fence: sql`case when ${free} then fence + 1 else fence end`,
@@ -46,12 +52,12 @@ export async function requestCancel(
     .where("state", "in", ["waiting", ...ACTIVE_STATES])
     .returning(["state", "naming"])
     .executeTakeFirst();
-  if (row?.state === as) return "ended";
+  if (row?.state === end) return "ended";
   if (row) return row.naming === null ? "requested" : "naming";
   return (await getDelivery(ledger, id)) ? "too-late" : "unknown";
 }
 
-/** Ends what was asked to stop while its worker died. @returns them */
+/** Ends the deliveries that were asked to stop and whose worker died before it did. @returns them */
 export async function settleCancelled(ledger: Db): Promise<Delivery[]> {
   const at = now(ledger);
   const bySuperseding = sql`cancel_requested = ${sql.lit(END_CODES.superseded)}`;
@@ -60,7 +66,7 @@ export async function settleCancelled(ledger: Db): Promise<Delivery[]> {
     .set((eb) => ({
       cancelRequested: 0,
       state: sql`case when ${bySuperseding} then 'superseded' else 'cancelled' end`,
-      because: sql`case when ${bySuperseding} then ${BY_A_NEWER} else ${BY_A_PERSON} end`,
+      because: sql`case when ${bySuperseding} then ${END_REASONS.superseded} else ${END_REASONS.cancelled} end`,
       finishedAt: at,
       updatedAt: at,
       fence: eb("fence", "+", 1),
@@ -76,20 +82,21 @@ export async function settleCancelled(ledger: Db): Promise<Delivery[]> {
   return rows.map(toDelivery);
 }
 
-/** How an attempt that was asked to stop is to end; null: it was not asked, or its names are being written. */
-export function endOf({ cancelRequested, naming }: { cancelRequested: number; naming: string | null }): EndAs | null {
+/** How a delivery must end. Null: nobody asked it to stop, or its names are being written, so it will be finished. */
+export function requestedEndOf(row: { cancelRequested: number; naming: string | null }): RequestedEnd | null {
+  const { cancelRequested, naming } = row;
   if (naming !== null) return null;
   if (cancelRequested === END_CODES.superseded) return "superseded";
   return cancelRequested === END_CODES.cancelled ? "cancelled" : null;
 }
 
-/** How the attempt under this fence was asked to end; null: it was not, or the lease is another's. */
-export async function stopOf(ledger: Db, id: string, fence: number): Promise<EndAs | null> {
+/** The same for the delivery's attempt under this fence. Null also if another worker has the lease. */
+export async function findRequestedEnd(ledger: Db, id: string, fence: number): Promise<RequestedEnd | null> {
   const row = await ledger.db
     .selectFrom("deliveries")
     .select(["cancelRequested", "naming"])
     .where("id", "=", id)
     .where("fence", "=", fence)
     .executeTakeFirst();
-  return row === undefined ? null : endOf(row);
+  return row === undefined ? null : requestedEndOf(row);
 }

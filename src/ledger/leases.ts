@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import { chooseNext, type RepoLoad } from "../delivery/choose-next.ts";
 import type { RepoId } from "../delivery/types.ts";
-import { type EndAs, endOf } from "./cancel.ts";
+import { type RequestedEnd, requestedEndOf } from "./cancel.ts";
 import { ACTIVE_STATES, type Delivery, toDelivery } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema/schema.ts";
@@ -67,16 +67,13 @@ function takeLease(
 }
 
 /**
- * Extends the lease to `ttl` ms from now.
- * @returns `held`: false if another worker took the lease, or if somebody else ended the delivery · `endAs`: how the
- * attempt must end, if it was asked to stop
+ * `held`: the lease is extended · `stop`: it is extended, but the attempt was asked to stop, and must end as `end` says ·
+ * `lost`: another worker took the lease, or somebody else ended the delivery
  */
-export async function renewLease(
-  ledger: Db,
-  id: string,
-  fence: number,
-  ttl: number,
-): Promise<{ held: boolean; endAs: EndAs | null }> {
+export type Renewal = { kind: "held" } | { kind: "stop"; end: RequestedEnd } | { kind: "lost" };
+
+/** Extends the lease to `ttl` ms from now, if the attempt under this fence still holds it. */
+export async function renewLease(ledger: Db, id: string, fence: number, ttl: number): Promise<Renewal> {
   const row = await ledger.db
     .updateTable("deliveries")
     .set({ leaseUntil: fromNow(ledger, ttl) })
@@ -85,7 +82,9 @@ export async function renewLease(
     .where("leaseOwner", "is not", null)
     .returning(["cancelRequested", "naming"])
     .executeTakeFirst();
-  return { held: row !== undefined, endAs: row === undefined ? null : endOf(row) };
+  if (row === undefined) return { kind: "lost" };
+  const end = requestedEndOf(row);
+  return end === null ? { kind: "held" } : { kind: "stop", end };
 }
 
 export interface AttemptEnd {
@@ -178,11 +177,11 @@ export async function nextDueDelivery(ledger: Db): Promise<string | null> {
     .orderBy("deliveries.createdAt")
     .orderBy("deliveries.id")
     .execute();
-  const turns = new Map<RepoId, RepoLoad>();
+  const loads = new Map<RepoId, RepoLoad>();
   for (const { repoId, servedAt, isHeld } of rows)
-    turns.set(repoId, { servedAt, running: (turns.get(repoId)?.running ?? 0) + isHeld });
+    loads.set(repoId, { servedAt, running: (loads.get(repoId)?.running ?? 0) + isHeld });
   const due = rows.filter((row) => row.isFree === 1).map((row) => ({ ...row, hasFailed: row.lastOutcome === "retry" }));
-  return chooseNext(due, (repo) => turns.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
+  return chooseNext(due, (repo) => loads.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
 }
 
 /** The newest 500 attempts of a delivery, oldest first. */

@@ -51,7 +51,12 @@ export async function saveRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<voi
   // One statement may touch a row only once, so the last entry of a repo counts. Sorting prevents deadlocks between
   // writers.
   const byId = [...new Map(repos.map((repo) => [repo.id, repo])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  for (const some of chunks(byId)) {
+  await saveRows(tx, byId);
+  await saveNames(tx, byId);
+}
+
+async function saveRows(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
+  for (const some of chunks(repos)) {
     await tx.db
       .insertInto("repos")
       .values(
@@ -83,8 +88,11 @@ export async function saveRepos(tx: Tx, repos: readonly SeenRepo[]): Promise<voi
       )
       .execute();
   }
+}
+
+async function saveNames(tx: Tx, repos: readonly SeenRepo[]): Promise<void> {
   const names = new Map(
-    byId.map((repo) => {
+    repos.map((repo) => {
       const fullName = `${repo.owner}/${repo.name}`.toLowerCase();
       return [`${repo.host} ${fullName}`, { host: repo.host, fullName, repoId: repo.id }];
     }),

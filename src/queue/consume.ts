@@ -1,4 +1,4 @@
-import { Worker } from "bullmq";
+import { type Job, Worker } from "bullmq";
 import type { Log } from "../observe/log.ts";
 import { KEY_PREFIX } from "./bullmq.ts";
 import { type Connection, persistentConnection, type RedisAddress } from "./connection.ts";
@@ -21,14 +21,21 @@ export interface Consumer {
 /** Long enough for most Redis failovers to be over. */
 const RECONNECT_DELAY_MS = 1_000;
 
-interface Subscription {
-  worker: Worker;
-  redis: Connection;
-}
+const JOB_SETTINGS = {
+  prefix: KEY_PREFIX,
+  // Short, so that other consumers soon get the jobs of a killed worker.
+  lockDuration: 5_000,
+  stalledInterval: 5_000,
+  // A new job wakes the consumer at once, so it need not poll more often.
+  drainDelay: 60,
+  maxStalledCount: 1_000_000,
+  removeOnComplete: { count: 0 },
+  removeOnFail: { count: 0 },
+};
 
 /**
  * Consumes jobs of one queue. The queue does not retry a failed job: the ledger counts attempts and decides when the
- * next is due. Locks are short (5 s), so that other consumers soon get a killed worker's jobs.
+ * next is due.
  */
 export function consume<N extends QueueName>(
   address: RedisAddress,
@@ -37,75 +44,96 @@ export function consume<N extends QueueName>(
   work: (data: Jobs[N]) => Promise<void>,
   log: Log,
 ): Consumer {
-  const running = new Set<Promise<void>>();
-  let events = 0;
-  const open = (): Subscription => {
-    const redis = persistentConnection(address);
-    const worker = new Worker(
-      name,
-      async (job) => {
-        // The ledger chooses the delivery to work on. A job for another one that becomes due must not wait for this
-        // one.
-        if (name === "deliver") void job.removeDeduplicationKey().catch(() => {});
-        const done = work(job.data as Jobs[N]);
-        running.add(done);
-        events += 1;
-        try {
-          await done;
-        } finally {
-          running.delete(done);
-          events += 1;
-        }
-      },
-      {
-        connection: redis,
-        prefix: KEY_PREFIX,
-        concurrency,
-        lockDuration: 5_000,
-        stalledInterval: 5_000,
-        // A new job wakes the consumer at once, so it need not poll more often.
-        drainDelay: 60,
-        maxStalledCount: 1_000_000,
-        removeOnComplete: { count: 0 },
-        removeOnFail: { count: 0 },
-      },
-    );
-    worker.on("failed", (job, error) => log.error("a job failed", { queue: name, job: job?.data, error }));
-    worker.on("error", (error) => {
-      // Redis refused a command: BullMQ may have removed its marker for a waiting job but not the job, and would then
-      // sleep for `drainDelay`.
-      if (error.name === "ReplyError") reconnectTimer ??= setTimeout(reconnect, RECONNECT_DELAY_MS).unref();
-    });
-    return { worker, redis };
-  };
-  let reconnectTimer: NodeJS.Timeout | null = null;
-  const reconnect = () => {
-    const { worker, redis } = subscription;
-    reconnectTimer = null;
-    subscription = open();
+  return new QueueConsumer(name, { address, concurrency, work, log });
+}
+
+interface ConsumerOptions<N extends QueueName> {
+  address: RedisAddress;
+  /** How many jobs run at a time. */
+  concurrency: number;
+  work(data: Jobs[N]): Promise<void>;
+  log: Log;
+}
+
+class QueueConsumer<N extends QueueName> implements Consumer {
+  readonly name: N;
+  readonly #options: ConsumerOptions<N>;
+  readonly #running = new Set<Promise<void>>();
+  #events = 0;
+  #subscription: { worker: Worker; redis: Connection };
+  #reconnectTimer: NodeJS.Timeout | null = null;
+
+  constructor(name: N, options: ConsumerOptions<N>) {
+    this.name = name;
+    this.#options = options;
+    this.#subscription = this.#subscribe();
+  }
+
+  jobEvents(): number {
+    return this.#events;
+  }
+
+  isFree(): boolean {
+    return this.#running.size < this.#options.concurrency;
+  }
+
+  reconnect(): void {
+    const { worker, redis } = this.#subscription;
+    this.#reconnectTimer = null;
+    this.#subscription = this.#subscribe();
     // Do not wait for the old connection: it may never answer. The jobs it holds come back when their locks expire.
     void worker.close(true).catch(() => {});
     redis.disconnect();
-  };
-  const cancelReconnect = () => {
-    if (reconnectTimer !== null) clearTimeout(reconnectTimer);
-  };
-  let subscription = open();
-  return {
-    name,
-    jobEvents: () => events,
-    isFree: () => running.size < concurrency,
-    reconnect,
-    async close() {
-      cancelReconnect();
-      await subscription.worker.close();
-      subscription.redis.disconnect();
-      await Promise.allSettled(running);
-    },
-    async abandon() {
-      cancelReconnect();
-      await subscription.worker.close(true);
-      subscription.redis.disconnect();
-    },
-  };
+  }
+
+  async close(): Promise<void> {
+    this.#cancelReconnect();
+    await this.#subscription.worker.close();
+    this.#subscription.redis.disconnect();
+    await Promise.allSettled(this.#running);
+  }
+
+  async abandon(): Promise<void> {
+    this.#cancelReconnect();
+    await this.#subscription.worker.close(true);
+    this.#subscription.redis.disconnect();
+  }
+
+  #subscribe(): { worker: Worker; redis: Connection } {
+    const { address, concurrency, log } = this.#options;
+    const redis = persistentConnection(address);
+    const settings = { ...JOB_SETTINGS, connection: redis, concurrency };
+    const worker = new Worker(this.name, (job) => this.#runJob(job), settings);
+    worker.on("failed", (job, error) => {
+      log.error("a job failed", { queue: this.name, job: job?.data, error });
+    });
+    worker.on("error", (error) => {
+      // Redis refused a command: BullMQ may have removed its marker for a waiting job but not the job, and would then
+      // sleep for `drainDelay`.
+      if (error.name === "ReplyError") this.#reconnectSoon();
+    });
+    return { worker, redis };
+  }
+
+  async #runJob(job: Job): Promise<void> {
+    // The ledger chooses the delivery to work on. A job for another one that becomes due must not wait for this one.
+    if (this.name === "deliver") void job.removeDeduplicationKey().catch(() => {});
+    const done = this.#options.work(job.data as Jobs[N]);
+    this.#running.add(done);
+    this.#events += 1;
+    try {
+      await done;
+    } finally {
+      this.#running.delete(done);
+      this.#events += 1;
+    }
+  }
+
+  #reconnectSoon(): void {
+    this.#reconnectTimer ??= setTimeout(() => this.reconnect(), RECONNECT_DELAY_MS).unref();
+  }
+
+  #cancelReconnect(): void {
+    if (this.#reconnectTimer !== null) clearTimeout(this.#reconnectTimer);
+  }
 }

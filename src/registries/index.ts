@@ -1,3 +1,5 @@
+import { KeyedMutex } from "../async/keyed-mutex.ts";
+import type { NameSpace } from "../delivery/distinct-names.ts";
 import type { ArtifactKind } from "../delivery/types.ts";
 import type { Shelving } from "../delivery/version-names.ts";
 import { type TypedSettings, typeList } from "../settings/type-list.ts";
@@ -33,9 +35,10 @@ export async function openRegistries(
   stock: Stock,
   types = registryTypes,
 ): Promise<Map<string, Registry>> {
+  const shared = { mutex: new KeyedMutex(), ...stock };
   const opened = new Map<string, Registry>();
   for (const [key, config] of Object.entries(configs)) {
-    opened.set(key, await types.of(config).open(key, config, stock));
+    opened.set(key, await types.of(config).open(key, config, shared));
   }
   return opened;
 }
@@ -58,6 +61,16 @@ export async function keysOfPlace(
     Object.entries(configs).map(async ([other, each]) => (other === key || !(await isSame(each)) ? [] : [other])),
   );
   return [key, ...others.flat()];
+}
+
+/** The names of artifacts of this kind in a registry of these settings. */
+export async function nameSpaceOf(
+  settings: TypedSettings,
+  kind: ArtifactKind,
+  types = registryTypes,
+): Promise<NameSpace> {
+  const place = await types.of(settings).place(settings, kind);
+  return { shelving: shelvingOf(settings, kind, types), place };
 }
 
 /** Whether a registry names artifacts of this kind by paths. Files have paths everywhere. */

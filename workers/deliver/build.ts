@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { BuildLimits, Built } from "../../src/builders/builder.ts";
+import type { BuildLimits, BuildOrder, Built, FilesOrder } from "../../src/builders/builder.ts";
+import { builderOf } from "../../src/builders/index.ts";
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { ecosystemVersion } from "../../src/delivery/ecosystem-version.ts";
 import { buildEnvironment, releaseMetadata } from "../../src/delivery/metadata.ts";
@@ -41,43 +42,73 @@ export async function build(
   version: string,
   run: Run,
 ): Promise<Built> {
-  const { delivery, commit, mirror, fence } = work;
+  const { delivery, fence } = work;
   await setArtifactState(station.ledger, delivery.id, artifact.name, "building", `building ${version}`, fence);
   const facts = factsOfBuild(station, work, version);
   // A version that its ecosystem cannot write must be found before the build, not at the upload.
   ecosystemVersion(artifact.kind, version);
-  const limits = limitsOf(station, artifact);
-  // As BUILD_ID reads it. The place distinguishes names that differ in one special character only.
-  const id = `${delivery.id}-${fence}-${work.plan.artifacts.indexOf(artifact)}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;
   const own = { ...run, tmp: join(run.tmp, artifact.name) };
-  const open = (paths: { contextDir: string; dockerfile: string | null }) =>
-    openContext(mirror, commit.sha, { ...paths, maxBytes: CONTEXT_MAX_BYTES, maxEntries: CONTEXT_MAX_ENTRIES }, own);
-  if (artifact.build !== null) {
-    const order = { id, artifact: { ...artifact, build: artifact.build }, cacheOf: work.repo.id };
-    return station.builders.files.build(
-      {
-        ...order,
-        openTree: () => open({ contextDir: ".", dockerfile: null }),
-        environment: buildEnvironment(facts),
-        secrets: secretsOf(station, work, artifact.build),
-        limits,
-      },
-      own,
-    );
+  switch (builderOf[artifact.kind]) {
+    case "image":
+      return station.builders.image.build(await imageOrder(station, work, artifact, facts, own), own);
+    case "files":
+      return station.builders.files.build(filesOrder(station, work, artifact, facts, own), own);
   }
+}
+
+async function imageOrder(
+  station: BuildParts,
+  work: Work,
+  artifact: ArtifactPlan,
+  facts: ReturnType<typeof factsOfBuild>,
+  run: Run,
+): Promise<BuildOrder> {
+  const { mirror, commit } = work;
   const paths = { contextDir: artifact.context, dockerfile: artifact.dockerfile };
-  return station.builders.image.build(
-    {
-      id,
-      artifact,
-      openContext: () => open(paths),
-      dockerfileApart: await isDockerfileOutside(mirror, commit.sha, paths),
-      dockerfile: await readDockerfile(mirror, commit.sha, artifact),
-      args: { ...artifact.args, ...buildEnvironment(facts) },
-      labels: releaseMetadata(facts),
-      limits,
-    },
-    own,
+  return {
+    id: buildId(work, artifact),
+    artifact,
+    openContext: () => openTree(work, paths, run),
+    dockerfileApart: await isDockerfileOutside(mirror, commit.sha, paths),
+    dockerfile: await readDockerfile(mirror, commit.sha, artifact),
+    args: { ...artifact.args, ...buildEnvironment(facts) },
+    labels: releaseMetadata(facts),
+    limits: limitsOf(station, artifact),
+  };
+}
+
+function filesOrder(
+  station: BuildParts,
+  work: Work,
+  artifact: ArtifactPlan,
+  facts: ReturnType<typeof factsOfBuild>,
+  run: Run,
+): FilesOrder {
+  const { build: commands } = artifact;
+  if (commands === null) throw new TypeError(`artifact "${artifact.name}" has no commands`);
+  return {
+    id: buildId(work, artifact),
+    artifact: { ...artifact, build: commands },
+    cacheOf: work.repo.id,
+    openTree: () => openTree(work, { contextDir: ".", dockerfile: null }, run),
+    environment: buildEnvironment(facts),
+    secrets: secretsOf(station, work, commands),
+    limits: limitsOf(station, artifact),
+  };
+}
+
+/** As BUILD_ID reads it. The place distinguishes names that differ in one special character only. */
+function buildId({ delivery, fence, plan }: Work, artifact: ArtifactPlan): string {
+  const name = artifact.name.replace(/[^a-z0-9]+/g, "-");
+  return `${delivery.id}-${fence}-${plan.artifacts.indexOf(artifact)}-${name}`;
+}
+
+function openTree({ mirror, commit }: Work, paths: { contextDir: string; dockerfile: string | null }, run: Run) {
+  return openContext(
+    mirror,
+    commit.sha,
+    { ...paths, maxBytes: CONTEXT_MAX_BYTES, maxEntries: CONTEXT_MAX_ENTRIES },
+    run,
   );
 }
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { TransientError } from "../../src/delivery/errors.ts";
-import { claimDelivery, type claimToPrepare, renewLease } from "../../src/ledger/leases.ts";
+import { END_REASONS, type RequestedEnd } from "../../src/ledger/cancel.ts";
+import { claimDelivery, type claimToPrepare, type Renewal, renewLease } from "../../src/ledger/leases.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 
 /** When a lease is renewed, and when it is given up (ms). */
@@ -18,9 +19,9 @@ const TIMES: LeaseTimes = { ttl: 12_000, renewEvery: 4_000, margin: 2_000, now: 
 
 /** Why a run was aborted, as the signal's reason. */
 export class Cancelled extends Error {
-  readonly state: "cancelled" | "superseded";
-  constructor(state: "cancelled" | "superseded") {
-    super(state === "cancelled" ? "cancelled by a person" : "superseded by a newer commit of its branch");
+  readonly state: RequestedEnd;
+  constructor(state: RequestedEnd) {
+    super(END_REASONS[state]);
     this.state = state;
   }
 }
@@ -44,11 +45,12 @@ export interface Lease {
  */
 export async function requireLease(ledger: Ledger, delivery: string, fence: number, times = TIMES): Promise<void> {
   const asked = times.now();
-  const { held } = await renewLease(ledger, delivery, fence, times.ttl);
-  if (!held) throw new LeaseLost("another worker has this delivery now");
+  const { kind } = await renewLease(ledger, delivery, fence, times.ttl);
+  if (kind === "lost") throw new LeaseLost(TAKEN);
   if (times.now() - asked >= times.ttl - times.margin) throw new LeaseLost(TOO_LATE);
 }
 
+const TAKEN = "another worker has this delivery now";
 const TOO_LATE = "the ledger did not renew the lease in time";
 
 /** Takes the delivery for this worker. @returns null if another worker has it, or if it is not due */
@@ -72,16 +74,16 @@ export async function takeLease(
 class HeldLease implements Lease {
   readonly fence: number;
   readonly #controller = new AbortController();
-  readonly #renew: () => ReturnType<typeof renewLease>;
+  readonly #renew: () => Promise<Renewal>;
   readonly #times: LeaseTimes;
   readonly #renewing: NodeJS.Timeout;
   #givingUp: NodeJS.Timeout | undefined;
   #heldUntil = 0;
   #stopped = false;
 
-  constructor(ask: () => ReturnType<typeof renewLease>, fence: number, asked: number, times: LeaseTimes) {
+  constructor(renew: () => Promise<Renewal>, fence: number, asked: number, times: LeaseTimes) {
     this.fence = fence;
-    this.#renew = ask;
+    this.#renew = renew;
     this.#times = times;
     // Every request to every registry listens to it.
     setMaxListeners(0, this.signal);
@@ -107,11 +109,11 @@ class HeldLease implements Lease {
   async #renewOnce(): Promise<void> {
     const asked = this.#times.now();
     try {
-      const answer = await this.#renew();
+      const renewal = await this.#renew();
       if (this.#stopped) return;
-      if (answer.endAs !== null) this.abort(new Cancelled(answer.endAs));
-      if (answer.held) this.#heldSince(asked);
-      else this.#lose("another worker has this delivery now");
+      if (renewal.kind === "lost") return this.#lose(TAKEN);
+      if (renewal.kind === "stop") this.abort(new Cancelled(renewal.end));
+      this.#heldSince(asked);
     } catch (error) {
       if (!(error instanceof TransientError)) this.#lose("the ledger could not be asked");
     }

@@ -8,24 +8,29 @@ import type { Station } from "../station.ts";
 
 const LIMIT = 60_000;
 
+/** A write of this worker that may have replaced an immutable name. */
+export interface Overwrite {
+  registry: Registry;
+  name: ArtifactName;
+  /** What this worker was about to put there. */
+  written: StampedContent;
+  run: Run;
+}
+
 /**
  * If a worker that lost its reservation overwrote an immutable name, restores the content that the ledger names: no
- * registry compares before it writes.
- * @param written what this worker was about to put there.
- * @param put `Registry.publish` An error here is only logged: the caller has an error of its own.
+ * registry compares before it writes. An error here is only logged: the caller has an error of its own.
+ * @param put `Registry.publish`
  */
 export async function undoOverwrite(
   station: Pick<Station, "config" | "ledger" | "log">,
-  registry: Registry,
-  name: ArtifactName,
-  written: StampedContent,
-  run: Run,
+  overwrite: Overwrite,
   put: Registry["publish"],
 ): Promise<void> {
-  await restoreName(station, registry, name, written, run, put).catch((error: unknown) => {
+  await restoreName(station, overwrite, put).catch((error: unknown) => {
     station.log.error("a name may be written over: the check of released names will tell", {
-      ...name,
-      written: written.digest,
+      ...overwrite.name,
+      written: overwrite.written.digest,
       error,
     });
   });
@@ -33,10 +38,7 @@ export async function undoOverwrite(
 
 async function restoreName(
   station: Pick<Station, "config" | "ledger" | "log">,
-  registry: Registry,
-  name: ArtifactName,
-  written: StampedContent,
-  run: Run,
+  { registry, name, written, run }: Overwrite,
   put: Registry["publish"],
 ): Promise<void> {
   const { ledger, log } = station;

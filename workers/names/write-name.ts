@@ -141,7 +141,8 @@ async function publish(
 ): Promise<void> {
   await before(run);
   const registry = registryOf(station, name.registry);
-  const undo = () => undoOverwrite(station, registry, name, content, run, (...put) => registry.publish(...put));
+  const overwrite = { registry, name, written: content, run };
+  const undo = () => undoOverwrite(station, overwrite, (...put) => registry.publish(...put));
   let location: Location;
   try {
     const asks = ours.length > 0 && (await replacesOurs(registry, name, content, ours, run));

@@ -3,7 +3,7 @@ import { posix } from "node:path";
 import type Dockerode from "dockerode";
 import type { DiskItem } from "../../delivery/disk-budget.ts";
 import { UserError } from "../../delivery/errors.ts";
-import type { BuildCaches, FilesOrder } from "../builder.ts";
+import type { BuildCaches, CacheUses, FilesOrder } from "../builder.ts";
 import { explainEngineError } from "../engine/errors.ts";
 
 /** The folder of the commit's tree, in which the commands run. */
@@ -35,18 +35,19 @@ function targetOf(path: string, artifact: string): string {
   return target;
 }
 
-/** When this process last used a volume, in ms since the epoch. The engine does not say. */
-const lastUsed = new Map<string, number>();
-
-export async function makeCaches(docker: Dockerode, volumes: ReturnType<typeof cacheVolumes>): Promise<void> {
+export async function makeCaches(
+  docker: Dockerode,
+  volumes: ReturnType<typeof cacheVolumes>,
+  uses: CacheUses,
+): Promise<void> {
   for (const { name, path, repo } of volumes) {
     await docker.createVolume({ Name: name, Labels: { [LABEL]: repo, [`${LABEL}.path`]: path } });
-    lastUsed.set(name, Date.now());
+    uses.set(name, Date.now());
   }
 }
 
 /** All caches in this engine, for housekeeping. */
-export function cachesIn(docker: Dockerode): BuildCaches {
+export function cachesIn(docker: Dockerode, uses: CacheUses): BuildCaches {
   return {
     async list() {
       const { Volumes: found } = await docker.listVolumes({ filters: { label: [LABEL] } });
@@ -54,7 +55,7 @@ export function cachesIn(docker: Dockerode): BuildCaches {
       const sizes = (found ?? []).length === 0 ? new Map<string, number>() : await measure(docker);
       return (found ?? []).map((volume): DiskItem => {
         const made = Date.parse((volume as { CreatedAt?: string }).CreatedAt ?? "") || 0;
-        return { name: volume.Name, bytes: sizes.get(volume.Name) ?? 0, usedAt: lastUsed.get(volume.Name) ?? made };
+        return { name: volume.Name, bytes: sizes.get(volume.Name) ?? 0, usedAt: uses.get(volume.Name) ?? made };
       });
     },
     async remove(name) {

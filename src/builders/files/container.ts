@@ -1,6 +1,6 @@
 import type Dockerode from "dockerode";
 import { UserError } from "../../delivery/errors.ts";
-import type { FilesOrder } from "../builder.ts";
+import type { CacheUses, FilesOrder } from "../builder.ts";
 import { engineFailed } from "../engine/build-failure.ts";
 import { engineAnswer } from "../engine/errors.ts";
 import { cannotStart } from "../engine/failure-patterns.ts";
@@ -22,14 +22,14 @@ const MAX_PROCESSES = 4096;
  * @param cpus number of CPUs of the engine: it refuses a higher limit
  */
 export async function makeContainer(
-  docker: Dockerode,
+  { docker, cacheUses }: { docker: Dockerode; cacheUses: CacheUses },
   order: FilesOrder,
   network: string | null,
   cpus: number,
 ): Promise<Dockerode.Container> {
   const { artifact, environment, limits } = order;
   const volumes = cacheVolumes(order);
-  await makeCaches(docker, volumes);
+  await makeCaches(docker, volumes, cacheUses);
   const settings: Dockerode.ContainerCreateOptions = {
     name: containerName(order.id),
     Labels: { [BUILD_LABEL]: order.id },

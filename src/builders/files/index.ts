@@ -60,8 +60,8 @@ function settings<const K extends ArtifactPlan["kind"]>(kind: K) {
 /** Runs the commands of the pipeline in a container, and takes the files that they leave. */
 export const commands = builderKind<FilesOrder>({
   settings,
-  async open({ docker, store, log, registryAuth, network }) {
+  async open({ docker, store, log, registryAuth, cacheUses, network }) {
     const { filesBuilder } = await import("../files.ts");
-    return filesBuilder({ docker: await docker(), store, log, registryAuth, network });
+    return filesBuilder({ docker: await docker(), store, log, registryAuth, cacheUses, network });
   },
 });

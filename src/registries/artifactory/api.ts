@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { KeyedMutex } from "../../async/keyed-mutex.ts";
 import { Refused } from "../../delivery/errors.ts";
 import type { Digest } from "../../delivery/types.ts";
 import { bodyOf } from "../../http/body.ts";
@@ -35,10 +36,16 @@ const found = z.object({ results: z.array(z.object({ uri: z.string() })).nullish
 /** Artifactory's own REST API: https://jfrog.com/help/r/jfrog-rest-apis. Every method throws as HttpClient does. */
 export class ArtifactoryApi {
   readonly client: HttpClient;
+  /** Holds a build, by its URL, name and number, while it is read, changed and written back. */
+  readonly builds: KeyedMutex;
 
-  /** @param endpoint its `url` is that of Artifactory itself, as in `https://acme.jfrog.io/artifactory` */
-  constructor(endpoint: HttpEndpoint) {
+  /**
+   * @param endpoint its `url` is that of Artifactory itself, as in `https://acme.jfrog.io/artifactory`
+   * @param builds shared by all clients of this process
+   */
+  constructor(endpoint: HttpEndpoint, builds = new KeyedMutex()) {
     this.client = new HttpClient(endpoint);
+    this.builds = builds;
   }
 
   get label(): string {

@@ -32,26 +32,13 @@ export function moduleOf(kind: ArtifactKind, id: string, files: StoredFile[]): M
   return { id, type: kind === "ami" ? "generic" : MODULE_TYPES[kind], artifacts };
 }
 
-/** Builds under way in this process, by name and number: artifacts of one commit add to the same one. */
-const turns = new Map<string, Promise<unknown>>();
 const ROUNDS = 4;
 
 /** Adds the module to its build, and looks whether it is in; what others put there stays. */
-export async function addToBuild(
-  api: ArtifactoryApi,
-  facts: BuildFacts,
-  module: Module,
-  signal: AbortSignal,
-): Promise<void> {
+export function addToBuild(api: ArtifactoryApi, facts: BuildFacts, module: Module, signal: AbortSignal): Promise<void> {
   const key = JSON.stringify([api.client.url.href, facts.name, facts.number]);
-  const before = turns.get(key) ?? Promise.resolve();
-  const mine = before.catch(() => {}).then(() => add(api, facts, module, signal));
-  turns.set(key, mine);
-  try {
-    await mine;
-  } finally {
-    if (turns.get(key) === mine) turns.delete(key);
-  }
+  // Artifacts of one commit add to the same build.
+  return api.builds.run(key, () => add(api, facts, module, signal));
 }
 
 async function add(api: ArtifactoryApi, facts: BuildFacts, module: Module, signal: AbortSignal): Promise<void> {

@@ -39,7 +39,7 @@ export function artifactoryRegistry(key: string, config: ArtifactoryConfig, stoc
   const url = new URL(`${config.url.replace(/\/+$/, "")}/`);
   const credentials = readCredentials(key, config);
   const endpoint = { label: `registry ${key} (${url.host})`, authorize: fixedLogin(key, config) };
-  const api = new ArtifactoryApi({ ...endpoint, url });
+  const api = new ArtifactoryApi({ ...endpoint, url }, stock.mutex);
   const { docker, maven, npm, pypi, generic } = config.repositories;
   const packages = (repository: string, shelf: Shelf) =>
     new FileRegistry(key, new StampedShelf(shelf, api, repository), stock);

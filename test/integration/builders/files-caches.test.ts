@@ -27,7 +27,7 @@ describe("A cache of file builds", function () {
     const fill = ["dd if=/dev/zero of=/big/file bs=1M count=3 2>/dev/null; touch out"];
     const began = Date.now();
     await buildFiles(yard, { run: fill, cacheOf: "github:3", build: { cache: ["/big"] } });
-    const caches = cachesIn(yard.engine.docker);
+    const caches = cachesIn(yard.engine.docker, yard.cacheUses);
     const found = await caches.list();
     assert.equal(found.length, 5);
     const big = found.find(({ bytes }) => bytes > 3e6);
@@ -38,14 +38,15 @@ describe("A cache of file builds", function () {
   });
 
   it("is not removed while a container uses it", async () => {
-    const { docker } = yard.engine;
+    const { cacheUses, engine } = yard;
+    const { docker } = engine;
     await docker.createVolume({ Name: "deliverd-cache-used", Labels: { "dev.deliverd.cache": "github:9" } });
     const container = await docker.createContainer({
       Image: "127.0.0.1:9/shell:1",
       Cmd: ["/bin/true"],
       HostConfig: { Mounts: [{ Type: "volume", Source: "deliverd-cache-used", Target: "/x" }] },
     });
-    assert.equal(await cachesIn(docker).remove("deliverd-cache-used"), false);
+    assert.equal(await cachesIn(docker, cacheUses).remove("deliverd-cache-used"), false);
     await container.remove();
   });
 

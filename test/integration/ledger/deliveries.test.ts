@@ -135,7 +135,7 @@ describe("Deliveries in the ledger", () => {
       const claimed = await claimDelivery(ledger, id, "w1", 60_000);
       assert.ok(claimed);
       assert.equal(await requestCancel(ledger, id), "requested");
-      assert.deepEqual(await renewLease(ledger, id, claimed.fence, 60_000), { held: true, endAs: "cancelled" });
+      assert.deepEqual(await renewLease(ledger, id, claimed.fence, 60_000), { kind: "stop", end: "cancelled" });
       assert.deepEqual(await settleCancelled(ledger), [], "its worker lives");
       await ledger.db.updateTable("deliveries").set({ leaseUntil: 1 }).execute();
       assert.equal(await claimDelivery(ledger, id, "w2", 60_000), null, "nobody takes it up again");
@@ -145,8 +145,8 @@ describe("Deliveries in the ledger", () => {
         [[id, "cancelled"]],
       );
       assert.equal(
-        (await renewLease(ledger, id, claimed.fence, 60_000)).held,
-        false,
+        (await renewLease(ledger, id, claimed.fence, 60_000)).kind,
+        "lost",
         "should the worker live after all, it stops",
       );
     });
@@ -157,7 +157,7 @@ describe("Deliveries in the ledger", () => {
       const claimed = await claimDelivery(ledger, id, "w1", 60_000);
       assert.ok(claimed);
       await setState(ledger, id, { from: ["queued"], to: "superseded", because: "newer" });
-      assert.equal((await renewLease(ledger, id, claimed.fence, 60_000)).held, false);
+      assert.equal((await renewLease(ledger, id, claimed.fence, 60_000)).kind, "lost");
       const back = await setState(ledger, id, {
         from: ["superseded"],
         to: "delivered",

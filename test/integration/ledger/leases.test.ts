@@ -71,8 +71,8 @@ describe("A lease in the ledger", () => {
       await expire(ledger);
       const second = await claimDelivery(ledger, id, "w2", TTL);
       assert.ok(second && second.fence > first.fence);
-      assert.deepEqual(await renewLease(ledger, id, first.fence, TTL), { held: false, endAs: null });
-      assert.deepEqual(await renewLease(ledger, id, second.fence, TTL), { held: true, endAs: null });
+      assert.deepEqual(await renewLease(ledger, id, first.fence, TTL), { kind: "lost" });
+      assert.deepEqual(await renewLease(ledger, id, second.fence, TTL), { kind: "held" });
       assert.equal(await finishAttempt(ledger, id, first.fence, { outcome: "done" }), false);
       assert.equal(await claimDelivery(ledger, id, "w3", TTL), null, "the loser's end frees nothing");
     });

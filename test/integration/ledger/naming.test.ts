@@ -54,7 +54,7 @@ describe("A delivery in the ledger", () => {
       assert.equal(await requestCancel(ledger, id, "newer", "superseded"), "naming");
       assert.equal((await getDelivery(ledger, id))?.cancelRequested, false);
       assert.equal(await requestCancel(ledger, id), "naming");
-      assert.deepEqual(await renewLease(ledger, id, fence, 60_000), { held: true, endAs: null });
+      assert.deepEqual(await renewLease(ledger, id, fence, 60_000), { kind: "held" });
       await finishAttempt(ledger, id, fence, { outcome: "retry" });
       assert.deepEqual(await settleCancelled(ledger), []);
       assert.deepEqual(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { KeyedMutex } from "../../../src/async/keyed-mutex.ts";
 import { basicAuth } from "../../../src/http/login.ts";
 import { ArtifactoryApi } from "../../../src/registries/artifactory/api.ts";
 import { buildFacts } from "../../../src/registries/artifactory/build-facts.ts";
@@ -21,9 +22,10 @@ describe("the build-info of a release in Artifactory (stand-in)", () => {
   afterEach(() => art.stop());
 
   /** A client as each destination of a registry has one of its own. */
+  const builds = new KeyedMutex();
   const api = () => {
     const authorize = async () => basicAuth(art.username, art.password);
-    return new ArtifactoryApi({ label: "art", url: new URL(`${art.url}/`), authorize });
+    return new ArtifactoryApi({ label: "art", url: new URL(`${art.url}/`), authorize }, builds);
   };
   const signal = new AbortController().signal;
   const moduleAt = (number: number) => {

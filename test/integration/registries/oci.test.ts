@@ -364,7 +364,7 @@ describe("publishing to an OCI registry over a faulty network", () => {
     for (const attempt of [
       () => client.lookUp("acme/api", "1", signal),
       () =>
-        client.putBlob(
+        client.uploads.put(
           "acme/api",
           digestOf(bytes),
           { length: bytes.length, open: () => Readable.from([bytes]) },
@@ -376,7 +376,9 @@ describe("publishing to an OCI registry over a faulty network", () => {
     }
     proxy.fault = ({ method }) => (method === "PUT" ? { hang: true } : undefined);
     const body = { length: bytes.length, open: () => Readable.from([bytes]) };
-    await assert.rejects(client.putBlob("acme/api", digestOf(bytes), body, signal, null), { message: /no byte moved/ });
+    await assert.rejects(client.uploads.put("acme/api", digestOf(bytes), body, signal, null), {
+      message: /no byte moved/,
+    });
   });
 
   it("sends a layer of 300 MB and reads it back without holding it in memory", async function () {

@@ -44,8 +44,9 @@ export function filesOrder({ run, files = ["out"], kind = "file", tree = {}, bui
 }
 
 export function filesBuilderOf(yard: Yard, more: Partial<FilesBuilderOptions> = {}): Builder<FilesOrder> {
-  const { engine, store } = yard;
-  return filesBuilder({ docker: engine.docker, store, log: silentLog, registryAuth: () => null, ...more });
+  const { engine, store, cacheUses } = yard;
+  const common = { docker: engine.docker, store, log: silentLog, registryAuth: () => null, cacheUses };
+  return filesBuilder({ ...common, ...more });
 }
 
 /** Builds it and tells what came of it, as text by the file's name. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
 import type Dockerode from "dockerode";
 import tar from "tar-stream";
-import type { Builder, BuildOrder } from "../../../src/builders/builder.ts";
+import type { Builder, BuildOrder, CacheUses } from "../../../src/builders/builder.ts";
 import { type ImageBuilderOptions, imageBuilder } from "../../../src/builders/image.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { type Intake, startIntake } from "../../../src/store/intake.ts";
@@ -17,6 +17,7 @@ export interface Yard {
   engine: Engine;
   store: Store;
   intake: Intake;
+  cacheUses: CacheUses;
   builder(options?: Partial<ImageBuilderOptions>): Builder<BuildOrder>;
   stop(): Promise<void>;
 }
@@ -35,6 +36,7 @@ export async function startYard(options: EngineOptions = {}): Promise<Yard> {
     engine,
     store,
     intake,
+    cacheUses: new Map(),
     builder: (more) => imageBuilder({ ...common, ...more }),
     async stop() {
       await intake.stop();

@@ -7,7 +7,10 @@ import { parsePipeline } from "../../../src/config/pipeline.ts";
 import { loadServerConfig } from "../../../src/config/server.ts";
 import { planOf } from "../../../src/delivery/plan.ts";
 
-const IMAGES = ["image"] as const;
+const IMAGES = {
+  kinds: ["image"],
+  names: new Map([["image", { shelving: "package", place: "hub" }]] as const),
+} as const;
 
 const text = ["configuration.md", "pipeline.md"]
   .map((page) => readFileSync(new URL(`../../../docs/reference/${page}`, import.meta.url), "utf8"))
@@ -47,7 +50,7 @@ describe("The reference of both configuration files", () => {
       hasDockerfile: true,
       repo: { owner: "acme", name: "api", defaultBranch: "main" },
       bounds: { match: "acme/*", branches: null, tags: null, ci: null, registries: null, secrets: {} },
-      registries: { hub: { type: "docker-hub", isDefault: true, kinds: IMAGES } },
+      registries: { hub: { type: "docker-hub", isDefault: true, ...IMAGES } },
     };
     const told = planOf({ ...order, pipeline: parsePipeline(example) });
     const real = planOf({ ...order, pipeline: null });

@@ -9,7 +9,10 @@ const artifact = (name: string, publish: Destination, kind: ArtifactKind = "imag
   artifactPlan({ name, kind, publish: [publish] });
 const to = (as: string | null, tags: string[] = [], registry = "local"): Destination => ({ to: registry, as, tags });
 const check = (...artifacts: ArtifactPlan[]) =>
-  requireDistinctNames(artifacts, REPO, (registry) => registry !== "files");
+  requireDistinctNames(artifacts, REPO, (registry) => ({
+    shelving: registry === "files" ? "path" : "package",
+    place: registry.replace(/-again$/, ""),
+  }));
 
 describe("Two artifacts of a pipeline", () => {
   const clashes: [string, Destination, Destination][] = [
@@ -34,6 +37,15 @@ describe("Two artifacts of a pipeline", () => {
     check(artifact("a", to("acme/{artifact}", ["latest"])), artifact("b", to("acme/{artifact}", ["latest"])));
     // These meet only where a branch is called so.
     check(artifact("a", to("acme/api", ["edge"])), artifact("b", to("acme/api", ["{branch}"])));
+  });
+
+  it("may not publish under one name through two keys of one registry", () => {
+    const publish = to("acme/api", ["{version}"]);
+    assert.throws(() => check(artifact("front", publish), artifact("back", { ...publish, to: "local-again" })), {
+      code: "name-shared",
+      message: /to "local" and "local-again", which are one place, and a name stands for one content\./,
+    });
+    check(artifact("front", to("acme/api", ["{version}"])), artifact("front", { ...publish, to: "local-again" }));
   });
 
   it("may not be one package, and may have one path of a store that keeps each by its own name", () => {

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import type { NameSpace } from "../../../src/delivery/distinct-names.ts";
 import { Refused, UserError } from "../../../src/delivery/errors.ts";
 import { DEFAULT_GATE, matchRepo, type PlanOrder, planOf, watches } from "../../../src/delivery/plan.ts";
-import type { ArtifactPlan, Pipeline, Plan, RepoBounds } from "../../../src/delivery/types.ts";
+import type { ArtifactKind, ArtifactPlan, Pipeline, Plan, RepoBounds } from "../../../src/delivery/types.ts";
 import { artifactPlan } from "../../support/fixtures/plans.ts";
 
-const IMAGES = ["image"] as const;
+/** The registry takes artifacts of one kind. */
+const taking = (place: string, kind: ArtifactKind = "image") => ({
+  kinds: [kind],
+  names: new Map<ArtifactKind, NameSpace>([[kind, { shelving: "package", place }]]),
+});
 
 const bounds = (given: Partial<RepoBounds> = {}): RepoBounds => ({
   match: "acme/*",
@@ -39,8 +44,8 @@ const order = (given: Partial<PlanOrder> = {}): PlanOrder => ({
   repo: { owner: "Acme", name: "API", defaultBranch: "trunk" },
   bounds: bounds(),
   registries: {
-    hub: { type: "docker-hub", isDefault: false, kinds: IMAGES },
-    local: { type: "oci", isDefault: true, kinds: IMAGES },
+    hub: { type: "docker-hub", isDefault: false, ...taking("hub") },
+    local: { type: "oci", isDefault: true, ...taking("local") },
   },
   ...given,
 });
@@ -83,7 +88,7 @@ describe("a repo without a pipeline file", () => {
   });
 
   it("goes to the only registry there is, and fails where several are and none is the default", () => {
-    const oci = { type: "oci", isDefault: false, kinds: IMAGES };
+    const oci = { type: "oci", isDefault: false, ...taking("oci") };
     assert.equal(plan({ pipeline: null, registries: { one: oci } }).artifacts[0]?.publish[0]?.to, "one");
     for (const registries of [{}, { one: oci, two: oci }]) {
       assert.throws(() => plan({ pipeline: null, registries }), { code: "no-default-registry" });
@@ -167,12 +172,12 @@ describe("a pipeline within the server's bounds", () => {
   }
 
   it("cannot put an image where images have no place", () => {
-    const registries = { npm: { type: "npm", isDefault: false, kinds: ["npm"] as const } };
+    const registries = { npm: { type: "npm", isDefault: false, ...taking("npm", "npm") } };
     assert.throws(() => plan({ pipeline: to("npm"), registries }), { code: "registry-takes-no-such-kind" });
   });
 
   it("can put each kind where it is taken, and asks for no secret that the server does not grant", () => {
-    const registries = { npm: { type: "npm", isDefault: false, kinds: ["npm"] as const } };
+    const registries = { npm: { type: "npm", isDefault: false, ...taking("npm", "npm") } };
     const client = (secrets: string[]) =>
       artifact({ name: "client", kind: "npm", publish: [{ to: "npm", as: null, tags: [] }], build: commands(secrets) });
     const asked = (secrets: string[]) => ({ pipeline: pipeline({ artifacts: [client(secrets)] }), registries });

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { Refused } from "../../../delivery/errors.ts";
 import type { Digest } from "../../../delivery/types.ts";
-import { type Body, bodyOf, discard, readBytes } from "../../../http/body.ts";
+import { bodyOf, discard, readBytes } from "../../../http/body.ts";
 import type { HttpResponse } from "../../../http/client.ts";
 import { isDigest } from "../../../store/digest.ts";
 import {
@@ -32,12 +32,12 @@ export type Look =
  */
 export class RegistryClient {
   readonly label: string;
+  readonly uploads: Uploads;
   readonly #http: OciHttp;
-  readonly #uploads: Uploads;
 
   constructor(endpoint: Endpoint) {
     this.#http = new OciHttp(endpoint);
-    this.#uploads = new Uploads(this.#http);
+    this.uploads = new Uploads(this.#http);
     this.label = this.#http.label;
   }
 
@@ -124,26 +124,6 @@ export class RegistryClient {
     response.stream.destroy();
     if (response.status === 404) return "missing";
     return [200, 206, 416].includes(response.status) ? "there" : "not-told";
-  }
-
-  /**
-   * Sends one blob in one request.
-   * @param mountFrom a repository of this registry that holds the blob, to mount it from; null: none is known
-   * @returns `mounted` if no byte had to be sent
-   */
-  putBlob(
-    repository: string,
-    digest: Digest,
-    body: Body,
-    signal: AbortSignal,
-    mountFrom: string | null,
-  ): Promise<"sent" | "mounted"> {
-    return this.#uploads.put(repository, digest, body, signal, mountFrom);
-  }
-
-  /** Begins an upload and cancels it: this proves the right to push and leaves nothing behind. */
-  tryPush(repository: string, signal: AbortSignal): Promise<void> {
-    return this.#uploads.try(repository, signal);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import type { KeyedMutex } from "../../../async/keyed-mutex.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Frozen } from "../../../delivery/frozen.ts";
 import type { ArtifactName, Digest, Location, RegistryName } from "../../../delivery/types.ts";
@@ -20,13 +21,15 @@ export interface ImageRegistryOptions extends Endpoint {
   checkRepository: string | null;
 }
 
-/** What registries get from deliverd: the store with frozen content, and two functions. */
+/** What registries get from deliverd: the store with frozen content, and what all registries of a process share. */
 export interface Stock {
   store: Store;
   /** A repository of the registry that has the blob, by the ledger. Null: none is known. */
   holderOf?: ((registry: string, digest: Digest) => Promise<string | null>) | undefined;
   /** Called with every secret that a registry gives out, so that no log and no answer shows it. */
   learn?: ((secret: string) => void) | undefined;
+  /** For what several registries change in one place. `openRegistries` adds one for all registries that it opens. */
+  mutex?: KeyedMutex | undefined;
 }
 
 /** A registry of container images, for every type with the OCI distribution API. */
@@ -49,7 +52,7 @@ export class ImageRegistry implements Registry {
     const signal = AbortSignal.timeout(60_000);
     try {
       await this.#client.ping(signal);
-      if (checkRepository !== null) await this.#client.tryPush(checkRepository, signal);
+      if (checkRepository !== null) await this.#client.uploads.try(checkRepository, signal);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const tried =
@@ -72,7 +75,7 @@ export class ImageRegistry implements Registry {
     }
     if (look.kind === "nothing") return null;
     // Some registries deny a look at a repository that does not exist yet, even to users who may push there.
-    await this.#client.tryPush(repository, run.signal).catch((error: unknown) => {
+    await this.#client.uploads.try(repository, run.signal).catch((error: unknown) => {
       throw error instanceof Refused ? look.why : error;
     });
     return null;

@@ -47,7 +47,7 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
       return run.log.line(`${label}: ${short} is there already`);
     if (!(await store.has(digest))) throw new TransientError("content-gone", `The store no longer has ${digest}.`);
     try {
-      const how = await client.putBlob(repository, digest, body, run.signal, await holderOf(digest));
+      const how = await client.uploads.put(repository, digest, body, run.signal, await holderOf(digest));
       return run.log.line(
         `${label}: ${short} ${how === "sent" ? `pushed, ${megabytes(size)} MB` : "is there already, in another repository"}`,
       );
