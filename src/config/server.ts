@@ -110,7 +110,8 @@ function read(path: string): string {
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
     throw new ConfigError(
       "config-unreadable",
-      `${path}: the configuration file cannot be read (${reason}); expected a readable YAML file at that path, as --config or DELIVERD_CONFIG give it`,
+      `${path}: the configuration file cannot be read (${reason}); ` +
+        "expected a readable YAML file at that path, which --config or DELIVERD_CONFIG gives",
       { cause: error },
     );
   }

@@ -34,7 +34,8 @@ export function requireDistinctNames(
       if (owner === artifact.name) continue;
       throw new UserError(
         "name-shared",
-        `artifacts "${owner}" and "${artifact.name}" both publish as "${template}" to "${registry}", and a name stands for one content. Give one of them another \`as\`, or put {artifact} into it.`,
+        `artifacts "${owner}" and "${artifact.name}" both publish as "${template}" to "${registry}", ` +
+          "but a name holds one content only. Give one of them another `as`, or put {artifact} into it.",
       );
     }
   }

@@ -69,7 +69,7 @@ describe("The gate of a commit", function () {
     assert.equal(await story.stands(sha), "waiting: check test is pending");
     await hasWaited(7 * HOUR);
     await story.look(sha);
-    assert.equal(await story.stands(sha), "failed: CI did not come to an end in time: check test is pending");
+    assert.equal(await story.stands(sha), "failed: CI did not finish in time: check test is pending");
   });
 
   it("that ran out of time is decided anew when its CI speaks, also after an attempt that found it no longer green", async () => {

@@ -222,7 +222,7 @@ describe("a hostile pipeline file", () => {
   it("does not reach the prototype of things", () => {
     assert.match(
       problems(minimal("__proto__: { polluted: true }")).join("\n"),
-      /:3: __proto__: no key here may be called so/,
+      /:3: __proto__: no key may have this name/,
     );
     assert.match(problems(image("args: { __proto__: x }")).join("\n"), /__proto__/);
     assert.equal(Reflect.get({}, "polluted"), undefined);
