@@ -97,7 +97,7 @@ export function strict<T extends z.ZodRawShape>(shape: T) {
       issue.code === "unrecognized_keys"
         ? issue.keys
             .slice(0, MAX_KEYS_TOLD)
-            .map((key) => `${quoted(key)} is no key here${didYouMean(key, known)}; known are ${known.join(", ")}`)
+            .map((key) => `${quoted(key)} is not a key here${didYouMean(key, known)}; known are ${known.join(", ")}`)
             .join("\n")
         : `a map of ${known.join(", ")}`,
   });

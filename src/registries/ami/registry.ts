@@ -127,7 +127,8 @@ class AmiRegistry implements Registry {
     if (content.files?.length !== 1) {
       throw new UserError(
         "ami-not-one-file",
-        `${name.repository}: a machine image is made of one raw disk image, and \`files\` found ${content.files?.length ?? 0} files. Let it match the disk alone.`,
+        `${name.repository}: \`files\` matches ${content.files?.length ?? 0} files. ` +
+          "A machine image is one raw disk image: let it match only the disk.",
       );
     }
     const size = String(content.size);
@@ -144,7 +145,8 @@ class AmiRegistry implements Registry {
   #taken({ repository }: ArtifactName, { digest }: Found, ours: Frozen): Refused {
     return new Refused(
       "name-taken",
-      `${this.#api.label}: ${repository} is ${digest} already, and may not be changed to ${ours.digest}. Deliver under another version, or find out who made it.`,
+      `${this.#api.label}: ${repository} is ${digest} already, and may not be changed to ${ours.digest}. ` +
+        "Deliver under another version, or find out who made it.",
     );
   }
 }
@@ -153,7 +155,8 @@ function requireName(name: string): string {
   if (NAME.test(name)) return name;
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(name.slice(0, 150))} is not the name of a machine image: 3 to 128 letters, digits, spaces and ( ) [ ] . / - ' @ _`,
+    `${JSON.stringify(name.slice(0, 150))} is not the name of a machine image: ` +
+      `use 3 to 128 letters, digits, spaces and ( ) [ ] . / - ' @ _`,
   );
 }
 

@@ -69,7 +69,7 @@ export class GenericShelf implements Shelf {
     if (status !== 409) return;
     throw new TransientError(
       "digest-mismatch",
-      `${this.label} took other bytes than ${file.digest} for ${file.name} (409).`,
+      `${this.label} received other bytes than ${file.digest} for ${file.name} (409).`,
     );
   }
 

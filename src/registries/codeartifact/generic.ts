@@ -31,10 +31,7 @@ export class GenericShelf implements Shelf {
   /** A published version takes no more files, so one that lacks any will never have it. */
   async begin({ name, files }: VersionUpload, { signal }: Run): Promise<void> {
     if (files.some((file) => file.name === SIDECAR)) {
-      throw new Refused(
-        "name-invalid",
-        `${SIDECAR} is what deliverd itself puts beside files: call that file something else.`,
-      );
+      throw new Refused("name-invalid", `deliverd itself adds a file with the name ${SIDECAR}: rename yours.`);
     }
     const version = genericVersion(name);
     const status = await this.#api.status(version, signal);
@@ -44,7 +41,9 @@ export class GenericShelf implements Shelf {
     if (status === "Published" && isSame(names, files)) return;
     throw new Refused(
       "name-taken",
-      `${this.label}: ${name.repository} ${name.tag} is ${status} already, and holds ${names.join(", ") || "nothing"} instead of ${files.map((file) => file.name).join(", ")}. Deliver under another version, or find out who wrote it.`,
+      `${this.label}: ${name.repository} ${name.tag} is ${status} already, ` +
+        `and holds ${names.join(", ") || "nothing"} instead of ${files.map((file) => file.name).join(", ")}. ` +
+        `Deliver under another version, or find out who wrote it.`,
     );
   }
 
@@ -115,7 +114,8 @@ export function genericVersion({ repository, tag }: RegistryName): PackageVersio
   }
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(`${repository} ${tag}`.slice(0, 150))} is no path and version for CodeArtifact: no part may be empty or hold "#", ":" or blanks.`,
+    `${JSON.stringify(`${repository} ${tag}`.slice(0, 150))} is not a path and version for CodeArtifact: ` +
+      `no part may be empty or hold "#", ":" or blanks.`,
   );
 }
 

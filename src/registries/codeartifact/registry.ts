@@ -18,7 +18,8 @@ export type { CodeArtifactConfig } from "./api.ts";
 type Format = PackageFormat | "generic";
 
 const RIGHTS =
-  "The password is a token of AWS's: what its IAM policy must allow is codeartifact:PublishPackageVersion, codeartifact:PutPackageMetadata and codeartifact:ReadFromRepository.";
+  "deliverd takes a token from AWS as the password: the IAM policy must allow codeartifact:PublishPackageVersion, " +
+  "codeartifact:PutPackageMetadata and codeartifact:ReadFromRepository.";
 
 /** AWS CodeArtifact: files by its API, packages by the protocols of their package managers with a token of its API. */
 class CodeArtifactRegistry implements Registry {

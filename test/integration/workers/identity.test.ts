@@ -49,7 +49,7 @@ describe("A repo is who its host says it is:", function () {
   const replace = () => {
     hosted["acme/api"] = { hostId: "2", owner: "acme", name: "api" };
   };
-  const text = "acme/api is another repo on github now: the next webhook of the one that was meant tells its name";
+  const text = "acme/api is another repo on github now: the next webhook of the earlier repo gives its new name";
 
   it("asked once in a few seconds, however much it is at work, and again after them", async () => {
     for (let i = 0; i < 3; i++) await story.played(await commit());

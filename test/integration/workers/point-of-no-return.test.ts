@@ -90,7 +90,7 @@ describe("Past the first name of a delivery there is no way back:", function () 
     await story.look(sha);
     assert.match(
       await story.stands(sha),
-      /^delivered: the commit was taken away while its names were being written: no branch/,
+      /^delivered: the commit was removed while its names were being written: no branch/,
     );
     assert.deepEqual(await told(), ["gone", "release"]);
   });

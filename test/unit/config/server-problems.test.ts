@@ -9,7 +9,7 @@ describe("an invalid server configuration file", () => {
     [
       "a key it does not know",
       minimal("prot: 80"),
-      '3: prot: "prot" is no key here (did you mean "port"?); known are publicUrl, port, workerPort, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, adminToken, anonymous, disk, workers, prepare',
+      '3: prot: "prot" is not a key here (did you mean "port"?); known are publicUrl, port, workerPort, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, adminToken, anonymous, disk, workers, prepare',
     ],
     ["no repos", HOSTS, "1: repos: left out; expected the list of repos that may be delivered, such as [acme/*]"],
     [
@@ -94,7 +94,7 @@ describe("an invalid server configuration file", () => {
     [
       "a mistyped key of an entry",
       `${HOSTS}\nrepos:\n  - match: acme/a\n    branchs: [main]`,
-      '4: repos[0].branchs: "branchs" is no key here (did you mean "branches"?); known are match, branches, tags, ci, registries, secrets',
+      '4: repos[0].branchs: "branchs" is not a key here (did you mean "branches"?); known are match, branches, tags, ci, registries, secrets',
     ],
     [
       "an entry whose ci asks for nothing",
