@@ -17,7 +17,7 @@ const MAX_SERVER_BYTES = 1024 * 1024;
 
 /**
  * Reads the file at `path` or `DELIVERD_CONFIG`; with neither, the environment alone.
- * @throws ConfigError `bad-config`, with every problem as `<file>:<line>: <key>: <found>; expected <what>` on its own line.
+ * @throws ConfigError `bad-config`, with each problem on a line: `<file>:<line>: <key>: <found>; expected <what>`
  */
 export function loadServerConfig(options: {
   path?: string | undefined;

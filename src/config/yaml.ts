@@ -77,8 +77,8 @@ function broken(text: string): YamlFile {
 }
 
 /**
- * Asked before anything is composed: that step calls itself for every level, and 30,000 open brackets (30 kB) made V8 run
- * out of stack inside a regular expression, which ends the process where no catch can help. This step keeps its own stack.
+ * Runs before the text is composed. The composer calls itself at each level: 30,000 open brackets (30 kB) made V8 run
+ * out of stack inside a regular expression. That ends the process, and no catch can help. This step keeps its own stack.
  */
 function nestsDeeper(text: string, depth: number): boolean {
   const parser = new Parser();

@@ -48,7 +48,8 @@ export async function build(
   ecosystemVersion(artifact.kind, version);
   const limits = limitsOf(station, artifact);
   // As BUILD_ID reads it. The place distinguishes names that differ in one special character only.
-  const id = `${delivery.id}-${fence}-${work.plan.artifacts.indexOf(artifact)}-${artifact.name.replace(/[^a-z0-9]+/g, "-")}`;
+  const safeName = artifact.name.replace(/[^a-z0-9]+/g, "-");
+  const id = `${delivery.id}-${fence}-${work.plan.artifacts.indexOf(artifact)}-${safeName}`;
   const own = { ...run, tmp: join(run.tmp, artifact.name) };
   const open = (paths: { contextDir: string; dockerfile: string | null }) =>
     openContext(mirror, commit.sha, { ...paths, maxBytes: CONTEXT_MAX_BYTES, maxEntries: CONTEXT_MAX_ENTRIES }, own);

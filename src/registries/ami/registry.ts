@@ -24,7 +24,7 @@ export interface AmiConfig extends Machine {
 const NAME = /^[A-Za-z0-9()[\] ./\-'@_]{3,128}$/;
 
 /**
- * AWS EC2 machine images: the disk goes into a snapshot block by block (EBS direct API), of which an image is registered.
+ * AWS EC2 machine images. The disk goes into a snapshot, block by block (EBS direct API). EC2 registers an image of it.
  * No machine is started for it.
  */
 class AmiRegistry implements Registry {
@@ -78,7 +78,9 @@ class AmiRegistry implements Registry {
       ...{ registry: this.#key, repository: name.repository, tag: name.tag },
       digest: content.digest,
       url: `https://${region}.console.aws.amazon.com/ec2/home?region=${region}#ImageDetails:imageId=${id}`,
-      pull: `aws ec2 describe-images --region ${region} --owners self --filters Name=tag:${TAGS.digest},Values=${content.digest}`,
+      pull:
+        `aws ec2 describe-images --region ${region} --owners self ` +
+        `--filters Name=tag:${TAGS.digest},Values=${content.digest}`,
     };
   }
 

@@ -18,7 +18,7 @@ export class GenericShelf implements Shelf {
     this.#api = api;
   }
 
-  /** To write without leaving anything is not possible here: shown are the credentials, and that the repository is there. */
+  /** Tests the credentials, and that the repository exists. It writes nothing: a write would leave something here. */
   async check(signal: AbortSignal): Promise<void> {
     await this.#api.endpoint("generic", signal);
     await this.#api.token(() => false);
@@ -101,8 +101,8 @@ export async function standingOf(
 }
 
 /**
- * `acme/api/docs` is the package `docs` in the namespace `acme:api`: a slash is not allowed, and what stands in its place
- * may not stand in a name itself, or two names would meet. @throws Refused `name-invalid`
+ * `acme/api/docs` is the package `docs` in the namespace `acme:api`. CodeArtifact allows no slash. A colon replaces it,
+ * so a name may not hold a colon: two names could become one. @throws Refused `name-invalid`
  */
 export function genericVersion({ repository, tag }: RegistryName): PackageVersion {
   const parts = repository.split("/");

@@ -92,8 +92,8 @@ class CodeArtifactRegistry implements Registry {
 }
 
 /**
- * Which of CodeArtifact's formats a name belongs to, by what src/delivery/version-names.ts makes of each kind: a path has a
- * slash, Maven's coordinates a colon, a scope an @ before its slash.
+ * The format of a name in CodeArtifact. The names come from src/delivery/version-names.ts: a path has a slash, Maven
+ * coordinates have a colon, and a scope has an @ before its slash.
  */
 function formatOf(repository: string, { files = [], package: identity }: Frozen): Format {
   const isScoped = repository.startsWith("@") && identity !== undefined;

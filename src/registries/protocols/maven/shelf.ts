@@ -93,7 +93,9 @@ export class MavenShelf implements Shelf {
     const packaging = main === ".jar" ? "" : `:${main.slice(1)}`;
     return {
       url: below(url, pathOf(at, main)).href,
-      pull: `mvn dependency:get -Dtransitive=false -DremoteRepositories=${url.href} -Dartifact=${at.group}:${at.artifact}:${at.version}${packaging}`,
+      pull:
+        `mvn dependency:get -Dtransitive=false -DremoteRepositories=${url.href} ` +
+        `-Dartifact=${at.group}:${at.artifact}:${at.version}${packaging}`,
     };
   }
 
