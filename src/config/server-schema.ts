@@ -133,7 +133,7 @@ function requireKnownRegistries(config: RepoEntries, context: z.core.$Refinement
       context.addIssue({
         code: "custom",
         path: ["repos", index],
-        message: `each repo once; ${entry.match} stands above too`,
+        message: `each repo once; ${entry.match} is above already`,
       });
     }
   }

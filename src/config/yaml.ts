@@ -78,7 +78,7 @@ function broken(text: string): YamlFile {
 
 /**
  * Runs before the text is composed. The composer calls itself at each level: 30,000 open brackets (30 kB) made V8 run
- * out of stack inside a regular expression. That ends the process, and no catch can help. This step keeps its own stack.
+ * out of stack inside a regular expression. That ends the process, and no catch helps. This step keeps its own stack.
  */
 function nestsDeeper(text: string, depth: number): boolean {
   const parser = new Parser();
@@ -120,7 +120,7 @@ function badKeys(document: Document, lines: LineCounter): Problem[] {
       const key = keyText(item.key);
       if (key === "__proto__")
         problems.push({ line: startLine(item.key, lines), key, text: "no key may have this name" });
-      if (seen.has(key)) problems.push({ line: startLine(item.key, lines), key, text: "this key stands here twice" });
+      if (seen.has(key)) problems.push({ line: startLine(item.key, lines), key, text: "this key is here twice" });
       seen.add(key);
     }
   }

@@ -84,7 +84,7 @@ describe("an invalid server configuration file", () => {
     [
       "one repo twice",
       `${HOSTS}\nrepos: [acme/api, Acme/API]`,
-      '2: repos[1]: found "Acme/API"; expected each repo once; Acme/API stands above too',
+      '2: repos[1]: found "Acme/API"; expected each repo once; Acme/API is above already',
     ],
     [
       "a repo without its owner",
@@ -106,7 +106,7 @@ describe("an invalid server configuration file", () => {
       `${HOSTS}\nrepos:\n  - { match: acme/a, ci: { apps: ["GitHub Actions"] } }`,
       '3: repos[0].ci.apps[0]: found "GitHub Actions"; expected the slug of an app, such as github-actions',
     ],
-    ["a key twice", minimal("port: 1", "port: 2"), "4: port: this key stands here twice"],
+    ["a key twice", minimal("port: 1", "port: 2"), "4: port: this key is here twice"],
     [
       "nothing at all",
       "",
