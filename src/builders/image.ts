@@ -103,7 +103,8 @@ async function requireLabels(docker: Dockerode, grant: Grant, order: BuildOrder)
   if (wrong === undefined) return;
   throw new TransientError(
     "built-other-commit",
-    `The image in the engine says ${wrong}="${standing[wrong]}" instead of "${order.labels[wrong]}": it is not this commit's.`,
+    `The image in the engine has the label ${wrong}="${standing[wrong]}" instead of "${order.labels[wrong]}": ` +
+      "it is the image of another commit. Find out what else tags images in this engine.",
   );
 }
 

@@ -11,7 +11,7 @@ const MAX_PIPELINE_BYTES = 64 * 1024;
 
 /**
  * Reads a repo's pipeline. `path` is what messages call it.
- * @throws UserError `bad-pipeline`, with every problem as `<path>:<line>: <key>: <found>; expected <what>` on its own line.
+ * @throws UserError `bad-pipeline`, with each problem on a line: `<path>:<line>: <key>: <found>; expected <what>`
  */
 export function parsePipeline(text: string, path = ".deliverd.yml"): Pipeline {
   const file = readYaml(text, MAX_PIPELINE_BYTES);

@@ -32,7 +32,7 @@ export interface ServerTypes {
 export const builtInTypes: ServerTypes = { hosts: hostTypes, registries: registryTypes, notices: noticeTypes };
 
 const repoMatch = z.string().regex(/^[^\s/]+(?:\/[^\s/]+)+$/, {
-  error: "a repo as owner/name, owner/* or */*, with the host's key before it where you like",
+  error: "a repo as owner/name, owner/* or */*, optionally with the host's key before it",
 });
 
 const repo = z.union(
@@ -133,7 +133,7 @@ function requireKnownRegistries(config: RepoEntries, context: z.core.$Refinement
       context.addIssue({
         code: "custom",
         path: ["repos", index],
-        message: `each repo once; ${entry.match} stands above too`,
+        message: `each repo once; ${entry.match} is above already`,
       });
     }
   }

@@ -17,7 +17,7 @@ const MAX_SERVER_BYTES = 1024 * 1024;
 
 /**
  * Reads the file at `path` or `DELIVERD_CONFIG`; with neither, the environment alone.
- * @throws ConfigError `bad-config`, with every problem as `<file>:<line>: <key>: <found>; expected <what>` on its own line.
+ * @throws ConfigError `bad-config`, with each problem on a line: `<file>:<line>: <key>: <found>; expected <what>`
  */
 export function loadServerConfig(options: {
   path?: string | undefined;
@@ -110,7 +110,8 @@ function read(path: string): string {
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
     throw new ConfigError(
       "config-unreadable",
-      `${path}: the configuration file cannot be read (${reason}); expected a readable YAML file at that path, as --config or DELIVERD_CONFIG give it`,
+      `${path}: the configuration file cannot be read (${reason}); ` +
+        "expected a readable YAML file at that path, which --config or DELIVERD_CONFIG gives",
       { cause: error },
     );
   }

@@ -64,7 +64,8 @@ export function readYaml(text: string, maxBytes: number): YamlFile {
     // The yaml package says so of an alias without its anchor and of too many aliases, naming the alias.
     if (error instanceof ReferenceError) {
       return broken(
-        `an alias (*name) has no anchor (&name), or there are more than ${MAX_ALIASES}; put a text that begins with * or & in quotes`,
+        `an alias (*name) has no anchor (&name), or there are more than ${MAX_ALIASES}; ` +
+          "put a text that begins with * or & in quotes",
       );
     }
     throw error;
@@ -76,8 +77,8 @@ function broken(text: string): YamlFile {
 }
 
 /**
- * Asked before anything is composed: that step calls itself for every level, and 30,000 open brackets (30 kB) made V8 run
- * out of stack inside a regular expression, which ends the process where no catch can help. This step keeps its own stack.
+ * Runs before the text is composed. The composer calls itself at each level: 30,000 open brackets (30 kB) made V8 run
+ * out of stack inside a regular expression. That ends the process, and no catch helps. This step keeps its own stack.
  */
 function nestsDeeper(text: string, depth: number): boolean {
   const parser = new Parser();
@@ -100,7 +101,7 @@ function explain(error: YAMLError): string {
     TAG_RESOLVE_FAILED: "tags (!name) mean nothing here; put a text that begins with ! in quotes",
     MISSING_CHAR: "a closing quote, bracket or comma is missing",
   };
-  return known[error.code] ?? `no valid YAML here (${error.code.toLowerCase().replaceAll("_", " ")})`;
+  return known[error.code] ?? `this is not valid YAML (${error.code.toLowerCase().replaceAll("_", " ")})`;
 }
 
 /** Keys that stand twice (the yaml package would compare each key with all others), and the one that means harm. */
@@ -118,8 +119,8 @@ function badKeys(document: Document, lines: LineCounter): Problem[] {
       open.push(item.key, item.value);
       const key = keyText(item.key);
       if (key === "__proto__")
-        problems.push({ line: startLine(item.key, lines), key, text: "no key here may be called so" });
-      if (seen.has(key)) problems.push({ line: startLine(item.key, lines), key, text: "this key stands here twice" });
+        problems.push({ line: startLine(item.key, lines), key, text: "no key may have this name" });
+      if (seen.has(key)) problems.push({ line: startLine(item.key, lines), key, text: "this key is here twice" });
       seen.add(key);
     }
   }

@@ -25,7 +25,8 @@ export interface Watching {
 /** Checks a full ref (`refs/heads/main`, `refs/tags/v1.2.3`) against the pipeline's `on` and the server's limits. */
 export function watches(on: Plan["on"], bounds: RepoBounds, ref: string): Watching {
   const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/s.exec(ref) ?? [];
-  if (kind === undefined || name === undefined) return { watched: false, because: `${ref} is no branch and no tag` };
+  if (kind === undefined || name === undefined)
+    return { watched: false, because: `${ref} is neither a branch nor a tag` };
   const [noun, wanted, allowed] =
     kind === "heads" ? ["branch", on.branches, bounds.branches] : ["tag", on.tags, bounds.tags];
   if (!matchesAny(wanted, name))

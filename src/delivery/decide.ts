@@ -51,7 +51,7 @@ export function decide(facts: DecisionFacts): CommitDecision {
     case "pending":
     case "none":
       return facts.timedOut
-        ? { action: "wait", because: `CI did not come to an end in time: ${because}`, bad: "timed-out" }
+        ? { action: "wait", because: `CI did not finish in time: ${because}`, bad: "timed-out" }
         : { action: "wait", because };
   }
 }

@@ -44,8 +44,8 @@ export function requireDistinctNames(
         owner.registry === registry ? `"${registry}"` : `"${owner.registry}" and "${registry}", which are one place`;
       throw new UserError(
         "name-shared",
-        `artifacts "${owner.artifact}" and "${artifact}" both publish as "${template}" to ${where}, and a name stands ` +
-          "for one content. Give one of them another `as`, or put {artifact} into it.",
+        `artifacts "${owner.artifact}" and "${artifact}" both publish as "${template}" to ${where}, but a name holds ` +
+          "one content only. Give one of them another `as`, or put {artifact} into it.",
       );
     }
   }

@@ -8,11 +8,11 @@ import type { ArtifactKind } from "./types.ts";
 export function ecosystemVersion(kind: ArtifactKind, version: string): string {
   switch (kind) {
     case "jar":
-      return mavenVersion(version) ?? unspeakable(version, "a release in Maven", "a version that ends in SNAPSHOT");
+      return mavenVersion(version) ?? unspeakable(version, "a release in Maven", "must not end in SNAPSHOT");
     case "wheel":
       return (
         pythonVersion(version) ??
-        unspeakable(version, "a version of a Python package (PEP 440)", "a pre-release but alpha, beta, rc or dev")
+        unspeakable(version, "a Python version (PEP 440)", "allows only the pre-releases alpha, beta, rc and dev")
       );
     case "image":
     case "npm":
@@ -25,7 +25,7 @@ export function ecosystemVersion(kind: ArtifactKind, version: string): string {
 function unspeakable(version: string, what: string, why: string): never {
   throw new UserError(
     "version-unspeakable",
-    `${version} cannot be written as ${what}, which does not know ${why}. Tag the commit as in v1.2.3-rc.1 instead.`,
+    `${version} cannot be written as ${what}, which ${why}. Use a tag such as v1.2.3-rc.1.`,
   );
 }
 

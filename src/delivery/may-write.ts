@@ -46,7 +46,7 @@ export function mayWrite(
     if (isSame && (!request.immutable || standing.artifact === request.artifact)) return { kind: "stands" };
     return {
       kind: "taken",
-      because: `${said(request)} stands for ${nameOf(standing)}: an immutable name is never moved`,
+      because: `${said(request)} holds ${nameOf(standing)}: an immutable name is never moved`,
     };
   }
   if (request.immutable) {
@@ -56,7 +56,7 @@ export function mayWrite(
   if (standing !== null && standing.repoId !== request.repoId)
     return { kind: "another-repos", because: `${said(request)} is moved by another repo, which had it first` };
   if (unfinished?.immutable && unfinished.repoId === request.repoId)
-    return { kind: "taken", because: `${said(request)} is kept for an immutable name that is being published` };
+    return { kind: "taken", because: `${said(request)} is reserved for an immutable name that is being published` };
   return { kind: "free", ours: [] };
 }
 

@@ -108,12 +108,16 @@ function holdingOf({ name, claimants, isKept }: Wish, refs: RefFacts): NameAssig
   const front = (group: Group) => frontOf(group, refs);
   const where = `${name.repository}:${name.tag} in ${name.registry}`;
   if (isKept) {
-    const because = `${where} is kept for the git tag that gives it: a name with a version is immutable`;
+    const because = `${where} is reserved for the git tag that gives it: a name with a version is immutable`;
     return { name, holder: null, losers: losersOf([first, ...others].flatMap(front), null, because) };
   }
   const [holder = null, ...beside] = front(first);
   const losers = [
-    ...losersOf(beside, holder, `${where} is held by artifact ${holder?.facts.artifact}, which asks for it too`),
+    ...losersOf(
+      beside,
+      holder,
+      `${where} belongs to artifact ${holder?.facts.artifact}, which also publishes this name`,
+    ),
     ...losersOf(others.flatMap(front), holder, `${where} ${REASONS[first.claim](first.branch)}`),
   ];
   return { name, holder: holder?.releaseId ?? null, losers };
@@ -121,9 +125,9 @@ function holdingOf({ name, claimants, isKept }: Wish, refs: RefFacts): NameAssig
 
 /** Why a claim wins, for people. */
 const REASONS: Record<Rendering["claim"], (branch: string) => string> = {
-  version: () => "follows the highest version, which has the name before a branch",
-  any: () => "is a name of its own in the pipeline, which comes before a branch",
-  branch: (branch) => `follows branch ${branch}, which is written alike`,
+  version: () => "follows the highest version, which comes before a branch",
+  any: () => "is written out in the pipeline, which comes before a branch",
+  branch: (branch) => `follows branch ${branch}, which gives the same name`,
 };
 
 function losersOf(losers: Claimant[], holder: Claimant | null, because: string): NameAssignment["losers"] {

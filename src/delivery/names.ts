@@ -200,6 +200,6 @@ function checkedRepository(repository: string, template: string): string {
     : `Use lower-case letters, digits and single . _ - / between them, at most ${MAX_LENGTH} characters.`;
   throw new UserError(
     "bad-repository-name",
-    `the template "${template}" gives the name "${repository.slice(0, 250)}", which no registry takes. ${remedy}`,
+    `the template "${template}" gives the name "${repository.slice(0, 250)}", which no registry accepts. ${remedy}`,
   );
 }

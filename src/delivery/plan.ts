@@ -119,7 +119,8 @@ function boundedApps(own: string[] | null, { ci, match }: RepoBounds): string[] 
   if (both.length > 0) return both;
   throw new Refused(
     "check-apps-not-allowed",
-    `the pipeline trusts the checks of ${list(own)} alone, but the server trusts those of ${match} only by ${list(allowed)}.`,
+    `ci.apps in the pipeline trusts only ${list(own)}, but for ${match} the server trusts only ${list(allowed)}. ` +
+      "Use one of these, or ask the administrator.",
   );
 }
 
@@ -138,7 +139,8 @@ function checkSecrets({ name, build }: ArtifactPlan, bounds: RepoBounds): void {
   if (missing.length === 0) return;
   throw new Refused(
     "secret-not-granted",
-    `artifact "${name}" asks for ${list(missing)} in build.secrets, and the server grants ${bounds.match} ${list(Object.keys(bounds.secrets))}. Ask for it under repos, in its secrets.`,
+    `artifact "${name}" asks in build.secrets for ${list(missing)}, which the server does not grant ${bounds.match}. ` +
+      `It grants: ${list(Object.keys(bounds.secrets))}. Ask the administrator to add it to the secrets under repos.`,
   );
 }
 
@@ -148,7 +150,8 @@ function checkRegistry(key: string, { name: artifact, kind }: ArtifactPlan, { re
   if (registry === undefined) {
     throw new UserError(
       "unknown-registry",
-      `artifact "${artifact}" goes to "${key}", a registry this server does not know${didYouMean(key, known)}. Known are ${list(known)}.`,
+      `artifact "${artifact}" goes to "${key}", but this server has no such registry${didYouMean(key, known)}. ` +
+        `Known are ${list(known)}.`,
     );
   }
   if (bounds.registries !== null && !bounds.registries.includes(key)) {
@@ -160,7 +163,8 @@ function checkRegistry(key: string, { name: artifact, kind }: ArtifactPlan, { re
   if (!registry.kinds.includes(kind)) {
     throw new UserError(
       "registry-takes-no-such-kind",
-      `artifact "${artifact}" is of kind ${kind}, and "${key}" (${registry.type}) takes ${list([...registry.kinds])} here.`,
+      `artifact "${artifact}" is of kind ${kind}, but "${key}" (${registry.type}) takes only ` +
+        `${list([...registry.kinds])} on this server.`,
     );
   }
 }

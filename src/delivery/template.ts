@@ -54,6 +54,7 @@ function unknownVariable(word: string, template: string): UserError {
   const known = VARIABLES.map((variable) => `{${variable}}`).join(" ");
   return new UserError(
     "unknown-variable",
-    `the template "${template}" holds {${word}}, which is no variable${didYouMean(word, VARIABLES)}. Known are ${known}.`,
+    `the template "${template}" holds {${word}}, which is not a variable${didYouMean(word, VARIABLES)}. ` +
+      `Known are ${known}.`,
   );
 }

@@ -47,14 +47,16 @@ function repositoryOf(
   if (given !== null && identity !== null && spelled(kind, given) !== spelled(kind, identity.name)) {
     throw new UserError(
       "package-name-differs",
-      `artifact "${facts.artifact}" calls itself ${identity.name}, and \`as\` of its destination "${to}" says ${given}. Change one of them.`,
+      `artifact "${facts.artifact}" has the name ${identity.name} inside, but \`as\` of its destination "${to}" says ` +
+        `${given}. Change one of them.`,
     );
   }
   const name = identity?.name ?? given;
   if (name !== null) return spelled(kind, name);
   throw new UserError(
     "package-name-missing",
-    `artifact "${facts.artifact}" does not say what it is called: give its destination "${to}" an \`as\`, such as org.example:library.`,
+    `artifact "${facts.artifact}" does not give its name, and its destination "${to}" has no \`as\`. ` +
+      "Set `as`, such as org.example:library.",
   );
 }
 
@@ -72,7 +74,8 @@ export function checkAs({ as }: Destination): void {
     if (FIXED_VARIABLES.some((fixed) => fixed === variable)) continue;
     throw new UserError(
       "bad-template",
-      `the template "${as}" holds {${variable}}, which only the names of an image can: use ${FIXED_VARIABLES.map((one) => `{${one}}`).join(" ")}`,
+      `the template "${as}" holds {${variable}}, which works only for images: ` +
+        `use ${FIXED_VARIABLES.map((one) => `{${one}}`).join(" ")}`,
     );
   }
 }

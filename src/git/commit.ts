@@ -21,8 +21,8 @@ export function requireDate(commit: MirrorCommit): DatedCommit {
   if (committedAt !== null) return { ...commit, committedAt };
   throw new UserError(
     "commit-date",
-    `The commit ${sha} bears no committer date between the years 1970 and 9999, and what is built from it would have to ` +
-      "hold that date. Make the commit anew (git commit --amend --no-edit) and push it.",
+    `The commit ${sha} has no committer date between the years 1970 and 9999, but its artifacts must ` +
+      "hold that date. Make the commit again (git commit --amend --no-edit) and push it.",
   );
 }
 

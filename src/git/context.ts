@@ -176,6 +176,7 @@ function tooLarge(sha: Sha, max: number, bytes: number | null, file: string | nu
   const hint = file === null ? "" : ` The largest file is ${file}.`;
   return new UserError(
     "context-too-large",
-    `The build context of ${sha} has ${size}, where ${max} are allowed.${hint} Leave out what the build does not need with .dockerignore.`,
+    `The build context of ${sha} has ${size}, and at most ${max} are allowed.${hint} ` +
+      "Exclude what the build does not need in .dockerignore.",
   );
 }

@@ -53,7 +53,7 @@ function readLine(line: string, where: string): Rule[] {
     if (!(error instanceof SyntaxError)) throw error;
     throw new UserError(
       "dockerignore-pattern",
-      `${where}: ${JSON.stringify(text.slice(0, 200))} is no pattern: ${error.message}.`,
+      `${where}: ${JSON.stringify(text.slice(0, 200))} is not a valid pattern: ${error.message}.`,
     );
   }
 }

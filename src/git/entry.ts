@@ -36,9 +36,12 @@ export async function readText(
   const entry = await readEntry(objects, sha, path);
   if (entry === null) return null;
   if (entry.kind !== "regular file")
-    throw new UserError("path-not-a-file", `${path} at ${sha} is a ${entry.kind}, where a regular file is needed.`);
+    throw new UserError("path-not-a-file", `${path} at ${sha} is a ${entry.kind}, but must be a regular file.`);
   if (entry.size > maxBytes)
-    throw new UserError("file-too-large", `${path} at ${sha} has ${entry.size} bytes, where ${maxBytes} are allowed.`);
+    throw new UserError(
+      "file-too-large",
+      `${path} at ${sha} has ${entry.size} bytes, and at most ${maxBytes} are allowed.`,
+    );
   return (await objects.read(entry.object))?.bytes.toString("utf8") ?? null;
 }
 

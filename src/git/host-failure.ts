@@ -9,33 +9,37 @@ type MakeError = (host: string, repo: string, said: string, cause: unknown) => E
 const denied: MakeError = (host, repo, said, cause) =>
   new Refused(
     "git-access-denied",
-    `${host} does not let us read ${repo}. Check that it exists under this name, and that the token of this host is valid and may read it. git said: ${said}`,
+    `${host} does not let us read ${repo}. Check that it exists under this name, ` +
+      `and that the token of this host is valid and may read it. git said: ${said}`,
     { cause },
   );
 
 const redirected: MakeError = (host, repo, said, cause) =>
   new Refused(
     "git-redirected",
-    `${host} sends us elsewhere for ${repo}, and credentials do not follow redirects. Was it renamed? Then put the new name or cloneUrl into the configuration. git said: ${said}`,
+    `${host} redirects ${repo} to another address, and deliverd sends no credentials there. ` +
+      `If the repo was renamed, put its new name or cloneUrl into the configuration. git said: ${said}`,
     { cause },
   );
 
 const limited: MakeError = (host, repo, said, cause) =>
   new TransientError(
     "git-host-limited",
-    `${host} limits how often we may read ${repo}; tried again later. git said: ${said}`,
+    `${host} limits how often we may read ${repo}; deliverd tries again. git said: ${said}`,
     { cause },
   );
 
 const broken: MakeError = (host, repo, said, cause) =>
-  new TransientError("git-host-error", `${host} failed while we read ${repo}; tried again later. git said: ${said}`, {
-    cause,
-  });
+  new TransientError(
+    "git-host-error",
+    `${host} failed while we read ${repo}; deliverd tries again. git said: ${said}`,
+    { cause },
+  );
 
 const unreachable: MakeError = (host, repo, said, cause) =>
   new TransientError(
     "git-host-unreachable",
-    `${host} cannot be reached to read ${repo}; tried again later. git said: ${said}`,
+    `${host} cannot be reached to read ${repo}; deliverd tries again. git said: ${said}`,
     { cause },
   );
 

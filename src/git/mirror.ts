@@ -21,7 +21,7 @@ import type { QuickRefs } from "./quick-refs.ts";
 import { listRemoteRefs, type Refs, syncRepository } from "./sync.ts";
 import { parseTreeListing, type TreeEntry } from "./tree.ts";
 
-/** Commits, pipeline files and Dockerfiles: each inspection of a commit asks for the same ones, most for one order twice. */
+/** Commits, pipeline files and Dockerfiles. Each inspection of a commit reads the same ones, mostly twice. */
 const MAX_CACHED = 64;
 const MAX_CACHED_ORDERS = 4;
 /** A fetch adds few objects, so git need not check for clean-up after each one. */
@@ -101,8 +101,8 @@ export class Mirror {
   }
 
   /**
-   * Branches and tags by full ref as the host lists them now, with annotated tags as tag objects. Fetches nothing: polling
-   * a repo costs one request. @throws as `sync`
+   * Branches and tags by full ref, as the host lists them now; an annotated tag is a tag object. Fetches nothing:
+   * polling a repo costs one request. @throws as `sync`
    */
   remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
     const signals = [signal, this.#closing];

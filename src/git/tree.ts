@@ -65,7 +65,7 @@ export async function readTree(
 ): Promise<Map<string, TreeEntry>> {
   const entries = new Map<string, TreeEntry>();
   for await (const [path, entry] of tree) {
-    if (BAD_NAME.test(path)) throw badName(path, sha, "is a name that no checkout has");
+    if (BAD_NAME.test(path)) throw badName(path, sha, "is a name that no checkout can have");
     if (entries.has(path)) throw badName(path, sha, "is there twice");
     entries.set(path, entry);
     if (entries.size > maxEntries)
@@ -118,7 +118,7 @@ function demand(
     if (found === "symbolic link")
       throw new UserError(
         "path-is-a-symlink",
-        `${step} in commit ${sha} is a symbolic link, which is not followed for ${path}: name the place it leads to.`,
+        `${step} in commit ${sha} is a symbolic link, and deliverd does not follow it for ${path}: name its target.`,
       );
     if (found === null) throw new UserError(code, `There is no ${path} in commit ${sha}. ${remedy}`);
     if (step === plain && found !== kind)

@@ -46,7 +46,7 @@ function rootOf(text: string, name: string): XmlElement {
   } catch {
     // The error below says what was expected.
   }
-  throw new UnreadablePackage(`${name} is no POM: expected XML with the root element project`);
+  throw new UnreadablePackage(`${name} is not a POM: expected XML with the root element project`);
 }
 
 function childOf(element: XmlElement, name: string): XmlElement | undefined {

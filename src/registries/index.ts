@@ -44,8 +44,8 @@ export async function openRegistries(
 }
 
 /**
- * The keys under `registries` that lead to the same names of this kind as `key` does, `key` among them: whoever owns a name
- * there owns it through all of them.
+ * The keys under `registries` with the same names of this kind as `key`, including `key`. Who owns a name under one of
+ * them owns it under all.
  */
 export async function keysOfPlace(
   configs: Record<string, TypedSettings>,

@@ -25,7 +25,7 @@ interface Methods<Settings> {
   /** True: names are paths, whatever the kind is. Left out: packages are named as their ecosystem names them. */
   readonly namesArePaths?: boolean;
   /**
-   * Where names of this kind stand, as a canonical text that begins with the protocol. Two keys with one place lead to the
+   * Where names of this kind are, as a canonical text that begins with the protocol. Two keys with one place have the
    * same names: the ledger treats them as one registry.
    */
   place(settings: Settings, kind: ArtifactKind): string | Promise<string>;
@@ -43,8 +43,8 @@ export interface RegistryType<Type extends string = string>
 }
 
 /**
- * Declares a type of registry. `settings` are the keys of an entry besides `type`, `default` and `shared`; `secrets` those
- * of them that are never shown.
+ * Declares a type of registry. `settings` are the keys of an entry besides `type`, `default` and `shared`. `secrets`
+ * are the settings that are never shown.
  */
 export function registryType<const Type extends string, Shape extends z.ZodRawShape>(
   declaration: { type: Type; settings: Shape; secrets: readonly (keyof Shape & string)[] } & Methods<

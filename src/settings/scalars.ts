@@ -2,8 +2,8 @@ import * as z from "zod";
 import { didYouMean } from "../delivery/did-you-mean.ts";
 
 /*
- * The scalars of both configuration files. Each schema's own message says what is expected and how to write it; what was
- * found is added where the file is at hand (`problems.ts`), so that no message here can hold a value.
+ * The scalars of both configuration files. The message of a schema says what is expected and how to write it.
+ * `problems.ts` adds what was found, because it has the file. So no message here can hold a value.
  */
 
 const MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -97,7 +97,7 @@ export function strict<T extends z.ZodRawShape>(shape: T) {
       issue.code === "unrecognized_keys"
         ? issue.keys
             .slice(0, MAX_KEYS_TOLD)
-            .map((key) => `${quoted(key)} is no key here${didYouMean(key, known)}; known are ${known.join(", ")}`)
+            .map((key) => `${quoted(key)} is not a key here${didYouMean(key, known)}; known are ${known.join(", ")}`)
             .join("\n")
         : `a map of ${known.join(", ")}`,
   });

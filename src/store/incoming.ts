@@ -54,7 +54,10 @@ export class Incoming {
     const digest = `sha256:${this.#hash.digest("hex")}`;
     try {
       if (expect !== undefined && digest !== expect) {
-        throw new TransientError("digest-mismatch", `The content was to be ${expect} but is ${digest}.`);
+        throw new TransientError(
+          "digest-mismatch",
+          `The content should have the digest ${expect}, but it has ${digest}.`,
+        );
       }
       await this.#handle.sync();
       await this.#handle.close();
@@ -79,7 +82,7 @@ export class Incoming {
       // Unlike write(), this goes on after a short write.
       await this.#handle.writeFile(chunk);
     } catch (error) {
-      if (this.#ended) throw new TransientError("upload-ended", "The upload was ended while its bytes still came.");
+      if (this.#ended) throw new TransientError("upload-ended", "The upload ended before all its bytes arrived.");
       if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
       throw new TransientError("disk-full", `The disk of ${dirname(this.#path)} is full: make room there.`, {
         cause: error,

@@ -82,7 +82,8 @@ async function listen(server: ReturnType<typeof createServer>, where: string): P
   } catch (error) {
     throw new ConfigError(
       "intake-listen",
-      `docker.intake.listen: cannot listen on "${where}": ${(error as Error).message}. Name a free host:port, or port 0 for any.`,
+      `docker.intake.listen: cannot listen on "${where}": ${(error as Error).message}. ` +
+        "Name a free host:port, or port 0 for any.",
       { cause: error },
     );
   }

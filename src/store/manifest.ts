@@ -54,15 +54,15 @@ export function readManifest(bytes: Buffer, mediaType?: string): Manifest {
   if (!read.success) throw invalid(z.prettifyError(read.error));
   const { config, layers, manifests, mediaType: own } = read.data;
   if (mediaType !== undefined && own !== undefined && own !== mediaType) {
-    throw invalid(`it was sent as ${mediaType} and says ${own} of itself`);
+    throw invalid(`it was sent as ${mediaType}, but its mediaType is ${own}`);
   }
   // The field is optional in OCI. Then the lists in the document show its type.
   const type = mediaType ?? own ?? (manifests ? OCI_INDEX : OCI_MANIFEST);
-  if (!MANIFEST_TYPES.includes(type)) throw invalid(`the media type ${type} is not taken`);
+  if (!MANIFEST_TYPES.includes(type)) throw invalid(`the media type ${type} is not accepted`);
   const isIndex = type === OCI_INDEX || type === DOCKER_LIST;
   // Readers would not agree on a document that is both an image and an index (CVE-2021-41190).
   if (isIndex ? !manifests || config || layers : !config || !layers || manifests) {
-    throw invalid(`what it lists does not fit ${type}`);
+    throw invalid(`its entries do not fit ${type}`);
   }
   return {
     mediaType: type,

@@ -95,7 +95,7 @@ describe("The CI gate", function () {
       return world.github.lastStatus(repo.repo, sha, "deliverd/silent")?.state === "failure";
     });
     const { state, because } = await world.delivery(repo, sha);
-    assert.deepEqual([state, because], ["failed", "CI did not come to an end in time: waiting for check late"]);
+    assert.deepEqual([state, because], ["failed", "CI did not finish in time: waiting for check late"]);
     await world.github.green(repo.repo, sha, { check: "late" });
     await world.status(repo, sha, "silent", "success");
   });

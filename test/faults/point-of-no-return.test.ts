@@ -80,7 +80,7 @@ describe("A release whose names stand at one of two registries", function () {
     const { repo, sha } = await halfway("forced");
     await repo.git("commit", "--quiet", "--amend", "--message", "Another");
     await repo.forcePush();
-    await finished(repo, sha, /^the commit was taken away while its names were being written/);
+    await finished(repo, sha, /^the commit was removed while its names were being written/);
   });
 
   it("is completed, though a person cancelled it: the cancel is refused, announced and shown by why", async () => {

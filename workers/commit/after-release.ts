@@ -27,7 +27,7 @@ export async function reportRedAfterRelease(
 
 /** No branch or tag holds the commit any more, since a change while its names were being written. */
 export async function reportGone(station: AfterReleaseParts, delivery: Subject, reason: string): Promise<void> {
-  const because = `the commit was taken away while its names were being written: ${reason}; what is published stays`;
+  const because = `the commit was removed while its names were being written: ${reason}; what is published stays`;
   await station.ledger.transaction((tx) => report(tx, station, delivery, "gone", because, reason));
 }
 

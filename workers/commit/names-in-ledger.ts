@@ -6,7 +6,7 @@ import type { Station } from "../station.ts";
 
 type Parts = Pick<Station, "config" | "ledger">;
 
-/** The repo that owns the repository, whichever key of its registry was published through; null: nobody published there. */
+/** The repo that owns the repository, under any key of its registry. Null: nobody has published there. */
 export async function ownerOfRepository(
   { config, ledger }: Parts,
   registry: string,

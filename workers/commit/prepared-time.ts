@@ -8,7 +8,7 @@ type Parts = Pick<Station, "ledger" | "preparedSeconds">;
 export async function reportSaved(station: Parts, deliveryId: string, run: Pick<Run, "log">): Promise<void> {
   const seconds = await preparedSeconds(station, deliveryId);
   if (seconds === 0) return;
-  const shown = `${seconds.toFixed(1)} s of this delivery were over before its light was green`;
+  const shown = `${seconds.toFixed(1)} s of this delivery were done before CI was green`;
   run.log.line(`Prepared ahead, while CI ran: ${shown}`);
   station.preparedSeconds.add({ outcome: "saved" }, seconds);
 }

@@ -36,12 +36,13 @@ export async function confirmIdentity(
   if (found === null)
     throw new TransientError(
       "repo-not-shown",
-      `${repo.host} shows no repo ${name}: it was deleted, or the token may not see it any more. Nothing is done for it until it is shown again.`,
+      `${repo.host} shows no repo ${name}: it was deleted, or the token may not see it any more. ` +
+        "deliverd does nothing for it until the host shows it again.",
     );
   if (`${repo.host}:${found.hostId}` !== repo.id)
     throw new Refused(
       "repo-replaced",
-      `${name} is another repo on ${repo.host} now: the next webhook of the one that was meant tells its name`,
+      `${name} is another repo on ${repo.host} now: the next webhook of the earlier repo gives its new name`,
     );
   const seen = {
     ...{ id: repo.id, host: repo.host, owner: found.owner, name: found.name },

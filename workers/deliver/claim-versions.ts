@@ -45,7 +45,8 @@ async function claimVersions(station: Parts, { repo, mirror, delivery }: Work): 
   if (lost !== null && !own.some((version) => tagged.includes(version))) {
     throw new Refused(
       "version-taken",
-      `${lost.version} belongs to ${lost.belongsTo}: a version is never given to a second commit. Tag this one with a new version.`,
+      `${lost.version} belongs to ${lost.belongsTo}, and a second commit never gets the same version. ` +
+        "Tag this one with a new version.",
     );
   }
   return own;
@@ -54,7 +55,7 @@ async function claimVersions(station: Parts, { repo, mirror, delivery }: Work): 
 function versionBusy(version: string, sha: Sha): TransientError {
   return new TransientError(
     "version-busy",
-    `${version} is being delivered of ${sha}, from which its git tag was moved`,
+    `${version} is still being delivered from ${sha}: its git tag was moved from that commit`,
   );
 }
 

@@ -217,7 +217,7 @@ async function resume(
   naming: Naming,
   run: Run,
 ): Promise<(Prepared | Unchanged)[]> {
-  run.log.line("Its names are being written already: it is finished as it was begun");
+  run.log.line("Its names are being written already: finishing what was begun");
   const prepared: (Prepared | Unchanged)[] = [];
   for await (const standing of standingOfNaming(station, work, naming, run)) {
     if (standing.kind !== "to-build") {

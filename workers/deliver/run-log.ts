@@ -39,7 +39,7 @@ export function createRunLog(options: {
     if (written > CAP_BYTES) return;
     const text = `${hidden(line, options.mask)}\n`;
     written += Buffer.byteLength(text);
-    pending += written > CAP_BYTES ? "… the log ends here: it came to 10 MB\n" : text;
+    pending += written > CAP_BYTES ? "… the log ends here: it reached 10 MB\n" : text;
     if (pending.length >= FLUSH_BYTES) void drain();
     else timer ??= setTimeout(() => void drain(), FLUSH_AFTER).unref();
   };

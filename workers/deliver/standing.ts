@@ -146,6 +146,7 @@ async function forget(
   if (await unpinDigest(ledger, delivery.id, artifact, fence)) return;
   throw new Refused(
     "content-lost",
-    `${artifact} was published as ${content.digest}, and neither this host nor a registry has it any more. A new commit makes a new release.`,
+    `${artifact} was published as ${content.digest}, and neither this host nor a registry has it any more. ` +
+      "Deliver a new commit, and find out who deleted the content.",
   );
 }

@@ -109,7 +109,13 @@ async function leaveHintForAttempt(
 ): Promise<void> {
   await ledger.transaction(async (tx) => {
     await addHints(tx, [{ repo, event: "ref", deliveryId: "", ref, sha }]);
-    await markHintsDone(tx, repo.id, { ref }, lastHint, `${shortRef(ref ?? "")} leads to ${sha}, which is under way`);
+    await markHintsDone(
+      tx,
+      repo.id,
+      { ref },
+      lastHint,
+      `${shortRef(ref ?? "")} points to ${sha}, whose delivery is running`,
+    );
   });
 }
 

@@ -99,7 +99,8 @@ async function raiseAlarm({ ledger, log, drift }: DriftParts, location: Released
   log.error("an immutable name was changed behind our back: it is left as it is", factsOf(location, found));
   drift.add({ registry });
   const stands = found === null ? "is gone" : `holds ${found}`;
-  const because = `${repository}:${tag} in ${registry} ${stands}, and was released as ${digest}: find out who changed it`;
+  const name = `${repository}:${tag} in ${registry}`;
+  const because = `${name} ${stands}, and was released as ${digest}: find out who changed it`;
   await recordDecision(ledger, repoId, sha, { action: "alarm", because });
 }
 

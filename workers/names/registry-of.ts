@@ -17,6 +17,7 @@ export function isShared({ config }: Pick<Station, "config">, registry: string, 
 export function ownedByAnother(registry: string, repository: string): Refused {
   return new Refused(
     "name-owned",
-    `${repository} in ${registry} belongs to another repo, which published it first. An administrator can allow both with registries.${registry}.shared.`,
+    `${repository} in ${registry} belongs to another repo, which published it first. ` +
+      `An administrator can allow both with registries.${registry}.shared.`,
   );
 }

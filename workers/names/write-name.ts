@@ -173,6 +173,6 @@ async function replacesOurs(
 function nameLost({ registry, repository, tag }: WriteOrder): TransientError {
   return new TransientError(
     "name-lost",
-    `another wrote ${repository}:${tag} in ${registry}, or may have: this write was not ended in time`,
+    `another write may have replaced ${repository}:${tag} in ${registry}: this write did not end in time`,
   );
 }

@@ -40,7 +40,7 @@ export class Bases {
       if (!(error instanceof PullFailed)) throw error;
       const standing = await this.#inspect(image);
       if (standing === null) throw explain(image, reference, error);
-      run.log.line(`Base ${image} could not be pulled (${error.message}): using the one that stands in the engine.`);
+      run.log.line(`Base ${image} could not be pulled (${error.message}): using the one that the engine has.`);
       return found(image, digestOf(standing, reference) ?? standing.Id, run);
     }
   }
@@ -113,13 +113,13 @@ function explain(image: string, { host }: Reference, { message, withLogin }: Pul
   if (isUnreachable(message) || !SAYS_NO.test(message)) {
     return new TransientError(
       "base-unreachable",
-      `The base image ${image} could not be pulled from ${host}, and does not stand in the engine: ${message}`,
+      `The base image ${image} could not be pulled from ${host}, and the engine does not have it: ${message}`,
     );
   }
   const remedy = withLogin
     ? `Check the name, and that the login configured for ${host} may read it.`
     : `Check the name; if it is private, configure a login for ${host} under registries.`;
-  return new UserError("base-missing", `The base image ${image} cannot be had from ${host}: ${message}. ${remedy}`);
+  return new UserError("base-missing", `The base image ${image} cannot be pulled from ${host}: ${message}. ${remedy}`);
 }
 
 function digestOf(image: Dockerode.ImageInspectInfo | null, { name }: Reference): string | null {

@@ -67,7 +67,7 @@ function usersFailure(reason: string, tail: string[]): UserError {
 export function engineFailed(what: string): TransientError {
   return new TransientError(
     "engine-failed",
-    `The Docker Engine failed, not the build. ${what}. See the engine's own log if it goes on.`,
+    `The Docker Engine failed, not the build. ${what}. If it repeats, read the engine's log.`,
     { tries: MAX_ENGINE_TRIES },
   );
 }
@@ -79,7 +79,8 @@ function isDiskFull(line: string): boolean {
 function diskFull(line: string, tries: number | null): TransientError {
   return new TransientError(
     "disk-full",
-    `The Docker Engine's disk is full: ${tidyEngineMessage(line)}. Free space there, for instance with "docker system prune".`,
+    `The Docker Engine's disk is full: ${tidyEngineMessage(line)}. ` +
+      'Free space there, for instance with "docker system prune".',
     { tries },
   );
 }
@@ -100,8 +101,9 @@ function isFetch(message: string): boolean {
 function fetchFailed(message: string, syntax: string | null): UserError | TransientError {
   const isFrontend = syntax !== null && (message.includes("frontend gateway.v0") || message.includes(`${syntax}: `));
   const explained = isFrontend
-    ? `The Dockerfile's "# syntax=${syntax}" line makes the engine fetch that frontend image by itself, and it could not: ${tidyEngineMessage(message)}. ` +
-      "Give the engine access to it, or remove the line if the Dockerfile needs nothing newer than the engine."
+    ? `The engine could not fetch the image of the Dockerfile's line "# syntax=${syntax}": ` +
+      `${tidyEngineMessage(message)}. Give the engine access to it, ` +
+      "or remove the line if the Dockerfile needs nothing newer than the engine."
     : `The engine could not fetch what the build asks for: ${tidyEngineMessage(message)}`;
   if (isUnreachable(message))
     return new TransientError(isFrontend ? "frontend-unreachable" : "fetch-failed", explained, {

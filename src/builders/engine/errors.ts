@@ -5,7 +5,8 @@ export function engineGone(cause?: unknown): TransientError {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new TransientError(
     "engine-gone",
-    `The Docker Engine does not answer, or went away during the build${why}. It is tried again; check that dockerd runs and that deliverd may reach it.`,
+    `The Docker Engine does not answer, or it stopped during the build${why}. deliverd tries again. ` +
+      "Check that dockerd runs and that deliverd may reach it.",
     { cause },
   );
 }

@@ -35,7 +35,8 @@ export async function collectOutputs(
   if (chosen.length > limits.maxFiles)
     throw new UserError(
       "too-many-outputs",
-      `artifacts.${artifact.name}.files matches more than ${limits.maxFiles} files. Narrow the globs, or pack the files into an archive.`,
+      `artifacts.${artifact.name}.files matches more than ${limits.maxFiles} files. ` +
+        "Narrow the globs, or pack the files into an archive.",
     );
   const stats = await statAll(container, artifact.name, chosen, limits.maxBytes, run.signal);
   const files: FrozenFile[] = [];
@@ -84,7 +85,8 @@ async function statAll(
     if (bytes > maxBytes)
       throw new UserError(
         "outputs-too-large",
-        `artifacts.${artifact}.files: with ${path} (${output.size} bytes) the files come to ${bytes} bytes, where ${maxBytes} are allowed.`,
+        `artifacts.${artifact}.files: the files have ${bytes} bytes together with ${path} (${output.size} bytes), ` +
+          `and at most ${maxBytes} are allowed. Make them smaller, or narrow the globs.`,
       );
   }
   if (outputs.length === 0) throw badOutput(paths[0] ?? "", "is a folder with nothing in it");
@@ -106,9 +108,9 @@ async function statOutput(container: Dockerode.Container, path: string, signal: 
       throw badOutput(path, `is a link to ${source}, which lies outside of the workspace`);
     about = await stat(container, source, signal);
   }
-  if (about === null) throw badOutput(path, "is a link that leads nowhere");
+  if (about === null) throw badOutput(path, "is a link to a file that does not exist");
   if (kindOf(about) === "folder") return null;
-  if (kindOf(about) !== "file") throw badOutput(path, "is no regular file");
+  if (kindOf(about) !== "file") throw badOutput(path, "is not a regular file");
   return { path, source, size: about.size };
 }
 

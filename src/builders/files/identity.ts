@@ -70,7 +70,7 @@ async function identifyPython(
     requireVersion(artifact, file, identity, environment, "DELIVERD_VERSION_PEP440", normalPythonVersion);
     const byName = identityInFileName(file.name);
     if (byName === null || !isSame(byName, identity)) {
-      const says = `named so that it says it is ${identity.name} ${identity.version}, as its metadata does`;
+      const says = `whose name says ${identity.name} ${identity.version}, as its metadata does`;
       throw wrongFiles(artifact, [file], `a file ${says}`);
     }
     first ??= identity;
@@ -92,7 +92,7 @@ async function identifyJar(store: Store, artifact: Artifact, files: readonly Fro
     throw wrongFiles(
       artifact,
       files,
-      "one .jar or .war, with others named as it is and a classifier (lib-1.0-sources.jar), and at most one .pom",
+      "one .jar or .war, others with its name and a classifier (lib-1.0-sources.jar), and at most one .pom",
     );
   const source = parts.pom ?? parts.main;
   const identity = await readable(artifact, source, () => identityOfJar(store, parts));
@@ -122,7 +122,7 @@ async function readable<T>({ name, kind }: Artifact, file: FrozenFile, read: () 
     if (!(error instanceof UnreadablePackage)) throw error;
     throw new UserError(
       "package-unreadable",
-      `artifacts.${name}: ${file.name} cannot be read as what kind ${kind} is: ${error.message}.`,
+      `artifacts.${name}: ${file.name} cannot be read as an artifact of kind ${kind}: ${error.message}.`,
     );
   }
 }
@@ -139,8 +139,8 @@ function requireVersion(
   if (expected === undefined || (normal(version) !== null && normal(version) === normal(expected))) return;
   throw new UserError(
     "package-version-differs",
-    `artifacts.${name}: ${file.name} says that it is version ${version}, but is to be released as ${expected}. ` +
-      `Have the commands of build set it from $${variable} before they pack.`,
+    `artifacts.${name}: ${file.name} has version ${version} inside, but the release is ${expected}. ` +
+      `Let the commands of build set it from $${variable} before they pack.`,
   );
 }
 
@@ -149,6 +149,6 @@ function wrongFiles({ name, kind }: Artifact, files: readonly FrozenFile[], expe
   const more = files.length > shown.length ? ` and ${files.length - shown.length} more` : "";
   return new UserError(
     "wrong-files",
-    `artifacts.${name}.files comes to ${shown.join(", ")}${more}; an artifact of kind ${kind} is ${expected}.`,
+    `artifacts.${name}.files matches ${shown.join(", ")}${more}; an artifact of kind ${kind} is ${expected}.`,
   );
 }

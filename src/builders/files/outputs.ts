@@ -52,8 +52,8 @@ function nothingMatches(artifact: string, glob: string, own: string, left: reado
   const there = shown.length === 0 ? "nothing" : shown.slice(0, MAX_ENTRIES_SHOWN).join(", ") + more;
   return new UserError(
     "nothing-matches",
-    `artifacts.${artifact}.files: nothing that the commands left matches ${glob}. In ${base || "the workspace"} there is: ${there}. ` +
-      "Files in a folder of build.cache do not count.",
+    `artifacts.${artifact}.files: no file that the commands wrote matches ${glob}. ` +
+      `In ${base || "the workspace"} there is: ${there}. Files in a folder of build.cache do not count.`,
   );
 }
 
@@ -81,7 +81,8 @@ export function requireUniqueNames(artifact: string, paths: readonly string[]): 
     if (other !== undefined) {
       throw new UserError(
         "same-name-twice",
-        `artifacts.${artifact}.files: ${other} and ${path} have the same name, and folders are no part of an artifact. Rename one, or narrow the glob.`,
+        `artifacts.${artifact}.files: ${other} and ${path} have the same name, and an artifact has no folders. ` +
+          "Rename one, or narrow the glob.",
       );
     }
     seen.set(name, path);

@@ -30,7 +30,8 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
   if (others.length > 0) {
     throw new UserError(
       "several-platforms",
-      `artifacts.${order.artifact.name}.platforms names ${others.length + 1} platforms; a Docker Engine builds one at a time. Name one.`,
+      `artifacts.${order.artifact.name}.platforms names ${others.length + 1} platforms, ` +
+        "and a Docker Engine builds one at a time. Name one.",
     );
   }
   const installation = options.installation ?? chooseInstallation(facts, order.limits).installation;
@@ -67,5 +68,5 @@ export function reportPlan(
     log.line("The engine has no bridge network: the steps of this build have no network.");
   const { memoryBytes, cpus } = order.limits;
   if ((memoryBytes || cpus) && (installation === "buildkit" || !facts.honoursLimits))
-    log.line("The memory and CPU limits that are set do not hold here: this engine's builder ignores them.");
+    log.line("This engine's builder ignores the memory and CPU limits that are set.");
 }

@@ -114,7 +114,7 @@ function checkHealth(instruction: Instruction): void {
   }
   checkFlags(instruction);
   if (type.toUpperCase() !== "CMD")
-    throw new DockerfileError(`HEALTHCHECK knows CMD and NONE, not ${type.slice(0, 100)}`);
+    throw new DockerfileError(`HEALTHCHECK takes CMD or NONE, not ${type.slice(0, 100)}`);
   if (command.length === 0) throw new DockerfileError("HEALTHCHECK CMD requires a command");
 }
 
@@ -138,7 +138,9 @@ export function mountSources(instruction: Pick<Instruction, "flags">): string[] 
       const source = field.slice(equals + 1);
       const dollar = source.indexOf("$");
       if (dollar >= 0 && dollar !== source.length - 1)
-        throw new DockerfileError("from of a --mount knows no variables: name a stage after them instead");
+        throw new DockerfileError(
+          "from= of a --mount takes no variables: use them in a FROM … AS <stage>, and name that stage",
+        );
       return source === "" ? [] : [source];
     }),
   );
@@ -167,7 +169,7 @@ function fieldsOf(text: string): string[] {
       field += text[at];
     }
     at += 1;
-    if (at < text.length && text[at] !== ",") throw new DockerfileError("a --mount goes on behind a closed quote");
+    if (at < text.length && text[at] !== ",") throw new DockerfileError("a --mount has text after a closed quote");
     fields.push(field);
   }
   return fields;

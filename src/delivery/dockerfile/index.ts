@@ -177,11 +177,7 @@ function comesFrom(source: Source, byName: Map<string, number>): number | Base {
 }
 
 function unfinished({ name, line, keyword }: Source): DockerfileError {
-  return new DockerfileError(
-    `the stage ${name.slice(0, 100)} is not finished where files are taken from it`,
-    line,
-    keyword,
-  );
+  return new DockerfileError(`files are taken from the stage ${name.slice(0, 100)} before it ends`, line, keyword);
 }
 
 function requireReference(text: string): void {

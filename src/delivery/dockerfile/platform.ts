@@ -28,7 +28,7 @@ export function parsePlatform(text: string): string | null {
       .slice(1)
       .every((part) => PART.test(part))
   )
-    throw new DockerfileError(`${JSON.stringify(text.slice(0, 100))} is no platform`);
+    throw new DockerfileError(`${JSON.stringify(text.slice(0, 100))} is not a platform`);
   // If only the system or only the architecture is given, the engine adds its own.
   if (system.includes("(") || architecture === undefined) return null;
   const [name, ownVariant] = ARCHITECTURES[architecture.toLowerCase()] ?? [architecture.toLowerCase(), ""];

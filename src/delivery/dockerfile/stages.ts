@@ -93,10 +93,11 @@ function expanded(text: string, rules: { escapeChar: string; variables: Variable
 function readFrom(instruction: Instruction, rules: { escapeChar: string; variables: Variables }): Stage {
   const [written = "", , name = null] = instruction.args;
   const base = expanded(written, rules);
-  if (base === "") throw new DockerfileError(`the base ${written.slice(0, 100)} comes to nothing`);
+  if (base === "") throw new DockerfileError(`the base ${written.slice(0, 100)} is empty: its variables have no value`);
   const [writtenPlatform = ""] = flagValues(instruction, "platform");
   const platform = writtenPlatform === "" ? null : expanded(writtenPlatform, rules);
-  if (platform === "") throw new DockerfileError(`the platform ${writtenPlatform.slice(0, 100)} comes to nothing`);
+  if (platform === "")
+    throw new DockerfileError(`the platform ${writtenPlatform.slice(0, 100)} is empty: its variables have no value`);
   return {
     name: name?.toLowerCase() ?? null,
     base: writtenPlatform !== "" && platform === null ? null : base,
@@ -123,6 +124,8 @@ function sourcesOf(instruction: Instruction, escapeChar: string): Source[] {
   if (name === "") return [];
   const plain = expand(name, { escapeChar, variables: new Map() });
   if (plain.kind !== "text" || plain.text !== name)
-    throw new DockerfileError("--from knows no variables and no quotes: name a stage after them with FROM instead");
+    throw new DockerfileError(
+      "--from takes no variables and no quotes: use them in a FROM … AS <stage>, and name that stage",
+    );
   return [{ name, byNumber: true, line, keyword }];
 }

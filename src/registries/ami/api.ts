@@ -26,7 +26,8 @@ export interface Registration {
 
 /**
  * What machine images need of EC2 and of the EBS direct API. Every method throws as `ask` does.
- * @see https://docs.aws.amazon.com/ebs/latest/APIReference/ @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/
+ * @see https://docs.aws.amazon.com/ebs/latest/APIReference/
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/
  */
 export class AmiApi {
   readonly label: string;

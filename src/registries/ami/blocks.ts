@@ -15,7 +15,7 @@ export interface Block {
 const EMPTY = Buffer.alloc(BLOCK);
 
 /**
- * A disk image in blocks; those that hold only zeros are left out, but for the first: a snapshot of no block at all is none.
+ * A disk image in blocks. Blocks of zeros are left out, except the first: a snapshot needs at least one block.
  * @throws TransientError `content-damaged` after the last one, where the bytes are not those of `digest`
  */
 export async function* blocksOf(source: Readable, digest: Digest): AsyncGenerator<Block, void, undefined> {

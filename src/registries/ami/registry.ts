@@ -24,7 +24,7 @@ export interface AmiConfig extends Machine {
 const NAME = /^[A-Za-z0-9()[\] ./\-'@_]{3,128}$/;
 
 /**
- * AWS EC2 machine images: the disk goes into a snapshot block by block (EBS direct API), of which an image is registered.
+ * AWS EC2 machine images. The disk goes into a snapshot, block by block (EBS direct API). EC2 registers an image of it.
  * No machine is started for it.
  */
 class AmiRegistry implements Registry {
@@ -78,7 +78,9 @@ class AmiRegistry implements Registry {
       ...{ registry: this.#key, repository: name.repository, tag: name.tag },
       digest: content.digest,
       url: `https://${region}.console.aws.amazon.com/ec2/home?region=${region}#ImageDetails:imageId=${id}`,
-      pull: `aws ec2 describe-images --region ${region} --owners self --filters Name=tag:${TAGS.digest},Values=${content.digest}`,
+      pull:
+        `aws ec2 describe-images --region ${region} --owners self ` +
+        `--filters Name=tag:${TAGS.digest},Values=${content.digest}`,
     };
   }
 
@@ -127,7 +129,8 @@ class AmiRegistry implements Registry {
     if (content.files?.length !== 1) {
       throw new UserError(
         "ami-not-one-file",
-        `${name.repository}: a machine image is made of one raw disk image, and \`files\` found ${content.files?.length ?? 0} files. Let it match the disk alone.`,
+        `${name.repository}: \`files\` matches ${content.files?.length ?? 0} files. ` +
+          "A machine image is one raw disk image: let it match only the disk.",
       );
     }
     const size = String(content.size);
@@ -144,7 +147,8 @@ class AmiRegistry implements Registry {
   #taken({ repository }: ArtifactName, { digest }: Found, ours: Frozen): Refused {
     return new Refused(
       "name-taken",
-      `${this.#api.label}: ${repository} is ${digest} already, and may not be changed to ${ours.digest}. Deliver under another version, or find out who made it.`,
+      `${this.#api.label}: ${repository} is ${digest} already, and may not be changed to ${ours.digest}. ` +
+        "Deliver under another version, or find out who made it.",
     );
   }
 }
@@ -153,7 +157,8 @@ function requireName(name: string): string {
   if (NAME.test(name)) return name;
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(name.slice(0, 150))} is not the name of a machine image: 3 to 128 letters, digits, spaces and ( ) [ ] . / - ' @ _`,
+    `${JSON.stringify(name.slice(0, 150))} is not the name of a machine image: ` +
+      `use 3 to 128 letters, digits, spaces and ( ) [ ] . / - ' @ _`,
   );
 }
 

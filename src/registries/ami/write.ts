@@ -39,7 +39,7 @@ export async function snapshotOf(writing: Writing): Promise<string> {
   } catch (error) {
     if (!isAnswer(error, "ResourceNotFoundException")) throw error;
     // It was deleted by someone, and AWS still remembers the token.
-    run.log.line(`${api.label}: ${id} is gone, once more from the start`);
+    run.log.line(`${api.label}: ${id} is gone: starting again`);
     return fill(writing, await api.start({ ...order, token: randomUUID() }, run.signal), false);
   }
 }
@@ -96,7 +96,7 @@ async function completed({ api, interval, run }: Writing, snapshotId: string): P
     if (found === null || found.State === "error") {
       throw new TransientError(
         "registry-upload-lost",
-        `${api.label}: the snapshot ${snapshotId} came to nothing${found?.StateMessage ? ` (${found.StateMessage})` : ""}.`,
+        `${api.label}: the snapshot ${snapshotId} failed${found?.StateMessage ? ` (${found.StateMessage})` : ""}.`,
       );
     }
     run.log.line(`${api.label}: ${snapshotId} is ${found.State}${found.Progress ? `, ${found.Progress}` : ""}`);
@@ -114,7 +114,9 @@ export async function available({ api, interval, run }: Writing, name: string): 
     if (state !== "pending" && state !== "transient") {
       throw new Refused(
         "ami-failed",
-        `${api.label}: ${image?.ImageId} (${name}) is ${state}${image?.StateReason?.Message ? `: ${image.StateReason.Message}` : ""}. Deregister it, and see to it that the disk can be started.`,
+        `${api.label}: ${image?.ImageId} (${name}) is ${state}` +
+          `${image?.StateReason?.Message ? `: ${image.StateReason.Message}` : ""}. ` +
+          "Deregister it, and make sure that the disk can boot.",
       );
     }
     run.log.line(`${api.label}: ${name} is ${state}`);

@@ -159,7 +159,8 @@ export class ArtifactoryApi {
     } catch (error) {
       throw new Refused(
         "registry-refused",
-        `${this.label} did not answer the request to ${to} as Artifactory does: its url ends in /artifactory mostly.`,
+        `${this.label} did not answer the request to ${to} as Artifactory does. ` +
+          "Check its url: most end in /artifactory.",
         { cause: error },
       );
     }

@@ -51,7 +51,7 @@ async function add(api: ArtifactoryApi, facts: BuildFacts, module: Module, signa
   }
   throw new TransientError(
     "read-back-differs",
-    `${api.label}: build-info of ${name} ${number} was published, but does not tell of ${module.id}.`,
+    `${api.label}: build-info of ${name} ${number} was published, but does not list ${module.id} yet.`,
   );
 }
 

@@ -13,7 +13,7 @@ import { stamp } from "./stamped.ts";
 /** From so many bytes on it is worth asking first whether Artifactory has them already, as JFrog's own client does. */
 const WORTH_ASKING = 10 * 1024;
 
-/** Files under `<generic repository>/<repository>/<version>/<file>`, deployed with the facts of their release as properties. */
+/** Files under `<generic repository>/<repository>/<version>/<file>`, with the facts of their release as properties. */
 export class GenericShelf implements Shelf {
   readonly label: string;
   readonly #api: ArtifactoryApi;
@@ -42,7 +42,10 @@ export class GenericShelf implements Shelf {
     );
   }
 
-  /** By its checksum alone where Artifactory has the bytes. Facts and bytes come in one request: no file stands without them. */
+  /**
+   * Sends only the checksum if Artifactory has the bytes. Facts and bytes come in one request, so that no file is there
+   * without its facts.
+   */
   async put(file: FrozenFile, release: VersionUpload, { signal }: Run): Promise<void> {
     const body = release.source(file);
     const [sha1, md5] = await hashesOf(body, ["sha1", "md5"]);
@@ -69,7 +72,7 @@ export class GenericShelf implements Shelf {
     if (status !== 409) return;
     throw new TransientError(
       "digest-mismatch",
-      `${this.label} took other bytes than ${file.digest} for ${file.name} (409).`,
+      `${this.label} received other bytes than ${file.digest} for ${file.name} (409).`,
     );
   }
 

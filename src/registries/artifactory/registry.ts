@@ -103,7 +103,10 @@ class Artifactory implements Registry {
     const kept = keptAs(repository, content);
     const registry = this.#registries[kept];
     if (registry !== undefined) return registry;
-    throw new Refused("registry-refused", `registries.${this.#key}.repositories names no ${kept} repository any more.`);
+    throw new Refused(
+      "registry-refused",
+      `registries.${this.#key}.repositories has no ${kept} repository any more. Add it, or publish elsewhere.`,
+    );
   }
 }
 

@@ -12,8 +12,9 @@ import { propertiesOf } from "./properties.ts";
 const SOON = 5_000;
 
 /**
- * Says of files that stand where they come from: properties on each, and their module in the build of their commit. Each
- * time, so that what was cut off between publishing and this is made good. @param folder sets the properties on all that is in it
+ * Records where published files come from: properties on each file, and their module in the build of their commit. Runs
+ * at each attempt, to repair what a crash after publishing left out.
+ * @param folder sets the properties on everything in it
  */
 export async function stamp(
   api: ArtifactoryApi,
@@ -77,7 +78,10 @@ export class StampedShelf implements Shelf {
     return this.#shelf.locate(version);
   }
 
-  /** Where a package repository keeps a file is its own affair: found by what is in it. Every layout has the version in its paths. */
+  /**
+   * Finds the file by its content, because the package repository chooses its path. Every layout has the version in its
+   * paths.
+   */
   async #stored({ digest }: FrozenFile, { repository, tag }: RegistryName, signal: AbortSignal): Promise<StoredFile> {
     const found = await this.#api.holders(this.#repository, digest, signal);
     const stored = found.find(({ path }) => path.includes(tag));

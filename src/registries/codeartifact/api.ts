@@ -34,7 +34,10 @@ export interface Asset {
 /** Seconds. The least that AWS gives are 900. */
 const TOKEN_LIFE = 3600;
 
-/** CodeArtifact's API. Every method throws as `ask` does. @see https://docs.aws.amazon.com/codeartifact/latest/APIReference/ */
+/**
+ * CodeArtifact's API. Every method throws as `ask` does.
+ * @see https://docs.aws.amazon.com/codeartifact/latest/APIReference/
+ */
 export class CodeArtifactApi {
   readonly label: string;
   readonly config: CodeArtifactConfig;

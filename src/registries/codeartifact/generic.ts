@@ -18,7 +18,7 @@ export class GenericShelf implements Shelf {
     this.#api = api;
   }
 
-  /** To write without leaving anything is not possible here: shown are the credentials, and that the repository is there. */
+  /** Tests the credentials, and that the repository exists. It writes nothing: a write would leave something here. */
   async check(signal: AbortSignal): Promise<void> {
     await this.#api.endpoint("generic", signal);
     await this.#api.token(() => false);
@@ -31,10 +31,7 @@ export class GenericShelf implements Shelf {
   /** A published version takes no more files, so one that lacks any will never have it. */
   async begin({ name, files }: VersionUpload, { signal }: Run): Promise<void> {
     if (files.some((file) => file.name === SIDECAR)) {
-      throw new Refused(
-        "name-invalid",
-        `${SIDECAR} is what deliverd itself puts beside files: call that file something else.`,
-      );
+      throw new Refused("name-invalid", `deliverd itself adds a file with the name ${SIDECAR}: rename yours.`);
     }
     const version = genericVersion(name);
     const status = await this.#api.status(version, signal);
@@ -44,7 +41,9 @@ export class GenericShelf implements Shelf {
     if (status === "Published" && isSame(names, files)) return;
     throw new Refused(
       "name-taken",
-      `${this.label}: ${name.repository} ${name.tag} is ${status} already, and holds ${names.join(", ") || "nothing"} instead of ${files.map((file) => file.name).join(", ")}. Deliver under another version, or find out who wrote it.`,
+      `${this.label}: ${name.repository} ${name.tag} is ${status} already, ` +
+        `and holds ${names.join(", ") || "nothing"} instead of ${files.map((file) => file.name).join(", ")}. ` +
+        `Deliver under another version, or find out who wrote it.`,
     );
   }
 
@@ -102,8 +101,8 @@ export async function standingOf(
 }
 
 /**
- * `acme/api/docs` is the package `docs` in the namespace `acme:api`: a slash is not allowed, and what stands in its place
- * may not stand in a name itself, or two names would meet. @throws Refused `name-invalid`
+ * `acme/api/docs` is the package `docs` in the namespace `acme:api`. CodeArtifact allows no slash. A colon replaces it,
+ * so a name may not hold a colon: two names could become one. @throws Refused `name-invalid`
  */
 export function genericVersion({ repository, tag }: RegistryName): PackageVersion {
   const parts = repository.split("/");
@@ -115,7 +114,8 @@ export function genericVersion({ repository, tag }: RegistryName): PackageVersio
   }
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(`${repository} ${tag}`.slice(0, 150))} is no path and version for CodeArtifact: no part may be empty or hold "#", ":" or blanks.`,
+    `${JSON.stringify(`${repository} ${tag}`.slice(0, 150))} is not a path and version for CodeArtifact: ` +
+      `no part may be empty or hold "#", ":" or blanks.`,
   );
 }
 

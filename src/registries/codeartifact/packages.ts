@@ -27,13 +27,19 @@ export async function packageShelf(
   return new FinishedMavenShelf(api, { ...endpoint, alwaysPutMetadata: true });
 }
 
-/** https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html: npm takes it as Bearer, the others as a password. */
+/**
+ * npm takes the token as Bearer, the others take it as a password.
+ * @see https://docs.aws.amazon.com/codeartifact/latest/ug/tokens-authentication.html
+ */
 function authorizeBy(api: CodeArtifactApi, format: PackageFormat): Authorize {
   const headerOf = (token: string) => (format === "npm" ? `Bearer ${token}` : basicAuth("aws", token));
   return async (refused) => headerOf(await api.token((token) => headerOf(token) === refused));
 }
 
-/** A Maven version is unfinished until its `maven-metadata.xml` is put, and is not to be downloaded before: the API shows it. */
+/**
+ * A Maven version is unfinished until its `maven-metadata.xml` is put. Until then nobody can download it, but the API
+ * shows it.
+ */
 class FinishedMavenShelf extends MavenShelf {
   readonly #api: CodeArtifactApi;
 

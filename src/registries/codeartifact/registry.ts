@@ -18,7 +18,8 @@ export type { CodeArtifactConfig } from "./api.ts";
 type Format = PackageFormat | "generic";
 
 const RIGHTS =
-  "The password is a token of AWS's: what its IAM policy must allow is codeartifact:PublishPackageVersion, codeartifact:PutPackageMetadata and codeartifact:ReadFromRepository.";
+  "deliverd takes a token from AWS as the password: the IAM policy must allow codeartifact:PublishPackageVersion, " +
+  "codeartifact:PutPackageMetadata and codeartifact:ReadFromRepository.";
 
 /** AWS CodeArtifact: files by its API, packages by the protocols of their package managers with a token of its API. */
 class CodeArtifactRegistry implements Registry {
@@ -91,8 +92,8 @@ class CodeArtifactRegistry implements Registry {
 }
 
 /**
- * Which of CodeArtifact's formats a name belongs to, by what src/delivery/version-names.ts makes of each kind: a path has a
- * slash, Maven's coordinates a colon, a scope an @ before its slash.
+ * The format of a name in CodeArtifact. The names come from src/delivery/version-names.ts: a path has a slash, Maven
+ * coordinates have a colon, and a scope has an @ before its slash.
  */
 function formatOf(repository: string, { files = [], package: identity }: Frozen): Format {
   const isScoped = repository.startsWith("@") && identity !== undefined;

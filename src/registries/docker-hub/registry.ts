@@ -11,7 +11,10 @@ export interface DockerHubConfig {
   checkRepository?: string | null | undefined;
 }
 
-/** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. @throws ConfigError `registry-url`, `registry-credentials` */
+/**
+ * Docker Hub: OCI distribution, whose tokens come from auth.docker.io.
+ * @throws ConfigError `registry-url`, `registry-credentials`
+ */
 export function dockerHubRegistry(key: string, config: DockerHubConfig, stock: Stock): ImageRegistry {
   const url = readRegistryUrl(key, config.url ?? "https://registry-1.docker.io");
   return new ImageRegistry(

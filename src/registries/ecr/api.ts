@@ -101,7 +101,10 @@ export class EcrApi {
     };
   }
 
-  /** Where it does not say, its documentation does: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html */
+  /**
+   * The address in the answer, or else the one in the documentation.
+   * @see https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
+   */
   #endpointOf(told = ""): URL {
     if (URL.canParse(told)) return new URL(told);
     const { account, region } = this.#config;

@@ -12,7 +12,9 @@ import { EcrApi, type EcrConfig } from "./api.ts";
 export type { EcrConfig } from "./api.ts";
 
 const RIGHTS =
-  "The password is a token of AWS's: what its IAM policy must allow is ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:CompleteLayerUpload, ecr:GetDownloadUrlForLayer, ecr:InitiateLayerUpload, ecr:PutImage and ecr:UploadLayerPart.";
+  "deliverd takes a token from AWS as the password: the IAM policy must allow ecr:BatchCheckLayerAvailability, " +
+  "ecr:BatchGetImage, ecr:CompleteLayerUpload, ecr:GetDownloadUrlForLayer, ecr:InitiateLayerUpload, ecr:PutImage " +
+  "and ecr:UploadLayerPart.";
 
 /**
  * AWS Elastic Container Registry: OCI distribution under the address that its API gives, with a password that lives for
@@ -63,7 +65,9 @@ class EcrRegistry implements Registry {
       if (!(error instanceof Refused) || error.code !== "registry-refused" || name.immutable) throw error;
       throw new Refused(
         "ecr-tag-immutable",
-        `${error.message}. ${name.repository} keeps ${name.tag} from being moved: allow it among the repository's mutability exclusions (and in registries.${this.#key}.movingTags, for repositories made later), or make the repository's tags mutable.`,
+        `${error.message}. ${name.repository} does not let ${name.tag} move: ` +
+          "add the tag to the repository's mutability exclusions " +
+          `(and to registries.${this.#key}.movingTags, for new repositories), or make its tags mutable.`,
         { cause: error },
       );
     }

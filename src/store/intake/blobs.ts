@@ -113,7 +113,7 @@ function spend(grant: GrantState, bytes: number): void {
 
 /** Docker retries an upload five times in 45 s, but not after DENIED (20.10, distribution/errors.go, retryOnError). */
 function tooLarge({ maxBytes }: GrantState): OciError {
-  return new OciError(413, "DENIED", `one delivery may add ${maxBytes} bytes, and this goes over it`);
+  return new OciError(413, "DENIED", `one delivery may add at most ${maxBytes} bytes`);
 }
 
 async function drop(grant: GrantState, id: string, upload: Upload): Promise<void> {

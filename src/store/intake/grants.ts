@@ -73,7 +73,8 @@ export class Grants {
         if (state.tooLarge) {
           throw new UserError(
             "image-too-large",
-            `The image is larger than the ${maxBytes} bytes that one delivery may add: make it smaller, or raise the limit.`,
+            `The image is larger than the ${maxBytes} bytes that one delivery may add: ` +
+              "make it smaller, or raise the limit.",
           );
         }
         return state.tags.get(tag) ?? null;

@@ -28,7 +28,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   let size = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBytes) throw new OciError(413, "SIZE_INVALID", `no more than ${maxBytes} bytes are taken here`);
+    if (size > maxBytes) throw new OciError(413, "SIZE_INVALID", `at most ${maxBytes} bytes are accepted here`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -69,7 +69,7 @@ describe("The gate of a commit", function () {
     assert.equal(await story.stands(sha), "waiting: check test is pending");
     await hasWaited(7 * HOUR);
     await story.look(sha);
-    assert.equal(await story.stands(sha), "failed: CI did not come to an end in time: check test is pending");
+    assert.equal(await story.stands(sha), "failed: CI did not finish in time: check test is pending");
   });
 
   it("decides again when CI reports after its timeout, also after an attempt that found CI not green", async () => {

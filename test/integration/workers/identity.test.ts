@@ -49,7 +49,7 @@ describe("The identity of a repo at its host", function () {
   const replace = () => {
     hosted["acme/api"] = { hostId: "2", owner: "acme", name: "api" };
   };
-  const text = "acme/api is another repo on github now: the next webhook of the one that was meant tells its name";
+  const text = "acme/api is another repo on github now: the next webhook of the earlier repo gives its new name";
 
   it("is requested once in a few seconds, however busy the repo is, and again after them", async () => {
     for (let i = 0; i < 3; i++) await story.played(await commit());

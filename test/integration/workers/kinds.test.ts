@@ -55,7 +55,7 @@ describe("A delivery of a package and of plain files", function () {
       sha = await at.repo.git(["hash-object", "-t", "commit", "-w", "--literally", file]);
       await at.repo.git(["update-ref", "refs/heads/main", sha]);
       await at.repo.push();
-      assert.match(await hinted(), new RegExp(`^failed: The commit ${sha} bears no committer date`), date);
+      assert.match(await hinted(), new RegExp(`^failed: The commit ${sha} has no committer date`), date);
     }
     assert.deepEqual([names("npm"), at.built], [[], []]);
   });
@@ -131,7 +131,10 @@ describe("A delivery of a package and of plain files", function () {
   it("fails before any name is written if a package has another name than `as` says", async () => {
     const odd = PIPELINE.replace("to: npm", "to: npm\n        as: '@acme/other'");
     sha = await at.repo.commit({ ".deliverd.yml": odd });
-    assert.match(await hinted(), /^failed: artifact "hello" calls itself @acme\/hello, and `as` .* says @acme\/other/);
+    assert.match(
+      await hinted(),
+      /^failed: artifact "hello" has the name @acme\/hello inside, but `as` .* says @acme\/other/,
+    );
     assert.deepEqual([...names("npm"), ...names("files")], []);
   });
 });

@@ -102,7 +102,7 @@ describe("The naming of releases", function () {
       await released(two);
       const name = `acme/api:sha-${one.slice(0, 7)}`;
       assert.equal(digestAt(name), first.digest);
-      assert.match(await status(two), new RegExp(`^failure: ${name} in local stands for api`));
+      assert.match(await status(two), new RegExp(`^failure: ${name} in local holds api`));
     });
 
     it("makes a moving name immutable once a tag gives it to the same content", async () => {
@@ -180,7 +180,7 @@ describe("The naming of releases", function () {
       const two = await commit(at.repo, "two", {});
       await released(two);
       assert.equal(digestAt("acme/api:1.2.3"), theirs.digest);
-      assert.match(await status(two), /^failure: acme\/api:1\.2\.3 in local is kept for the git tag/);
+      assert.match(await status(two), /^failure: acme\/api:1\.2\.3 in local is reserved for the git tag/);
     });
   });
 
@@ -232,7 +232,7 @@ describe("The naming of releases", function () {
     const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", TAGS, [second]) });
     const { state, because } = await deliver(sha);
     assert.equal(state, "failed");
-    assert.match(because, /stands for (?:api|web) sha256:.*never moved/);
+    assert.match(because, /holds (?:api|web) sha256:.*never moved/);
     const states = [await status(sha), await status(sha, REPO, "deliverd/web")].map((each) => each.split(":")[0]);
     assert.deepEqual(states.sort(), ["failure", "success"]);
   });

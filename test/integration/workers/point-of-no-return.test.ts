@@ -90,7 +90,7 @@ describe("A delivery at its point of no return", function () {
     await story.look(sha);
     assert.match(
       await story.stands(sha),
-      /^delivered: the commit was taken away while its names were being written: no branch/,
+      /^delivered: the commit was removed while its names were being written: no branch/,
     );
     assert.deepEqual(await told(), ["gone", "release"]);
   });

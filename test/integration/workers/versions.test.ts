@@ -116,7 +116,7 @@ describe("The version of a commit", function () {
       build: async () => {
         at.station.builders.files = files;
         await tag("v1.0.0", two);
-        assert.match(await played(two), /^queued: trying again in .* 1\.0\.0 is being delivered of/);
+        assert.match(await played(two), /^queued: trying again in .* 1\.0\.0 is still being delivered from/);
         throw new UserError("build-failed", "the build failed");
       },
     };

@@ -124,12 +124,12 @@ describe("a pipeline file", () => {
     [
       "an unknown key",
       minimal("superseed: true"),
-      '3: superseed: "superseed" is no key here (did you mean "supersede"?); known are version, on, ci, supersede, artifacts',
+      '3: superseed: "superseed" is not a key here (did you mean "supersede"?); known are version, on, ci, supersede, artifacts',
     ],
     [
       "an unknown key of an artifact",
       image("dockerfil: x"),
-      '3: artifacts[0].dockerfil: "dockerfil" is no key here (did you mean "dockerfile"?); known are name, kind, dockerfile, context, paths, platforms, args, publish',
+      '3: artifacts[0].dockerfil: "dockerfil" is not a key here (did you mean "dockerfile"?); known are name, kind, dockerfile, context, paths, platforms, args, publish',
     ],
     [
       "an unknown kind",
@@ -180,7 +180,7 @@ describe("a pipeline file", () => {
     [
       "a mistyped key under ci",
       minimal("ci:\n  setle: 5s"),
-      '4: ci.setle: "setle" is no key here (did you mean "settle"?); known are required, apps, settle, timeout',
+      '4: ci.setle: "setle" is not a key here (did you mean "settle"?); known are required, apps, settle, timeout',
     ],
     ["a list for a map", "- a", "1: found a list; expected a map of version, on, ci, supersede, artifacts"],
   ];
@@ -213,8 +213,8 @@ describe("a hostile pipeline file", () => {
   });
 
   it("may not use merge keys, tags, a YAML 1.1 header or several documents", () => {
-    assert.match(problems(`x: &x { a: 1 }\n<<: *x\n${minimal()}`).join("\n"), /"<<" is no key here/);
-    assert.match(problems(`%YAML 1.1\n---\nx: &x { a: 1 }\n<<: *x\n${minimal()}`).join("\n"), /"<<" is no key here/);
+    assert.match(problems(`x: &x { a: 1 }\n<<: *x\n${minimal()}`).join("\n"), /"<<" is not a key here/);
+    assert.match(problems(`%YAML 1.1\n---\nx: &x { a: 1 }\n<<: *x\n${minimal()}`).join("\n"), /"<<" is not a key here/);
     assert.match(problems(minimal("on: !!set { a }")).join("\n"), /tags \(!name\) mean nothing here/);
     assert.match(problems(minimal("---", "a: 1")).join("\n"), /one file holds one document/);
   });
@@ -222,7 +222,7 @@ describe("a hostile pipeline file", () => {
   it("does not reach the prototype of things", () => {
     assert.match(
       problems(minimal("__proto__: { polluted: true }")).join("\n"),
-      /:3: __proto__: no key here may be called so/,
+      /:3: __proto__: no key may have this name/,
     );
     assert.match(problems(image("args: { __proto__: x }")).join("\n"), /__proto__/);
     assert.equal(Reflect.get({}, "polluted"), undefined);

@@ -9,7 +9,7 @@ describe("an invalid server configuration file", () => {
     [
       "a key it does not know",
       minimal("prot: 80"),
-      '3: prot: "prot" is no key here (did you mean "port"?); known are publicUrl, port, workerPort, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, adminToken, anonymous, disk, workers, prepare',
+      '3: prot: "prot" is not a key here (did you mean "port"?); known are publicUrl, port, workerPort, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, adminToken, anonymous, disk, workers, prepare',
     ],
     ["no repos", HOSTS, "1: repos: left out; expected the list of repos that may be delivered, such as [acme/*]"],
     [
@@ -84,17 +84,17 @@ describe("an invalid server configuration file", () => {
     [
       "one repo twice",
       `${HOSTS}\nrepos: [acme/api, Acme/API]`,
-      '2: repos[1]: found "Acme/API"; expected each repo once; Acme/API stands above too',
+      '2: repos[1]: found "Acme/API"; expected each repo once; Acme/API is above already',
     ],
     [
       "a repo without its owner",
       `${HOSTS}\nrepos:\n  - acme/a\n  - "*"`,
-      '4: repos[1]: found "*"; expected a repo as owner/name, owner/* or */*, with the host\'s key before it where you like',
+      '4: repos[1]: found "*"; expected a repo as owner/name, owner/* or */*, optionally with the host\'s key before it',
     ],
     [
       "a mistyped key of an entry",
       `${HOSTS}\nrepos:\n  - match: acme/a\n    branchs: [main]`,
-      '4: repos[0].branchs: "branchs" is no key here (did you mean "branches"?); known are match, branches, tags, ci, registries, secrets',
+      '4: repos[0].branchs: "branchs" is not a key here (did you mean "branches"?); known are match, branches, tags, ci, registries, secrets',
     ],
     [
       "an entry whose ci asks for nothing",
@@ -106,7 +106,7 @@ describe("an invalid server configuration file", () => {
       `${HOSTS}\nrepos:\n  - { match: acme/a, ci: { apps: ["GitHub Actions"] } }`,
       '3: repos[0].ci.apps[0]: found "GitHub Actions"; expected the slug of an app, such as github-actions',
     ],
-    ["a key twice", minimal("port: 1", "port: 2"), "4: port: this key stands here twice"],
+    ["a key twice", minimal("port: 1", "port: 2"), "4: port: this key is here twice"],
     [
       "nothing at all",
       "",

@@ -45,7 +45,7 @@ describe("the decision on a commit", () => {
     [
       "shows CI that does not come to an end",
       { ci: ci("pending", "waiting for check test"), timedOut: true },
-      { action: "wait", because: "CI did not come to an end in time: waiting for check test", bad: "timed-out" },
+      { action: "wait", because: "CI did not finish in time: waiting for check test", bad: "timed-out" },
     ],
     [
       "delivers a green commit even past its time",

@@ -24,10 +24,7 @@ describe("the ownership of a name in a registry", () => {
   it("refuses other content under an immutable name", () => {
     for (const immutable of [true, false]) {
       const answer = mayWrite({ ...REQUEST, immutable }, standing({}), null);
-      assert.equal(
-        answer.kind === "taken" && answer.because.startsWith("acme/api:1.2.3 in local stands for api"),
-        true,
-      );
+      assert.equal(answer.kind === "taken" && answer.because.startsWith("acme/api:1.2.3 in local holds api"), true);
     }
   });
 

@@ -134,7 +134,7 @@ describe("a template that cannot be used", () => {
     assert.throws(() => fixed(["{verison}"]), {
       code: "unknown-variable",
       message:
-        /"\{verison\}" holds \{verison\}, which is no variable \(did you mean "version"\?\)\. Known are \{version\} \{major\}/,
+        /"\{verison\}" holds \{verison\}, which is not a variable \(did you mean "version"\?\)\. Known are \{version\} \{major\}/,
     });
   });
 

@@ -148,7 +148,7 @@ describe("a pipeline within the server's bounds", () => {
     assert.throws(() => trusts(["own"], ["actions"]), {
       name: "Refused",
       code: "check-apps-not-allowed",
-      message: /trusts the checks of own alone, but the server trusts those of acme\/\* only by actions/,
+      message: /trusts only own, but for acme\/\* the server trusts only actions/,
     });
   });
 
@@ -189,7 +189,7 @@ describe("a pipeline within the server's bounds", () => {
       (error) => {
         assert.ok(error instanceof Refused);
         assert.equal(error.code, "secret-not-granted");
-        assert.match(error.message, /asks for NPM_WRITE .* grants acme\/\* NPM_READ/);
+        assert.match(error.message, /for NPM_WRITE, .* does not grant acme\/\*\. It grants: NPM_READ/);
         return true;
       },
     );
@@ -250,7 +250,7 @@ describe("a ref matched with the watched branches and tags", () => {
     ],
     ["refs/tags/v1", { tags: [] }, false, "tag v1 is outside what the server allows acme/*: no tag"],
     ["refs/tags/v1", { branches: [] }, true, "tag v1 is watched"],
-    ["refs/pull/1/head", {}, false, "refs/pull/1/head is no branch and no tag"],
+    ["refs/pull/1/head", {}, false, "refs/pull/1/head is neither a branch nor a tag"],
   ];
   for (const [ref, given, watched, because] of cases) {
     it(`${ref} ${watched ? "is watched" : `is not: ${because}`}`, () => {

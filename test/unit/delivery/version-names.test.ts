@@ -46,7 +46,7 @@ describe("the registry name of a package", () => {
     assert.throws(() => names("jar", "package", null), { code: "package-name-missing" });
     assert.throws(() => names("npm", "package", "@acme/other", "@acme/client"), {
       code: "package-name-differs",
-      message: /calls itself @acme\/client, and `as` of its destination "r" says @acme\/other/,
+      message: /has the name @acme\/client inside, but `as` of its destination "r" says @acme\/other/,
     });
   });
 });

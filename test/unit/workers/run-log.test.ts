@@ -106,7 +106,7 @@ describe("a delivery's log", () => {
     await log.flush();
     const text = kept.join("");
     assert.ok(text.length < 2_200);
-    assert.match(text, /\n… the log ends here: it came to 10 MB\n$/);
+    assert.match(text, /\n… the log ends here: it reached 10 MB\n$/);
     log.line("more");
     await log.flush();
     assert.equal(kept.join(""), text);

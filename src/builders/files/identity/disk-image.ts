@@ -28,16 +28,18 @@ export async function requireDiskImage(
     );
   if (file === undefined || others.length > 0)
     throw wrong(
-      `comes to ${files
+      `matches ${files
         .slice(0, 20)
         .map((each) => each.name)
         .join(", ")}`,
     );
   if (file.size === 0 || file.size % SECTOR_BYTES !== 0)
-    throw wrong(`comes to ${file.name}, whose ${file.size} bytes are no whole number of sectors of ${SECTOR_BYTES}`);
+    throw wrong(
+      `matches ${file.name}, whose size of ${file.size} bytes is not a multiple of a sector (${SECTOR_BYTES})`,
+    );
   const chunks: Buffer[] = [];
   for await (const chunk of store.open(file.digest, { start: 0, end: 15 })) chunks.push(chunk);
   const head = Buffer.concat(chunks);
   const other = OTHER_FORMATS.find(([, magic]) => head.subarray(0, magic.length).equals(magic));
-  if (other !== undefined) throw wrong(`comes to ${file.name}, which is ${other[0]}`);
+  if (other !== undefined) throw wrong(`matches ${file.name}, which is ${other[0]}`);
 }

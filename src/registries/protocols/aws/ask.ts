@@ -52,11 +52,13 @@ function failureOf({ registry, right, signal }: Question, thrown: unknown): unkn
   // The SDK's errors hold request and response with their secrets, so only the name is kept.
   const cause = Object.assign(new Error(error.name), { name: error.name });
   const retryAfter = readRetryAfter(error.$response?.headers ?? {});
-  const told = `${registry}: ${right} failed${status === undefined ? "" : ` with ${status}`}: ${error.name}: ${remoteText(error.message)}`;
+  const failed = status === undefined ? "failed" : `failed with ${status}`;
+  const told = `${registry}: ${right} ${failed}: ${error.name}: ${remoteText(error.message)}`;
   if (/CredentialsProviderError|TokenProviderError/.test(error.name)) {
     return new Refused(
       "aws-credentials",
-      `${told}. Give deliverd credentials where AWS's SDK looks for them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a web identity, or the role of its container or machine.`,
+      `${told}. Give deliverd credentials where AWS's SDK looks for them: AWS_ACCESS_KEY_ID and ` +
+        "AWS_SECRET_ACCESS_KEY, a profile, a web identity, or the role of its container or machine.",
       { cause },
     );
   }

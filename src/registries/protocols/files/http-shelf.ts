@@ -30,10 +30,7 @@ export class HttpShelf implements Shelf {
 
   async begin(release: VersionUpload, run: Run): Promise<void> {
     if (release.files.some(({ name }) => name === SIDECAR)) {
-      throw new Refused(
-        "name-invalid",
-        `${SIDECAR} is what deliverd itself puts beside files: call that file something else.`,
-      );
+      throw new Refused("name-invalid", `deliverd itself adds a file with the name ${SIDECAR}: rename yours.`);
     }
     await hasSidecar(this.#client, pathOf(release, SIDECAR), release, run.signal);
   }

@@ -21,6 +21,7 @@ export async function hasSidecar(
   if (found === content.digest) return true;
   throw new Refused(
     "name-taken",
-    `${client.label}: ${name.repository} ${name.tag} is ${found ?? "something else"} there already, and may not be changed to ${content.digest}. Deliver under another version, or find out who wrote it.`,
+    `${client.label}: ${name.repository} ${name.tag} is ${found ?? "something else"} there already, ` +
+      `and may not be changed to ${content.digest}. Deliver under another version, or find out who wrote it.`,
   );
 }

@@ -140,7 +140,8 @@ export class FileRegistry implements Registry {
     if (failure !== null && !isBehind) throw failure;
     throw new TransientError(
       "registry-behind",
-      `${this.#shelf.label}: ${release.name.repository} ${release.name.tag} has ${file.name}, as it says itself, but does not show it yet.`,
+      `${this.#shelf.label}: ${release.name.repository} ${release.name.tag} has ${file.name}, ` +
+        "but does not show it yet.",
       { retryAfter: NOT_SHOWN_RETRY_MS },
     );
   }
@@ -160,7 +161,8 @@ export class FileRegistry implements Registry {
   #taken({ name }: Version, file: FrozenFile, found: Digest): Refused {
     return new Refused(
       "name-taken",
-      `${this.#shelf.label}: ${file.name} of ${name.repository} ${name.tag} is ${found} there already, and may not be changed to ${file.digest}. Deliver under another version, or find out who wrote it.`,
+      `${this.#shelf.label}: ${file.name} of ${name.repository} ${name.tag} is ${found} there already, ` +
+        `and may not be changed to ${file.digest}. Deliver under another version, or find out who wrote it.`,
     );
   }
 }

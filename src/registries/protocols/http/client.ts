@@ -101,14 +101,16 @@ export class HttpClient {
     if (ask.method !== "GET" && ask.method !== "HEAD") {
       throw new Refused(
         "registry-redirect",
-        `${place(this.question(ask))} redirects the request to ${ask.to} to ${where}. Writes are not redirected: put the right address into its url.`,
+        `${place(this.question(ask))} redirects the request to ${ask.to} to ${where}. ` +
+          "deliverd does not follow redirects of writes: put the final address into its url.",
       );
     }
     const url = safeTarget(target, this.question(ask));
     if (ask.staysAtOrigin !== true || url.origin === this.url.origin) return url;
     throw new Refused(
       "registry-redirect",
-      `${place(this.question(ask))} redirects to ${where} for what a name holds, which only the registry itself can say. Give its final address as the url.`,
+      `${place(this.question(ask))} redirects to ${where} when deliverd reads a name, ` +
+        "and only the registry itself can say what a name holds. Put its final address into its url.",
     );
   }
 }
@@ -118,6 +120,7 @@ export function safeTarget(target: RedirectTarget, about: Pick<Question, "regist
   if (target.kind === "safe") return target.url;
   throw new Refused(
     "registry-redirect",
-    `${place(about)} redirects to ${target.shown}, which is not as safe as its own address. Behind a proxy, let the proxy set X-Forwarded-Proto.`,
+    `${place(about)} redirects to ${target.shown}, which is not as safe as its own address. ` +
+      "Behind a proxy, let the proxy set X-Forwarded-Proto.",
   );
 }

@@ -12,7 +12,9 @@ export function readBaseUrl(key: string, setting: string, text: string): URL {
   if (isPlain && /^https?:$/.test(url.protocol)) return url;
   throw new ConfigError(
     "registry-url",
-    `registries.${key}.${setting}: expected https://host/path or http://host:port/path with no user, query or fragment; credentials go into username and password, or token.`,
+    `registries.${key}.${setting}: expected https://host/path or http://host:port/path ` +
+      "with no user, query or fragment; " +
+      "credentials go into username and password, or token.",
   );
 }
 

@@ -44,7 +44,8 @@ export function withoutAnswer(question: Question, error: unknown, signal: AbortS
   if (UNTRUSTED.has(code) || /^(?:ERR_TLS_|ERR_SSL_|CERT_)/.test(code)) {
     return new Refused(
       "registry-tls",
-      `${place(question)}: its TLS certificate is not accepted (${code}: ${remoteText(message)}). Renew it, or trust its authority with NODE_EXTRA_CA_CERTS, or write the url with the right scheme.`,
+      `${place(question)}: its TLS certificate is not accepted (${code}: ${remoteText(message)}). ` +
+        "Renew it, trust its authority with NODE_EXTRA_CA_CERTS, or correct http or https in the url.",
       { cause: error },
     );
   }
@@ -81,7 +82,8 @@ export async function unexpectedAnswer(question: Question, response: HttpRespons
   if (status === 401 || status === 403) {
     return new Refused(
       "registry-denied",
-      `${told}. Check username and password (or the token) of this registry, and that they may push and pull ${question.repository ?? "there"}.`,
+      `${told}. Check username and password (or the token) of this registry, ` +
+        `and that they may push and pull ${question.repository ?? "there"}.`,
       { cause },
     );
   }
@@ -113,7 +115,8 @@ export function requireData(bytes: Buffer, question: Question, isForeign = isPag
   if (!isNothing && !isForeign(bytes)) return;
   throw new TransientError(
     "registry-unavailable",
-    `${place(question)} answered the request to ${question.to} with ${isNothing ? "nothing" : "a web page"}: a proxy or a maintenance page may answer instead of it.`,
+    `${place(question)} answered the request to ${question.to} with ${isNothing ? "nothing" : "a web page"}: ` +
+      "a proxy or a maintenance page may answer instead of it.",
   );
 }
 

@@ -26,8 +26,5 @@ function headerOf(key: string, { username, password, token }: LoginConfig, withT
   if (token && !username && !password) return withToken(token);
   if (username && password && !token) return basicAuth(username, password);
   if (!username && !password && !token) return null;
-  throw new ConfigError(
-    "registry-credentials",
-    `registries.${key}: give username and password, both of them, or a token alone.`,
-  );
+  throw new ConfigError("registry-credentials", `registries.${key}: set both username and password, or only a token.`);
 }

@@ -22,6 +22,7 @@ function requireSegment(text: string): string {
   if (text !== "" && text !== "." && text !== ".." && text.length <= 255 && !/[\p{Cc}\\]/u.test(text)) return text;
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(text.slice(0, 100))} cannot be part of a path: no segment may be empty, "." or "..", or hold a backslash.`,
+    `${JSON.stringify(text.slice(0, 100))} cannot be part of a path: ` +
+      `no segment may be empty, "." or "..", or hold a backslash.`,
   );
 }

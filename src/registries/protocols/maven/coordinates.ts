@@ -15,7 +15,8 @@ export function coordinatesOf({ name }: Pick<Version, "name">): Coordinates {
   if (others.length === 0 && Object.values(parts).every((part) => /^[\w+-]+(?:\.[\w+-]+)*$/.test(part))) return parts;
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(`${name.repository}:${name.tag}`.slice(0, 150))} is not group:artifact and a version: letters, digits, "_", "-", "+", and "." between them.`,
+    `${JSON.stringify(`${name.repository}:${name.tag}`.slice(0, 150))} is not group:artifact and a version: ` +
+      'use letters, digits, "_", "-", "+", and "." between them.',
   );
 }
 
@@ -42,7 +43,8 @@ export function suffixOf(file: FrozenFile, { files }: Pick<Version, "files">, at
   if (suffix !== null) return suffix;
   throw new Refused(
     "name-invalid",
-    `${file.name} cannot be told from the other files of ${at.group}:${at.artifact}: call it ${at.artifact}-${at.version}-<classifier>.jar.`,
+    `the name of ${file.name} does not say which file of ${at.group}:${at.artifact} it is: ` +
+      `rename it to ${at.artifact}-${at.version}-<classifier>.jar.`,
   );
 }
 

@@ -57,7 +57,8 @@ export class MavenShelf implements Shelf {
     if (twice !== undefined || suffixes.includes(SIDECAR_SUFFIX)) {
       throw new Refused(
         "name-invalid",
-        `Two files of ${release.name.repository} come to be ${at.artifact}-${at.version}${twice ?? SIDECAR_SUFFIX}: give each a classifier of its own.`,
+        `Two files of ${release.name.repository} get the name ` +
+          `${at.artifact}-${at.version}${twice ?? SIDECAR_SUFFIX}: give each its own classifier.`,
       );
     }
     await hasSidecar(this.#client, pathOf(at, SIDECAR_SUFFIX), release, signal);
@@ -92,7 +93,9 @@ export class MavenShelf implements Shelf {
     const packaging = main === ".jar" ? "" : `:${main.slice(1)}`;
     return {
       url: below(url, pathOf(at, main)).href,
-      pull: `mvn dependency:get -Dtransitive=false -DremoteRepositories=${url.href} -Dartifact=${at.group}:${at.artifact}:${at.version}${packaging}`,
+      pull:
+        `mvn dependency:get -Dtransitive=false -DremoteRepositories=${url.href} ` +
+        `-Dartifact=${at.group}:${at.artifact}:${at.version}${packaging}`,
     };
   }
 
@@ -157,7 +160,8 @@ export class MavenShelf implements Shelf {
     if (metadata !== null) return metadata;
     throw new Refused(
       "registry-refused",
-      `${this.label}: ${path} is no metadata of a Maven repository, and the version was not added to it. Mend or delete that file.`,
+      `${this.label}: ${path} is not the metadata of a Maven repository, ` +
+        "so deliverd did not add the version to it. Repair or delete that file.",
     );
   }
 

@@ -38,7 +38,8 @@ export class NpmShelf implements Shelf {
     if (whoamiSchema.safeParse(asJson(bytes)).success) return;
     throw new Refused(
       "registry-denied",
-      `${this.label} answers the request to log in with nobody's name. Check username and password (or the token) of this registry.`,
+      `${this.label} answers the request to log in without the name of a user. ` +
+        "Check username and password (or the token) of this registry.",
     );
   }
 
@@ -56,7 +57,8 @@ export class NpmShelf implements Shelf {
     if (file !== undefined && others.length === 0) return;
     throw new UserError(
       "npm-package",
-      `${release.name.repository} is to be ${release.files.length} files, and a version of an npm package is one: name it in \`files\`.`,
+      `${release.name.repository} has ${release.files.length} files, and a version of an npm package is one file: ` +
+        "let `files` match only that one.",
     );
   }
 
@@ -188,7 +190,7 @@ export class NpmShelf implements Shelf {
 async function publishable(tarball: Source, file: string): Promise<NpmPackage> {
   const pack = await readNpmPackage(tarball).catch((error: unknown) => {
     if (!(error instanceof UnreadablePackage)) throw error;
-    throw new UserError("npm-package", `${file} is no package as \`npm pack\` makes them: ${error.message}.`);
+    throw new UserError("npm-package", `${file} is not a package as \`npm pack\` makes it: ${error.message}.`);
   });
   if (pack.manifest.private !== true) return pack;
   throw new UserError(
@@ -211,7 +213,8 @@ function requireName({ name }: Version) {
   if (isName && name.repository.length <= 214 && valid(name.tag) === name.tag) return name;
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(`${name.repository}@${name.tag}`.slice(0, 250))} is no name and version of an npm package: lower-case letters, digits, "-", "." and "_", with a @scope/ or without.`,
+    `${JSON.stringify(`${name.repository}@${name.tag}`.slice(0, 250))} is not a name and version of an npm package: ` +
+      `use lower-case letters, digits, "-", "." and "_", with or without a @scope/`,
   );
 }
 

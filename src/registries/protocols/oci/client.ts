@@ -49,7 +49,8 @@ export class RegistryClient {
     if (!isPage(await readBytes(response, MAX_MANIFEST_BYTES).catch(() => Buffer.alloc(0)))) return;
     throw new Refused(
       "registry-refused",
-      `${this.#http.label} answered the request to log in with a web page. Check that its url is the url of a registry.`,
+      `${this.#http.label} answered the request to log in with a web page. ` +
+        "Check that its url is the url of a registry.",
     );
   }
 

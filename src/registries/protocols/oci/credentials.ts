@@ -14,6 +14,7 @@ export function readCredentials(
   if (!username && !password) return null;
   throw new ConfigError(
     "registry-credentials",
-    `registries.${key}: username and password belong together; ${username ? "the password" : "the username"} is missing.`,
+    `registries.${key}: username and password belong together; ` +
+      `${username ? "the password" : "the username"} is missing.`,
   );
 }

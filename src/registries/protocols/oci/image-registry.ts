@@ -58,7 +58,7 @@ export class ImageRegistry implements Registry {
       const tried =
         checkRepository === null
           ? ""
-          : ` The right to push was tried in ${checkRepository}: name one of yours in registries.${key}.checkRepository.`;
+          : ` deliverd tried to push to ${checkRepository}: set registries.${key}.checkRepository to one of yours.`;
       throw new ConfigError(error.code, `registries.${key}: ${error.message}${tried}`, { cause: error });
     }
   }
@@ -159,7 +159,8 @@ export class ImageRegistry implements Registry {
     if (failure !== null && !isOwn && (now.kind === "stands" || !claimsToStand(failure))) throw failure;
     throw new TransientError(
       "read-back-differs",
-      `${this.#client.label}: ${key} was put on ${digest}, but read back it is ${now.kind === "stands" ? now.digest : "nothing"}.`,
+      `${this.#client.label}: ${key} was set to ${digest}, ` +
+        `but the registry shows ${now.kind === "stands" ? now.digest : "nothing"} there.`,
     );
   }
 
@@ -195,7 +196,8 @@ export class ImageRegistry implements Registry {
   #taken({ repository, tag }: ArtifactName, found: Digest, ours: Digest): Refused {
     return new Refused(
       "name-taken",
-      `${this.#client.label}: ${repository}:${tag} holds ${found} already, and may not be changed to ${ours}. Deliver under another version, or find out who wrote it.`,
+      `${this.#client.label}: ${repository}:${tag} holds ${found} already, ` +
+        `and may not be changed to ${ours}. Deliver under another version, or find out who wrote it.`,
     );
   }
 }

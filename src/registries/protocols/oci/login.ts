@@ -174,7 +174,8 @@ export class Login {
     if (isSafe && !url.username && /^https?:$/.test(url.protocol)) return url;
     throw new Refused(
       "registry-realm",
-      `${registry} wants the login sent to ${url ? shownOrigin(url) : "no valid URL"}, where it would not be safe: the realm must be https, or the registry itself.`,
+      `${registry} asks for the login at ${url ? shownOrigin(url) : "no valid URL"}, which is not safe: ` +
+        "the realm must be https, or the registry itself.",
     );
   }
 }

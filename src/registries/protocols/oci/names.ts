@@ -10,7 +10,8 @@ export function requireRepository(text: string): string {
   if (isRepository(text)) return text;
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(text.slice(0, 100))} is not a repository name: lower-case letters, digits, ".", "_", "-" and "/" between them.`,
+    `${JSON.stringify(text.slice(0, 100))} is not a repository name: ` +
+      `use lower-case letters, digits, ".", "_", "-" and "/" between them.`,
   );
 }
 
@@ -19,7 +20,8 @@ export function requireReference(text: string): string {
   if (isDigest(text) || isTag(text)) return text;
   throw new Refused(
     "name-invalid",
-    `${JSON.stringify(text.slice(0, 150))} is not a tag: letters, digits, "_", "." and "-", at most 128, no "." or "-" first.`,
+    `${JSON.stringify(text.slice(0, 150))} is not a tag: ` +
+      `use letters, digits, "_", "." and "-", at most 128, no "." or "-" first.`,
   );
 }
 
@@ -30,7 +32,8 @@ export function readRegistryUrl(key: string, text: string): URL {
   if (isPlain && (url.protocol === "https:" || url.protocol === "http:")) return url;
   throw new ConfigError(
     "registry-url",
-    `registries.${key}.url: expected https://host or http://host:port with no path, user or query; names of repositories go into the pipeline's "as", credentials into username and password.`,
+    `registries.${key}.url: expected https://host or http://host:port with no path, user or query; ` +
+      `names of repositories go into the pipeline's "as", credentials into username and password.`,
   );
 }
 

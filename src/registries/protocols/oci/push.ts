@@ -48,14 +48,13 @@ async function pushBlob({ client, store, repository, holderOf, label, run }: Pus
     if (!(await store.has(digest))) throw new TransientError("content-gone", `The store no longer has ${digest}.`);
     try {
       const how = await client.uploads.put(repository, digest, body, run.signal, await holderOf(digest));
-      return run.log.line(
-        `${label}: ${short} ${how === "sent" ? `pushed, ${megabytes(size)} MB` : "is there already, in another repository"}`,
-      );
+      const said = how === "sent" ? `pushed, ${megabytes(size)} MB` : "is there already, in another repository";
+      return run.log.line(`${label}: ${short} ${said}`);
     } catch (error) {
       // It may have been refused because it already exists. The next look shows that.
       if (mayStand(error) && (await client.hasBlob(repository, digest, run.signal)) === "there") continue;
       if (!(error instanceof TransientError) || !RETRIED_AT_ONCE.has(error.code) || attempt >= 2) throw error;
-      run.log.line(`${label}: ${short} was cut off, once more from the start`);
+      run.log.line(`${label}: ${short} was cut off: starting again`);
     }
   }
 }

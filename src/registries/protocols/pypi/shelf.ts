@@ -64,7 +64,7 @@ export class PypiShelf implements Shelf {
     if (files === null) {
       throw new Refused(
         "registry-refused",
-        `${this.label}: ${url.href} is no page of a simple index. Correct \`index\`.`,
+        `${this.label}: ${url.href} is not a page of a simple index. Correct \`index\`.`,
       );
     }
     const found = files.find((file) => file.name === name);

@@ -114,7 +114,7 @@ describe("An ECR registry (against a stand-in from AWS's own model, with a real 
     await assert.rejects(registry.publish(second, other, testRun()), {
       name: "Refused",
       code: "ecr-tag-immutable",
-      message: /keeps trunk from being moved: .*registries\.ecr\.movingTags/,
+      message: /does not let trunk move: .*registries\.ecr\.movingTags/,
     });
     const fixed = { ...moving, tag: "1.0.0", immutable: true };
     await registry.publish(first, fixed, testRun());
