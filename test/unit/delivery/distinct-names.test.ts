@@ -43,7 +43,7 @@ describe("Two artifacts of a pipeline", () => {
     const publish = to("acme/api", ["{version}"]);
     assert.throws(() => check(artifact("front", publish), artifact("back", { ...publish, to: "local-again" })), {
       code: "name-shared",
-      message: /to "local" and "local-again", which are one place, and a name stands for one content\./,
+      message: /to "local" and "local-again", which are one place, but a name holds one content only\./,
     });
     check(artifact("front", to("acme/api", ["{version}"])), artifact("front", { ...publish, to: "local-again" }));
   });
