@@ -60,7 +60,7 @@ export class PypiShelf implements Shelf {
     const { status, bytes } = await this.#index.read({ ...ask, expect: [200, 404] }, MAX_LIST_BYTES);
     if (status === 404) return null;
     requireData(bytes, { registry: this.label, ...ask }, () => false);
-    const files = readIndexPage(bytes.toString("utf8"), url);
+    const files = await readIndexPage(bytes.toString("utf8"), url);
     if (files === null) {
       throw new Refused(
         "registry-refused",

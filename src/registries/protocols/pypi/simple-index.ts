@@ -1,4 +1,4 @@
-import { Tokenizer, TokenizerMode } from "parse5";
+import type { Tokenizer, TokenizerMode } from "parse5";
 import * as z from "zod";
 
 /** One file in a project's page of an index. */
@@ -28,7 +28,7 @@ const page = z.object({
 });
 
 /** Null: the text is no such page. @param at URL of the page, for relative links */
-export function readIndexPage(text: string, at: URL): Listed[] | null {
+export async function readIndexPage(text: string, at: URL): Promise<Listed[] | null> {
   const plain = text.replace(/^\uFEFF/, "").trimStart();
   if (plain.startsWith("{")) return readJson(plain, at);
   return /<(?:!doctype|html|head|body|a)\b/i.test(plain) ? readHtml(plain, at) : null;
@@ -45,14 +45,15 @@ function readJson(text: string, at: URL): Listed[] | null {
 }
 
 /** Elements whose content is text: a link in it is none. https://html.spec.whatwg.org/multipage/parsing.html */
-const textModes: Record<string, number> = {
-  ...{ title: TokenizerMode.RCDATA, textarea: TokenizerMode.RCDATA, script: TokenizerMode.SCRIPT_DATA },
-  ...{ style: TokenizerMode.RAWTEXT, xmp: TokenizerMode.RAWTEXT, iframe: TokenizerMode.RAWTEXT },
-  ...{ noembed: TokenizerMode.RAWTEXT, noframes: TokenizerMode.RAWTEXT, plaintext: TokenizerMode.PLAINTEXT },
+const TEXT_MODES: Record<string, keyof typeof TokenizerMode> = {
+  ...{ title: "RCDATA", textarea: "RCDATA", script: "SCRIPT_DATA", plaintext: "PLAINTEXT" },
+  ...{ style: "RAWTEXT", xmp: "RAWTEXT", iframe: "RAWTEXT", noembed: "RAWTEXT", noframes: "RAWTEXT" },
 };
 
 /** Reads tags and builds no tree: parse5 takes quadratic time to build one of deeply nested elements. */
-function readHtml(text: string, at: URL): Listed[] {
+async function readHtml(text: string, at: URL): Promise<Listed[]> {
+  // Large, and few processes ever read such a page: it is loaded with the first one.
+  const { Tokenizer, TokenizerMode } = await import("parse5");
   let base: URL | null = null;
   const hrefs: string[] = [];
   const ignore = () => {};
@@ -60,7 +61,8 @@ function readHtml(text: string, at: URL): Listed[] {
     {},
     {
       onStartTag({ tagName, attrs }) {
-        tokenizer.state = textModes[tagName] ?? tokenizer.state;
+        const mode = TEXT_MODES[tagName];
+        if (mode !== undefined) tokenizer.state = TokenizerMode[mode];
         const href = attrs.find(({ name }) => name === "href")?.value;
         if (href === undefined) return;
         // The first base counts, for all links of the page.
