@@ -62,6 +62,7 @@ class QueueConsumer<N extends QueueName> implements Consumer {
   #events = 0;
   #subscription: { worker: Worker; redis: Connection };
   #reconnectTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
 
   constructor(name: N, options: ConsumerOptions<N>) {
     this.name = name;
@@ -87,14 +88,14 @@ class QueueConsumer<N extends QueueName> implements Consumer {
   }
 
   async close(): Promise<void> {
-    this.#cancelReconnect();
+    this.#stopReconnecting();
     await this.#subscription.worker.close();
     this.#subscription.redis.disconnect();
     await Promise.allSettled(this.#running);
   }
 
   async abandon(): Promise<void> {
-    this.#cancelReconnect();
+    this.#stopReconnecting();
     await this.#subscription.worker.close(true);
     this.#subscription.redis.disconnect();
   }
@@ -130,10 +131,12 @@ class QueueConsumer<N extends QueueName> implements Consumer {
   }
 
   #reconnectSoon(): void {
+    if (this.#isClosed) return;
     this.#reconnectTimer ??= setTimeout(() => this.reconnect(), RECONNECT_DELAY_MS).unref();
   }
 
-  #cancelReconnect(): void {
+  #stopReconnecting(): void {
+    this.#isClosed = true;
     if (this.#reconnectTimer !== null) clearTimeout(this.#reconnectTimer);
   }
 }
