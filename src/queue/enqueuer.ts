@@ -13,10 +13,9 @@ export interface EnqueuerOptions {
   isBusy?: () => boolean;
   /** How many jobs may wait; 10,000 if left out. */
   maxWaiting?: number;
+  /** ms between two jobs while the process is busy. 5 if left out: still 200 jobs a second, more than can be evaluated. */
+  pauseMs?: number;
 }
-
-/** Between two jobs while the process is busy: still 200 jobs a second, more than can be evaluated. */
-const PAUSE_MS = 5;
 
 /**
  * Queues jobs in the background, so that callers do not wait for Redis: in order and one at a time, because each costs
@@ -28,7 +27,7 @@ const PAUSE_MS = 5;
 export function createEnqueuer<N extends QueueName>(
   queues: Pick<Queues, "add">,
   name: N,
-  { isBusy = () => false, maxWaiting = 10_000 }: EnqueuerOptions = {},
+  { isBusy = () => false, maxWaiting = 10_000, pauseMs = 5 }: EnqueuerOptions = {},
 ): Enqueuer<N> {
   const waiting = new Map<string, Jobs[N]>();
   let running = false;
@@ -38,7 +37,7 @@ export function createEnqueuer<N extends QueueName>(
     for (const [key, job] of waiting) {
       waiting.delete(key);
       if (!(await queues.add(name, job))) waiting.clear();
-      if (isBusy()) await delay(PAUSE_MS, undefined, { ref: false });
+      if (isBusy()) await delay(pauseMs, undefined, { ref: false });
     }
     running = false;
   }

@@ -81,7 +81,7 @@ describe("The enqueuer of evaluations", () => {
 
   it("pauses between jobs while the process is busy, and does not when it is idle", async () => {
     let isBusy = true;
-    const waker = start({ isBusy: () => isBusy });
+    const waker = start({ isBusy: () => isBusy, pauseMs: 300 });
     for (const name of ["a", "b", "c", "d"]) waker.add(job(name));
     await answer(true);
     assert.deepEqual(asked, ["a"], "the second waits for a moment");
