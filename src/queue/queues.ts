@@ -2,7 +2,7 @@ import type { JobsOptions, Queue } from "bullmq";
 import { withTimeout } from "../async/with-timeout.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../observe/log.ts";
-import { failFastConnection, type RedisAddress } from "./connection.ts";
+import { type Connection, failFastConnection, type RedisAddress } from "./connection.ts";
 
 /** The jobs of each queue. They contain only keys; the data is in the ledger. */
 export interface Jobs {
@@ -40,10 +40,17 @@ export interface Queues {
 export function openQueues(address: RedisAddress, log: Log): Queues {
   const redis = failFastConnection(address);
   const queues = new Map<QueueName, Promise<Queue>>();
+  const open: Queue[] = [];
   const queueOf = (name: QueueName) => {
-    // BullMQ is large: it is loaded later, so that webhooks can be stored before.
-    const queue = queues.get(name) ?? import("./bullmq.ts").then(({ openBullQueue }) => openBullQueue(redis, name));
+    const known = queues.get(name);
+    if (known !== undefined) return known;
+    const queue = openReadyQueue(redis, name);
     queues.set(name, queue);
+    // BullMQ never recovers a queue that failed to open: the next job opens another.
+    queue.then(
+      (opened) => open.push(opened),
+      () => queues.delete(name),
+    );
     return queue;
   };
   return {
@@ -71,10 +78,19 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
       return withTimeout(COMMAND_TIMEOUT_MS, counting, NO_ANSWER).catch(() => null);
     },
     async close() {
-      await Promise.allSettled([...queues.values()].map(async (queue) => (await queue).close()));
+      // A queue that still waits for Redis ends with its connection.
+      await Promise.allSettled(open.map((queue) => queue.close()));
       redis.disconnect();
     },
   };
+}
+
+async function openReadyQueue(redis: Connection, name: QueueName): Promise<Queue> {
+  // BullMQ is large: it is loaded later, so that webhooks can be stored before.
+  const { openBullQueue } = await import("./bullmq.ts");
+  const queue = openBullQueue(redis, name);
+  await queue.waitUntilReady();
+  return queue;
 }
 
 /** Two jobs of a queue with the same key ask for the same work. */

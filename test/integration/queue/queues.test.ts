@@ -178,6 +178,22 @@ describe("the queues", function () {
     await until("and done", () => runs > 0, 30_000);
   });
 
+  it("work again when Redis is back, though it went away while their first job was added", async () => {
+    const port = Number(new URL(redis.url).port);
+    const relay = await startRelay(port);
+    closing.push(() => relay.stop());
+    const own = openQueues({ url: `redis://127.0.0.1:${relay.port}` }, silentLog);
+    closing.push(() => own.close());
+    // Loads BullMQ, so that the next queue is opened at once.
+    assert.equal(await own.add("announce", {}), true);
+    relay.stall();
+    const added = own.add("evaluate", job);
+    await relay.refuse();
+    assert.equal(await added, false);
+    await relay.accept();
+    await until("a job is taken", () => own.add("evaluate", job), 15_000);
+  });
+
   it("follow a failover after which their server accepts no more writes", async () => {
     const next = await startRedis();
     closing.push(() => next.stop());

@@ -15,6 +15,10 @@ export interface Relay {
   aim(port: number): void;
   /** Cuts what is open. */
   cut(): void;
+  /** Cuts what is open, and refuses new connections. */
+  refuse(): Promise<void>;
+  /** Accepts connections again, on the same port. */
+  accept(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -60,12 +64,18 @@ export async function startRelay(target: number): Promise<Relay> {
     cut() {
       for (const { client, server } of pairs) for (const socket of [client, server]) socket.destroy();
     },
-    async stop() {
+    async refuse() {
       const closed = once(listener, "close");
       listener.close();
       relay.cut();
       await closed;
     },
+    async accept() {
+      isStalled = false;
+      listener.listen(address.port, "127.0.0.1");
+      await once(listener, "listening");
+    },
+    stop: () => relay.refuse(),
   };
   return relay;
 }
