@@ -38,7 +38,7 @@ function parse(rule: string): (name: Failpoint) => boolean {
 }
 
 /** Mulberry32: small, and the same numbers for the same seed everywhere. */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

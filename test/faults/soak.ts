@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { generator } from "../../src/observe/failpoints.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
 import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 import { median, seconds } from "./figures.ts";
 import { isContent, type Judgement, judge, type Pushed } from "./oracle.ts";
-import { generator } from "./random.ts";
 
 export interface SoakOptions {
   kills: number;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { generator } from "../../src/observe/failpoints.ts";
 import type { HookDelivery } from "../support/hosts/github/github.ts";
 import { startWorld, stopAndCheck, type World } from "../support/world/world.ts";
 import { figure } from "./figures.ts";
 import type { Pushed } from "./oracle.ts";
-import { generator } from "./random.ts";
 import { begin, quickFiles, settled } from "./support.ts";
 
 const SEED = 20_240_501;

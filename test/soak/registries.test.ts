@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { generator } from "../../src/observe/failpoints.ts";
 import type { Pushed } from "../faults/oracle.ts";
-import { generator } from "../faults/random.ts";
 import { begin, builds, quickFiles, settled } from "../faults/support.ts";
 import type { SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { type FaultyProxy, type Passed, startFaultyProxy } from "../support/network/faulty-proxy.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Refused, TransientError, type UserError } from "../../../src/delivery/errors.ts";
-import { never, useGitHost } from "../../support/hosts/git-host.ts";
+import { never, remakeAsSha256, useGitHost } from "../../support/hosts/git-host.ts";
 import { freePort, until } from "../../support/processes/process.ts";
 
 describe("The sync of a git mirror", () => {
@@ -129,17 +129,7 @@ describe("The sync of a git mirror", () => {
     });
 
     it("reads a SHA-256 repository", async () => {
-      await rm(scene.repo.bare, { recursive: true });
-      await rm(join(scene.repo.path, ".git"), { recursive: true });
-      await scene.repo.git([
-        "init",
-        "--quiet",
-        "--bare",
-        "--object-format=sha256",
-        "--initial-branch=main",
-        scene.repo.bare,
-      ]);
-      await scene.repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+      await remakeAsSha256(scene.repo);
       const sha = await scene.repo.commit({ a: "1" });
       assert.equal(sha.length, 64);
       assert.equal((await sync()).commits.get("refs/heads/main"), sha);

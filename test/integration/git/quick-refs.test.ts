@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { once, setMaxListeners } from "node:events";
-import { appendFile, rm } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { isRef } from "../../../src/git/arguments.ts";
 import { QuickRefs } from "../../../src/git/quick-refs.ts";
 import { git } from "../../support/hosts/git.ts";
-import { never, useGitHost } from "../../support/hosts/git-host.ts";
+import { never, remakeAsSha256, remakeServedAsSha256, useGitHost } from "../../support/hosts/git-host.ts";
 import { startGitServer } from "../../support/hosts/git-server.ts";
 import type { Fault, Passed } from "../../support/network/faulty-proxy.ts";
 import { freePort, until } from "../../support/processes/process.ts";
@@ -88,17 +88,7 @@ describe("Listing refs over HTTP without git", () => {
     });
 
     it("for a SHA-256 repository", async () => {
-      await rm(scene.repo.bare, { recursive: true });
-      await rm(join(scene.repo.path, ".git"), { recursive: true });
-      await scene.repo.git([
-        "init",
-        "--quiet",
-        "--bare",
-        "--object-format=sha256",
-        "--initial-branch=main",
-        scene.repo.bare,
-      ]);
-      await scene.repo.git(["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+      await remakeAsSha256(scene.repo);
       const sha = await scene.repo.commit({ a: "1" });
       assert.equal((await sameAsGit())?.raw.get("refs/heads/main"), sha);
     });
@@ -209,15 +199,7 @@ describe("Listing refs over HTTP without git", () => {
     it("if the repo changed its object format", async () => {
       await scene.repo.commit({ a: "1" });
       assert.notEqual(await ask(), null);
-      await rm(scene.repo.bare, { recursive: true });
-      await scene.repo.git([
-        "init",
-        "--quiet",
-        "--bare",
-        "--object-format=sha256",
-        "--initial-branch=main",
-        scene.repo.bare,
-      ]);
+      await remakeServedAsSha256(scene.repo);
       assert.equal(await ask(), null);
       now += 6 * 60_000;
       assert.notEqual(await ask(), null);

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Mirror, MirrorOptions } from "../../../src/git/mirror.ts";
 import { Mirrors } from "../../../src/git/mirrors.ts";
@@ -101,6 +101,21 @@ async function makeRepo(home: string, root: string, url: string, name: string): 
     },
   };
 }
+
+/** Makes the repo anew as a SHA-256 repository without commits, on the server and in the work tree. */
+export async function remakeAsSha256(tree: WorkTree): Promise<void> {
+  await remakeServedAsSha256(tree);
+  await rm(join(tree.path, ".git"), { recursive: true });
+  await tree.git(["init", "--quiet", ...SHA256]);
+}
+
+/** The same on the server only. */
+export async function remakeServedAsSha256({ bare, git }: WorkTree): Promise<void> {
+  await rm(bare, { recursive: true });
+  await git(["init", "--quiet", "--bare", ...SHA256, bare]);
+}
+
+const SHA256 = ["--object-format=sha256", "--initial-branch=main"];
 
 /** A checkout as a user on Linux has it. */
 export async function checkout(tree: WorkTree, sha: string, into: string): Promise<void> {
