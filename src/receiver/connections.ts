@@ -22,6 +22,8 @@ const MIN_CHECK_INTERVAL_MS = 100;
 
 interface Connection {
   socket: Socket;
+  /** The event loop has had the opportunity to read from it. Before that, nobody can know whether its client is silent. */
+  isRead: boolean;
   /** Responses that are not sent completely, in the order of their requests. */
   answers: ServerResponse[];
   /** It sent more requests than may wait. It is closed after the responses to the accepted ones. */
@@ -69,6 +71,8 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     }
     const connection = newConnection(socket);
     open.set(socket, connection);
+    // It is read in the next turn of the event loop, after connections that are accepted in that turn.
+    setImmediate(() => setImmediate(() => (connection.isRead = true)));
     socket.once("close", () => open.delete(socket));
     refuseRequests(socket, (request) => isRefused(connection, request, turn()));
   });
@@ -135,17 +139,32 @@ function unreadBytes({ socket, answers }: Connection): number {
   return answers.length === 0 ? socket.writableLength : answers.reduce((sum, each) => sum + each.writableLength, 0);
 }
 
-/** The oldest connection whose client is silent, sends slowly, or does not read a response that is ready. */
+/**
+ * The oldest connection whose client is silent, sends slowly, or does not read a response that is ready. One that was
+ * not read yet comes last.
+ */
 function oldestSilent(open: Map<Socket, Connection>): Connection | undefined {
+  let unread: Connection | undefined;
   for (const connection of open.values()) {
     const [answer] = connection.answers;
-    if (answer === undefined || !answer.req.complete || answer.writableEnded) return connection;
+    if (answer?.req.complete && !answer.writableEnded) continue;
+    if (connection.isRead) return connection;
+    unread ??= connection;
   }
-  return undefined;
+  return unread;
 }
 
 function newConnection(socket: Socket): Connection {
-  return { socket, answers: [], isOverLimit: false, turn: 0, burst: 0, taken: 0, takenAt: performance.now() };
+  return {
+    socket,
+    isRead: false,
+    answers: [],
+    isOverLimit: false,
+    turn: 0,
+    burst: 0,
+    taken: 0,
+    takenAt: performance.now(),
+  };
 }
 
 function isRefused(connection: Connection, request: IncomingMessage, turn: number): boolean {

@@ -59,6 +59,17 @@ describe("A receiver limited to three connections", () => {
     await until("the first connection, idle now, is ended", () => first.socket.closed);
   });
 
+  it("does not end one whose request it has not had time to read, if another is silent", async () => {
+    await ask("/followed");
+    const idle = await ask("/idle");
+    // The idle connection becomes the newest silent one, between two connections of one turn of the event loop.
+    server.once("connection", () => answer("/idle"));
+    const [first, second] = [say("GET /first HTTP/1.1\r\nhost: x\r\n\r\n"), say("")];
+    await until("the idle connection is ended", () => idle.socket.closed);
+    await until("the first request is read", () => asked.some(({ path }) => path === "/first"));
+    assert.deepEqual([(await first).socket.closed, (await second).socket.closed], [false, false]);
+  });
+
   it("answers a few simultaneous requests of one in order, and ends one that sends too many", async () => {
     const few = await say("GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\n");
     await until("both are asked", () => asked.length === 2);
