@@ -16,13 +16,20 @@ export interface ConnectionLimits {
  * gets a turn. Nearly no client sends a second request before the first is answered.
  */
 const MAX_PIPELINED = 8;
+/**
+ * Turns of the event loop between a connection over the limit and the choice of the one to close. In one turn, Node may
+ * accept connections between the requests of others, and Express answers an error only two turns after its request.
+ */
+const TURNS_BEFORE_CLOSING = 4;
+/** A connection is read in the turn after it was accepted, which may come before or after the next is accepted. */
+const TURNS_BEFORE_READ = 2;
 const CHECK_INTERVAL_MS = 1_000;
 /** Each request may cause a check, but a flood of requests not more than one in this time. */
 const MIN_CHECK_INTERVAL_MS = 100;
 
 interface Connection {
   socket: Socket;
-  /** The event loop has had the opportunity to read from it. Before that, nobody can know whether its client is silent. */
+  /** False while the event loop has not had time to read from it, so nobody knows yet whether its client is silent. */
   isRead: boolean;
   /** Responses that are not sent completely, in the order of their requests. */
   answers: ServerResponse[];
@@ -39,8 +46,9 @@ interface Connection {
 /**
  * Limits a server's connections, and the memory of responses that clients do not read.
  *
- * If there are too many connections, the oldest one whose client is silent or slow is closed. Node's own
- * `maxConnections` would refuse the newest instead, so a thousand silent connections could keep everybody out.
+ * If there are too many connections, the oldest one whose client is silent or slow is closed, or the newest if all
+ * wait for a response. Node's own `maxConnections` would refuse the newest at once, so a thousand silent connections
+ * could keep everybody out. For a few turns of the event loop, there may be up to twice as many.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   const { maxConnections, maxUnreadBytes = 24 * 1024 * 1024, stallTimeoutMs = 30_000 } = limits;
@@ -48,6 +56,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
   const open = new Map<Socket, Connection>();
   const turn = turnsOfEventLoop();
   let checkedAt = 0;
+  let isOver = false;
 
   const end = ({ socket }: Connection): void => {
     open.delete(socket);
@@ -60,19 +69,25 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
   const timer = setInterval(check, CHECK_INTERVAL_MS).unref();
   server.once("close", () => clearInterval(timer));
 
-  server.on("connection", (socket: Socket) => {
-    if (open.size >= maxConnections) {
-      const victim = oldestSilent(open);
-      if (victim === undefined) {
-        socket.destroy();
-        return;
-      }
-      end(victim);
+  const makeRoom = (): void => {
+    isOver = false;
+    for (let over = open.size - maxConnections; over > 0; over--) {
+      const victim = oldestSilent(open) ?? [...open.values()].at(-1);
+      if (victim !== undefined) end(victim);
     }
+  };
+
+  server.on("connection", (socket: Socket) => {
     const connection = newConnection(socket);
     open.set(socket, connection);
-    // It is read in the next turn of the event loop, after connections that are accepted in that turn.
-    setImmediate(() => setImmediate(() => (connection.isRead = true)));
+    afterTurns(TURNS_BEFORE_READ, () => {
+      connection.isRead = true;
+    });
+    if (open.size > 2 * maxConnections) makeRoom();
+    else if (open.size > maxConnections && !isOver) {
+      isOver = true;
+      afterTurns(TURNS_BEFORE_CLOSING, makeRoom);
+    }
     socket.once("close", () => open.delete(socket));
     refuseRequests(socket, (request) => isRefused(connection, request, turn()));
   });
@@ -173,6 +188,10 @@ function isRefused(connection: Connection, request: IncomingMessage, turn: numbe
   connection.isOverLimit ||= connection.answers.length >= MAX_PIPELINED || connection.burst > MAX_PIPELINED;
   // Refuse requests without a Host header here: Node would answer them itself, and they would not be counted.
   return connection.isOverLimit || (request.httpVersion === "1.1" && request.headers.host === undefined);
+}
+
+function afterTurns(turns: number, action: () => void): void {
+  setImmediate(() => (turns > 1 ? afterTurns(turns - 1, action) : action()));
 }
 
 /** Counts turns of the event loop. It costs nothing while nobody asks for the number. */

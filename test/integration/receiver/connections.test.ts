@@ -22,6 +22,8 @@ describe("A receiver limited to three connections", () => {
     server = createServer((request, response) => {
       request.resume();
       asked.push({ path: request.url ?? "", response });
+      // As Express answers an error that a handler throws.
+      if (request.url === "/soon") setImmediate(() => setImmediate(() => response.end("done")));
     });
     limitConnections(server, { maxConnections: 3 });
     server.listen(0, "127.0.0.1");
@@ -68,6 +70,16 @@ describe("A receiver limited to three connections", () => {
     await until("the idle connection is ended", () => idle.socket.closed);
     await until("the first request is read", () => asked.some(({ path }) => path === "/first"));
     assert.deepEqual([(await first).socket.closed, (await second).socket.closed], [false, false]);
+  });
+
+  it("accepts one in the very turn in which all others wait for answers that come soon", async () => {
+    const others = [await say(""), await say(""), await say("")];
+    for (const { socket } of others) socket.write("GET /soon HTTP/1.1\r\nhost: x\r\n\r\n");
+    const last = await say("GET /last HTTP/1.1\r\nhost: x\r\n\r\n");
+    await until("one of the others is ended", () => others.some(({ socket }) => socket.closed));
+    answer("/last");
+    await until("the last is answered", () => last.heard.includes("200 OK"));
+    assert.ok(others.every(({ heard }) => heard.includes("200 OK")));
   });
 
   it("answers a few simultaneous requests of one in order, and ends one that sends too many", async () => {
