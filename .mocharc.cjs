@@ -1,6 +1,6 @@
 module.exports = {
   extension: ["ts"],
-  "node-option": ["import=tsx"],
+  "node-option": ["import=tsx", "no-experimental-require-module"],
   recursive: true,
   timeout: 60_000,
   forbidOnly: Boolean(process.env.CI),

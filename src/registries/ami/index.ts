@@ -1,6 +1,5 @@
 import { oneOf, orNull, text } from "../../settings/scalars.ts";
 import { registryType } from "../registry-type.ts";
-import { amiRegistry } from "./registry.ts";
 
 /** AWS EC2 machine images. */
 export const ami = registryType({
@@ -15,5 +14,5 @@ export const ami = registryType({
   secrets: [],
   kinds: () => ["ami"],
   place: ({ region }) => `ami ${region}`,
-  open: async (...given) => amiRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).amiRegistry(...given),
 });

@@ -2,7 +2,6 @@ import type { ArtifactKind } from "../../delivery/types.ts";
 import { orNull, secret, strict, text, webUrl } from "../../settings/scalars.ts";
 import { login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
-import { artifactoryRegistry } from "./registry.ts";
 
 /** Artifactory keeps each kind in a repository of its own: it takes those that have one in the configuration. */
 const KEPT = { image: "docker", jar: "maven", npm: "npm", wheel: "pypi", file: "generic", ami: null } as const;
@@ -39,5 +38,5 @@ export const artifactory = registryType({
     (Object.keys(KEPT) as ArtifactKind[]).filter((kind) => repositoryFor(repositories, kind) !== null),
   place: ({ url, repositories }, kind) =>
     placeByUrl("artifactory", url, repositoryFor(repositories, kind) ?? undefined),
-  open: async (...given) => artifactoryRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).artifactoryRegistry(...given),
 });

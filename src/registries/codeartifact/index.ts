@@ -1,7 +1,6 @@
 import { text } from "../../settings/scalars.ts";
 import { accountId } from "../protocols/aws/settings.ts";
 import { registryType } from "../registry-type.ts";
-import { codeArtifactRegistry } from "./registry.ts";
 
 /** AWS CodeArtifact. */
 export const codeArtifact = registryType({
@@ -17,5 +16,5 @@ export const codeArtifact = registryType({
   kinds: () => ["jar", "npm", "wheel", "file"],
   place: ({ region, domainOwner, domain, repository }) =>
     `codeartifact ${region} ${domainOwner} ${domain} ${repository}`,
-  open: async (...given) => codeArtifactRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).codeArtifactRegistry(...given),
 });

@@ -1,6 +1,5 @@
 import { orNull, secret, text, webUrl } from "../../settings/scalars.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
-import { dockerHubRegistry } from "./registry.ts";
 
 /** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. */
 export const dockerHub = registryType({
@@ -19,5 +18,5 @@ export const dockerHub = registryType({
   // With a URL of its own it is not Docker Hub: its login must not be sent there.
   baseImageLogin: ({ url, username, password }, host) =>
     url === null && host === "docker.io" ? { username, password } : null,
-  open: async (...given) => dockerHubRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).dockerHubRegistry(...given),
 });

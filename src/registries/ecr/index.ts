@@ -2,7 +2,6 @@ import * as z from "zod";
 import { orNull, text } from "../../settings/scalars.ts";
 import { accountId } from "../protocols/aws/settings.ts";
 import { registryType } from "../registry-type.ts";
-import { ecrRegistry } from "./registry.ts";
 
 /** What ECR takes as mutability exclusion filters: at most five, two wildcards in each. */
 const movingTags = z
@@ -26,5 +25,5 @@ export const ecr = registryType({
   secrets: [],
   kinds: () => ["image"],
   place: ({ region, account }) => `ecr ${region} ${account}`,
-  open: async (...given) => ecrRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).ecrRegistry(...given),
 });

@@ -1,7 +1,6 @@
 import { orNull, secret, webUrl } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
-import { httpRegistry } from "./registry.ts";
 
 /** Any server that takes files by PUT. */
 export const http = registryType({
@@ -11,5 +10,5 @@ export const http = registryType({
   kinds: () => ["file", "jar", "npm", "wheel"],
   namesArePaths: true,
   place: ({ url }) => placeByUrl("http", url),
-  open: async (...given) => httpRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).httpRegistry(...given),
 });

@@ -1,7 +1,6 @@
 import { webUrl } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
-import { mavenRegistry } from "./registry.ts";
 
 /** A Maven repository for releases. */
 export const maven = registryType({
@@ -10,5 +9,5 @@ export const maven = registryType({
   secrets: ["password"],
   kinds: () => ["jar"],
   place: ({ url }) => placeByUrl("maven", url),
-  open: async (...given) => mavenRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).mavenRegistry(...given),
 });

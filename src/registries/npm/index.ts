@@ -1,7 +1,6 @@
 import { orNull, secret, webUrl } from "../../settings/scalars.ts";
 import { ca } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
-import { npmRegistry, publicRegistry } from "./registry.ts";
 
 /** Any registry that npm can publish to. */
 export const npm = registryType({
@@ -14,6 +13,6 @@ export const npm = registryType({
   },
   secrets: ["token"],
   kinds: () => ["npm"],
-  place: async ({ url }) => placeByUrl("npm", url ?? (await publicRegistry())),
-  open: async (...given) => npmRegistry(...given),
+  place: async ({ url }) => placeByUrl("npm", url ?? (await (await import("./registry.ts")).publicRegistry())),
+  open: async (...given) => (await import("./registry.ts")).npmRegistry(...given),
 });

@@ -1,7 +1,6 @@
 import { orNull, text, webUrl } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
-import { ociRegistry } from "./registry.ts";
 
 /** Any registry that speaks OCI distribution. */
 export const oci = registryType({
@@ -18,5 +17,5 @@ export const oci = registryType({
   place: ({ url }) => placeByUrl("oci", url),
   baseImageLogin: ({ url, username, password }, host) =>
     new URL(url).host === host && username !== null && password !== null ? { username, password } : null,
-  open: async (...given) => ociRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).ociRegistry(...given),
 });

@@ -1,7 +1,6 @@
 import { orNull, secret, webUrl } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
-import { pypiRegistry } from "./registry.ts";
 
 /** PyPI and every index that twine can upload to. */
 export const pypi = registryType({
@@ -18,5 +17,5 @@ export const pypi = registryType({
   secrets: ["token", "password"],
   kinds: () => ["wheel"],
   place: ({ url }) => placeByUrl("pypi", url),
-  open: async (...given) => pypiRegistry(...given),
+  open: async (...given) => (await import("./registry.ts")).pypiRegistry(...given),
 });
