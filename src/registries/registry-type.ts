@@ -13,7 +13,15 @@ export interface RegistrySettings extends TypedSettings {
   shared: string[];
 }
 
-const common = { default: z.boolean({ error: "true or false" }).default(false), shared: globs.default([]) };
+const common = {
+  default: z
+    .boolean({ error: "true or false" })
+    .default(false)
+    .describe("true: images of repos without a pipeline file go here. At most one registry. Left out: false."),
+  shared: globs
+    .default([])
+    .describe("Repositories here that several repos may publish to, as names or globs. Left out: none."),
+};
 
 type SettingsOf<Type extends string, Shape extends z.ZodRawShape> = z.output<
   z.ZodObject<{ type: z.ZodLiteral<Type> } & Shape & typeof common, z.core.$strict>
@@ -52,7 +60,11 @@ export function registryType<const Type extends string, Shape extends z.ZodRawSh
   >,
 ): RegistryType<Type> {
   const { type, settings, ...rest } = declaration;
-  const schema = strict({ type: z.literal(type), ...settings, ...common }).superRefine(requireWholeLogin);
+  const schema = strict({
+    type: z.literal(type).describe("The type of registry."),
+    ...settings,
+    ...common,
+  }).superRefine(requireWholeLogin);
   // The methods get what the schema gave: only here, where both are at hand, is that known.
   return { ...rest, type, schema } as unknown as RegistryType<Type>;
 }

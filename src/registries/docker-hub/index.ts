@@ -6,12 +6,14 @@ import { dockerHubRegistry } from "./registry.ts";
 export const dockerHub = registryType({
   type: "docker-hub",
   settings: {
-    /** Null: Docker Hub itself. Else what stands in for it, and images are pulled from there. */
-    url: orNull(webUrl),
-    username: text,
-    password: secret,
-    /** Null: `check` does not try the right to push. */
-    checkRepository: orNull(text),
+    url: orNull(webUrl).describe(
+      "A replacement for Docker Hub, where images go and are pulled from. Left out: Docker Hub itself.",
+    ),
+    username: text.describe("The account. With an organisation access token: the name of the organisation."),
+    password: secret.describe('An access token with "Read & Write".'),
+    checkRepository: orNull(text).describe(
+      "The repository in which doctor tests the right to push. Left out: doctor only logs in.",
+    ),
   },
   secrets: ["password"],
   kinds: () => ["image"],
