@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { ArtifactKind } from "../delivery/types.ts";
+import type { ArtifactKind, RegistryName } from "../delivery/types.ts";
 import { globs, strict } from "../settings/scalars.ts";
 import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
@@ -32,6 +32,8 @@ interface Methods<Settings> {
   kinds(settings: Settings): readonly ArtifactKind[];
   /** True: names are paths, whatever the kind is. Left out: packages are named as their ecosystem names them. */
   readonly namesArePaths?: boolean;
+  /** Left out: it takes every name of the kind. @throws Refused `name-invalid` */
+  requireName?(settings: Settings, name: RegistryName): void;
   /**
    * Where names of this kind are, as a canonical text that begins with the protocol. Two keys with one place have the
    * same names: the ledger treats them as one registry.

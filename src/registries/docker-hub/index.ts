@@ -1,3 +1,4 @@
+import { Refused } from "../../delivery/errors.ts";
 import { orNull, secret, text, webUrl } from "../../settings/scalars.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 import { dockerHubRegistry } from "./registry.ts";
@@ -17,6 +18,14 @@ export const dockerHub = registryType({
   },
   secrets: ["password"],
   kinds: () => ["image"],
+  // https://docs.docker.com/docker-hub/repos/create/: a namespace and a name, and nothing between.
+  requireName({ url }, { repository }) {
+    if (url !== null || repository.split("/").length === 2) return;
+    throw new Refused(
+      "name-invalid",
+      `${JSON.stringify(repository)} is not <namespace>/<name>, as Docker Hub wants it.`,
+    );
+  },
   place: ({ url }) => placeByUrl("oci", url ?? "https://registry-1.docker.io"),
   // With a URL of its own it is not Docker Hub: its login must not be sent there.
   baseImageLogin: ({ url, username, password }, host) =>
