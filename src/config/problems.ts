@@ -77,7 +77,8 @@ function flatten(issue: Issue, above: Path): { issue: Issue; path: Path }[] {
   return [{ issue, path }];
 }
 
-function keyOf(path: Path): string {
+/** A path as people write it: `artifacts[0].publish[1].to`. */
+export function keyOf(path: Path): string {
   return path
     .map((step) =>
       typeof step === "number"

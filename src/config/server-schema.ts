@@ -39,18 +39,27 @@ const repo = z.union(
   [
     repoMatch,
     strict({
-      match: repoMatch,
-      branches: orNull(globs),
-      tags: orNull(globs),
+      match: repoMatch.describe("The repos of this entry: owner/name or owner/*, with a host's key before it or not."),
+      branches: orNull(globs).describe("Branches that may be delivered, as names or globs. Left out: any."),
+      tags: orNull(globs).describe("Git tags that may be delivered, as names or globs. Left out: any."),
       ci: orNull(
-        strict({ required: globs.min(1, { error: "at least one check" }).optional(), apps: orNull(apps) })
+        strict({
+          required: globs
+            .min(1, { error: "at least one check" })
+            .optional()
+            .describe("Checks that must pass, added to those of the pipeline, as names or globs."),
+          apps: orNull(apps).describe("Only the checks of these apps count, by their slugs. Left out: all apps."),
+        })
           .refine((ci) => ci.required !== undefined || ci.apps !== null, { error: "required, apps, or both" })
           .transform((ci) => ({ required: ci.required ?? [], apps: ci.apps })),
+      ).describe("What CI must show, whatever the pipeline says. Left out: what the pipeline asks for."),
+      registries: orNull(z.array(text, { error: "a list of keys of registries" })).describe(
+        "Keys of the registries that the pipeline may publish to. Left out: all.",
       ),
-      registries: orNull(z.array(text, { error: "a list of keys of registries" })),
       secrets: z
         .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "a name of letters, digits and _" }), secret)
-        .default({}),
+        .default({})
+        .describe("Secrets that builds of these repos may read, by name."),
     }),
   ],
   { error: "a repo as owner/name, or a map with match" },
@@ -63,50 +72,88 @@ const address = text.regex(/^(?:\[[0-9a-fA-F:]+\]|[^\s:/@]+):\d{1,5}$/, {
 });
 
 const docker = strict({
-  socket: orNull(text.regex(/^\//, { error: "the path of a unix socket, such as /var/run/docker.sock" })),
-  intake: orNull(strict({ listen: address, advertise: address })),
+  socket: orNull(text.regex(/^\//, { error: "the path of a unix socket, such as /var/run/docker.sock" })).describe(
+    "The engine's unix socket. Left out: DOCKER_HOST, else /var/run/docker.sock.",
+  ),
+  intake: orNull(
+    strict({
+      listen: address.describe("The address and port where deliverd listens."),
+      advertise: address.describe("The address and port that the engine uses to reach it."),
+    }),
+  ).describe("Where the engine pushes what it built. Left out: a free port of 127.0.0.1."),
   limits: strict({
-    memory: orNull(size),
-    cpus: orNull(z.number({ error: "a number of CPUs" }).positive({ error: "more than 0" })),
+    memory: orNull(size).describe("Memory that each build may use, such as 2GB. Left out: no limit."),
+    cpus: orNull(z.number({ error: "a number of CPUs" }).positive({ error: "more than 0" })).describe(
+      "CPUs that each build may use. Left out: no limit.",
+    ),
   })
     .nullish()
-    .transform((value) => value ?? { memory: null, cpus: null }),
-  buildTimeout: duration.prefault("1h"),
-  network: orNull(text),
+    .transform((value) => value ?? { memory: null, cpus: null })
+    .describe("Limits of each build."),
+  buildTimeout: duration.prefault("1h").describe("How long a build may take. Left out: 1h."),
+  network: orNull(text).describe("The engine's network for the steps of builds, such as host. Left out: its default."),
 });
 
 /** The server's file. What is left out has its default; what has none is null. */
 export function serverSchemaOf(types: ServerTypes) {
   return strict({
-    publicUrl: orNull(webUrl),
-    port: whole(0, 65_535).prefault(8080),
-    workerPort: whole(0, 65_535).prefault(8081),
-    dataDir: text.default("data"),
-    redisUrl: orNull(serviceUrl(["redis", "rediss"], "redis://redis:6379")),
-    databaseUrl: orNull(serviceUrl(["postgres", "postgresql"], "postgres://deliverd@db/deliverd")),
-    docker: docker.prefault({}),
-    grace: duration.prefault("8s"),
+    publicUrl: orNull(webUrl).describe(
+      "Where people and git hosts reach the server. Left out: http://localhost:<port>.",
+    ),
+    port: whole(0, 65_535).prefault(8080).describe("The port of webhooks, API and pages. Left out: 8080."),
+    workerPort: whole(0, 65_535)
+      .prefault(8081)
+      .describe("The port of health and metrics of a `deliverd worker`. Left out: 8081."),
+    dataDir: text
+      .default("data")
+      .describe("The folder of the ledger, the mirrors, the store and deliverd's own Redis. Left out: ./data."),
+    redisUrl: orNull(serviceUrl(["redis", "rediss"], "redis://redis:6379")).describe(
+      "The Redis of the queue. Left out: deliverd starts a redis-server of its own.",
+    ),
+    databaseUrl: orNull(serviceUrl(["postgres", "postgresql"], "postgres://deliverd@db/deliverd")).describe(
+      "The PostgreSQL database of the ledger. Left out: SQLite in dataDir.",
+    ),
+    docker: docker.prefault({}).describe("The engine that builds, and the limits of its builds."),
+    grace: duration.prefault("8s").describe("How long running work may take after SIGTERM. Left out: 8s."),
     hosts: z
       .record(key, types.hosts.schema, {
         error: "a map of git hosts, such as github: { type: github, webhookSecret: … }",
       })
-      .refine((hosts) => Object.keys(hosts).length > 0, { error: "at least one git host" }),
+      .refine((hosts) => Object.keys(hosts).length > 0, { error: "at least one git host" })
+      .describe("Git hosts. The key of one is the path of its webhook: POST /webhooks/<key>."),
     registries: z
       .record(key, types.registries.schema, { error: "a map of registries, such as local: { type: oci, url: … }" })
       .default({})
       .refine((registries) => Object.values(registries).filter((one) => one.default).length <= 1, {
         error: "at most one registry with default: true",
-      }),
-    notices: z.array(types.notices.schema, { error: "a list of notices" }).default([]),
+      })
+      .describe("Artifact repositories. Pipelines name one by its key."),
+    notices: z
+      .array(types.notices.schema, { error: "a list of notices" })
+      .default([])
+      .describe("Who is told that a release is ready to deploy. Left out: nobody."),
     repos: z
       .array(repo, { error: "the list of repos that may be delivered, such as [acme/*]" })
       .min(1, { error: "at least one repo, such as acme/*" })
-      .transform((repos) => repos.map((entry) => (typeof entry === "string" ? { match: entry, ...unbounded } : entry))),
-    adminToken: orNull(secret),
-    anonymous: oneOf("none", "viewer").default("none"),
-    disk: strict({ max: size.prefault("20GB") }).prefault({}),
-    workers: strict({ slots: whole(1, 64).prefault(2) }).prefault({}),
-    prepare: oneOf("eager", "onGreen").default("eager"),
+      .transform((repos) => repos.map((entry) => (typeof entry === "string" ? { match: entry, ...unbounded } : entry)))
+      .describe("Which repos may be delivered, and how far. Of several entries that match, the most specific counts."),
+    adminToken: orNull(secret).describe("The administrator's token. Left out: made at the first start, in dataDir."),
+    anonymous: oneOf("none", "viewer")
+      .default("none")
+      .describe("What may be read without a token: none (nothing), or viewer (everything). Left out: none."),
+    disk: strict({
+      max: size.prefault("20GB").describe("Disk space for mirrors, store and build caches. Left out: 20GB."),
+    })
+      .prefault({})
+      .describe("How much disk space deliverd may use."),
+    workers: strict({
+      slots: whole(1, 64).prefault(2).describe("Deliveries at once, and the weight of their builds. Left out: 2."),
+    })
+      .prefault({})
+      .describe("How much a worker does at once."),
+    prepare: oneOf("eager", "onGreen")
+      .default("eager")
+      .describe("When to build: eager (while CI still runs) or onGreen (after it). Left out: eager."),
   }).superRefine(requireKnownRegistries);
 }
 

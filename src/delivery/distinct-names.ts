@@ -1,10 +1,10 @@
 import { UserError } from "./errors.ts";
 import { type NameFacts, renderings } from "./names.ts";
-import type { ArtifactKind, ArtifactName, ArtifactPlan, Repo } from "./types.ts";
+import type { ArtifactKind, ArtifactName, ArtifactPlan, Destination, Repo } from "./types.ts";
 import { type Shelving, versionNames } from "./version-names.ts";
 
 /** Values that no real repo has: two names that are equal for these are equal for every commit. */
-const SAMPLE = {
+export const SAMPLE = {
   sha: "5a3b1e0f".repeat(5),
   committedAt: new Date(Date.UTC(1970, 0, 1)),
   versions: ["90210.31415.27182"],
@@ -31,41 +31,78 @@ export function requireDistinctNames(
   repo: Pick<Repo, "owner" | "name">,
   nameSpaceOf: NameSpaceOf,
 ): void {
+  const [first] = findSharedNames(artifacts, repo, nameSpaceOf);
+  if (first !== undefined) throw first.error;
+}
+
+/** An artifact, as far as its names depend on it. Null: a destination whose names are not looked at. */
+type Named = Pick<ArtifactPlan, "name" | "kind"> & { publish: readonly (Destination | null)[] };
+
+/**
+ * Each destination with a name that an artifact above has too, once. `at` is the place of the name in the pipeline file.
+ */
+export function findSharedNames(
+  artifacts: readonly (Named | null)[],
+  repo: Pick<Repo, "owner" | "name">,
+  nameSpaceOf: NameSpaceOf,
+): { at: (string | number)[]; error: UserError }[] {
   const owners = new Map<string, { artifact: string; registry: string }>();
-  for (const plan of artifacts) {
-    const { name: artifact, kind } = plan;
-    for (const { name, template } of namesOf(plan, repo, nameSpaceOf)) {
+  const found: { at: (string | number)[]; error: UserError }[] = [];
+  for (const [index, artifact] of artifacts.entries()) {
+    if (artifact === null) continue;
+    const { name: own, kind } = artifact;
+    for (const { name, template, at } of namesOf(artifact, repo, nameSpaceOf)) {
       const { registry, repository, tag } = name;
       const key = JSON.stringify([kind, nameSpaceOf(registry, kind).place, repository, tag]);
-      const owner = owners.get(key) ?? { artifact, registry };
+      const owner = owners.get(key) ?? { artifact: own, registry };
       owners.set(key, owner);
-      if (owner.artifact === artifact) continue;
-      const where =
-        owner.registry === registry ? `"${registry}"` : `"${owner.registry}" and "${registry}", which are one place`;
-      throw new UserError(
-        "name-shared",
-        `artifacts "${owner.artifact}" and "${artifact}" both publish as "${template}" to ${where}, but a name holds ` +
-          "one content only. Give one of them another `as`, or put {artifact} into it.",
-      );
+      if (owner.artifact === own) continue;
+      const place = ["artifacts", index, ...at];
+      if (!found.some((other) => isSameDestination(other.at, place)))
+        found.push({ at: place, error: nameShared(owner, own, registry, template) });
     }
   }
+  return found;
+}
+
+/** One mistake in `as` makes all tags of a destination equal. */
+function isSameDestination(a: (string | number)[], b: (string | number)[]): boolean {
+  return a[1] === b[1] && a[3] === b[3];
+}
+
+function nameShared(
+  owner: { artifact: string; registry: string },
+  artifact: string,
+  registry: string,
+  template: string,
+): UserError {
+  const where =
+    owner.registry === registry ? `"${registry}"` : `"${owner.registry}" and "${registry}", which are one place`;
+  return new UserError(
+    "name-shared",
+    `artifacts "${owner.artifact}" and "${artifact}" both publish as "${template}" to ${where}, but a name holds ` +
+      "one content only. Give one of them another `as`, or put {artifact} into it.",
+  );
 }
 
 function namesOf(
-  artifact: ArtifactPlan,
+  { name: artifact, kind, publish }: Named,
   repo: Pick<Repo, "owner" | "name">,
   nameSpaceOf: NameSpaceOf,
-): { name: ArtifactName; template: string }[] {
-  const facts: NameFacts = { ...SAMPLE, owner: repo.owner, repo: repo.name, artifact: artifact.name };
-  return artifact.publish.flatMap((to) => {
+): { name: ArtifactName; template: string; at: (string | number)[] }[] {
+  const facts: NameFacts = { ...SAMPLE, owner: repo.owner, repo: repo.name, artifact };
+  return publish.flatMap((to, place) => {
+    if (to === null) return [];
     const { as } = to;
-    if (artifact.kind === "image") {
-      return to.tags.flatMap((tag) =>
-        renderings({ ...to, tags: [tag] }, facts).map(({ name }) => ({ name, template: `${as}:${tag}` })),
-      );
+    if (kind === "image") {
+      return to.tags.flatMap((tag, index) => {
+        const at = ["publish", place, "tags", index];
+        return renderings({ ...to, tags: [tag] }, facts).map(({ name }) => ({ name, template: `${as}:${tag}`, at }));
+      });
     }
     // A path ends with the artifact's name.
-    if (as === null || nameSpaceOf(to.to, artifact.kind).shelving === "path") return [];
-    return versionNames(artifact.kind, "package", to, facts, null).map((name) => ({ name, template: as }));
+    if (as === null || nameSpaceOf(to.to, kind).shelving === "path") return [];
+    const at = ["publish", place, "as"];
+    return versionNames(kind, "package", to, facts, null).map((name) => ({ name, template: as, at }));
   });
 }

@@ -1,21 +1,10 @@
-import { didYouMean } from "./did-you-mean.ts";
-import { type NameSpace, requireDistinctNames } from "./distinct-names.ts";
+import { boundedGate } from "./bounded-gate.ts";
 import { Refused, UserError } from "./errors.ts";
-import { checkTemplates } from "./names.ts";
-import type { ArtifactKind, ArtifactPlan, Gate, Pipeline, Plan, Repo, RepoBounds } from "./types.ts";
-import { checkAs } from "./version-names.ts";
+import { draftOf, type KnownRegistry, planProblems } from "./plan-problems.ts";
+import type { ArtifactPlan, Gate, Pipeline, Plan, Repo, RepoBounds } from "./types.ts";
 
 export { matchRepo, watches } from "./bounds.ts";
-
-export interface KnownRegistry {
-  /** As in the server configuration: `oci`, `docker-hub`, … */
-  type: string;
-  isDefault: boolean;
-  /** Which kinds of artifacts it takes. */
-  kinds: readonly ArtifactKind[];
-  /** By the kinds that are in the pipeline and that it takes. */
-  names: ReadonlyMap<ArtifactKind, NameSpace>;
-}
+export type { KnownRegistry } from "./plan-problems.ts";
 
 export interface PlanOrder {
   /** The content of `.deliverd.yml`. Null: there is none. */
@@ -41,23 +30,28 @@ export const DEFAULT_TAGS: readonly string[] = ["{version}", "{branch}", "sha-{s
 export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
   const pipeline = order.pipeline ?? defaultPipeline(order);
   if (pipeline === null) return { ignored: "no .deliverd.yml and no Dockerfile at the root" };
-  const artifacts = pipeline.artifacts.map((artifact) => checked(artifact, order));
-  requireDistinctNames(artifacts, order.repo, (to, kind) => nameSpaceOf(order, to, kind));
+  const [first, ...others] = planProblems(pipeline.artifacts.map(draftOf), pipeline.gate, order);
+  if (first !== undefined)
+    throw asOneError(
+      first.error,
+      others.map(({ error }) => error),
+    );
   return {
     plan: {
       on: pipeline.on ?? { branches: [order.repo.defaultBranch], tags: ["v*"] },
       gate: boundedGate(pipeline.gate, order.bounds),
       supersede: pipeline.supersede,
-      artifacts,
+      artifacts: pipeline.artifacts,
       isDefault: order.pipeline === null,
     },
   };
 }
 
-function nameSpaceOf({ registries }: PlanOrder, key: string, kind: ArtifactKind): NameSpace {
-  const found = registries[key]?.names.get(kind);
-  if (found === undefined) throw new TypeError(`${key} has no names of kind ${kind}`);
-  return found;
+/** Several problems in one error, a line each. The first decides its kind and code. */
+function asOneError(first: UserError | Refused, others: Error[]): UserError | Refused {
+  if (others.length === 0) return first;
+  const message = [first, ...others].map((error) => error.message).join("\n");
+  return first instanceof UserError ? new UserError(first.code, message) : new Refused(first.code, message);
 }
 
 function defaultPipeline({ hasDockerfile, repo, registries }: PlanOrder): Pipeline | null {
@@ -100,75 +94,7 @@ function defaultRegistry(registries: PlanOrder["registries"]): string {
   if (only !== undefined && others.length === 0) return only;
   throw new UserError(
     "no-default-registry",
-    `there is no .deliverd.yml, and the server marks none of its registries (${list(keys)}) as the default. ` +
+    `there is no .deliverd.yml, and the server marks none of its registries (${keys.join(", ") || "none"}) as the default. ` +
       "Add a .deliverd.yml that names one, or ask for `default: true` in the server's configuration.",
   );
-}
-
-/** Adds the server's checks to the pipeline's, also if the pipeline asks for no CI. */
-function boundedGate(gate: Gate, bounds: RepoBounds): Gate {
-  if (bounds.ci === null) return gate;
-  const required = [...new Set([...bounds.ci.required, ...gate.required])];
-  return { ...gate, ci: "required", required, apps: boundedApps(gate.apps, bounds) };
-}
-
-function boundedApps(own: string[] | null, { ci, match }: RepoBounds): string[] | null {
-  const allowed = ci?.apps ?? null;
-  if (own === null || allowed === null) return own ?? allowed;
-  const both = own.filter((app) => allowed.includes(app));
-  if (both.length > 0) return both;
-  throw new Refused(
-    "check-apps-not-allowed",
-    `ci.apps in the pipeline trusts only ${list(own)}, but for ${match} the server trusts only ${list(allowed)}. ` +
-      "Use one of these, or ask the administrator.",
-  );
-}
-
-function checked(artifact: ArtifactPlan, order: PlanOrder): ArtifactPlan {
-  for (const destination of artifact.publish) {
-    checkRegistry(destination.to, artifact, order);
-    if (artifact.kind === "image") checkTemplates(destination);
-    else checkAs(destination);
-  }
-  checkSecrets(artifact, order.bounds);
-  return artifact;
-}
-
-function checkSecrets({ name, build }: ArtifactPlan, bounds: RepoBounds): void {
-  const missing = (build?.secrets ?? []).filter((secret) => !Object.hasOwn(bounds.secrets, secret));
-  if (missing.length === 0) return;
-  throw new Refused(
-    "secret-not-granted",
-    `artifact "${name}" asks in build.secrets for ${list(missing)}, which the server does not grant ${bounds.match}. ` +
-      `It grants: ${list(Object.keys(bounds.secrets))}. Ask the administrator to add it to the secrets under repos.`,
-  );
-}
-
-function checkRegistry(key: string, { name: artifact, kind }: ArtifactPlan, { registries, bounds }: PlanOrder): void {
-  const known = Object.keys(registries);
-  const registry = Object.hasOwn(registries, key) ? registries[key] : undefined;
-  if (registry === undefined) {
-    throw new UserError(
-      "unknown-registry",
-      `artifact "${artifact}" goes to "${key}", but this server has no such registry${didYouMean(key, known)}. ` +
-        `Known are ${list(known)}.`,
-    );
-  }
-  if (bounds.registries !== null && !bounds.registries.includes(key)) {
-    throw new Refused(
-      "registry-not-allowed",
-      `artifact "${artifact}" goes to "${key}", but the server allows ${bounds.match} only ${list(bounds.registries)}.`,
-    );
-  }
-  if (!registry.kinds.includes(kind)) {
-    throw new UserError(
-      "registry-takes-no-such-kind",
-      `artifact "${artifact}" is of kind ${kind}, but "${key}" (${registry.type}) takes only ` +
-        `${list([...registry.kinds])} on this server.`,
-    );
-  }
-}
-
-function list(keys: string[]): string {
-  return keys.length === 0 ? "none" : keys.join(", ");
 }

@@ -14,12 +14,12 @@ import { noticeKind } from "./notice-kind.ts";
 export const webhook = noticeKind({
   type: "webhook",
   settings: strict({
-    type: oneOf("webhook"),
-    url: webUrl,
+    type: oneOf("webhook").describe("The kind of notice."),
+    url: webUrl.describe("The URL that gets a POST for each release."),
     // https://www.standardwebhooks.com: the base64 of the key behind its prefix.
     secret: orNull(
       secret.regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, { error: "whsec_ and the base64 of 24 to 64 random bytes" }),
-    ),
+    ).describe("The key that signs notices: whsec_ and base64. Left out: they are not signed."),
   }),
   secrets: ["secret"],
   open: ({ url, secret }) => webhookNotifier({ url, secret }),

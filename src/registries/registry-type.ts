@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { ArtifactKind } from "../delivery/types.ts";
+import type { ArtifactKind, RegistryName } from "../delivery/types.ts";
 import { globs, strict } from "../settings/scalars.ts";
 import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
@@ -13,7 +13,15 @@ export interface RegistrySettings extends TypedSettings {
   shared: string[];
 }
 
-const common = { default: z.boolean({ error: "true or false" }).default(false), shared: globs.default([]) };
+const common = {
+  default: z
+    .boolean({ error: "true or false" })
+    .default(false)
+    .describe("true: images of repos without a pipeline file go here. At most one registry. Left out: false."),
+  shared: globs
+    .default([])
+    .describe("Repositories here that several repos may publish to, as names or globs. Left out: none."),
+};
 
 type SettingsOf<Type extends string, Shape extends z.ZodRawShape> = z.output<
   z.ZodObject<{ type: z.ZodLiteral<Type> } & Shape & typeof common, z.core.$strict>
@@ -24,6 +32,8 @@ interface Methods<Settings> {
   kinds(settings: Settings): readonly ArtifactKind[];
   /** True: names are paths, whatever the kind is. Left out: packages are named as their ecosystem names them. */
   readonly namesArePaths?: boolean;
+  /** Left out: it takes every name of the kind. @throws Refused `name-invalid` */
+  requireName?(settings: Settings, name: RegistryName): void;
   /**
    * Where names of this kind are, as a canonical text that begins with the protocol. Two keys with one place have the
    * same names: the ledger treats them as one registry.
@@ -52,7 +62,11 @@ export function registryType<const Type extends string, Shape extends z.ZodRawSh
   >,
 ): RegistryType<Type> {
   const { type, settings, ...rest } = declaration;
-  const schema = strict({ type: z.literal(type), ...settings, ...common }).superRefine(requireWholeLogin);
+  const schema = strict({
+    type: z.literal(type).describe("The type of registry."),
+    ...settings,
+    ...common,
+  }).superRefine(requireWholeLogin);
   // The methods get what the schema gave: only here, where both are at hand, is that known.
   return { ...rest, type, schema } as unknown as RegistryType<Type>;
 }

@@ -1,13 +1,26 @@
 import * as z from "zod";
-import { text } from "./scalars.ts";
+import { globs, text } from "./scalars.ts";
 
 /*
  * The settings that artifacts of a pipeline share, whatever builder makes them.
  */
 
-export const name = z.string({ error: "the artifact's name" }).regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, {
-  error: "a name of lower-case letters, digits and . _ -, beginning with a letter or digit, at most 63 characters",
-});
+export const name = z
+  .string({ error: "the artifact's name" })
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, {
+    error: "a name of lower-case letters, digits and . _ -, beginning with a letter or digit, at most 63 characters",
+  })
+  .describe("The name of the artifact, unique in this file: lower-case letters, digits and . _ -.");
+
+/** Which kind of artifact it is. */
+export const KIND = "What is made: image (from a Dockerfile), or npm, jar, wheel, file or ami (by commands).";
+
+/** Where an artifact goes. */
+export const PUBLISH = "Where the artifact is published, and under which names.";
+
+export const paths = globs
+  .default([])
+  .describe("Globs of the files that concern this artifact. Left out: every commit gives a release of it.");
 
 /** Of a repository or a tag. */
 export const template = z
@@ -16,7 +29,9 @@ export const template = z
   .max(256, { error: "at most 256 characters" })
   .regex(/^[^\s\p{Cc}]+$/u, { error: "a template without spaces, such as {version}" });
 
-export const registryKey = text.max(100, { error: "the key of a registry of the server" });
+export const registryKey = text
+  .max(100, { error: "the key of a registry of the server" })
+  .describe("The key of a registry in the server's configuration.");
 
 export const argument = z
   .union([z.string(), z.number(), z.boolean()], { error: "a text" })

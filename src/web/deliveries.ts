@@ -24,7 +24,7 @@ export function deliveryTable(views: DeliveryView[]): Markup {
 export function deliveryPage(view: DeliveryView, delivery: Delivery, releases: Release[], log: string): Markup {
   const { id, repo, sha, state, because } = view;
   const logPath = `/api/v1/deliveries/${id}/log`;
-  return html`<h1>${repo} <code>${sha.slice(0, 7)}</code> ${stateLabel(state)}</h1><p>${because}</p>
+  return html`<h1>${repo} <code>${sha.slice(0, 7)}</code> ${stateLabel(state)}</h1><p class="because">${because}</p>
 ${facts(view, delivery)}${artifacts(view)}
 <h2>Releases</h2>${releases.length === 0 ? html`<p>None yet.</p>` : releases.map(releaseSection)}
 <h2>Log</h2><pre id="log" data-events="${logPath}">${log}</pre>

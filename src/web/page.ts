@@ -14,6 +14,7 @@ code, pre { font: 13px/1.45 ui-monospace, monospace; }
 pre { background: #8881; padding: .8rem; border-radius: 6px; overflow-x: auto; white-space: pre-wrap; }
 .state { display: inline-block; padding: 0 .5rem; border-radius: 1rem; background: #8883; }
 .delivered { background: #2da44e55; } .failed { background: #cf222e55; } .building, .publishing, .queued { background: #bf870055; }
+.because { white-space: pre-line; overflow-wrap: anywhere; }
 form { display: flex; gap: .5rem; } input { flex: 1; padding: .4rem; }
 `;
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");

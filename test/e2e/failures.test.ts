@@ -56,14 +56,24 @@ describe("A delivery that fails or is stopped", function () {
     assert.deepEqual(world.notices(repo, sha), []);
   });
 
-  it("because of a bad pipeline file reports line and key under `deliverd`; the next commit can fix it", async () => {
+  it("because of a bad pipeline file reports all its problems with line and key under `deliverd`; the next commit can fix it", async () => {
     const repo = await world.repo("typo", {
-      ".deliverd.yml": pipeline([image("typo")], { ci: { requierd: ["test"] } }),
+      ".deliverd.yml": pipeline([image("typo", { publish: [{ to: "lcoal", as: "acme/typo", tags: ["{verison}"] }] })], {
+        ci: { requierd: ["test"] },
+      }),
     });
     const bad = await begin(repo);
     const { description } = await world.status(repo, bad, null, "failure");
     assert.match(description ?? "", /^\.deliverd\.yml:3: ci\.requierd: .*required/);
-    assert.equal((await world.delivery(repo, bad)).state, "failed");
+    const { id, state, because } = await world.delivery(repo, bad);
+    assert.equal(state, "failed");
+    const page = await (await world.deliverd.fetch(`/deliveries/${id}`)).text();
+    for (const text of [because, await world.log(repo, bad), page.replaceAll("&#34;", '"')]) {
+      assert.match(text, /\.deliverd\.yml:3: ci\.requierd: /);
+      assert.match(text, /\.deliverd\.yml:\d+: artifacts\[0\]\.publish\[0\]\.to: .*did you mean "local"/);
+      assert.match(text, /\.deliverd\.yml:\d+: artifacts\[0\]\.publish\[0\]\.tags\[0\]: .*did you mean "version"/);
+    }
+    assert.equal((await world.log(repo, bad)).match(/^✗ /gm)?.length, 1);
     await repo.commit({ ".deliverd.yml": pipeline([image("typo")]) });
     await world.release(repo);
   });

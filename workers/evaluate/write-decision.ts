@@ -2,6 +2,7 @@ import type { DeliveryState, Plan } from "../../src/delivery/types.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, ensureDelivery, setState } from "../../src/ledger/deliveries.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
+import { appendLog, logBytes } from "../../src/ledger/logs.ts";
 import { queueStatuses } from "../../src/ledger/statuses.ts";
 import { type Inspection, planOfInspection, type Subject } from "../commit/inspect.ts";
 import { reportWasted } from "../commit/prepared-time.ts";
@@ -45,6 +46,9 @@ export async function writeDecision(
       author: commit?.author ?? "",
       committedAt: commit?.committedAt?.getTime() ?? null,
     });
+    // Nothing is built from such a file, so nothing else would be in the log.
+    if (found.kind === "bad-plan" && (delivery.because !== because || (await logBytes(tx, delivery.id)) === 0))
+      await appendLog(tx, delivery.id, `✗ ${station.mask(because)}\n`);
     const mayMove = mayBeDecidedAgain(delivery, isTaggedAnew);
     const next = mayMove ? await moveTo(tx, station, delivery, found, target) : NOTHING;
     const plan = next === NOTHING ? delivery.plan : (planOfInspection(found) ?? delivery.plan);

@@ -1,6 +1,16 @@
 import * as z from "zod";
 import type { ArtifactPlan, BuildCommands } from "../../delivery/types.ts";
-import { argument, argumentName, listOf, name, registryKey, template } from "../../settings/artifact.ts";
+import {
+  argument,
+  argumentName,
+  KIND,
+  listOf,
+  name,
+  PUBLISH,
+  paths,
+  registryKey,
+  template,
+} from "../../settings/artifact.ts";
 import { duration, globs, orNull, size, strict, text } from "../../settings/scalars.ts";
 import type { FilesOrder } from "../builder.ts";
 import { builderKind } from "../builder-kind.ts";
@@ -14,18 +24,33 @@ const secretName = z.string().regex(/^(?!DELIVERD_)[A-Za-z_][A-Za-z0-9_]{0,127}$
 });
 
 const build = strict({
-  image: text.max(512, { error: "the reference of an image, such as node:24" }),
-  run: listOf(text, 100, "command"),
+  image: text
+    .max(512, { error: "the reference of an image, such as node:24" })
+    .describe("The image in which the commands run, such as node:24. It needs a shell at /bin/sh."),
+  run: listOf(text, 100, "command").describe("Commands. Each is run by `sh -ec` in the tree of the commit."),
   cache: z
     .array(cachePath, { error: "a list of folders, such as [/root/.npm]" })
     .max(20, { error: "at most 20" })
-    .default([]),
-  env: z.record(argumentName, argument, { error: "a map of environment variables" }).default({}),
-  secrets: z.array(secretName, { error: "a list of names of secrets" }).max(50, { error: "at most 50" }).default([]),
-  network: z.boolean({ error: "true or false" }).default(true),
-  memory: orNull(size),
-  cpus: orNull(z.number({ error: "a number of CPUs" }).positive({ error: "more than 0" })),
-  timeout: orNull(duration),
+    .default([])
+    .describe("Folders that are kept between the builds of this repo, such as /root/.npm. Left out: none."),
+  env: z
+    .record(argumentName, argument, { error: "a map of environment variables" })
+    .default({})
+    .describe("Environment variables of the commands, besides DELIVERD_VERSION and the others that deliverd sets."),
+  secrets: z
+    .array(secretName, { error: "a list of names of secrets" })
+    .max(50, { error: "at most 50" })
+    .default([])
+    .describe("Names of secrets that the server grants this repo. Each becomes an environment variable."),
+  network: z
+    .boolean({ error: "true or false" })
+    .default(true)
+    .describe("false: the commands have no network. Left out: true."),
+  memory: orNull(size).describe("Memory that the build may use, such as 1GB. Left out: the server's limit."),
+  cpus: orNull(z.number({ error: "a number of CPUs" }).positive({ error: "more than 0" })).describe(
+    "CPUs that the build may use. Left out: the server's limit.",
+  ),
+  timeout: orNull(duration).describe("How long the commands may take, such as 10m. Left out: the server's limit."),
 }).transform(({ memory, cpus, timeout, ...rest }): BuildCommands => {
   return { ...rest, limits: { memoryBytes: memory, cpus, time: timeout } };
 });
@@ -35,16 +60,31 @@ const files = z
   .union([text.max(256, { error: "a glob of at most 256 characters" }).transform((glob) => [glob]), globs], {
     error: "the glob of the files that the commands leave, such as dist/*.tgz, or a list of globs",
   })
-  .refine((list) => list.length > 0, { error: "at least one glob" });
+  .refine((list) => list.length > 0, { error: "at least one glob" })
+  .describe("A glob, or a list of them, of the files that the commands leave, such as dist/*.tgz.");
+
+/** What `as` is for each kind. */
+const NAMED_AS: Record<ArtifactPlan["kind"], string> = {
+  image: "The name of the repository in the registry.",
+  jar: "group:artifact. Left out: from the POM in the jar.",
+  npm: "The package's name. Left out: the package says it; given, it must be that.",
+  wheel: "The package's name. Left out: the package says it; given, it must be that.",
+  file: "The path before the files. Left out: {owner}/{repo}.",
+  ami: "The name of the machine image. Left out: {owner}-{repo}-{artifact}-{version}.",
+};
 
 function settings<const K extends ArtifactPlan["kind"]>(kind: K) {
   return strict({
     name,
-    kind: z.literal(kind),
-    paths: globs.default([]),
-    build,
+    kind: z.literal(kind).describe(KIND),
+    paths,
+    build: build.describe("How the files are made: an image, and commands that run in it."),
     files,
-    publish: listOf(strict({ to: registryKey, as: template.nullable().default(null) }), 20, "destination"),
+    publish: listOf(
+      strict({ to: registryKey, as: template.nullable().default(null).describe(NAMED_AS[kind]) }),
+      20,
+      "destination",
+    ).describe(PUBLISH),
   }).transform(
     (artifact): ArtifactPlan => ({
       ...artifact,

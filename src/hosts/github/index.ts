@@ -6,11 +6,13 @@ import { githubHost } from "./host.ts";
 export const github = hostType({
   type: "github",
   settings: strict({
-    type: oneOf("github"),
-    apiUrl: webUrl.default("https://api.github.com"),
-    cloneUrl: orNull(webUrl),
-    webhookSecret: secret,
-    token: orNull(secret),
+    type: oneOf("github").describe("The type of git host."),
+    apiUrl: webUrl
+      .default("https://api.github.com")
+      .describe("The URL of the API; for GitHub Enterprise https://<host>/api/v3. Left out: https://api.github.com."),
+    cloneUrl: orNull(webUrl).describe("Clones come from <cloneUrl>/<owner>/<name>.git. Left out: the host of apiUrl."),
+    webhookSecret: secret.describe("The secret with which GitHub signs its webhooks."),
+    token: orNull(secret).describe("An access token. Left out: only public repos, and no statuses on commits."),
   }).transform((value) => ({ ...value, cloneUrl: value.cloneUrl ?? defaultCloneUrl(value.apiUrl) })),
   secrets: ["webhookSecret", "token"],
   open: (key, { apiUrl, cloneUrl, webhookSecret, token }) =>

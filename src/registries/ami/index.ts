@@ -5,11 +5,18 @@ import { registryType } from "../registry-type.ts";
 export const ami = registryType({
   type: "ami",
   settings: {
-    region: text,
-    architecture: oneOf("x86_64", "arm64").default("x86_64"),
+    region: text.describe("The AWS region of the images, such as eu-west-1."),
+    architecture: oneOf("x86_64", "arm64")
+      .default("x86_64")
+      .describe("The processor architecture of the images. Left out: x86_64."),
     /** Null: what the instances of the architecture boot by. */
-    bootMode: orNull(oneOf("uefi", "legacy-bios", "uefi-preferred")),
-    rootDevice: text.regex(/^\/dev\/[a-z0-9]+$/, { error: "a device, such as /dev/xvda" }).default("/dev/xvda"),
+    bootMode: orNull(oneOf("uefi", "legacy-bios", "uefi-preferred")).describe(
+      "How instances boot. Left out: as the instance type does.",
+    ),
+    rootDevice: text
+      .regex(/^\/dev\/[a-z0-9]+$/, { error: "a device, such as /dev/xvda" })
+      .default("/dev/xvda")
+      .describe("The name of the root disk. Left out: /dev/xvda."),
   },
   secrets: [],
   kinds: () => ["ami"],

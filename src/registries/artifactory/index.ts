@@ -18,20 +18,17 @@ function repositoryFor(repositories: Repositories, kind: ArtifactKind): string |
 export const artifactory = registryType({
   type: "artifactory",
   settings: {
-    /** Of Artifactory itself: `https://acme.jfrog.io/artifactory`. */
-    url: webUrl,
+    url: webUrl.describe("The URL of Artifactory itself, such as https://acme.jfrog.io/artifactory."),
     /** The password may be an access or identity token. */
     ...login,
-    /** An access token by itself, as Bearer. */
-    token: orNull(secret),
-    /** The key of a local repository of each type; null: none. */
+    token: orNull(secret).describe("An access token instead of username and password; sent as Bearer."),
     repositories: strict({
-      docker: orNull(text),
-      maven: orNull(text),
-      npm: orNull(text),
-      pypi: orNull(text),
-      generic: orNull(text),
-    }),
+      docker: orNull(text).describe("The key of the local repository for images. Left out: no images."),
+      maven: orNull(text).describe("The key of the local repository for jars. Left out: no jars."),
+      npm: orNull(text).describe("The key of the local repository for npm packages. Left out: no npm packages."),
+      pypi: orNull(text).describe("The key of the local repository for wheels. Left out: no wheels."),
+      generic: orNull(text).describe("The key of the local repository for files. Left out: no files."),
+    }).describe("The keys of the local repositories, one for each type of package."),
   },
   secrets: ["password", "token"],
   kinds: ({ repositories }) =>

@@ -6,11 +6,10 @@ import { registryType } from "../registry-type.ts";
 export const codeArtifact = registryType({
   type: "codeartifact",
   settings: {
-    region: text,
-    domain: text,
-    /** The account that owns the domain. */
-    domainOwner: accountId,
-    repository: text,
+    region: text.describe("The AWS region, such as eu-west-1."),
+    domain: text.describe("The name of the CodeArtifact domain."),
+    domainOwner: accountId.describe("The number of the AWS account that owns the domain, in quotes."),
+    repository: text.describe("The name of the repository in the domain."),
   },
   secrets: [],
   kinds: () => ["jar", "npm", "wheel", "file"],

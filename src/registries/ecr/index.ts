@@ -14,13 +14,18 @@ const movingTags = z
 export const ecr = registryType({
   type: "ecr",
   settings: {
-    region: text,
-    /** The account whose registry it is. */
-    account: accountId,
-    createRepositories: z.boolean({ error: "true or false" }).default(true),
-    /** Wildcards of the tags that may move in repositories that are made; all others are immutable. */
-    movingTags: movingTags.default(["latest", "main", "master", "develop", "release-*"]),
-    checkRepository: orNull(text),
+    region: text.describe("The AWS region, such as eu-west-1."),
+    account: accountId.describe("The number of the AWS account whose registry it is, in quotes."),
+    createRepositories: z
+      .boolean({ error: "true or false" })
+      .default(true)
+      .describe("Whether deliverd creates missing repositories. Left out: true."),
+    movingTags: movingTags
+      .default(["latest", "main", "master", "develop", "release-*"])
+      .describe("Tags that may move in repositories that deliverd creates; * is any text. All others are immutable."),
+    checkRepository: orNull(text).describe(
+      "The repository in which doctor tests the right to push. Left out: doctor only logs in.",
+    ),
   },
   secrets: [],
   kinds: () => ["image"],

@@ -5,7 +5,12 @@ import { placeByUrl, registryType } from "../registry-type.ts";
 /** Any server that takes files by PUT. */
 export const http = registryType({
   type: "http",
-  settings: { url: webUrl, token: orNull(secret), ...login, ca },
+  settings: {
+    url: webUrl.describe("The URL of the folder that files are put into."),
+    token: orNull(secret).describe("A token instead of username and password; sent as Bearer."),
+    ...login,
+    ca,
+  },
   secrets: ["token", "password"],
   kinds: () => ["file", "jar", "npm", "wheel"],
   namesArePaths: true,

@@ -6,9 +6,8 @@ import { placeByUrl, registryType } from "../registry-type.ts";
 export const npm = registryType({
   type: "npm",
   settings: {
-    /** Null: npm's own public registry. */
-    url: orNull(webUrl),
-    token: secret,
+    url: orNull(webUrl).describe("The URL of the registry. Left out: npm's own public registry."),
+    token: secret.describe("An access token that may publish; sent as Bearer."),
     ca,
   },
   secrets: ["token"],

@@ -6,11 +6,12 @@ import { placeByUrl, registryType } from "../registry-type.ts";
 export const oci = registryType({
   type: "oci",
   settings: {
-    url: webUrl,
+    url: webUrl.describe("Scheme, host and port of the registry, such as http://127.0.0.1:5000."),
     ...login,
     ca,
-    /** Where `check` tries the right to push; null: `deliverd-check`. */
-    checkRepository: orNull(text),
+    checkRepository: orNull(text).describe(
+      "The repository in which doctor tests the right to push. Left out: deliverd-check.",
+    ),
   },
   secrets: ["password"],
   kinds: () => ["image"],

@@ -6,11 +6,9 @@ import { placeByUrl, registryType } from "../registry-type.ts";
 export const pypi = registryType({
   type: "pypi",
   settings: {
-    /** Takes uploads. */
-    url: webUrl,
-    /** Of the simple repository API. */
-    index: webUrl,
-    token: orNull(secret),
+    url: webUrl.describe("The URL that takes uploads, such as https://upload.pypi.org/legacy/."),
+    index: webUrl.describe("The URL of the simple repository API, such as https://pypi.org/simple/."),
+    token: orNull(secret).describe("An API token instead of username and password."),
     ...login,
     ca,
   },

@@ -11,6 +11,17 @@ describe("the JSON Schemas", () => {
     });
   }
 
+  it("describe every key, on one line that ends as a sentence", () => {
+    for (const [name, text] of Object.entries(jsonSchemas())) {
+      const keys = keysOf(JSON.parse(text), name);
+      assert.ok(keys.length > 30, `${name} has ${keys.length} keys`);
+      assert.deepEqual(
+        keys.filter(({ description }) => !/^\S[^\n]*\.$/.test(description)),
+        [],
+      );
+    }
+  });
+
   it("take the examples of the documentation, and no unknown key", () => {
     const ajv = new Ajv2020({ strict: false });
     const docs = ["configuration.md", "pipeline.md"]
@@ -29,3 +40,14 @@ describe("the JSON Schemas", () => {
     assert.ok(blocks.length >= 2);
   });
 });
+
+/** Every key in a JSON Schema with its description, however deep. */
+function keysOf(schema: unknown, path: string): { path: string; description: string }[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const properties = Reflect.get(schema, "properties") ?? {};
+  const own = Object.entries(properties).map(([key, value]) => {
+    const description = String(Reflect.get(Object(value), "description") ?? "");
+    return { path: `${path}.${key}`, description };
+  });
+  return [...own, ...Object.entries(schema).flatMap(([key, value]) => keysOf(value, `${path}.${key}`))];
+}

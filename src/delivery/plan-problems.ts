@@ -1,0 +1,182 @@
+import { boundedGate } from "./bounded-gate.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import { findSharedNames, type NameSpace, SAMPLE } from "./distinct-names.ts";
+import { Refused, UserError } from "./errors.ts";
+import { checkTemplates, renderings } from "./names.ts";
+import { requirePackageName } from "./package-names.ts";
+import type { ArtifactKind, ArtifactName, ArtifactPlan, Destination, Gate, Repo, RepoBounds } from "./types.ts";
+import { checkAs, versionNames } from "./version-names.ts";
+
+/** A registry, as far as a plan is checked by it. */
+export interface KnownRegistry {
+  /** As in the server configuration: `oci`, `docker-hub`, … */
+  type: string;
+  isDefault: boolean;
+  /** Which kinds of artifacts it takes. */
+  kinds: readonly ArtifactKind[];
+  /** By the kinds that are in the pipeline and that it takes. */
+  names: ReadonlyMap<ArtifactKind, NameSpace>;
+  /** @throws Refused `name-invalid` for a name that it does not take. Left out: it takes every name of the kind */
+  requireName?: ((name: ArtifactName) => void) | undefined;
+}
+
+/** As much of an artifact as is checked before anything is built. */
+export interface ArtifactDraft extends Pick<ArtifactPlan, "name" | "kind"> {
+  /** Null: a destination that could not be read. */
+  publish: (Destination | null)[];
+  /** Names of the secrets that its build asks for. */
+  secrets: string[];
+}
+
+/** Where a value is in the pipeline file: keys and indices from the root. */
+export type PipelinePath = readonly (string | number)[];
+
+export interface PlanProblem {
+  at: PipelinePath;
+  error: UserError | Refused;
+}
+
+/** What a plan is checked against. */
+export interface PlanRules {
+  repo: Pick<Repo, "owner" | "name">;
+  bounds: RepoBounds;
+  /** By their keys under `registries`. */
+  registries: Record<string, KnownRegistry>;
+}
+
+export function draftOf({ name, kind, publish, build }: ArtifactPlan): ArtifactDraft {
+  return { name, kind, publish, secrets: build?.secrets ?? [] };
+}
+
+/**
+ * Everything for which the plan of these artifacts is refused, in the order of the file.
+ * @param artifacts null: an artifact that could not be read
+ * @param gate null: the gate could not be read
+ */
+export function planProblems(
+  artifacts: readonly (ArtifactDraft | null)[],
+  gate: Gate | null,
+  rules: PlanRules,
+): PlanProblem[] {
+  const problems: PlanProblem[] = [];
+  if (gate !== null) collect(problems, ["ci", "apps"], () => boundedGate(gate, rules.bounds));
+  const sound = artifacts.map((artifact, index) =>
+    artifact === null ? null : { ...artifact, publish: soundDestinations(problems, artifact, index, rules) },
+  );
+  problems.push(...findSharedNames(sound, rules.repo, (to, kind) => nameSpaceOf(rules, to, kind)));
+  return problems.sort((a, b) => indexOf(a) - indexOf(b));
+}
+
+/** Errors of the artifacts come in their order, after those of the gate. */
+function indexOf({ at: [key, index] }: PlanProblem): number {
+  return key === "artifacts" && typeof index === "number" ? index : -1;
+}
+
+/** Runs a check, and notes what it throws. @returns whether it threw nothing */
+function collect(problems: PlanProblem[], at: PipelinePath, check: () => void): boolean {
+  try {
+    check();
+    return true;
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof Refused)) throw error;
+    problems.push({ at, error });
+    return false;
+  }
+}
+
+/** The destinations of an artifact, in their places; null where a problem was found. */
+function soundDestinations(
+  problems: PlanProblem[],
+  artifact: ArtifactDraft,
+  index: number,
+  rules: PlanRules,
+): (Destination | null)[] {
+  const sound = artifact.publish.map((destination, place) => {
+    if (destination === null) return null;
+    const at = ["artifacts", index, "publish", place];
+    const before = problems.length;
+    collect(problems, [...at, "to"], () => checkRegistry(destination.to, artifact, rules));
+    checkNames(problems, at, destination, artifact.kind);
+    if (problems.length > before) return null;
+    return collect(problems, [...at, "as"], () => requireNames(destination, artifact, rules)) ? destination : null;
+  });
+  collect(problems, ["artifacts", index, "build", "secrets"], () => checkSecrets(artifact, rules.bounds));
+  return sound;
+}
+
+function checkNames(problems: PlanProblem[], at: PipelinePath, destination: Destination, kind: ArtifactKind): void {
+  if (kind !== "image") {
+    collect(problems, [...at, "as"], () => checkAs(destination));
+    return;
+  }
+  // With any tag, so that a problem of `as` is told once, and at `as`.
+  if (!collect(problems, [...at, "as"], () => checkTemplates({ ...destination, tags: ["any"] }))) {
+    for (const [place, tag] of destination.tags.entries())
+      collect(problems, [...at, "tags", place], () => checkTemplates({ ...destination, as: "any", tags: [tag] }));
+    return;
+  }
+  for (const [place, tag] of destination.tags.entries())
+    collect(problems, [...at, "tags", place], () => checkTemplates({ ...destination, tags: [tag] }));
+}
+
+/** Requires that the registry takes the names of a destination. What a package calls itself is not known yet. */
+function requireNames(destination: Destination, { name: artifact, kind }: ArtifactDraft, rules: PlanRules): void {
+  const { owner, name: repo } = rules.repo;
+  const facts = { ...SAMPLE, owner, repo, artifact };
+  const { shelving } = nameSpaceOf(rules, destination.to, kind);
+  const names =
+    kind === "image"
+      ? renderings(destination, facts).map(({ name }) => name)
+      : destination.as === null && kind !== "ami" && shelving === "package"
+        ? []
+        : versionNames(kind, shelving, destination, facts, null);
+  for (const name of names) {
+    if (shelving === "package") requirePackageName(kind, name.repository);
+    rules.registries[destination.to]?.requireName?.(name);
+  }
+}
+
+function nameSpaceOf({ registries }: PlanRules, key: string, kind: ArtifactKind): NameSpace {
+  const found = registries[key]?.names.get(kind);
+  if (found === undefined) throw new TypeError(`${key} has no names of kind ${kind}`);
+  return found;
+}
+
+function checkSecrets({ name, secrets }: ArtifactDraft, bounds: RepoBounds): void {
+  const missing = secrets.filter((secret) => !Object.hasOwn(bounds.secrets, secret));
+  if (missing.length === 0) return;
+  throw new Refused(
+    "secret-not-granted",
+    `artifact "${name}" asks in build.secrets for ${list(missing)}, which the server does not grant ${bounds.match}. ` +
+      `It grants: ${list(Object.keys(bounds.secrets))}. Ask the administrator to add it to the secrets under repos.`,
+  );
+}
+
+function checkRegistry(key: string, { name: artifact, kind }: ArtifactDraft, { registries, bounds }: PlanRules): void {
+  const known = Object.keys(registries);
+  const registry = Object.hasOwn(registries, key) ? registries[key] : undefined;
+  if (registry === undefined) {
+    throw new UserError(
+      "unknown-registry",
+      `artifact "${artifact}" goes to "${key}", but this server has no such registry${didYouMean(key, known)}. ` +
+        `Known are ${list(known)}.`,
+    );
+  }
+  if (bounds.registries !== null && !bounds.registries.includes(key)) {
+    throw new Refused(
+      "registry-not-allowed",
+      `artifact "${artifact}" goes to "${key}", but the server allows ${bounds.match} only ${list(bounds.registries)}.`,
+    );
+  }
+  if (!registry.kinds.includes(kind)) {
+    throw new UserError(
+      "registry-takes-no-such-kind",
+      `artifact "${artifact}" is of kind ${kind}, but "${key}" (${registry.type}) takes only ` +
+        `${list([...registry.kinds])} on this server.`,
+    );
+  }
+}
+
+function list(keys: string[]): string {
+  return keys.length === 0 ? "none" : keys.join(", ");
+}
