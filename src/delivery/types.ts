@@ -15,7 +15,9 @@ export interface Repo {
   id: RepoId;
   /** The key under `hosts` in the server configuration. */
   host: string;
+  /** May have slashes: a group within a group. */
   owner: string;
+  /** Without a slash. */
   name: string;
   /** Short name, as the host gives it. */
   defaultBranch: string;
@@ -202,8 +204,10 @@ export interface Pipeline {
 
 /** What a repo may deliver: one entry under `repos` in the server configuration. Null in a field: no limit. */
 export interface RepoBounds {
-  /** `<owner>/<name>` or `<hosts key>/<owner>/<name>`, `*` within a segment. */
+  /** `<owner>/<name>` or `<hosts key>/<owner>/<name>`: `*` within a segment, `**` any number of segments. */
   match: string;
+  /** The key under `hosts` that `match` begins with. Left out: it begins with none. */
+  host?: string;
   branches: string[] | null;
   tags: string[] | null;
   /** Checks that must pass in addition to the pipeline's. */
