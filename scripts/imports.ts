@@ -85,6 +85,7 @@ const shared = new Set([
   "src/registries/registry-type.ts",
   "src/builders/builder-kind.ts",
   "src/hosts/host-type.ts",
+  "src/hosts/ci-state.ts",
   "src/notices/notice-kind.ts",
   "src/builders/engine",
   "src/builders/engine.ts",

@@ -46,7 +46,7 @@ describe("the name of a repo", () => {
 
   it("is none without an owner, with an empty segment, or with one that a path or URL reads otherwise", () => {
     const wrong = ["", "api", "/api", "acme/", "acme//api", "acme/../api", "./api", "a b/c", "acme/a?b", "acme/a#b"];
-    for (const text of [...wrong, "acme/%2e%2e", "acme/a\0", "ac\\me/api", "x/".repeat(40) + "y"])
+    for (const text of [...wrong, "acme/%2e%2e", "acme/a\0", "ac\\me/api", `${"x/".repeat(40)}y`])
       assert.deepEqual(readRepoName(text, HOSTS), [], JSON.stringify(text));
   });
 });
