@@ -3,7 +3,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ports = ["src/hosts/host.ts", "src/builders/builder.ts", "src/registries/registry.ts", "src/notices/notice.ts"];
+const ports = [
+  "src/hosts/host.ts",
+  "src/hosts/webhook.ts",
+  "src/builders/builder.ts",
+  "src/registries/registry.ts",
+  "src/notices/notice.ts",
+];
 const adapters = ["src/hosts", "src/builders", "src/registries", "src/notices"];
 const basics = ["src/delivery", "src/async", "src/observe", "src/run", "src/http", "src/settings"];
 const lists = ["src/hosts/index.ts", "src/registries/index.ts", "src/notices/index.ts", "src/builders/index.ts"];
@@ -85,6 +91,7 @@ const shared = new Set([
   "src/registries/registry-type.ts",
   "src/builders/builder-kind.ts",
   "src/hosts/host-type.ts",
+  "src/hosts/ci-state.ts",
   "src/notices/notice-kind.ts",
   "src/builders/engine",
   "src/builders/engine.ts",

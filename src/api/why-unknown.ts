@@ -1,4 +1,5 @@
 import { shortRef } from "../delivery/refs.ts";
+import { parseRepoPath } from "../delivery/repo-name.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import { headsOf } from "../ledger/heads.ts";
 import { hintsOf } from "../ledger/hints.ts";
@@ -6,7 +7,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 
 /** Why the ledger has no repo of this name. @param isConfigured whether an entry of `repos` allows it, at some host */
 export function whyNoRepo(name: string, isConfigured: boolean): string {
-  if (!/^(?:[^/\s]+\/)?[^/\s]+\/[^/\s]+$/.test(name))
+  if (parseRepoPath(name) === null)
     return `${name} is not the name of a repo: write <owner>/<name> or <host>/<owner>/<name>`;
   return isConfigured
     ? `no webhook named the repo ${name}, and its host does not list it: ` +

@@ -6,6 +6,7 @@ import { isDiskNearlyFull } from "../../workers/sweep/housekeeping.ts";
 import { chooseInstallation, connectEngine, engineFacts } from "../builders/engine.ts";
 import type { ServerConfig } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
+import { pathOfPattern, questionOfPattern } from "../delivery/repo-name.ts";
 import type { Host } from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
 import { openLedger } from "../ledger/ledger.ts";
@@ -171,28 +172,26 @@ const ENTRIES_ASKED = 20;
 
 /** Asks the host for what `repos` lets in: it answers only to a token that it takes, and shows what that token may see. */
 async function checkHost({ repos, hosts }: ServerConfig, key: string, host: Host): Promise<string> {
-  const names = repos
-    .map(({ match }) => match.split("/"))
-    .filter((parts) => parts.length === 2 || parts[0] === key)
+  const asked = repos.flatMap((entry) => {
+    const question = questionOfPattern(entry, key);
+    if (question.kind === "unlisted" || question.kind === "elsewhere") return [];
     // With another host beside it, an entry that names none may mean that one.
-    .map((parts) => ({
-      owner: parts.at(-2) ?? "",
-      name: parts.at(-1) ?? "",
-      expected: parts.length === 3 || Object.keys(hosts).length === 1,
-    }))
-    .filter(({ owner }) => !owner.includes("*"))
-    .slice(0, ENTRIES_ASKED);
+    return [
+      { question, expected: entry.host !== undefined || Object.keys(hosts).length === 1, shown: pathOfPattern(entry) },
+    ];
+  });
   const seen: string[] = [];
   const hidden: string[] = [];
-  for (const { owner, name, expected } of names) {
-    const found = name.includes("*")
-      ? await host.listRepos(owner)
-      : [await host.findRepo(owner, name)].flatMap((one) => one ?? []);
-    if (found.length > 0) seen.push(`${owner}/${name}`);
-    else if (expected) hidden.push(`${owner}/${name}`);
+  for (const { question, expected, shown } of asked.slice(0, ENTRIES_ASKED)) {
+    const found =
+      question.kind === "owner"
+        ? await host.listRepos(question.owner)
+        : [await host.findRepo(question.owner, question.name)].flatMap((one) => one ?? []);
+    if (found.length > 0) seen.push(shown);
+    else if (expected) hidden.push(shown);
   }
   // Whatever it answers: a token that it does not take is refused first.
-  if (names.length === 0) await host.findRepo("deliverd", "deliverd");
+  if (asked.length === 0) await host.findRepo("deliverd", "deliverd");
   if (hidden.length > 0) {
     throw new ConfigError(
       "host-shows-no-repo",

@@ -1,3 +1,4 @@
+import { readRepoName } from "../delivery/repo-name.ts";
 import { ASKED_EVENT, addHints, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
 import { Problem } from "../receiver/problem.ts";
@@ -33,27 +34,20 @@ export async function requestCommit(
 
 /** Whether `repos` allows this repo at its host, or at any host if the name has none. */
 export function isConfigured({ hosts }: Parts, accepts: Accepts, name: string): boolean {
-  const [repo = "", owner = "", key] = name.split("/").reverse();
-  return (key === undefined ? [...hosts.keys()] : [key]).some((host) => accepts(host, owner, repo));
+  return readRepoName(name, hosts.keys()).some(({ host, owner, name: repo }) =>
+    (host === null ? [...hosts.keys()] : [host]).some((key) => accepts(key, owner, repo)),
+  );
 }
 
 async function findRepoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint["repo"] | null> {
-  const parts = name.split("/");
-  const [owner = "", repo = ""] = parts.slice(-2);
-  // The names become parts of a URL path. No host allows other characters in them.
-  if (parts.length > 3 || ![owner, repo].every((part) => /^(?!\.{1,2}$)[\w.-]+$/.test(part))) return null;
-  for (const [key, host] of hosts) {
-    if (parts.length === 3 && parts[0] !== key) continue;
-    const found = await host.findRepo(owner, repo);
-    if (found === null) continue;
-    const { hostId, ...names } = found;
-    return {
-      id: `${key}:${hostId}`,
-      host: key,
-      owner: names.owner,
-      name: names.name,
-      defaultBranch: names.defaultBranch,
-    };
+  for (const reading of readRepoName(name, hosts.keys())) {
+    for (const [key, host] of hosts) {
+      if (reading.host !== null && reading.host !== key) continue;
+      const found = await host.findRepo(reading.owner, reading.name);
+      if (found === null) continue;
+      const { hostId, owner, name: own, defaultBranch } = found;
+      return { id: `${key}:${hostId}`, host: key, owner, name: own, defaultBranch };
+    }
   }
   return null;
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { didYouMean } from "../delivery/did-you-mean.ts";
+import { hostOfPattern } from "../delivery/repo-name.ts";
 import { hostTypes } from "../hosts/index.ts";
 import { noticeTypes } from "../notices/index.ts";
 import { registryTypes } from "../registries/index.ts";
@@ -32,7 +33,7 @@ export interface ServerTypes {
 export const builtInTypes: ServerTypes = { hosts: hostTypes, registries: registryTypes, notices: noticeTypes };
 
 const repoMatch = z.string().regex(/^[^\s/]+(?:\/[^\s/]+)+$/, {
-  error: "a repo as owner/name, owner/* or */*, optionally with the host's key before it",
+  error: "a repo as owner/name, owner/*, owner/** or */*, optionally with the host's key before it",
 });
 
 const repo = z.union(
@@ -154,7 +155,15 @@ export function serverSchemaOf(types: ServerTypes) {
     prepare: oneOf("eager", "onGreen")
       .default("eager")
       .describe("When to build: eager (while CI still runs) or onGreen (after it). Left out: eager."),
-  }).superRefine(requireKnownRegistries);
+  })
+    .superRefine(requireKnownRegistries)
+    .transform((file) => ({ ...file, repos: file.repos.map((entry) => withHost(entry, Object.keys(file.hosts))) }));
+}
+
+/** Only here both are known: which hosts there are, and what an entry of `repos` begins with. */
+function withHost<Entry extends { match: string }>(entry: Entry, hosts: string[]): Entry & { host?: string } {
+  const host = hostOfPattern(entry.match, hosts);
+  return host === null ? entry : { ...entry, host };
 }
 
 export const serverSchema = serverSchemaOf(builtInTypes);

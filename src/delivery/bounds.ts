@@ -1,4 +1,5 @@
-import { globMatches, matchesAny } from "./glob.ts";
+import { matchesAny } from "./glob.ts";
+import { repoMatches } from "./repo-name.ts";
 import type { Plan, Repo, RepoBounds } from "./types.ts";
 
 /**
@@ -6,12 +7,7 @@ import type { Plan, Repo, RepoBounds } from "./types.ts";
  * first, then the longer text. Upper and lower case are equal, as on the hosts.
  */
 export function matchRepo(entries: RepoBounds[], repo: Pick<Repo, "host" | "owner" | "name">): RepoBounds | null {
-  const short = `${repo.owner}/${repo.name}`.toLowerCase();
-  const full = `${repo.host}/${short}`.toLowerCase();
-  const fitting = entries.filter(({ match }) => {
-    const glob = match.toLowerCase();
-    return globMatches(glob, short) || globMatches(glob, full);
-  });
+  const fitting = entries.filter((entry) => repoMatches(entry, repo));
   const wildcards = ({ match }: RepoBounds) => match.split("*").length - 1;
   return fitting.toSorted((a, b) => wildcards(a) - wildcards(b) || b.match.length - a.match.length)[0] ?? null;
 }

@@ -4,8 +4,8 @@ import type { Check, CiState, Gate, Verdict } from "./types.ts";
 
 /** One requirement that a host sets for the commits of a branch. */
 export type HostRequired =
-  /** A check with exactly this name, from the app with this id. Null: from any app or person. */
-  | { kind: "check"; name: string; appId: number | null }
+  /** A check with exactly this name, or that this glob matches, from the app with this id. Null: from anybody. */
+  | { kind: "check"; name: string; appId: number | null; isGlob?: boolean }
   /**
    * A result without a check's name, such as that of a workflow file: every check must pass, or every check of `app`.
    */
@@ -29,7 +29,8 @@ export function judge(
   gate: Gate,
   options: JudgeOptions,
 ): CiState & { because: string; retryAt: number | null } {
-  const counted = newestOfEach(checks.filter((check) => !isOwnContext(check.name) && isTrusted(check, gate.apps)));
+  const foreign = checks.filter((check) => !isOwnContext(check.name) && isTrusted(check, gate.apps));
+  const counted = newestOfEach(foreign).flatMap(weigh);
   const answer = (verdict: Verdict, because: string, retryAt: number | null = null) => ({
     verdict,
     checks: counted,
@@ -58,11 +59,22 @@ function isTrusted({ app }: Check, apps: string[] | null): boolean {
 function newestOfEach(checks: Check[]): Check[] {
   const newest = new Map<string, Check>();
   for (const check of checks) {
-    const key = JSON.stringify([check.source, check.app, check.name]);
+    const key = JSON.stringify([check.source, check.app, check.group, check.name]);
     const known = newest.get(key);
-    if (known === undefined || check.at > known.at) newest.set(key, check);
+    if (known === undefined || isNewer(check, known)) newest.set(key, check);
   }
   return [...newest.values()];
+}
+
+function isNewer(check: Check, known: Check): boolean {
+  if (check.order === undefined || known.order === undefined) return check.at > known.at;
+  return check.order > known.order;
+}
+
+/** What a check counts for. A job that waits for a person holds the commit up, unless nobody has to start it. */
+function weigh(check: Check): Check[] {
+  if (check.isManual) return check.mayFail ? [] : [{ ...check, state: "pending" }];
+  return [check.mayFail && check.state === "failed" ? { ...check, state: "passed" } : check];
 }
 
 type Judgement = [verdict: Verdict, because: string, retryAt?: number | undefined];
@@ -76,8 +88,9 @@ function byGlob(glob: string): Required {
   return { name: glob, isMetBy: ({ name }) => nameMatches(glob, name) };
 }
 
-function byHost({ name, appId }: { name: string; appId: number | null }): Required {
-  return { name, isMetBy: (check) => check.name === name && (appId === null || check.appId === appId) };
+function byHost({ name, appId, isGlob = false }: Extract<HostRequired, { kind: "check" }>): Required {
+  const isNamed = (check: Check) => (isGlob ? nameMatches(name, check.name) : check.name === name);
+  return { name, isMetBy: (check) => isNamed(check) && (appId === null || check.appId === appId) };
 }
 
 function judgeRequired(checks: Check[], required: Required[]): Judgement {
@@ -157,7 +170,8 @@ function unlessAllPassed(checks: Check[]): Judgement | null {
 }
 
 function names(checks: Check[]): string[] {
-  return checks.map(({ name, source, state, detail }) => {
+  return checks.map(({ name, source, state, detail, isManual }) => {
+    if (isManual) return `${name} (a person has to start it)`;
     const said = state === "unknown" ? `'${detail}', a word that deliverd does not know` : detail;
     if (source === "check-suite") return `suite of ${name} (${said})`;
     return state === "unknown" ? `${name} (${said})` : name;

@@ -1,6 +1,7 @@
 import { argsInImage } from "./dockerfile/index.ts";
 import { mavenVersion, pythonVersion } from "./ecosystem-version.ts";
 import { shortRef } from "./refs.ts";
+import { repoUrl } from "./repo-name.ts";
 import type { Repo, Sha } from "./types.ts";
 
 /** The facts of a delivery that its builds may contain. */
@@ -23,12 +24,17 @@ export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; delivery
   const { repo } = facts;
   return {
     "org.opencontainers.image.revision": facts.sha,
-    "org.opencontainers.image.source": `${facts.cloneUrl.replace(/\/+$/, "")}/${repo.owner}/${repo.name}`,
+    "org.opencontainers.image.source": sourceUrl(facts.cloneUrl, repo),
     "org.opencontainers.image.version": facts.version,
     "org.opencontainers.image.created": facts.committedAt.toISOString().replace(/\.\d+Z$/, "Z"),
     "org.opencontainers.image.ref.name": shortRef(facts.ref),
     "dev.deliverd.delivery": facts.deliveryId,
   };
+}
+
+/** The URL without `.git`, where people read the repo. */
+function sourceUrl(cloneUrl: string, repo: BuildFacts["repo"]): string {
+  return repoUrl(cloneUrl, repo).replace(/\.git$/, "");
 }
 
 /** The build arguments that contain the version. */

@@ -15,7 +15,9 @@ export interface Repo {
   id: RepoId;
   /** The key under `hosts` in the server configuration. */
   host: string;
+  /** May have slashes: a group within a group. */
   owner: string;
+  /** Without a slash. */
   name: string;
   /** Short name, as the host gives it. */
   defaultBranch: string;
@@ -30,12 +32,16 @@ export interface CommitRef {
 /** `unknown`: the host gave a state that deliverd does not know. It is neither a pass nor a failure. */
 export type CheckState = "passed" | "failed" | "pending" | "unknown";
 
-/** One CI result at exactly one sha: the newest of its re-runs. */
+/** One CI result at exactly one sha, in the words of no host. Of the re-runs of one check the newest counts. */
 export interface Check {
   name: string;
-  source: "status" | "check-run" | "check-suite";
+  /**
+   * `status` and `build`: what somebody reported · `check-run`, `job`: a job of the host's own CI or of an app ·
+   * `check-suite`: a group of them, or a pipeline that could not start. Nobody requires it by name.
+   */
+  source: "status" | "check-run" | "check-suite" | "job" | "build";
   state: CheckState;
-  /** The slug of the app that reported it, for check runs and suites. */
+  /** The slug of the app that reported it, for check runs, suites and jobs. Null: the host does not vouch for one. */
   app: string | null;
   /**
    * The app's id, also for a status that the app's bot set. Null: no app. Left out: an app that the host does not name.
@@ -45,6 +51,19 @@ export interface Check {
   detail: string;
   /** When it last changed, in ms since the epoch. */
   at: number;
+  /** Rises with each report of this check. It decides instead of `at`, where both reports have one. */
+  order?: number;
+  /**
+   * The pipeline or ref that it ran for. Re-runs replace each other only within one group, and each group counts: one
+   * pipeline must not hide what failed in another.
+   */
+  group?: string;
+  /** It may fail: then it counts as passed. */
+  mayFail?: boolean;
+  /** It waits for a person to start it. With `mayFail` nobody has to, and it does not count. */
+  isManual?: boolean;
+  /** Where the host shows it. */
+  url?: string;
 }
 
 export type Verdict = "green" | "red" | "pending" | "none";
@@ -202,8 +221,10 @@ export interface Pipeline {
 
 /** What a repo may deliver: one entry under `repos` in the server configuration. Null in a field: no limit. */
 export interface RepoBounds {
-  /** `<owner>/<name>` or `<hosts key>/<owner>/<name>`, `*` within a segment. */
+  /** `<owner>/<name>` or `<hosts key>/<owner>/<name>`: `*` within a segment, `**` any number of segments. */
   match: string;
+  /** The key under `hosts` that `match` begins with. Left out: it begins with none. */
+  host?: string;
   branches: string[] | null;
   tags: string[] | null;
   /** Checks that must pass in addition to the pipeline's. */

@@ -1,42 +1,15 @@
-import type { CiState, CommitRef, Gate, Repo, Sha } from "../delivery/types.ts";
+import type { CiState, CommitRef, DeliveryState, Gate, Repo } from "../delivery/types.ts";
+import type { HostRepo, Order, RawWebhook, WebhookReading } from "./webhook.ts";
 
-/** A webhook request as it came. The signature is over the raw bytes. */
-export interface RawWebhook {
-  /** By lower-case name. Several headers of one name are one text or a list. */
-  headers: Record<string, string | string[] | undefined>;
-  body: Buffer;
-}
-
-/** A repo in a payload or an answer of the host's API. */
-export interface HostRepo {
-  /** The host's immutable id, without the hosts key. */
-  hostId: string;
-  owner: string;
-  name: string;
-  /** Null: the payload does not say. */
-  defaultBranch: string | null;
-}
-
-/** What a webhook says: "look at this commit or ref again". It is never an order to build. */
-export interface Hint {
-  repo: HostRepo;
-  /** The event's name and action, for people: `push`, `check_run completed`. */
-  event: string;
-  /** The host's id of the webhook request. It is not signed, and for people only. */
-  deliveryId: string;
-  /** Full ref (`refs/heads/main`). Null: the event names none. */
-  ref: string | null;
-  /** The commit. Null: the event names none, or an annotated tag's object. */
-  sha: Sha | null;
-}
-
-/** What was read from a webhook: hints, or the reason why there is nothing to do. */
-export type WebhookReading = { hints: Hint[] } | { ignored: string };
-
-/** Thrown by readHints: the signature is missing, wrong, or of a kind that is not accepted. Answered 401. */
-export class BadSignature extends Error {}
-/** Thrown by readHints: the body is not JSON, or does not fit its event header. Answered 400 with the message. */
-export class MalformedWebhook extends Error {}
+export {
+  BadSignature,
+  type Hint,
+  type HostRepo,
+  MalformedWebhook,
+  type Order,
+  type RawWebhook,
+  type WebhookReading,
+} from "./webhook.ts";
 
 /** Where to fetch from. Credentials are never in the URL. */
 export interface CloneSource {
@@ -52,7 +25,7 @@ export interface Budget {
   resetsAt: number;
 }
 
-/** A commit status that deliverd sets for an artifact, or for the pipeline. */
+/** What deliverd says of an artifact, or of the pipeline, on the commit. Each host shows of it what it can. */
 export interface Report {
   /** `deliverd/<artifact>` or `deliverd`. */
   context: string;
@@ -60,25 +33,53 @@ export interface Report {
   /** One line. The host may shorten it. */
   description: string;
   targetUrl: string;
+  /** Only for a host that `showsDetails`. */
+  details?: ReportDetails;
+}
+
+export interface ReportDetails {
+  deliveryId: string;
+  stage: DeliveryState;
+  /** Markdown: versions, digests, where they are, how to pull them. */
+  summary: string;
+  /** What the person who reads it may ask for, if the host has buttons. */
+  actions: Order["action"][];
+  /** ms since the epoch. */
+  startedAt: number | null;
+  finishedAt: number | null;
+}
+
+/** What is on record about earlier reports under the same context of the same commit. */
+export interface ReportHistory {
+  /** The last one that the host took. Null: none is on record. */
+  last: Report | null;
+  /** This very report was sent before, and nobody knows whether it arrived: a host that adds a row looks first. */
+  isRepeat: boolean;
 }
 
 export interface Host {
   /** Verifies and normalises one webhook request. @throws BadSignature, MalformedWebhook */
   readHints(request: RawWebhook): Promise<WebhookReading>;
-  /** The repo with this name now. Null: the host has no such repo, or does not show it. */
+  /** The repo with this name now. Null: the host has no such repo, or does not show it. @throws TransientError */
   findRepo(owner: string, name: string): Promise<HostRepo | null>;
-  /** The repos of an owner that the host shows. Empty: there is no such owner, or no repo. @throws TransientError */
+  /**
+   * The repos that the host shows of an owner and, where owners nest, of those within it. Empty: there is no such
+   * owner, or no repo. @throws TransientError
+   */
   listRepos(owner: string): Promise<HostRepo[]>;
-  /** What is left of the host's limit on API calls, by its last answer. Null: not known. */
-  budget(): Budget | null;
+  /**
+   * What is left of the limit on API calls, by the host's last answer. Null: not known, as where no header says it.
+   * @param account as `accountOf` gives it. Left out: the account that has the least left
+   */
+  budget(account?: string): Budget | null;
   /**
    * Does the work.
    * @returns how many of its API calls counted against the host's limit; an unchanged answer does not
    */
   counted(work: () => Promise<void>): Promise<number>;
   /**
-   * The CI state of a commit by the gate, without our own statuses. `retryAt`: when to ask again even if nothing new is
-   * reported (ms since the epoch).
+   * The CI state of a commit by the gate, without our own statuses. `ciStateBy` makes it. `retryAt`: when to ask again
+   * even if nothing new is reported (ms since the epoch).
    * @param branches short names. What the host requires for any of them is required.
    * @throws TransientError if the host does not answer or limits us: nothing is concluded from that. Refused if it has
    *   no such commit.
@@ -91,8 +92,24 @@ export interface Host {
   ): Promise<CiState & { because: string; retryAt: number | null }>;
   cloneSource(repo: Repo): Promise<CloneSource>;
   /**
-   * Sets a commit status. It may be repeated.
+   * Puts the report on the commit. Repeated, it changes nothing that a person sees. For one context of a commit it is
+   * never called twice at a time.
    * @throws TransientError to retry later, Refused if it will never be accepted
    */
-  report(commit: CommitRef, report: Report): Promise<void>;
+  report(commit: CommitRef, report: Report, history?: ReportHistory): Promise<void>;
+
+  // What only some hosts can do. Left out: the host cannot, or differs in nothing.
+
+  /** The repo with this immutable id, whatever it is called now. Null: the host shows none. @throws TransientError */
+  findRepoById?(hostId: string): Promise<HostRepo | null>;
+  /** Whether a person may write to the repo: whose orders are carried out. @throws TransientError */
+  mayWrite?(repo: Repo, person: string): Promise<boolean>;
+  /** The account (installation, token) whose limit the calls for an owner use. Left out: one for all. */
+  accountOf?(owner: string): string;
+  /** False: no webhook says that CI has ended, so a waiting commit is asked for every 30 to 60 s. Left out: true. */
+  readonly sendsCiEvents?: boolean;
+  /** The host adds a row for each report: one that says nothing new is not sent. */
+  readonly appendsReports?: boolean;
+  /** The host shows more than a line: `report` gets `details`. */
+  readonly showsDetails?: boolean;
 }

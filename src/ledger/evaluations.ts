@@ -62,6 +62,8 @@ export async function recordEvaluation(ledger: Db, target: EvaluationTarget, cal
 /** A commit that waits for its CI. */
 export interface WaitingCommit {
   repoId: RepoId;
+  /** Of the repo. */
+  owner: string;
   sha: Sha;
   createdAt: number;
   unasked: number;
@@ -73,13 +75,21 @@ export interface WaitingCommit {
 export function waitingCommits(ledger: Db): Promise<WaitingCommit[]> {
   return ledger.db
     .selectFrom("deliveries")
+    .innerJoin("repos", "repos.id", "deliveries.repoId")
     .leftJoin("looks", (join) =>
       join
         .onRef("looks.repoId", "=", "deliveries.repoId")
         .onRef("looks.sha", "=", "deliveries.sha")
         .on("looks.ref", "=", sql.lit("")),
     )
-    .select(["deliveries.repoId", "deliveries.sha", "deliveries.createdAt", "looks.lookedAt", "looks.calls"])
+    .select([
+      "deliveries.repoId",
+      "repos.owner",
+      "deliveries.sha",
+      "deliveries.createdAt",
+      "looks.lookedAt",
+      "looks.calls",
+    ])
     .select(sql<number>`coalesce(looks.unasked, 0)`.as("unasked"))
     .where("deliveries.state", "=", "waiting")
     .where((eb) => eb.or([eb("looks.retryAt", "is", null), eb("looks.retryAt", "<=", now(ledger))]))

@@ -132,26 +132,24 @@ export async function bearerOfName(
 
 /**
  * Finds repos by a current or former name.
- * @param name `<host>/<owner>/<name>` or `<owner>/<name>`; upper and lower case are equal
+ * @param name `<host>/<owner>/<name>` or `<owner>/<name>`; upper and lower case are equal. If its first segment is a
+ *   host that has the rest, it means that host, and no owner that begins with the same word.
  * @returns several if several hosts have a repo of that name
  */
-export function findRepo(ledger: Db, name: string): Promise<KnownRepo[]> {
+export async function findRepo(ledger: Db, name: string): Promise<KnownRepo[]> {
   const slash = name.indexOf("/");
-  return ledger.db
+  const atHost = await findNamed(ledger, name.slice(slash + 1), name.slice(0, Math.max(slash, 0)));
+  return atHost.length > 0 ? atHost : findNamed(ledger, name);
+}
+
+function findNamed(ledger: Db, path: string, host?: string): Promise<KnownRepo[]> {
+  const named = ledger.db
     .selectFrom("repoNames")
     .innerJoin("repos", "repos.id", "repoNames.repoId")
     .selectAll("repos")
-    .where((eb) =>
-      eb.or([
-        eb("repoNames.fullName", "=", name.toLowerCase()),
-        eb.and([
-          eb("repoNames.host", "=", name.slice(0, Math.max(slash, 0))),
-          eb("repoNames.fullName", "=", name.slice(slash + 1).toLowerCase()),
-        ]),
-      ]),
-    )
-    .orderBy("repos.id")
-    .execute();
+    .where("repoNames.fullName", "=", path.toLowerCase())
+    .orderBy("repos.id");
+  return (host === undefined ? named : named.where("repoNames.host", "=", host)).execute();
 }
 
 export async function setDefaultBranch(ledger: Db, id: RepoId, defaultBranch: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { BoundedCache } from "../../src/async/bounded-cache.ts";
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
+import type { Host, HostRepo } from "../../src/hosts/host.ts";
 import { bearerOfName, type SeenRepo, saveRepos, setDefaultBranch } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
@@ -32,7 +33,7 @@ export async function confirmIdentity(
   if (isOwn && identities.get(repo.id) === name)
     return { ...repo, defaultBranch: bearer.defaultBranch ?? repo.defaultBranch };
   const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
-  const found = await hostOf(station, named).findRepo(repo.owner, repo.name);
+  const found = await findAsIs(hostOf(station, named), repo);
   if (found === null)
     throw new TransientError(
       "repo-not-shown",
@@ -54,4 +55,12 @@ export async function confirmIdentity(
     await setDefaultBranch(ledger, repo.id, seen.defaultBranch);
   identities.set(repo.id, `${seen.owner}/${seen.name}`);
   return seen;
+}
+
+/** By its name and, where that is no longer its own and the host can, by its id: not every host redirects old names. */
+async function findAsIs(host: Host, repo: SeenRepo): Promise<HostRepo | null> {
+  const named = await host.findRepo(repo.owner, repo.name);
+  const isOwn = named !== null && `${repo.host}:${named.hostId}` === repo.id;
+  if (isOwn || host.findRepoById === undefined) return named;
+  return (await host.findRepoById(repo.id.slice(repo.host.length + 1))) ?? named;
 }

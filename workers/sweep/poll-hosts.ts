@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { mapLimit } from "../../src/async/map-limit.ts";
 import { matchRepo } from "../../src/delivery/bounds.ts";
-import { choosePolls, pollBudget, repoPollInterval } from "../../src/delivery/poll-schedule.ts";
+import { choosePolls, pollShare, repoPollInterval } from "../../src/delivery/poll-schedule.ts";
+import type { Budget, Host } from "../../src/hosts/host.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
-import { recordPolls, waitingCommits } from "../../src/ledger/evaluations.ts";
+import { recordPolls, type WaitingCommit, waitingCommits } from "../../src/ledger/evaluations.ts";
 import { type KnownRepo, listRepos } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
 import { discoverRepos, type SweepRepoParts, sweepRepo } from "./sweep-repos.ts";
@@ -30,7 +31,7 @@ export class HostPoller {
   readonly #nextTurn = new Map<string, number>();
   /** Hosts whose repos are being polled. */
   readonly #busy = new Set<string>();
-  /** How many calls polling has cost at each host since its rate limit was last reset. */
+  /** How many calls polling has cost each account of a host since its rate limit was last reset. */
   readonly #accounts = new Map<string, { resetsAt: number; spent: number }>();
   #baselined = new Set<string>();
   #discoverAt = 0;
@@ -98,33 +99,59 @@ export class HostPoller {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
     for (const [key, host] of hosts) {
-      const budget = host.budget();
-      const account = this.#accountOf(key, budget?.resetsAt ?? 0);
       const its = waiting.filter(({ repoId }) => repoId.startsWith(`${key}:`));
-      const { chosen, cost } = choosePolls(its, now, pollBudget(budget, now, account.spent), isFirst);
-      account.spent += cost;
-      await recordPolls(ledger, chosen, now);
-      for (const { repoId: repo, sha } of chosen) await queues.add("evaluate", { repo, sha, ref: null });
+      for (const [account, commits] of byAccount(host, its)) {
+        const chosen = this.#choosePolls(key, account, commits, now, isFirst);
+        await recordPolls(ledger, chosen, now);
+        for (const { repoId: repo, sha } of chosen) await queues.add("evaluate", { repo, sha, ref: null });
+      }
     }
+  }
+
+  /** Of the commits whose calls one account pays for. */
+  #choosePolls(key: string, name: string, commits: WaitingCommit[], now: number, isFirst: boolean): WaitingCommit[] {
+    const host = this.#station.hosts.get(key);
+    const budget = host?.budget(name) ?? null;
+    const account = this.#accountOf(key, name, budget);
+    const sendsCiEvents = host?.sendsCiEvents ?? true;
+    const share = pollShare(budget, now, account.spent, sendsCiEvents);
+    const { chosen, cost } = choosePolls(commits, now, share, isFirst, sendsCiEvents);
+    account.spent += cost;
+    return chosen;
   }
 
   /** Counts the calls that listing repos costs: one for each hundred. */
   async #chargeLists(): Promise<void> {
     const repos = await listRepos(this.#station.ledger);
     for (const [key, host] of this.#station.hosts) {
-      const listed = repos.filter((repo) => repo.host === key).length;
-      this.#accountOf(key, host.budget()?.resetsAt ?? 0).spent += Math.ceil(listed / 100);
+      const its = repos.filter((repo) => repo.host === key);
+      for (const [account, { length }] of byAccount(host, its))
+        this.#accountOf(key, account, host.budget(account)).spent += Math.ceil(length / 100);
     }
   }
 
-  #accountOf(host: string, resetsAt: number): { resetsAt: number; spent: number } {
-    const known = this.#accounts.get(host);
+  #accountOf(host: string, name: string, budget: Budget | null): { resetsAt: number; spent: number } {
+    const id = JSON.stringify([host, name]);
+    const resetsAt = budget?.resetsAt ?? 0;
+    const known = this.#accounts.get(id);
     // The host's clock and ours make the same moment differ by a little.
     if (known !== undefined && Math.abs(known.resetsAt - resetsAt) < 60_000) return known;
     const fresh = { resetsAt, spent: 0 };
-    this.#accounts.set(host, fresh);
+    this.#accounts.set(id, fresh);
     return fresh;
   }
+}
+
+/** By the account whose limit the calls for them use. */
+function byAccount<T extends { owner: string }>(host: Host, items: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const account = host.accountOf?.(item.owner) ?? "";
+    const group = groups.get(account);
+    if (group === undefined) groups.set(account, [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 /** A place within the span (ms), the same for a repo in every process. */

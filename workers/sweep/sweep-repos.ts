@@ -1,7 +1,9 @@
 import { mapLimit } from "../../src/async/map-limit.ts";
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { Refused } from "../../src/delivery/errors.ts";
+import { type PatternQuestion, questionOfPattern } from "../../src/delivery/repo-name.ts";
 import type { RepoBounds } from "../../src/delivery/types.ts";
+import type { Host, HostRepo } from "../../src/hosts/host.ts";
 import { baselinedEntries, recordBaseline, removeBaseline } from "../../src/ledger/baselines.ts";
 import { allHeads, recordHeads } from "../../src/ledger/heads.ts";
 import { addHints, SWEEP_EVENT } from "../../src/ledger/hints.ts";
@@ -73,16 +75,13 @@ function unread(repoId: string): string {
   return `unread ${repoId}`;
 }
 
-/** The repos of one entry that their hosts list; null if the entry's owner is a pattern, which no host can list. */
+/** The repos of one entry that their hosts list; null if the entry names no owner: then no host can list them. */
 async function listedRepos(station: Pick<Station, "config" | "hosts">, entry: RepoBounds): Promise<SeenRepo[] | null> {
-  const parts = entry.match.split("/");
-  const [owner = "", name = ""] = parts.slice(-2);
-  if (owner.includes("*")) return null;
   const found: SeenRepo[] = [];
   for (const [key, host] of station.hosts) {
-    if (parts.length === 3 && parts[0] !== key) continue;
-    const single = name.includes("*") ? null : await host.findRepo(owner, name);
-    const repos = name.includes("*") ? await host.listRepos(owner) : single === null ? [] : [single];
+    const question = questionOfPattern(entry, key);
+    if (question.kind === "unlisted") return null;
+    const repos = await answerOf(host, question);
     for (const repo of repos) {
       const seen = {
         id: `${key}:${repo.hostId}`,
@@ -95,6 +94,20 @@ async function listedRepos(station: Pick<Station, "config" | "hosts">, entry: Re
     }
   }
   return found;
+}
+
+async function answerOf(host: Host, question: PatternQuestion): Promise<HostRepo[]> {
+  switch (question.kind) {
+    case "repo": {
+      const found = await host.findRepo(question.owner, question.name);
+      return found === null ? [] : [found];
+    }
+    case "owner":
+      return host.listRepos(question.owner);
+    case "unlisted":
+    case "elsewhere":
+      return [];
+  }
 }
 
 /**

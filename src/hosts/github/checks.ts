@@ -1,6 +1,6 @@
 import { settleAll } from "../../async/settle-all.ts";
 import { Refused, TransientError } from "../../delivery/errors.ts";
-import type { Check, CommitRef } from "../../delivery/types.ts";
+import type { Check, CommitRef, Gate } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { checksOfRuns, type Run, readRuns } from "./check-runs.ts";
 import { checksOfSuites, readSuites, type Suite, type SuiteView } from "./check-suites.ts";
@@ -13,8 +13,19 @@ export interface CommitResults {
   suites: Suite[];
 }
 
+/** The checks that count. @param hostNow as of CiReader. @throws TransientError, Refused if the commit is gone */
+export async function readChecks(
+  api: GitHubApi,
+  commit: CommitRef,
+  gate: Gate,
+  hostNow: () => number,
+): Promise<Check[]> {
+  const results = await readCommitResults(api, commit);
+  return checksOf(results, { apps: gate.apps, now: hostNow() });
+}
+
 /** All that GitHub reports for a commit. @throws TransientError, Refused if the commit is gone */
-export async function readCommitResults(api: GitHubApi, { repo, sha }: CommitRef): Promise<CommitResults> {
+async function readCommitResults(api: GitHubApi, { repo, sha }: CommitRef): Promise<CommitResults> {
   const at = { owner: repo.owner, repo: repo.name, ref: sha };
   try {
     const [statuses, runs, suites] = await settleAll([

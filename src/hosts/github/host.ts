@@ -1,11 +1,13 @@
 import { ConfigError } from "../../delivery/errors.ts";
+import { ciStateBy } from "../ci-state.ts";
 import type { Host } from "../host.ts";
 import { githubApi } from "./api.ts";
-import { readCiState } from "./ci-state.ts";
+import { readChecks } from "./checks.ts";
 import { cloneSourceOf } from "./clone.ts";
 import { findRepo, listRepos } from "./find-repo.ts";
 import { hintReader } from "./hints.ts";
 import { postStatus } from "./report.ts";
+import { readRequired } from "./required.ts";
 
 export interface GitHubHostOptions {
   /** The key under `hosts` in the server configuration. */
@@ -36,7 +38,11 @@ export function githubHost(options: GitHubHostOptions): Host {
     listRepos: (owner) => listRepos(api, owner),
     budget: () => api.budget(),
     counted: (work) => api.counted(work),
-    ciState: (commit, gate, branches, now) => readCiState(api, { commit, gate, branches, now }),
+    ciState: ciStateBy({
+      readChecks: (commit, gate, hostNow) => readChecks(api, commit, gate, hostNow),
+      readRequired: (commit, branches) => readRequired(api, commit, branches),
+      clockAhead: api.clockAhead,
+    }),
     cloneSource: async (repo) => cloneSourceOf(options.cloneUrl, options.token, repo),
     report: (commit, report) => postStatus(api, commit, report),
   };

@@ -14,7 +14,8 @@ export interface BuildFacts {
 export function buildFacts(metadata: Record<string, string>): BuildFacts | null {
   const get = (key: string) => metadata[`org.opencontainers.image.${key}`] ?? "";
   const source = get("source");
-  const name = source.split("/").slice(-2).join("/");
+  // The whole path: an owner may have slashes, and repos of two groups must not share a build.
+  const name = URL.canParse(source) ? new URL(source).pathname.replace(/^\/+/, "") : source;
   const started = new Date(get("created"));
   if (source === "" || Number.isNaN(started.getTime())) return null;
   return { name, number: get("version"), started, revision: get("revision"), source };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { BoundedCache } from "../../../src/async/bounded-cache.ts";
+import type { Host } from "../../../src/hosts/host.ts";
 import { recordHeads } from "../../../src/ledger/heads.ts";
 import { addHints, pendingTargets } from "../../../src/ledger/hints.ts";
 import { outboxOfCommit } from "../../../src/ledger/outbox.ts";
@@ -82,6 +83,22 @@ describe("The identity of a repo at its host", function () {
     await story.deliver();
     assert.equal(at.built.length, 1, "the same commit is built anew, as the new repo's");
     assert.deepEqual(await story.releases(), []);
+  });
+
+  it("is found by its id where the host redirects no old name, even if another repo has that name now", async () => {
+    const host = at.host as Pick<Host, "findRepo" | "findRepoById">;
+    const renamed = { hostId: "1", owner: "acme/tools", name: "renamed", defaultBranch: "main" };
+    host.findRepoById = async (id) => (id === "1" ? renamed : null);
+    hosted = {};
+    assert.deepEqual(await confirmIdentity(at.station, acmeApi), {
+      ...{ id: REPO, host: "github", owner: "acme/tools", name: "renamed", defaultBranch: "main" },
+    });
+    replace();
+    now += 5_000;
+    assert.equal((await confirmIdentity(at.station, acmeApi)).name, "renamed");
+    host.findRepoById = async () => null;
+    now += 5_000;
+    await assert.rejects(confirmIdentity(at.station, acmeApi), { code: "repo-replaced" });
   });
 
   it("is not changed by an old webhook that brings back the old name", async () => {

@@ -89,7 +89,7 @@ describe("an invalid server configuration file", () => {
     [
       "a repo without its owner",
       `${HOSTS}\nrepos:\n  - acme/a\n  - "*"`,
-      '4: repos[1]: found "*"; expected a repo as owner/name, owner/* or */*, optionally with the host\'s key before it',
+      '4: repos[1]: found "*"; expected a repo as owner/name, owner/*, owner/** or */*, optionally with the host\'s key before it',
     ],
     [
       "a mistyped key of an entry",

@@ -6,6 +6,7 @@ import {
   nextPollAt,
   type PollCandidate,
   pollBudget,
+  pollShare,
   repoPollInterval,
 } from "../../../src/delivery/poll-schedule.ts";
 
@@ -17,6 +18,24 @@ describe("polling the CI of waiting commits", () => {
     assert.equal(nextPollAt(0, 0), MINUTE);
     assert.equal(nextPollAt(0, HOUR), HOUR + 6 * MINUTE);
     assert.equal(nextPollAt(0, 24 * HOUR), 24 * HOUR + 30 * MINUTE);
+  });
+
+  it("asks a host without events of CI every 30 to 60 s in the first 20 minutes, then at least every 5 minutes", () => {
+    const waitAt = (age: number) => nextPollAt(0, age, false) - age;
+    assert.equal(waitAt(0), 30_000);
+    assert.equal(waitAt(10 * MINUTE), 30_000);
+    assert.equal(waitAt(20 * MINUTE), MINUTE);
+    assert.equal(waitAt(24 * HOUR), 5 * MINUTE);
+    const one = { createdAt: 0, unasked: 0, lookedAt: null, calls: null };
+    assert.deepEqual(choosePolls([one], 30_000, 100, false, false).chosen, [one]);
+    assert.deepEqual(choosePolls([one], 29_999, 100, false, false).chosen, []);
+  });
+
+  it("asks a host without events and without a known limit for a bounded number of commits a round", () => {
+    assert.equal(pollShare(null, 0, 0, true), Number.POSITIVE_INFINITY);
+    const waiting = Array.from({ length: 500 }, () => ({ createdAt: 0, unasked: 0, lookedAt: null, calls: 2 }));
+    const { chosen, cost } = choosePolls(waiting, HOUR, pollShare(null, 0, 0, false), false, false);
+    assert.deepEqual([chosen.length, cost], [50, 100]);
   });
 
   it("asks active repos every minute, a few idle ones too, and many at least once an hour", () => {
