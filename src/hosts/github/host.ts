@@ -6,6 +6,7 @@ import { cloneSourceOf } from "./clone.ts";
 import { findRepo, listRepos } from "./find-repo.ts";
 import { hintReader } from "./hints.ts";
 import { postStatus } from "./report.ts";
+import { githubWebhooks } from "./webhooks.ts";
 
 export interface GitHubHostOptions {
   /** The key under `hosts` in the server configuration. */
@@ -39,5 +40,6 @@ export function githubHost(options: GitHubHostOptions): Host {
     ciState: (commit, gate, branches, now) => readCiState(api, { commit, gate, branches, now }),
     cloneSource: async (repo) => cloneSourceOf(options.cloneUrl, options.token, repo),
     report: (commit, report) => postStatus(api, commit, report),
+    webhooks: githubWebhooks(api, options),
   };
 }
