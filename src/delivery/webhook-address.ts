@@ -44,3 +44,9 @@ export function shownAddress(text: string): string {
   const { origin, pathname } = new URL(text);
   return origin + pathname;
 }
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(text: string): boolean {
+  const { hostname } = new URL(text);
+  return hostname === "localhost" || hostname.endsWith(".localhost") || /^(?:127\.[\d.]+|\[::1\])$/.test(hostname);
+}

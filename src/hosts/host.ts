@@ -84,6 +84,8 @@ export interface RegisteredWebhook {
 
 /** One webhook request, as the host saw it. */
 export interface WebhookDelivery {
+  /** The host's id. */
+  id: string;
   /** ms since the epoch. */
   at: number;
   event: string;

@@ -67,10 +67,8 @@ const delivery = z.object({
   action: z.string().nullish(),
 });
 
-export type HookDelivery = WebhookDelivery & { id: string };
-
 /** @throws TransientError where the items have another shape. */
-export function readDeliveries(items: unknown[]): HookDelivery[] {
+export function readDeliveries(items: unknown[]): WebhookDelivery[] {
   return readAnswer("a delivery of a webhook", delivery, items).map((each) => ({
     id: String(each.id),
     at: each.delivered_at,

@@ -2,19 +2,10 @@ import { createHmac, randomUUID } from "node:crypto";
 import * as z from "zod";
 import { Refused } from "../../delivery/errors.ts";
 import { shownAddress } from "../../delivery/webhook-address.ts";
-import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookState } from "../host.ts";
+import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDelivery, WebhookState } from "../host.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { WEBHOOK_EVENTS } from "./hints.ts";
-import {
-  answerOf,
-  excessOf,
-  faultsOf,
-  type GitHubHook,
-  type HookDelivery,
-  ownHooks,
-  readDeliveries,
-  readHooks,
-} from "./hook-facts.ts";
+import { answerOf, excessOf, faultsOf, type GitHubHook, ownHooks, readDeliveries, readHooks } from "./hook-facts.ts";
 
 const RIGHTS =
   "a classic token needs the scope 'admin:repo_hook', which 'repo' includes; a fine-grained token or an app needs " +
@@ -86,7 +77,7 @@ function doublesText(doubles: GitHubHook[]): string {
 }
 
 /** The last deliveries, newest first. The newest failed one has what the receiver answered. */
-async function lastDeliveries(api: GitHubApi, place: Place, id: number): Promise<HookDelivery[]> {
+async function lastDeliveries(api: GitHubApi, place: Place, id: number): Promise<WebhookDelivery[]> {
   const of = { ...place.parameters, hook_id: id };
   let listed: unknown;
   try {
