@@ -5,6 +5,7 @@ import { VERSION } from "../run/version.ts";
 import { addClientCommands } from "./client-commands.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, Failure } from "./exit.ts";
+import { addHooksCommand } from "./hooks-command.ts";
 
 /** All commands. Each loads its code only when it is called. */
 function program(): Command {
@@ -35,6 +36,7 @@ function program(): Command {
       const { doctor } = await import("./doctor.ts");
       await doctor(own.config ?? command.opts<{ config?: string }>().config, own.json ?? false);
     });
+  addHooksCommand(command);
   addClientCommands(command);
   return command;
 }

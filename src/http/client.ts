@@ -11,7 +11,7 @@ import type { Body } from "./body.ts";
 
 /** One HTTP request. A `User-Agent` header replaces deliverd's own. */
 export interface HttpRequest {
-  method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "MKCOL";
+  method: "GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE" | "MKCOL";
   url: URL;
   headers: OutgoingHttpHeaders;
   body?: Body | undefined;

@@ -29,6 +29,8 @@ export interface GitHubApi {
   /** The items of all pages of a list. */
   list(route: string, parameters: Record<string, unknown>): Promise<unknown[]>;
   post(route: string, parameters: Record<string, unknown>): Promise<void>;
+  /** A request of any method. @returns the parsed body; undefined where there is none */
+  send(route: string, parameters: Record<string, unknown>): Promise<unknown>;
   /** The rate limit as of the last response; null before the first one. */
   budget(): Budget | null;
   /** Runs `work` and returns how many requests of it count against the rate limit. */
@@ -90,16 +92,18 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
     call.catch((error: unknown) => {
       throw translate(error, { key, apiUrl, route, token });
     });
+  const send = (route: string, parameters: Record<string, unknown>) =>
+    translated(
+      route,
+      octokit.request(route, parameters).then((response): unknown => response.data),
+    );
   return {
-    get: (route, parameters) =>
-      translated(
-        route,
-        octokit.request(route, parameters).then((response): unknown => response.data),
-      ),
+    get: send,
     list: (route, parameters) => translated(route, everyPage(octokit, route, parameters)),
     post: async (route, parameters) => {
       await translated(route, octokit.request(route, parameters));
     },
+    send,
     budget: meter.budget,
     counted: meter.counted,
     clockAhead: meter.clockAhead,

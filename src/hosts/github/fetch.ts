@@ -79,7 +79,8 @@ export function guardedFetch(
     if (status === 304 && known !== undefined) return wholeResponse(url, known);
     if (status === 304 || status === 409) throw new Error(`it answered ${status}`);
     if (status < 200 || status > 299) return wholeResponse(url, received);
-    JSON.parse(received.body);
+    // 204 has no body: https://www.rfc-editor.org/rfc/rfc9110#status.204
+    if (status !== 204) JSON.parse(received.body);
     if (method === "GET") {
       kept.delete(url.href);
       if (received.headers.has("etag") && received.body.length <= MAX_KEPT_LENGTH) kept.set(url.href, received);

@@ -159,3 +159,6 @@ const readers = new Map<string, Reader>([
     },
   ],
 ]);
+
+/** The events that a webhook of deliverd is registered for. */
+export const WEBHOOK_EVENTS: readonly string[] = [...readers.keys()];

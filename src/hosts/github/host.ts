@@ -8,6 +8,7 @@ import { findRepo, listRepos } from "./find-repo.ts";
 import { hintReader } from "./hints.ts";
 import { postStatus } from "./report.ts";
 import { readRequired } from "./required.ts";
+import { githubWebhooks } from "./webhooks.ts";
 
 export interface GitHubHostOptions {
   /** The key under `hosts` in the server configuration. */
@@ -45,5 +46,6 @@ export function githubHost(options: GitHubHostOptions): Host {
     }),
     cloneSource: async (repo) => cloneSourceOf(options.cloneUrl, options.token, repo),
     report: (commit, report) => postStatus(api, commit, report),
+    webhooks: githubWebhooks(api, options),
   };
 }

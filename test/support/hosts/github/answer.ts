@@ -1,7 +1,8 @@
+import { hookOperations } from "./hook-operations.ts";
 import { isObject, type Json } from "./json.ts";
-import { queryMistakes, requestMistakes, responseMistakes } from "./openapi.ts";
+import { queryMistakes, requestMistakes, responseMistakes, takesBody } from "./openapi.ts";
 import { type Answer, failure, type Operation, operations } from "./operations.ts";
-import type { Repo, State, Status } from "./state.ts";
+import type { Hook, Repo, State, Status } from "./state.ts";
 
 export interface Asked {
   method: string;
@@ -22,6 +23,8 @@ export interface House {
   spoil: ((template: string, body: Json) => Json) | null;
   now(): number;
   onStatus(repo: Repo, sha: string, status: Status): void;
+  /** Told of a webhook that is to be pinged. */
+  onPing(repo: Repo, hook: Hook): void;
 }
 
 /** What GitHub answers. A request or an answer that GitHub's description does not know is noted as a violation. */
@@ -58,7 +61,10 @@ interface Route {
   params: Record<string, string>;
 }
 
-const patterns = operations.map((operation) => ({ operation, pattern: patternOf(operation.template) }));
+const patterns = [...operations, ...hookOperations].map((operation) => ({
+  operation,
+  pattern: patternOf(operation.template),
+}));
 
 /** Refs and branches may span segments, as GitHub allows them to. */
 function patternOf(template: string): RegExp {
@@ -92,7 +98,8 @@ function parsed(text: string): { json: Json | undefined } | null {
 
 function mistakesOf({ method, template }: Operation, query: URLSearchParams, body: Json | undefined): string[] {
   const mistakes = [...queryMistakes(method, template, query), ...pageMistakes(query)];
-  if (body !== undefined || method === "POST") mistakes.push(...requestMistakes(method, template, body ?? null));
+  const expectsBody = (method === "POST" || method === "PATCH") && takesBody(method, template);
+  if (body !== undefined || expectsBody) mistakes.push(...requestMistakes(method, template, body ?? null));
   return mistakes;
 }
 
@@ -113,7 +120,7 @@ async function handled(
   url: URL,
   body: Json | undefined,
 ): Promise<Answer> {
-  const { state, onStatus } = house;
+  const { state, onStatus, onPing } = house;
   const name = { owner: params.owner ?? "", name: params.repo ?? "" };
   const repo = state.find(name);
   if (operation.template.startsWith("/repos/") && (repo === null || !state.shows(repo, token))) {
@@ -126,7 +133,7 @@ async function handled(
     };
   }
   const now = new Date(house.now()).toISOString().replace(/\.\d+Z$/, "Z");
-  return operation.handle({ state, token, url, params, repo, body: isObject(body) ? body : {}, now, onStatus });
+  return operation.handle({ state, token, url, params, repo, body: isObject(body) ? body : {}, now, onStatus, onPing });
 }
 
 /** GitHub sends on by id, which no further rename breaks. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { revParse } from "../git.ts";
 import { type GitServer, startGitServer } from "../git-server.ts";
 import { addSuite, type Making, type NewCheckRun, type NewSuite, putCheckRun } from "./checks.ts";
-import { type HookAnswer, type HookDelivery, sendHook } from "./hooks.ts";
+import { type HookAnswer, type HookDelivery, newHook, sendHook, sendTo, subscribes } from "./hooks.ts";
 import type { JsonObject } from "./json.ts";
 import { isContext } from "./operations.ts";
 import { payloadOf, type WebhookEvent, type WebhookFacts, zero } from "./payloads.ts";
@@ -15,6 +15,8 @@ import {
   actions,
   type CheckRun,
   type CheckSuite,
+  type Hook,
+  type HookRights,
   type NewRepo,
   type Protection,
   type Repo,
@@ -46,7 +48,6 @@ export class GitHubStandIn {
   readonly #state: State;
   readonly #now: () => number;
   readonly #sending = new Set<Promise<unknown>>();
-  #target: { url: string; secret: string } | null = null;
 
   private constructor(parts: { token: string; git: GitServer; api: Api; state: State; now: () => number }) {
     this.token = parts.token;
@@ -67,6 +68,7 @@ export class GitHubStandIn {
       // As on GitHub, a status that the daemon itself sets comes back to it as a webhook.
       onStatus: (repo, sha, status) =>
         standIn.#later(standIn.#announce("status", repo, { sha, context: status.context })),
+      onPing: (repo, hook) => standIn.#later(standIn.#ping(repo, hook)),
     });
     const standIn = new GitHubStandIn({ token, git, api, state, now });
     return standIn;
@@ -169,9 +171,26 @@ export class GitHubStandIn {
     return this.statusesOf(repo, sha).findLast((one) => isContext(one, context));
   }
 
-  /** Where webhooks go from now on. */
+  /** Where webhooks go from now on: every organisation has this webhook. */
   sendHooksTo(url: string, secret: string): void {
-    this.#target = { url, secret };
+    this.#state.everywhere = newHook(this.#state.nextId(), this.#time(), { url, secret });
+  }
+
+  /** The webhooks that are registered on a repo, to be looked at and changed. */
+  hooksOf(repo: RepoName): Hook[] {
+    return this.#state.get(repo).hooks;
+  }
+
+  /** Registers a webhook on a repo behind the API's back. Left out: what deliverd wants, for every event. */
+  addHook(repo: RepoName, more: Parameters<typeof newHook>[2]): Hook {
+    const hook = newHook(this.#state.nextId(), this.#time(), more);
+    this.hooksOf(repo).push(hook);
+    return hook;
+  }
+
+  /** What the token may do with webhooks from now on. */
+  limitHookRights(rights: HookRights): void {
+    this.#state.hookRights.set(this.token, rights);
   }
 
   /** A full payload about what git and the stand-in hold. A test may change it before it sends it. */
@@ -195,8 +214,8 @@ export class GitHubStandIn {
 
   /** Sends once more under the same id, as an administrator can on GitHub. */
   async redeliver(delivery: HookDelivery): Promise<HookAnswer> {
-    if (this.#target === null) throw new Error("nobody to send webhooks to: call sendHooksTo first");
-    delivery.answer = await sendHook(this.#target.url, this.#target.secret, delivery);
+    if (this.#state.everywhere === null) throw new Error("nobody to send webhooks to: call sendHooksTo first");
+    delivery.answer = await this.#sendTo(this.#state.everywhere, delivery);
     return delivery.answer;
   }
 
@@ -210,7 +229,7 @@ export class GitHubStandIn {
     if (after === zero) own.announced.delete(ref);
     else own.announced.set(ref, after);
     const created = before === zero ? [await this.#announce("create", own, { ref })] : [];
-    return [...created, await this.#deliver("push", push)];
+    return [...created, await this.#deliver("push", own, push)];
   }
 
   /** CI passes: a check run (and a status, where a context is given), with every webhook that GitHub sends of it. */
@@ -258,16 +277,27 @@ export class GitHubStandIn {
   }
 
   async #announce<E extends WebhookEvent>(event: E, repo: Repo, facts: WebhookFacts[E]): Promise<HookDelivery> {
-    return this.#deliver(event, await payloadOf(event, repo, facts, this.#state));
+    return this.#deliver(event, repo, await payloadOf(event, repo, facts, this.#state));
   }
 
-  async #deliver(event: WebhookEvent, payload: JsonObject): Promise<HookDelivery> {
+  async #deliver(event: WebhookEvent, repo: Repo, payload: JsonObject): Promise<HookDelivery> {
     const delivery: HookDelivery = { id: randomUUID(), event, payload, answer: null };
     this.hooks.push(delivery);
-    if (this.#target && !this.webhooksOff) {
-      delivery.answer = await sendHook(this.#target.url, this.#target.secret, delivery);
+    if (this.webhooksOff) return delivery;
+    const { everywhere } = this.#state;
+    for (const hook of everywhere === null ? repo.hooks : [everywhere, ...repo.hooks]) {
+      if (subscribes(hook, event)) delivery.answer = await this.#sendTo(hook, delivery);
     }
     return delivery;
+  }
+
+  async #ping(repo: Repo, hook: Hook): Promise<void> {
+    const payload = await payloadOf("ping", repo, {}, this.#state);
+    await this.#sendTo(hook, { id: randomUUID(), event: "ping", payload });
+  }
+
+  #sendTo(hook: Hook, delivery: Pick<HookDelivery, "id" | "event" | "payload">): Promise<HookAnswer> {
+    return sendTo(hook, delivery, { id: this.#state.nextId(), at: this.#time() });
   }
 
   #later(work: Promise<unknown>): void {

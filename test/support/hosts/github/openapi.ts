@@ -12,7 +12,7 @@ ajvFormats.default(ajv);
 /** Compiling is slow, and a run needs few of the description's 1,000 operations. */
 const compiled = new Map<string, ValidateFunction>();
 
-export type Method = "GET" | "POST";
+export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** GitHub's own example of that name. A fresh copy on each call. */
 export function example(name: string): Json {
@@ -34,6 +34,11 @@ export function queryMistakes(method: Method, template: string, query: URLSearch
   });
 }
 
+/** Whether the operation knows a body at all. */
+export function takesBody(method: Method, template: string): boolean {
+  return isObject(operationOf(method, template).requestBody);
+}
+
 /** Every way in which a request's body misses the description. Members that it does not name count as mistakes, though GitHub ignores them. */
 export function requestMistakes(method: Method, template: string, body: Json): string[] {
   const operation = operationOf(method, template);
@@ -50,6 +55,7 @@ export function requestMistakes(method: Method, template: string, body: Json): s
 /** Every way in which an answer misses the description. A status that the operation does not list must bear GitHub's basic error. */
 export function responseMistakes(method: Method, template: string, status: number, body: Json): string[] {
   const listed = objectAt(operationOf(method, template), "responses")[String(status)];
+  if (status === 204 && listed !== undefined) return body === null ? [] : [`${method} ${template} 204 has no body`];
   if (listed === undefined && status < 300) return [`${method} ${template} never answers ${status}`];
   const response = isObject(listed) ? resolved(listed) : undefined;
   const schema = response?.content ? jsonSchemaOf(response) : { $ref: "#/components/schemas/basic-error" };
@@ -63,6 +69,18 @@ export function payloadMistakes(name: string, payload: Json): string[] {
     jsonSchemaOf(objectAt(description, "x-webhooks", name, "post", "requestBody")),
     payload,
   );
+}
+
+/** Events that only an app gets. */
+const APP_EVENTS = ["installation", "installation_repositories", "installation_target", "github_app_authorization"];
+
+/** Every event that a webhook of a repo can be registered for. */
+export function eventNames(): Set<string> {
+  const names = Object.values(objectAt(description, "x-webhooks")).map((webhook) => {
+    const [name = ""] = String(objectAt(webhook, "post").operationId).split("/");
+    return name.replaceAll("-", "_");
+  });
+  return new Set(names.filter((name) => !APP_EVENTS.includes(name)));
 }
 
 function operationOf(method: Method, template: string): JsonObject {

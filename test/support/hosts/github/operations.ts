@@ -3,7 +3,7 @@ import * as bodies from "./bodies.ts";
 import { latestRuns } from "./checks.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Method } from "./openapi.ts";
-import type { CommitChecks, Repo, State, Status, StatusState } from "./state.ts";
+import type { CommitChecks, Hook, Repo, State, Status, StatusState } from "./state.ts";
 
 export interface Answer {
   status: number;
@@ -24,6 +24,8 @@ export interface Call {
   now: string;
   /** Told of a status that was set through the API. */
   onStatus(repo: Repo, sha: string, status: Status): void;
+  /** Told of a webhook that is to be pinged. */
+  onPing(repo: Repo, hook: Hook): void;
 }
 
 export interface Operation {
@@ -223,7 +225,7 @@ export async function factsOf(repo: Repo, sha: string): Promise<CommitFacts> {
 }
 
 /** GitHub's pages: 30 items unless asked for up to 100, with a Link header where there are more. */
-function pageOf<T>(call: Call, all: T[]): { items: T[]; headers: Record<string, string> } {
+export function pageOf<T>(call: Call, all: T[]): { items: T[]; headers: Record<string, string> } {
   const size = Number(call.url.searchParams.get("per_page") ?? 30);
   const page = Number(call.url.searchParams.get("page") ?? 1);
   const last = Math.max(1, Math.ceil(all.length / size));

@@ -24,6 +24,8 @@ export interface Fault {
   status: number | "cut";
   headers?: Record<string, string>;
   message?: string;
+  /** True: the request has its effect, and only its answer is lost. */
+  isDone?: boolean;
 }
 
 export interface Api extends House {
@@ -37,7 +39,7 @@ export interface Api extends House {
 const hour = 3_600_000;
 
 /** GitHub's REST API, cut to the calls of the daemon, each request and answer held against GitHub's own description. */
-export async function startApi(options: Pick<House, "state" | "now" | "onStatus">): Promise<Api> {
+export async function startApi(options: Pick<House, "state" | "now" | "onStatus" | "onPing">): Promise<Api> {
   const api: Api = {
     ...options,
     url: "",
@@ -80,6 +82,7 @@ async function respond(api: Api, request: IncomingMessage, response: ServerRespo
   api.requests.push(entry);
   const text = await bodyOf(request);
   const fault = takeFault(api.faults, entry);
+  if (fault?.isDone) await answerTo(api, { ...entry, text, token });
   if (fault?.status === "cut") {
     response.destroy();
     return;
@@ -144,5 +147,5 @@ function send(api: Api, request: IncomingMessage, response: ServerResponse, entr
     ...(cacheable ? { etag, "cache-control": "private, max-age=60, s-maxage=60" } : {}),
     ...answer.headers,
   });
-  response.end(known ? undefined : text);
+  response.end(known || answer.status === 204 ? undefined : text);
 }

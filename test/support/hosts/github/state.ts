@@ -84,6 +84,30 @@ export interface CommitChecks {
   suites: CheckSuite[];
 }
 
+/** One webhook request that GitHub sent for a hook, as its API tells it. */
+export interface SentHook {
+  id: number;
+  guid: string;
+  at: string;
+  event: string;
+  action: string | null;
+  /** 0: nobody answered. */
+  status: number;
+  answer: string;
+}
+
+/** A webhook of a repo. */
+export interface Hook {
+  readonly id: number;
+  active: boolean;
+  events: string[];
+  config: { url: string; contentType: "json" | "form"; secret: string | null; insecureSsl: "0" | "1" };
+  readonly createdAt: string;
+  updatedAt: string;
+  /** Oldest first. */
+  readonly sent: SentHook[];
+}
+
 export interface Repo {
   readonly id: number;
   owner: string;
@@ -98,6 +122,15 @@ export interface Repo {
   readonly protections: Map<string, Protection>;
   /** Refs as the last push webhook told them. */
   readonly announced: Map<string, string>;
+  readonly hooks: Hook[];
+}
+
+/** What a token may do with webhooks. Left out: all. */
+export interface HookRights {
+  ofRepos: "none" | "read" | "write";
+  ofOrganisations: "none" | "read";
+  /** 404, as to a classic token without the scope; 403, as to a fine-grained one. */
+  answer: 403 | 404;
 }
 
 export type RepoName = { owner: string; name: string };
@@ -109,6 +142,12 @@ export const actions: App = { id: 15368, slug: "github-actions" };
 export class State {
   readonly tokens: Set<string>;
   readonly root: string;
+  /** Webhooks of organisations, by the organisation's name in lower case. */
+  readonly organisationHooks = new Map<string, Hook[]>();
+  /** The webhook that every organisation has. */
+  everywhere: Hook | null = null;
+  /** Tokens that may not manage webhooks, or see those of organisations, with what GitHub answers them. */
+  readonly hookRights = new Map<string, HookRights>();
   readonly #repos: Repo[] = [];
   /** `<owner>/<name>` in lower case, of repos that have left this name. */
   readonly #oldNames = new Map<string, Repo>();
@@ -138,6 +177,7 @@ export class State {
       commits: new Map(),
       protections: new Map(),
       announced: new Map(),
+      hooks: [],
     };
     if (wanted.token !== undefined) this.tokens.add(wanted.token);
     await initBare(repo.directory, repo.defaultBranch);
@@ -182,6 +222,11 @@ export class State {
     return this.#repos
       .filter((repo) => repo.owner.toLowerCase() === owner.toLowerCase())
       .sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  hooksOfOrganisation(owner: string): Hook[] {
+    const own = this.organisationHooks.get(owner.toLowerCase()) ?? [];
+    return this.everywhere === null ? own : [this.everywhere, ...own];
   }
 
   /** Whether a caller with this token is shown the repo. */

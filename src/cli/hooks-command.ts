@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+
+interface Own {
+  config?: string;
+  json?: boolean;
+}
+
+/** Adds `hooks add|check|remove`, which ask a git host by the server's configuration. */
+export function addHooksCommand(program: Command): void {
+  const hooks = program.command("hooks").description("register, check or remove the webhook of a repo at its git host");
+  const add = (name: "add" | "check" | "remove", description: string) =>
+    hooks
+      .command(`${name} <repo>`)
+      .description(description)
+      .option("--config <file>", "the server's configuration")
+      .option("--json", "print JSON")
+      .action(async (repo: string, own: Own) => {
+        const commands = await import("./hooks.ts");
+        const config = own.config ?? program.opts<{ config?: string }>().config;
+        await commands[name](config, repo, own.json ?? false);
+      });
+  add("add", "register the webhook of <owner>/<name>, or repair it");
+  add("check", "show the state of the webhook, and its last deliveries as the host saw them");
+  add("remove", "remove the webhook, and no other");
+}

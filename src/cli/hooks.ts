@@ -1,0 +1,210 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { loadServerConfig, type ServerConfig, secretsOf } from "../config/server.ts";
+import { matchRepo } from "../delivery/bounds.ts";
+import { ConfigError } from "../delivery/errors.ts";
+import { printable } from "../delivery/printable.ts";
+import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDelivery } from "../hosts/host.ts";
+import { openHosts } from "../hosts/index.ts";
+import { createMask, type Mask } from "../observe/mask.ts";
+import { EXIT, Failure } from "./exit.ts";
+import { table, terminalSafe } from "./terminal.ts";
+import { addressOf, deliveryFault, isOutOfReach, webhookFaults } from "./webhook-health.ts";
+
+/** A repo at its host, and what its webhook has to be. */
+interface Subject {
+  config: ServerConfig;
+  key: string;
+  repo: HostRepo;
+  /** `<key>/<owner>/<name>` */
+  name: string;
+  webhooks: HostWebhooks;
+  address: WebhookAddress;
+  print(data: unknown, text: string): void;
+}
+
+/** Registers the webhook of a repo, or repairs it, and waits for the host's ping. */
+export async function add(configPath: string | undefined, repo: string, asJson: boolean): Promise<void> {
+  await withSubject(configPath, repo, asJson, async (subject) => {
+    requireUse(subject);
+    const { webhooks, address, name, print } = subject;
+    const before = await deliveriesOf(subject);
+    const change = await webhooks.add(subject.repo, address);
+    const ping = change.kind === "covered" ? null : await newDelivery(subject, before);
+    const fault = ping === null ? null : deliveryFault(ping);
+    print({ repo: name, ...change, ping: ping === null ? null : dated(ping) }, changeText(name, change, ping));
+    if (fault !== null) throw new Failure(EXIT.failed, fault);
+  });
+}
+
+/** Shows the state of a repo's webhook and its last deliveries. */
+export async function check(configPath: string | undefined, repo: string, asJson: boolean): Promise<void> {
+  await withSubject(configPath, repo, asJson, async (subject) => {
+    const { name, address, webhooks, print } = subject;
+    const state = await webhooks.check(subject.repo, address);
+    const faults = webhookFaults(state);
+    if (!isUsed(subject)) faults.push(`${name} is in no entry of repos, so deliverd ignores its webhooks`);
+    const registered = state.kind === "registered" ? state : null;
+    const deliveries = registered?.deliveries ?? [];
+    const shared = registered?.webhook.on === "owner" ? ` (of ${subject.repo.owner}, for all its repos)` : "";
+    print(
+      {
+        repo: name,
+        url: address.url,
+        ok: faults.length === 0,
+        state: state.kind,
+        faults,
+        webhook: registered && { id: registered.webhook.id, url: registered.webhook.url, on: registered.webhook.on },
+        deliveries: deliveries.map(dated),
+      },
+      [
+        `${name}: ${registered === null ? "no webhook" : registered.webhook.url}${shared}`,
+        ...(deliveries.length === 0 ? [] : [table(deliveries.map(row))]),
+        ...(registered !== null && deliveries.length === 0 ? ["the host shows no deliveries yet"] : []),
+        ...faults.map((fault) => `fail  ${fault}`),
+      ].join("\n"),
+    );
+    if (faults.length > 0) throw new Failure(EXIT.failed, `Repair it with \`deliverd hooks add ${name}\`.`);
+  });
+}
+
+/** Removes deliverd's webhooks from a repo. */
+export async function remove(configPath: string | undefined, repo: string, asJson: boolean): Promise<void> {
+  await withSubject(configPath, repo, asJson, async ({ webhooks, address, name, print, ...subject }) => {
+    const removed = await webhooks.remove(subject.repo, address);
+    print({ repo: name, removed }, removed.map((url) => `removed ${name}: ${url}`).join("\n"));
+    if (removed.length === 0) throw new Failure(EXIT.notFound, `${name} has no webhook of deliverd (${address.url}).`);
+  });
+}
+
+/** Errors may hold what the host said, and the host knows the secrets. */
+async function withSubject(
+  configPath: string | undefined,
+  text: string,
+  asJson: boolean,
+  work: (subject: Subject) => Promise<void>,
+): Promise<void> {
+  const config = loadServerConfig({ path: configPath, env: process.env });
+  const mask = createMask(secretsOf(config));
+  try {
+    await work(await findSubject(config, text, asJson, mask));
+  } catch (error) {
+    if (error instanceof Failure) throw new Failure(error.exitCode, mask(error.message));
+    if (error instanceof Error) error.message = mask(error.message);
+    throw error;
+  }
+}
+
+async function findSubject(config: ServerConfig, text: string, asJson: boolean, mask: Mask): Promise<Subject> {
+  const hosts = openHosts(config.hosts);
+  const { key: wanted, owner, name } = readName(text, [...hosts.keys()]);
+  const found: { key: string; repo: HostRepo; webhooks: HostWebhooks | undefined }[] = [];
+  for (const [key, host] of hosts) {
+    if (wanted !== null && wanted !== key) continue;
+    const repo = await host.findRepo(owner, name);
+    if (repo !== null) found.push({ key, repo, webhooks: host.webhooks });
+  }
+  const [first, ...others] = found;
+  if (first === undefined) {
+    throw new Failure(
+      EXIT.notFound,
+      `No configured host shows a repo ${text}: check its name, and what the token may see.`,
+    );
+  }
+  if (others.length > 0) {
+    const names = found.map(({ key }) => `${key}/${owner}/${name}`);
+    throw new Failure(EXIT.usage, `Several hosts have a repo ${text}: write ${names.join(" or ")}.`);
+  }
+  const { key, repo, webhooks } = first;
+  const address = addressOf(config, key);
+  if (webhooks === undefined) {
+    const type = config.hosts[key]?.type;
+    const how = `Register ${address.url} there by hand, with hosts.${key}.webhookSecret.`;
+    throw new Failure(EXIT.failed, `deliverd cannot register webhooks at hosts of the type ${type}. ${how}`);
+  }
+  const print = (data: unknown, lines: string) => {
+    const shown = asJson ? printable(JSON.stringify(data, null, 2)) : terminalSafe(lines);
+    if (shown !== "") process.stdout.write(`${mask(shown)}\n`);
+  };
+  return { config, key, repo, name: `${key}/${repo.owner}/${repo.name}`, webhooks, address, print };
+}
+
+/** `<owner>/<name>` or `<key>/<owner>/<name>`. The owner may have slashes. */
+function readName(text: string, keys: string[]): { key: string | null; owner: string; name: string } {
+  const segments = text.split("/");
+  // They become parts of a URL path. No host allows other characters in them.
+  if (segments.length < 2 || !segments.every((segment) => /^(?!\.{1,2}$)[\w.~-]+$/.test(segment))) {
+    throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
+  }
+  const [first = "", ...rest] = segments;
+  const key = segments.length > 2 && keys.includes(first) ? first : null;
+  const path = key === null ? segments : rest;
+  return { key, owner: path.slice(0, -1).join("/"), name: path.at(-1) ?? "" };
+}
+
+function isUsed({ config, key, repo }: Subject): boolean {
+  return matchRepo(config.repos, { host: key, owner: repo.owner, name: repo.name }) !== null;
+}
+
+/** A webhook that brings nothing must not be registered. @throws Failure, ConfigError */
+function requireUse(subject: Subject): void {
+  const { config, key, name } = subject;
+  if (!isUsed(subject)) {
+    throw new Failure(
+      EXIT.usage,
+      `${name} is in no entry of repos, so deliverd would ignore its webhooks: add it first.`,
+    );
+  }
+  if (isOutOfReach(config, key)) {
+    throw new ConfigError(
+      "public-url-local",
+      `publicUrl: ${config.publicUrl} can be reached from this machine only, so hosts.${key} cannot send webhooks there. ` +
+        "Set publicUrl (DELIVERD_PUBLIC_URL) to the address under which the host reaches deliverd.",
+    );
+  }
+}
+
+async function deliveriesOf({ webhooks, repo, address }: Subject): Promise<WebhookDelivery[]> {
+  const state = await webhooks.check(repo, address);
+  return state.kind === "registered" ? state.deliveries : [];
+}
+
+/** A host pings at once, and lists the ping after it was answered, at most 10 s later. */
+const PING_WAITS_MS = [250, 500, 1_000, 2_000, 4_000, 4_000];
+
+/** The first delivery that was not there before. Null: none came in time. */
+async function newDelivery(subject: Subject, before: WebhookDelivery[]): Promise<WebhookDelivery | null> {
+  for (const wait of PING_WAITS_MS) {
+    await delay(wait);
+    const added = (await deliveriesOf(subject)).filter(({ id }) => !before.some((known) => known.id === id));
+    const newest = added.find(({ event }) => event === "ping") ?? added[0];
+    if (newest !== undefined) return newest;
+  }
+  return null;
+}
+
+function changeText(name: string, change: WebhookChange, ping: WebhookDelivery | null): string {
+  if (change.kind === "covered") return `nothing to do for ${name}: the webhook of its owner sends to ${change.url}`;
+  const repairs = change.kind === "repaired" ? change.changes.map((fault) => `  repaired: ${fault}`) : [];
+  const secret = change.kind === "renewed" ? ["  nothing was wrong; the secret was set again"] : [];
+  return [`${change.kind} ${name}: ${change.url}`, ...repairs, ...secret, pingText(ping)].join("\n");
+}
+
+function pingText(ping: WebhookDelivery | null): string {
+  if (ping === null) return "the host has not listed its ping yet: see `deliverd hooks check`";
+  if (ping.status === null) return `the host's ${ping.event} was not answered`;
+  return `the host's ${ping.event} was answered ${ping.status} after ${seconds(ping)}`;
+}
+
+function row(delivery: WebhookDelivery): string[] {
+  const { at, event, status, failure } = delivery;
+  const word = status === null ? "none" : String(status);
+  return [new Date(at).toISOString(), event, word, seconds(delivery), failure ?? ""];
+}
+
+function seconds({ duration }: WebhookDelivery): string {
+  return `${(duration / 1000).toFixed(1)} s`;
+}
+
+function dated(delivery: WebhookDelivery): object {
+  return { ...delivery, at: new Date(delivery.at).toISOString() };
+}

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { stringify } from "yaml";
+import { type GitHubStandIn, type Repo, startGitHub } from "../../support/hosts/github/github.ts";
+import { json, type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
+import { tempDir } from "../../support/processes/process.ts";
+import { BIN } from "../../support/world/deliverd.ts";
+
+const SECRET = "hooks-canary-secret";
+const TOKEN = "ghs_canaryhooks0123456789";
+
+interface Ended {
+  code: number | string;
+  stdout: string;
+  stderr: string;
+}
+
+describe("deliverd hooks", () => {
+  let github: GitHubStandIn;
+  let receiver: ScriptedServer;
+  let dir: Awaited<ReturnType<typeof tempDir>>;
+  let answer: { status: number; body: object };
+  let url: string;
+  let repo: Repo;
+  let count = 0;
+
+  before(async () => {
+    dir = await tempDir();
+    github = await startGitHub({ token: TOKEN });
+    receiver = await startScriptedServer((_asked, response) => json(response, answer.status, answer.body));
+    url = `${receiver.url}/webhooks/github`;
+  });
+  after(async () => {
+    const violations = github?.violations;
+    await github?.close();
+    await receiver?.close();
+    await dir?.remove();
+    assert.deepEqual(violations, []);
+  });
+  beforeEach(async () => {
+    answer = { status: 202, body: { status: "ignored" } };
+    repo = await github.createRepo({ owner: "acme", name: `api-${++count}` });
+  });
+
+  async function hooks(args: string[], more: Record<string, unknown> = {}): Promise<Ended> {
+    const file = join(dir.path, "deliverd.yml");
+    const { apiUrl, cloneUrl } = github;
+    const host = { type: "github", apiUrl, cloneUrl, webhookSecret: SECRET, token: TOKEN };
+    await writeFile(file, stringify({ publicUrl: receiver.url, hosts: { github: host }, repos: ["acme/*"], ...more }));
+    const options = { env: { PATH: process.env.PATH, DELIVERD_CONFIG: file } };
+    const ended = await promisify(execFile)(process.execPath, [BIN, "hooks", ...args], options).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      ({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }),
+    );
+    assert.doesNotMatch(ended.stdout + ended.stderr, /canary/);
+    return ended;
+  }
+
+  it("add registers the webhook and says how the host's ping was answered; check then finds nothing wrong", async () => {
+    const name = `github/acme/${repo.name}`;
+    const added = await hooks(["add", `acme/${repo.name}`]);
+    assert.deepEqual(
+      [added.code, added.stdout],
+      [0, `added ${name}: ${url}\nthe host's ping was answered 202 after 0.3 s\n`],
+      added.stderr,
+    );
+    const checked = await hooks(["check", name]);
+    assert.equal(checked.code, 0, checked.stderr);
+    assert.match(checked.stdout, new RegExp(`^${name}: ${url}\n\\d{4}-\\d\\d-\\d\\dT\\S+Z  ping  202  0\\.3 s *\n$`));
+  });
+
+  it("check says what is wrong and exits with 1, and add repairs it", async () => {
+    github.addHook(repo, { url, secret: SECRET, contentType: "form", events: ["push"] });
+    const checked = await hooks(["check", `acme/${repo.name}`]);
+    assert.deepEqual(
+      [checked.code, checked.stderr],
+      [1, `Repair it with \`deliverd hooks add github/acme/${repo.name}\`.\n`],
+    );
+    assert.match(checked.stdout, /^fail {2}it sends forms, not JSON$/m);
+    assert.match(checked.stdout, /^fail {2}it does not send create, status, /m);
+    const repaired = await hooks(["add", `acme/${repo.name}`]);
+    assert.equal(repaired.code, 0, repaired.stderr);
+    assert.match(repaired.stdout, /^repaired .*\n {2}repaired: it sends forms, not JSON\n/);
+    assert.equal(github.hooksOf(repo).length, 1);
+  });
+
+  it("add exits with 1 if the host's ping fails, and says why", async () => {
+    answer = { status: 401, body: { detail: `The signature does not match ${SECRET}.` } };
+    const failed = await hooks(["add", `acme/${repo.name}`]);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /^the newest delivery \(ping\) was answered 401: .* The secret at the host is not web/);
+    const checked = await hooks(["check", `acme/${repo.name}`, "--json"]);
+    const { ok, deliveries } = JSON.parse(checked.stdout) as { ok: boolean; deliveries: { status: number }[] };
+    assert.deepEqual([checked.code, ok, deliveries[0]?.status], [1, false, 401]);
+  });
+
+  it("remove removes the webhook of deliverd only, and exits with 3 if there is none", async () => {
+    const foreign = github.addHook(repo, { url: "https://ci.example.com/hook" });
+    github.addHook(repo, { url, secret: SECRET });
+    const removed = await hooks(["remove", `acme/${repo.name}`, "--json"]);
+    assert.deepEqual(JSON.parse(removed.stdout), { repo: `github/acme/${repo.name}`, removed: [url] });
+    assert.deepEqual(github.hooksOf(repo), [foreign]);
+    const none = await hooks(["remove", `acme/${repo.name}`]);
+    assert.equal(none.code, 3);
+    assert.match(none.stderr, /has no webhook of deliverd/);
+  });
+
+  it("exits with 3 for a repo that no host shows, and with 2 for a name that is none", async () => {
+    assert.equal((await hooks(["check", "acme/none"])).code, 3);
+    assert.equal((await hooks(["check", "acme"])).code, 2);
+    assert.equal((await hooks(["check", "acme/../../user"])).code, 2);
+    assert.equal((await hooks(["nonsense", "acme/api"])).code, 2);
+  });
+
+  it("add registers nothing that would bring nothing", async () => {
+    const unused = await hooks(["add", `acme/${repo.name}`], { repos: ["acme/other"] });
+    assert.equal(unused.code, 2);
+    assert.match(unused.stderr, /is in no entry of repos/);
+    const host = { type: "github", apiUrl: github.apiUrl, webhookSecret: SECRET, token: TOKEN };
+    const local = await hooks(["add", `acme/${repo.name}`], { hosts: { github: host } });
+    assert.equal(local.code, 2, "ConfigError public-url-local");
+    assert.match(
+      local.stderr,
+      /^publicUrl: http:\/\/127\.0\.0\.1:\d+ can be reached from this machine only.*Set publicUrl/,
+    );
+    assert.deepEqual(github.hooksOf(repo), []);
+  });
+});
