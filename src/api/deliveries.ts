@@ -1,5 +1,7 @@
 import express, { type Request, type Response, Router } from "express";
 import { Semaphore } from "../async/semaphore.ts";
+import { isFullSha } from "../delivery/sha.ts";
+import type { Sha } from "../delivery/types.ts";
 import { requestCancel } from "../ledger/cancel.ts";
 import { recordDecision } from "../ledger/decisions.ts";
 import { type Delivery, getDelivery, listDeliveries, retryDelivery } from "../ledger/deliveries.ts";
@@ -13,8 +15,18 @@ import { createFollow } from "./follow.ts";
 import { sendLogEvents, sendLogText } from "./log.ts";
 import type { ApiOptions } from "./options.ts";
 import { pageJson } from "./page-json.ts";
-import { queryLimit, queryRepo, queryState, queryText, repoFilter } from "./query.ts";
+import {
+  findOneRepo,
+  queryCursor,
+  queryLimit,
+  queryRepo,
+  queryState,
+  queryText,
+  repoFilter,
+  requireKnownQuery,
+} from "./query.ts";
 import { sendJson, sendJsonText } from "./send-json.ts";
+import { requireSha, resolveShaInList, resolveShaOfRepo } from "./short-sha.ts";
 
 /** /api/v1/deliveries. */
 export function deliveryRoutes(options: ApiOptions, limits: ConcurrencyLimits): Router {
@@ -23,17 +35,20 @@ export function deliveryRoutes(options: ApiOptions, limits: ConcurrencyLimits): 
   router.get(
     "/api/v1/deliveries",
     auth.reader,
+    requireKnownQuery("repo", "sha", "state", "cursor", "limit"),
     limits.queries.handler((request, response) => sendList(ledger, request, response)),
   );
   router.post(
     "/api/v1/deliveries",
     auth.admin,
+    requireKnownQuery(),
     express.json({ limit: "16kb", inflate: false }),
     limits.commitRequests.handler((request, response) => acceptRequest(options, request, response)),
   );
   router.get(
     "/api/v1/deliveries/:id",
     auth.reader,
+    requireKnownQuery(),
     limits.queries.handler(async (request, response) => {
       sendJson(response, await deliveryView(ledger, await requireDelivery(ledger, request)));
     }),
@@ -45,8 +60,8 @@ export function deliveryRoutes(options: ApiOptions, limits: ConcurrencyLimits): 
       options.onDeliveryChanged(changed);
       sendJson(response, await deliveryView(ledger, changed), 202);
     });
-  router.post("/api/v1/deliveries/:id/cancel", auth.admin, change(cancel));
-  router.post("/api/v1/deliveries/:id/retry", auth.admin, change(retry));
+  router.post("/api/v1/deliveries/:id/cancel", auth.admin, requireKnownQuery(), change(cancel));
+  router.post("/api/v1/deliveries/:id/retry", auth.admin, requireKnownQuery(), change(retry));
   router.use(logRoute(options, limits));
   return router;
 }
@@ -62,7 +77,7 @@ function logRoute({ ledger, auth }: ApiOptions, limits: ConcurrencyLimits): Rout
     const { id } = await requireDelivery(ledger, request);
     await sendLogText(sources, id, request, response);
   });
-  router.get("/api/v1/deliveries/:id/log", auth.reader, (request, response, next) => {
+  router.get("/api/v1/deliveries/:id/log", auth.reader, requireKnownQuery(), (request, response, next) => {
     const isStream = request.accepts(["text/plain", "text/event-stream"]) === "text/event-stream";
     return (isStream ? sendEvents : sendText)(request, response, next);
   });
@@ -72,10 +87,12 @@ function logRoute({ ledger, auth }: ApiOptions, limits: ConcurrencyLimits): Rout
 async function sendList(ledger: Ledger, request: Request, response: Response): Promise<void> {
   const filter = repoFilter(await queryRepo(ledger, request));
   const state = queryState(request);
-  const sha = queryText(request, "sha");
-  const cursor = queryText(request, "cursor");
+  const short = queryText(request, "sha");
+  if (short !== undefined) requireSha(short);
+  const cursor = queryCursor(request);
   const limit = queryLimit(request);
   if (filter === null) return sendJson(response, { items: [], next: null });
+  const sha = short && (await resolveShaInList(ledger, "deliveries", short, filter.repoId));
   const page = await listDeliveries(ledger, { ...filter, sha, state, cursor, limit });
   const cursorAfter = ({ createdAt, id }: Delivery) => writeCursor({ at: createdAt, id });
   sendJsonText(response, await pageJson(page, (each) => deliveryView(ledger, each), cursorAfter));
@@ -83,12 +100,22 @@ async function sendList(ledger: Ledger, request: Request, response: Response): P
 
 async function acceptRequest(options: ApiOptions, request: Request, response: Response): Promise<void> {
   const { repo, sha } = (request.body ?? {}) as { repo?: unknown; sha?: unknown };
-  if (typeof repo !== "string" || typeof sha !== "string" || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) {
-    throw new Problem(400, 'The body must be {"repo": "<owner>/<name>", "sha": "<all digits of the commit id>"}.');
+  if (typeof repo !== "string" || typeof sha !== "string") {
+    throw new Problem(400, 'The body must be {"repo": "<owner>/<name>", "sha": "<commit id, 7 digits or more>"}.');
   }
-  await options.requestCommit(repo, sha);
+  requireSha(sha);
+  const full = isFullSha(sha) ? sha : await resolveAskedSha(options.ledger, repo, sha);
+  await options.requestCommit(repo, full);
   const because = "the commit will be evaluated like any other: it is delivered if its gate lets it pass";
-  sendJson(response, { status: "accepted", because }, 202);
+  sendJson(response, { status: "accepted", because, sha: full }, 202);
+}
+
+/** @throws Problem 404 or 409 if a short sha does not name one commit that is known */
+async function resolveAskedSha(ledger: Ledger, name: string, sha: string): Promise<Sha> {
+  const repo = await findOneRepo(ledger, name);
+  if (repo === null)
+    throw new Problem(404, `No webhook named the repo ${name} yet, so a short sha is not enough: write all digits.`);
+  return resolveShaOfRepo(ledger, repo.id, sha);
 }
 
 async function cancel({ ledger, statuses }: ApiOptions, { id, state, repoId, sha }: Delivery): Promise<void> {

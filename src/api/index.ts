@@ -5,9 +5,10 @@ import { Problem } from "../receiver/problem.ts";
 import { rejectControlCharacters } from "./control-characters.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import type { ApiOptions } from "./options.ts";
-import { queryRepo, queryText } from "./query.ts";
+import { queryRepo, queryText, requireKnownQuery } from "./query.ts";
 import { releaseRoutes } from "./releases.ts";
 import { sendJson } from "./send-json.ts";
+import { requireSha, resolveShaOfRepo } from "./short-sha.ts";
 import { type Why, whyOf } from "./why.ts";
 import { whyNoRepo } from "./why-unknown.ts";
 
@@ -21,6 +22,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
   router.get(
     "/api/v1/why",
     auth.reader,
+    requireKnownQuery("repo", "sha"),
     limits.queries.handler((request, response) => sendWhy(options, request, response)),
   );
   return router;
@@ -31,12 +33,10 @@ async function sendWhy(options: ApiOptions, request: Request, response: Response
   const queried = await queryRepo(options.ledger, request);
   if (queried.kind === "any" || sha === undefined)
     throw new Problem(400, "Both repo and sha are needed: /api/v1/why?repo=<owner>/<name>&sha=<commit>.");
-  sendJson(
-    response,
-    queried.kind === "one"
-      ? await whyOf(options.ledger, queried.repo.id, sha)
-      : unknownRepo(options, queried.name, sha),
-  );
+  requireSha(sha);
+  if (queried.kind === "unknown") return sendJson(response, unknownRepo(options, queried.name, sha));
+  const repoId = queried.repo.id;
+  sendJson(response, await whyOf(options.ledger, repoId, await resolveShaOfRepo(options.ledger, repoId, sha)));
 }
 
 function unknownRepo(options: ApiOptions, repo: string, sha: Sha): Why {

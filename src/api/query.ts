@@ -1,12 +1,33 @@
-import type { Request } from "express";
+import type { Request, RequestHandler } from "express";
+import { didYouMean } from "../delivery/did-you-mean.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { DELIVERY_STATES } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { isCursor } from "../ledger/page.ts";
 import { findRepo, type KnownRepo } from "../ledger/repos.ts";
 import { Problem } from "../receiver/problem.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
+/** An error message shows this much of an unknown key. */
+const MAX_KEY_CHARS = 64;
+
+/**
+ * Refuses a query with other keys: a mistyped filter would otherwise be ignored, and the answer would be wrong.
+ * @throws (the handler) Problem 400 that names the keys
+ */
+export function requireKnownQuery(...known: string[]): RequestHandler {
+  return (request, _response, next) => {
+    const unknown = Object.keys(request.query).filter((key) => !known.includes(key));
+    if (unknown.length === 0) return next();
+    const keys = unknown.map((key) => `"${key.slice(0, MAX_KEY_CHARS)}"${didYouMean(key, known)}`).join(", ");
+    const rest = known.length === 0 ? "This path takes no query." : `Known keys: ${known.join(", ")}.`;
+    throw new Problem(
+      400,
+      `The query has ${unknown.length === 1 ? "an unknown key" : "unknown keys"}: ${keys}. ${rest}`,
+    );
+  };
+}
 
 /**
  * The value of a query parameter; undefined if it is missing or empty.
@@ -35,6 +56,13 @@ export function queryLimit(request: Request): number {
   throw new Problem(400, `limit must be a number from 1 to ${MAX_LIMIT}.`);
 }
 
+/** The parameter `cursor`. @throws Problem 400 if it is no cursor of a list */
+export function queryCursor(request: Request): string | undefined {
+  const value = queryText(request, "cursor");
+  if (value === undefined || isCursor(value)) return value;
+  throw new Problem(400, "cursor must be the `next` of another page of this list.");
+}
+
 /** What the parameter `repo` names. */
 export type QueriedRepo = { kind: "any" } | { kind: "one"; repo: KnownRepo } | { kind: "unknown"; name: string };
 
@@ -42,9 +70,14 @@ export type QueriedRepo = { kind: "any" } | { kind: "one"; repo: KnownRepo } | {
 export async function queryRepo(ledger: Ledger, request: Request): Promise<QueriedRepo> {
   const name = queryText(request, "repo");
   if (name === undefined) return { kind: "any" };
+  const repo = await findOneRepo(ledger, name);
+  return repo === null ? { kind: "unknown", name } : { kind: "one", repo };
+}
+
+/** The repo of this name; null if none is known. @throws Problem 409 if several hosts have one */
+export async function findOneRepo(ledger: Ledger, name: string): Promise<KnownRepo | null> {
   const [repo, ...others] = await findRepo(ledger, name);
-  if (repo === undefined) return { kind: "unknown", name };
-  if (others.length === 0) return { kind: "one", repo };
+  if (repo === undefined || others.length === 0) return repo ?? null;
   const names = [repo, ...others].map((each) => `${each.host}/${each.owner}/${each.name}`).join(", ");
   throw new Problem(409, `Several hosts have a repo of that name: ${names}.`);
 }

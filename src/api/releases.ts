@@ -11,8 +11,9 @@ import { sendContent } from "./content.ts";
 import { findReleasesByVersion } from "./find-releases.ts";
 import type { ApiOptions } from "./options.ts";
 import { pageJson } from "./page-json.ts";
-import { queryLimit, queryRepo, queryText, repoFilter } from "./query.ts";
+import { queryCursor, queryLimit, queryRepo, queryText, repoFilter, requireKnownQuery } from "./query.ts";
 import { sendJson, sendJsonText } from "./send-json.ts";
+import { requireSha, resolveShaInList } from "./short-sha.ts";
 
 /** /api/v1/releases. */
 export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): Router {
@@ -21,11 +22,13 @@ export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): R
   router.get(
     "/api/v1/releases",
     auth.reader,
+    requireKnownQuery("repo", "artifact", "sha", "branch", "cursor", "limit"),
     limits.queries.handler((request, response) => sendList(ledger, request, response)),
   );
   router.get(
     "/api/v1/releases/:artifact/:version",
     auth.reader,
+    requireKnownQuery("repo"),
     limits.queries.handler(async (request, response) => {
       sendJson(response, await viewOf(ledger, await requireRelease(ledger, request)));
     }),
@@ -33,6 +36,7 @@ export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): R
   router.get(
     "/api/v1/releases/:artifact/:version/content",
     auth.reader,
+    requireKnownQuery("repo", "registry"),
     limits.downloads.handler(async (request, response) => {
       await sendContent(options, await requireRelease(ledger, request), request, response);
     }),
@@ -42,16 +46,16 @@ export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): R
 
 async function sendList(ledger: Ledger, request: Request, response: Response): Promise<void> {
   const filter = repoFilter(await queryRepo(ledger, request));
-  if (filter === null) return sendJson(response, { items: [], next: null });
   const branch = queryText(request, "branch");
-  const page = await listReleases(ledger, {
-    ...filter,
-    artifact: queryText(request, "artifact"),
-    sha: queryText(request, "sha"),
-    ref: branch === undefined ? undefined : BRANCHES + branch,
-    cursor: queryText(request, "cursor"),
-    limit: queryLimit(request),
-  });
+  const artifact = queryText(request, "artifact");
+  const short = queryText(request, "sha");
+  if (short !== undefined) requireSha(short);
+  const cursor = queryCursor(request);
+  const limit = queryLimit(request);
+  if (filter === null) return sendJson(response, { items: [], next: null });
+  const sha = short && (await resolveShaInList(ledger, "releases", short, filter.repoId));
+  const ref = branch === undefined ? undefined : BRANCHES + branch;
+  const page = await listReleases(ledger, { ...filter, artifact, sha, ref, cursor, limit });
   const cursorAfter = ({ releasedAt, id }: Release) => writeCursor({ at: releasedAt, id });
   sendJsonText(response, await pageJson(page, (each) => viewOf(ledger, each), cursorAfter));
 }
@@ -71,7 +75,8 @@ async function requireRelease(ledger: Ledger, request: Request): Promise<Release
   if (others.length > 0) {
     const candidates = await Promise.all(found.map((each) => describeRelease(ledger, each)));
     const repos = candidates.map((each) => each.repo).join(", ");
-    throw new Problem(409, `Several repos have such a release. Choose one with ?repo=: ${repos}.`);
+    const detail = `Several repos have such a release. Choose one with ?repo=: ${repos}.`;
+    throw new Problem(409, detail, {}, { candidates: candidates.map(({ repo, sha }) => ({ repo, sha })) });
   }
   return (await getRelease(ledger, only.id)) ?? only;
 }

@@ -17,8 +17,6 @@ export function whyNoRepo(name: string, isConfigured: boolean): string {
 
 /** Why a commit of a known repo has neither a delivery nor a decision. */
 export async function whyNoCommit(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<string> {
-  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(sha))
-    return `${sha} is not a commit id: write all of its 40 (or 64) digits`;
   const [head] = await headsOf(ledger, repoId, sha);
   const hints = await hintsOf(ledger, repoId, sha, head === undefined ? [] : [head.ref]);
   if (hints.some((hint) => hint.doneAt === null)) return "a webhook named it, and it is not evaluated yet";

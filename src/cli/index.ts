@@ -4,7 +4,8 @@ import { ConfigError } from "../delivery/errors.ts";
 import { VERSION } from "../run/version.ts";
 import { addClientCommands } from "./client-commands.ts";
 import type { Role } from "./data-dir.ts";
-import { EXIT, Failure } from "./exit.ts";
+import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
+import { examples } from "./help.ts";
 import { addHooksCommand } from "./hooks-command.ts";
 
 /** All commands. Each loads its code only when it is called. */
@@ -13,13 +14,17 @@ function program(): Command {
     .description("Builds every green commit, publishes it, and says that it is ready to deploy.")
     .version(VERSION)
     .addOption(new Option("--config <file>", "the server's configuration").env("DELIVERD_CONFIG"))
+    .option("--no-color", "print no colours; NO_COLOR does the same")
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true });
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", examples("start --config deliverd.yml", "why acme/api@ab12cd3", "help pull"))
+    .addHelpText("afterAll", `\n${EXIT_CODES}`);
   const daemon = (name: string, description: string, roles: Role[]) =>
     command
       .command(name)
       .description(description)
       .option("--config <file>", "the server's configuration")
+      .addHelpText("after", examples(`${name} --config deliverd.yml`))
       .action(async (own: { config?: string }) => {
         const { runDaemon } = await import("./run.ts");
         await runDaemon(roles, own.config ?? command.opts<{ config?: string }>().config);
@@ -32,6 +37,7 @@ function program(): Command {
     .description("check the configuration and everything it names")
     .option("--config <file>", "the server's configuration")
     .option("--json", "print JSON")
+    .addHelpText("after", examples("doctor --config deliverd.yml", "doctor --json"))
     .action(async (own: { config?: string; json?: boolean }) => {
       const { doctor } = await import("./doctor.ts");
       await doctor(own.config ?? command.opts<{ config?: string }>().config, own.json ?? false);

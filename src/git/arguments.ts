@@ -1,12 +1,11 @@
 import { posix } from "node:path";
 import { ConfigError, UserError } from "../delivery/errors.ts";
+import { isFullSha } from "../delivery/sha.ts";
 import type { Sha } from "../delivery/types.ts";
-
-const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /** Requires a full commit id in lower-case hex. @throws UserError("bad-sha") */
 export function checkSha(text: string): Sha {
-  if (!SHA.test(text)) throw new UserError("bad-sha", `Not a full commit id of 40 or 64 hex digits: ${shown(text)}.`);
+  if (!isFullSha(text)) throw new UserError("bad-sha", `Not a full commit id of 40 or 64 hex digits: ${shown(text)}.`);
   return text;
 }
 

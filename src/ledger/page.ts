@@ -16,6 +16,11 @@ export function readCursor(cursor: string | null | undefined): PagePosition | nu
   return match?.[1] && match[2] ? { at: Number(match[1]), id: match[2] } : null;
 }
 
+/** Whether a text has the form of a cursor. */
+export function isCursor(text: string): boolean {
+  return readCursor(text) !== null;
+}
+
 /** The cursor for a position. */
 export function writeCursor({ at, id }: PagePosition): string {
   return `${at}.${id}`;

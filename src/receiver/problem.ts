@@ -3,14 +3,19 @@ import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import { printable } from "../delivery/printable.ts";
 import type { Log } from "../observe/log.ts";
 
-/** An HTTP error, which a route throws. The client sees `detail`, so it must not contain secrets. */
+/**
+ * An HTTP error, which a route throws. The client sees `detail` and `members`, so they must not contain secrets.
+ * `members` are further members of the problem details (RFC 9457, 3.2).
+ */
 export class Problem extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
-  constructor(status: number, detail: string, headers: Record<string, string> = {}) {
+  readonly members: object;
+  constructor(status: number, detail: string, headers: Record<string, string> = {}, members: object = {}) {
     super(detail);
     this.status = status;
     this.headers = headers;
+    this.members = members;
   }
 }
 
@@ -20,9 +25,10 @@ export function sendProblem(
   status: number,
   detail: string,
   headers: Record<string, string> = {},
+  members: object = {},
 ): void {
   response.status(status).set(headers).set("content-type", "application/problem+json");
-  const problem = { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail };
+  const problem = { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, ...members };
   response.end(printable(JSON.stringify(problem)));
 }
 
@@ -38,7 +44,7 @@ export function problemHandler(log: Log): ErrorRequestHandler {
     if (response.headersSent) {
       response.destroy();
     } else if (error instanceof Problem) {
-      sendProblem(response, error.status, error.message, error.headers);
+      sendProblem(response, error.status, error.message, error.headers, error.members);
     } else if (status < 500) {
       sendProblem(response, status, "The request cannot be understood.");
     } else {

@@ -81,7 +81,6 @@ describe("the API's answers", function () {
 
     it("explain in why what is missing for a commit without a decision", async () => {
       const because = async (sha: string) => (await json(`/api/v1/why?repo=acme/api&sha=${sha}`)).because;
-      assert.match(await because(SHA.slice(0, 7)), /is not a commit id: write all of its 40 \(or 64\) digits/);
       await recordHeads(ledger, REPO, [{ ref: "refs/heads/old", sha: SHA }]);
       assert.match(
         await because(SHA),
@@ -105,7 +104,7 @@ describe("the API's answers", function () {
         { repo: "acme/api" },
         { sha: SHA },
         { repo: 1, sha: SHA },
-        { repo: "acme/api", sha: SHA.slice(1) },
+        { repo: "acme/api", sha: SHA.slice(0, 6) },
         { repo: "acme/api", sha: SHA.toUpperCase() },
         { repo: "acme/api", sha: "--upload-pack=x" },
         { repo: { toString: "x" }, sha: SHA },

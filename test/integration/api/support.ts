@@ -107,14 +107,21 @@ function pathsOf(router: unknown): string[] {
   return stack.flatMap(({ route, handle }) => (route === undefined ? pathsOf(handle) : [route.path]));
 }
 
-/** A delivery of the repo `withRepo` made. */
+/** A delivery; of the repo that `withRepo` made, unless `repo` is the id of another one. */
 export async function deliveryIn(
   ledger: Ledger,
   sha: string,
-  more: { message?: string; author?: string; ref?: string; because?: string; state?: Delivery["state"] } = {},
+  more: {
+    message?: string;
+    author?: string;
+    ref?: string;
+    because?: string;
+    state?: Delivery["state"];
+    repo?: string;
+  } = {},
 ): Promise<Delivery> {
   const { message = "Begin", author = "Sam", ref = "refs/heads/main", because = "because", state = "waiting" } = more;
-  const delivery = await ensureDelivery(ledger, REPO, sha, {
+  const delivery = await ensureDelivery(ledger, more.repo ?? REPO, sha, {
     ref,
     state: "waiting",
     because,
