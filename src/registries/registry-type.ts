@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { ArtifactKind } from "../delivery/types.ts";
-import { globs, strict } from "../settings/scalars.ts";
+import { globs, orNull, strict, webUrl } from "../settings/scalars.ts";
 import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
 import type { Registry } from "./registry.ts";
@@ -11,9 +11,15 @@ export interface RegistrySettings extends TypedSettings {
   default: boolean;
   /** Globs of repositories in which several repos may publish. */
   shared: string[];
+  /** What people and notices are told in place of the address that deliverd uses; null: the same. */
+  publicUrl: string | null;
 }
 
-const common = { default: z.boolean({ error: "true or false" }).default(false), shared: globs.default([]) };
+const common = {
+  default: z.boolean({ error: "true or false" }).default(false),
+  shared: globs.default([]),
+  publicUrl: orNull(webUrl),
+};
 
 type SettingsOf<Type extends string, Shape extends z.ZodRawShape> = z.output<
   z.ZodObject<{ type: z.ZodLiteral<Type> } & Shape & typeof common, z.core.$strict>
@@ -43,8 +49,8 @@ export interface RegistryType<Type extends string = string>
 }
 
 /**
- * Declares a type of registry. `settings` are the keys of an entry besides `type`, `default` and `shared`. `secrets`
- * are the settings that are never shown.
+ * Declares a type of registry. `settings` are the keys of an entry besides `type`, `default`, `shared` and `publicUrl`.
+ * `secrets` are the settings that are never shown.
  */
 export function registryType<const Type extends string, Shape extends z.ZodRawShape>(
   declaration: { type: Type; settings: Shape; secrets: readonly (keyof Shape & string)[] } & Methods<
