@@ -1,5 +1,11 @@
-import type { Environment } from "./substitute.ts";
+import { readFileSync } from "node:fs";
+import { whyUnreadable } from "./unreadable.ts";
 import type { Path } from "./yaml.ts";
+
+export type Environment = Record<string, string | undefined>;
+
+/** Tells what is wrong with the variable of this name. */
+export type Fail = (variable: string, text: string) => void;
 
 /** The variables that configure a server without a file, and the key each of them stands for. */
 const VARIABLES: readonly [name: string, path: Path][] = [
@@ -8,6 +14,7 @@ const VARIABLES: readonly [name: string, path: Path][] = [
   ["GITHUB_API_URL", ["hosts", "github", "apiUrl"]],
   ["GITHUB_CLONE_URL", ["hosts", "github", "cloneUrl"]],
   ["DELIVERD_REGISTRY", ["registries", "default", "url"]],
+  ["DELIVERD_REGISTRY_PUBLIC_URL", ["registries", "default", "publicUrl"]],
   ["DELIVERD_REGISTRY_USERNAME", ["registries", "default", "username"]],
   ["DELIVERD_REGISTRY_PASSWORD", ["registries", "default", "password"]],
   ["DELIVERD_REPOS", ["repos"]],
@@ -21,67 +28,93 @@ const VARIABLES: readonly [name: string, path: Path][] = [
   ["PORT", ["port"]],
 ];
 
-/**
- * What belongs to the place a server runs at rather than to what it does: the container image and the Compose file set
- * these, and a file that leaves them out takes them from here.
- */
+/** Where a process runs. The container image and the Compose file set these, and they go before a file. */
 export function placeFromEnvironment(env: Environment) {
-  const given = givenIn(env);
-  const intake = { listen: given("DELIVERD_INTAKE_LISTEN"), advertise: given("DELIVERD_INTAKE_ADVERTISE") };
   return {
-    port: given("PORT"),
-    dataDir: given("DELIVERD_DATA_DIR"),
-    redisUrl: given("DELIVERD_REDIS_URL"),
-    databaseUrl: given("DELIVERD_DATABASE_URL"),
-    docker: intake.listen === undefined && intake.advertise === undefined ? {} : { intake },
+    port: given(env, "PORT"),
+    dataDir: given(env, "DELIVERD_DATA_DIR"),
+    intake: { listen: given(env, "DELIVERD_INTAKE_LISTEN"), advertise: given(env, "DELIVERD_INTAKE_ADVERTISE") },
+  };
+}
+
+/** The servers beside deliverd. They hold for what a file leaves out. */
+export function serversFromEnvironment(env: Environment, fail: Fail) {
+  return {
+    redisUrl: secretFrom(env, "DELIVERD_REDIS_URL", fail),
+    databaseUrl: secretFrom(env, "DELIVERD_DATABASE_URL", fail),
   };
 }
 
 /** The same data that a file would hold: one GitHub host `github`, and one registry `default` where one is named. */
-export function fromEnvironment(env: Environment): unknown {
-  const given = givenIn(env);
-  const registry =
-    given("DELIVERD_REGISTRY") ?? given("DELIVERD_REGISTRY_USERNAME") ?? given("DELIVERD_REGISTRY_PASSWORD");
-  const repos = given("DELIVERD_REPOS");
+export function fromEnvironment(env: Environment, fail: Fail): unknown {
+  const { intake, ...place } = placeFromEnvironment(env);
+  const registry = {
+    url: given(env, "DELIVERD_REGISTRY"),
+    username: given(env, "DELIVERD_REGISTRY_USERNAME"),
+    password: secretFrom(env, "DELIVERD_REGISTRY_PASSWORD", fail),
+  };
+  // It stands for nothing alone: the Compose file always gives it.
+  const publicUrl = given(env, "DELIVERD_REGISTRY_PUBLIC_URL");
   return {
-    ...placeFromEnvironment(env),
-    publicUrl: given("DELIVERD_PUBLIC_URL"),
-    adminToken: given("DELIVERD_ADMIN_TOKEN"),
+    ...place,
+    ...serversFromEnvironment(env, fail),
+    docker: isGiven(intake) ? { intake } : {},
+    publicUrl: given(env, "DELIVERD_PUBLIC_URL"),
+    adminToken: secretFrom(env, "DELIVERD_ADMIN_TOKEN", fail),
     hosts: {
       github: {
         type: "github",
-        apiUrl: given("GITHUB_API_URL"),
-        cloneUrl: given("GITHUB_CLONE_URL"),
-        webhookSecret: given("GITHUB_WEBHOOK_SECRET"),
-        token: given("GITHUB_TOKEN"),
+        apiUrl: given(env, "GITHUB_API_URL"),
+        cloneUrl: given(env, "GITHUB_CLONE_URL"),
+        webhookSecret: secretFrom(env, "GITHUB_WEBHOOK_SECRET", fail),
+        token: secretFrom(env, "GITHUB_TOKEN", fail),
       },
     },
-    registries:
-      registry === undefined
-        ? {}
-        : {
-            default: {
-              type: "oci",
-              url: given("DELIVERD_REGISTRY"),
-              username: given("DELIVERD_REGISTRY_USERNAME"),
-              password: given("DELIVERD_REGISTRY_PASSWORD"),
-              default: true,
-            },
-          },
-    repos: repos
+    registries: isGiven(registry) ? { default: { type: "oci", ...registry, publicUrl, default: true } } : {},
+    repos: given(env, "DELIVERD_REPOS")
       ?.split(",")
       .map((repo) => repo.trim())
       .filter((repo) => repo !== ""),
   };
 }
 
-/** Compose files pass on what is not set as an empty text. */
-function givenIn(env: Environment): (name: string) => string | undefined {
-  return (name) => (env[name] === "" ? undefined : env[name]);
-}
-
 /** The variable that a key comes from, for messages. */
 export function variableOf(key: string): string {
   const name = VARIABLES.find(([, path]) => key === path.join(".") || key.startsWith(`${path.join(".")}[`))?.[0];
   return name ?? key;
+}
+
+/**
+ * The value of a variable that may hold a secret. Where `NAME` is not set, the text of the file that `NAME_FILE` names,
+ * as Docker and Kubernetes mount secrets.
+ */
+export function secretFrom(env: Environment, name: string, fail: Fail): string | undefined {
+  const value = given(env, name);
+  if (value !== undefined) return value;
+  const file = given(env, `${name}_FILE`);
+  if (file === undefined) return undefined;
+  const read = readSecretFile(file);
+  if ("value" in read) return read.value;
+  fail(`${name}_FILE`, read.missing);
+  return undefined;
+}
+
+/** The text of a file, without the line end at its end. */
+export function readSecretFile(file: string): { value: string } | { missing: string } {
+  try {
+    return { value: readFileSync(file, "utf8").replace(/\r?\n$/, "") };
+  } catch (error) {
+    return {
+      missing: `the file ${file} cannot be read ${whyUnreadable(file, error)}; expected a file that holds the value`,
+    };
+  }
+}
+
+/** Compose files pass on what is not set as an empty text. */
+function given(env: Environment, name: string): string | undefined {
+  return env[name] === "" ? undefined : env[name];
+}
+
+function isGiven(values: Record<string, string | undefined>): boolean {
+  return Object.values(values).some((value) => value !== undefined);
 }

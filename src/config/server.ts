@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../delivery/errors.ts";
-import { fromEnvironment, placeFromEnvironment, variableOf } from "./environment.ts";
+import { type Environment, fromEnvironment, variableOf } from "./environment.ts";
+import { atPlace, isSaidByPlace } from "./place.ts";
 import { describe, plainly, problemsOf } from "./problems.ts";
 import { builtInTypes, type ServerFile, type ServerTypes, serverSchema, serverSchemaOf } from "./server-schema.ts";
-import { type Environment, substitute } from "./substitute.ts";
+import { substitute } from "./substitute.ts";
+import { whyUnreadable } from "./unreadable.ts";
 import { type Problem, readYaml } from "./yaml.ts";
 
 /**
@@ -53,22 +55,35 @@ function readFile(path: string, env: Environment, types: ServerTypes): ServerFil
   const file = readYaml(read(path), MAX_SERVER_BYTES);
   const problems = [...file.problems];
   if (problems.length === 0) {
-    const data = substitute(file.data, env, (at, text) =>
+    const substituted = substitute(file.data, env, (at, text) =>
       problems.push({ line: file.lineOf(at), key: at.map(String).join("."), text }),
     );
+    const inEnvironment = (variable: string, text: string) =>
+      problems.push({ line: null, key: `environment variable ${variable}`, text });
+    const data = atPlace(substituted, env, inEnvironment);
     const schema = types === builtInTypes ? serverSchema : serverSchemaOf(types);
-    const result = schema.safeParse(atPlace(data, env), { error: plainly });
+    const result = schema.safeParse(data, { error: plainly });
     if (result.success && problems.length === 0) return result.data;
     const missing = new Set(problems.map((problem) => problem.key));
     // A value that could not be had is told once, not also as a value of the wrong form.
     const others = result.success
       ? []
-      : problemsOf(result.error, atPlace(file.data, env), file, secretKeysOf(types)).filter(
-          ({ key }) => !missing.has(key),
-        );
+      : problemsOf(
+          result.error,
+          atPlace(file.data, env, () => {}),
+          file,
+          secretKeysOf(types),
+        )
+          .filter(({ key }) => !missing.has(key))
+          .map((problem) => (isSaidByPlace(problem.key, env) ? ofEnvironment(problem) : problem));
     problems.push(...others);
   }
   throw badConfig(path, problems);
+}
+
+/** The file may have the same key: its line would be the wrong place to look at. */
+function ofEnvironment({ key, text }: Problem): Problem {
+  return { line: null, key: `environment variable ${variableOf(key)}`, text };
 }
 
 /** What the types themselves call a secret. */
@@ -76,25 +91,24 @@ function secretKeysOf({ hosts, registries, notices }: ServerTypes): string[] {
   return [...hosts.all, ...registries.all, ...notices.all].flatMap(({ secrets }) => secrets);
 }
 
-function atPlace(data: unknown, env: Environment): unknown {
-  if (!isMap(data)) return data;
-  const place = placeFromEnvironment(env);
-  const docker = data.docker === undefined || isMap(data.docker) ? { ...place.docker, ...data.docker } : data.docker;
-  return { ...place, ...data, docker };
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function readEnvironment(env: Environment): ServerFile {
-  const data = fromEnvironment(env);
+  const unreadable: Problem[] = [];
+  const data = fromEnvironment(env, (key, text) => unreadable.push({ line: null, key, text }));
   const result = serverSchema.safeParse(data, { error: plainly });
-  if (result.success) return result.data;
-  const problems = problemsOf(result.error, data, { lineOf: () => null }, secretKeysOf(builtInTypes));
+  if (result.success && unreadable.length === 0) return result.data;
+  const told = new Set(unreadable.map(({ key }) => key.replace(/_FILE$/, "")));
+  const others = result.success
+    ? []
+    : problemsOf(result.error, data, { lineOf: () => null }, secretKeysOf(builtInTypes));
   throw badConfig(
     "environment",
-    problems.map((problem) => ({ ...problem, key: variableOf(problem.key) })),
+    [
+      ...unreadable,
+      ...others
+        .map((problem) => ({ ...problem, key: variableOf(problem.key) }))
+        // A secret whose file cannot be read is told once, not also as left out.
+        .filter(({ key }) => !told.has(key)),
+    ],
     "\nSet these variables, or name a configuration file with --config or DELIVERD_CONFIG.",
   );
 }
@@ -107,10 +121,9 @@ function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
     throw new ConfigError(
       "config-unreadable",
-      `${path}: the configuration file cannot be read (${reason}); ` +
+      `${path}: the configuration file cannot be read ${whyUnreadable(path, error)}; ` +
         "expected a readable YAML file at that path, which --config or DELIVERD_CONFIG gives",
       { cause: error },
     );

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
+import { type Environment, readSecretFile, secretFrom } from "./environment.ts";
 import type { Path } from "./yaml.ts";
 
-export type Environment = Record<string, string | undefined>;
-
 /**
- * Puts `${NAME}` (a variable) and `${file:/path}` (a file's text without the line end at its end) into the strings of
- * parsed data: what is put in can add no key and no list. `fail` is told what cannot be had, and where.
+ * Puts `${NAME}` (a variable, or the text of the file that `NAME_FILE` names) and `${file:/path}` (a file's text) into
+ * the strings of parsed data, without the line end at the end of a file. What is put in can add no key and no list.
+ * `fail` is told what cannot be had, and where.
  */
 export function substitute(
   data: unknown,
@@ -29,19 +28,14 @@ export function substitute(
 }
 
 function resolve(reference: string, env: Environment): { value: string } | { missing: string } {
-  if (reference.startsWith("file:")) {
-    const file = reference.slice("file:".length);
-    try {
-      return { value: readFileSync(file, "utf8").replace(/\r?\n$/, "") };
-    } catch (error) {
-      const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
-      return { missing: `the file ${file} cannot be read (${reason}); expected a file that holds the value` };
-    }
-  }
+  if (reference.startsWith("file:")) return readSecretFile(reference.slice("file:".length));
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(reference)) {
     return { missing: `found a reference that cannot be read; expected \${NAME} or \${file:/path}` };
   }
-  const value = env[reference];
-  if (value !== undefined) return { value };
-  return { missing: `the environment variable ${reference} is not set; set it where deliverd starts` };
+  let missing = `the environment variable ${reference} is not set; set it where deliverd starts`;
+  const value = secretFrom(env, reference, (variable, text) => {
+    missing = `${variable}: ${text}`;
+  });
+  // A variable that is set to nothing, and has no file, stands for nothing.
+  return value === undefined && env[reference] !== "" ? { missing } : { value: value ?? "" };
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { ArtifactKind, RegistryName } from "../delivery/types.ts";
-import { globs, strict } from "../settings/scalars.ts";
+import { globs, orNull, strict, webUrl } from "../settings/scalars.ts";
 import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
 import type { Registry } from "./registry.ts";
@@ -11,6 +11,8 @@ export interface RegistrySettings extends TypedSettings {
   default: boolean;
   /** Globs of repositories in which several repos may publish. */
   shared: string[];
+  /** What people and notices are told in place of the address that deliverd uses; null: the same. */
+  publicUrl: string | null;
 }
 
 const common = {
@@ -21,6 +23,7 @@ const common = {
   shared: globs
     .default([])
     .describe("Repositories here that several repos may publish to, as names or globs. Left out: none."),
+  publicUrl: orNull(webUrl).describe("Where people and notices are told to find it. Left out: the url."),
 };
 
 type SettingsOf<Type extends string, Shape extends z.ZodRawShape> = z.output<
@@ -53,8 +56,8 @@ export interface RegistryType<Type extends string = string>
 }
 
 /**
- * Declares a type of registry. `settings` are the keys of an entry besides `type`, `default` and `shared`. `secrets`
- * are the settings that are never shown.
+ * Declares a type of registry. `settings` are the keys of an entry besides `type`, `default`, `shared` and `publicUrl`.
+ * `secrets` are the settings that are never shown.
  */
 export function registryType<const Type extends string, Shape extends z.ZodRawShape>(
   declaration: { type: Type; settings: Shape; secrets: readonly (keyof Shape & string)[] } & Methods<

@@ -18,6 +18,8 @@ import { available, snapshotOf, type Writing } from "./write.ts";
 /** `registries.<key>` of type `ami`. */
 export interface AmiConfig extends Machine {
   region: string;
+  /** What people are told in place of the address of the AWS console. */
+  publicUrl?: string | null | undefined;
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html, Name */
@@ -73,11 +75,12 @@ class AmiRegistry implements Registry {
     else if (found.digest !== content.digest) throw this.#taken(name, found, content);
     const id = await available(writing, name.repository);
     run.log.line(`${this.#api.label}: ${name.repository} is ${id}`);
-    const { region } = this.#config;
+    const { region, publicUrl } = this.#config;
+    const page = publicUrl ?? `https://${region}.console.aws.amazon.com`;
     return {
       ...{ registry: this.#key, repository: name.repository, tag: name.tag },
       digest: content.digest,
-      url: `https://${region}.console.aws.amazon.com/ec2/home?region=${region}#ImageDetails:imageId=${id}`,
+      url: `${page}/ec2/home?region=${region}#ImageDetails:imageId=${id}`,
       pull:
         `aws ec2 describe-images --region ${region} --owners self ` +
         `--filters Name=tag:${TAGS.digest},Values=${content.digest}`,

@@ -83,10 +83,10 @@ export class GenericShelf implements Shelf {
   }
 
   locate(version: Version): { url: string; pull: string } {
-    const { url } = this.#api.client;
-    const urls = version.files.map((file) => below(url, this.#path(version, file)).href);
+    const { publicUrl } = this.#api.client;
+    const urls = version.files.map((file) => below(publicUrl, this.#path(version, file)).href);
     const [only = "", ...others] = urls;
-    const folder = below(url, this.#repository, version.name.repository, version.name.tag).href;
+    const folder = below(publicUrl, this.#repository, version.name.repository, version.name.tag).href;
     const login = "-u <user>:<token>";
     return {
       url: others.length === 0 ? only : `${folder}/`,

@@ -6,6 +6,7 @@ import type { Run } from "../../run/run.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
 import type { Shelf } from "../protocols/files/shelf.ts";
 import type { HttpEndpoint } from "../protocols/http/client.ts";
+import { readPublicUrl } from "../protocols/http/endpoint.ts";
 import { fixedLogin } from "../protocols/http/login.ts";
 import { below } from "../protocols/http/paths.ts";
 import { MavenShelf } from "../protocols/maven/shelf.ts";
@@ -25,6 +26,8 @@ type Kept = "docker" | "maven" | "npm" | "pypi" | "generic";
 export interface ArtifactoryConfig {
   /** Of Artifactory itself: `https://acme.jfrog.io/artifactory`. */
   url: string;
+  /** What people are told in place of `url`. */
+  publicUrl?: string | null | undefined;
   username?: string | null | undefined;
   /** Or an access or identity token in its place. */
   password?: string | null | undefined;
@@ -37,13 +40,18 @@ export interface ArtifactoryConfig {
 /** @throws ConfigError `registry-credentials`, `registry-url` */
 export function artifactoryRegistry(key: string, config: ArtifactoryConfig, stock: Stock): Registry {
   const url = new URL(`${config.url.replace(/\/+$/, "")}/`);
+  const publicUrl = readPublicUrl(key, config.publicUrl);
   const credentials = readCredentials(key, config);
   const endpoint = { label: `registry ${key} (${url.host})`, authorize: fixedLogin(key, config) };
-  const api = new ArtifactoryApi({ ...endpoint, url }, stock.mutex);
+  const api = new ArtifactoryApi({ ...endpoint, url, publicUrl }, stock.mutex);
   const { docker, maven, npm, pypi, generic } = config.repositories;
   const packages = (repository: string, shelf: Shelf) =>
     new FileRegistry(key, new StampedShelf(shelf, api, repository), stock);
-  const at = (...path: string[]): HttpEndpoint => ({ ...endpoint, url: below(url, ...path) });
+  const at = (...path: string[]): HttpEndpoint => ({
+    ...endpoint,
+    url: below(url, ...path),
+    publicUrl: publicUrl && below(publicUrl, ...path),
+  });
   const registries: Partial<Record<Kept, Registry>> = {};
   if (docker) {
     if (config.token) {
@@ -52,14 +60,19 @@ export function artifactoryRegistry(key: string, config: ArtifactoryConfig, stoc
         `registries.${key}: images need a username beside the token: write it as username, and the token as password.`,
       );
     }
-    const origin = { key, url: new URL(url.origin), pullHost: url.host, checkRepository: `${docker}/deliverd-check` };
+    const origin = {
+      ...{ key, url: new URL(url.origin), pullHost: url.host, checkRepository: `${docker}/deliverd-check` },
+      // Docker's API is at the root of Artifactory's host.
+      publicUrl: publicUrl && new URL(publicUrl.origin),
+    };
     registries.docker = new DockerRepository({ ...origin, credentials }, stock, api, docker);
   }
   if (maven) registries.maven = packages(maven, new MavenShelf(at(maven)));
   if (npm) registries.npm = packages(npm, new NpmShelf(at("api/npm", npm)));
   if (pypi) {
-    const index = below(url, "api/pypi", pypi, "simple");
-    registries.pypi = packages(pypi, new PypiShelf({ ...at("api/pypi", pypi), index }));
+    // People are told the index.
+    const { publicUrl: shown, url: index } = at("api/pypi", pypi, "simple");
+    registries.pypi = packages(pypi, new PypiShelf({ ...at("api/pypi", pypi), index, publicUrl: shown }));
   }
   if (generic) registries.generic = new FileRegistry(key, new GenericShelf(api, generic), stock);
   return new Artifactory(key, registries);

@@ -15,6 +15,8 @@ export interface CodeArtifactConfig {
   /** The account that owns the domain. */
   domainOwner: string;
   repository: string;
+  /** What people are told in place of the endpoints of packages. */
+  publicUrl?: string | null | undefined;
 }
 
 /** One version of a package, in CodeArtifact's words. */

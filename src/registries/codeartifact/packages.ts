@@ -1,6 +1,7 @@
 import type { FrozenFile } from "../../delivery/types.ts";
 import { type Authorize, basicAuth } from "../../http/login.ts";
 import type { ExistingFile, Shelf, Version } from "../protocols/files/shelf.ts";
+import { readPublicUrl } from "../protocols/http/endpoint.ts";
 import { type Coordinates, coordinatesOf, pathOf, suffixOf } from "../protocols/maven/coordinates.ts";
 import { type MavenOptions, MavenShelf } from "../protocols/maven/shelf.ts";
 import { NpmShelf } from "../protocols/npm/shelf.ts";
@@ -21,9 +22,15 @@ export async function packageShelf(
   const url = await api.endpoint(format, signal);
   // Joined to what is below it, so it has to end like a folder.
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/`;
-  const endpoint = { label: `registry ${key} (CodeArtifact, ${url.host})`, url, authorize: authorizeBy(api, format) };
+  const base = readPublicUrl(key, api.config.publicUrl);
+  const publicUrl = base && new URL(url.pathname.slice(1), base);
+  const label = `registry ${key} (CodeArtifact, ${url.host})`;
+  const endpoint = { label, url, publicUrl, authorize: authorizeBy(api, format) };
   if (format === "npm") return new NpmShelf(endpoint);
-  if (format === "pypi") return new PypiShelf({ ...endpoint, index: new URL("simple", url) });
+  if (format === "pypi") {
+    const shown = publicUrl && new URL("simple/", publicUrl);
+    return new PypiShelf({ ...endpoint, index: new URL("simple", url), publicUrl: shown });
+  }
   return new FinishedMavenShelf(api, { ...endpoint, alwaysPutMetadata: true });
 }
 

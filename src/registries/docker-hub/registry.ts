@@ -1,3 +1,4 @@
+import { readPublicUrl } from "../protocols/http/endpoint.ts";
 import { readCredentials } from "../protocols/oci/credentials.ts";
 import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
 import { readRegistryUrl } from "../protocols/oci/names.ts";
@@ -9,6 +10,8 @@ export interface DockerHubConfig {
   /** Left out: Docker Hub itself. Else what stands in for it, and images are pulled from there. */
   url?: string | null | undefined;
   checkRepository?: string | null | undefined;
+  /** What people are told in place of the host of `url`. A path in it goes before the name of each repository. */
+  publicUrl?: string | null | undefined;
 }
 
 /**
@@ -23,6 +26,7 @@ export function dockerHubRegistry(key: string, config: DockerHubConfig, stock: S
       url,
       credentials: readCredentials(key, config),
       pullHost: config.url ? url.host : "docker.io",
+      publicUrl: readPublicUrl(key, config.publicUrl),
       // A push to a repository that is not there creates it, so none is tried that nobody named.
       checkRepository: config.checkRepository ?? null,
     },

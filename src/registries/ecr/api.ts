@@ -15,6 +15,8 @@ export interface EcrConfig {
   /** Wildcards of the tags that may move in repositories that are made; all others are immutable. */
   movingTags: readonly string[];
   checkRepository: string | null;
+  /** What people are told in place of the address that ECR gives. */
+  publicUrl?: string | null | undefined;
 }
 
 interface Login {

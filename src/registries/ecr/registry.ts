@@ -5,6 +5,7 @@ import type { ArtifactName, Location, RegistryName } from "../../delivery/types.
 import { type Clock, systemClock } from "../../run/clock.ts";
 import type { Run } from "../../run/run.ts";
 import { lazily } from "../protocols/aws/sdk.ts";
+import { readPublicUrl } from "../protocols/http/endpoint.ts";
 import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
 import type { Found, Registry } from "../registry.ts";
 import { EcrApi, type EcrConfig } from "./api.ts";
@@ -35,7 +36,8 @@ class EcrRegistry implements Registry {
       const url = await this.#api.endpoint();
       const checkRepository = config.checkRepository ?? null;
       const authorize = (refused?: string) => this.#api.authorization(refused);
-      return new ImageRegistry({ key, url, credentials: null, authorize, pullHost: url.host, checkRepository }, stock);
+      const shown = { pullHost: url.host, publicUrl: readPublicUrl(key, config.publicUrl) };
+      return new ImageRegistry({ key, url, credentials: null, authorize, ...shown, checkRepository }, stock);
     });
   }
 

@@ -1,6 +1,6 @@
 import type { Store } from "../../store/store.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
-import { labelOf, readBaseUrl } from "../protocols/http/endpoint.ts";
+import { labelOf, readBaseUrl, readPublicUrl } from "../protocols/http/endpoint.ts";
 import { fixedLogin } from "../protocols/http/login.ts";
 import { NpmShelf } from "../protocols/npm/shelf.ts";
 
@@ -9,6 +9,8 @@ export interface NpmConfig {
   /** Left out: npm's own public registry. */
   url?: string | null | undefined;
   token: string;
+  /** What people are told in place of `url`. */
+  publicUrl?: string | null | undefined;
   /** PEM of a certificate authority to trust instead of the usual ones. */
   ca?: string | null | undefined;
 }
@@ -19,6 +21,7 @@ export async function npmRegistry(key: string, config: NpmConfig, stock: { store
   const shelf = new NpmShelf({
     label: labelOf(key, url),
     url,
+    publicUrl: readPublicUrl(key, config.publicUrl),
     authorize: fixedLogin(key, { token: config.token }),
     ca: config.ca ?? undefined,
   });

@@ -16,7 +16,9 @@ export const oci = registryType({
   secrets: ["password"],
   kinds: () => ["image"],
   place: ({ url }) => placeByUrl("oci", url),
-  baseImageLogin: ({ url, username, password }, host) =>
-    new URL(url).host === host && username !== null && password !== null ? { username, password } : null,
+  baseImageLogin: ({ url, publicUrl, username, password }, host) =>
+    [url, publicUrl].some((one) => one !== null && new URL(one).host === host) && username !== null && password !== null
+      ? { username, password }
+      : null,
   open: async (...given) => (await import("./registry.ts")).ociRegistry(...given),
 });

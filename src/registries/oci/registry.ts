@@ -1,3 +1,4 @@
+import { readPublicUrl } from "../protocols/http/endpoint.ts";
 import { readCredentials } from "../protocols/oci/credentials.ts";
 import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
 import { readRegistryUrl } from "../protocols/oci/names.ts";
@@ -11,6 +12,8 @@ export interface OciConfig {
   ca?: string | null | undefined;
   /** Where `check` tries the right to push. */
   checkRepository?: string | null | undefined;
+  /** What people are told in place of the host of `url`. A path in it goes before the name of each repository. */
+  publicUrl?: string | null | undefined;
 }
 
 /** Any registry that speaks OCI distribution. @throws ConfigError `registry-url`, `registry-credentials` */
@@ -23,6 +26,7 @@ export function ociRegistry(key: string, config: OciConfig, stock: Stock): Image
       credentials: readCredentials(key, config),
       ca: config.ca ?? undefined,
       pullHost: url.host,
+      publicUrl: readPublicUrl(key, config.publicUrl),
       checkRepository: config.checkRepository ?? "deliverd-check",
     },
     stock,

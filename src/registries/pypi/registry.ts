@@ -1,7 +1,7 @@
 import { basicAuth } from "../../http/login.ts";
 import type { Store } from "../../store/store.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
-import { labelOf, readBaseUrl } from "../protocols/http/endpoint.ts";
+import { labelOf, readBaseUrl, readPublicUrl } from "../protocols/http/endpoint.ts";
 import { fixedLogin, type LoginConfig } from "../protocols/http/login.ts";
 import { PypiShelf } from "../protocols/pypi/shelf.ts";
 
@@ -11,6 +11,8 @@ export interface PypiConfig extends LoginConfig {
   url: string;
   /** Of the simple repository API. */
   index: string;
+  /** What people are told in place of `index`. */
+  publicUrl?: string | null | undefined;
   /** PEM of a certificate authority to trust instead of the usual ones. */
   ca?: string | null | undefined;
 }
@@ -22,6 +24,7 @@ export function pypiRegistry(key: string, config: PypiConfig, stock: { store: St
   const shelf = new PypiShelf({
     label: labelOf(key, url),
     url,
+    publicUrl: readPublicUrl(key, config.publicUrl),
     index: readBaseUrl(key, "index", config.index),
     // https://pypi.org/help/#apitoken
     authorize: fixedLogin(key, config, (token) => basicAuth("__token__", token)),

@@ -11,6 +11,7 @@ describe("a configuration from environment variables alone", () => {
         GITHUB_API_URL: "http://127.0.0.1:1/api/v3",
         GITHUB_CLONE_URL: "http://127.0.0.1:2",
         DELIVERD_REGISTRY: "http://127.0.0.1:5000",
+        DELIVERD_REGISTRY_PUBLIC_URL: "https://registry.example.com/",
         DELIVERD_REGISTRY_USERNAME: "u",
         DELIVERD_REGISTRY_PASSWORD: "p",
         DELIVERD_REPOS: "acme/api, acme/web,",
@@ -39,6 +40,7 @@ describe("a configuration from environment variables alone", () => {
         checkRepository: null,
         default: true,
         shared: [],
+        publicUrl: "https://registry.example.com",
       },
     });
     assert.deepEqual(

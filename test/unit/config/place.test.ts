@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadServerConfig } from "../../../src/config/server.ts";
+import { ConfigError } from "../../../src/delivery/errors.ts";
 import { tempDir } from "../../support/processes/process.ts";
 
 const place = {
@@ -24,11 +25,15 @@ describe("Where a server runs", () => {
 
   after(() => dir.remove());
 
-  async function withFile(lines: string[]) {
+  async function file(lines: string[]): Promise<string> {
     const path = join(dir.path, "deliverd.yml");
     const needed = ["hosts: { github: { type: github, webhookSecret: s3cret } }", "repos: [acme/*]"];
     await writeFile(path, [...needed, ...lines].join("\n"));
-    return loadServerConfig({ path, env: place });
+    return path;
+  }
+
+  async function withFile(lines: string[]) {
+    return loadServerConfig({ path: await file(lines), env: place });
   }
 
   it("is told by the environment alone", () => {
@@ -46,10 +51,38 @@ describe("Where a server runs", () => {
     assert.deepEqual([config.docker.intake, config.docker.buildTimeout], [intake, 300_000]);
   });
 
-  it("is told by the file where both speak", async () => {
-    const own = { listen: "127.0.0.1:6000", advertise: "127.0.0.1:6000" };
-    const config = await withFile(["port: 7000", "dataDir: /srv", `docker: { intake: ${JSON.stringify(own)} }`]);
-    assert.deepEqual([config.port, config.dataDir, config.docker.intake], [7000, "/srv", own]);
+  it("is told by the environment where both speak, so that a laptop's file works in the container image", async () => {
+    const laptop = { listen: "127.0.0.1:6000", advertise: "127.0.0.1:6000" };
+    const config = await withFile(["port: 7000", "dataDir: data", `docker: { intake: ${JSON.stringify(laptop)} }`]);
+    assert.deepEqual([config.port, config.dataDir, config.docker.intake], [9090, "/data", intake]);
+  });
+
+  it("is told by the file for the servers beside deliverd, where both speak", async () => {
+    const config = await withFile(["redisUrl: redis://127.0.0.1", "databaseUrl: postgres://127.0.0.1/d"]);
+    assert.deepEqual([config.redisUrl, config.databaseUrl], ["redis://127.0.0.1", "postgres://127.0.0.1/d"]);
+  });
+
+  it("takes each address of the intake from the environment or from the file", async () => {
+    const path = await file(["docker: { intake: { listen: 127.0.0.1:6000, advertise: 127.0.0.1:6000 } }"]);
+    const config = loadServerConfig({ path, env: { DELIVERD_INTAKE_LISTEN: "0.0.0.0:5055" } });
+    assert.deepEqual(config.docker.intake, { listen: "0.0.0.0:5055", advertise: "127.0.0.1:6000" });
+  });
+
+  it("blames the variable, and no line of the file, for a bad value of the environment", async () => {
+    const path = await file(["port: 7000"]);
+    const env = { PORT: "http", DELIVERD_INTAKE_LISTEN: "5055", DELIVERD_INTAKE_ADVERTISE: "127.0.0.1:5055" };
+    assert.throws(
+      () => loadServerConfig({ path, env }),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.deepEqual(
+          error.message.replaceAll(path, "file").split(";")[0],
+          'file: environment variable PORT: found "http"',
+        );
+        assert.match(error.message, /: environment variable DELIVERD_INTAKE_LISTEN: found "5055"; expected/);
+        return true;
+      },
+    );
   });
 
   it("needs both addresses of the intake", () => {

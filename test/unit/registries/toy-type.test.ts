@@ -61,7 +61,14 @@ describe("A type of registry that is declared and listed", () => {
 
   it("is read from the server's file with the keys that every type has", async () => {
     const config = await load("{ type: toy, shelf: top, apiKey: open-sesame, shared: [tools/*] }");
-    const settings = { type: "toy", shelf: "top", apiKey: "open-sesame", default: false, shared: ["tools/*"] };
+    const settings = {
+      type: "toy",
+      shelf: "top",
+      apiKey: "open-sesame",
+      default: false,
+      shared: ["tools/*"],
+      publicUrl: null,
+    };
     assert.deepEqual(config.registries, { mine: settings });
     assert.deepEqual(registries.of(settings).kinds(settings), ["file"]);
     assert.equal(await registries.of(settings).place(settings, "file"), "toy top");

@@ -9,6 +9,7 @@ const registry = (settings: { type: string; url: string }): RegistrySettings => 
   ...settings,
   default: false,
   shared: [],
+  publicUrl: null,
 });
 
 /** What comes of a pipeline with two artifacts of this kind, one to the key `one`, the other to the key `two`. */

@@ -52,8 +52,9 @@ export class HttpShelf implements Shelf {
   locate(version: Version): { url: string; pull: string } {
     const [first] = version.files;
     const isOne = first !== undefined && version.files.length === 1;
-    const urls = version.files.map(({ name }) => below(this.#client.url, pathOf(version, name)).href);
-    const folder = below(this.#client.url, version.name.repository, version.name.tag).href;
+    const { publicUrl } = this.#client;
+    const urls = version.files.map(({ name }) => below(publicUrl, pathOf(version, name)).href);
+    const folder = below(publicUrl, version.name.repository, version.name.tag).href;
     return {
       url: isOne ? (urls[0] ?? folder) : `${folder}/`,
       pull: urls.map((url) => `curl -fLO ${url}`).join(" && "),

@@ -11,6 +11,8 @@ export interface HttpEndpoint {
   label: string;
   /** Credentials go to the origin of this URL only. */
   url: URL;
+  /** What people are told in place of `url`. Nothing is sent there. Left out: `url`. */
+  publicUrl?: URL | undefined;
   authorize: Authorize;
   /** PEM of a certificate authority to trust instead of the usual ones. */
   ca?: string | undefined;
@@ -39,6 +41,7 @@ const MAX_REDIRECTS = 5;
 export class HttpClient {
   readonly label: string;
   readonly url: URL;
+  readonly publicUrl: URL;
   /**
    * Creates folders one at a time: a server gives misleading errors to the second of two that create the same folder.
    */
@@ -49,6 +52,7 @@ export class HttpClient {
   constructor(endpoint: HttpEndpoint, send = openHttpClient(endpoint)) {
     this.label = endpoint.label;
     this.url = endpoint.url;
+    this.publicUrl = endpoint.publicUrl ?? endpoint.url;
     this.#authorize = endpoint.authorize;
     this.#send = send;
   }

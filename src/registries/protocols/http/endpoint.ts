@@ -18,6 +18,11 @@ export function readBaseUrl(key: string, setting: string, text: string): URL {
   );
 }
 
+/** Reads `publicUrl` of a registry. A slash at its end is added: what stands below is joined to it. */
+export function readPublicUrl(key: string, text: string | null | undefined): URL | undefined {
+  return text ? readBaseUrl(key, "publicUrl", `${text.replace(/\/+$/, "")}/`) : undefined;
+}
+
 /** The name of a registry in errors: `registry files (files.example.com)`. */
 export function labelOf(key: string, url: URL): string {
   return `registry ${key} (${url.host})`;

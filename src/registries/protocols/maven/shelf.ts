@@ -87,14 +87,14 @@ export class MavenShelf implements Shelf {
 
   locate(version: Version): { url: string; pull: string } {
     const at = coordinatesOf(version);
-    const { url } = this.#client;
+    const { publicUrl } = this.#client;
     const suffixes = version.files.map((file) => suffixOf(file, version, at));
     const main = suffixes.find((suffix) => /^\.\w+$/.test(suffix) && suffix !== ".pom") ?? ".pom";
     const packaging = main === ".jar" ? "" : `:${main.slice(1)}`;
     return {
-      url: below(url, pathOf(at, main)).href,
+      url: below(publicUrl, pathOf(at, main)).href,
       pull:
-        `mvn dependency:get -Dtransitive=false -DremoteRepositories=${url.href} ` +
+        `mvn dependency:get -Dtransitive=false -DremoteRepositories=${publicUrl.href} ` +
         `-Dartifact=${at.group}:${at.artifact}:${at.version}${packaging}`,
     };
   }

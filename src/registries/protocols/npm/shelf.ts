@@ -138,9 +138,10 @@ export class NpmShelf implements Shelf {
 
   locate(version: Version): { url: string; pull: string } {
     const { repository, tag } = version.name;
+    const { publicUrl } = this.#client;
     return {
-      url: this.#at(`${escaped(repository)}/${tag}`).href,
-      pull: `npm pack ${repository}@${tag} --registry=${this.#at("").href}`,
+      url: this.#at(`${escaped(repository)}/${tag}`, publicUrl).href,
+      pull: `npm pack ${repository}@${tag} --registry=${this.#at("", publicUrl).href}`,
     };
   }
 
@@ -179,8 +180,8 @@ export class NpmShelf implements Shelf {
     return this.#at(`${name}/-/${text.slice(text.lastIndexOf("/") + 1)}`);
   }
 
-  #at(path: string): URL {
-    const url = new URL(this.#client.url);
+  #at(path: string, base = this.#client.url): URL {
+    const url = new URL(base);
     url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
     return url;
   }

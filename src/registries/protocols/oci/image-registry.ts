@@ -17,6 +17,8 @@ import { restoreContent } from "./restore.ts";
 export interface ImageRegistryOptions extends Endpoint {
   /** The host for `docker pull`, as in `docker.io`. */
   pullHost: string;
+  /** What people are told in place of `url` and `pullHost`. A path in it goes before the name of each repository. */
+  publicUrl?: URL | undefined;
   /** The repository in which `check` tries to push. Null: it only logs in. */
   checkRepository: string | null;
 }
@@ -97,11 +99,15 @@ export class ImageRegistry implements Registry {
       await this.#putName(content, name, run);
       run.log.line(`${this.#label(repository)}: ${tag} is ${digest}`);
     }
-    const { key, pullHost, url } = this.#options;
+    return { ...{ registry: this.#options.key, repository, tag, digest }, ...this.#shown(repository, digest) };
+  }
+
+  #shown(repository: string, digest: Digest): Pick<Location, "url" | "pull"> {
+    const { publicUrl, pullHost, url } = this.#options;
+    const folder = publicUrl?.pathname.slice(1) ?? "";
     return {
-      ...{ registry: key, repository, tag, digest },
-      url: `${url.origin}/v2/${repository}/manifests/${digest}`,
-      pull: `docker pull ${pullHost}/${repository}@${digest}`,
+      url: `${(publicUrl ?? url).origin}/v2/${folder}${repository}/manifests/${digest}`,
+      pull: `docker pull ${publicUrl?.host ?? pullHost}/${folder}${repository}@${digest}`,
     };
   }
 

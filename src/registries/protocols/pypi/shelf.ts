@@ -88,12 +88,12 @@ export class PypiShelf implements Shelf {
   }
 
   locate({ name, files }: Version): { url: string; pull: string } {
-    const index = this.#index.url.href;
+    const { publicUrl } = this.#index;
     const isSource = files.every((file) => !file.name.endsWith(".whl"));
     const only = isSource ? ` --no-binary ${name.repository}` : "";
     return {
-      url: this.#page(name.repository).href,
-      pull: `pip download --no-deps${only} --index-url ${index} ${name.repository}==${name.tag}`,
+      url: this.#page(name.repository, publicUrl).href,
+      pull: `pip download --no-deps${only} --index-url ${publicUrl.href} ${name.repository}==${name.tag}`,
     };
   }
 
@@ -115,8 +115,8 @@ export class PypiShelf implements Shelf {
     });
   }
 
-  #page(project: string): URL {
-    const url = below(this.#index.url, normalPythonName(project));
+  #page(project: string, index = this.#index.url): URL {
+    const url = below(index, normalPythonName(project));
     url.pathname += "/";
     return url;
   }
