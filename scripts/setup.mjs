@@ -1,12 +1,16 @@
 // Makes a fresh checkout runnable: npm packages first, then the servers that the caller starts for real.
 // Plain JavaScript without dependencies: it runs before there are any.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const oldestNode = [20, 19];
+
+/** Of this package only promtool is unpacked: the rest is a server, a user and 90 MB that no test needs. */
+const PROMETHEUS = "prometheus";
 
 /** Debian's package, and how to see that it (or its like from elsewhere) is here. */
 const servers = {
@@ -38,6 +42,7 @@ const servers = {
     existsSync("/usr/share/maven-repo/org/apache/maven/plugins/maven-dependency-plugin"),
   // The plugin needs it, and does not say so.
   junit4: () => existsSync("/usr/share/maven-repo/junit/junit"),
+  [PROMETHEUS]: () => onPath("promtool"),
 };
 
 /** What only a row of the bench is measured beside: no test needs it. */
@@ -103,10 +108,24 @@ function install(missing) {
     throw new Error(`Missing: ${missing.join(", ")}. On Debian, as root: ${remedy}`);
   }
   console.log(`Installing what is missing: ${missing.join(", ")}`);
+  const whole = missing.filter((name) => name !== PROMETHEUS);
   withoutStartingDaemons(() => {
     run("apt-get", ["update", "-q"]);
-    run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...missing]);
+    if (whole.length > 0) run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...whole]);
   });
+  if (whole.length < missing.length) unpackPromtool();
+}
+
+function unpackPromtool() {
+  const folder = mkdtempSync(join(tmpdir(), "promtool-"));
+  try {
+    run("apt-get", ["-o", "APT::Sandbox::User=root", "download", "-q", PROMETHEUS], folder);
+    const [archive] = readdirSync(folder);
+    run("sh", ["-ec", `dpkg-deb --fsys-tarfile ${archive} | tar -x --occurrence=1 ./usr/bin/promtool`], folder);
+    copyFileSync(join(folder, "usr/bin/promtool"), "/usr/local/bin/promtool");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Debian starts a daemon as it installs it, unless this file forbids that. One that is there already has its owner's say. */
@@ -124,9 +143,9 @@ function withoutStartingDaemons(work) {
   }
 }
 
-function run(command, args) {
+function run(command, args, cwd = root) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const done = spawnSync(command, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+  const done = spawnSync(command, args, { cwd, env, stdio: ["ignore", "inherit", "inherit"] });
   if (done.error) throw new Error(`${command} cannot be run: ${done.error.message}`);
   if (done.status !== 0) throw new Error(`${command} ${args.join(" ")} failed (${done.status ?? done.signal}).`);
 }

@@ -1,6 +1,11 @@
 /** Gives the slots back. */
 export type GiveBack = () => void;
 
+/** The weight of a build that may use so many CPUs, however few slots a process has. */
+export function buildWeight(cpus: number | null): number {
+  return Math.max(1, Math.ceil(cpus ?? 1));
+}
+
 interface Waiting {
   weight: number;
   start(): void;
@@ -28,7 +33,13 @@ export class BuildSlots {
 
   /** How many slots a build takes that may use so many CPUs. */
   weightOf(cpus: number | null): number {
-    return Math.min(this.slots, Math.max(1, Math.ceil(cpus ?? 1)));
+    return Math.min(this.slots, buildWeight(cpus));
+  }
+
+  /** How the slots are used now. `ahead`: by spare work, which gives them back as soon as they are needed. */
+  usage(): { busy: number; ahead: number; free: number } {
+    const ahead = this.#spareUsed();
+    return { busy: this.#used, ahead, free: Math.max(0, this.slots - this.#used - ahead) };
   }
 
   /** Whether the slots are free now. */

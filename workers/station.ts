@@ -7,7 +7,7 @@ import type { Ledger } from "../src/ledger/ledger.ts";
 import type { Notifier } from "../src/notices/notice.ts";
 import type { Log } from "../src/observe/log.ts";
 import type { Mask } from "../src/observe/mask.ts";
-import type { Counter } from "../src/observe/metrics.ts";
+import type { Counter, Histogram } from "../src/observe/metrics.ts";
 import type { Queues } from "../src/queue/queues.ts";
 import type { Registry } from "../src/registries/registry.ts";
 import type { Clock } from "../src/run/clock.ts";
@@ -40,6 +40,10 @@ export interface Station {
   drift: Counter;
   /** Counts the seconds of work that was done before its commit's gate was green, by what became of it. */
   preparedSeconds: Counter;
+  /** How long deliveries were in each stage, in seconds. */
+  stageSeconds: Histogram;
+  /** How long deliveries that were due waited for a worker, in seconds. */
+  queueWait: Histogram;
   /** Unique to this process: whose leases are whose. */
   owner: string;
   /** Unique to this dataDir: which store holds a frozen content. */

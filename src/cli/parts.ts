@@ -4,7 +4,7 @@ import { type ServerConfig, secretsOf } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import type { Host } from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
-import { type Ledger, openLedger } from "../ledger/ledger.ts";
+import { type Ledger, type LedgerEvent, openLedger } from "../ledger/ledger.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
@@ -15,6 +15,7 @@ import { openRegistries } from "../registries/index.ts";
 import type { Registry } from "../registries/registry.ts";
 import { Store } from "../store/store.ts";
 import { loadAdminToken, lockDataDir, type Role } from "./data-dir.ts";
+import { addCommonMetrics } from "./metrics.ts";
 
 /** What every process of deliverd uses, whatever its roles are. */
 export interface Parts {
@@ -57,8 +58,11 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const log = createLog({ mask });
     if (token.file !== null) log.info("the admin token is in a file", { file: token.file });
 
+    const metrics = createMetrics();
+    const ended = metrics.counter("deliverd_deliveries_total", "Deliveries that ended, by how they ended.");
+    const onEvent = ({ outcome }: LedgerEvent) => ended.add({ outcome });
     const [ledger, redis] = await settleAll([
-      openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined }).then((one) => {
+      openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined, onEvent }).then((one) => {
         closing.push(() => one.close());
         return one;
       }),
@@ -69,7 +73,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const store = new Store(join(config.dataDir, "store"));
     const hosts = openHosts(config.hosts);
     const registries = await openRegistries(config.registries, { store, learn: mask.learn });
-    const metrics = createMetrics();
+    addCommonMetrics(metrics, { config, hosts });
     return {
       config,
       adminToken: token.token,

@@ -1,3 +1,4 @@
+import type { RequestHandler } from "express";
 import { isDiskNearlyFull } from "../../workers/sweep/housekeeping.ts";
 import { createAuth } from "../api/auth.ts";
 import { apiRoute } from "../api/index.ts";
@@ -9,11 +10,12 @@ import { failpoint } from "../observe/failpoints.ts";
 import { createEnqueuer } from "../queue/enqueuer.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
 import { createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
-import { type HealthCheck, healthRoute } from "../receiver/health.ts";
+import { createReadiness, type HealthCheck, type HealthOptions, healthRoute } from "../receiver/health.ts";
 import { createInbox } from "../receiver/inbox.ts";
 import { webhookRoute } from "../receiver/webhooks.ts";
 import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
+import { addLedgerMetrics } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
 import { type Accepts, isConfigured, requestCommit } from "./request-commit.ts";
 
@@ -26,6 +28,7 @@ export async function serve(parts: Parts): Promise<Listening> {
     await keep(hints);
     failpoint("receiver.committed");
   });
+  addLedgerMetrics(metrics, parts);
   metrics.gauge("deliverd_inbox_pending", "Hints taken and not yet committed.", () => inbox.pending());
   const answers = metrics.counter("deliverd_webhooks_total", "Answers given to webhook requests.");
   const accepts = cachedAccepts((host, owner, name) => matchRepo(config.repos, { host, owner, name }) !== null);
@@ -55,7 +58,7 @@ export async function serve(parts: Parts): Promise<Listening> {
       },
       log,
     }),
-    health: healthRoute({ checks: healthChecks(parts), metrics, log }),
+    health: observedHealth(parts),
     api: apiRoute({
       ledger,
       auth,
@@ -77,10 +80,21 @@ export async function serve(parts: Parts): Promise<Listening> {
 /** Serves only health and metrics, for a process that is only a worker. */
 export async function serveHealth(parts: Parts): Promise<Listening> {
   const app = createApp({
-    health: healthRoute({ checks: healthChecks(parts), metrics: parts.metrics, log: parts.log }),
+    health: observedHealth(parts),
     log: parts.log,
   });
   return listen(app, { port: parts.config.workerPort });
+}
+
+/** The health pages, and their checks as a metric. */
+function observedHealth(parts: Parts): RequestHandler {
+  const options: HealthOptions = { checks: healthChecks(parts), metrics: parts.metrics, log: parts.log };
+  const readiness = createReadiness(options);
+  parts.metrics.gauge("deliverd_check_ok", "1 if a check of readiness passes, else 0.", async () => {
+    const { degraded } = await readiness();
+    return options.checks.map(({ name: check }) => [{ check }, degraded.includes(check) ? 0 : 1]);
+  });
+  return healthRoute(options, readiness);
 }
 
 function healthChecks({ config, ledger, queues }: Parts): HealthCheck[] {

@@ -21,6 +21,10 @@ import { loadStoreId } from "./data-dir.ts";
 import { LazyEngine } from "./lazy-engine.ts";
 import type { Parts } from "./parts.ts";
 
+/** A stage takes from a second (a small image) to hours (CI that waits for a person). */
+const STAGE_BUCKETS_SECONDS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 4 * 3_600, 24 * 3_600];
+const WAIT_BUCKETS_SECONDS = [0.01, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
+
 /** Evaluates, delivers and announces in this process. */
 export async function work(parts: Parts): Promise<Workers> {
   const { config, ledger, log, store } = parts;
@@ -42,18 +46,33 @@ export async function work(parts: Parts): Promise<Workers> {
     onBug: (error) => log.error("the intake failed", { error }),
   });
   const engine = new LazyEngine(parts, address);
+  const buildSlots = new BuildSlots(config.workers.slots);
+  const { metrics } = parts;
+  metrics.gauge("deliverd_slots", "Build slots of this process: busy, used ahead of CI, free.", () =>
+    Object.entries(buildSlots.usage()).map(([state, slots]) => [{ state }, slots]),
+  );
   const station: Station = {
     ...parts,
     notifiers: openNotifiers(config.notices),
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
     builders: openBuilders(parts, engine, intake),
-    buildSlots: new BuildSlots(config.workers.slots),
+    buildSlots,
     engine,
     clock: systemClock,
-    drift: parts.metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
-    preparedSeconds: parts.metrics.counter(
+    drift: metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
+    preparedSeconds: metrics.counter(
       "deliverd_prepared_ahead_seconds_total",
       "Seconds of work done while CI still ran: saved where the commit was delivered, wasted where it never will be.",
+    ),
+    stageSeconds: metrics.histogram(
+      "deliverd_delivery_stage_seconds",
+      "How long deliveries were in each stage.",
+      STAGE_BUCKETS_SECONDS,
+    ),
+    queueWait: metrics.histogram(
+      "deliverd_queue_wait_seconds",
+      "How long deliveries that were due waited for a worker.",
+      WAIT_BUCKETS_SECONDS,
     ),
     owner: `${directory}/${hostname()}/${process.pid}/${randomBytes(4).toString("hex")}`,
     storeId: directory,
@@ -61,7 +80,7 @@ export async function work(parts: Parts): Promise<Workers> {
     recentGreen: openRecentGreen(),
     tmp: join(config.dataDir, "tmp"),
   };
-  const renewed = parts.metrics.counter(
+  const renewed = metrics.counter(
     "deliverd_workers_renewed_total",
     "Queue consumers made anew, since they heard nothing while jobs waited and Redis answered.",
   );

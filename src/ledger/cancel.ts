@@ -52,7 +52,10 @@ export async function requestCancel(
     .where("state", "in", ["waiting", ...ACTIVE_STATES])
     .returning(["state", "naming"])
     .executeTakeFirst();
-  if (row?.state === end) return "ended";
+  if (row?.state === end) {
+    ledger.emit({ kind: "delivery-ended", outcome: end });
+    return "ended";
+  }
   if (row) return row.naming === null ? "requested" : "naming";
   return (await getDelivery(ledger, id)) ? "too-late" : "unknown";
 }
@@ -79,6 +82,7 @@ export async function settleCancelled(ledger: Db): Promise<Delivery[]> {
     .where((eb) => eb.or([eb("leaseUntil", "is", null), eb("leaseUntil", "<=", at)]))
     .returningAll()
     .execute();
+  for (const { state } of rows) ledger.emit({ kind: "delivery-ended", outcome: state });
   return rows.map(toDelivery);
 }
 

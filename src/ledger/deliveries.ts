@@ -33,6 +33,8 @@ export const DELIVERY_STATES = Object.keys(PHASES) as DeliveryState[];
 export const ACTIVE_STATES = DELIVERY_STATES.filter((state) => PHASES[state] === "active");
 /** States in which nothing more happens without a new hint or a person's request. */
 export const FINISHED_STATES = DELIVERY_STATES.filter((state) => PHASES[state] === "finished");
+/** All other states. */
+export const OPEN_STATES = DELIVERY_STATES.filter((state) => PHASES[state] !== "finished");
 /** A delivery that is past the point of no return (`naming` is set) never enters these states. */
 const FORBIDDEN_WHILE_NAMING = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
@@ -64,7 +66,10 @@ export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, field
     .onConflict((conflict) => conflict.columns(["repoId", "sha"]).doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (inserted !== undefined) return toDelivery(inserted);
+  if (inserted !== undefined) {
+    if (isFinished(inserted.state)) ledger.emit({ kind: "delivery-ended", outcome: inserted.state });
+    return toDelivery(inserted);
+  }
   const delivery = await findDelivery(ledger, repoId, sha);
   if (delivery === null) throw new Error(`the delivery of ${repoId}@${sha} was there and is gone`);
   return delivery;
@@ -119,7 +124,10 @@ export async function setState(ledger: Db, id: string, transition: Transition): 
   else if (finished || revokeLease)
     update = update.set((eb) => ({ fence: eb("fence", "+", 1), leaseOwner: null, leaseUntil: null }));
   const result = await update.executeTakeFirst();
-  return result.numUpdatedRows > 0n;
+  const moved = result.numUpdatedRows > 0n;
+  // A later evaluation may write a new reason into the same state.
+  if (moved && finished && !from.includes(to)) ledger.emit({ kind: "delivery-ended", outcome: to });
+  return moved;
 }
 
 /** The gate's time-out counts from the moment the commit began to wait. Later evaluations do not restart it. */
@@ -214,15 +222,24 @@ export async function waitingDeliveries(ledger: Db): Promise<Delivery[]> {
   return rows.map(toDelivery);
 }
 
-export async function countDeliveriesByState(ledger: Db): Promise<Record<DeliveryState, number>> {
-  const counts = Object.fromEntries(DELIVERY_STATES.map((state) => [state, 0])) as Record<DeliveryState, number>;
-  const rows = await ledger.db
-    .selectFrom("deliveries")
-    .select((eb) => ["state", eb.fn.countAll<number>().as("count")])
-    .groupBy("state")
-    .execute();
+/** How many deliveries are in each of these states. It reads an index, so the cost grows with their number only. */
+export async function countDeliveriesByState<State extends DeliveryState>(
+  ledger: Db,
+  states: readonly State[] = DELIVERY_STATES as State[],
+): Promise<Record<State, number>> {
+  const counts = Object.fromEntries(states.map((state) => [state, 0])) as Record<DeliveryState, number>;
+  const rows = await deliveriesByState(ledger, states).execute();
   for (const row of rows) counts[row.state] = row.count;
   return counts;
+}
+
+/** The query of countDeliveriesByState. */
+export function deliveriesByState(ledger: Db, states: readonly DeliveryState[]) {
+  return ledger.db
+    .selectFrom("deliveries")
+    .select((eb) => ["state", eb.fn.countAll<number>().as("count")])
+    .where("state", "in", states)
+    .groupBy("state");
 }
 
 /**

@@ -146,26 +146,36 @@ export function releaseLeasesOf(ledger: Db, ownerPrefix: string): Promise<string
 
 /** Deliveries that are due and that no worker holds, oldest first. */
 export async function dueDeliveries(ledger: Db, limit = 1_000): Promise<Delivery[]> {
-  const rows = await ledger.db
-    .selectFrom("deliveries")
-    .selectAll()
-    .where(isDue(ledger))
-    .orderBy("createdAt")
-    .orderBy("id")
-    .limit(limit)
-    .execute();
-  return rows.map(toDelivery);
+  return (await dueOldestFirst(ledger, limit).execute()).map(toDelivery);
+}
+
+/** The query of dueDeliveries. */
+export function dueOldestFirst(ledger: Db, limit: number) {
+  const due = ledger.db.selectFrom("deliveries").selectAll().where(isDue(ledger));
+  // This is the order of the index of active deliveries.
+  return due.orderBy("createdAt").orderBy("id").limit(limit);
+}
+
+/** A delivery to take next. */
+export interface Due {
+  id: string;
+  state: Delivery["state"];
+  /** ms since it could have been taken: since it was queued, its back-off was over, or a dead worker's lease ran out. */
+  dueFor: number;
+  /** ms since it came into its state. */
+  inState: number;
 }
 
 /**
- * The id of the delivery to take next, in the order of `chooseNext`; null if none is due. Another worker may take it
- * first: `claimDelivery` then returns null.
+ * The delivery to take next, in the order of `chooseNext`; null if none is due. Another worker may take it first:
+ * `claimDelivery` then returns null.
  */
-export async function nextDueDelivery(ledger: Db): Promise<string | null> {
+export async function nextDueDelivery(ledger: Db): Promise<Due | null> {
   const rows = await ledger.db
     .selectFrom("deliveries")
     .innerJoin("repos", "repos.id", "deliveries.repoId")
     .select(["deliveries.id", "repoId", "ref", "deliveries.createdAt", "servedAt"])
+    .select(["state", "updatedAt", "retryAt", "leaseUntil", now(ledger).as("at")])
     .select([
       sql<number>`case when ${isFree(ledger)} then 1 else 0 end`.as("isFree"),
       sql<number>`case when lease_until > ${now(ledger)} then 1 else 0 end`.as("isHeld"),
@@ -181,7 +191,13 @@ export async function nextDueDelivery(ledger: Db): Promise<string | null> {
   for (const { repoId, servedAt, isHeld } of rows)
     loads.set(repoId, { servedAt, running: (loads.get(repoId)?.running ?? 0) + isHeld });
   const due = rows.filter((row) => row.isFree === 1).map((row) => ({ ...row, hasFailed: row.lastOutcome === "retry" }));
-  return chooseNext(due, (repo) => loads.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id ?? null;
+  const chosen = chooseNext(due, (repo) => loads.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id;
+  const next = due.find((row) => row.id === chosen);
+  if (next === undefined) return null;
+  const { id, state, at, updatedAt, retryAt, leaseUntil } = next;
+  // Nothing writes to a delivery that is queued and free, except what makes it due.
+  const dueSince = Math.max(updatedAt, retryAt ?? 0, leaseUntil ?? 0);
+  return { id, state, dueFor: Math.max(0, at - dueSince), inState: Math.max(0, at - updatedAt) };
 }
 
 /** The newest 500 attempts of a delivery, oldest first. */

@@ -1,12 +1,19 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from "kysely";
+import type { DeliveryState } from "../delivery/types.ts";
 import { MIGRATION_TIMEOUTS, postgresDialect } from "./database/postgres.ts";
 import { sqliteDialect } from "./database/sqlite.ts";
 import { migrations } from "./migrations/index.ts";
 import type { Schema } from "./schema/schema.ts";
 
 export type DialectName = "sqlite" | "postgres";
+
+/** What was committed, for those that count it. */
+export interface LedgerEvent {
+  kind: "delivery-ended";
+  outcome: DeliveryState;
+}
 
 /** The first parameter of every query function: the ledger itself, or a transaction on it. */
 export interface Db {
@@ -17,6 +24,8 @@ export interface Db {
    * may call only the ledger, and only through its `tx`.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Reports what was written. An event of a transaction is reported after its commit, or never. */
+  emit(event: LedgerEvent): void;
 }
 
 export interface Tx extends Db {
@@ -39,7 +48,12 @@ export interface Ledger extends Db {
  * may do this at the same time.
  * @throws ConfigError if the configuration is wrong, TransientError if the database cannot be used now
  */
-export async function openLedger(options: { dataDir: string; databaseUrl?: string | undefined }): Promise<Ledger> {
+export async function openLedger(options: {
+  dataDir: string;
+  databaseUrl?: string | undefined;
+  onEvent?: (event: LedgerEvent) => void;
+}): Promise<Ledger> {
+  const emit = options.onEvent ?? (() => {});
   // Tests find such a mistake. In production the check would slow the receiver by a tenth, since it follows every
   // promise.
   const inside = process.env.NODE_ENV === "production" ? null : new AsyncLocalStorage<{ open: boolean }>();
@@ -61,9 +75,11 @@ export async function openLedger(options: { dataDir: string; databaseUrl?: strin
   return {
     db,
     dialect,
-    transaction: (work) =>
-      db.transaction().execute(async (trx) => {
-        const tx = toTx(trx, dialect);
+    emit,
+    async transaction(work) {
+      const events: LedgerEvent[] = [];
+      const result = await db.transaction().execute(async (trx) => {
+        const tx = toTx(trx, dialect, (event) => events.push(event));
         if (inside === null) return work(tx);
         const scope = { open: true };
         try {
@@ -71,7 +87,10 @@ export async function openLedger(options: { dataDir: string; databaseUrl?: strin
         } finally {
           scope.open = false;
         }
-      }),
+      });
+      for (const event of events) emit(event);
+      return result;
+    },
     ping: async () => {
       await sql`select 1`.execute(db);
     },
@@ -79,8 +98,8 @@ export async function openLedger(options: { dataDir: string; databaseUrl?: strin
   };
 }
 
-function toTx(db: Transaction<Schema>, dialect: DialectName): Tx {
-  const tx: Tx = { db, dialect, transaction: (work) => work(tx) };
+function toTx(db: Transaction<Schema>, dialect: DialectName, emit: Db["emit"]): Tx {
+  const tx: Tx = { db, dialect, emit, transaction: (work) => work(tx) };
   return tx;
 }
 

@@ -8,6 +8,7 @@ import type { Schema } from "./schema/schema.ts";
 import { fromNow, now } from "./sql.ts";
 
 type Row = Selectable<Schema["outbox"]>;
+type OutboxKind = Row["kind"];
 
 /** A message to the outside that is to be sent, or was sent. `payload` is the JSON value that was queued. */
 export type OutboxEntry = Omit<Row, "payload"> & { payload: unknown };
@@ -123,6 +124,22 @@ export async function countUnsent(ledger: Db): Promise<number> {
     .where("state", "=", sql.lit("unsent"))
     .executeTakeFirstOrThrow();
   return row.count;
+}
+
+/** How many messages of each kind are not sent yet. */
+export async function countUnsentByKind(ledger: Db): Promise<Record<OutboxKind, number>> {
+  const counts: Record<OutboxKind, number> = { status: 0, notice: 0, names: 0 };
+  for (const { kind, count } of await unsentByKind(ledger).execute()) counts[kind] = count;
+  return counts;
+}
+
+/** The query of countUnsentByKind. */
+export function unsentByKind(ledger: Db) {
+  return ledger.db
+    .selectFrom("outbox")
+    .select((eb) => ["kind", eb.fn.countAll<number>().as("count")])
+    .where("state", "=", sql.lit("unsent"))
+    .groupBy("kind");
 }
 
 /**

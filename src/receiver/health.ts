@@ -1,4 +1,5 @@
 import { type RequestHandler, type Response, Router } from "express";
+import { cached } from "../async/cached.ts";
 import { withTimeout } from "../async/with-timeout.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -31,16 +32,16 @@ export interface Readiness {
 /**
  * GET /healthz (the process runs), /readyz (webhooks can be stored), /metrics. All are public and contain no secrets.
  */
-export function healthRoute(options: HealthOptions): RequestHandler {
+export function healthRoute(options: HealthOptions, readiness = createReadiness(options)): RequestHandler {
   const router = Router();
-  const readiness = cached(READINESS_TTL_MS, () => checkReadiness(options));
   router.get("/healthz", (_request, response) => sendFresh(response, 200, { status: "ok" }));
   router.get("/readyz", async (_request, response) => {
     const found = await readiness();
     sendFresh(response, found.status === "unavailable" ? 503 : 200, found);
   });
-  router.get("/metrics", (_request, response) => {
-    response.set("content-type", "text/plain; version=0.0.4; charset=utf-8").end(options.metrics.text());
+  router.get("/metrics", async (_request, response) => {
+    const text = await options.metrics.text();
+    response.set("content-type", "text/plain; version=0.0.4; charset=utf-8").end(text);
   });
   return router;
 }
@@ -48,21 +49,9 @@ export function healthRoute(options: HealthOptions): RequestHandler {
 /** Anybody may ask for readiness, and each check writes to the ledger. */
 const READINESS_TTL_MS = 200;
 
-/** Calls `ask` at most once per `ms`, and gives all callers its result. */
-function cached<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | null = null;
-  return () => {
-    if (answer === null) {
-      answer = ask();
-      const forget = () => {
-        setTimeout(() => {
-          answer = null;
-        }, ms).unref();
-      };
-      answer.then(forget, forget);
-    }
-    return answer;
-  };
+/** Runs the checks, at most five times a second. */
+export function createReadiness(options: Omit<HealthOptions, "metrics">): () => Promise<Readiness> {
+  return cached(READINESS_TTL_MS, () => checkReadiness(options));
 }
 
 function sendFresh(response: Response, status: number, body: object): void {
@@ -70,7 +59,11 @@ function sendFresh(response: Response, status: number, body: object): void {
   response.end(JSON.stringify(body));
 }
 
-async function checkReadiness({ checks, log, checkTimeoutMs = 2_000 }: HealthOptions): Promise<Readiness> {
+async function checkReadiness({
+  checks,
+  log,
+  checkTimeoutMs = 2_000,
+}: Omit<HealthOptions, "metrics">): Promise<Readiness> {
   const failed: HealthCheck[] = [];
   await Promise.all(
     checks.map(async (check) => {

@@ -5,8 +5,19 @@ import { parse, stringify } from "yaml";
 import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
 import { startRedis, type TestRedis } from "../support/databases/redis.ts";
 import { until } from "../support/processes/process.ts";
+import { lintMetrics } from "../support/processes/promtool.ts";
 import { BIN, type Deliverd, startDeliverd } from "../support/world/deliverd.ts";
 import { image, pipeline, slowDockerfile, startWorld, type World } from "../support/world/world.ts";
+
+async function scrape(url: string): Promise<string> {
+  return (await fetch(`${url}/metrics`)).text();
+}
+
+/** Null: the scrape has no such sample. */
+function sampleIn(text: string, sample: string): number | null {
+  const line = text.split("\n").find((each) => each.startsWith(`${sample} `));
+  return line === undefined ? null : Number(line.slice(sample.length));
+}
 
 describe("Receiver and workers in processes of their own, with Redis and PostgreSQL,", function () {
   this.timeout(120_000);
@@ -60,6 +71,31 @@ describe("Receiver and workers in processes of their own, with Redis and Postgre
       assert.equal((await receiver().fetch(new URL(targetUrl ?? "").pathname)).status, 200);
       await until("it is announced once", () => world.notices(repo, sha).length === 1);
     }
+  });
+
+  it("export each number once: all counters add up, and only the receiver tells what the ledger knows", async () => {
+    const scrapes = await Promise.all([receiver(), ...workers].map(async ({ url }) => await scrape(url)));
+    const samplesOf = (sample: string) => scrapes.map((text) => sampleIn(text, sample));
+    const delivered = samplesOf('deliverd_deliveries_total{outcome="delivered"}');
+    assert.equal(
+      delivered.reduce((sum: number, one) => sum + (one ?? 0), 0),
+      3,
+      String(delivered),
+    );
+    const waits = samplesOf("deliverd_queue_wait_seconds_count");
+    assert.ok(waits.reduce((sum: number, one) => sum + (one ?? 0), 0) >= 3, String(waits));
+    for (const stage of ["waiting", "queued", "building", "publishing"]) {
+      const counted = samplesOf(`deliverd_delivery_stage_seconds_count{stage="${stage}"}`);
+      assert.ok(counted.reduce((sum: number, one) => sum + (one ?? 0), 0) >= 3, `${stage}: ${counted}`);
+    }
+    const ofLedger = [
+      'deliverd_deliveries{state="queued"}',
+      'deliverd_outbox_pending{kind="notice"}',
+      "deliverd_due_weight",
+    ];
+    for (const sample of ofLedger) assert.deepEqual(samplesOf(sample), [0, null, null], sample);
+    assert.deepEqual(samplesOf('deliverd_slots{state="free"}'), [null, 2, 2]);
+    for (const text of scrapes) assert.equal(await lintMetrics(text), "");
   });
 
   it("continue after a worker's SIGKILL in a build: the other worker takes over when the lease expires", async () => {

@@ -1,6 +1,6 @@
 import { ACTIVE_STATES, getDelivery } from "../../src/ledger/deliveries.ts";
 import { lastHintId } from "../../src/ledger/hints.ts";
-import { nextDueDelivery } from "../../src/ledger/leases.ts";
+import { type Due, nextDueDelivery } from "../../src/ledger/leases.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import { hasNewsSince, markHintsSeen, type Watermark } from "../../src/ledger/watermark.ts";
 import { MAX_REF_AGE_MS } from "../commit/sync-mirror.ts";
@@ -11,7 +11,7 @@ import { type SettleParts, settleFailure } from "./settle-failure.ts";
 import { type Running, underLease } from "./under-lease.ts";
 
 /** What a delivery uses of the station. */
-export type DeliverParts = LineParts & SettleParts & Pick<Station, "owner" | "tmp">;
+export type DeliverParts = LineParts & SettleParts & Pick<Station, "owner" | "tmp" | "queueWait" | "stageSeconds">;
 
 /**
  * One attempt at the delivery whose turn it is: takes the lease, walks the line, and writes down how it ended. What an
@@ -40,13 +40,26 @@ export async function deliverNext(station: DeliverParts, running: Running): Prom
 }
 
 /** Whoever loses a delivery to another worker asks again: that delivery is out of the way now. */
-async function takeNext(station: Pick<Station, "ledger" | "owner">): Promise<{ id: string; lease: Lease } | null> {
+async function takeNext(
+  station: Pick<Station, "ledger" | "owner" | "queueWait" | "stageSeconds">,
+): Promise<{ id: string; lease: Lease } | null> {
   for (;;) {
-    const id = await nextDueDelivery(station.ledger);
-    if (id === null) return null;
-    const lease = await takeLease(station.ledger, id, station.owner);
-    if (lease !== null) return { id, lease };
+    const due = await nextDueDelivery(station.ledger);
+    if (due === null) return null;
+    const lease = await takeLease(station.ledger, due.id, station.owner);
+    if (lease === null) continue;
+    countWait(station, due);
+    return { id: due.id, lease };
   }
+}
+
+function countWait(
+  { queueWait, stageSeconds }: Pick<Station, "queueWait" | "stageSeconds">,
+  { state, dueFor, inState }: Due,
+): void {
+  queueWait.observe({}, dueFor / 1000);
+  // In another state, its worker died: the time until now was not all in that state.
+  if (state === "queued") stageSeconds.observe({ stage: "queued" }, inState / 1000);
 }
 
 /**

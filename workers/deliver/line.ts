@@ -141,7 +141,7 @@ export async function walkLine(
   station: LineParts,
   delivery: Delivery,
   lease: Lease,
-  { run, log, flush }: Tools,
+  { run, log, flush, stages }: Tools,
   watermark: Watermark,
 ): Promise<void> {
   const { ledger, queues, buildSlots } = station;
@@ -150,12 +150,16 @@ export async function walkLine(
   const { repo, commit, plan } = work;
   log.info("preparing", { repo: fullName(work), sha: commit.sha, fence: lease.fence });
   const unreleased = await unreleasedOf(ledger, work);
-  if (naming === null) await enterStage(station, work, "building", "building", unreleased);
+  if (naming === null) {
+    await enterStage(station, work, "building", "building", unreleased);
+    stages.enter("building");
+  }
   const prepared =
     naming === null
       ? await prepare(station, work, run, { claims: true, capacity: buildSlots })
       : await resume(station, work, naming, run);
   await enterStage(station, work, "publishing", `publishing to ${destinations(work)}`, unreleased);
+  stages.enter("publishing");
   await release(station, work, prepared, run);
 
   const versions = [...new Set(prepared.flatMap((each) => (each.kind === "unchanged" ? [] : each.versions)))];

@@ -23,7 +23,7 @@ export type PrepareAheadParts = ReadParts &
   PrepareParts &
   UploadParts &
   SettleParts &
-  Pick<Station, "owner" | "tmp" | "buildSlots">;
+  Pick<Station, "owner" | "tmp" | "buildSlots" | "stageSeconds">;
 
 /** A delivery that found no room, or that made room for a green commit, comes back after this time (ms). */
 const RETRY_AFTER_MS = 5_000;

@@ -6,6 +6,7 @@ import type { Run } from "../../src/run/run.ts";
 import type { Station } from "../station.ts";
 import type { Lease } from "./lease.ts";
 import { createRunLog } from "./run-log.ts";
+import { StageTimes } from "./stage-times.ts";
 
 /** The leases that this process holds, so that a shutdown can end their attempts. */
 export type Running = Set<Lease>;
@@ -16,11 +17,12 @@ export interface Tools {
   log: Log;
   /** Writes what the delivery's log still holds back: who follows the log stops at the delivery's end. */
   flush(): Promise<void>;
+  stages: StageTimes;
 }
 
 /** Hands the work its log and a folder of its own, and clears up behind it. */
 export async function underLease(
-  station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock">,
+  station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock" | "stageSeconds">,
   id: string,
   lease: Lease,
   running: Running,
@@ -36,10 +38,12 @@ export async function underLease(
   });
   await mkdir(station.tmp, { recursive: true });
   const tmp = await mkdtemp(join(station.tmp, `${id}-`));
+  const stages = new StageTimes(station.stageSeconds);
   try {
     const run: Run = { log: runLog, signal: lease.signal, tmp, clock: station.clock };
-    await work({ run, log, flush: () => runLog.flush() });
+    await work({ run, log, flush: () => runLog.flush(), stages });
   } finally {
+    stages.leave();
     lease.stop();
     running.delete(lease);
     await runLog.flush();

@@ -16,7 +16,7 @@ import { isOpen, type Target, targetOf } from "./target.ts";
 export type { Next } from "./next.ts";
 
 /** What writing a decision uses of the station. */
-export type DecisionParts = ReviewParts & Pick<Station, "preparedSeconds">;
+export type DecisionParts = ReviewParts & Pick<Station, "preparedSeconds" | "stageSeconds">;
 
 /** Writes down what follows from an inspection. @param existing the commit's delivery, as it was read after the sync */
 export async function writeDecision(
@@ -66,7 +66,7 @@ export async function writeDecision(
 async function moveTo(
   tx: Tx,
   station: DecisionParts,
-  { id, state: from, repoId, sha, plan: planBefore }: Delivery,
+  { id, state: from, repoId, sha, plan: planBefore, waitingSince }: Delivery,
   found: Inspection,
   target: Target,
 ): Promise<Next> {
@@ -81,6 +81,8 @@ async function moveTo(
     ref: refsOf(found)[0] ?? null,
   });
   if (!moved) return NOTHING;
+  if (from === "waiting" && state !== "waiting" && waitingSince !== null)
+    station.stageSeconds.observe({ stage: "waiting" }, Math.max(0, station.clock.now() - waitingSince) / 1000);
   const subject = { repoId, sha, deliveryId: id };
   const names = namesOf(plan);
   if (state === "ignored") await queueStatuses(tx, station, subject, namesOf(planBefore), "ignored", because);

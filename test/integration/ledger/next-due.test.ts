@@ -32,7 +32,7 @@ describe("The next due delivery in the ledger", () => {
     }
     /** Takes what is next, as a worker does. */
     async function take(): Promise<string | null> {
-      const id = await nextDueDelivery(ledger);
+      const id = (await nextDueDelivery(ledger))?.id ?? null;
       if (id !== null) assert.ok(await claimDelivery(ledger, id, "w1", TTL), "what is next can be claimed");
       return id;
     }
@@ -74,7 +74,8 @@ describe("The next due delivery in the ledger", () => {
       for (let time = 0; time < 12; time++) all.push(await delivery(time % 3 === 0 ? "quiet" : "busy"));
       const delivered: string[] = [];
       const work = async (worker: Ledger, owner: string) => {
-        for (let id = await nextDueDelivery(worker); id !== null; id = await nextDueDelivery(worker)) {
+        const next = async () => (await nextDueDelivery(worker))?.id ?? null;
+        for (let id = await next(); id !== null; id = await next()) {
           const claimed = await claimDelivery(worker, id, owner, TTL);
           if (claimed === null) continue;
           delivered.push(id);

@@ -35,7 +35,7 @@ describe("a queue consumer that receives nothing more", function () {
       await queues.add("evaluate", job(1));
       await until("it works", () => ran === 1);
       for (let time = 0; time < 3; time++) await silence.check();
-      assert.doesNotMatch(metrics.text(), /^renewed/m, "nothing waits");
+      assert.doesNotMatch(await metrics.text(), /^renewed/m, "nothing waits");
 
       let end = () => {};
       hold = new Promise((resolve) => {
@@ -45,7 +45,7 @@ describe("a queue consumer that receives nothing more", function () {
       await until("it is busy", () => ran === 2);
       await queues.add("evaluate", job(3));
       for (let time = 0; time < 3; time++) await silence.check();
-      assert.doesNotMatch(metrics.text(), /^renewed/m, "it is busy, not silent");
+      assert.doesNotMatch(await metrics.text(), /^renewed/m, "it is busy, not silent");
       hold = null;
       end();
       await until("it goes on", () => ran === 3);
@@ -54,10 +54,10 @@ describe("a queue consumer that receives nothing more", function () {
       relay.stallAnswers();
       await queues.add("evaluate", job(4));
       await silence.check();
-      assert.doesNotMatch(metrics.text(), /^renewed/m, "once may be a moment");
+      assert.doesNotMatch(await metrics.text(), /^renewed/m, "once may be a moment");
       await silence.check();
       await until("the new one does it", () => ran === 4, 20_000);
-      assert.match(metrics.text(), /^renewed\{queue="evaluate"\} 1$/m);
+      assert.match(await metrics.text(), /^renewed\{queue="evaluate"\} 1$/m);
     } finally {
       await consumer.close();
       await queues.close();

@@ -103,7 +103,8 @@ function countedLedger(ledger: Ledger, queries: string[]): Ledger {
     db,
     transaction: (work) =>
       db.transaction().execute((trx) => {
-        const tx: Tx = { db: trx, dialect: ledger.dialect, transaction: (inner) => inner(tx) };
+        const { dialect, emit } = ledger;
+        const tx: Tx = { db: trx, dialect, emit, transaction: (inner) => inner(tx) };
         return work(tx);
       }),
   };

@@ -103,6 +103,8 @@ export async function startStation(): Promise<TestStation> {
     mask: createMask([]),
     drift: createMetrics().counter("drift", "Drift."),
     preparedSeconds: createMetrics().counter("ahead", "Ahead."),
+    stageSeconds: createMetrics().histogram("stage", "Stage.", []),
+    queueWait: createMetrics().histogram("wait", "Wait.", []),
     ...{ owner: "tests/1", storeId: "here", tmp: join(world.path, "tmp") },
   };
   return {

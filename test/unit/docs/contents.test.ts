@@ -12,7 +12,7 @@ const EVERY_KIND = { repositories: { docker: "a", maven: "a", npm: "a", pypi: "a
 describe("docs/reference/metrics.md", () => {
   it("lists every metric with its type, and no other", () => {
     const served = sourceFiles(root).flatMap((file) => {
-      const made = readFileSync(join(root, file), "utf8").matchAll(/\.(counter|gauge)\(\s*"([a-z_]+)"/g);
+      const made = readFileSync(join(root, file), "utf8").matchAll(/\.(counter|gauge|histogram)\(\s*"([a-z_]+)"/g);
       return [...made].map(([, type = "", name = ""]) => `${name} ${type}`);
     });
     const listed = rowsOf(textOf("docs/reference/metrics.md")).map(

@@ -61,7 +61,7 @@ describe("the check of released names in the registries", () => {
       changed.map(({ registry, tag }) => `${registry} ${tag}`),
       ["well main"],
     );
-    assert.match(metrics.text(), /^drift\{registry="well"\} 1$/m);
+    assert.match(await metrics.text(), /^drift\{registry="well"\} 1$/m);
     const owed = await pendingNameUpdate(store.ledger, { repoId: REPO, artifact: "api" });
     assert.deepEqual([owed?.mustVerify, owed?.isEarly], [true, true]);
     await store.ledger.transaction((tx) =>
