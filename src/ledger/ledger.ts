@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
-import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from "kysely";
+import { CamelCasePlugin, type Dialect, Kysely, Migrator, sql, type Transaction } from "kysely";
 import { MIGRATION_TIMEOUTS, postgresDialect } from "./database/postgres.ts";
 import { sqliteDialect } from "./database/sqlite.ts";
 import { migrations } from "./migrations/index.ts";
@@ -51,13 +51,26 @@ export async function openLedger(options: { dataDir: string; databaseUrl?: strin
     options.databaseUrl === undefined
       ? (["sqlite", sqliteDialect(join(options.dataDir, "ledger.db"), enter)] as const)
       : (["postgres", postgresDialect(options.databaseUrl, enter)] as const);
-  const db = new Kysely<Schema>({ dialect: kyselyDialect, plugins: [new CamelCasePlugin()] });
+  const ledger = ledgerOn(dialect, kyselyDialect, inside);
   try {
-    await migrate(db, options.databaseUrl);
+    await migrate(ledger.db, options.databaseUrl);
   } catch (error) {
-    await db.destroy();
+    await ledger.close();
     throw error;
   }
+  return ledger;
+}
+
+/**
+ * A ledger on an open database that has its tables.
+ * @param inside finds calls of the ledger inside a transaction on it; null: they are not looked for
+ */
+export function ledgerOn(
+  dialect: DialectName,
+  kyselyDialect: Dialect,
+  inside: AsyncLocalStorage<{ open: boolean }> | null = null,
+): Ledger {
+  const db = new Kysely<Schema>({ dialect: kyselyDialect, plugins: [new CamelCasePlugin()] });
   return {
     db,
     dialect,
@@ -84,7 +97,8 @@ function toTx(db: Transaction<Schema>, dialect: DialectName): Tx {
   return tx;
 }
 
-async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Promise<void> {
+/** Brings a database to the newest tables. */
+export async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Promise<void> {
   const migrator = createMigrator(db);
   const isDone = (await migrator.getMigrations()).every((migration) => migration.executedAt !== undefined);
   if (isDone || databaseUrl === undefined) return migrateToLatest(migrator);
