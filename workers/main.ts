@@ -1,6 +1,7 @@
+import { releaseLeasesOf } from "../src/ledger/leases.ts";
+import { releaseOutboxLeasesOf } from "../src/ledger/outbox-leases.ts";
 import type { Counter } from "../src/observe/metrics.ts";
-import type { RedisAddress } from "../src/queue/connection.ts";
-import { type Consumer, consume } from "../src/queue/consume.ts";
+import type { Consumer } from "../src/queue/consume.ts";
 import type { Jobs, QueueName } from "../src/queue/queues.ts";
 import { StalledConsumers } from "../src/queue/stalled-consumers.ts";
 import { Announcer } from "./announce/announcer.ts";
@@ -28,8 +29,11 @@ export interface Workers {
   stop(grace: number): Promise<void>;
 }
 
+/** Begins to take the jobs of one queue, so many at a time. */
+export type Consume = <N extends QueueName>(name: N, places: number, work: (job: Jobs[N]) => Promise<void>) => Consumer;
+
 /** Runs every station in this process: each takes its jobs from its own queue. */
-export function startWorkers(station: Station, redis: RedisAddress, renewed: Counter): Workers {
+export function startWorkers(station: Station, consume: Consume, renewed: Counter): Workers {
   const { config, log, queues } = station;
   const { slots } = config.workers;
   const delivering: Running = new Set();
@@ -40,20 +44,18 @@ export function startWorkers(station: Station, redis: RedisAddress, renewed: Cou
     evaluate(station, job),
   );
   const reconcileFairly = fairly(station, "names", NAMES, namesMemory(station), (job) => reconcileNames(station, job));
-  const consumeAll = <N extends QueueName>(name: N, places: number, work: (job: Jobs[N]) => Promise<void>) =>
-    consume(redis, name, places, work, log);
 
   const consumers: Consumer[] = [
-    consumeAll("evaluate", EVALUATIONS, evaluateFairly),
+    consume("evaluate", EVALUATIONS, evaluateFairly),
     // A job says that there is work; the ledger says which delivery comes next.
-    consumeAll("deliver", slots, async () => {
+    consume("deliver", slots, async () => {
       if (await hasRoom(station)) await deliverNext(station, delivering);
     }),
-    consumeAll("prepare", slots, async ({ delivery }) => {
+    consume("prepare", slots, async ({ delivery }) => {
       if (await hasRoom(station)) await prepareAhead(station, delivery, preparing);
     }),
-    consumeAll("names", NAMES, reconcileFairly),
-    consumeAll("announce", 1, () => announcer.wake()),
+    consume("names", NAMES, reconcileFairly),
+    consume("announce", 1, () => announcer.wake()),
   ];
   const silence = new StalledConsumers(consumers, queues, log, renewed);
   const rounds = startRounds(log, [
@@ -80,6 +82,16 @@ export function startWorkers(station: Station, redis: RedisAddress, renewed: Cou
       await stopped;
     },
   };
+}
+
+/**
+ * Frees what earlier processes on this dataDir have held. It is locked for this process alone, so they are dead.
+ * @param directory the id of dataDir, with which their owner names begin
+ */
+export async function releaseLeftovers({ ledger, log }: Pick<Station, "ledger" | "log">, directory: string) {
+  for (const delivery of await releaseLeasesOf(ledger, `${directory}/`))
+    log.info("a delivery that this worker left behind is free again", { delivery });
+  await releaseOutboxLeasesOf(ledger, `${directory}/`);
 }
 
 /** Nothing new begins on a disk that is nearly full: the sweep brings the delivery again, when there may be room. */

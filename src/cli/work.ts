@@ -4,16 +4,15 @@ import { join } from "node:path";
 import { BuildSlots } from "../../workers/build-slots.ts";
 import { openRecentGreen } from "../../workers/commit/recent-green.ts";
 import { openIdentities } from "../../workers/commit/repo-identity.ts";
-import { startWorkers, type Workers } from "../../workers/main.ts";
+import { releaseLeftovers, startWorkers, type Workers } from "../../workers/main.ts";
 import type { Station } from "../../workers/station.ts";
 import { clearLeftovers } from "../../workers/sweep/housekeeping.ts";
 import type { BuilderParts } from "../builders/builder-kind.ts";
 import { engineAddress } from "../builders/engine/address.ts";
 import { builderKinds } from "../builders/index.ts";
 import { Mirrors } from "../git/mirrors.ts";
-import { releaseLeasesOf } from "../ledger/leases.ts";
-import { releaseOutboxLeasesOf } from "../ledger/outbox-leases.ts";
 import { openNotifiers } from "../notices/index.ts";
+import { consume } from "../queue/consume.ts";
 import { registryTypes } from "../registries/index.ts";
 import { systemClock } from "../run/clock.ts";
 import { type Intake, startIntake } from "../store/intake.ts";
@@ -27,13 +26,9 @@ const WAIT_BUCKETS_SECONDS = [0.01, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1
 
 /** Evaluates, delivers and announces in this process. */
 export async function work(parts: Parts): Promise<Workers> {
-  const { config, ledger, log, store } = parts;
+  const { config, log, store } = parts;
   const directory = await loadStoreId(config.dataDir);
-  // dataDir is ours alone, so whoever held a lease from here before is dead.
-  for (const delivery of await releaseLeasesOf(ledger, `${directory}/`)) {
-    log.info("a delivery that this worker left behind is free again", { delivery });
-  }
-  await releaseOutboxLeasesOf(ledger, `${directory}/`);
+  await releaseLeftovers(parts, directory);
   await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
   const address = { socket: config.docker.socket ?? undefined, env: process.env };
   // A bad DOCKER_HOST must stop the start, not the first build.
@@ -84,7 +79,7 @@ export async function work(parts: Parts): Promise<Workers> {
     "deliverd_workers_renewed_total",
     "Queue consumers made anew, since they heard nothing while jobs waited and Redis answered.",
   );
-  const workers = startWorkers(station, parts.redis, renewed);
+  const workers = startWorkers(station, (name, places, each) => consume(parts.redis, name, places, each, log), renewed);
   log.info("working", { slots: config.workers.slots, intake: intake.host });
   return {
     async stop(grace) {

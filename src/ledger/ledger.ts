@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
-import { CamelCasePlugin, Kysely, Migrator, sql, type Transaction } from "kysely";
+import { CamelCasePlugin, type Dialect, Kysely, Migrator, sql, type Transaction } from "kysely";
 import type { DeliveryState } from "../delivery/types.ts";
 import { MIGRATION_TIMEOUTS, postgresDialect } from "./database/postgres.ts";
 import { sqliteDialect } from "./database/sqlite.ts";
@@ -53,7 +53,6 @@ export async function openLedger(options: {
   databaseUrl?: string | undefined;
   onEvent?: (event: LedgerEvent) => void;
 }): Promise<Ledger> {
-  const emit = options.onEvent ?? (() => {});
   // Tests find such a mistake. In production the check would slow the receiver by a tenth, since it follows every
   // promise.
   const inside = process.env.NODE_ENV === "production" ? null : new AsyncLocalStorage<{ open: boolean }>();
@@ -65,13 +64,30 @@ export async function openLedger(options: {
     options.databaseUrl === undefined
       ? (["sqlite", sqliteDialect(join(options.dataDir, "ledger.db"), enter)] as const)
       : (["postgres", postgresDialect(options.databaseUrl, enter)] as const);
-  const db = new Kysely<Schema>({ dialect: kyselyDialect, plugins: [new CamelCasePlugin()] });
+  const ledger = ledgerOn(dialect, kyselyDialect, { inside, onEvent: options.onEvent });
   try {
-    await migrate(db, options.databaseUrl);
+    await migrate(ledger.db, options.databaseUrl);
   } catch (error) {
-    await db.destroy();
+    await ledger.close();
     throw error;
   }
+  return ledger;
+}
+
+/**
+ * A ledger on an open database that has its tables.
+ * @param options.inside finds calls of the ledger inside a transaction on it; null: they are not looked for
+ */
+export function ledgerOn(
+  dialect: DialectName,
+  kyselyDialect: Dialect,
+  options: {
+    inside?: AsyncLocalStorage<{ open: boolean }> | null;
+    onEvent?: ((event: LedgerEvent) => void) | undefined;
+  } = {},
+): Ledger {
+  const { inside = null, onEvent: emit = () => {} } = options;
+  const db = new Kysely<Schema>({ dialect: kyselyDialect, plugins: [new CamelCasePlugin()] });
   return {
     db,
     dialect,
@@ -103,7 +119,8 @@ function toTx(db: Transaction<Schema>, dialect: DialectName, emit: Db["emit"]): 
   return tx;
 }
 
-async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Promise<void> {
+/** Brings a database to the newest tables. */
+export async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Promise<void> {
   const migrator = createMigrator(db);
   const isDone = (await migrator.getMigrations()).every((migration) => migration.executedAt !== undefined);
   if (isDone || databaseUrl === undefined) return migrateToLatest(migrator);
