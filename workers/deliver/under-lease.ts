@@ -18,7 +18,7 @@ export interface Tools {
   flush(): Promise<void>;
 }
 
-/** Hands the work its log and a folder of its own, and clears up behind it. */
+/** Hands the work its log and a folder of its own. Whatever fails, the lease is not renewed afterwards. */
 export async function underLease(
   station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock">,
   id: string,
@@ -27,6 +27,20 @@ export async function underLease(
   work: (tools: Tools) => Promise<void>,
 ): Promise<void> {
   running.add(lease);
+  try {
+    await withLogAndFolder(station, id, lease, work);
+  } finally {
+    lease.stop();
+    running.delete(lease);
+  }
+}
+
+async function withLogAndFolder(
+  station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock">,
+  id: string,
+  lease: Lease,
+  work: (tools: Tools) => Promise<void>,
+): Promise<void> {
   const log = station.log.with({ delivery: id });
   const runLog = createRunLog({
     append: async (text) => void (await appendLog(station.ledger, id, text)),
@@ -41,7 +55,6 @@ export async function underLease(
     await work({ run, log, flush: () => runLog.flush() });
   } finally {
     lease.stop();
-    running.delete(lease);
     await runLog.flush();
     await rm(tmp, { recursive: true, force: true });
   }
