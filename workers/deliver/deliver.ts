@@ -22,21 +22,25 @@ export async function deliverNext(station: DeliverParts, running: Running): Prom
   const taken = await takeNext(station);
   if (taken === null) return;
   const { id, lease } = taken;
-  const watermark = {
-    lastHintId: await lastHintId(ledger),
-    refsReadAt: (await storeTime(ledger)) - MAX_REF_AGE_MS,
-  };
-  const delivery = await getDelivery(ledger, id);
-  passed("claim");
+  // Null: the attempt went on with what was begun and read nothing, or could not even read this.
+  let watermark: Watermark | null = null;
+  // Nothing may fail between the claim and this: a lease that nobody stops is renewed for ever.
   await underLease(station, id, lease, running, async (tools) => {
     try {
+      const readFrom = {
+        lastHintId: await lastHintId(ledger),
+        refsReadAt: (await storeTime(ledger)) - MAX_REF_AGE_MS,
+      };
+      const delivery = await getDelivery(ledger, id);
       if (delivery === null) throw new Error(`delivery ${id} was claimed and is gone`);
-      await walkLine(station, delivery, lease, tools, watermark);
+      if (delivery.naming === null) watermark = readFrom;
+      passed("claim");
+      await walkLine(station, delivery, lease, tools, readFrom);
     } catch (error) {
       await settleFailure(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
   });
-  await evaluateAfterNews(station, id, delivery?.naming ? null : watermark);
+  await evaluateAfterNews(station, id, watermark);
 }
 
 /** Whoever loses a delivery to another worker asks again: that delivery is out of the way now. */
@@ -65,7 +69,7 @@ function countWait(
 /**
  * Hints about a commit under way wait for the attempt's end: a tag that it did not read, a CI that turned red or green
  * since. The ledger holds all of them, so the job is only the quicker way.
- * @param watermark null: the attempt went on with what was begun, and read nothing
+ * @param watermark null: the attempt read nothing
  */
 async function evaluateAfterNews(
   { ledger, queues }: Pick<Station, "ledger" | "queues">,

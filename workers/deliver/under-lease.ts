@@ -20,7 +20,7 @@ export interface Tools {
   stages: StageTimes;
 }
 
-/** Hands the work its log and a folder of its own, and clears up behind it. */
+/** Hands the work its log and a folder of its own. Whatever fails, the lease is not renewed afterwards. */
 export async function underLease(
   station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock" | "stageSeconds">,
   id: string,
@@ -29,6 +29,20 @@ export async function underLease(
   work: (tools: Tools) => Promise<void>,
 ): Promise<void> {
   running.add(lease);
+  try {
+    await withLogAndFolder(station, id, lease, work);
+  } finally {
+    lease.stop();
+    running.delete(lease);
+  }
+}
+
+async function withLogAndFolder(
+  station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock">,
+  id: string,
+  lease: Lease,
+  work: (tools: Tools) => Promise<void>,
+): Promise<void> {
   const log = station.log.with({ delivery: id });
   const runLog = createRunLog({
     append: async (text) => void (await appendLog(station.ledger, id, text)),
@@ -45,7 +59,6 @@ export async function underLease(
   } finally {
     stages.leave();
     lease.stop();
-    running.delete(lease);
     await runLog.flush();
     await rm(tmp, { recursive: true, force: true });
   }

@@ -31,14 +31,14 @@ class Story {
     const repo = random.between(0, this.#repos.length - 1);
     const known = this.#commits.filter((each) => each.repo === repo);
     const about = known.length === 0 ? 0 : random.next();
-    if (about < 0.62) return void this.#push(repo);
+    if (about < 0.62) return this.#push(repo);
     const { id } = random.pick(known);
-    if (about < 0.72) return void this.#tag(repo, id);
-    if (about < 0.79) return void this.#forcePush(repo);
-    if (about < 0.85) return void this.#branch(repo, id);
-    if (about < 0.9) return void this.#add({ kind: "rename", repo, name: `renamed${this.#now}` });
-    if (about < 0.94) return void this.#add({ kind: "ci", repo, commit: id, state: "failed" });
-    this.#add({ kind: random.pick(["cancel", "retry"]), repo, commit: id });
+    if (about < 0.72) this.#tag(repo, id);
+    else if (about < 0.79) this.#forcePush(repo);
+    else if (about < 0.85) this.#branch(repo, id);
+    else if (about < 0.9) this.#add({ kind: "rename", repo, name: `renamed${this.#now}` });
+    else if (about < 0.94) this.#add({ kind: "ci", repo, commit: id, state: "failed" });
+    else this.#add({ kind: random.pick(["cancel", "retry"]), repo, commit: id });
   }
 
   disturb(): void {
