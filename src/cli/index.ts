@@ -43,6 +43,15 @@ function program(): Command {
       await doctor(own.config ?? command.opts<{ config?: string }>().config, own.json ?? false);
     });
   addHooksCommand(command);
+  command
+    .command("health")
+    .description("check that the deliverd processes on this machine or in this container answer")
+    .option("--config <file>", "the server's configuration")
+    .action(async (own: { config?: string }) => {
+      const { health } = await import("./health.ts");
+      const lines = await health(own.config ?? command.opts<{ config?: string }>().config, process.env);
+      process.stdout.write(`${lines.join("\n")}\n`);
+    });
   addClientCommands(command);
   return command;
 }

@@ -20,7 +20,8 @@ import { addCommonMetrics } from "./metrics.ts";
 /** What every process of deliverd uses, whatever its roles are. */
 export interface Parts {
   config: ServerConfig;
-  adminToken: string;
+  /** Null in a process that is only a worker: nobody signs in there. */
+  adminToken: string | null;
   log: Log;
   mask: Mask;
   metrics: Metrics;
@@ -53,10 +54,12 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     }
     const held = await lockDataDir(config.dataDir, roles);
     closing.push(() => held.release());
-    const token = await loadAdminToken(config.dataDir, config.adminToken ?? undefined);
-    const mask = createMask([...secretsOf(config), token.token]);
+    const admin = roles.includes("receiver")
+      ? await loadAdminToken(config.dataDir, config.adminToken ?? undefined)
+      : { token: null, file: null };
+    const mask = createMask([...secretsOf(config), ...(admin.token === null ? [] : [admin.token])]);
     const log = createLog({ mask });
-    if (token.file !== null) log.info("the admin token is in a file", { file: token.file });
+    if (admin.file !== null) log.info("the admin token is in a file", { file: admin.file });
 
     const metrics = createMetrics();
     const ended = metrics.counter("deliverd_deliveries_total", "Deliveries that ended, by how they ended.");
@@ -76,7 +79,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     addCommonMetrics(metrics, { config, hosts });
     return {
       config,
-      adminToken: token.token,
+      adminToken: admin.token,
       log,
       mask,
       metrics,

@@ -21,7 +21,8 @@ import { type Accepts, isConfigured, requestCommit } from "./request-commit.ts";
 
 /** Serves all HTTP: webhooks, health, API and pages. */
 export async function serve(parts: Parts): Promise<Listening> {
-  const { config, ledger, log, metrics, queues } = parts;
+  const { adminToken, config, ledger, log, metrics, queues } = parts;
+  if (adminToken === null) throw new Error("only a receiver serves the API, and it has an admin token");
   const keep = createHintWriter(ledger);
   const inbox = createInbox(async (hints) => {
     failpoint("receiver.before-commit");
@@ -38,7 +39,7 @@ export async function serve(parts: Parts): Promise<Listening> {
     for (const hint of hints) evaluations.add(jobOf(hint));
   };
   const auth = createAuth({
-    adminToken: parts.adminToken,
+    adminToken,
     anonymous: config.anonymous,
     secureCookie: config.publicUrl.startsWith("https:"),
     log,
@@ -74,7 +75,18 @@ export async function serve(parts: Parts): Promise<Listening> {
   });
   const listening = await listen(app, { port: config.port });
   log.info("listening", { port: listening.port, publicUrl: config.publicUrl });
+  warnOfLocalLinks(parts);
   return listening;
+}
+
+/** The links work on a laptop, and nowhere else: whoever forgot the setting sees it only on a commit's page. */
+function warnOfLocalLinks({ config, log }: Pick<Parts, "config" | "log">): void {
+  if (!/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(config.publicUrl).hostname)) return;
+  log.warn(
+    "commit statuses and notices link to this machine only; set publicUrl (DELIVERD_PUBLIC_URL) to the address " +
+      "under which people reach deliverd",
+    { publicUrl: config.publicUrl },
+  );
 }
 
 /** Serves only health and metrics, for a process that is only a worker. */
