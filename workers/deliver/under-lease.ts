@@ -38,7 +38,7 @@ export async function underLease(
 }
 
 async function withLogAndFolder(
-  station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock">,
+  station: Pick<Station, "log" | "ledger" | "mask" | "tmp" | "clock" | "stageSeconds">,
   id: string,
   lease: Lease,
   work: (tools: Tools) => Promise<void>,
