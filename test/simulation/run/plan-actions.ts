@@ -31,7 +31,10 @@ class Story {
     const repo = random.between(0, this.#repos.length - 1);
     const known = this.#commits.filter((each) => each.repo === repo);
     const about = known.length === 0 ? 0 : random.next();
-    if (about < 0.62) return this.#push(repo);
+    if (about < 0.62) {
+      this.#push(repo);
+      return;
+    }
     const { id } = random.pick(known);
     if (about < 0.72) this.#tag(repo, id);
     else if (about < 0.79) this.#forcePush(repo);
