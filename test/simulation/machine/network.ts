@@ -23,7 +23,7 @@ export interface Call<T> {
   latency: readonly [number, number];
   /** Virtual ms after which a caller without an answer gives up. */
   patience: number;
-  /** Whether the request may arrive a second time. */
+  /** Whether something on the way may send the request a second time. */
   mayRepeat?: boolean;
 }
 
@@ -83,10 +83,12 @@ export class Network {
         case "answer-lost":
           this.#scheduler.in(way(), null, () => serve(false));
           return failLate("the answer was lost");
-        case "twice":
-          this.#scheduler.in(way(), null, () => serve(true));
-          if (call.mayRepeat) this.#scheduler.in(way() + this.#random.between(1, SLOW_MS), null, () => serve(false));
+        case "twice": {
+          const first = way();
+          if (call.mayRepeat) this.#scheduler.in(first, null, () => serve(false));
+          this.#scheduler.in(first + this.#random.between(0, SLOW_MS), null, () => serve(true));
           return;
+        }
         case "kill":
           this.#dieDuring(call, serve, way);
           return;

@@ -31,12 +31,9 @@ class Story {
     const repo = random.between(0, this.#repos.length - 1);
     const known = this.#commits.filter((each) => each.repo === repo);
     const about = known.length === 0 ? 0 : random.next();
-    if (about < 0.62) {
-      this.#push(repo);
-      return;
-    }
-    const { id } = random.pick(known);
-    if (about < 0.72) this.#tag(repo, id);
+    const { id } = known[random.between(0, known.length - 1)] ?? { id: "" };
+    if (about < 0.62) this.#push(repo);
+    else if (about < 0.72) this.#tag(repo, id);
     else if (about < 0.79) this.#forcePush(repo);
     else if (about < 0.85) this.#branch(repo, id);
     else if (about < 0.9) this.#add({ kind: "rename", repo, name: `renamed${this.#now}` });
