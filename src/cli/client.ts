@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { reasonWithoutAnswer } from "../http/no-answer.ts";
 import { EXIT, Failure } from "./exit.ts";
 
 export interface ClientOptions {
@@ -21,6 +22,25 @@ export async function clientOptions(server: string | undefined, env: NodeJS.Proc
   return { server: url.replace(/\/+$/, ""), token: token === "" ? null : token };
 }
 
+/** @throws Failure if it is no address to which a request can go */
+function requireAddress(server: string): void {
+  const url = URL.canParse(server) ? new URL(server) : null;
+  if (url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.search && !url.hash) return;
+  throw new Failure(
+    EXIT.usage,
+    `The address of the server is ${JSON.stringify(server)}: expected a URL such as https://deliverd.example.com. ` +
+      "It comes from --server, DELIVERD_SERVER or DELIVERD_PUBLIC_URL.",
+  );
+}
+
+function notDeliverd({ server }: ClientOptions): Failure {
+  return new Failure(
+    EXIT.failed,
+    `${server} answers, but not as deliverd does. Is something else at that address? ` +
+      "Name the server with --server or DELIVERD_SERVER.",
+  );
+}
+
 /**
  * Sends a request to the server.
  * @param expected statuses to return besides success
@@ -32,16 +52,17 @@ export async function request(
   init: RequestInit = {},
   expected: number[] = [],
 ): Promise<Response> {
+  requireAddress(options.server);
   const headers = new Headers(init.headers);
   if (options.token !== null) headers.set("authorization", `Bearer ${options.token}`);
   let response: Response;
   try {
     response = await fetch(`${options.server}${path}`, { redirect: "error", ...init, headers });
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    const because = reasonWithoutAnswer(error);
     throw new Failure(
       EXIT.failed,
-      `${options.server} does not answer: ${cause}. Name the server with --server or DELIVERD_SERVER.`,
+      `${options.server} does not answer: ${because}. Name the server with --server or DELIVERD_SERVER.`,
     );
   }
   if (response.ok || expected.includes(response.status)) return response;
@@ -55,5 +76,10 @@ export async function request(
 }
 
 export async function requestJson<T>(options: ClientOptions, path: string, init?: RequestInit): Promise<T> {
-  return (await (await request(options, path, init)).json()) as T;
+  const response = await request(options, path, init);
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw notDeliverd(options);
+  }
 }

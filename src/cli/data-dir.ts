@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "libsql";
 import { ConfigError } from "../delivery/errors.ts";
+import { makeFolder } from "../run/make-folder.ts";
+import { dataDirError } from "./data-dir-errors.ts";
 
 /** A receiver and a worker may share a data directory; two processes of the same role may not. */
 export type Role = "receiver" | "worker";
@@ -17,22 +19,16 @@ export interface DataDirLock {
  * @throws ConfigError `data-dir-locked`, `data-dir-unusable`
  */
 export async function lockDataDir(dataDir: string, roles: Role[]): Promise<DataDirLock> {
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new ConfigError("data-dir-unusable", `dataDir: cannot create ${dataDir}: ${(error as Error).message}`);
-  }
+  await makeFolder(dataDir, 0o700).catch((error: unknown) => {
+    throw dataDirError(dataDir, error);
+  });
   const locks: DataDirLock[] = [];
   for (const role of roles) {
     try {
-      locks.push(lock(join(dataDir, `${role}.lock`)));
+      locks.push(await lock(join(dataDir, `${role}.lock`)));
     } catch (error) {
       for (const each of locks) each.release();
-      throw new ConfigError(
-        "data-dir-locked",
-        `dataDir: another deliverd ${role} uses ${dataDir}. Stop it, or set dataDir of this one to another directory.`,
-        { cause: error },
-      );
+      throw isHeld(error) ? lockedError(dataDir, role, error) : dataDirError(dataDir, error);
     }
   }
   return {
@@ -42,7 +38,10 @@ export async function lockDataDir(dataDir: string, roles: Role[]): Promise<DataD
   };
 }
 
-function lock(file: string): DataDirLock {
+/** @throws the error of the system, or SQLite's with its code and the path */
+async function lock(file: string): Promise<DataDirLock> {
+  // SQLite says only that it cannot open a file. The system says why.
+  await (await open(file, "a", 0o600)).close();
   const database = new Database(file);
   try {
     database.exec(
@@ -50,9 +49,21 @@ function lock(file: string): DataDirLock {
     );
   } catch (error) {
     database.close();
-    throw error;
+    throw Object.assign(error as Error, { path: file });
   }
   return { release: () => void database.close() };
+}
+
+function isHeld(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^SQLITE_(?:BUSY|LOCKED)/.test(String(error.code));
+}
+
+function lockedError(dataDir: string, role: Role, cause: unknown): ConfigError {
+  return new ConfigError(
+    "data-dir-locked",
+    `dataDir: another deliverd ${role} uses ${dataDir}. Stop it, or set dataDir of this one to another directory.`,
+    { cause },
+  );
 }
 
 /** The admin token from the configuration, or from dataDir/admin-token (mode 0600), which is created if missing. */

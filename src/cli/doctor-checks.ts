@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { access, constants, mkdir, statfs } from "node:fs/promises";
+import { access, constants, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { isDiskNearlyFull } from "../../workers/sweep/housekeeping.ts";
@@ -14,8 +14,10 @@ import { silentLog } from "../observe/log.ts";
 import type { LearningMask } from "../observe/mask.ts";
 import { failFastConnection, requireNoEviction } from "../queue/connection.ts";
 import { openRegistries } from "../registries/index.ts";
+import { makeFolder } from "../run/make-folder.ts";
 import { startIntake } from "../store/intake.ts";
 import { Store } from "../store/store.ts";
+import { dataDirError } from "./data-dir-errors.ts";
 
 export interface Check {
   part: string;
@@ -85,7 +87,9 @@ function storeOf({ dataDir }: ServerConfig): Store {
 }
 
 async function checkDataDir({ dataDir }: ServerConfig): Promise<string> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeFolder(dataDir, 0o700).catch((error: unknown) => {
+    throw dataDirError(dataDir, error);
+  });
   await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   return `${dataDir} can be written`;
 }

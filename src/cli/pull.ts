@@ -2,6 +2,7 @@ import { lstat, mkdir, readFile, rename, rmdir, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { ReleaseView } from "../delivery/release-view.ts";
+import { makeFolder } from "../run/make-folder.ts";
 import { type ClientOptions, requestJson } from "./client.ts";
 import type { LoadedImage, LocalEngine } from "./docker-load.ts";
 import { Download, type Source } from "./download.ts";
@@ -83,7 +84,7 @@ async function attempt(
   engine: LocalEngine | null,
 ): Promise<AttemptOutcome> {
   const download = await Download.begin(source, partial);
-  const made = await mkdir(order.output, { recursive: true });
+  const made = await makeFolder(order.output);
   const bar = progressBar(release.files.length === 1 ? (release.files[0]?.size ?? null) : null);
   let verified = false;
   let done = false;
@@ -191,7 +192,7 @@ async function placeLayout(
     throw new Error(`${output} is the layout of another image: choose another folder with -o`);
   }
   const folder = join(output, "blobs", "sha256");
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   for (const digest of image.blobs) {
     const hex = digest.slice("sha256:".length);
     await rename(join(partial.stage, hex), join(folder, hex));

@@ -17,6 +17,7 @@ import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
 import { addLedgerMetrics } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
+import { portError } from "./port-error.ts";
 import { type Accepts, isConfigured, requestCommit } from "./request-commit.ts";
 
 /** Serves all HTTP: webhooks, health, API and pages. */
@@ -73,7 +74,9 @@ export async function serve(parts: Parts): Promise<Listening> {
     web: webRoute({ ledger, auth, limits }),
     log,
   });
-  const listening = await listen(app, { port: config.port });
+  const listening = await listen(app, { port: config.port }).catch((error: unknown) => {
+    throw portError("port", config.port, error);
+  });
   log.info("listening", { port: listening.port, publicUrl: config.publicUrl });
   warnOfLocalLinks(parts);
   return listening;
@@ -95,7 +98,10 @@ export async function serveHealth(parts: Parts): Promise<Listening> {
     health: observedHealth(parts),
     log: parts.log,
   });
-  return listen(app, { port: parts.config.workerPort });
+  const { workerPort } = parts.config;
+  return listen(app, { port: workerPort }).catch((error: unknown) => {
+    throw portError("workerPort", workerPort, error);
+  });
 }
 
 /** The health pages, and their checks as a metric. */

@@ -31,8 +31,9 @@ export async function work(parts: Parts): Promise<Workers> {
   await releaseLeftovers(parts, directory);
   await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
   const address = { socket: config.docker.socket ?? undefined, env: process.env };
-  // A bad DOCKER_HOST must stop the start, not the first build.
+  // What is configured wrongly must stop the start, not the first build; and before the intake keeps the process alive.
   engineAddress(address);
+  const notifiers = openNotifiers(config.notices);
   const { listen = "127.0.0.1:0", advertise } = config.docker.intake ?? {};
   const intake = await startIntake({
     store,
@@ -48,7 +49,7 @@ export async function work(parts: Parts): Promise<Workers> {
   );
   const station: Station = {
     ...parts,
-    notifiers: openNotifiers(config.notices),
+    notifiers,
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
     builders: openBuilders(parts, engine, intake),
     buildSlots,

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { didYouMean } from "../delivery/did-you-mean.ts";
 import { hostOfPattern } from "../delivery/repo-name.ts";
 import { hostTypes } from "../hosts/index.ts";
 import { noticeTypes } from "../notices/index.ts";
@@ -125,9 +124,6 @@ export function serverSchemaOf(types: ServerTypes) {
     registries: z
       .record(key, types.registries.schema, { error: "a map of registries, such as local: { type: oci, url: … }" })
       .default({})
-      .refine((registries) => Object.values(registries).filter((one) => one.default).length <= 1, {
-        error: "at most one registry with default: true",
-      })
       .describe("Artifact repositories. Pipelines name one by its key."),
     notices: z
       .array(types.notices.schema, { error: "a list of notices" })
@@ -155,9 +151,7 @@ export function serverSchemaOf(types: ServerTypes) {
     prepare: oneOf("eager", "onGreen")
       .default("eager")
       .describe("When to build: eager (while CI still runs) or onGreen (after it). Left out: eager."),
-  })
-    .superRefine(requireKnownRegistries)
-    .transform((file) => ({ ...file, repos: file.repos.map((entry) => withHost(entry, Object.keys(file.hosts))) }));
+  }).transform((file) => ({ ...file, repos: file.repos.map((entry) => withHost(entry, Object.keys(file.hosts))) }));
 }
 
 /** Only here both are known: which hosts there are, and what an entry of `repos` begins with. */
@@ -167,32 +161,5 @@ function withHost<Entry extends { match: string }>(entry: Entry, hosts: string[]
 }
 
 export const serverSchema = serverSchemaOf(builtInTypes);
-
-interface RepoEntries {
-  registries: object;
-  repos: { match: string; registries: string[] | null }[];
-}
-
-/** Repos name registries that are configured, and each repo stands once. */
-function requireKnownRegistries(config: RepoEntries, context: z.core.$RefinementCtx): void {
-  // zod comes here with half-checked values too, where what was wrong is not of the gravest kind.
-  if (context.issues.length > 0) return;
-  const known = Object.keys(config.registries);
-  for (const [index, entry] of config.repos.entries()) {
-    for (const [place, name] of (entry.registries ?? []).entries()) {
-      if (known.includes(name)) continue;
-      const message = `a key of registries${didYouMean(name, known)}: ${known.join(", ") || "none is configured"}`;
-      context.addIssue({ code: "custom", path: ["repos", index, "registries", place], message });
-    }
-    const twin = config.repos.findIndex((other) => other.match.toLowerCase() === entry.match.toLowerCase());
-    if (twin < index) {
-      context.addIssue({
-        code: "custom",
-        path: ["repos", index],
-        message: `each repo once; ${entry.match} is above already`,
-      });
-    }
-  }
-}
 
 export type ServerFile = z.output<typeof serverSchema>;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../delivery/errors.ts";
+import { crossProblems } from "./cross-checks.ts";
 import { type Environment, fromEnvironment, variableOf } from "./environment.ts";
 import { atPlace, isSaidByPlace } from "./place.ts";
 import { describe, plainly, problemsOf } from "./problems.ts";
@@ -63,20 +64,19 @@ function readFile(path: string, env: Environment, types: ServerTypes): ServerFil
     const data = atPlace(substituted, env, inEnvironment);
     const schema = types === builtInTypes ? serverSchema : serverSchemaOf(types);
     const result = schema.safeParse(data, { error: plainly });
-    if (result.success && problems.length === 0) return result.data;
+    const written = atPlace(file.data, env, () => {});
+    const across = crossProblems(data);
+    if (result.success && problems.length === 0 && across.issues.length === 0) return result.data;
     const missing = new Set(problems.map((problem) => problem.key));
+    const others = [...(result.success ? [] : [result.error]), across].flatMap((error) =>
+      problemsOf(error, written, file, secretKeysOf(types)),
+    );
     // A value that could not be had is told once, not also as a value of the wrong form.
-    const others = result.success
-      ? []
-      : problemsOf(
-          result.error,
-          atPlace(file.data, env, () => {}),
-          file,
-          secretKeysOf(types),
-        )
-          .filter(({ key }) => !missing.has(key))
-          .map((problem) => (isSaidByPlace(problem.key, env) ? ofEnvironment(problem) : problem));
-    problems.push(...others);
+    problems.push(
+      ...distinct(others)
+        .filter(({ key }) => !missing.has(key))
+        .map((problem) => (isSaidByPlace(problem.key, env) ? ofEnvironment(problem) : problem)),
+    );
   }
   throw badConfig(path, problems);
 }
@@ -84,6 +84,11 @@ function readFile(path: string, env: Environment, types: ServerTypes): ServerFil
 /** The file may have the same key: its line would be the wrong place to look at. */
 function ofEnvironment({ key, text }: Problem): Problem {
   return { line: null, key: `environment variable ${variableOf(key)}`, text };
+}
+
+/** Each key once: the first problem of a key is the one that matters. */
+function distinct(problems: Problem[]): Problem[] {
+  return problems.filter(({ key }, index) => problems.findIndex((other) => other.key === key) === index);
 }
 
 /** What the types themselves call a secret. */

@@ -43,8 +43,17 @@ const unreachable: MakeError = (host, repo, said, cause) =>
     { cause },
   );
 
+const withoutTls: MakeError = (host, repo, said, cause) =>
+  new TransientError(
+    "git-host-unreachable",
+    `${host} does not speak TLS where cloneUrl leads to with https, so ${repo} cannot be read. ` +
+      `Write http in cloneUrl, or the port that has TLS. git said: ${said}`,
+    { cause },
+  );
+
 /** Messages of git and libcurl with LC_ALL=C. The first one that matches counts. */
 const SYMPTOMS: [RegExp, MakeError][] = [
+  [/wrong version number|unexpected TLS packet|packet length too long/i, withoutTls],
   [/returned error: 429/, limited],
   [/returned error: 5\d\d/, broken],
   [/returned error: 3\d\d/, redirected],

@@ -4,9 +4,10 @@ import { withSignals } from "../async/with-signals.ts";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
 import { type Body, bodyOf, discard } from "../http/body.ts";
 import { openHttpClient } from "../http/client.ts";
+import { reasonWithoutAnswer } from "../http/no-answer.ts";
 import { remoteText } from "../http/remote-text.ts";
 import { readRetryAfter } from "../http/retry-after.ts";
-import { oneOf, orNull, secret, strict, webUrl } from "../settings/scalars.ts";
+import { oneOf, orNull, receiverUrl, secret, strict } from "../settings/scalars.ts";
 import type { Notice, Notifier } from "./notice.ts";
 import { noticeKind } from "./notice-kind.ts";
 
@@ -15,7 +16,7 @@ export const webhook = noticeKind({
   type: "webhook",
   settings: strict({
     type: oneOf("webhook").describe("The kind of notice."),
-    url: webUrl.describe("The URL that gets a POST for each release."),
+    url: receiverUrl.describe("The URL that gets a POST for each release."),
     // https://www.standardwebhooks.com: the base64 of the key behind its prefix.
     secret: orNull(
       secret.regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, { error: "whsec_ and the base64 of 24 to 64 random bytes" }),
@@ -120,5 +121,5 @@ function checkStatus(status: number, headers: IncomingHttpHeaders, target: strin
 }
 
 function describe(error: unknown): string {
-  return remoteText(error instanceof Error ? error.message || error.name : String(error));
+  return remoteText(reasonWithoutAnswer(error));
 }

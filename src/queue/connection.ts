@@ -1,5 +1,6 @@
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Cluster, Redis, type RedisOptions, ReplyError } from "ioredis";
 import { ConfigError } from "../delivery/errors.ts";
+import { reasonWithoutAnswer } from "../http/no-answer.ts";
 import type { Log } from "../observe/log.ts";
 
 /** Where Redis is: a URL from the configuration (any node of a cluster), or the socket of the private server. */
@@ -62,17 +63,38 @@ export async function isClusterNode(redis: Connection): Promise<boolean> {
  * @throws ConfigError `redis-evicts`
  */
 export async function requireNoEviction(redis: Connection, log: Log): Promise<void> {
-  const policy = await redis.config("GET", "maxmemory-policy").catch(() => null);
-  const value = Array.isArray(policy) ? String(policy[1] ?? "") : "";
-  if (value === "") {
+  const value = await evictionPolicy(redis);
+  if (value instanceof Error) {
+    log.warn(
+      "redisUrl: Redis does not answer. deliverd keeps webhooks, and works on them when Redis is back. " +
+        "Check that Redis runs there, or correct redisUrl.",
+      { error: reasonWithoutAnswer(value) },
+    );
+  } else if (value === null) {
     log.warn("Redis does not report its maxmemory-policy: make sure that it is noeviction");
-    return;
-  }
-  if (value !== "noeviction") {
+  } else if (value !== "noeviction") {
     throw new ConfigError(
       "redis-evicts",
       `redisUrl: this Redis has maxmemory-policy ${value} and may delete queued jobs. ` +
         "Set it to noeviction (redis-cli config set maxmemory-policy noeviction).",
     );
+  }
+}
+
+/** Null: this Redis does not tell, as hosted ones. An error: there was no answer, for this reason. */
+async function evictionPolicy(redis: Connection): Promise<string | null | Error> {
+  // A command that fails says only how often it was tried. Why is in the events.
+  let reason: Error | undefined;
+  const onError = (error: Error) => {
+    reason = error;
+  };
+  redis.on("error", onError);
+  try {
+    const policy = await redis.config("GET", "maxmemory-policy");
+    return Array.isArray(policy) ? String(policy[1] ?? "") || null : null;
+  } catch (error) {
+    return error instanceof ReplyError ? null : (reason ?? (error as Error));
+  } finally {
+    redis.off("error", onError);
   }
 }

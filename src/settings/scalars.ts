@@ -59,8 +59,13 @@ const SECRET = `a secret text, best as \${NAME} or \${file:/path}`;
 /** The same, for what must never be shown. */
 export const secret = z.string({ error: SECRET }).min(1, { error: SECRET });
 
-/** An http or https URL without credentials; parsed without the slash at its end. */
-export const webUrl = z
+/** A token that goes into a header: a line end in it would make every request fail. */
+export const token = secret.regex(/^[\x21-\x7e]+$/, {
+  error: "a token without spaces, line ends and other characters that no token has; check where it comes from",
+});
+
+/** An http or https URL without credentials, which may have a query; parsed without the slash at its end. */
+export const receiverUrl = z
   .string({ error: "a URL, such as https://example.com" })
   .superRefine((value, context) => {
     const url = URL.canParse(value) ? new URL(value) : null;
@@ -71,6 +76,16 @@ export const webUrl = z
     }
   })
   .transform((value) => value.replace(/\/+$/, ""));
+
+/** The same of a server, to whose URL paths are added. */
+export const webUrl = receiverUrl.refine((value) => !/[?#]/.test(value), {
+  error: "a URL without a query (?) and a fragment (#)",
+});
+
+/** The same of a server that is reached at its root: scheme, host and port. */
+export const originUrl = webUrl.refine((value) => !URL.canParse(value) || new URL(value).pathname === "/", {
+  error: "https://host or http://host:port without a path; names of repositories go into `as` of a pipeline",
+});
 
 /** A URL of one of these schemes; it may hold credentials. */
 export function serviceUrl(schemes: string[], example: string) {
@@ -106,7 +121,10 @@ export function strict<T extends z.ZodRawShape>(shape: T) {
 /** One of several words. */
 export function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {
   return z.enum(words, {
-    error: ({ input }) => `${words.join(" or ")}${typeof input === "string" ? didYouMean(input, words) : ""}`,
+    error: ({ input }) => {
+      const all = words.length === 1 ? `${words[0]}, the only one that is known` : words.join(" or ");
+      return `${all}${typeof input === "string" ? didYouMean(input, words) : ""}`;
+    },
   });
 }
 

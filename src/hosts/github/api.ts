@@ -4,6 +4,7 @@ import { paginateRest } from "@octokit/plugin-paginate-rest";
 import { Semaphore } from "../../async/semaphore.ts";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
 import { MAX_CONNECTIONS } from "../../http/client.ts";
+import { reasonWithoutAnswer } from "../../http/no-answer.ts";
 import { remoteText } from "../../http/remote-text.ts";
 import { parseRetryAfter, readRetryAfter, serverTime } from "../../http/retry-after.ts";
 import type { Budget } from "../host.ts";
@@ -147,7 +148,7 @@ interface Call {
 
 function translate(error: unknown, { key, apiUrl, route, token }: Call): Error {
   // octokit's errors hold the whole response with its secrets, so only one masked line is kept.
-  const message = remoteText(error instanceof Error ? error.message : String(error), token === null ? [] : [token]);
+  const message = remoteText(reasonWithoutAnswer(error), token === null ? [] : [token]);
   const cause = new Error(message);
   if (!isHttpFailure(error) || error.response === undefined) {
     return new TransientError(

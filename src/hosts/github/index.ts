@@ -1,4 +1,4 @@
-import { oneOf, orNull, secret, strict, webUrl } from "../../settings/scalars.ts";
+import { oneOf, orNull, secret, strict, token, webUrl } from "../../settings/scalars.ts";
 import { hostType } from "../host-type.ts";
 import { githubHost } from "./host.ts";
 
@@ -12,7 +12,7 @@ export const github = hostType({
       .describe("The URL of the API; for GitHub Enterprise https://<host>/api/v3. Left out: https://api.github.com."),
     cloneUrl: orNull(webUrl).describe("Clones come from <cloneUrl>/<owner>/<name>.git. Left out: the host of apiUrl."),
     webhookSecret: secret.describe("The secret with which GitHub signs its webhooks."),
-    token: orNull(secret).describe("An access token. Left out: only public repos, and no statuses on commits."),
+    token: orNull(token).describe("An access token. Left out: only public repos, and no statuses on commits."),
   }).transform((value) => ({ ...value, cloneUrl: value.cloneUrl ?? defaultCloneUrl(value.apiUrl) })),
   secrets: ["webhookSecret", "token"],
   open: (key, { apiUrl, cloneUrl, webhookSecret, token }) =>

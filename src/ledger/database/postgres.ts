@@ -223,9 +223,12 @@ function toLedgerError(error: unknown, place: string): unknown {
   // An error without an SQLSTATE comes from the network or the pool: ECONNREFUSED, a time-out, a connection that ended.
   if (hasState && !UNAVAILABLE.test(code)) return error;
   const reason = error.message || code;
-  return new TransientError("ledger-unavailable", `the ledger at ${place} cannot be used now: ${reason}`, {
-    cause: error,
-  });
+  const remedy = hasState ? "" : " Check that PostgreSQL listens there, or correct databaseUrl.";
+  return new TransientError(
+    "ledger-unavailable",
+    `the ledger at ${place} (databaseUrl) cannot be used now: ${reason}.${remedy}`,
+    { cause: error },
+  );
 }
 
 function remedyOf(message: string): string {

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay, setImmediate as immediate } from "node:timers/promises";
 import {
@@ -14,6 +13,7 @@ import {
 import Database from "libsql";
 import { Semaphore } from "../../async/semaphore.ts";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
+import { makeFolder } from "../../run/make-folder.ts";
 import { checkParameters } from "./parameters.ts";
 
 /** A query fails if another process holds the write lock for longer. */
@@ -111,7 +111,7 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   static async open(file: string): Promise<SqliteConnection> {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    await makeFolder(dirname(file), 0o700).catch((cause: unknown) => {
       throw cannotOpen(file, cause);
     });
     let database: Database.Database;

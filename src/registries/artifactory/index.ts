@@ -1,5 +1,5 @@
 import type { ArtifactKind } from "../../delivery/types.ts";
-import { orNull, secret, strict, text, webUrl } from "../../settings/scalars.ts";
+import { orNull, strict, text, token, webUrl } from "../../settings/scalars.ts";
 import { login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 
@@ -21,7 +21,7 @@ export const artifactory = registryType({
     url: webUrl.describe("The URL of Artifactory itself, such as https://acme.jfrog.io/artifactory."),
     /** The password may be an access or identity token. */
     ...login,
-    token: orNull(secret).describe("An access token instead of username and password; sent as Bearer."),
+    token: orNull(token).describe("An access token instead of username and password; sent as Bearer."),
     repositories: strict({
       docker: orNull(text).describe("The key of the local repository for images. Left out: no images."),
       maven: orNull(text).describe("The key of the local repository for jars. Left out: no jars."),

@@ -1,12 +1,12 @@
 import { Refused } from "../../delivery/errors.ts";
-import { orNull, secret, text, webUrl } from "../../settings/scalars.ts";
+import { originUrl, orNull, secret, text } from "../../settings/scalars.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 
 /** Docker Hub: OCI distribution, whose tokens come from auth.docker.io. */
 export const dockerHub = registryType({
   type: "docker-hub",
   settings: {
-    url: orNull(webUrl).describe(
+    url: orNull(originUrl).describe(
       "A replacement for Docker Hub, where images go and are pulled from. Left out: Docker Hub itself.",
     ),
     username: text.describe("The account. With an organisation access token: the name of the organisation."),

@@ -1,4 +1,4 @@
-import { orNull, secret, webUrl } from "../../settings/scalars.ts";
+import { orNull, token, webUrl } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 
@@ -7,7 +7,7 @@ export const http = registryType({
   type: "http",
   settings: {
     url: webUrl.describe("The URL of the folder that files are put into."),
-    token: orNull(secret).describe("A token instead of username and password; sent as Bearer."),
+    token: orNull(token).describe("A token instead of username and password; sent as Bearer."),
     ...login,
     ca,
   },

@@ -1,4 +1,4 @@
-import { orNull, secret, webUrl } from "../../settings/scalars.ts";
+import { orNull, token, webUrl } from "../../settings/scalars.ts";
 import { ca } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 
@@ -7,7 +7,7 @@ export const npm = registryType({
   type: "npm",
   settings: {
     url: orNull(webUrl).describe("The URL of the registry. Left out: npm's own public registry."),
-    token: secret.describe("An access token that may publish; sent as Bearer."),
+    token: token.describe("An access token that may publish; sent as Bearer."),
     ca,
   },
   secrets: ["token"],

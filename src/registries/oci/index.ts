@@ -1,4 +1,4 @@
-import { orNull, text, webUrl } from "../../settings/scalars.ts";
+import { originUrl, orNull, text } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 
@@ -6,7 +6,7 @@ import { placeByUrl, registryType } from "../registry-type.ts";
 export const oci = registryType({
   type: "oci",
   settings: {
-    url: webUrl.describe("Scheme, host and port of the registry, such as http://127.0.0.1:5000."),
+    url: originUrl.describe("Scheme, host and port of the registry, such as http://127.0.0.1:5000."),
     ...login,
     ca,
     checkRepository: orNull(text).describe(

@@ -1,4 +1,4 @@
-import { orNull, secret, webUrl } from "../../settings/scalars.ts";
+import { orNull, token, webUrl } from "../../settings/scalars.ts";
 import { ca, login } from "../protocols/http/settings.ts";
 import { placeByUrl, registryType } from "../registry-type.ts";
 
@@ -8,7 +8,7 @@ export const pypi = registryType({
   settings: {
     url: webUrl.describe("The URL that takes uploads, such as https://upload.pypi.org/legacy/."),
     index: webUrl.describe("The URL of the simple repository API, such as https://pypi.org/simple/."),
-    token: orNull(secret).describe("An API token instead of username and password."),
+    token: orNull(token).describe("An API token instead of username and password."),
     ...login,
     ca,
   },

@@ -15,7 +15,7 @@ const SECRETS = [
   "DELIVERD_DATABASE_URL",
 ] as const;
 
-const contentOf = (name: string) => (name.endsWith("_URL") ? urls[name] : `the value of ${name}`) ?? "";
+const contentOf = (name: string) => (name.endsWith("_URL") ? urls[name] : `the-value-of-${name}`) ?? "";
 const urls: Record<string, string> = {
   DELIVERD_REDIS_URL: "redis://:p1@redis",
   DELIVERD_DATABASE_URL: "postgres://u:p2@db/d",

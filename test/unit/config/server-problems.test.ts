@@ -30,7 +30,7 @@ describe("an invalid server configuration file", () => {
     [
       "an empty webhook secret",
       `${REPOS}\nhosts: { github: { type: github, webhookSecret: "" } }`,
-      "2: hosts.github.webhookSecret: found a text (not shown); expected a secret text, best as ${NAME} or ${file:/path}",
+      "2: hosts.github.webhookSecret: found an empty text; expected a secret text, best as ${NAME} or ${file:/path}",
     ],
     [
       "several default registries",

@@ -92,11 +92,11 @@ describe("the server's configuration file", () => {
     it("takes variables and files, whole or in part", async () => {
       await writeFile(path("secret"), "from the file\n");
       const config = await load(
-        `hosts: { github: { type: github, webhookSecret: "\${file:${path("secret")}}", token: "a-\${T}-z" } }\n${REPOS}`,
+        `hosts: { github: { type: github, webhookSecret: "\${file:${path("secret")}}" } }\n${REPOS}\nadminToken: "a-\${T}-z"`,
         { T: "$1 # \n: {x: y}" },
       );
       assert.deepEqual(
-        [config.hosts.github?.webhookSecret, config.hosts.github?.token],
+        [config.hosts.github?.webhookSecret, config.adminToken],
         ["from the file", "a-$1 # \n: {x: y}-z"],
       );
     });

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { readBytes } from "../../../http/body.ts";
 import type { HttpResponse } from "../../../http/client.ts";
+import { reasonWithoutAnswer } from "../../../http/no-answer.ts";
 import { TooManyRedirects } from "../../../http/redirects.ts";
 import { remoteText, secretsOfRequest } from "../../../http/remote-text.ts";
 import { readRetryAfter } from "../../../http/retry-after.ts";
@@ -30,7 +31,6 @@ const UNTRUSTED = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "UNABLE_TO_GET_ISSUER_CERT",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "EPROTO",
 ]);
 
 /** The error for a request without a response. After an abort it is the signal's reason. */
@@ -40,18 +40,24 @@ export function withoutAnswer(question: Question, error: unknown, signal: AbortS
   if (error instanceof TooManyRedirects) {
     return new TransientError("registry-unavailable", `${place(question)} redirects without end.`);
   }
-  const { code = "", message } = error as NodeJS.ErrnoException;
+  const { code = "" } = error as NodeJS.ErrnoException;
+  const reason = remoteText(reasonWithoutAnswer(error));
+  if (code === "EPROTO") {
+    return new Refused("registry-tls", `${place(question)}: ${reason}. The URL is \`url\` of this registry.`, {
+      cause: error,
+    });
+  }
   if (UNTRUSTED.has(code) || /^(?:ERR_TLS_|ERR_SSL_|CERT_)/.test(code)) {
     return new Refused(
       "registry-tls",
-      `${place(question)}: its TLS certificate is not accepted (${code}: ${remoteText(message)}). ` +
-        "Renew it, trust its authority with NODE_EXTRA_CA_CERTS, or correct http or https in the url.",
+      `${place(question)}: its TLS certificate is not accepted (${code}: ${reason}). ` +
+        "Renew it, or trust its authority with `ca` of this registry or NODE_EXTRA_CA_CERTS.",
       { cause: error },
     );
   }
   return new TransientError(
     "registry-unreachable",
-    `${place(question)}: no answer to the request to ${question.to} (${remoteText(message)})`,
+    `${place(question)}: no answer to the request to ${question.to} (${reason})`,
     { cause: error },
   );
 }

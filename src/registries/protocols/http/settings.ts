@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { orNull, secret, text } from "../../../settings/scalars.ts";
 
 /** Both or neither: `registryType` checks that. */
@@ -7,4 +8,16 @@ export const login = {
 };
 
 /** PEM of a certificate authority to trust instead of the usual ones. */
-export const ca = orNull(text).describe("PEM of a certificate authority to trust instead of the usual ones.");
+export const ca = orNull(
+  text.refine(isCertificate, {
+    error: `a certificate in PEM form, best as \${file:/path}: -----BEGIN CERTIFICATE-----`,
+  }),
+).describe("PEM of a certificate authority to trust instead of the usual ones.");
+
+function isCertificate(value: string): boolean {
+  try {
+    return new X509Certificate(value).subject !== undefined;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Why a call got no answer, for a person. OpenSSL and Node's parser describe their own state, not what is wrong: here
+ * that becomes a sentence with what to do. Everything else is said in the words of the system.
+ */
+export function reasonWithoutAnswer(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // Node's fetch says only "fetch failed", and why in the cause.
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const { message } = cause;
+  // A DOMException has a number.
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  if (NO_TLS.test(code) || NO_TLS.test(message)) return `what listens there does not speak TLS: ${HTTP_REMEDY}`;
+  const [, handshake] = /^[^:]*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(message) ?? [];
+  if (handshake !== undefined) return `the TLS handshake failed (${handshake.trim()})`;
+  if (code.startsWith("HPE_")) return `what listens there does not speak HTTP (${code}): ${HTTPS_REMEDY}`;
+  // Several addresses were tried: Node then gives an error without a message.
+  return message || code || cause.name;
+}
+
+/** The words and codes of OpenSSL, GnuTLS and Node for bytes that are no TLS. */
+const NO_TLS =
+  /wrong version number|packet length too long|http request|unexpected TLS packet|record overflow|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)/i;
+
+const HTTP_REMEDY = "write the URL for no TLS (http, redis), or give the port that has TLS";
+const HTTPS_REMEDY = "is it the port of another protocol, or of https?";
