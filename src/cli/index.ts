@@ -5,6 +5,7 @@ import { VERSION } from "../run/version.ts";
 import { addClientCommands } from "./client-commands.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, Failure } from "./exit.ts";
+import { addPipelineCommands } from "./pipeline-commands.ts";
 
 /** All commands. Each loads its code only when it is called. */
 function program(): Command {
@@ -36,6 +37,7 @@ function program(): Command {
       await doctor(own.config ?? command.opts<{ config?: string }>().config, own.json ?? false);
     });
   addClientCommands(command);
+  addPipelineCommands(command);
   return command;
 }
 
