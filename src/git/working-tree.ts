@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BRANCHES, TAGS } from "../delivery/refs.ts";
@@ -81,8 +81,7 @@ async function commitFiles(
   call: GitCall,
 ): Promise<Sha> {
   const index = join(tmp, "index");
-  // With the index of the checkout, git reads only the files that have changed since.
-  if (checkout !== null) await copyFile(checkout.index, index).catch(() => {});
+  if (checkout !== null) await copyIndex(checkout.index, index);
   const env = {
     GIT_INDEX_FILE: index,
     GIT_OBJECT_DIRECTORY: join(path, "objects"),
@@ -99,6 +98,21 @@ async function commitFiles(
     ...[`author ${who}`, `committer ${who}`, "", "The working tree", ""],
   ].join("\n");
   return (await gitText(["hash-object", "-t", "commit", "-w", "--stdin"], { ...call, stdin: commit })).trim();
+}
+
+/**
+ * With the index of the checkout, git reads only the files that may have changed since it was written. So the copy has
+ * to be as old: git reads again what was written in the same second (Documentation/technical/racy-git.txt).
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  try {
+    const seconds = Math.floor((await stat(from)).mtimeMs / 1000);
+    await copyFile(from, to);
+    await utimes(to, seconds, seconds);
+  } catch (error) {
+    // A repository in which nothing was ever added has none.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
 }
 
 async function timeOf(sha: Sha, call: GitCall): Promise<number> {

@@ -1,5 +1,6 @@
 import { knownRegistries, type RulesFor } from "../../../workers/commit/read-plan.ts";
 import type { RepoRules } from "../../api/rules.ts";
+import { builderOf } from "../../builders/index.ts";
 import type { ServerConfig } from "../../config/server.ts";
 import { matchRepo } from "../../delivery/bounds.ts";
 import type { KnownRegistry } from "../../delivery/plan-problems.ts";
@@ -16,7 +17,7 @@ export interface RuleSource {
 }
 
 const ANYTHING: Omit<RepoBounds, "secrets"> = { match: "*/*", branches: null, tags: null, ci: null, registries: null };
-const KINDS: ArtifactKind[] = ["image", "jar", "npm", "wheel", "file", "ami"];
+const KINDS = Object.keys(builderOf) as ArtifactKind[];
 
 /** Without a server: every registry and every secret that the pipeline names is there. */
 export const offlineRules: RuleSource = {
