@@ -25,7 +25,18 @@ export function apiRoute(options: ApiOptions): RequestHandler {
     requireKnownQuery("repo", "sha"),
     limits.queries.handler((request, response) => sendWhy(options, request, response)),
   );
+  router.get(
+    "/api/v1/rules",
+    auth.reader,
+    limits.queries.handler((request, response) => sendRules(options, request, response)),
+  );
   return router;
+}
+
+async function sendRules(options: ApiOptions, request: Request, response: Response): Promise<void> {
+  const repo = queryText(request, "repo");
+  if (repo === undefined) throw new Problem(400, "repo is needed: /api/v1/rules?repo=<owner>/<name>.");
+  sendJson(response, await options.rulesOf(repo));
 }
 
 async function sendWhy(options: ApiOptions, request: Request, response: Response): Promise<void> {

@@ -4,6 +4,7 @@ import type { StatusParts } from "../ledger/statuses.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import type { Registry } from "../registries/registry.ts";
 import type { Auth } from "./auth.ts";
+import type { RepoRules } from "./rules.ts";
 
 export interface ApiOptions {
   ledger: Ledger;
@@ -18,6 +19,8 @@ export interface ApiOptions {
   requestCommit(repo: string, sha: string): Promise<void>;
   /** Whether `repos` allows the repo, which is written as in `requestCommit`. */
   isConfigured(repo: string): boolean;
+  /** What the server allows the repo, which is written as in `requestCommit`. */
+  rulesOf(repo: string): Promise<RepoRules>;
   /** What the statuses of commits are made from. */
   statuses: StatusParts;
   /** Queues the jobs that follow after a person has retried or cancelled a delivery. */

@@ -7,6 +7,7 @@ import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
 import { examples } from "./help.ts";
 import { addHooksCommand } from "./hooks-command.ts";
+import { addPipelineCommands } from "./pipeline-commands.ts";
 
 /** All commands. Each loads its code only when it is called. */
 function program(): Command {
@@ -53,6 +54,7 @@ function program(): Command {
       process.stdout.write(`${lines.join("\n")}\n`);
     });
   addClientCommands(command);
+  addPipelineCommands(command);
   return command;
 }
 

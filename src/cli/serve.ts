@@ -2,6 +2,7 @@ import type { RequestHandler } from "express";
 import { isDiskNearlyFull } from "../../workers/sweep/housekeeping.ts";
 import { createAuth } from "../api/auth.ts";
 import { apiRoute } from "../api/index.ts";
+import { rulesOf } from "../api/rules.ts";
 import { matchRepo } from "../delivery/bounds.ts";
 import type { Delivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
@@ -68,6 +69,7 @@ export async function serve(parts: Parts): Promise<Listening> {
       limits,
       requestCommit: (repo, sha) => requestCommit(parts, accepts, repo, sha).then(onHints),
       isConfigured: (repo) => isConfigured(parts, accepts, repo),
+      rulesOf: (repo) => rulesOf(config, repo),
       statuses: parts,
       onDeliveryChanged: (delivery) => void queueNextJobs(parts, delivery),
     }),

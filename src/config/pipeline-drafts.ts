@@ -3,6 +3,7 @@ import { builderOf } from "../builders/index.ts";
 import { DEFAULT_TAGS } from "../delivery/plan.ts";
 import type { ArtifactDraft } from "../delivery/plan-problems.ts";
 import type { ArtifactKind } from "../delivery/types.ts";
+import { treePath } from "../settings/artifact.ts";
 
 const destination = z.looseObject({
   to: z.string(),
@@ -17,6 +18,10 @@ const artifact = z.looseObject({
   name: z.string().catch(""),
   kind: z.enum(Object.keys(builderOf) as [ArtifactKind]),
   publish: z.array(destination.nullable().catch(null)).max(20).catch([]),
+  dockerfile: treePath.default("Dockerfile").nullable().catch(null),
+  context: treePath.default(".").nullable().catch(null),
+  paths: z.array(z.string()).max(100).catch([]),
+  args: z.record(z.string(), z.string()).catch({}),
   build: z.looseObject({ secrets: z.array(z.string()).max(50).catch([]) }).catch({ secrets: [] }),
 });
 
@@ -31,10 +36,10 @@ const file = z
 export function draftsOf(data: unknown): (ArtifactDraft | null)[] {
   return file.parse(data).artifacts.map((each) => {
     if (each === null) return null;
-    const { name, kind, publish, build } = each;
+    const { kind, publish, build, name, dockerfile, context, paths, args } = each;
     const isImage = kind === "image";
     return {
-      ...{ name, kind, secrets: build.secrets },
+      ...{ name, kind, dockerfile, context, paths, args, secrets: build.secrets },
       publish: publish.map((to) =>
         to === null || (isImage && to.as === null) ? null : { to: to.to, as: to.as, tags: isImage ? to.tags : [] },
       ),

@@ -35,8 +35,11 @@ export function requireDistinctNames(
   if (first !== undefined) throw first.error;
 }
 
+/** A destination without the tag templates that are wrong: null in their places. */
+export type SoundDestination = Omit<Destination, "tags"> & { tags: readonly (string | null)[] };
+
 /** An artifact, as far as its names depend on it. Null: a destination whose names are not looked at. */
-type Named = Pick<ArtifactPlan, "name" | "kind"> & { publish: readonly (Destination | null)[] };
+type Named = Pick<ArtifactPlan, "name" | "kind"> & { publish: readonly (SoundDestination | null)[] };
 
 /**
  * Each destination with a name that an artifact above has too, once. `at` is the place of the name in the pipeline file.
@@ -96,6 +99,7 @@ function namesOf(
     const { as } = to;
     if (kind === "image") {
       return to.tags.flatMap((tag, index) => {
+        if (tag === null) return [];
         const at = ["publish", place, "tags", index];
         return renderings({ ...to, tags: [tag] }, facts).map(({ name }) => ({ name, template: `${as}:${tag}`, at }));
       });
@@ -103,6 +107,6 @@ function namesOf(
     // A path ends with the artifact's name.
     if (as === null || nameSpaceOf(to.to, kind).shelving === "path") return [];
     const at = ["publish", place, "as"];
-    return versionNames(kind, "package", to, facts, null).map((name) => ({ name, template: as, at }));
+    return versionNames(kind, "package", { ...to, tags: [] }, facts, null).map((name) => ({ name, template: as, at }));
   });
 }

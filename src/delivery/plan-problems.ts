@@ -1,6 +1,6 @@
 import { boundedGate } from "./bounded-gate.ts";
 import { didYouMean } from "./did-you-mean.ts";
-import { findSharedNames, type NameSpace, SAMPLE } from "./distinct-names.ts";
+import { findSharedNames, type NameSpace, SAMPLE, type SoundDestination } from "./distinct-names.ts";
 import { Refused, UserError } from "./errors.ts";
 import { checkTemplates, renderings } from "./names.ts";
 import { requirePackageName } from "./package-names.ts";
@@ -21,7 +21,10 @@ export interface KnownRegistry {
 }
 
 /** As much of an artifact as is checked before anything is built. */
-export interface ArtifactDraft extends Pick<ArtifactPlan, "name" | "kind"> {
+export interface ArtifactDraft extends Pick<ArtifactPlan, "name" | "kind" | "paths" | "args"> {
+  /** Null: it could not be read. */
+  dockerfile: string | null;
+  context: string | null;
   /** Null: a destination that could not be read. */
   publish: (Destination | null)[];
   /** Names of the secrets that its build asks for. */
@@ -44,8 +47,8 @@ export interface PlanRules {
   registries: Record<string, KnownRegistry>;
 }
 
-export function draftOf({ name, kind, publish, build }: ArtifactPlan): ArtifactDraft {
-  return { name, kind, publish, secrets: build?.secrets ?? [] };
+export function draftOf({ build, ...artifact }: ArtifactPlan): ArtifactDraft {
+  return { ...artifact, secrets: build?.secrets ?? [] };
 }
 
 /**
@@ -90,33 +93,36 @@ function soundDestinations(
   artifact: ArtifactDraft,
   index: number,
   rules: PlanRules,
-): (Destination | null)[] {
-  const sound = artifact.publish.map((destination, place) => {
+): (SoundDestination | null)[] {
+  const sound = artifact.publish.map((destination, place): SoundDestination | null => {
     if (destination === null) return null;
     const at = ["artifacts", index, "publish", place];
-    const before = problems.length;
-    collect(problems, [...at, "to"], () => checkRegistry(destination.to, artifact, rules));
-    checkNames(problems, at, destination, artifact.kind);
-    if (problems.length > before) return null;
-    return collect(problems, [...at, "as"], () => requireNames(destination, artifact, rules)) ? destination : null;
+    const isKnown = collect(problems, [...at, "to"], () => checkRegistry(destination.to, artifact, rules));
+    const tags = checkNames(problems, at, destination, artifact.kind);
+    if (!isKnown || tags === null) return null;
+    const named = { ...destination, tags: tags.filter((tag) => tag !== null) };
+    const isTaken = collect(problems, [...at, "as"], () => requireNames(named, artifact, rules));
+    return isTaken ? { ...destination, tags } : null;
   });
   collect(problems, ["artifacts", index, "build", "secrets"], () => checkSecrets(artifact, rules.bounds));
   return sound;
 }
 
-function checkNames(problems: PlanProblem[], at: PipelinePath, destination: Destination, kind: ArtifactKind): void {
-  if (kind !== "image") {
-    collect(problems, [...at, "as"], () => checkAs(destination));
-    return;
-  }
+/** @returns the tags that are right, in their places; null if `as` is not */
+function checkNames(
+  problems: PlanProblem[],
+  at: PipelinePath,
+  destination: Destination,
+  kind: ArtifactKind,
+): (string | null)[] | null {
+  if (kind !== "image") return collect(problems, [...at, "as"], () => checkAs(destination)) ? [] : null;
   // With any tag, so that a problem of `as` is told once, and at `as`.
-  if (!collect(problems, [...at, "as"], () => checkTemplates({ ...destination, tags: ["any"] }))) {
-    for (const [place, tag] of destination.tags.entries())
-      collect(problems, [...at, "tags", place], () => checkTemplates({ ...destination, as: "any", tags: [tag] }));
-    return;
-  }
-  for (const [place, tag] of destination.tags.entries())
-    collect(problems, [...at, "tags", place], () => checkTemplates({ ...destination, tags: [tag] }));
+  const isRight = collect(problems, [...at, "as"], () => checkTemplates({ ...destination, tags: ["any"] }));
+  const { as } = isRight ? destination : { as: "any" };
+  const tags = destination.tags.map((tag, place) =>
+    collect(problems, [...at, "tags", place], () => checkTemplates({ ...destination, as, tags: [tag] })) ? tag : null,
+  );
+  return isRight ? tags : null;
 }
 
 /** Requires that the registry takes the names of a destination. What a package calls itself is not known yet. */

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import * as z from "zod";
 import { globs, text } from "./scalars.ts";
 
@@ -49,3 +50,14 @@ export function listOf<T extends z.ZodType>(item: T, max: number, noun: string) 
     .min(1, { error: `a list of at least one ${noun}` })
     .max(max, { error: `at most ${max} of ${noun}` });
 }
+
+/** A path inside the commit's tree; parsed to its shortest form. */
+export const treePath = text
+  .max(512, { error: "a path of at most 512 characters" })
+  .refine(
+    (path) => !/[\p{Cc}\\]/u.test(path) && !path.startsWith("/") && !/^\.\.(?:\/|$)/.test(posix.normalize(path)),
+    {
+      error: "a path inside the repo, relative to its root, with / between folders",
+    },
+  )
+  .transform((path) => posix.normalize(path).replace(/(?<=.)\/$/, ""));

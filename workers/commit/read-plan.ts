@@ -4,7 +4,7 @@ import type { ServerConfig } from "../../src/config/server.ts";
 import type { Problem } from "../../src/config/yaml.ts";
 import type { NameSpace } from "../../src/delivery/distinct-names.ts";
 import { Refused, UserError } from "../../src/delivery/errors.ts";
-import { planOf } from "../../src/delivery/plan.ts";
+import { type PlanOrder, planOf } from "../../src/delivery/plan.ts";
 import {
   type ArtifactDraft,
   draftOf,
@@ -17,7 +17,7 @@ import type { ArtifactKind, Plan, Repo, RepoBounds, Sha } from "../../src/delive
 import type { Mirror } from "../../src/git/mirror.ts";
 import { nameSpaceOf, registryTypes } from "../../src/registries/index.ts";
 
-const PIPELINE_FILE = ".deliverd.yml";
+export const PIPELINE_FILE = ".deliverd.yml";
 const PIPELINE_MAX_BYTES = 64 * 1024;
 
 export type PlanRead =
@@ -31,10 +31,20 @@ export type PlanRead =
   | { kind: "bad"; error: UserError | Refused; problems: Problem[] };
 
 /** What a pipeline file may ask for. */
-type Rules = Omit<PlanRules, "repo">;
+export type Rules = Omit<PlanRules, "repo">;
 
 /** Gives the rules for a pipeline with these artifacts; null: an artifact that cannot be read. */
-type RulesFor = (artifacts: readonly (ArtifactDraft | null)[]) => Promise<Rules>;
+export type RulesFor = (artifacts: readonly (ArtifactDraft | null)[]) => Promise<Rules>;
+
+/** A plan, and what it was read from. */
+export interface PlanReading {
+  read: PlanRead;
+  rules: Rules;
+  /** What can be read of the artifacts, also if the plan is bad. Null: nothing of that one. */
+  drafts: readonly (ArtifactDraft | null)[];
+  /** The line of a value in the pipeline file. Null: there is no file. */
+  lineOf(path: PlanProblem["at"]): number | null;
+}
 
 /** Reads the plan that the commit itself holds. */
 export async function readPlan(
@@ -44,46 +54,66 @@ export async function readPlan(
   sha: Sha,
   bounds: RepoBounds,
 ): Promise<PlanRead> {
-  return readPlanBy(async (artifacts) => ({ bounds, registries: await knownRegistries(config, artifacts) }), {
-    repo,
-    mirror,
-    sha,
-  });
-}
-
-/** The same by rules of any origin. */
-async function readPlanBy(
-  rulesFor: RulesFor,
-  { repo, mirror, sha }: { repo: Repo; mirror: Pick<Mirror, "readFile">; sha: Sha },
-): Promise<PlanRead> {
   try {
-    const text = await mirror.readFile(sha, PIPELINE_FILE, PIPELINE_MAX_BYTES);
-    if (text === null) {
-      const hasDockerfile = (await mirror.readFile(sha, "Dockerfile", 1024 * 1024)) !== null;
-      return planned(planOf({ pipeline: null, hasDockerfile, repo, ...(await rulesFor(DEFAULT_ARTIFACTS)) }));
-    }
-    const read = readPipeline(text);
-    const drafts = read.kind === "bad" ? read.drafts : read.pipeline.artifacts.map(draftOf);
-    const rules = await rulesFor(drafts);
-    const found = planProblems(drafts, read.kind === "bad" ? null : read.pipeline.gate, { repo, ...rules });
-    if (read.kind === "bad" || found.length > 0)
-      return bad(read.kind === "bad" ? read.problems : [], found, (path) => read.lineOf(path));
-    return planned(planOf({ pipeline: read.pipeline, hasDockerfile: false, repo, ...rules }));
+    const rulesFor: RulesFor = async (drafts) => ({ bounds, registries: await knownRegistries(config, drafts) });
+    return (await readPlanBy(rulesFor, { repo, mirror, sha })).read;
   } catch (error) {
-    if (!(error instanceof UserError || error instanceof Refused)) throw error;
-    return { kind: "bad", error, problems: [{ line: null, key: "", text: error.message }] };
+    if (error instanceof UserError || error instanceof Refused) return badForOne(error);
+    throw error;
   }
 }
 
-/** Without a pipeline there is one image. */
-const DEFAULT_ARTIFACTS: readonly ArtifactDraft[] = [{ name: "", kind: "image", publish: [], secrets: [] }];
+/** The same by rules of any origin. @throws UserError if the file cannot be read */
+export async function readPlanBy(
+  rulesFor: RulesFor,
+  { repo, mirror, sha }: { repo: Repo; mirror: Pick<Mirror, "readFile">; sha: Sha },
+): Promise<PlanReading> {
+  const text = await mirror.readFile(sha, PIPELINE_FILE, PIPELINE_MAX_BYTES);
+  if (text === null) {
+    const hasDockerfile = (await mirror.readFile(sha, "Dockerfile", 1024 * 1024)) !== null;
+    const rules = await rulesFor([DEFAULT_ARTIFACT]);
+    const read = plannedOf({ pipeline: null, hasDockerfile, repo, ...rules });
+    const drafts = read.kind === "plan" ? read.plan.artifacts.map(draftOf) : [];
+    return { read, rules, drafts, lineOf: () => null };
+  }
+  const file = readPipeline(text);
+  const lineOf = (path: PlanProblem["at"]) => file.lineOf(path);
+  const drafts = file.kind === "bad" ? file.drafts : file.pipeline.artifacts.map(draftOf);
+  const rules = await rulesFor(drafts);
+  const found = planProblems(drafts, file.kind === "bad" ? null : file.pipeline.gate, { repo, ...rules });
+  const read =
+    file.kind === "bad" || found.length > 0
+      ? badFor(file.kind === "bad" ? file.problems : [], found, lineOf)
+      : plannedOf({ pipeline: file.pipeline, hasDockerfile: false, repo, ...rules });
+  return { read, rules, drafts, lineOf };
+}
 
-function planned(outcome: ReturnType<typeof planOf>): PlanRead {
-  return "plan" in outcome ? { kind: "plan", plan: outcome.plan } : { kind: "nothing", because: outcome.ignored };
+/** Without a pipeline there is one image. */
+const DEFAULT_ARTIFACT: ArtifactDraft = {
+  ...{ name: "", kind: "image", dockerfile: "Dockerfile", context: "." },
+  ...{ paths: [], args: {}, publish: [], secrets: [] },
+};
+
+function plannedOf(order: PlanOrder): PlanRead {
+  try {
+    const outcome = planOf(order);
+    return "plan" in outcome ? { kind: "plan", plan: outcome.plan } : { kind: "nothing", because: outcome.ignored };
+  } catch (error) {
+    if (error instanceof UserError || error instanceof Refused) return badForOne(error);
+    throw error;
+  }
+}
+
+function badForOne(error: UserError | Refused): PlanRead {
+  return { kind: "bad", error, problems: [{ line: null, key: "", text: error.message }] };
 }
 
 /** All problems in the order of the file. The first one decides what kind of error it is. */
-function bad(ofFile: Problem[], ofPlan: PlanProblem[], lineOf: (path: PlanProblem["at"]) => number | null): PlanRead {
+function badFor(
+  ofFile: Problem[],
+  ofPlan: PlanProblem[],
+  lineOf: (path: PlanProblem["at"]) => number | null,
+): PlanRead {
   const told = new Set(ofFile.map(({ key }) => key));
   const fromPlan = ofPlan
     .map(({ at, error }) => ({ line: lineOf(at), key: keyOf(at), text: error.message, error }))
@@ -99,7 +129,7 @@ function bad(ofFile: Problem[], ofPlan: PlanProblem[], lineOf: (path: PlanProble
 }
 
 /** The registries of the server, as plans are checked by them. A place of a kind that is not used may need large code. */
-async function knownRegistries(
+export async function knownRegistries(
   { registries }: Pick<ServerConfig, "registries">,
   artifacts: readonly (Pick<ArtifactDraft, "kind"> | null)[],
 ): Promise<Record<string, KnownRegistry>> {

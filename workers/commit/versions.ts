@@ -14,11 +14,18 @@ export async function versionsOfCommit(
   mirror: Mirror,
   { repoId, sha, version: first }: Pick<Delivery, "repoId" | "sha" | "version">,
 ): Promise<string[]> {
+  if (first === null) return versionsFromGit(mirror, sha);
   const tagged = versionsOf(await mirror.tagsOn(sha));
-  const isOwn = first !== null && (tagged.includes(first) || isUntaggedOf(first, sha));
+  const isOwn = tagged.includes(first) || isUntaggedOf(first, sha);
   // A tag may have been taken away before anything was released under it.
-  if (first !== null && (isOwn || (await isReleased(ledger, repoId, sha, first))))
+  if (isOwn || (await isReleased(ledger, repoId, sha, first)))
     return [first, ...tagged.filter((version) => version !== first)];
+  return versionsFromGit(mirror, sha);
+}
+
+/** The versions that a commit has if it was never prepared before. */
+export async function versionsFromGit(mirror: Mirror, sha: Sha): Promise<string[]> {
+  const tagged = versionsOf(await mirror.tagsOn(sha));
   if (tagged.length > 0) return tagged;
   const base = baseTag(await mirror.tagsReachable(sha));
   return [untaggedVersion(base, await mirror.count(base, sha), sha)];

@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import * as z from "zod";
 import { DEFAULT_TAGS } from "../../delivery/plan.ts";
 import type { ArtifactPlan } from "../../delivery/types.ts";
@@ -12,21 +11,11 @@ import {
   paths,
   registryKey,
   template,
+  treePath,
 } from "../../settings/artifact.ts";
 import { strict, text } from "../../settings/scalars.ts";
 import type { BuildOrder } from "../builder.ts";
 import { builderKind } from "../builder-kind.ts";
-
-/** A path inside the commit's tree; parsed to its shortest form. */
-const treePath = text
-  .max(512, { error: "a path of at most 512 characters" })
-  .refine(
-    (path) => !/[\p{Cc}\\]/u.test(path) && !path.startsWith("/") && !/^\.\.(?:\/|$)/.test(posix.normalize(path)),
-    {
-      error: "a path inside the repo, relative to its root, with / between folders",
-    },
-  )
-  .transform((path) => posix.normalize(path).replace(/(?<=.)\/$/, ""));
 
 const settings = strict({
   name,

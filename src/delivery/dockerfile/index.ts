@@ -47,16 +47,29 @@ export interface DockerfileOptions {
  * @throws UserError `dockerfile-invalid` if BuildKit would refuse the file. The message names line and instruction.
  */
 export function readDockerfile(text: string, options: DockerfileOptions): DockerfileFacts {
+  const read = tryDockerfile(text, options);
+  if (read.kind === "read") return read.facts;
+  const { line, keyword, message } = read;
+  const place = line === 0 ? "" : `, line ${line}${keyword === "" ? "" : ` (${keyword})`}`;
+  throw new UserError("dockerfile-invalid", `${options.file}${place}: ${message}.`);
+}
+
+/** What was read of a Dockerfile, or the first thing for which BuildKit would refuse it. Line 0: the whole file. */
+export type DockerfileReading =
+  | { kind: "read"; facts: DockerfileFacts }
+  | { kind: "invalid"; line: number; keyword: string; message: string };
+
+/** As `readDockerfile`, without throwing. */
+export function tryDockerfile(text: string, options: DockerfileOptions): DockerfileReading {
   const syntax = syntaxOf(text);
   try {
-    return { ...factsOf(parseDockerfile(text), options), syntax };
+    return { kind: "read", facts: { ...factsOf(parseDockerfile(text), options), syntax } };
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     // Another frontend may have another grammar.
-    if (isForeign(syntax)) return { images: [], args: allNamed(text), usedArgs: allNamed(text), syntax };
-    const place =
-      error.line === 0 ? "" : `, line ${error.line}${error.keyword === "" ? "" : ` (${error.keyword.slice(0, 40)})`}`;
-    throw new UserError("dockerfile-invalid", `${options.file}${place}: ${error.message}.`);
+    if (isForeign(syntax))
+      return { kind: "read", facts: { images: [], args: allNamed(text), usedArgs: allNamed(text), syntax } };
+    return { kind: "invalid", line: error.line, keyword: error.keyword.slice(0, 40), message: error.message };
   }
 }
 

@@ -8,6 +8,7 @@ import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
 const READS = (id: string) => [
   ...["/api/v1/deliveries", `/api/v1/deliveries/${id}`, `/api/v1/deliveries/${id}/log`, "/api/v1/releases"],
   ...["/api/v1/releases/api/1.0.0", "/api/v1/releases/api/1.0.0/content", `/api/v1/why?repo=acme/api&sha=${SHA}`],
+  "/api/v1/rules?repo=acme/api",
 ];
 const WRITES = (id: string) => [
   "/api/v1/deliveries",

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { createAuth } from "../../../src/api/auth.ts";
 import { apiRoute } from "../../../src/api/index.ts";
+import { rulesOf } from "../../../src/api/rules.ts";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/observe/log.ts";
@@ -33,6 +34,21 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+const bounds = { branches: null, tags: null, ci: null, registries: null, secrets: {} };
+
+/** The part of a server's configuration that its rules are made from. */
+const RULES: Parameters<typeof rulesOf>[0] = {
+  hosts: { github: { type: "github", cloneUrl: "https://github.com", token: null } },
+  registries: {
+    local: { type: "oci", url: "https://r.example.com", default: true, shared: [] },
+    files: { type: "http", url: "https://files.example.com", default: false, shared: [] },
+  },
+  repos: [
+    { match: "acme/*", ...bounds },
+    { match: "acme/pay", ...bounds, branches: ["main"], registries: ["local"], secrets: { NPM_READ: "never shown" } },
+  ],
+};
+
 /** API and pages as they are served, over a real ledger. */
 export async function startApi(
   ledger: Ledger,
@@ -51,6 +67,7 @@ export async function startApi(
     registries: options.registries ?? new Map(),
     requestCommit: async (repo, sha) => void asked.push([repo, sha]),
     isConfigured: (repo) => repo.startsWith("acme/"),
+    rulesOf: (repo) => rulesOf(RULES, repo),
     statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },
     onDeliveryChanged: ({ id }) => void woken.push(id),
   });

@@ -12,6 +12,7 @@ const DOMAIN = "src/delivery/types.ts";
 const PLACES = {
   ArtifactKind: [
     "src/builders/files/identity.ts",
+    "src/builders/files/index.ts",
     "src/builders/index.ts",
     "src/delivery/ecosystem-version.ts",
     "src/delivery/package-url.ts",

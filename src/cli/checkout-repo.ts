@@ -1,0 +1,63 @@
+import { basename } from "node:path";
+import type { Repo } from "../delivery/types.ts";
+import type { WorkingTree } from "../git/working-tree.ts";
+import { EXIT, Failure } from "./exit.ts";
+
+/** The hosts of the configuration, as far as a clone shows which of them it is from. */
+export type CloneUrls = Record<string, { cloneUrl: string }>;
+
+/** The key of a host where no configuration says another, as without a configuration file. */
+const DEFAULT_HOST = "github";
+
+/** What the checkout is called on its host. */
+export interface CheckoutRepo extends Repo {
+  /** How the name is known: it was given, or read from the remote; or it is made up from the folder's name. */
+  from: "option" | "remote" | "folder";
+}
+
+/**
+ * The repo of a checkout: the one that was named, else the one that its remote leads to.
+ * @param named `<owner>/<name>` or `<host>/<owner>/<name>`
+ * @throws Failure if the name has another form
+ */
+export function repoOf(tree: WorkingTree, named: string | undefined, hosts: CloneUrls): CheckoutRepo {
+  const { checkout, root } = tree;
+  const defaultBranch = checkout?.remote?.defaultBranch ?? checkout?.branch ?? "main";
+  const common = { id: "checkout", defaultBranch };
+  if (named !== undefined) {
+    const parts = named.split("/");
+    const [host, owner, name] = parts.length === 2 ? [hostKeyOf(null, hosts), ...parts] : parts;
+    if (parts.length > 3 || !host || !owner || !name)
+      throw new Failure(EXIT.usage, `"${named}" does not have the form [<host>/]<owner>/<name>`);
+    return { ...common, host, owner, name, from: "option" };
+  }
+  const remote = checkout?.remote ? readRemote(checkout.remote.url) : null;
+  if (remote === null)
+    return { ...common, host: hostKeyOf(null, hosts), owner: "owner", name: basename(root), from: "folder" };
+  const { owner, name } = remote;
+  return { ...common, host: hostKeyOf(remote.host, hosts), owner, name, from: "remote" };
+}
+
+/** A remote's host, and the repo's name there. Null: the URL does not say. */
+export function readRemote(url: string): { host: string | null; owner: string; name: string } | null {
+  // https://git-scm.com/docs/git-clone#_git_urls: `[user@]host:path` is ssh, too.
+  const [, scpHost = null, scpPath = null] = /^(?:[^@/]+@)?([^:/]+):(?!\/\/)(.+)$/.exec(url) ?? [];
+  const parsed = scpPath === null && URL.canParse(url) ? new URL(url) : null;
+  const path = scpPath ?? parsed?.pathname ?? url;
+  const [name, owner] = path
+    .replace(/\/+$/, "")
+    .replace(/\.git$/, "")
+    .split("/")
+    .filter((part) => part !== "")
+    .reverse();
+  if (!name || !owner) return null;
+  return { host: scpHost ?? (parsed?.host || null), owner, name };
+}
+
+/** The configured host that clones come from, else the only one. */
+function hostKeyOf(host: string | null, hosts: CloneUrls): string {
+  const keys = Object.keys(hosts);
+  const hostOf = (key: string) => readRemote(`${hosts[key]?.cloneUrl}/owner/name`)?.host ?? null;
+  const its = keys.find((key) => host !== null && hostOf(key) === host);
+  return its ?? (keys.length === 1 ? keys[0] : undefined) ?? DEFAULT_HOST;
+}

@@ -1,0 +1,37 @@
+import type { PlanReading } from "../../../workers/commit/read-plan.ts";
+import { PIPELINE_FILE } from "../../../workers/commit/read-plan.ts";
+import { keyOf } from "../../config/problems.ts";
+import { Refused, UserError } from "../../delivery/errors.ts";
+
+/** One problem, as a person and an editor find it. */
+export interface Finding {
+  /** From the root of the repo. */
+  file: string;
+  line: number | null;
+  /** Empty: the whole file. */
+  key: string;
+  text: string;
+}
+
+/** A finding at a place of the pipeline file. */
+export function atPath({ lineOf }: PlanReading, path: (string | number)[], text: string): Finding {
+  return { file: PIPELINE_FILE, line: lineOf(path), key: keyOf(path), text };
+}
+
+/** The message of an error that is the user's to mend. @throws any other error */
+export async function messageOf(check: () => unknown): Promise<string | null> {
+  try {
+    await check();
+    return null;
+  } catch (error) {
+    if (error instanceof UserError || error instanceof Refused) return error.message;
+    throw error;
+  }
+}
+
+/** `<file>:<line>: <key>: <text>`, by file and line. */
+export function linesOfFindings(findings: Finding[]): string[] {
+  return findings.map(({ file, line, key, text }) =>
+    [line === null ? file : `${file}:${line}`, key, text].filter((part) => part !== "").join(": "),
+  );
+}

@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+
+/** Adds the commands that work on a pipeline before it is pushed. */
+export function addPipelineCommands(program: Command): void {
+  addLint(program);
+}
+
+interface Common {
+  config?: string;
+  repo?: string;
+}
+
+/** Adds a command on the checkout in a folder, with the options that all of them have. */
+function add(program: Command, usage: string, description: string): Command {
+  return program
+    .command(usage)
+    .description(description)
+    .argument("[dir]", "a folder of the checkout", ".")
+    .option("--config <file>", "the server's configuration")
+    .option("--repo <repo>", "what the repo is called; left out: by the remote of the checkout");
+}
+
+function addLint(program: Command): void {
+  add(program, "lint", "check the pipeline of a checkout before it is pushed")
+    .option("--server [url]", "hold it to the rules of this server; without a URL: DELIVERD_SERVER")
+    .option("--json", "print JSON")
+    .action(async (dir: string, own: Common & { server?: string | true; json?: boolean }) => {
+      const { lint } = await import("./lint/index.ts");
+      await lint({ ...own, dir, config: configOf(program, own) });
+    });
+}
+
+/** `--config` counts before and after the command. */
+function configOf(program: Command, own: Common): string | undefined {
+  return own.config ?? program.opts<{ config?: string }>().config;
+}
