@@ -7,6 +7,7 @@ import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
 import { examples } from "./help.ts";
 import { addHooksCommand } from "./hooks-command.ts";
+import { terminalSafe } from "./terminal.ts";
 
 /** All commands. Each loads its code only when it is called. */
 function program(): Command {
@@ -15,6 +16,10 @@ function program(): Command {
     .version(VERSION)
     .addOption(new Option("--config <file>", "the server's configuration").env("DELIVERD_CONFIG"))
     .option("--no-color", "print no colours; NO_COLOR does the same")
+    .on("option:no-color", () => {
+      process.env.NO_COLOR = "1";
+      delete process.env.FORCE_COLOR;
+    })
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addHelpText("after", examples("start --config deliverd.yml", "why acme/api@ab12cd3", "help pull"))
@@ -56,6 +61,11 @@ function program(): Command {
   return command;
 }
 
+// A reader such as head closes the pipe when it has enough: that is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(process.exitCode ?? EXIT.done);
+});
 try {
   await program().parseAsync();
 } catch (error) {
@@ -67,7 +77,8 @@ function reportError(error: unknown): number {
   // Commander has printed its own message already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof Failure) {
-    process.stderr.write(`${error.message}\n`);
+    // The message may hold what a server said.
+    process.stderr.write(`${terminalSafe(error.message)}\n`);
     return error.exitCode;
   }
   if (error instanceof ConfigError) {
