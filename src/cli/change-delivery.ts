@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import type { DeliveryView } from "../api/delivery-view.ts";
 import { requestJson } from "./client.ts";
-import { type ClientFlags, clientCommand, connect, printSafely } from "./client-command.ts";
+import { type ClientFlags, clientCommand, connect, print } from "./client-command.ts";
 import { findDeliveryId } from "./find-delivery.ts";
+import { terminalSafe } from "./terminal.ts";
 
 /** `deliverd retry` and `deliverd cancel`. */
 export function addChange(program: Command, change: "retry" | "cancel", description: string): void {
@@ -12,6 +13,6 @@ export function addChange(program: Command, change: "retry" | "cancel", descript
       const options = await connect(command);
       const path = `/api/v1/deliveries/${await findDeliveryId(options, delivery)}/${change}`;
       const view = await requestJson<DeliveryView>(options, path, { method: "POST" });
-      printSafely(flags, view, `${view.id} ${view.state}: ${view.because}`);
+      await print(flags, view, () => terminalSafe(`${view.id} ${view.state}: ${view.because}`));
     });
 }

@@ -34,14 +34,9 @@ export function connect(command: Command): Promise<ClientOptions> {
   return clientOptions({ server, config: isGiven ? config : undefined }, process.env);
 }
 
-/** Prints data as JSON, or else as text. */
-export function print({ json }: ClientFlags, data: unknown, text: () => string): void {
-  process.stdout.write(json ? `${printable(JSON.stringify(data, null, 2))}\n` : `${text()}\n`);
-}
-
-/** The same for text that others wrote. */
-export function printSafely(flags: ClientFlags, data: unknown, text: string): void {
-  print(flags, data, () => terminalSafe(text));
+/** Prints data as JSON, or else as text, which has to be safe for a terminal. */
+export async function print({ json }: ClientFlags, data: unknown, text: () => string | Promise<string>): Promise<void> {
+  process.stdout.write(json ? `${printable(JSON.stringify(data, null, 2))}\n` : `${await text()}\n`);
 }
 
 /** Says something to the person that is not the result, so that a script does not read it. */

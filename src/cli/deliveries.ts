@@ -32,7 +32,7 @@ export function addDeliveries(program: Command): void {
       const { repo, sha, state, limit } = flags;
       const options = await connect(command);
       const page = await listAll<DeliveryView>(options, "/api/v1/deliveries", { repo, sha, state }, limit);
-      printList(flags, page, COLUMNS, "deliveries");
+      await printList(flags, page, COLUMNS, "deliveries");
     });
 }
 

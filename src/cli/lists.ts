@@ -1,6 +1,6 @@
 import { type ClientOptions, requestJson } from "./client.ts";
 import { type ClientFlags, hint, note, print } from "./client-command.ts";
-import { type Column, formatTable } from "./table.ts";
+import type { Column } from "./table.ts";
 import { screenOf } from "./terminal.ts";
 
 /** The largest page that the API allows. */
@@ -32,11 +32,14 @@ function list<T>(options: ClientOptions, path: string, query: Query): Promise<Pa
 }
 
 /** Prints a list as a table, or as JSON. An empty list is no error, but a person is told. */
-export function printList<T>(flags: ClientFlags, page: Page<T>, columns: Column<T>[], things: string): void {
+export async function printList<T>(flags: ClientFlags, page: Page<T>, columns: Column<T>[], things: string) {
   if (page.items.length === 0 && !flags.json) {
     note(`There are no such ${things}.`);
     return;
   }
-  print(flags, page, () => formatTable(screenOf(), columns, page.items));
+  await print(flags, page, async () => {
+    const { formatTable } = await import("./table.ts");
+    return formatTable(screenOf(), columns, page.items);
+  });
   if (page.next !== null && !flags.json) hint(`There are more ${things}: --limit lists them.`);
 }

@@ -26,7 +26,7 @@ export function addLogs(program: Command): void {
 
 async function printLog(options: ClientOptions, id: string, flags: ClientFlags): Promise<void> {
   const log = await (await request(options, `/api/v1/deliveries/${id}/log`)).text();
-  if (flags.json) return print(flags, { log }, () => "");
+  if (flags.json) return print(flags, { log }, () => log);
   process.stdout.write(terminalSafe(log));
   if (log !== "") return;
   const { state, because } = await requestJson<DeliveryView>(options, `/api/v1/deliveries/${id}`);

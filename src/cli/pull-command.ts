@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { parseRelease, parseRepo } from "./arguments.ts";
-import { type ClientFlags, clientCommand, connect, printSafely } from "./client-command.ts";
+import { type ClientFlags, clientCommand, connect, print } from "./client-command.ts";
 import type { PullOrder } from "./pull.ts";
+import { terminalSafe } from "./terminal.ts";
 
 /** `deliverd pull`. */
 export function addPull(program: Command): void {
@@ -21,7 +22,7 @@ export function addPull(program: Command): void {
       const pulled = await pull(await connect(command), { ...flags, ...release });
       const { loaded, files, digest } = pulled;
       const text = loaded === null ? `${files.join("\n")} (${digest})` : `${loaded.image} (${loaded.id})`;
-      printSafely(flags, pulled, text);
+      await print(flags, pulled, () => terminalSafe(text));
     });
 }
 

@@ -30,7 +30,7 @@ export function addReleases(program: Command): void {
       const { repo, artifact, sha, branch, limit = Number.POSITIVE_INFINITY } = flags;
       const query = { repo, artifact, sha, branch };
       const page = await listAll<ReleaseView>(await connect(command), "/api/v1/releases", query, limit);
-      printList(flags, page, COLUMNS, "releases");
+      await printList(flags, page, COLUMNS, "releases");
     });
 }
 

@@ -1,5 +1,4 @@
 import { stripVTControlCharacters, styleText } from "node:util";
-import stringWidth from "string-width";
 import { printable } from "../delivery/printable.ts";
 
 /** Removes terminal control sequences from text that others wrote, such as commit messages and logs. */
@@ -50,16 +49,4 @@ export type Style = "bold" | "gray" | "green" | "red" | "yellow" | "cyan";
 export function paint({ hasColor }: Screen, style: Style | null, text: string): string {
   // Without `validateStream`, newer versions of Node decide again, by the standard output.
   return hasColor && style !== null ? styleText(style, text, { validateStream: false }) : text;
-}
-
-/** Formats a few rows of texts as columns, without headings. Lists of many rows are for `formatTable` in table.ts. */
-export function table(rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => stringWidth(row[column] ?? ""))));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => (at === row.length - 1 ? cell : cell + " ".repeat((widths[at] ?? 0) - stringWidth(cell))))
-        .join("  "),
-    )
-    .join("\n");
 }

@@ -5,7 +5,7 @@ import { requestJson } from "./client.ts";
 import { type ClientFlags, clientCommand, connect, print } from "./client-command.ts";
 import { EXIT } from "./exit.ts";
 import { stateStyle } from "./state-style.ts";
-import { type Column, formatTable } from "./table.ts";
+import type { Column } from "./table.ts";
 import { paint, type Screen, screenOf, terminalSafe } from "./terminal.ts";
 import { localTime } from "./times.ts";
 
@@ -18,7 +18,7 @@ export function addWhy(program: Command): void {
     .argument("<commit>", "<repo>@<sha>; the first 7 digits are enough", parseCommit)
     .action(async (commit: { repo: string; sha: string }, flags: ClientFlags, command: Command) => {
       const why = await requestJson<Why>(await connect(command), `/api/v1/why?${new URLSearchParams({ ...commit })}`);
-      print(flags, why, () => format(screenOf(), why));
+      await print(flags, why, () => format(screenOf(), why));
       if (why.state === "unknown") process.exitCode = EXIT.notFound;
     });
 }
@@ -29,7 +29,8 @@ const COLUMNS: Column<Why["events"][number]>[] = [
   { heading: "WHAT", text: ({ text }) => text },
 ];
 
-function format(screen: Screen, { repo, sha, state, because, events }: Why): string {
+async function format(screen: Screen, { repo, sha, state, because, events }: Why): Promise<string> {
+  const { formatTable } = await import("./table.ts");
   const title = `${terminalSafe(repo)}@${sha}: ${paint(screen, stateStyle(state), state)}`;
   const table = events.length === 0 ? [] : ["", formatTable(screen, COLUMNS, events)];
   return [title, terminalSafe(because), ...table].join("\n");
