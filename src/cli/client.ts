@@ -1,44 +1,16 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { reasonWithoutAnswer } from "../http/no-answer.ts";
 import { EXIT, Failure } from "./exit.ts";
 
 export interface ClientOptions {
   server: string;
   token: string | null;
+  /** For the message if the server refuses the token, or if there is none. */
+  tokenSource: string;
 }
 
-/**
- * The server from `--server` or DELIVERD_SERVER, and the token from DELIVERD_TOKEN or, on the server's machine, from
- * its admin-token file.
- */
-export async function clientOptions(server: string | undefined, env: NodeJS.ProcessEnv): Promise<ClientOptions> {
-  const url = server ?? env.DELIVERD_SERVER ?? env.DELIVERD_PUBLIC_URL ?? `http://127.0.0.1:${env.PORT ?? 8080}`;
-  const fromFile = async () =>
-    env.DELIVERD_DATA_DIR
-      ? (await readFile(join(env.DELIVERD_DATA_DIR, "admin-token"), "utf8").catch(() => "")).trim()
-      : "";
-  const token = env.DELIVERD_TOKEN ?? env.DELIVERD_ADMIN_TOKEN ?? (await fromFile());
-  return { server: url.replace(/\/+$/, ""), token: token === "" ? null : token };
-}
-
-/** @throws Failure if it is no address to which a request can go */
-function requireAddress(server: string): void {
-  const url = URL.canParse(server) ? new URL(server) : null;
-  if (url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.search && !url.hash) return;
-  throw new Failure(
-    EXIT.usage,
-    `The address of the server is ${JSON.stringify(server)}: expected a URL such as https://deliverd.example.com. ` +
-      "It comes from --server, DELIVERD_SERVER or DELIVERD_PUBLIC_URL.",
-  );
-}
-
-function notDeliverd({ server }: ClientOptions): Failure {
-  return new Failure(
-    EXIT.failed,
-    `${server} answers, but not as deliverd does. Is something else at that address? ` +
-      "Name the server with --server or DELIVERD_SERVER.",
-  );
+/** What the server says of an error: problem details (RFC 9457). */
+interface ProblemDetails {
+  detail?: string;
 }
 
 /**
@@ -52,34 +24,52 @@ export async function request(
   init: RequestInit = {},
   expected: number[] = [],
 ): Promise<Response> {
-  requireAddress(options.server);
   const headers = new Headers(init.headers);
   if (options.token !== null) headers.set("authorization", `Bearer ${options.token}`);
   let response: Response;
   try {
-    response = await fetch(`${options.server}${path}`, { redirect: "error", ...init, headers });
+    response = await fetch(`${options.server}${path}`, { redirect: "manual", ...init, headers });
   } catch (error) {
-    const because = reasonWithoutAnswer(error);
     throw new Failure(
       EXIT.failed,
-      `${options.server} does not answer: ${because}. Name the server with --server or DELIVERD_SERVER.`,
+      `${options.server} does not answer: ${reasonWithoutAnswer(error)}. Name the server with --server or DELIVERD_SERVER.`,
     );
   }
   if (response.ok || expected.includes(response.status)) return response;
-  const problem = (await response.json().catch(() => ({}))) as { detail?: string };
-  const detail = problem.detail ?? `the server answered ${response.status}`;
-  if (response.status === 401) throw new Failure(EXIT.usage, `${detail} Set DELIVERD_TOKEN.`);
-  throw new Failure(
-    response.status === 404 ? EXIT.notFound : response.status === 400 ? EXIT.usage : EXIT.failed,
-    detail,
-  );
+  throw await refusal(options, response);
 }
 
 export async function requestJson<T>(options: ClientOptions, path: string, init?: RequestInit): Promise<T> {
   const response = await request(options, path, init);
   try {
     return (await response.json()) as T;
-  } catch {
-    throw notDeliverd(options);
+  } catch (error) {
+    if (!(error instanceof SyntaxError))
+      throw new Failure(EXIT.failed, `${options.server}: ${reasonWithoutAnswer(error)}`);
+    throw new Failure(EXIT.failed, `${options.server} does not answer in JSON. ${NOT_DELIVERD}`);
+  }
+}
+
+const NOT_DELIVERD = "Check that --server or DELIVERD_SERVER is the address of deliverd.";
+
+async function refusal({ server, tokenSource }: ClientOptions, response: Response): Promise<Failure> {
+  const { status } = response;
+  const location = response.headers.get("location");
+  // A redirect could lead the token to another server.
+  if (status >= 300 && status < 400)
+    return new Failure(EXIT.failed, `${server} redirects to ${location ?? "another address"}: give that to --server.`);
+  const problem = (await response.json().catch(() => null)) as ProblemDetails | null;
+  if (problem?.detail === undefined)
+    return new Failure(EXIT.failed, `${server} answers ${status} without a reason. ${NOT_DELIVERD}`);
+  const { detail } = problem;
+  switch (status) {
+    case 401:
+      return new Failure(EXIT.usage, `${detail}\n${tokenSource} Set DELIVERD_TOKEN.`);
+    case 404:
+      return new Failure(EXIT.notFound, detail);
+    case 400:
+      return new Failure(EXIT.usage, detail);
+    default:
+      return new Failure(EXIT.failed, detail);
   }
 }

@@ -7,7 +7,8 @@ import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDeli
 import { openHosts } from "../hosts/index.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { table, terminalSafe } from "./terminal.ts";
+import { table } from "./table.ts";
+import { terminalSafe } from "./terminal.ts";
 import { addressOf, deliveryFault, isOutOfReach, webhookFaults } from "./webhook-health.ts";
 
 /** A repo at its host, and what its webhook has to be. */

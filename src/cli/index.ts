@@ -8,6 +8,7 @@ import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
 import { examples } from "./help.ts";
 import { addHooksCommand } from "./hooks-command.ts";
 import { addPipelineCommands } from "./pipeline-commands.ts";
+import { terminalSafe } from "./terminal.ts";
 
 /** All commands. Each loads its code only when it is called. */
 function program(): Command {
@@ -16,6 +17,10 @@ function program(): Command {
     .version(VERSION)
     .addOption(new Option("--config <file>", "the server's configuration").env("DELIVERD_CONFIG"))
     .option("--no-color", "print no colours; NO_COLOR does the same")
+    .on("option:no-color", () => {
+      process.env.NO_COLOR = "1";
+      delete process.env.FORCE_COLOR;
+    })
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addHelpText("after", examples("start --config deliverd.yml", "why acme/api@ab12cd3", "help pull"))
@@ -58,6 +63,11 @@ function program(): Command {
   return command;
 }
 
+// A reader such as head closes the pipe when it has enough: that is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(process.exitCode ?? EXIT.done);
+});
 try {
   await program().parseAsync();
 } catch (error) {
@@ -69,7 +79,8 @@ function reportError(error: unknown): number {
   // Commander has printed its own message already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof Failure) {
-    process.stderr.write(`${error.message}\n`);
+    // The message may hold what a server said.
+    process.stderr.write(`${terminalSafe(error.message)}\n`);
     return error.exitCode;
   }
   if (error instanceof ConfigError) {

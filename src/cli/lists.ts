@@ -1,5 +1,7 @@
-import { InvalidArgumentError } from "commander";
 import { type ClientOptions, requestJson } from "./client.ts";
+import { type ClientFlags, hint, note, print } from "./client-command.ts";
+import type { Column } from "./table.ts";
+import { screenOf } from "./terminal.ts";
 
 /** The largest page that the API allows. */
 const MAX_PAGE_ITEMS = 200;
@@ -10,12 +12,6 @@ export interface Page<T> {
 }
 
 type Query = Record<string, string | undefined>;
-
-/** One page of a list of the API. */
-export function list<T>(options: ClientOptions, path: string, query: Query): Promise<Page<T>> {
-  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return requestJson<Page<T>>(options, `${path}?${new URLSearchParams(given)}`);
-}
 
 /** The newest `limit` items of a list. `next` is the cursor of older ones; null if there are none. */
 export async function listAll<T>(options: ClientOptions, path: string, query: Query, limit: number): Promise<Page<T>> {
@@ -29,8 +25,21 @@ export async function listAll<T>(options: ClientOptions, path: string, query: Qu
   return all;
 }
 
-/** The value of `--limit`. */
-export function parseLimit(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It must be a whole number above 0.");
+/** One page of a list of the API. */
+function list<T>(options: ClientOptions, path: string, query: Query): Promise<Page<T>> {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return requestJson<Page<T>>(options, `${path}?${new URLSearchParams(given)}`);
+}
+
+/** Prints a list as a table, or as JSON. An empty list is no error, but a person is told. */
+export async function printList<T>(flags: ClientFlags, page: Page<T>, columns: Column<T>[], things: string) {
+  if (page.items.length === 0 && !flags.json) {
+    note(`There are no such ${things}.`);
+    return;
+  }
+  await print(flags, page, async () => {
+    const { formatTable } = await import("./table.ts");
+    return formatTable(screenOf(), columns, page.items);
+  });
+  if (page.next !== null && !flags.json) hint(`There are more ${things}: --limit lists them.`);
 }

@@ -16,7 +16,7 @@ import { type Problem, readYaml } from "./yaml.ts";
  */
 export type ServerConfig = Omit<ServerFile, "publicUrl"> & { publicUrl: string };
 
-const MAX_SERVER_BYTES = 1024 * 1024;
+export const MAX_SERVER_BYTES = 1024 * 1024;
 
 /**
  * Reads the file at `path` or `DELIVERD_CONFIG`; with neither, the environment alone.
@@ -53,7 +53,7 @@ export function secretsOf(config: ServerConfig, types = builtInTypes): string[] 
 }
 
 function readFile(path: string, env: Environment, types: ServerTypes): ServerFile {
-  const file = readYaml(read(path), MAX_SERVER_BYTES);
+  const file = readYaml(readConfigText(path), MAX_SERVER_BYTES);
   const problems = [...file.problems];
   if (problems.length === 0) {
     const substituted = substitute(file.data, env, (at, text) =>
@@ -122,7 +122,8 @@ function badConfig(file: string, problems: Problem[], remedy = ""): ConfigError 
   return new ConfigError("bad-config", describe(file, problems) + remedy);
 }
 
-function read(path: string): string {
+/** @throws ConfigError `config-unreadable` */
+export function readConfigText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

@@ -13,7 +13,9 @@ export function reasonWithoutAnswer(error: unknown): string {
   const [, handshake] = /^[^:]*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(message) ?? [];
   if (handshake !== undefined) return `the TLS handshake failed (${handshake.trim()})`;
   if (code.startsWith("HPE_")) return `what listens there does not speak HTTP (${code}): ${HTTPS_REMEDY}`;
-  // Several addresses were tried: Node then gives an error without a message.
+  if (code === "UND_ERR_SOCKET") return "it closed the connection; does it speak https, and not http?";
+  // Several addresses were tried: Node then gives an error without a message, and each address has its own.
+  if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message;
   return message || code || cause.name;
 }
 

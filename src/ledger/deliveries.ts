@@ -1,11 +1,14 @@
 import { randomInt } from "node:crypto";
 import { type RawBuilder, type Selectable, sql } from "kysely";
+import { ACTIVE_STATES, DELIVERY_STATES, isFinished } from "../delivery/delivery-states.ts";
 import type { Naming } from "../delivery/naming.ts";
 import type { DeliveryState, Plan, RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
 import { type Page, pageOf, readCursor } from "./page.ts";
 import type { FailedBy, Schema } from "./schema/schema.ts";
 import { fromNow, now } from "./sql.ts";
+
+export { ACTIVE_STATES, DELIVERY_STATES, FINISHED_STATES, OPEN_STATES } from "../delivery/delivery-states.ts";
 
 type Row = Selectable<Schema["deliveries"]>;
 
@@ -17,24 +20,6 @@ export type Delivery = Omit<Row, "plan" | "cancelRequested" | "naming" | "aheadD
   naming: Naming | null;
 };
 
-const PHASES: Record<DeliveryState, "waiting" | "active" | "finished"> = {
-  waiting: "waiting",
-  queued: "active",
-  building: "active",
-  publishing: "active",
-  delivered: "finished",
-  failed: "finished",
-  cancelled: "finished",
-  superseded: "finished",
-  ignored: "finished",
-};
-export const DELIVERY_STATES = Object.keys(PHASES) as DeliveryState[];
-/** States in which a worker has the delivery, or should take it. */
-export const ACTIVE_STATES = DELIVERY_STATES.filter((state) => PHASES[state] === "active");
-/** States in which nothing more happens without a new hint or a person's request. */
-export const FINISHED_STATES = DELIVERY_STATES.filter((state) => PHASES[state] === "finished");
-/** All other states. */
-export const OPEN_STATES = DELIVERY_STATES.filter((state) => PHASES[state] !== "finished");
 /** A delivery that is past the point of no return (`naming` is set) never enters these states. */
 const FORBIDDEN_WHILE_NAMING = ["waiting", "cancelled", "superseded", "ignored"] as const satisfies DeliveryState[];
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
@@ -270,10 +255,6 @@ export function toDelivery({ plan, cancelRequested, naming, insisted, aheadDue: 
     cancelRequested: cancelRequested !== 0,
     naming: naming === null ? null : (JSON.parse(naming) as Naming),
   };
-}
-
-function isFinished(state: DeliveryState): boolean {
-  return PHASES[state] === "finished";
 }
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";

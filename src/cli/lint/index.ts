@@ -3,7 +3,7 @@ import { loadServerConfig } from "../../config/server.ts";
 import { UserError } from "../../delivery/errors.ts";
 import { openWorkingTree, type WorkingTree } from "../../git/working-tree.ts";
 import { type CheckoutRepo, repoOf } from "../checkout-repo.ts";
-import { clientOptions } from "../client.ts";
+import { clientOptions } from "../client-options.ts";
 import { EXIT } from "../exit.ts";
 import { terminalSafe } from "../terminal.ts";
 import { findFileProblems } from "./files.ts";
@@ -95,7 +95,7 @@ async function rulesFor(
 ): Promise<{ repo: CheckoutRepo; source: RuleSource }> {
   if (server !== undefined) {
     const repo = repoOf(tree, named, {});
-    const address = await clientOptions(server === true ? undefined : server, process.env);
+    const address = await clientOptions({ server: server === true ? undefined : server }, process.env);
     return { repo, source: await rulesOfServer(address, repo, named) };
   }
   if (path === undefined) return { repo: repoOf(tree, named, {}), source: offlineRules };
