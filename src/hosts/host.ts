@@ -1,3 +1,4 @@
+import type { Annotation } from "../delivery/report-summary.ts";
 import type { CiState, CommitRef, DeliveryState, Gate, Repo } from "../delivery/types.ts";
 import type { HostRepo, Order, RawWebhook, WebhookReading } from "./webhook.ts";
 
@@ -42,6 +43,8 @@ export interface ReportDetails {
   stage: DeliveryState;
   /** Markdown: versions, digests, where they are, how to pull them. */
   summary: string;
+  /** Places in the repo's files that a failure is about. */
+  annotations: Annotation[];
   /** What the person who reads it may ask for, if the host has buttons. */
   actions: Order["action"][];
   /** ms since the epoch. */
