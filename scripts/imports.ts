@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 const ports = [
   "src/hosts/host.ts",
   "src/hosts/webhook.ts",
+  "src/hosts/webhook-registration.ts",
   "src/builders/builder.ts",
   "src/registries/registry.ts",
   "src/notices/notice.ts",

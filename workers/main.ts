@@ -9,6 +9,7 @@ import { deliverNext } from "./deliver/deliver.ts";
 import { ShuttingDown } from "./deliver/lease.ts";
 import { prepareAhead } from "./deliver/prepare-ahead.ts";
 import type { Running } from "./deliver/under-lease.ts";
+import { carryOutOrders } from "./evaluate/carry-out-orders.ts";
 import { evaluate } from "./evaluate/evaluate.ts";
 import { evaluateMemory, fairly, namesMemory } from "./fair-jobs.ts";
 import { queueVerification } from "./names/check-drift.ts";
@@ -64,6 +65,7 @@ export function startWorkers(station: Station, consume: Consume, renewed: Counte
       atStart: true,
       level: "error",
     }),
+    every(3 * S, "the orders of people could not be read; the next round comes", () => carryOutOrders(station)),
     every(15 * S, "the hosts could not be asked; the next round comes", () => poller.round(), { atStart: true }),
     every(10 * MIN, "could not keep house; the next round comes", () => runHousekeeping(station)),
     every(1 * MIN, "names could not be verified; the next round comes", () => queueVerification(station)),

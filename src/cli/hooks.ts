@@ -3,6 +3,7 @@ import { loadServerConfig, type ServerConfig, secretsOf } from "../config/server
 import { matchRepo } from "../delivery/bounds.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import { printable } from "../delivery/printable.ts";
+import { type RepoReading, readRepoName } from "../delivery/repo-name.ts";
 import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDelivery } from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
@@ -97,7 +98,7 @@ async function withSubject(
 
 async function findSubject(config: ServerConfig, text: string, asJson: boolean, mask: Mask): Promise<Subject> {
   const hosts = openHosts(config.hosts);
-  const { key: wanted, owner, name } = readName(text, [...hosts.keys()]);
+  const { host: wanted, owner, name } = readName(text, [...hosts.keys()]);
   const found: { key: string; repo: HostRepo; webhooks: HostWebhooks | undefined }[] = [];
   for (const [key, host] of hosts) {
     if (wanted !== null && wanted !== key) continue;
@@ -130,16 +131,10 @@ async function findSubject(config: ServerConfig, text: string, asJson: boolean, 
 }
 
 /** `<owner>/<name>` or `<key>/<owner>/<name>`. The owner may have slashes. */
-function readName(text: string, keys: string[]): { key: string | null; owner: string; name: string } {
-  const segments = text.split("/");
-  // They become parts of a URL path. No host allows other characters in them.
-  if (segments.length < 2 || !segments.every((segment) => /^(?!\.{1,2}$)[\w.~-]+$/.test(segment))) {
-    throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
-  }
-  const [first = "", ...rest] = segments;
-  const key = segments.length > 2 && keys.includes(first) ? first : null;
-  const path = key === null ? segments : rest;
-  return { key, owner: path.slice(0, -1).join("/"), name: path.at(-1) ?? "" };
+function readName(text: string, keys: string[]): RepoReading {
+  const [likeliest] = readRepoName(text, keys);
+  if (likeliest !== undefined) return likeliest;
+  throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
 }
 
 function isUsed({ config, key, repo }: Subject): boolean {

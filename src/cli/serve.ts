@@ -7,6 +7,7 @@ import { matchRepo } from "../delivery/bounds.ts";
 import type { Delivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
 import { countPendingHints, createHintWriter, type NewHint } from "../ledger/hints.ts";
+import { addOrders } from "../ledger/orders.ts";
 import { failpoint } from "../observe/failpoints.ts";
 import { createEnqueuer } from "../queue/enqueuer.ts";
 import { createApp, type Listening, listen } from "../receiver/app.ts";
@@ -54,6 +55,7 @@ export async function serve(parts: Parts): Promise<Listening> {
       hosts: parts.hosts,
       accepts,
       inbox,
+      keepOrders: (orders) => addOrders(ledger, orders),
       onHints,
       onAnswer(host, status) {
         answers.add({ host, status: String(status) });

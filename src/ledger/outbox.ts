@@ -11,7 +11,11 @@ type Row = Selectable<Schema["outbox"]>;
 type OutboxKind = Row["kind"];
 
 /** A message to the outside that is to be sent, or was sent. `payload` is the JSON value that was queued. */
-export type OutboxEntry = Omit<Row, "payload"> & { payload: unknown };
+export type OutboxEntry = Omit<Row, "payload" | "said"> & {
+  payload: unknown;
+  /** Of a status: the payload that the host took last. */
+  said: unknown;
+};
 
 /**
  * Queues a commit status. Each context of a commit has one row: an equal payload changes nothing, another one replaces
@@ -160,6 +164,7 @@ export async function markSent(ledger: Db, id: string, revision: number, fence?:
       retryAt: sql<number>`case when repeats > 0 then ${fromNow(ledger, REPEAT_DELAY_MS)} end`,
       repeats: 0,
       sentAt: now(ledger),
+      said: sql<string | null>`case when kind = 'status' then payload end`,
       attempts: eb("attempts", "+", 1),
       error: null,
       ...NO_LEASE,
@@ -210,5 +215,9 @@ function unsent(ledger: Db, id: string, revision: number, fence?: number) {
 
 /** An outbox row with its payload parsed. */
 export function toOutboxEntry(row: Row): OutboxEntry {
-  return { ...row, payload: JSON.parse(row.payload) as unknown };
+  return {
+    ...row,
+    payload: JSON.parse(row.payload) as unknown,
+    said: row.said === null ? null : (JSON.parse(row.said) as unknown),
+  };
 }

@@ -18,6 +18,7 @@ type DeleteBatch = (tx: Tx, before: RawBuilder<number>) => Promise<number>;
 /** In this order: a row goes before the delivery that it belongs to. */
 const STEPS: DeleteBatch[] = [
   (tx, before) => deleteOldest(tx, before, { table: "hints", key: "id", time: "done_at" }),
+  (tx, before) => deleteOldest(tx, before, { table: "orders", key: "id", time: "done_at" }),
   (tx, before) => deleteOldest(tx, before, { table: "decisions", key: "id", time: "at" }),
   (tx, before) =>
     deleteOldest(tx, before, {
@@ -35,7 +36,7 @@ const STEPS: DeleteBatch[] = [
 ];
 
 /**
- * Deletes what explains deliveries that ended long ago: hints, decisions, attempts, logs, sent messages, evaluations,
+ * Deletes what explains deliveries that ended long ago: hints, orders, decisions, attempts, logs, sent messages, evaluations,
  * and whole deliveries of ignored commits. Releases, versions, names and all other deliveries stay. The table `told`
  * keeps a record of what was sent, so that nothing is sent again after its row was deleted. It works in small batches,
  * and its cost depends only on how much it deletes.

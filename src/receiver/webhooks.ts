@@ -1,7 +1,8 @@
 import type { Request, RequestHandler, Response } from "express";
 import { withTimeout } from "../async/with-timeout.ts";
-import { BadSignature, type Hint, type Host, MalformedWebhook, type WebhookReading } from "../hosts/host.ts";
+import { BadSignature, type Host, type HostRepo, MalformedWebhook, type WebhookReading } from "../hosts/host.ts";
 import type { NewHint } from "../ledger/hints.ts";
+import type { NewOrder } from "../ledger/orders.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
 import { type Inbox, InboxFull } from "./inbox.ts";
@@ -14,6 +15,8 @@ export interface WebhookOptions {
   /** Whether `repos` in the server's configuration allows this repo. */
   accepts(host: string, owner: string, name: string): boolean;
   inbox: Inbox;
+  /** Resolves when the orders of people are committed. Few come, so they need no group commit. */
+  keepOrders(orders: NewOrder[]): Promise<void>;
   /**
    * Called with committed hints, to queue them. Its errors do not change the answer: the sweep queues what is missing.
    */
@@ -72,7 +75,13 @@ function hostKey(path: string): string | null {
 
 interface Steps {
   readBody: BodyReader;
-  keep(hints: NewHint[]): Promise<void>;
+  keep(kept: Kept): Promise<void>;
+}
+
+/** What a webhook says of repos that `repos` allows. */
+interface Kept {
+  hints: NewHint[];
+  orders: NewOrder[];
 }
 
 async function receive(
@@ -86,11 +95,18 @@ async function receive(
   checkRequest(request);
   const body = await readBody(request);
   const reading = await host.readHints({ headers: request.headers, body });
-  const hints = acceptedHints(options, key, reading);
-  if ("ignored" in hints) return { status: "ignored", because: hints.ignored };
-  await keep(hints);
-  queue(options, hints);
-  return { status: "accepted", because: hints.map((hint) => `${hint.event} is in the inbox`).join(", ") };
+  const kept = acceptedOf(options, key, reading);
+  if ("ignored" in kept) return { status: "ignored", because: kept.ignored };
+  await keep(kept);
+  queue(options, kept.hints);
+  return { status: "accepted", because: saidOf(kept) };
+}
+
+function saidOf({ hints, orders }: Kept): string {
+  return [
+    ...hints.map((hint) => `${hint.event} is in the inbox`),
+    ...orders.map(({ action, person }) => `what ${person} asked for (${action}) is in the inbox`),
+  ].join(", ");
 }
 
 function checkRequest(request: Request): void {
@@ -104,35 +120,37 @@ function checkRequest(request: Request): void {
   }
 }
 
-function acceptedHints(
-  options: WebhookOptions,
-  host: string,
-  reading: WebhookReading,
-): NewHint[] | { ignored: string } {
+function acceptedOf(options: WebhookOptions, host: string, reading: WebhookReading): Kept | { ignored: string } {
   if ("ignored" in reading) return reading;
-  const accepted = reading.hints.filter(({ repo }) => options.accepts(host, repo.owner, repo.name));
-  if (accepted.length > 0) return accepted.map((hint) => toNewHint(host, hint));
-  const names = reading.hints.map(({ repo }) => `${host}/${repo.owner}/${repo.name}`);
-  return { ignored: `${names.join(", ")} is not in 'repos' of the server configuration` };
+  const { hints, orders = [] } = reading;
+  const isAccepted = ({ repo }: { repo: HostRepo }) => options.accepts(host, repo.owner, repo.name);
+  const kept = {
+    hints: hints.filter(isAccepted).map(({ repo, ...rest }) => ({ ...rest, repo: seenRepo(host, repo) })),
+    orders: orders.filter(isAccepted).map(({ repo, ...rest }) => ({ ...rest, repo: seenRepo(host, repo) })),
+  };
+  if (kept.hints.length + kept.orders.length > 0) return kept;
+  const names = new Set([...hints, ...orders].map(({ repo }) => `${host}/${repo.owner}/${repo.name}`));
+  return { ignored: `${[...names].join(", ")} is not in 'repos' of the server configuration` };
 }
 
-function toNewHint(host: string, { repo, event, deliveryId, ref, sha }: Hint): NewHint {
-  const { hostId, owner, name, defaultBranch } = repo;
-  return { repo: { id: `${host}:${hostId}`, host, owner, name, defaultBranch }, event, deliveryId, ref, sha };
+function seenRepo(host: string, { hostId, owner, name, defaultBranch }: HostRepo): NewHint["repo"] {
+  return { id: `${host}:${hostId}`, host, owner, name, defaultBranch };
 }
 
 /** While the inbox is full, the log gets one line in this time instead of one for each webhook. */
 const FULL_LOG_INTERVAL_MS = 10_000;
 
 /**
- * Creates a function that commits hints, or throws Problem 503 if that takes too long. A commit that succeeds later
- * does no harm: the host sends the webhook again, and hints may repeat.
+ * Creates a function that commits hints and orders, or throws Problem 503 if that takes too long. A commit that succeeds later
+ * does no harm: the host sends the webhook again, and both may repeat.
  */
-function createKeeper({ inbox, log, commitTimeoutMs = 9_000 }: WebhookOptions): (hints: NewHint[]) => Promise<void> {
+function createKeeper(options: WebhookOptions): (kept: Kept) => Promise<void> {
+  const { inbox, keepOrders, log, commitTimeoutMs = 9_000 } = options;
   let loggedAt = Number.NEGATIVE_INFINITY;
-  return async (hints) => {
+  return async ({ hints, orders }) => {
     try {
-      await withTimeout(commitTimeoutMs, inbox.add(hints), "not committed");
+      if (orders.length > 0) await withTimeout(commitTimeoutMs, keepOrders(orders), "not committed");
+      if (hints.length > 0) await withTimeout(commitTimeoutMs, inbox.add(hints), "not committed");
     } catch (error) {
       const isFull = error instanceof InboxFull;
       if (!isFull || performance.now() - loggedAt > FULL_LOG_INTERVAL_MS) {

@@ -1,6 +1,5 @@
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import { backOff } from "../../src/delivery/retry.ts";
-import type { Report } from "../../src/hosts/host.ts";
 import type { QueuedNotice } from "../../src/ledger/notices.ts";
 import { markDropped, markFailed, markSent, type OutboxEntry } from "../../src/ledger/outbox.ts";
 import { claimOutbox, dueLanes, releaseOutboxLease } from "../../src/ledger/outbox-leases.ts";
@@ -8,9 +7,9 @@ import { getRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import type { Notifier } from "../../src/notices/notice.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
-import { hostOf } from "../commit/host-of.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
 import type { Station } from "../station.ts";
+import { sendReport } from "./send-report.ts";
 
 const AT_ONCE = 8;
 const SEND_LIMIT = 30_000;
@@ -130,7 +129,7 @@ async function sendStatus(station: AnnounceParts, row: OutboxEntry): Promise<voi
       : error;
   });
   const known = { ...repo, ...seen, defaultBranch: seen.defaultBranch ?? "" };
-  await hostOf(station, known).report({ repo: known, sha: row.sha }, row.payload as Report);
+  await sendReport(station, known, row);
 }
 
 async function sendNotice(station: AnnounceParts, queued: QueuedNotice): Promise<void> {

@@ -9,6 +9,7 @@ import * as names from "./0010-names.ts";
 import * as history from "./0011-history.ts";
 import * as outbox from "./0013-outbox.ts";
 import * as looks from "./0014-looks.ts";
+import * as orders from "./0015-orders.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -22,4 +23,5 @@ export const migrations: Record<string, Migration> = {
   "0011-history": history,
   "0013-outbox": outbox,
   "0014-looks": looks,
+  "0015-orders": orders,
 };

@@ -28,6 +28,8 @@ export interface OutboxTable {
   fence: Generated<number>;
   /** 1: send it once more after it was sent, because an older payload may still arrive after it. */
   repeats: Generated<number>;
+  /** Of a status: the payload that the host took last. Null: none yet. */
+  said: string | null;
 }
 
 /** What was announced. It outlives rows of the outbox, so that nothing is announced again after its row was deleted. */

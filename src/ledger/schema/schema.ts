@@ -1,6 +1,7 @@
 import type { Generated } from "kysely";
 import type { Action, ArtifactKind, DeliveryState, Digest, RepoId, Sha } from "../../delivery/types.ts";
 import type { LatestReleasesTable, LocationsTable, LostNamesTable, NameOwnersTable, NameWritesTable } from "./names.ts";
+import type { OrdersTable } from "./orders.ts";
 import type { LooksTable, OutboxTable, ToldTable } from "./outbox.ts";
 
 /**
@@ -11,6 +12,7 @@ export interface Schema {
   repos: ReposTable;
   repoNames: RepoNamesTable;
   hints: HintsTable;
+  orders: OrdersTable;
   heads: HeadsTable;
   deliveries: DeliveriesTable;
   artifacts: ArtifactsTable;

@@ -82,6 +82,7 @@ export async function startReceiver({ commit, limits, checks = [], ...options }:
       hosts: new Map([["github", { readHints: hintReader(SECRET) } as Host]]),
       accepts: (host, owner) => host === "github" && owner === "Codertocat",
       inbox,
+      keepOrders: async () => {},
       onHints: (hints) => told.push(hints),
       onAnswer: (host, status) => answers.add({ host, status: String(status) }),
       log: silentLog,

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
+import type { Host } from "../../../src/hosts/host.ts";
+import type { NewOrder } from "../../../src/ledger/orders.ts";
 import { until } from "../../support/processes/process.ts";
 import { type Answer, deferred, example, type Setup, sign, startReceiver, type TestReceiver } from "./support.ts";
 
@@ -79,6 +81,50 @@ describe("POST /webhooks/<host>", () => {
         ].map((because) => [202, { status: "ignored", because }]),
       );
       assert.deepEqual(receiver.commits, []);
+    });
+
+    it("keeps several hints and the orders of people from one webhook, of the repos that 'repos' allows", async () => {
+      const kept: NewOrder[] = [];
+      const repo = { hostId: "1", owner: "Codertocat", name: "api", defaultBranch: null };
+      const other = { ...repo, hostId: "2", owner: "stranger" };
+      const hint = { repo, event: "push", deliveryId: "d-1", ref: "refs/heads/main", sha: null };
+      const order = {
+        repo,
+        sha: "a".repeat(40),
+        action: "retry",
+        person: "octocat",
+        event: "rerun",
+        deliveryId: "d-1",
+      };
+      const hints = [hint, { ...hint, ref: "refs/tags/v1" }, { ...hint, repo: other }];
+      const reading = { hints, orders: [order, { ...order, repo: other }] };
+      const host = { readHints: async () => reading } as unknown as Host;
+      await start({ hosts: new Map([["github", host]]), keepOrders: async (orders) => void kept.push(...orders) });
+      const { status, json } = await receiver.sendEvent("push");
+      assert.equal(status, 202);
+      assert.deepEqual(json, {
+        status: "accepted",
+        because: "push is in the inbox, push is in the inbox, what octocat asked for (retry) is in the inbox",
+      });
+      assert.deepEqual(
+        receiver.commits[0]?.map(({ ref }) => ref),
+        ["refs/heads/main", "refs/tags/v1"],
+      );
+      assert.deepEqual(
+        kept.map(({ repo: { id } }) => id),
+        ["github:1"],
+      );
+    });
+
+    it("answers 503 if the order of a person could not be committed, so that the host sends it again", async () => {
+      const repo = { hostId: "1", owner: "Codertocat", name: "api", defaultBranch: null };
+      const order = { repo, sha: "a".repeat(40), action: "retry", person: "o", event: "rerun", deliveryId: "d-1" };
+      const host = { readHints: async () => ({ hints: [], orders: [order] }) } as unknown as Host;
+      const keepOrders = async () => {
+        throw new Error("the disk is full");
+      };
+      await start({ hosts: new Map([["github", host]]), keepOrders });
+      assert.equal((await receiver.sendEvent("check_run")).status, 503);
     });
 
     it("accepts a charset, and an old body again under a new delivery id", async () => {

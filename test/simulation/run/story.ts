@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { decideByPerson } from "../../../src/api/decide.ts";
 import { BRANCHES, TAGS } from "../../../src/delivery/refs.ts";
 import type { Check, Sha } from "../../../src/delivery/types.ts";
 import type { Hint } from "../../../src/hosts/host.ts";
+import { decideByPerson } from "../../../src/ledger/by-person.ts";
 import { requestCancel } from "../../../src/ledger/cancel.ts";
 import { findDelivery, retryDelivery } from "../../../src/ledger/deliveries.ts";
 import { createMask } from "../../../src/observe/mask.ts";

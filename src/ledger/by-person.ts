@@ -1,7 +1,7 @@
-import type { CancelOutcome } from "../ledger/cancel.ts";
-import { getDelivery, type retryDelivery } from "../ledger/deliveries.ts";
-import type { Ledger, Tx } from "../ledger/ledger.ts";
-import { queueStatuses, type StatusParts } from "../ledger/statuses.ts";
+import type { CancelOutcome } from "./cancel.ts";
+import { getDelivery, type retryDelivery } from "./deliveries.ts";
+import type { Db, Tx } from "./ledger.ts";
+import { queueStatuses, type StatusParts } from "./statuses.ts";
 
 type Outcome = CancelOutcome | Awaited<ReturnType<typeof retryDelivery>>;
 
@@ -10,7 +10,7 @@ type Outcome = CancelOutcome | Awaited<ReturnType<typeof retryDelivery>>;
  * @param change retries or cancels it
  */
 export function decideByPerson<T extends Outcome>(
-  ledger: Ledger,
+  ledger: Db,
   parts: StatusParts,
   id: string,
   change: (tx: Tx) => Promise<T>,
