@@ -102,6 +102,11 @@ export class GitHubStandIn {
     this.#api.faults.push({ ...fault });
   }
 
+  /** The faults that no request has met yet are no more. */
+  forgetFaults(): void {
+    this.#api.faults.splice(0);
+  }
+
   /** Spoils answers before they are checked: only to show that they are. */
   spoilAnswers(spoil: Api["spoil"]): void {
     this.#api.spoil = spoil;
