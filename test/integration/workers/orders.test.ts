@@ -9,6 +9,8 @@ import { acmeApi, REPO, SHA } from "../../support/databases/ledgers.ts";
 import { ci, startStation, type TestStation } from "./station.ts";
 import { pipeline, storyOf } from "./story.ts";
 
+const IDLE: (answer: boolean) => void = () => {};
+
 describe("An order of a person at the host", function () {
   this.timeout(60_000);
   let at: TestStation;
@@ -98,6 +100,14 @@ describe("An order of a person at the host", function () {
     await failed();
     await given();
     await given();
+    // Both have read the order before one of them carries it out.
+    let first = IDLE;
+    host.mayWrite = () =>
+      new Promise((resolve) => {
+        first(true);
+        if (first !== IDLE) resolve(true);
+        first = resolve;
+      });
     await Promise.all([carryOutOrders(at.station), carryOutOrders(at.station)]);
     assert.deepEqual(await outcome(), ["it is tried again"]);
     const said = (await decisionsOf(at.station.ledger, REPO, sha)).filter(({ because }) => /octocat/.test(because));
