@@ -33,10 +33,10 @@ export function webhookFaults(state: WebhookState): string[] {
 }
 
 /** Null: the delivery was taken. */
-export function deliveryFault({ event, status, failure }: WebhookDelivery): string | null {
+export function deliveryFault({ status, failure }: WebhookDelivery): string | null {
   if (failure === null) return null;
   const answer = status === null ? "was not answered" : `was answered ${status}`;
-  return `the newest delivery (${event}) ${answer}: ${failure.replace(/\.$/, "")}. ${meaningOf(status)}`;
+  return `the newest delivery ${answer}: ${failure.replace(/\.$/, "")}. ${meaningOf(status)}`;
 }
 
 function meaningOf(status: number | null): string {
