@@ -11,7 +11,7 @@ export function addHooksCommand(program: Command): void {
   const hooks = program.command("hooks").description("register, check or remove the webhook of a repo at its git host");
   const add = (name: "add" | "check" | "remove", description: string) =>
     hooks
-      .command(`${name} <repo>`)
+      .command(`${name} <repo>`, { isDefault: name === "check" })
       .description(description)
       .option("--config <file>", "the server's configuration")
       .option("--json", "print JSON")

@@ -4,7 +4,14 @@ import { matchRepo } from "../delivery/bounds.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import { printable } from "../delivery/printable.ts";
 import { fullRepoName, readRepoName } from "../delivery/repo-name.ts";
-import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDelivery } from "../hosts/host.ts";
+import type {
+  HostRepo,
+  HostWebhooks,
+  WebhookAddress,
+  WebhookChange,
+  WebhookDelivery,
+  WebhookState,
+} from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { EXIT, Failure } from "./exit.ts";
@@ -69,13 +76,24 @@ export async function check(order: HooksOrder): Promise<void> {
       },
       [
         `${name}: ${registered === null ? "no webhook" : registered.webhook.url}${shared}`,
-        ...(deliveries.length === 0 ? [] : [table(deliveries.map(row))]),
+        ...(deliveries.length === 0 ? [] : [table(deliveries.map(row)).replace(/ +$/gm, "")]),
         ...(registered !== null && deliveries.length === 0 ? ["the host shows no deliveries yet"] : []),
         ...faults.map((fault) => `fail  ${fault}`),
       ].join("\n"),
     );
-    if (faults.length > 0) throw new Failure(EXIT.failed, `Repair it with \`deliverd hooks add ${name}\`.`);
+    if (faults.length > 0) throw new Failure(EXIT.failed, checkRemedy(state, name));
   });
+}
+
+function checkRemedy({ kind }: WebhookState, name: string): string {
+  switch (kind) {
+    case "registered":
+      return `Repair it with \`deliverd hooks add ${name}\`, which also has the host send a ping.`;
+    case "missing":
+      return `Register it with \`deliverd hooks add ${name}\`.`;
+    case "hidden":
+      return "Give the token the right, or look at the webhooks at the host.";
+  }
 }
 
 /** Removes deliverd's webhooks from a repo. */

@@ -9,6 +9,8 @@ const ENTRIES_ASKED = 20;
 /** What `repos` lets in, as a host shows it. */
 export interface ShownRepos {
   repos: HostRepo[];
+  /** The ids of those that an entry names, and not only a pattern. */
+  named: Set<string>;
   /** Entries for which the host shows something, and those for which it should, but does not. */
   seen: string[];
   hidden: string[];
@@ -26,7 +28,7 @@ export async function listShownRepos({ repos, hosts }: ServerConfig, key: string
       { question, expected: entry.host !== undefined || Object.keys(hosts).length === 1, shown: pathOfPattern(entry) },
     ];
   });
-  const found: ShownRepos = { repos: [], seen: [], hidden: [], leftOut: [] };
+  const found: ShownRepos = { repos: [], named: new Set(), seen: [], hidden: [], leftOut: [] };
   for (const { question, expected, shown } of entries.slice(0, ENTRIES_ASKED)) {
     const listed =
       question.kind === "owner"
@@ -34,6 +36,7 @@ export async function listShownRepos({ repos, hosts }: ServerConfig, key: string
         : [await host.findRepo(question.owner, question.name)].flatMap((one) => one ?? []);
     const allowed = listed.filter((repo) => matchRepo(repos, { host: key, ...repo }) !== null);
     for (const repo of allowed) if (!found.repos.some(({ hostId }) => hostId === repo.hostId)) found.repos.push(repo);
+    if (question.kind === "repo") for (const { hostId } of listed) found.named.add(hostId);
     if (listed.length > 0) found.seen.push(shown);
     else if (expected) found.hidden.push(shown);
   }

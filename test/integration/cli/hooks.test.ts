@@ -98,7 +98,7 @@ describe("deliverd hooks", () => {
     );
     const checked = await hooks(["check", name]);
     assert.equal(checked.code, 0, checked.stderr);
-    assert.match(checked.stdout, new RegExp(`^${name}: ${url}\n\\d{4}-\\d\\d-\\d\\dT\\S+Z  ping  202  0\\.3 s *\n$`));
+    assert.match(checked.stdout, new RegExp(`^${name}: ${url}\n\\d{4}-\\d\\d-\\d\\dT\\S+Z  ping  202  0\\.3 s\n$`));
   });
 
   it("check says what is wrong and exits with 1, and add repairs it", async () => {
@@ -106,7 +106,7 @@ describe("deliverd hooks", () => {
     const checked = await hooks(["check", `acme/${repo.name}`]);
     assert.deepEqual(
       [checked.code, checked.stderr],
-      [1, `Repair it with \`deliverd hooks add github/acme/${repo.name}\`.\n`],
+      [1, `Repair it with \`deliverd hooks add github/acme/${repo.name}\`, which also has the host send a ping.\n`],
     );
     assert.match(checked.stdout, /^fail {2}it sends forms, not JSON$/m);
     assert.match(checked.stdout, /^fail {2}it does not send create, status, /m);

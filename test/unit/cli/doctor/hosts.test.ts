@@ -35,7 +35,7 @@ describe("The doctor's check of webhooks", () => {
 
   async function diagnose(
     states: Record<string, WebhookState>,
-    { leadsHere = true, publicUrl = "https://deliverd.example.com" } = {},
+    { leadsHere = true, publicUrl = "https://deliverd.example.com", named = Object.keys(states) } = {},
   ) {
     const config = await load(
       `publicUrl: ${publicUrl}\nhosts: { github: { type: github, webhookSecret: s } }\nrepos: [acme/*]\n`,
@@ -53,7 +53,7 @@ describe("The doctor's check of webhooks", () => {
     const repos = Object.keys(states).map(repo);
     const results = await checkWebhooks(
       { config, key: "github", host, probe },
-      { repos, seen: [], hidden: [], leftOut: [] },
+      { repos, named: new Set(named), seen: [], hidden: [], leftOut: [] },
     );
     return { results, asked };
   }
@@ -75,6 +75,15 @@ describe("The doctor's check of webhooks", () => {
     assert.match(results[1]?.remedy ?? "", /deliverd hooks add github\/acme\/b` for each of them/);
   });
 
+  it("only warns of repos without a webhook that no entry names: a pattern may let in more than is delivered", async () => {
+    const missing: WebhookState = { kind: "missing", unseen: null };
+    const { results } = await diagnose({ a: missing, b: missing, c: missing }, { named: ["c"] });
+    assert.deepEqual(shown(results), [
+      "warn acme/a, acme/b: there is no webhook of deliverd, so new commits are seen only minutes later",
+      "fail acme/c: there is no webhook of deliverd",
+    ]);
+  });
+
   it("only warns of what the token may not see", async () => {
     const { results } = await diagnose({
       a: { kind: "hidden", because: "Not Found" },
@@ -83,6 +92,18 @@ describe("The doctor's check of webhooks", () => {
     assert.deepEqual(
       results.map(({ state }) => state),
       ["warn", "warn"],
+    );
+  });
+
+  it("says all that is wrong with one webhook at once, and takes 4xx for no second fault", async () => {
+    const faults = ["it sends forms, not JSON", "it is switched off"];
+    const { results } = await diagnose({ a: registered(faults, 415), b: registered(faults.slice(0, 1), 502) });
+    assert.deepEqual(
+      results.map(({ text }) => text.replace(/ Look at.*/, "")),
+      [
+        "acme/a: it sends forms, not JSON; it is switched off",
+        "acme/b: it sends forms, not JSON; the newest delivery was answered 502: no.",
+      ],
     );
   });
 
