@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { examples } from "./help.ts";
 
 interface Own {
   config?: string;
@@ -10,14 +11,16 @@ export function addHooksCommand(program: Command): void {
   const hooks = program.command("hooks").description("register, check or remove the webhook of a repo at its git host");
   const add = (name: "add" | "check" | "remove", description: string) =>
     hooks
-      .command(`${name} <repo>`)
+      .command(`${name} <repo>`, { isDefault: name === "check" })
       .description(description)
       .option("--config <file>", "the server's configuration")
       .option("--json", "print JSON")
+      .addHelpText("after", examples(`hooks ${name} acme/api --config deliverd.yml`))
       .action(async (repo: string, own: Own) => {
         const commands = await import("./hooks.ts");
         const config = own.config ?? program.opts<{ config?: string }>().config;
-        await commands[name](config, repo, own.json ?? false);
+        const out = (text: string) => process.stdout.write(text);
+        await commands[name]({ config, repo, json: own.json ?? false, out });
       });
   add("add", "register the webhook of <owner>/<name>, or repair it");
   add("check", "show the state of the webhook, and its last deliveries as the host saw them");

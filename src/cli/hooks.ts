@@ -3,14 +3,30 @@ import { loadServerConfig, type ServerConfig, secretsOf } from "../config/server
 import { matchRepo } from "../delivery/bounds.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import { printable } from "../delivery/printable.ts";
-import { type RepoReading, readRepoName } from "../delivery/repo-name.ts";
-import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDelivery } from "../hosts/host.ts";
+import { fullRepoName, readRepoName } from "../delivery/repo-name.ts";
+import type {
+  HostRepo,
+  HostWebhooks,
+  WebhookAddress,
+  WebhookChange,
+  WebhookDelivery,
+  WebhookState,
+} from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { table } from "./table.ts";
 import { terminalSafe } from "./terminal.ts";
 import { addressOf, deliveryFault, isOutOfReach, webhookFaults } from "./webhook-health.ts";
+
+export interface HooksOrder {
+  /** Path of the server's configuration. */
+  config: string | undefined;
+  /** `<owner>/<name>` or `<key>/<owner>/<name>` */
+  repo: string;
+  json: boolean;
+  out(text: string): void;
+}
 
 /** A repo at its host, and what its webhook has to be. */
 interface Subject {
@@ -25,8 +41,8 @@ interface Subject {
 }
 
 /** Registers the webhook of a repo, or repairs it, and waits for the host's ping. */
-export async function add(configPath: string | undefined, repo: string, asJson: boolean): Promise<void> {
-  await withSubject(configPath, repo, asJson, async (subject) => {
+export async function add(order: HooksOrder): Promise<void> {
+  await withSubject(order, async (subject) => {
     requireUse(subject);
     const { webhooks, address, name, print } = subject;
     const before = await deliveriesOf(subject);
@@ -39,8 +55,8 @@ export async function add(configPath: string | undefined, repo: string, asJson: 
 }
 
 /** Shows the state of a repo's webhook and its last deliveries. */
-export async function check(configPath: string | undefined, repo: string, asJson: boolean): Promise<void> {
-  await withSubject(configPath, repo, asJson, async (subject) => {
+export async function check(order: HooksOrder): Promise<void> {
+  await withSubject(order, async (subject) => {
     const { name, address, webhooks, print } = subject;
     const state = await webhooks.check(subject.repo, address);
     const faults = webhookFaults(state);
@@ -60,18 +76,29 @@ export async function check(configPath: string | undefined, repo: string, asJson
       },
       [
         `${name}: ${registered === null ? "no webhook" : registered.webhook.url}${shared}`,
-        ...(deliveries.length === 0 ? [] : [table(deliveries.map(row))]),
+        ...(deliveries.length === 0 ? [] : [table(deliveries.map(row)).replace(/ +$/gm, "")]),
         ...(registered !== null && deliveries.length === 0 ? ["the host shows no deliveries yet"] : []),
         ...faults.map((fault) => `fail  ${fault}`),
       ].join("\n"),
     );
-    if (faults.length > 0) throw new Failure(EXIT.failed, `Repair it with \`deliverd hooks add ${name}\`.`);
+    if (faults.length > 0) throw new Failure(EXIT.failed, checkRemedy(state, name));
   });
 }
 
+function checkRemedy({ kind }: WebhookState, name: string): string {
+  switch (kind) {
+    case "registered":
+      return `Repair it with \`deliverd hooks add ${name}\`, which also has the host send a ping.`;
+    case "missing":
+      return `Register it with \`deliverd hooks add ${name}\`.`;
+    case "hidden":
+      return "Give the token the right, or look at the webhooks at the host.";
+  }
+}
+
 /** Removes deliverd's webhooks from a repo. */
-export async function remove(configPath: string | undefined, repo: string, asJson: boolean): Promise<void> {
-  await withSubject(configPath, repo, asJson, async ({ webhooks, address, name, print, ...subject }) => {
+export async function remove(order: HooksOrder): Promise<void> {
+  await withSubject(order, async ({ webhooks, address, name, print, ...subject }) => {
     const removed = await webhooks.remove(subject.repo, address);
     print({ repo: name, removed }, removed.map((url) => `removed ${name}: ${url}`).join("\n"));
     if (removed.length === 0) throw new Failure(EXIT.notFound, `${name} has no webhook of deliverd (${address.url}).`);
@@ -79,16 +106,11 @@ export async function remove(configPath: string | undefined, repo: string, asJso
 }
 
 /** Errors may hold what the host said, and the host knows the secrets. */
-async function withSubject(
-  configPath: string | undefined,
-  text: string,
-  asJson: boolean,
-  work: (subject: Subject) => Promise<void>,
-): Promise<void> {
-  const config = loadServerConfig({ path: configPath, env: process.env });
+async function withSubject(order: HooksOrder, work: (subject: Subject) => Promise<void>): Promise<void> {
+  const config = loadServerConfig({ path: order.config, env: process.env });
   const mask = createMask(secretsOf(config));
   try {
-    await work(await findSubject(config, text, asJson, mask));
+    await work(await findSubject(config, order, mask));
   } catch (error) {
     if (error instanceof Failure) throw new Failure(error.exitCode, mask(error.message));
     if (error instanceof Error) error.message = mask(error.message);
@@ -96,14 +118,19 @@ async function withSubject(
   }
 }
 
-async function findSubject(config: ServerConfig, text: string, asJson: boolean, mask: Mask): Promise<Subject> {
+async function findSubject(config: ServerConfig, { repo: text, json, out }: HooksOrder, mask: Mask): Promise<Subject> {
   const hosts = openHosts(config.hosts);
-  const { host: wanted, owner, name } = readName(text, [...hosts.keys()]);
+  const readings = readRepoName(text, hosts.keys());
+  if (readings.length === 0) throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
   const found: { key: string; repo: HostRepo; webhooks: HostWebhooks | undefined }[] = [];
-  for (const [key, host] of hosts) {
-    if (wanted !== null && wanted !== key) continue;
-    const repo = await host.findRepo(owner, name);
-    if (repo !== null) found.push({ key, repo, webhooks: host.webhooks });
+  for (const { host: wanted, owner, name } of readings) {
+    for (const [key, host] of hosts) {
+      if (wanted !== null && wanted !== key) continue;
+      const repo = await host.findRepo(owner, name);
+      if (repo !== null) found.push({ key, repo, webhooks: host.webhooks });
+    }
+    // The likeliest reading counts.
+    if (found.length > 0) break;
   }
   const [first, ...others] = found;
   if (first === undefined) {
@@ -113,7 +140,7 @@ async function findSubject(config: ServerConfig, text: string, asJson: boolean, 
     );
   }
   if (others.length > 0) {
-    const names = found.map(({ key }) => `${key}/${owner}/${name}`);
+    const names = found.map(({ key, repo }) => fullRepoName({ host: key, ...repo }));
     throw new Failure(EXIT.usage, `Several hosts have a repo ${text}: write ${names.join(" or ")}.`);
   }
   const { key, repo, webhooks } = first;
@@ -124,17 +151,10 @@ async function findSubject(config: ServerConfig, text: string, asJson: boolean, 
     throw new Failure(EXIT.failed, `deliverd cannot register webhooks at hosts of the type ${type}. ${how}`);
   }
   const print = (data: unknown, lines: string) => {
-    const shown = asJson ? printable(JSON.stringify(data, null, 2)) : terminalSafe(lines);
-    if (shown !== "") process.stdout.write(`${mask(shown)}\n`);
+    const shown = json ? printable(JSON.stringify(data, null, 2)) : terminalSafe(lines);
+    if (shown !== "") out(`${mask(shown)}\n`);
   };
-  return { config, key, repo, name: `${key}/${repo.owner}/${repo.name}`, webhooks, address, print };
-}
-
-/** `<owner>/<name>` or `<key>/<owner>/<name>`. The owner may have slashes. */
-function readName(text: string, keys: string[]): RepoReading {
-  const [likeliest] = readRepoName(text, keys);
-  if (likeliest !== undefined) return likeliest;
-  throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
+  return { config, key, repo, name: fullRepoName({ host: key, ...repo }), webhooks, address, print };
 }
 
 function isUsed({ config, key, repo }: Subject): boolean {

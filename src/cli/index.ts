@@ -43,10 +43,12 @@ function program(): Command {
     .description("check the configuration and everything it names")
     .option("--config <file>", "the server's configuration")
     .option("--json", "print JSON")
+    .option("--test-notices", "send each target of notices a test event, which reports no release")
     .addHelpText("after", examples("doctor --config deliverd.yml", "doctor --json"))
-    .action(async (own: { config?: string; json?: boolean }) => {
+    .action(async (own: { config?: string; json?: boolean; testNotices?: boolean }) => {
       const { doctor } = await import("./doctor.ts");
-      await doctor(own.config ?? command.opts<{ config?: string }>().config, own.json ?? false);
+      const config = own.config ?? command.opts<{ config?: string }>().config;
+      await doctor({ config, json: own.json ?? false, testNotices: own.testNotices ?? false });
     });
   addHooksCommand(command);
   command

@@ -17,12 +17,8 @@ export function isOutOfReach({ publicUrl, hosts }: ServerConfig, key: string): b
 /** What is wrong with a webhook, each in words for people. Empty: nothing. */
 export function webhookFaults(state: WebhookState): string[] {
   switch (state.kind) {
-    case "registered": {
-      const [newest] = state.deliveries;
-      // An older failure may have been before a repair.
-      const failed = newest === undefined ? null : deliveryFault(newest);
-      return failed === null ? state.webhook.faults : [...state.webhook.faults, failed];
-    }
+    case "registered":
+      return [...state.webhook.faults, ...newestFault(state)];
     case "missing":
       return [
         `there is no webhook of deliverd${state.unseen === null ? "" : `, as far as can be seen: ${state.unseen}`}`,
@@ -32,11 +28,21 @@ export function webhookFaults(state: WebhookState): string[] {
   }
 }
 
+type Registered = Extract<WebhookState, { kind: "registered" }>;
+
+/** Only the newest delivery counts: an older failure may have been before a repair. */
+function newestFault({ webhook, deliveries: [newest] }: Registered): string[] {
+  const fault = newest === undefined ? null : deliveryFault(newest);
+  // deliverd answers 4xx to what a wrong registration sends, so that is no second fault.
+  const isExplained = webhook.faults.length > 0 && newest?.status != null && newest.status < 500;
+  return fault === null || isExplained ? [] : [fault];
+}
+
 /** Null: the delivery was taken. */
-export function deliveryFault({ event, status, failure }: WebhookDelivery): string | null {
+export function deliveryFault({ status, failure }: WebhookDelivery): string | null {
   if (failure === null) return null;
   const answer = status === null ? "was not answered" : `was answered ${status}`;
-  return `the newest delivery (${event}) ${answer}: ${failure.replace(/\.$/, "")}. ${meaningOf(status)}`;
+  return `the newest delivery ${answer}: ${failure.replace(/\.$/, "")}. ${meaningOf(status)}`;
 }
 
 function meaningOf(status: number | null): string {

@@ -6,6 +6,13 @@ export interface Notice {
   event: Record<string, unknown>;
 }
 
+/** What a receiver answered to a request that is no notice, in words for people. */
+export interface Probe {
+  text: string;
+  /** Null: nothing speaks against it that notices arrive. */
+  doubt: string | null;
+}
+
 export interface Notifier {
   /** Identifies this receiver in the ledger. Reveals no secret. */
   readonly key: string;
@@ -18,4 +25,9 @@ export interface Notifier {
    * @throws TransientError to be sent again; Refused if the receiver will never accept it
    */
   send(notice: Notice, signal: AbortSignal, at?: number): Promise<void>;
+  /**
+   * Asks whether the receiver can be reached, and sends no notice.
+   * @throws TransientError, Refused where a notice would not arrive either
+   */
+  probe(signal: AbortSignal): Promise<Probe>;
 }

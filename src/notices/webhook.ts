@@ -3,12 +3,12 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { withSignals } from "../async/with-signals.ts";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
 import { type Body, bodyOf, discard } from "../http/body.ts";
-import { openHttpClient } from "../http/client.ts";
+import { openHttpClient, type Send } from "../http/client.ts";
 import { reasonWithoutAnswer } from "../http/no-answer.ts";
 import { remoteText } from "../http/remote-text.ts";
 import { readRetryAfter } from "../http/retry-after.ts";
 import { oneOf, orNull, receiverUrl, secret, strict } from "../settings/scalars.ts";
-import type { Notice, Notifier } from "./notice.ts";
+import type { Notice, Notifier, Probe } from "./notice.ts";
 import { noticeKind } from "./notice-kind.ts";
 
 /** A CloudEvent by POST. */
@@ -59,7 +59,33 @@ export function webhookNotifier({ url: text, secret, timeout = 15_000 }: Webhook
       discard(response);
       checkStatus(response.status, response.headers, target);
     },
+    probe: (signal) => probe({ url, target, timeout, send }, signal),
   };
+}
+
+interface Receiver {
+  url: URL;
+  target: string;
+  timeout: number;
+  send: Send;
+}
+
+/**
+ * Sends OPTIONS, which changes nothing at the receiver (RFC 9110, 9.2.1). Most answers show that a receiver is there,
+ * also those that refuse the method or the missing signature.
+ */
+async function probe({ url, target, timeout, send }: Receiver, signal: AbortSignal): Promise<Probe> {
+  const response = await withSignals([signal, AbortSignal.timeout(timeout)], (either) =>
+    send({ method: "OPTIONS", url, headers: {}, signal: either }),
+  ).catch((error: unknown) => {
+    throw new TransientError("notice-unanswered", `${target} gave no answer: ${describe(error)}`, { cause: error });
+  });
+  discard(response);
+  const { status, headers } = response;
+  const isReached = status < 300 || (status >= 400 && status < 500 && status !== 410) || status === 501;
+  if (!isReached) checkStatus(status, headers, target);
+  const doubt = status === 404 ? "it may have no such path, or not know this method" : null;
+  return { text: `can be reached: it answers ${status} to OPTIONS`, doubt };
 }
 
 function readUrl(text: string): URL {

@@ -324,14 +324,23 @@ describe("The command line", function () {
     assert.deepEqual(
       found.map(({ part }) => part),
       [
-        ...["data directory", "disk", "ledger", "redis", "engine", "intake", "host github"],
-        ...["registry local", "registry second"],
+        ...["data directory", "disk", "ledger", "redis", "engine", "intake", "publicUrl"],
+        ...["host github", "webhooks github", "registry local", "registry second", `notice ${world.sink.url}`],
       ],
     );
     const textOf = (part: string) => found.find((each) => each.part === part)?.text ?? "";
     assert.match(textOf("disk"), /^\d+\.\d GB are free$/);
     assert.match(textOf("intake"), /^the engine reaches 127\.0\.0\.1:\d+$/);
+    assert.match(textOf("engine"), /^Docker \d+\.\d+\.\d+.*, API 1\.\d+, on linux\//);
+    assert.match(textOf("publicUrl"), /leads to this deliverd/);
     assert.equal(textOf("host github"), "takes the token; it shows acme/*");
+    assert.match(textOf("webhooks github"), /^(\d+) of \1 repos ha(s its webhook|ve their webhook)$/);
+    assert.equal(textOf(`notice ${world.sink.url}`), "can be reached: it answers 405 to OPTIONS");
+    const tests = () => world.sink.notices.filter(({ event }) => event.type === "dev.deliverd.test");
+    assert.deepEqual(tests(), []);
+    const tested = await call(["doctor", "--test-notices", "--config", configFile], {});
+    assert.match(tested.stdout, /^ok {4}notice .*: took the test event \(dev\.deliverd\.test\)$/m);
+    assert.deepEqual([tests().length, world.sink.refused], [1, []]);
   });
 
   it("doctor: exits with 1, and says what to do about each part that fails", async () => {
@@ -354,27 +363,28 @@ describe("The command line", function () {
       const file = join(dir.path, `${name}.yml`);
       await writeFile(file, stringify(what));
       const ended = await call(["doctor", "--config", file], {});
-      const failed = [...ended.stdout.matchAll(/^FAIL {2}([^:]+): (.+)$/gm)].map(([, part = "", text = ""]) => [
+      const failed = [...ended.stdout.matchAll(/^fail {2}([^:]+): (.+)$/gm)].map(([, part = "", text = ""]) => [
         part,
         text,
       ]);
       return { ...ended, failed: new Map(failed as [string, string][]) };
     };
     const all = await diagnose("broken", broken);
-    assert.deepEqual([all.code, all.stderr], [1, "9 of 9 checks failed\n"], all.stdout);
+    assert.deepEqual([all.code, all.stderr], [1, "6 of 8 checks failed\n"], all.stdout);
     for (const [part, said] of [
       ["data directory", /ENOTDIR.* set dataDir to one\.$/],
-      ["disk", /Make room on the disk/],
-      ["ledger", /make dataDir a directory that this user may write to$/],
       ["redis", /ECONNREFUSED.*Check redisUrl/],
       ["engine", /ENOENT.*Start Docker, or set docker\.socket/],
-      ["intake", /the engine, which has to reach it, does not answer.*Set docker\.intake\.advertise/],
-      ["host github", /refuses the token.* Set hosts\.github\.token/],
+      ["host github", /refuses the token.* Set hosts\.github\.token to a valid one\.$/],
       ["registry local", /registries\.local/],
       ["registry gone", /Check that it runs and can be reached/],
     ] as const) {
       assert.match(all.failed.get(part) ?? "", said, all.stdout);
     }
+    // One cause is one failure.
+    assert.deepEqual([all.failed.has("disk"), all.failed.has("intake")], [false, false]);
+    assert.match(all.stdout, /^Not checked, because data directory failed: disk, ledger, intake\.$/m);
+    assert.match(all.stdout, /^Not checked, because host github failed: webhooks github\.$/m);
     assert.doesNotMatch(all.stdout, /canary|ghs_wrong/);
 
     const unreachable = { listen: "127.0.0.1:0", advertise: "127.0.0.1:1" };

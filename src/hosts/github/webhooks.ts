@@ -18,14 +18,23 @@ export interface WebhookOptions {
   /** The key under `hosts`, for errors. */
   key: string;
   webhookSecret: string;
+  /** Null: GitHub shows nobody's webhooks without one. */
+  token: string | null;
 }
 
 /** https://docs.github.com/en/rest/repos/webhooks and https://docs.github.com/en/rest/orgs/webhooks */
 export function githubWebhooks(api: GitHubApi, options: WebhookOptions): HostWebhooks {
   return {
-    check: (repo, address) => check(api, repo, address),
-    add: (repo, address) => add(api, options, repo, address),
-    remove: (repo, address) => remove(api, options.key, repo, address),
+    check: async (repo, address) =>
+      options.token === null ? { kind: "hidden", because: withoutToken(options.key) } : check(api, repo, address),
+    add: async (repo, address) => {
+      requireToken(options);
+      return add(api, options, repo, address);
+    },
+    remove: async (repo, address) => {
+      requireToken(options);
+      return remove(api, options.key, repo, address);
+    },
     ping: () => signedPing(options.webhookSecret),
   };
 }
@@ -223,6 +232,14 @@ function forbidden({ status, message }: Declined, key: string, { owner, name }: 
     "github-webhooks-forbidden",
     `GitHub does not let the token of hosts.${key} manage the webhooks of ${owner}/${name} (${status}, ${message}): ${RIGHTS}.`,
   );
+}
+
+function requireToken({ key, token }: WebhookOptions): void {
+  if (token === null) throw new Refused("github-webhooks-forbidden", withoutToken(key));
+}
+
+function withoutToken(key: string): string {
+  return `hosts.${key}.token is not set, and GitHub shows webhooks only with a token: ${RIGHTS}.`;
 }
 
 function signedPing(secret: string): { headers: Record<string, string>; body: Buffer } {

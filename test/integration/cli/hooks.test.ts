@@ -4,6 +4,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
+import { Failure } from "../../../src/cli/exit.ts";
+import { add, check, remove } from "../../../src/cli/hooks.ts";
+import { ConfigError } from "../../../src/delivery/errors.ts";
 import { type GitHubStandIn, type Repo, startGitHub } from "../../support/hosts/github/github.ts";
 import { json, type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
 import { tempDir } from "../../support/processes/process.ts";
@@ -45,19 +48,45 @@ describe("deliverd hooks", () => {
     repo = await github.createRepo({ owner: "acme", name: `api-${++count}` });
   });
 
-  async function hooks(args: string[], more: Record<string, unknown> = {}): Promise<Ended> {
+  async function configFile(more: Record<string, unknown> = {}): Promise<string> {
     const file = join(dir.path, "deliverd.yml");
     const { apiUrl, cloneUrl } = github;
     const host = { type: "github", apiUrl, cloneUrl, webhookSecret: SECRET, token: TOKEN };
     await writeFile(file, stringify({ publicUrl: receiver.url, hosts: { github: host }, repos: ["acme/*"], ...more }));
-    const options = { env: { PATH: process.env.PATH, DELIVERD_CONFIG: file } };
-    const ended = await promisify(execFile)(process.execPath, [BIN, "hooks", ...args], options).then(
-      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-      ({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }),
+    return file;
+  }
+
+  /** Calls the command's code in this process. */
+  async function hooks([command, name, option]: string[], more: Record<string, unknown> = {}): Promise<Ended> {
+    const run = { add, check, remove }[command ?? ""] ?? assert.fail(command);
+    let stdout = "";
+    const out = (text: string) => {
+      stdout += text;
+    };
+    const order = { config: await configFile(more), repo: name ?? "", json: option === "--json", out };
+    const ended = await run(order).then(
+      () => ({ code: 0, stdout, stderr: "" }),
+      (error: Error) => {
+        const code = error instanceof Failure ? error.exitCode : error instanceof ConfigError ? 2 : 1;
+        return { code, stdout, stderr: `${error.message}\n` };
+      },
     );
     assert.doesNotMatch(ended.stdout + ended.stderr, /canary/);
     return ended;
   }
+
+  it("is a command with three commands below it, and takes --config in any place", async () => {
+    const call = (...args: string[]) =>
+      promisify(execFile)(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH } });
+    const file = await configFile();
+    github.addHook(repo, { url, secret: SECRET });
+    const { stdout } = await call("hooks", "check", `acme/${repo.name}`, "--json", "--config", file);
+    assert.deepEqual(
+      [JSON.parse(stdout).ok, await call("--config", file, "hooks", "remove", `acme/${repo.name}`)],
+      [true, { stdout: `removed github/acme/${repo.name}: ${url}\n`, stderr: "" }],
+    );
+    await assert.rejects(call("hooks", "nonsense", "acme/api"), { code: 2 });
+  });
 
   it("add registers the webhook and says how the host's ping was answered; check then finds nothing wrong", async () => {
     const name = `github/acme/${repo.name}`;
@@ -69,7 +98,7 @@ describe("deliverd hooks", () => {
     );
     const checked = await hooks(["check", name]);
     assert.equal(checked.code, 0, checked.stderr);
-    assert.match(checked.stdout, new RegExp(`^${name}: ${url}\n\\d{4}-\\d\\d-\\d\\dT\\S+Z  ping  202  0\\.3 s *\n$`));
+    assert.match(checked.stdout, new RegExp(`^${name}: ${url}\n\\d{4}-\\d\\d-\\d\\dT\\S+Z  ping  202  0\\.3 s\n$`));
   });
 
   it("check says what is wrong and exits with 1, and add repairs it", async () => {
@@ -77,7 +106,7 @@ describe("deliverd hooks", () => {
     const checked = await hooks(["check", `acme/${repo.name}`]);
     assert.deepEqual(
       [checked.code, checked.stderr],
-      [1, `Repair it with \`deliverd hooks add github/acme/${repo.name}\`.\n`],
+      [1, `Repair it with \`deliverd hooks add github/acme/${repo.name}\`, which also has the host send a ping.\n`],
     );
     assert.match(checked.stdout, /^fail {2}it sends forms, not JSON$/m);
     assert.match(checked.stdout, /^fail {2}it does not send create, status, /m);
@@ -91,7 +120,7 @@ describe("deliverd hooks", () => {
     answer = { status: 401, body: { detail: `The signature does not match ${SECRET}.` } };
     const failed = await hooks(["add", `acme/${repo.name}`]);
     assert.equal(failed.code, 1);
-    assert.match(failed.stderr, /^the newest delivery \(ping\) was answered 401: .* The secret at the host is not web/);
+    assert.match(failed.stderr, /^the newest delivery was answered 401: .* The secret at the host is not web/);
     const checked = await hooks(["check", `acme/${repo.name}`, "--json"]);
     const { ok, deliveries } = JSON.parse(checked.stdout) as { ok: boolean; deliveries: { status: number }[] };
     assert.deepEqual([checked.code, ok, deliveries[0]?.status], [1, false, 401]);
@@ -112,7 +141,6 @@ describe("deliverd hooks", () => {
     assert.equal((await hooks(["check", "acme/none"])).code, 3);
     assert.equal((await hooks(["check", "acme"])).code, 2);
     assert.equal((await hooks(["check", "acme/../../user"])).code, 2);
-    assert.equal((await hooks(["nonsense", "acme/api"])).code, 2);
   });
 
   it("add registers nothing that would bring nothing", async () => {

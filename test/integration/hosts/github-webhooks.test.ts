@@ -185,6 +185,17 @@ describe("Webhooks at GitHub", () => {
     assert.deepEqual(github.hooksOf(repo), []);
   });
 
+  it("need a token", async () => {
+    const { apiUrl, cloneUrl } = github;
+    const { webhooks } = githubHost({ key: "github", apiUrl, cloneUrl, webhookSecret: SECRET, token: null });
+    assert.ok(webhooks);
+    assert.deepEqual((await webhooks.check(repo, address)).kind, "hidden");
+    const refused = { code: "github-webhooks-forbidden", message: /^hosts\.github\.token is not set/ };
+    await assert.rejects(webhooks.add(repo, address), refused);
+    await assert.rejects(webhooks.remove(repo, address), refused);
+    assert.equal(github.requests.filter(({ path }) => path.includes("hooks")).length, 0);
+  });
+
   it("are not registered at an address that GitHub refuses (github-webhook-refused)", async () => {
     const local = { url: "http://localhost:8080/webhooks/github", others: [] };
     await assert.rejects(webhooks.add(repo, local), {

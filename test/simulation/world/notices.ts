@@ -16,5 +16,6 @@ export function simNotifier(sink: NoticeSink, caller: Actor, network: Network): 
         failure: (why) => new TransientError("notice-unreachable", `the receiver does not answer: ${why}`),
         serve: () => void sink.push(notice),
       }),
+    probe: () => Promise.reject(new Error("only doctor tries a receiver")),
   };
 }

@@ -27,6 +27,10 @@ export async function startNoticeSink(): Promise<NoticeSink> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString();
+    if (request.method !== "POST") {
+      response.writeHead(405, { allow: "POST" }).end();
+      return;
+    }
     try {
       const event = webhook.verify(body, request.headers as Record<string, string>) as Record<string, unknown>;
       if (sink.answer < 300) sink.notices.push({ id: String(request.headers["webhook-id"]), event });

@@ -160,6 +160,42 @@ describe("A webhook notice", () => {
     await assert.rejects(sent, { name: "TransientError", message: /aborted/ });
   });
 
+  it("is tried without a notice: an answer shows that its receiver can be reached", async () => {
+    for (const [status, doubt] of [
+      [200, null],
+      [405, null],
+      [401, null],
+      [404, "it may have no such path, or not know this method"],
+    ] as const) {
+      const { origin, seen } = await started((response) => response.writeHead(status).end());
+      const notifier = webhookNotifier({ url: `${origin}/ready?token=hidden`, secret: SECRET });
+      const text = `can be reached: it answers ${status} to OPTIONS`;
+      assert.deepEqual(await notifier.probe(new AbortController().signal), { text, doubt });
+      assert.deepEqual(
+        seen.map(({ method, body, headers }) => [method, body, headers["webhook-id"]]),
+        [["OPTIONS", "", undefined]],
+      );
+      await close();
+    }
+    close = async () => {};
+  });
+
+  it("is tried without a notice: answers that no notice would get past are errors", async () => {
+    for (const [status, code] of [
+      [301, "notice-redirected"],
+      [410, "notice-gone"],
+      [503, "notice-not-taken"],
+    ] as const) {
+      const { origin } = await started((response) => response.writeHead(status).end());
+      const trying = webhookNotifier({ url: origin, secret: SECRET }).probe(new AbortController().signal);
+      await assert.rejects(trying, { code });
+      await close();
+    }
+    close = async () => {};
+    const gone = webhookNotifier({ url: "http://127.0.0.1:1/", secret: null }).probe(new AbortController().signal);
+    await assert.rejects(gone, { code: "notice-unanswered" });
+  });
+
   it("never shows the URL's query or the secret", async () => {
     const error = await failure((response) => response.writeHead(500).end(), { path: "/ready?token=hidden-7" });
     assert.doesNotMatch(inspect(error, { depth: 20, showHidden: true }), /hidden-7/);

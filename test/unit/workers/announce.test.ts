@@ -41,6 +41,7 @@ describe("announcers", () => {
     key,
     target: `https://${key}.example.com/`,
     send,
+    probe: () => assert.fail("nobody asks it"),
   });
   const event = (n: number) => ({ id: `release-${n}` });
 

@@ -1,0 +1,48 @@
+import { once } from "../../async/once.ts";
+import type { ServerConfig } from "../../config/server.ts";
+import { ConfigError } from "../../delivery/errors.ts";
+import type { Host } from "../../hosts/host.ts";
+import type { Check } from "./check.ts";
+import type { PublicUrlProbe } from "./public-url.ts";
+import { serverOf } from "./server-of.ts";
+import { listShownRepos, type ShownRepos } from "./shown-repos.ts";
+import { checkWebhooks } from "./webhooks.ts";
+
+/** The token of each git host, and the webhooks of the repos. */
+export function hostChecks(config: ServerConfig, hosts: ReadonlyMap<string, Host>, probe: PublicUrlProbe): Check[] {
+  const group = "Git hosts";
+  return [...hosts].flatMap(([key, host]) => {
+    const shown = once(() => listShownRepos(config, key, host));
+    const part = `host ${key}`;
+    return [
+      {
+        group,
+        part,
+        server: serverOf(config.hosts[key]),
+        run: async () => hostText(config, key, await shown()),
+        remedy: `Check hosts.${key}.apiUrl, and that this machine may reach it.`,
+      },
+      {
+        group,
+        part: `webhooks ${key}`,
+        needs: [part],
+        run: async () => checkWebhooks({ config, key, host, probe }, await shown()),
+        remedy: "Run `deliverd hooks check <owner>/<name>` for one of the repos.",
+      },
+    ];
+  });
+}
+
+function hostText({ hosts }: ServerConfig, key: string, { seen, hidden, leftOut }: ShownRepos): string {
+  if (hidden.length > 0) {
+    throw new ConfigError(
+      "host-shows-no-repo",
+      `it shows no repo of ${hidden.join(", ")}. Let the token of hosts.${key} see it, or mend the entry under repos.`,
+    );
+  }
+  const shown = seen.length === 0 ? "" : `; it shows ${seen.join(", ")}`;
+  const rest = leftOut.length === 0 ? "" : `; ${leftOut.length} more entries of repos were not asked for`;
+  return hosts[key]?.token == null
+    ? `answers without a token${shown}${rest}; commits get no statuses until hosts.${key}.token is set`
+    : `takes the token${shown}${rest}`;
+}
