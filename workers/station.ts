@@ -4,6 +4,7 @@ import type { ServerConfig } from "../src/config/server.ts";
 import type { Mirrors } from "../src/git/mirrors.ts";
 import type { Host } from "../src/hosts/host.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
+import type { Watermark } from "../src/ledger/watermark.ts";
 import type { Notifier } from "../src/notices/notice.ts";
 import type { Log } from "../src/observe/log.ts";
 import type { Mask } from "../src/observe/mask.ts";
@@ -23,8 +24,8 @@ export interface Station {
   mirrors: Mirrors;
   /** By the repo's id: the name under which its host has just shown it. */
   identities: BoundedCache<string>;
-  /** By commit: when an evaluation that found its gate green began. See commit/recent-green.ts. */
-  recentGreen: BoundedCache<number>;
+  /** By commit: what an evaluation that found its gate green had seen when it began. See commit/recent-green.ts. */
+  recentGreen: BoundedCache<Watermark>;
   registries: Map<string, Registry>;
   notifiers: Notifier[];
   store: Store;

@@ -3,6 +3,7 @@ import type { RepoId, Sha } from "../../src/delivery/types.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../src/ledger/leases.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
+import { hasNewsSince, type Watermark } from "../../src/ledger/watermark.ts";
 import type { Station } from "../station.ts";
 
 /**
@@ -11,24 +12,24 @@ import type { Station } from "../station.ts";
 const MAX_GREEN_AGE_MS = 5_000;
 const COMMITS_KEPT = 1_000;
 
-/** By commit: when its last evaluation that found the gate green began to read, by the store's clock. */
-export function openRecentGreen(): BoundedCache<number> {
+/** By commit: what its last evaluation that found the gate green had seen when it began to read. */
+export function openRecentGreen(): BoundedCache<Watermark> {
   return new BoundedCache(COMMITS_KEPT, MAX_GREEN_AGE_MS);
 }
 
-/** @param began when the evaluation began to read, by the store's clock */
+/** @param seen what there was when the evaluation began to read: `refsReadAt` is that moment */
 export function recordGreen(
   { recentGreen }: Pick<Station, "recentGreen">,
   repo: RepoId,
   sha: Sha,
-  began: number,
+  seen: Watermark,
 ): void {
-  recentGreen.set(`${repo} ${sha}`, began);
+  recentGreen.set(`${repo} ${sha}`, seen);
 }
 
 /**
  * Whether the evaluation that queued this delivery has already read the gate after the bytes were frozen. It has where
- * everything was prepared ahead, while CI ran.
+ * everything was prepared ahead, while CI ran. A hint that came since may say that CI is red by now.
  * @param fence of the attempt that asks, which has frozen nothing itself
  */
 export async function wasRecentlyGreen(
@@ -36,8 +37,9 @@ export async function wasRecentlyGreen(
   { id, repoId, sha }: Pick<Delivery, "id" | "repoId" | "sha">,
   fence: number,
 ): Promise<boolean> {
-  const began = recentGreen.get(`${repoId} ${sha}`);
-  if (began === undefined || (await storeTime(ledger)) - began > MAX_GREEN_AGE_MS) return false;
+  const seen = recentGreen.get(`${repoId} ${sha}`);
+  if (seen === undefined || (await storeTime(ledger)) - seen.refsReadAt > MAX_GREEN_AGE_MS) return false;
+  if (await hasNewsSince(ledger, repoId, sha, seen)) return false;
   const earlier = (await attemptsOf(ledger, id)).filter((attempt) => attempt.fence !== fence);
-  return earlier.length > 0 && earlier.every(({ endedAt }) => endedAt !== null && endedAt < began);
+  return earlier.length > 0 && earlier.every(({ endedAt }) => endedAt !== null && endedAt < seen.refsReadAt);
 }

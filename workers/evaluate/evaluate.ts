@@ -74,7 +74,8 @@ async function inspectAndDecide(
   failpoint("evaluate.synced");
   const subject = { repo, mirror, sha, hints: hinted ?? (await hintsOf(ledger, repo.id, sha)) };
   const found = await inspect(station, subject, delivery, prefetched);
-  if (found.verdict.action === "deliver") recordGreen(station, repo.id, sha, began);
+  if (found.verdict.action === "deliver")
+    recordGreen(station, repo.id, sha, { lastHintId: lastHint, refsReadAt: began });
   const next = await writeDecision(station, subject, found, delivery);
   failpoint("evaluate.written");
   await queueWork(station, next);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
+import { addHints } from "../../../src/ledger/hints.ts";
 import { claimDelivery, claimToPrepare, finishAttempt } from "../../../src/ledger/leases.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
 import { recordGreen, wasRecentlyGreen } from "../../../workers/commit/recent-green.ts";
-import { REPO, SHA } from "../../support/databases/ledgers.ts";
+import { acmeApi, REPO, SHA } from "../../support/databases/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 
 const HOUR = 3_600_000;
@@ -20,6 +21,8 @@ describe("The second check of CI, when an attempt begins,", () => {
   afterEach(() => test.close());
 
   const now = () => storeTime(test.station.ledger);
+  /** What an evaluation had seen that began at this time, before any hint. */
+  const at = (refsReadAt: number) => ({ lastHintId: 0, refsReadAt });
   /** Ends with its bytes frozen. */
   async function preparedAhead(): Promise<void> {
     const { ledger } = test.station;
@@ -36,27 +39,36 @@ describe("The second check of CI, when an attempt begins,", () => {
 
   it("is skipped if everything was frozen before the last green evaluation began to read", async () => {
     await preparedAhead();
-    recordGreen(test.station, REPO, SHA, (await now()) + 1);
+    recordGreen(test.station, REPO, SHA, at((await now()) + 1));
     assert.equal(await mayRest(), true);
   });
 
   it("is made if something was frozen while that evaluation read", async () => {
     const began = await now();
     await preparedAhead();
-    recordGreen(test.station, REPO, SHA, began);
+    recordGreen(test.station, REPO, SHA, at(began));
     assert.equal(await mayRest(), false);
   });
 
   it("is made if nothing was prepared, or if this process has not seen green CI", async () => {
-    recordGreen(test.station, REPO, SHA, (await now()) + 1);
+    recordGreen(test.station, REPO, SHA, at((await now()) + 1));
     assert.equal(await mayRest(), false);
-    recordGreen(test.station, REPO, "b".repeat(40), (await now()) + 1);
+    recordGreen(test.station, REPO, "b".repeat(40), at((await now()) + 1));
     assert.equal(await wasRecentlyGreen(test.station, { ...delivery, sha: "c".repeat(40) }, 1), false);
   });
 
   it("is made if that evaluation is some seconds old", async () => {
     await preparedAhead();
-    recordGreen(test.station, REPO, SHA, (await now()) - 5_001);
+    recordGreen(test.station, REPO, SHA, at((await now()) - 5_001));
+    assert.equal(await mayRest(), false);
+  });
+
+  it("is made if a hint about the commit came since that evaluation began: its CI may be red by now", async () => {
+    await preparedAhead();
+    recordGreen(test.station, REPO, SHA, at((await now()) + 1));
+    await addHints(test.station.ledger, [
+      { repo: acmeApi, event: "check_run completed", deliveryId: "1", ref: null, sha: SHA },
+    ]);
     assert.equal(await mayRest(), false);
   });
 });

@@ -1,12 +1,16 @@
 import type { Digest } from "../../../src/delivery/types.ts";
-import type { Database } from "../world/ledger.ts";
+import type { HostServer } from "../world/host.ts";
+import type { Database, Statement } from "../world/ledger.ts";
 import type { NameWrite } from "../world/registry.ts";
+import type { Seen } from "./story.ts";
 
 /** A version or a sha. */
-const IMMUTABLE = /^(?:sha-|\d+\.\d+\.\d+)/;
+export const IMMUTABLE = /^(?:sha-|\d+\.\d+\.\d+)/;
+
+type Problem = (text: string) => void;
 
 /** Holds at every write of a name: one digest under each immutable name, and no name before its digest is pinned. */
-export function watchNames(database: Database, problem: (text: string) => void): (write: NameWrite) => void {
+export function watchNames(database: Database, problem: Problem): (write: NameWrite) => void {
   const first = new Map<string, Digest>();
   return ({ registry, repository, tag, digest, writer }) => {
     const name = `${repository}:${tag} in ${registry}`;
@@ -29,4 +33,43 @@ async function isPinned(database: Database, digest: Digest): Promise<boolean> {
     [digest, digest],
   );
   return rows.length > 0;
+}
+
+interface Parts {
+  database: Database;
+  host: HostServer;
+  seen: Seen;
+  now(): number;
+  problem: Problem;
+}
+
+/**
+ * Holds at every change of the ledger: the point of no return is passed only after the host has said that the commit is
+ * green, since its bytes were frozen; and a hint about CI is done only if the host was asked since it came.
+ */
+export function watchLedger({ database, host, seen, now, problem }: Parts): (statement: Statement) => void {
+  const frozenAt = new Map<string, number>();
+  const checkEvidence = async (delivery: string): Promise<void> => {
+    const [row] = await database.ask<{ sha: string }>("select sha from deliveries where id = ?", [delivery]);
+    const greenAt = host.answeredGreen.get(row?.sha ?? "") ?? 0;
+    if (greenAt < (frozenAt.get(delivery) ?? 1))
+      problem(`${seen.ids.get(row?.sha ?? "")} gets names, and the host was not asked since its bytes were frozen`);
+  };
+  const checkHints = async (): Promise<void> => {
+    const done = await database.ask<{ sha: string; received_at: number; because: string }>(
+      "select sha, received_at, because from hints where done_at = ? and event like 'check_run%'",
+      [now()],
+    );
+    for (const { sha, received_at, because } of done) {
+      const isAnswered = (host.askedCi.get(sha) ?? 0) >= Number(received_at);
+      if (!isAnswered && !seen.removed.has(seen.repoOf.get(sha) ?? 0) && !/superseded/.test(because))
+        problem(`a hint about ${seen.ids.get(sha)} is done (${because}), and nobody asked the host since it came`);
+    }
+  };
+  return ({ sql, parameters }) => {
+    if (sql.startsWith('update "deliveries" set "naming" = ?')) void checkEvidence(String(parameters[1]));
+    else if (sql.startsWith('update "artifacts" set') && parameters.includes("frozen"))
+      frozenAt.set(String(parameters.at(-3)), now());
+    else if (sql.startsWith('update "hints" set "done_at"')) void checkHints();
+  };
 }

@@ -1,5 +1,6 @@
 import type { World } from "../world/process.ts";
 import { expectedOf } from "./expected.ts";
+import { IMMUTABLE } from "./invariants.ts";
 import { checkMovingNames } from "./moving.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Seen } from "./story.ts";
@@ -31,6 +32,8 @@ export async function checkEnd(world: World, scenario: Scenario, seen: Seen): Pr
     ...checkReleases(world, scenario, seen, releases),
     ...checkNames(world, releases, locations),
     ...checkNotices(world, releases),
+    ...checkRed(world, seen, releases),
+    ...checkRegistries(world, releases),
     ...checkStatuses(world, seen, releases),
     ...(await checkAccepted(world, seen)),
     ...checkMovingNames(world, scenario, seen, releases),
@@ -100,4 +103,25 @@ async function checkAccepted({ database }: World, seen: Seen): Promise<string[]>
   const rows = await database.ask<{ delivery_id: string }>("select delivery_id from hints");
   const kept = new Set(rows.map((row) => row.delivery_id));
   return seen.accepted.flatMap((id) => (kept.has(id) ? [] : [`${id} was answered 202, and is lost`]));
+}
+
+/** Whoever was told that CI turned red after a release tells the receivers of notices. */
+function checkRed({ host, notices }: World, seen: Seen, releases: ReleaseRow[]): string[] {
+  const told = new Set(notices.map(({ id }) => id));
+  return releases.flatMap(({ id, sha, artifact }) => {
+    if (host.checks.get(sha)?.[0]?.state !== "failed" || !seen.toldRed.has(sha) || told.has(`ci-red-${id}`)) return [];
+    return [`CI of ${seen.ids.get(sha)} turned red after the release of ${artifact}, and no notice says so`];
+  });
+}
+
+/** Every immutable name in a registry is one of a release. */
+function checkRegistries({ registries }: World, releases: ReleaseRow[]): string[] {
+  const digests = new Set(releases.map(({ digest }) => digest));
+  return [...registries.values()].flatMap(({ key, tags }) =>
+    [...tags].flatMap(([name, digest]) =>
+      IMMUTABLE.test(name.slice(name.indexOf(":") + 1)) && !digests.has(digest)
+        ? [`${name} in ${key} holds ${digest}, which no release has`]
+        : [],
+    ),
+  );
 }

@@ -1,3 +1,4 @@
+import { TAGS } from "../../../src/delivery/refs.ts";
 import type { World } from "../world/process.ts";
 import { type Expected, expectedOf } from "./expected.ts";
 import type { Scenario } from "./scenario.ts";
@@ -17,7 +18,23 @@ export async function isQuiet({ database, host, history }: World, scenario: Scen
     const state = states.get(each.sha);
     if (!isEnded(each, state)) owed.push(`${seen.ids.get(each.sha)} is ${state ?? "unknown"}`);
   }
-  return owed.join(", ");
+  return [...owed, ...(await missingVersions(database, host, seen))].join(", ");
+}
+
+/** Versions that git tags give to delivered commits, and that no release has. */
+async function missingVersions(database: World["database"], host: World["host"], seen: Seen): Promise<string[]> {
+  const rows = await database.ask<{ sha: string; version: string | null }>(
+    `select d.sha, v.version from deliveries d join releases r on r.delivery_id = d.id
+    left join release_versions v on v.release_id = r.id where d.state = 'delivered'`,
+  );
+  return host.repos.flatMap(({ refs }, index) =>
+    [...refs].flatMap(([ref, sha]) => {
+      const version = ref.startsWith(`${TAGS}v`) ? ref.slice(TAGS.length + 1) : null;
+      const own = rows.filter((row) => row.sha === sha && seen.repoOf.get(sha) === index);
+      if (version === null || own.length === 0 || seen.moved.has(sha)) return [];
+      return own.some((row) => row.version === version) ? [] : [`${seen.ids.get(sha)} lacks ${version}`];
+    }),
+  );
 }
 
 async function statesOf(database: World["database"]): Promise<Map<string, string>> {

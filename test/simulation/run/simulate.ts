@@ -8,7 +8,7 @@ import { Machine, type World } from "../world/process.ts";
 import { QueueServer } from "../world/queue.ts";
 import { RegistryServer } from "../world/registry.ts";
 import { REGISTRIES, serverConfig } from "../world/settings.ts";
-import { watchNames } from "./invariants.ts";
+import { watchLedger, watchNames } from "./invariants.ts";
 import { checkEnd } from "./oracle.ts";
 import { isQuiet } from "./quiet.ts";
 import type { Scenario } from "./scenario.ts";
@@ -93,6 +93,8 @@ class Run {
       isReproducible: scenario.isReproducible,
       onBug: (message, error) => problem(`deliverd itself failed: ${message}: ${error.stack ?? error.message}`),
     };
+    const { database, host } = this.world;
+    database.watch = watchLedger({ database, host, seen: this.#seen, now: () => scheduler.now, problem });
     this.#workers = Array.from({ length: scenario.workers }, (_, index) => new Machine(`worker${index + 1}`));
     for (const machine of this.#workers) this.#starts.set(machine, () => machine.startWorker(this.world));
     const receivers = Array.from({ length: scenario.receivers }, (_, index) => new Machine(`receiver${index + 1}`));

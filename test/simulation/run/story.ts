@@ -20,10 +20,14 @@ export interface Seen {
   heads: Set<Sha>;
   /** Commits whose tag came from another commit, or went to one. */
   moved: Set<Sha>;
+  /** Repos whose branches have lost commits. */
+  removed: Set<number>;
   /** Commits that a person cancelled or asked for again. */
   touched: Set<Sha>;
   /** Ids of the webhooks that were answered 202. */
   accepted: string[];
+  /** Commits of which a webhook that CI is red was answered 202. */
+  toldRed: Set<Sha>;
   /** Commits whose checks have ever all passed. */
   wasGreen: Set<Sha>;
 }
@@ -31,7 +35,7 @@ export interface Seen {
 export function nothingSeen(): Seen {
   return {
     ...{ shas: new Map(), ids: new Map(), repoOf: new Map(), heads: new Set(), moved: new Set(), touched: new Set() },
-    ...{ accepted: [], wasGreen: new Set() },
+    ...{ accepted: [], toldRed: new Set(), wasGreen: new Set(), removed: new Set() },
   };
 }
 
@@ -57,13 +61,14 @@ export function createRepos({ world, scenario, seen }: Pick<Parts, "world" | "sc
 
 /** Lets an action of the scenario happen now. */
 export async function act(parts: Parts, action: Action): Promise<void> {
-  const { world, workers } = parts;
+  const { world, workers, seen } = parts;
   switch (action.kind) {
     case "push": {
       for (const commit of action.commits) commitTo(parts, action.repo, `${BRANCHES}${action.branch}`, commit, false);
       return pointedTo(parts, action.repo, `${BRANCHES}${action.branch}`);
     }
     case "force-push":
+      seen.removed.add(action.repo);
       commitTo(parts, action.repo, `${BRANCHES}${action.branch}`, action.commit, true);
       return pointedTo(parts, action.repo, `${BRANCHES}${action.branch}`);
     case "branch":
@@ -71,6 +76,7 @@ export async function act(parts: Parts, action: Action): Promise<void> {
     case "tag":
       return setRef(parts, action.repo, TAGS + action.tag, action.commit);
     case "delete-branch":
+      seen.removed.add(action.repo);
       return void world.host.repos[action.repo]?.refs.delete(`${BRANCHES}${action.branch}`);
     case "ci":
       return setCi(parts, action);

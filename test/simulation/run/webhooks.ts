@@ -54,7 +54,10 @@ export class Webhooks {
       scheduler.in(1, actor, () => {
         const answered = this.#takes.get(machine)?.(Buffer.from(JSON.stringify([hint])));
         answered?.then(
-          () => this.#seen.accepted.push(hint.deliveryId),
+          () => {
+            this.#seen.accepted.push(hint.deliveryId);
+            if (hint.event === "check_run failed" && hint.sha !== null) this.#seen.toldRed.add(hint.sha);
+          },
           // 503: the host does not try again by itself.
           () => {},
         );

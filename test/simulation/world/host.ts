@@ -24,8 +24,9 @@ export class HostServer {
   readonly checks = new Map<Sha, Check[]>();
   /** By sha and context: every report that arrived, in order. */
   readonly reports = new Map<string, Report[]>();
-  /** Commits whose CI the host has ever answered to be green, and when it did so last. */
+  /** By commit: when the host answered that its CI is green, and when it was asked at all. */
   readonly answeredGreen = new Map<Sha, number>();
+  readonly askedCi = new Map<Sha, number>();
   /** Virtual time until which the host answers nothing. */
   downUntil = 0;
 
@@ -91,6 +92,7 @@ export function hostClient(
       ask("the host's API: checks", () => {
         if (server.find(repo.owner, repo.name) === null) throw new Refused("host-commit-gone", `no commit ${sha}`);
         const state = judge(server.checks.get(sha) ?? [], gate, { hostRequired: null, now: scheduler.now });
+        server.askedCi.set(sha, scheduler.now);
         if (state.verdict === "green") server.answeredGreen.set(sha, scheduler.now);
         return state;
       }),

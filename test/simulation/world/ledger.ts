@@ -12,6 +12,8 @@ export class Database {
   readonly #connection: DatabaseConnection;
   readonly #driver: Driver;
   readonly #tables: string[];
+  /** Sees each statement of the processes, after it was carried out. */
+  watch: (statement: Statement) => void = () => {};
   /** By the text of a statement. */
   readonly #timed = new Map<string, Timed>();
 
@@ -98,14 +100,23 @@ export class Database {
     return ledgerOn(this.dialect, { ...this.#kysely, createDriver: () => driver });
   }
 
-  #execute<R>(query: CompiledQuery, now: number): Promise<QueryResult<R>> {
+  async #execute<R>(query: CompiledQuery, now: number): Promise<QueryResult<R>> {
     const timed = this.#timed.get(query.sql) ?? toTimed(query.sql);
     this.#timed.set(query.sql, timed);
-    if (timed.places.length === 0) return this.#connection.executeQuery<R>(query);
     const parameters = [...query.parameters];
     for (const [index, place] of timed.places.entries()) parameters.splice(place + index, 0, now);
-    return this.#connection.executeQuery<R>({ ...query, sql: timed.sql, parameters });
+    const result = await this.#connection.executeQuery<R>({ ...query, sql: timed.sql, parameters });
+    if (result.numAffectedRows !== undefined && result.numAffectedRows > 0n)
+      this.watch({ sql: query.sql, parameters: query.parameters });
+    return result;
   }
+}
+
+/** A statement that changed something. */
+export interface Statement {
+  sql: string;
+  /** Without those of the clock. */
+  parameters: readonly unknown[];
 }
 
 /** A statement whose clock is a parameter. */
