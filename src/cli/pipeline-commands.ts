@@ -3,6 +3,7 @@ import type { Command } from "commander";
 /** Adds the commands that work on a pipeline before it is pushed. */
 export function addPipelineCommands(program: Command): void {
   addLint(program);
+  addBuild(program);
 }
 
 interface Common {
@@ -27,6 +28,17 @@ function addLint(program: Command): void {
     .action(async (dir: string, own: Common & { server?: string | true; json?: boolean }) => {
       const { lint } = await import("./lint/index.ts");
       await lint({ ...own, dir, config: configOf(program, own) });
+    });
+}
+
+function addBuild(program: Command): void {
+  add(program, "build", "run the pipeline of a checkout on this machine")
+    .option("--artifact <name>", "only this artifact")
+    .option("--publish", "publish under the names that the server would write")
+    .option("--json", "print JSON")
+    .action(async (dir: string, own: Common & { artifact?: string; publish?: boolean; json?: boolean }) => {
+      const { build } = await import("./build/index.ts");
+      await build({ ...own, dir, config: configOf(program, own) });
     });
 }
 

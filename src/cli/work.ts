@@ -106,7 +106,10 @@ function openBuilders(parts: Parts, engine: LazyEngine, intake: Intake): Station
 }
 
 /** Credentials of the registry whose exact host this is, and of no other. */
-function credentialsFor({ config }: Parts, host: string): { username: string; password: string } | null {
+export function credentialsFor(
+  { config }: Pick<Parts, "config">,
+  host: string,
+): { username: string; password: string } | null {
   for (const registry of Object.values(config.registries)) {
     const login = registryTypes.of(registry).baseImageLogin?.(registry, host) ?? null;
     if (login !== null) return login;

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { type RawBuilder, type Selectable, sql } from "kysely";
+import { deliveryIdOf } from "../delivery/delivery-id.ts";
 import { ACTIVE_STATES, DELIVERY_STATES, isFinished } from "../delivery/delivery-states.ts";
 import type { Naming } from "../delivery/naming.ts";
 import type { DeliveryState, Plan, RepoId, Sha } from "../delivery/types.ts";
@@ -25,6 +26,8 @@ const FORBIDDEN_WHILE_NAMING = ["waiting", "cancelled", "superseded", "ignored"]
 const RETRYABLE = ["failed", "cancelled", "superseded"] as const satisfies DeliveryState[];
 
 export interface NewDelivery {
+  /** Left out: `deliveryIdOf` the repo and the commit. */
+  id?: string;
   ref: string | null;
   state: DeliveryState;
   because: string;
@@ -35,12 +38,32 @@ export interface NewDelivery {
 
 /** The commit's delivery. Inserts it with these fields if the commit has none. */
 export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, fields: NewDelivery): Promise<Delivery> {
+  // Whoever searches for long enough finds two commits with one id. The second one gets another.
+  for (const id of [fields.id ?? deliveryIdOf(repoId, sha), randomId()]) {
+    const inserted = await insertDelivery(ledger, id, repoId, sha, fields);
+    if (inserted !== undefined) {
+      if (isFinished(inserted.state)) ledger.emit({ kind: "delivery-ended", outcome: inserted.state });
+      return toDelivery(inserted);
+    }
+    const delivery = await findDelivery(ledger, repoId, sha);
+    if (delivery !== null) return delivery;
+  }
+  throw new Error(`the delivery of ${repoId}@${sha} was there and is gone`);
+}
+
+function insertDelivery(
+  ledger: Db,
+  id: string,
+  repoId: RepoId,
+  sha: Sha,
+  fields: NewDelivery,
+): Promise<Row | undefined> {
   const at = now(ledger);
-  const inserted = await ledger.db
+  return ledger.db
     .insertInto("deliveries")
     .values({
       ...fields,
-      id: newId(),
+      id,
       repoId,
       sha,
       createdAt: at,
@@ -48,16 +71,9 @@ export async function ensureDelivery(ledger: Db, repoId: RepoId, sha: Sha, field
       waitingSince: fields.state === "waiting" ? at : null,
       finishedAt: isFinished(fields.state) ? at : null,
     })
-    .onConflict((conflict) => conflict.columns(["repoId", "sha"]).doNothing())
+    .onConflict((conflict) => conflict.doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (inserted !== undefined) {
-    if (isFinished(inserted.state)) ledger.emit({ kind: "delivery-ended", outcome: inserted.state });
-    return toDelivery(inserted);
-  }
-  const delivery = await findDelivery(ledger, repoId, sha);
-  if (delivery === null) throw new Error(`the delivery of ${repoId}@${sha} was there and is gone`);
-  return delivery;
 }
 
 export interface Transition {
@@ -259,7 +275,6 @@ export function toDelivery({ plan, cancelRequested, naming, insisted, aheadDue: 
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-/** Twelve characters of 36: short enough to type, 62 random bits. */
-function newId(): string {
+function randomId(): string {
   return Array.from({ length: 12 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 }

@@ -18,4 +18,6 @@ export interface Work {
   /** The hints about the commit, as they were read when the attempt began. */
   hints: StoredHint[];
   fence: number;
+  /** The beginning of its builds' ids in the engine. Left out: what says which attempt they belong to. */
+  builtAs?: string;
 }

@@ -98,9 +98,9 @@ function filesOrder(
 }
 
 /** As BUILD_ID reads it. The place distinguishes names that differ in one special character only. */
-function buildId({ delivery, fence, plan }: Work, artifact: ArtifactPlan): string {
+function buildId({ delivery, fence, plan, builtAs }: Work, artifact: ArtifactPlan): string {
   const name = artifact.name.replace(/[^a-z0-9]+/g, "-");
-  return `${delivery.id}-${fence}-${plan.artifacts.indexOf(artifact)}-${name}`;
+  return `${builtAs ?? `${delivery.id}-${fence}`}-${plan.artifacts.indexOf(artifact)}-${name}`;
 }
 
 function openTree({ mirror, commit }: Work, paths: { contextDir: string; dockerfile: string | null }, run: Run) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { deliveryIdOf } from "../../../src/delivery/delivery-id.ts";
 import type { DeliveryState } from "../../../src/delivery/types.ts";
 import { requestCancel, settleCancelled } from "../../../src/ledger/cancel.ts";
 import {
@@ -37,6 +38,24 @@ describe("Deliveries in the ledger", () => {
       const [delivery] = made;
       assert.match(delivery?.id ?? "", /^[a-z0-9]{12}$/);
       assert.deepEqual(await findDelivery(ledgers[0] as Ledger, REPO, SHA), delivery);
+    });
+
+    it("have an id that follows from the commit, in every ledger", async () => {
+      const { id } = await ensure(await withRepo(await open()));
+      assert.equal(id, deliveryIdOf(REPO, SHA));
+      assert.notEqual(deliveryIdOf(REPO, OTHER_SHA), id);
+      assert.notEqual(deliveryIdOf("github:2", SHA), id);
+    });
+
+    it("have ids of their own, even if two commits would have the same one", async () => {
+      const ledger = await withRepo(await open());
+      const fields = { ref: null, state: "queued", because: "", message: "", author: "", committedAt: null } as const;
+      const first = await ensureDelivery(ledger, REPO, SHA, { ...fields, id: "aaaaaaaaaaaa" });
+      const second = await ensureDelivery(ledger, REPO, OTHER_SHA, { ...fields, id: "aaaaaaaaaaaa" });
+      assert.deepEqual([first.id, first.sha, second.sha], ["aaaaaaaaaaaa", SHA, OTHER_SHA]);
+      assert.notEqual(second.id, first.id);
+      assert.match(second.id, /^[a-z0-9]{12}$/);
+      assert.deepEqual(await findDelivery(ledger, REPO, OTHER_SHA), second);
     });
 
     it("change state only from the allowed states", async () => {
