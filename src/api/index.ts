@@ -28,6 +28,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
   router.get(
     "/api/v1/rules",
     auth.reader,
+    requireKnownQuery("repo"),
     limits.queries.handler((request, response) => sendRules(options, request, response)),
   );
   return router;

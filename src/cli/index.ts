@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../delivery/errors.ts";
 import { VERSION } from "../run/version.ts";
 import { addClientCommands } from "./client-commands.ts";
+import { addCompletion } from "./completion.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
 import { examples } from "./help.ts";
@@ -62,6 +63,7 @@ function program(): Command {
     });
   addClientCommands(command);
   addPipelineCommands(command);
+  addCompletion(command);
   return command;
 }
 
