@@ -246,7 +246,7 @@ async function start(each: WrongStart, obstacles: Obstacles): Promise<End> {
   const place = fromEnvironment === undefined ? ["--config", config] : [];
   const child = spawn(process.execPath, [BIN, command, ...place], {
     cwd: dir,
-    env: { PATH: process.env.PATH, DELIVERD_DATA_DIR: join(dir, `data-${own}`), ...each.env },
+    env: { PATH: process.env.PATH, ...each.env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";
