@@ -1,10 +1,11 @@
 // `npm run demo`: one commit from `git push` to a running container, with a real engine, registry, Redis and git, and
 // a stand-in for GitHub. `-- --all`: artifacts of every kind into a registry of every type, and back. `-- --keep` leaves
-// everything running until Ctrl-C.
+// everything running until Ctrl-C, and delivers what is pushed meanwhile.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { keep } from "./demo/keep.ts";
 import type { Scene, Story } from "./demo/scene.ts";
 import { nothingStarted, type Surroundings } from "./demo/surroundings.ts";
 import { createTeller, type Teller } from "./demo/teller.ts";
@@ -12,25 +13,25 @@ import { createTeller, type Teller } from "./demo/teller.ts";
 const flag = { type: "boolean", default: false } as const;
 
 async function main(): Promise<number> {
-  const { all, keep } = parseArgs({ options: { all: flag, keep: flag } }).values;
+  const options = parseArgs({ options: { all: flag, keep: flag } }).values;
   const tell = createTeller();
   const interrupted = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => interrupted.abort(new Error(`stopped by ${signal}`));
   // All that was started must end with us, whichever way we are told to go.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
 
-  if (all && !setUp("demo-all")) return 1;
+  if (options.all && !setUp("demo-all")) return 1;
   const started = nothingStarted(interrupted.signal);
   let scene: Scene | null = null;
   let code = 0;
   try {
-    const story: Story = all ? await import("./demo/all/story.ts") : await import("./demo/one-image.ts");
+    const story: Story = options.all ? await import("./demo/all/story.ts") : await import("./demo/one-image.ts");
     tell.title(story.title);
     scene = await story.begin(started, tell);
     await scene.play(interrupted.signal);
     const { github, sink } = scene.around;
     assert.deepEqual([...github.violations, ...sink.refused], [], "somebody was spoken to in the wrong way");
-    if (keep) await stayUntil(interrupted.signal, scene, tell);
+    if (options.keep) await keep(scene, tell, interrupted.signal);
   } catch (error) {
     code = interrupted.signal.aborted ? 130 : 1;
     explain(error, scene?.around ?? null, tell, interrupted.signal);
@@ -45,20 +46,6 @@ async function main(): Promise<number> {
 function setUp(caller: string): boolean {
   const script = fileURLToPath(new URL("setup.mjs", import.meta.url));
   return spawnSync(process.execPath, [script, caller], { stdio: "inherit" }).status === 0;
-}
-
-async function stayUntil(signal: AbortSignal, { around, addresses }: Scene, tell: Teller) {
-  const { deliverd, github, repo } = around;
-  tell.step("Kept running", "until Ctrl-C");
-  tell.fact("dashboard", `${deliverd.url}/  (sign in with the admin token: ${deliverd.adminToken})`);
-  tell.fact("configuration", `${deliverd.configFile}  (the admin token stands in it as adminToken)`);
-  tell.fact(
-    "command line",
-    `DELIVERD_SERVER=${deliverd.url} DELIVERD_TOKEN=${deliverd.adminToken} node dist/src/cli/index.js releases`,
-  );
-  for (const [label, text] of addresses) tell.fact(label, text);
-  tell.fact("git", `${github.cloneUrl}/${repo.owner}/${repo.name}.git`);
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
 function explain(error: unknown, around: Surroundings | null, tell: Teller, signal: AbortSignal): void {

@@ -6,7 +6,7 @@ import type { Jobs, QueueName } from "../src/queue/queues.ts";
 import { StalledConsumers } from "../src/queue/stalled-consumers.ts";
 import { Announcer } from "./announce/announcer.ts";
 import { deliverNext } from "./deliver/deliver.ts";
-import { ShuttingDown } from "./deliver/lease.ts";
+import { endRunning } from "./deliver/end-running.ts";
 import { prepareAhead } from "./deliver/prepare-ahead.ts";
 import type { Running } from "./deliver/under-lease.ts";
 import { carryOutOrders } from "./evaluate/carry-out-orders.ts";
@@ -75,11 +75,7 @@ export function startWorkers(station: Station, consume: Consume, renewed: Counte
     async stop(grace) {
       const stopped = rounds.stop();
       const closed = Promise.allSettled(consumers.map((consumer) => consumer.close()));
-      const reason = new ShuttingDown("the worker is stopping");
-      abortAll(preparing, reason);
-      const deadline = setTimeout(() => abortAll(delivering, reason), grace);
-      await closed;
-      clearTimeout(deadline);
+      await endRunning(station, { delivering, preparing }, { grace, ended: closed });
       await announcer.stop();
       await stopped;
     },
@@ -101,8 +97,4 @@ async function hasRoom({ config, log }: Pick<Station, "config" | "log">): Promis
   const isFull = await isDiskNearlyFull(config.dataDir);
   if (isFull) log.error("the disk is nearly full: new work waits for room", { dataDir: config.dataDir });
   return !isFull;
-}
-
-function abortAll(leases: Running, reason: Error): void {
-  for (const lease of leases) lease.abort(reason);
 }

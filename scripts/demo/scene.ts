@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DeliveryView } from "../../src/api/delivery-view.ts";
 import type { Files } from "../../test/support/fixtures/work-tree.ts";
+import type { HookDelivery } from "../../test/support/hosts/github/github.ts";
 import { until } from "../../test/support/processes/process.ts";
 import { follow } from "./follow.ts";
 import type { Started, Surroundings } from "./surroundings.ts";
@@ -32,18 +33,35 @@ export function patience(signal: AbortSignal, timeout = 60_000) {
 
 /** Pushes one commit of these files, lets its CI pass, and tells all that happens. @returns the commit's sha, delivered */
 export async function deliver(around: Surroundings, files: Files, tell: Teller, signal: AbortSignal): Promise<string> {
-  const { github, repo, deliverd } = around;
+  const { repo } = around;
   tell.step("git push", "acme/hello, branch main, one commit after the tag v1.2.3");
   await repo.tag("v1.2.3");
   await repo.git("push", "--quiet", repo.repo.directory, "v1.2.3");
   const sha = await repo.commit(files, "Say hello");
-  for (const hook of await repo.push()) tell.fact(`webhook ${hook.event}`, answerOf(hook));
+  const last = await accompany(around, { sha, hooks: await repo.push() }, tell, signal);
+  assert.equal(last.state, "delivered", `the delivery ended as ${last.state}: ${last.because}`);
+  return sha;
+}
 
-  const delivery = await patience(signal)("the commit has a delivery that waits for CI", async () => {
+/** A commit that was pushed, with the webhooks that GitHub sent of it. */
+interface Pushed {
+  sha: string;
+  hooks: HookDelivery[];
+}
+
+/** Lets the CI of a pushed commit pass, and tells all that happens. @returns how its delivery ended */
+export async function accompany(
+  { github, repo, deliverd }: Surroundings,
+  { sha, hooks }: Pushed,
+  tell: Teller,
+  signal: AbortSignal,
+): Promise<{ state: string; because: string }> {
+  for (const hook of hooks) tell.fact(`webhook ${hook.event}`, answerOf(hook));
+  const delivery = await patience(signal)("the commit has a delivery", async () => {
     const { items } = await deliverd.api<{ items: DeliveryView[] }>(`/api/v1/deliveries?sha=${sha}`);
-    return items.find((each) => each.state === "waiting");
+    return items[0];
   });
-  tell.step("waiting", delivery.because);
+  tell.step(delivery.state, delivery.because);
   tell.fact("page", `${deliverd.url}/deliveries/${delivery.id}`);
 
   const events = await follow(deliverd, delivery.id, signal);
@@ -51,15 +69,14 @@ export async function deliver(around: Surroundings, files: Files, tell: Teller, 
   for (const hook of await github.green(repo, sha, { check: "test" }))
     tell.fact(`webhook ${hook.event}`, answerOf(hook));
 
-  let last = { state: "waiting", because: "" };
+  let last: { state: string; because: string } = delivery;
   for await (const { event, data } of events) {
     if (event === "log") tell.quote(data);
     if (event !== "state") continue;
     last = JSON.parse(data) as typeof last;
     if (last.state !== "waiting") tell.step(last.state, last.because);
   }
-  assert.equal(last.state, "delivered", `the delivery ended as ${last.state}: ${last.because}`);
-  return sha;
+  return last;
 }
 
 function answerOf({ answer }: { answer: { status: number } | null }): string {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type Engine, startEngine } from "../support/engine/engine.ts";
 import { tempDir, until } from "../support/processes/process.ts";
 
@@ -87,7 +88,7 @@ describe("The demo", function () {
     await leftNothing();
   });
 
-  it("with --keep runs until Ctrl-C, and prints where everything is", async () => {
+  it("with --keep runs until Ctrl-C, prints where everything is, and delivers a commit of one's own", async () => {
     const demo = start({ DOCKER_HOST: nowhere }, ["--keep"]);
     await demo.printed("Kept running");
     const [, dashboard, token] =
@@ -95,6 +96,12 @@ describe("The demo", function () {
     assert.ok(dashboard !== undefined && token !== undefined);
     const page = await fetch(dashboard, { headers: { authorization: `Bearer ${token}` } });
     assert.match(await page.text(), /acme\/hello/);
+
+    const [, commands = ""] = (await demo.printed(/A commit of your own[^\n]*\n((?: +│ [^\n]+\n)+)/)) ?? [];
+    await promisify(execFile)("bash", ["-ec", commands.replace(/^ +│ /gm, "")], { env: { PATH: process.env.PATH } });
+    const [, own] = (await demo.printed(/git push +refs\/heads\/main, ([0-9a-f]{7})\n/)) ?? [];
+    await demo.printed(new RegExp(`release +hello 1\\.2\\.4-2\\.g${own}\\n`));
+
     demo.child.kill("SIGINT");
     const { code, output } = await demo.ended();
     assert.equal(code, 0, output);

@@ -8,8 +8,8 @@ import type { Lease } from "./lease.ts";
 import { createRunLog } from "./run-log.ts";
 import { StageTimes } from "./stage-times.ts";
 
-/** The leases that this process holds, so that a shutdown can end their attempts. */
-export type Running = Set<Lease>;
+/** The attempts of this process with their leases, so that a shutdown can end them. */
+export type Running = Set<{ delivery: string; lease: Lease }>;
 
 /** What the work on a delivery is handed. */
 export interface Tools {
@@ -28,12 +28,13 @@ export async function underLease(
   running: Running,
   work: (tools: Tools) => Promise<void>,
 ): Promise<void> {
-  running.add(lease);
+  const attempt = { delivery: id, lease };
+  running.add(attempt);
   try {
     await withLogAndFolder(station, id, lease, work);
   } finally {
     lease.stop();
-    running.delete(lease);
+    running.delete(attempt);
   }
 }
 

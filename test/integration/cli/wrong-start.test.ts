@@ -244,11 +244,9 @@ async function start(each: WrongStart, obstacles: Obstacles): Promise<End> {
   if (text !== null) await writeFile(config, text);
   const [command = "start", fromEnvironment] = (each.command ?? "start").split(" ");
   const place = fromEnvironment === undefined ? ["--config", config] : [];
-  // The environment goes before the file.
-  const dataDir = text?.includes("dataDir:") ? {} : { DELIVERD_DATA_DIR: join(dir, `data-${own}`) };
   const child = spawn(process.execPath, [BIN, command, ...place], {
     cwd: dir,
-    env: { PATH: process.env.PATH, ...dataDir, ...each.env },
+    env: { PATH: process.env.PATH, ...each.env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";
