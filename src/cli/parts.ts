@@ -4,6 +4,7 @@ import { type ServerConfig, secretsOf } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import type { Host } from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
+import { FINISHED_STATES } from "../ledger/deliveries.ts";
 import { type Ledger, type LedgerEvent, openLedger } from "../ledger/ledger.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
@@ -74,6 +75,8 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const metrics = createMetrics();
     const observer = createObserver({ metrics, log, tracer });
     const ended = metrics.counter("deliverd_deliveries_total", "Deliveries that ended, by how they ended.");
+    // Prometheus sees no increase from nothing to one: what an alert asks for begins with 0.
+    for (const outcome of FINISHED_STATES) ended.add({ outcome }, 0);
     const onEvent = ({ outcome }: LedgerEvent) => ended.add({ outcome });
     const [ledger, redis] = await settleAll([
       openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined, onEvent }).then((one) => {

@@ -48,6 +48,8 @@ export async function work(parts: Parts): Promise<Workers> {
   metrics.gauge("deliverd_slots", "Build slots of this process: busy, used ahead of CI, free.", () =>
     Object.entries(buildSlots.usage()).map(([state, slots]) => [{ state }, slots]),
   );
+  const drift = metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back.");
+  for (const registry of Object.keys(config.registries)) drift.add({ registry }, 0);
   const station: Station = {
     ...parts,
     // Under one key: what is configured has addresses, and no keys.
@@ -57,7 +59,7 @@ export async function work(parts: Parts): Promise<Workers> {
     buildSlots,
     engine,
     clock: systemClock,
-    drift: metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
+    drift,
     preparedSeconds: metrics.counter(
       "deliverd_prepared_ahead_seconds_total",
       "Seconds of work done while CI still ran: saved where the commit was delivered, wasted where it never will be.",
