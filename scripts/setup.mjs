@@ -22,6 +22,7 @@ const servers = {
   "busybox-static": () => existsSync("/var/lib/dpkg/info/busybox-static.list"),
   pgbouncer: () => onPath("pgbouncer"),
   postgresql: () => readFolder("/usr/lib/postgresql").some((v) => existsSync(`/usr/lib/postgresql/${v}/bin/postgres`)),
+  sqlite3: () => onPath("sqlite3"),
   skopeo: () => onPath("skopeo"),
   "apache2-utils": () => onPath("htpasswd"),
   debootstrap: () => onPath("debootstrap"),

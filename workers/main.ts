@@ -1,6 +1,8 @@
 import { releaseLeasesOf } from "../src/ledger/leases.ts";
 import { releaseOutboxLeasesOf } from "../src/ledger/outbox-leases.ts";
 import type { Counter } from "../src/observe/metrics.ts";
+import { inTrace, span } from "../src/observe/span.ts";
+import type { TraceSubject } from "../src/observe/trace.ts";
 import type { Consumer } from "../src/queue/consume.ts";
 import type { Jobs, QueueName } from "../src/queue/queues.ts";
 import { StalledConsumers } from "../src/queue/stalled-consumers.ts";
@@ -14,7 +16,7 @@ import { evaluate } from "./evaluate/evaluate.ts";
 import { evaluateMemory, fairly, namesMemory } from "./fair-jobs.ts";
 import { queueVerification } from "./names/check-drift.ts";
 import { reconcileNames } from "./names/reconcile-names.ts";
-import { every, startRounds } from "./rounds.ts";
+import { every, type Round, startRounds } from "./rounds.ts";
 import type { Station } from "./station.ts";
 import { isDiskNearlyFull, runHousekeeping } from "./sweep/housekeeping.ts";
 import { HostPoller } from "./sweep/poll-hosts.ts";
@@ -33,8 +35,16 @@ export interface Workers {
 /** Begins to take the jobs of one queue, so many at a time. */
 export type Consume = <N extends QueueName>(name: N, places: number, work: (job: Jobs[N]) => Promise<void>) => Consumer;
 
-/** Runs every station in this process: each takes its jobs from its own queue. */
-export function startWorkers(station: Station, consume: Consume, renewed: Counter): Workers {
+/**
+ * Runs every station in this process: each takes its jobs from its own queue.
+ * @param inRound does the work of each round, so that its calls can be observed
+ */
+export function startWorkers(
+  station: Station,
+  consume: Consume,
+  renewed: Counter,
+  inRound: (work: () => Promise<void>) => Promise<void> = (work) => work(),
+): Workers {
   const { config, log, queues } = station;
   const { slots } = config.workers;
   const delivering: Running = new Set();
@@ -42,9 +52,18 @@ export function startWorkers(station: Station, consume: Consume, renewed: Counte
   const announcer = new Announcer(station);
   const poller = new HostPoller(station);
   const evaluateFairly = fairly(station, "evaluate", EVALUATIONS, evaluateMemory(station), (job) =>
-    evaluate(station, job),
+    inTrace(subjectOf(job), "evaluate", { repo: job.repo, sha: job.sha ?? undefined, ref: job.ref ?? undefined }, () =>
+      evaluate(station, job),
+    ),
   );
-  const reconcileFairly = fairly(station, "names", NAMES, namesMemory(station), (job) => reconcileNames(station, job));
+  const reconcileFairly = fairly(station, "names", NAMES, namesMemory(station), (job) =>
+    span("names", { repo: job.repo, artifact: job.artifact }, () => reconcileNames(station, job)),
+  );
+  const begin = (...list: Round[]) =>
+    startRounds(
+      log,
+      list.map((round) => ({ ...round, run: (isFirst) => inRound(() => round.run(isFirst)) })),
+    );
 
   const consumers: Consumer[] = [
     consume("evaluate", EVALUATIONS, evaluateFairly),
@@ -59,7 +78,7 @@ export function startWorkers(station: Station, consume: Consume, renewed: Counte
     consume("announce", 1, () => announcer.wake()),
   ];
   const silence = new StalledConsumers(consumers, queues, log, renewed);
-  const rounds = startRounds(log, [
+  const rounds = begin(
     // Hints that came while no worker ran may have no job: the first sweep takes them whatever their age.
     every(10 * S, "the sweep failed", (isFirst) => sweep(station, isFirst ? 0 : undefined), {
       atStart: true,
@@ -70,7 +89,7 @@ export function startWorkers(station: Station, consume: Consume, renewed: Counte
     every(10 * MIN, "could not keep house; the next round comes", () => runHousekeeping(station)),
     every(1 * MIN, "names could not be verified; the next round comes", () => queueVerification(station)),
     every(10 * S, "consumers could not be checked", () => silence.check()),
-  ]);
+  );
   return {
     async stop(grace) {
       const stopped = rounds.stop();
@@ -90,6 +109,11 @@ export async function releaseLeftovers({ ledger, log }: Pick<Station, "ledger" |
   for (const delivery of await releaseLeasesOf(ledger, `${directory}/`))
     log.info("a delivery that this worker left behind is free again", { delivery });
   await releaseOutboxLeasesOf(ledger, `${directory}/`);
+}
+
+/** The trace of an evaluation: of its commit, or of its ref while the commit is not known. */
+function subjectOf({ repo, sha, ref }: Jobs["evaluate"]): TraceSubject {
+  return { repoId: repo, commit: sha ?? ref ?? "" };
 }
 
 /** Nothing new begins on a disk that is nearly full: the sweep brings the delivery again, when there may be room. */

@@ -1,7 +1,7 @@
 import type { Log } from "../src/observe/log.ts";
 
 /** Work that is repeated by the clock. */
-interface Round {
+export interface Round {
   /** ms from one begin to the next. */
   ms: number;
   /** What the log says when a run fails. The next run comes all the same. */

@@ -4,10 +4,13 @@ import { type ServerConfig, secretsOf } from "../config/server.ts";
 import { ConfigError } from "../delivery/errors.ts";
 import type { Host } from "../hosts/host.ts";
 import { openHosts } from "../hosts/index.ts";
+import { FINISHED_STATES } from "../ledger/deliveries.ts";
 import { type Ledger, type LedgerEvent, openLedger } from "../ledger/ledger.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { createObserver } from "../observe/observer.ts";
+import { type Observer, towards } from "../observe/scope.ts";
 import { failFastConnection, isClusterNode, type RedisAddress, requireNoEviction } from "../queue/connection.ts";
 import { startPrivateRedis } from "../queue/private-redis.ts";
 import { openQueues, type Queues } from "../queue/queues.ts";
@@ -16,6 +19,7 @@ import type { Registry } from "../registries/registry.ts";
 import { Store } from "../store/store.ts";
 import { loadAdminToken, lockDataDir, type Role } from "./data-dir.ts";
 import { addCommonMetrics } from "./metrics.ts";
+import { openTracer, tracingSecrets } from "./tracing.ts";
 
 /** What every process of deliverd uses, whatever its roles are. */
 export interface Parts {
@@ -25,6 +29,7 @@ export interface Parts {
   log: Log;
   mask: Mask;
   metrics: Metrics;
+  observer: Observer;
   ledger: Ledger;
   redis: RedisAddress;
   queues: Queues;
@@ -57,12 +62,21 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const admin = roles.includes("receiver")
       ? await loadAdminToken(config.dataDir, config.adminToken ?? undefined)
       : { token: null, file: null };
-    const mask = createMask([...secretsOf(config), ...(admin.token === null ? [] : [admin.token])]);
+    const mask = createMask([
+      ...secretsOf(config),
+      ...tracingSecrets(process.env),
+      ...(admin.token === null ? [] : [admin.token]),
+    ]);
     const log = createLog({ mask });
     if (admin.file !== null) log.info("the admin token is in a file", { file: admin.file });
 
+    const tracer = await openTracer(process.env, log, mask);
+    closing.push(() => tracer?.close());
     const metrics = createMetrics();
+    const observer = createObserver({ metrics, log, tracer });
     const ended = metrics.counter("deliverd_deliveries_total", "Deliveries that ended, by how they ended.");
+    // Prometheus sees no increase from nothing to one: what an alert asks for begins with 0.
+    for (const outcome of FINISHED_STATES) ended.add({ outcome }, 0);
     const onEvent = ({ outcome }: LedgerEvent) => ended.add({ outcome });
     const [ledger, redis] = await settleAll([
       openLedger({ dataDir: config.dataDir, databaseUrl: config.databaseUrl ?? undefined, onEvent }).then((one) => {
@@ -74,8 +88,9 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const queues = openQueues(redis, log);
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));
-    const hosts = openHosts(config.hosts);
-    const registries = await openRegistries(config.registries, { store, learn: mask.learn });
+    const hosts = observedHosts(observer, openHosts(config.hosts));
+    const opened = await openRegistries(config.registries, { store, learn: mask.learn });
+    const registries = observedRegistries(observer, opened);
     addCommonMetrics(metrics, { config, hosts });
     return {
       config,
@@ -83,6 +98,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
       log,
       mask,
       metrics,
+      observer,
       ledger,
       redis,
       queues,
@@ -95,6 +111,17 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     await close();
     throw error;
   }
+}
+
+function observedHosts(observer: Observer, hosts: Map<string, Host>): Map<string, Host> {
+  // These ask nobody: they read a webhook, remember an answer, or do work of others.
+  const silent = ["readHints", "budget", "counted"] as const;
+  return new Map([...hosts].map(([key, host]) => [key, towards(observer, key, host, silent)]));
+}
+
+/** Each call of a registry is counted under its key. */
+export function observedRegistries(observer: Observer, registries: Map<string, Registry>): Map<string, Registry> {
+  return new Map([...registries].map(([key, registry]) => [key, towards(observer, key, registry)]));
 }
 
 async function openRedis(config: ServerConfig, log: Log, closing: (() => unknown)[]): Promise<RedisAddress> {

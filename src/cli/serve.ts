@@ -18,7 +18,7 @@ import { webhookRoute } from "../receiver/webhooks.ts";
 import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
 import { addLedgerMetrics } from "./metrics.ts";
-import type { Parts } from "./parts.ts";
+import { observedRegistries, type Parts } from "./parts.ts";
 import { portError } from "./port-error.ts";
 import { type Accepts, isConfigured, requestCommit } from "./request-commit.ts";
 
@@ -49,14 +49,20 @@ export async function serve(parts: Parts): Promise<Listening> {
   });
   const limits = createConcurrencyLimits();
   // Separate connections: clients that download slowly must not occupy those that publishing needs.
-  const registries = await openRegistries(config.registries, { store: parts.store });
+  const registries = observedRegistries(
+    parts.observer,
+    await openRegistries(config.registries, { store: parts.store }),
+  );
   const app = createApp({
     webhooks: webhookRoute({
       hosts: parts.hosts,
       accepts,
       inbox,
       keepOrders: (orders) => addOrders(ledger, orders),
-      onHints,
+      onHints(hints, startedAt) {
+        onHints(hints);
+        traceReceipt(parts, hints, startedAt);
+      },
       onAnswer(host, status) {
         answers.add({ host, status: String(status) });
         failpoint("receiver.answered");
@@ -146,6 +152,16 @@ function healthChecks({ config, ledger, queues }: Parts): HealthCheck[] {
       },
     },
   ];
+}
+
+/** The first span of a delivery's trace. It is written afterwards: before, nobody knows which commit a webhook names. */
+function traceReceipt({ observer: { tracer } }: Pick<Parts, "observer">, hints: NewHint[], startedAt: number): void {
+  if (tracer === null) return;
+  for (const { repo, sha, ref, event } of hints) {
+    const subject = { repoId: repo.id, commit: sha ?? ref ?? "" };
+    const facts = { event, repo: repo.id, sha: sha ?? undefined, ref: ref ?? undefined };
+    tracer.start("webhook", { parent: { subject }, kind: "server", facts, startedAt }).end();
+  }
 }
 
 /** The evaluation that answers a hint. Hints of one commit share a job; the ref counts only if no commit is named. */

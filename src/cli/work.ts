@@ -12,6 +12,7 @@ import { engineAddress } from "../builders/engine/address.ts";
 import { builderKinds } from "../builders/index.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { openNotifiers } from "../notices/index.ts";
+import { observed, towards } from "../observe/scope.ts";
 import { consume } from "../queue/consume.ts";
 import { registryTypes } from "../registries/index.ts";
 import { systemClock } from "../run/clock.ts";
@@ -43,19 +44,22 @@ export async function work(parts: Parts): Promise<Workers> {
   });
   const engine = new LazyEngine(parts, address);
   const buildSlots = new BuildSlots(config.workers.slots);
-  const { metrics } = parts;
+  const { metrics, observer } = parts;
   metrics.gauge("deliverd_slots", "Build slots of this process: busy, used ahead of CI, free.", () =>
     Object.entries(buildSlots.usage()).map(([state, slots]) => [{ state }, slots]),
   );
+  const drift = metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back.");
+  for (const registry of Object.keys(config.registries)) drift.add({ registry }, 0);
   const station: Station = {
     ...parts,
-    notifiers,
+    // Under one key: what is configured has addresses, and no keys.
+    notifiers: notifiers.map((one) => towards(observer, "notices", one)),
     mirrors: new Mirrors(join(config.dataDir, "mirrors")),
     builders: openBuilders(parts, engine, intake),
     buildSlots,
     engine,
     clock: systemClock,
-    drift: metrics.counter("deliverd_drift_total", "Immutable names found changed or gone behind our back."),
+    drift,
     preparedSeconds: metrics.counter(
       "deliverd_prepared_ahead_seconds_total",
       "Seconds of work done while CI still ran: saved where the commit was delivered, wasted where it never will be.",
@@ -80,7 +84,19 @@ export async function work(parts: Parts): Promise<Workers> {
     "deliverd_workers_renewed_total",
     "Queue consumers made anew, since they heard nothing while jobs waited and Redis answered.",
   );
-  const workers = startWorkers(station, (name, places, each) => consume(parts.redis, name, places, each, log), renewed);
+  const workers = startWorkers(
+    station,
+    (name, places, each) =>
+      consume(
+        parts.redis,
+        name,
+        places,
+        (job, id) => observed(observer, { queue: name, job: id }, () => each(job)),
+        log,
+      ),
+    renewed,
+    (work) => observed(observer, {}, work),
+  );
   log.info("working", { slots: config.workers.slots, intake: intake.host });
   return {
     async stop(grace) {

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import type { Sha } from "../delivery/types.ts";
 import type { CloneSource } from "../hosts/host.ts";
+import { observeCall } from "../observe/observe-call.ts";
 import { checkAuthorization, checkUrl, isRef } from "./arguments.ts";
 import { ensureBareRepository, removeGitLeftovers } from "./bare-repository.ts";
 import { type GitCall, GitFailed, gitText, gitTimeout, runGit } from "./git.ts";
@@ -127,7 +128,8 @@ async function listRemote(source: CloneSource, { quickRefs, ...call }: RemoteCal
 async function lsRemote(url: string, call: GitCall): Promise<RemoteRefs> {
   const answer: RemoteRefs = { raw: new Map(), defaultBranch: null };
   const patterns = ["HEAD", "refs/heads/*", "refs/tags/*"];
-  const text = await gitText(["ls-remote", "--quiet", "--symref", "--end-of-options", url, ...patterns], call);
+  const listing = ["ls-remote", "--quiet", "--symref", "--end-of-options", url, ...patterns];
+  const text = await observeGit("git ls-remote", url, call, () => gitText(listing, call));
   for (const line of linesOf(text)) {
     const [value = "", ref = ""] = line.split("\t");
     if (isRef(ref)) answer.raw.set(ref, value);
@@ -145,7 +147,15 @@ async function fetchAll(url: string, call: GitCall): Promise<void> {
     "--no-show-forced-updates",
     "--no-recurse-submodules",
   ];
-  await runGit(["fetch", ...quick, "--force", "--prune", "--no-tags", "--end-of-options", url, ...REFSPECS], call);
+  const fetching = ["fetch", ...quick, "--force", "--prune", "--no-tags", "--end-of-options", url, ...REFSPECS];
+  await observeGit("git fetch", url, call, () => runGit(fetching, call));
+}
+
+/** git gives no status: an error says only that the host did not give what was asked. */
+function observeGit<T>(method: string, url: string, { signals }: GitCall, run: () => Promise<T>): Promise<T> {
+  const origin = URL.canParse(url) ? new URL(url).origin : null;
+  const isAborted = () => signals.some((signal) => signal.aborted);
+  return observeCall({ method, origin, isAborted }, run, () => ({ status: null, headers: {} }));
 }
 
 async function makeSha256(path: string, call: GitCall): Promise<void> {

@@ -6,6 +6,7 @@ import http, {
 } from "node:http";
 import https from "node:https";
 import type { Socket } from "node:net";
+import { observeCall } from "../observe/observe-call.ts";
 import { VERSION } from "../run/version.ts";
 import type { Body } from "./body.ts";
 
@@ -77,16 +78,26 @@ export function openHttpClient(options: ClientOptions = {}): Send {
     plain: new http.Agent(pool),
     secure: new https.Agent(ca === undefined ? pool : { ...pool, ca }),
   };
-  return async (request) => {
-    // Each stale connection is one fewer in the pool, so the loop ends.
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await sendOnce(request, client);
-      } catch (error) {
-        if (!(error instanceof StaleConnection) || request.body || attempt === maxConnections) throw error;
-      }
-    }
+  return (request) => {
+    const { method, url, signal } = request;
+    const question = { method, origin: url.origin, isAborted: () => signal.aborted };
+    return observeCall(
+      question,
+      () => sendFresh(request, client, maxConnections),
+      (response) => response,
+    );
   };
+}
+
+async function sendFresh(request: HttpRequest, client: Client, maxConnections: number): Promise<HttpResponse> {
+  // Each stale connection is one fewer in the pool, so the loop ends.
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await sendOnce(request, client);
+    } catch (error) {
+      if (!(error instanceof StaleConnection) || request.body || attempt === maxConnections) throw error;
+    }
+  }
 }
 
 interface Client {

@@ -1,6 +1,6 @@
 import { type Selectable, sql } from "kysely";
 import { chooseNext, type RepoLoad } from "../delivery/choose-next.ts";
-import type { RepoId } from "../delivery/types.ts";
+import type { RepoId, Sha } from "../delivery/types.ts";
 import { type RequestedEnd, requestedEndOf } from "./cancel.ts";
 import { ACTIVE_STATES, type Delivery, toDelivery } from "./deliveries.ts";
 import type { Db, Tx } from "./ledger.ts";
@@ -159,6 +159,8 @@ export function dueOldestFirst(ledger: Db, limit: number) {
 /** A delivery to take next. */
 export interface Due {
   id: string;
+  repoId: RepoId;
+  sha: Sha;
   state: Delivery["state"];
   /** ms since it could have been taken: since it was queued, its back-off was over, or a dead worker's lease ran out. */
   dueFor: number;
@@ -175,7 +177,7 @@ export async function nextDueDelivery(ledger: Db): Promise<Due | null> {
     .selectFrom("deliveries")
     .innerJoin("repos", "repos.id", "deliveries.repoId")
     .select(["deliveries.id", "repoId", "ref", "deliveries.createdAt", "servedAt"])
-    .select(["state", "updatedAt", "retryAt", "leaseUntil", now(ledger).as("at")])
+    .select(["sha", "state", "updatedAt", "retryAt", "leaseUntil", now(ledger).as("at")])
     .select([
       sql<number>`case when ${isFree(ledger)} then 1 else 0 end`.as("isFree"),
       sql<number>`case when lease_until > ${now(ledger)} then 1 else 0 end`.as("isHeld"),
@@ -194,10 +196,10 @@ export async function nextDueDelivery(ledger: Db): Promise<Due | null> {
   const chosen = chooseNext(due, (repo) => loads.get(repo) ?? { running: 0, servedAt: 0 }, Math.random())?.id;
   const next = due.find((row) => row.id === chosen);
   if (next === undefined) return null;
-  const { id, state, at, updatedAt, retryAt, leaseUntil } = next;
+  const { id, repoId, sha, state, at, updatedAt, retryAt, leaseUntil } = next;
   // Nothing writes to a delivery that is queued and free, except what makes it due.
   const dueSince = Math.max(updatedAt, retryAt ?? 0, leaseUntil ?? 0);
-  return { id, state, dueFor: Math.max(0, at - dueSince), inState: Math.max(0, at - updatedAt) };
+  return { id, repoId, sha, state, dueFor: Math.max(0, at - dueSince), inState: Math.max(0, at - updatedAt) };
 }
 
 /** The newest 500 attempts of a delivery, oldest first. */

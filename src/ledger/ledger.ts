@@ -1,6 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
-import { CamelCasePlugin, type Dialect, Kysely, Migrator, sql, type Transaction } from "kysely";
+import {
+  CamelCasePlugin,
+  DEFAULT_MIGRATION_TABLE,
+  type Dialect,
+  Kysely,
+  Migrator,
+  sql,
+  type Transaction,
+} from "kysely";
+import { ConfigError } from "../delivery/errors.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { MIGRATION_TIMEOUTS, postgresDialect } from "./database/postgres.ts";
 import { sqliteDialect } from "./database/sqlite.ts";
@@ -123,21 +132,35 @@ function toTx(db: Transaction<Schema>, dialect: DialectName, emit: Db["emit"]): 
 export async function migrate(db: Kysely<Schema>, databaseUrl: string | undefined): Promise<void> {
   const migrator = createMigrator(db);
   const isDone = (await migrator.getMigrations()).every((migration) => migration.executedAt !== undefined);
-  if (isDone || databaseUrl === undefined) return migrateToLatest(migrator);
+  if (isDone || databaseUrl === undefined) return migrateToLatest(db, migrator);
   const dialect = postgresDialect(databaseUrl, () => {}, MIGRATION_TIMEOUTS);
   const slow = new Kysely<Schema>({ dialect, plugins: [new CamelCasePlugin()] });
   try {
-    await migrateToLatest(createMigrator(slow));
+    await migrateToLatest(slow, createMigrator(slow));
   } finally {
     await slow.destroy();
   }
+}
+
+/** @throws ConfigError `ledger-newer`: this version could not keep what the newer tables promise */
+async function requireKnownMigrations(db: Kysely<Schema>): Promise<void> {
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db);
+  const unknown = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name));
+  if (unknown.length === 0) return;
+  throw new ConfigError(
+    "ledger-newer",
+    `the ledger was changed by a newer deliverd (${unknown.join(", ")}), and this version does not know how. ` +
+      "Start the newer version again, or restore the backup from before the upgrade.",
+  );
 }
 
 function createMigrator(db: Kysely<Schema>): Migrator {
   return new Migrator({ db, provider: { getMigrations: async () => migrations } });
 }
 
-async function migrateToLatest(migrator: Migrator): Promise<void> {
+async function migrateToLatest(db: Kysely<Schema>, migrator: Migrator): Promise<void> {
   const { error } = await migrator.migrateToLatest();
-  if (error) throw error;
+  if (!error) return;
+  await requireKnownMigrations(db);
+  throw error;
 }

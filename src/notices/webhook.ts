@@ -7,6 +7,7 @@ import { openHttpClient, type Send } from "../http/client.ts";
 import { reasonWithoutAnswer } from "../http/no-answer.ts";
 import { remoteText } from "../http/remote-text.ts";
 import { readRetryAfter } from "../http/retry-after.ts";
+import { traceHeaders } from "../observe/span.ts";
 import { oneOf, orNull, receiverUrl, secret, strict } from "../settings/scalars.ts";
 import type { Notice, Notifier, Probe } from "./notice.ts";
 import { noticeKind } from "./notice-kind.ts";
@@ -52,7 +53,7 @@ export function webhookNotifier({ url: text, secret, timeout = 15_000 }: Webhook
     async send(notice, signal, at = Date.now()) {
       const { body, headers } = signedRequest(notice, key, at);
       const response = await withSignals([signal, AbortSignal.timeout(timeout)], (either) =>
-        send({ method: "POST", url, headers, body, signal: either }),
+        send({ method: "POST", url, headers: { ...headers, ...traceHeaders() }, body, signal: either }),
       ).catch((error: unknown) => {
         throw new TransientError("notice-unanswered", `${target} gave no answer: ${describe(error)}`, { cause: error });
       });

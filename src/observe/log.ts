@@ -1,8 +1,12 @@
 import winston from "winston";
 import { printable } from "../delivery/printable.ts";
 import type { Mask } from "./mask.ts";
+import { currentScope } from "./scope.ts";
 
-/** The daemon's log: one JSON object a line on stdout. Each line about a delivery has the delivery's id. */
+/**
+ * The daemon's log: one JSON object a line on stdout. Each line has the ids of the work under way (see scope.ts): queue
+ * and job, delivery, repo and sha.
+ */
 export interface Log {
   debug(message: string, facts?: LogFields): void;
   info(message: string, facts?: LogFields): void;
@@ -35,7 +39,7 @@ export const silentLog: Log = {
 
 function wrap(logger: winston.Logger, common: LogFields): Log {
   const at = (level: string) => (message: string, facts?: LogFields) => {
-    logger.log(level, message, { ...common, ...plain(facts) });
+    logger.log(level, message, { ...currentScope()?.facts, ...common, ...plain(facts) });
   };
   return {
     debug: at("debug"),

@@ -41,7 +41,7 @@ export function consume<N extends QueueName>(
   address: RedisAddress,
   name: N,
   concurrency: number,
-  work: (data: Jobs[N]) => Promise<void>,
+  work: (data: Jobs[N], id: string) => Promise<void>,
   log: Log,
 ): Consumer {
   return new QueueConsumer(name, { address, concurrency, work, log });
@@ -51,7 +51,8 @@ interface ConsumerOptions<N extends QueueName> {
   address: RedisAddress;
   /** How many jobs run at a time. */
   concurrency: number;
-  work(data: Jobs[N]): Promise<void>;
+  /** @param id the job's, for the log */
+  work(data: Jobs[N], id: string): Promise<void>;
   log: Log;
 }
 
@@ -106,7 +107,7 @@ class QueueConsumer<N extends QueueName> implements Consumer {
     const settings = { ...JOB_SETTINGS, connection: redis, concurrency };
     const worker = new Worker(this.name, (job) => this.#runJob(job), settings);
     worker.on("failed", (job, error) => {
-      log.error("a job failed", { queue: this.name, job: job?.data, error });
+      log.error("a job failed", { queue: this.name, job: job?.id, data: job?.data, error });
     });
     worker.on("error", (error) => {
       // Redis refused a command: BullMQ may have removed its marker for a waiting job but not the job, and would then
@@ -119,7 +120,7 @@ class QueueConsumer<N extends QueueName> implements Consumer {
   async #runJob(job: Job): Promise<void> {
     // The ledger chooses the delivery to work on. A job for another one that becomes due must not wait for this one.
     if (this.name === "deliver") void job.removeDeduplicationKey().catch(() => {});
-    const done = this.#options.work(job.data as Jobs[N]);
+    const done = this.#options.work(job.data as Jobs[N], job.id ?? "");
     this.#running.add(done);
     this.#events += 1;
     try {

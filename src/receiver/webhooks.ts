@@ -19,8 +19,9 @@ export interface WebhookOptions {
   keepOrders(orders: NewOrder[]): Promise<void>;
   /**
    * Called with committed hints, to queue them. Its errors do not change the answer: the sweep queues what is missing.
+   * @param startedAt when the request came, in ms since the epoch
    */
-  onHints(hints: NewHint[]): void;
+  onHints(hints: NewHint[], startedAt: number): void;
   /** Called for every answer, for the metrics. */
   onAnswer?(host: string, status: number): void;
   log: Log;
@@ -52,7 +53,7 @@ export function webhookRoute(options: WebhookOptions): RequestHandler {
       response.writeHead(202, { ...JSON_TYPE, "content-length": Buffer.byteLength(answer) }).end(answer);
     } catch (error) {
       if (error instanceof Aborted) return;
-      refuse(options.log, refusals, key, response, error);
+      refuse(options.log, refusals, key, request, response, error);
       discardRest(request, Math.min(bodyTimeoutMs, 5_000));
     } finally {
       if (response.headersSent) options.onAnswer?.(options.hosts.has(key) ? key : "unknown", response.statusCode);
@@ -90,6 +91,7 @@ async function receive(
   key: string,
   request: Request,
 ): Promise<WebhookAnswer> {
+  const startedAt = Date.now();
   const host = options.hosts.get(key);
   if (host === undefined) throw new Problem(404, "No host of this name is configured.");
   checkRequest(request);
@@ -98,7 +100,7 @@ async function receive(
   const kept = acceptedOf(options, key, reading);
   if ("ignored" in kept) return { status: "ignored", because: kept.ignored };
   await keep(kept);
-  queue(options, kept.hints);
+  queue(options, kept.hints, startedAt);
   return { status: "accepted", because: saidOf(kept) };
 }
 
@@ -163,25 +165,52 @@ function createKeeper(options: WebhookOptions): (kept: Kept) => Promise<void> {
   };
 }
 
-function queue({ onHints, log }: WebhookOptions, hints: NewHint[]): void {
+function queue({ onHints, log }: WebhookOptions, hints: NewHint[], startedAt: number): void {
   try {
-    onHints(hints);
+    onHints(hints, startedAt);
   } catch (error) {
     log.warn("Hints are kept, but could not be queued: the sweep will", { error });
   }
 }
 
-function refuse(log: Log, refusals: SampledLog, host: string, response: Response, error: unknown): void {
+function refuse(
+  log: Log,
+  refusals: SampledLog,
+  host: string,
+  request: Request,
+  response: Response,
+  error: unknown,
+): void {
+  const answer = (status: number, message: string, headers?: Record<string, string>): void => {
+    const facts = { host, status, from: request.socket.remoteAddress, request: hostsRequestId(request) };
+    refusals.warn(`A webhook for '${host}' was refused: ${message}`, facts);
+    sendProblem(response, status, message, headers);
+  };
   if (error instanceof Problem) {
     if (error.status === 408) response.set("connection", "close");
-    sendProblem(response, error.status, error.message, error.headers);
+    answer(error.status, error.message, error.headers);
   } else if (error instanceof BadSignature) {
-    refusals.warn(`A webhook for '${host}' was refused: ${error.message}`);
-    sendProblem(response, 401, error.message);
+    answer(401, error.message);
   } else if (error instanceof MalformedWebhook) {
-    sendProblem(response, 400, error.message);
+    answer(400, error.message);
   } else {
     log.error(`A webhook for '${host}' met a bug`, { error });
     sendProblem(response, 500, "Something went wrong in deliverd. Its log has the reason.");
   }
+}
+
+/** By which a host shows one request in its list of deliveries: GitHub, GitLab, Gitea, Bitbucket, Standard Webhooks. */
+const REQUEST_ID_HEADERS = [
+  "x-github-delivery",
+  "x-gitlab-event-uuid",
+  "x-gitea-delivery",
+  "x-request-uuid",
+  "webhook-id",
+];
+/** Characters. The sender is not verified. */
+const MAX_REQUEST_ID = 100;
+
+function hostsRequestId({ headers }: Request): string | undefined {
+  const found = REQUEST_ID_HEADERS.map((name) => headers[name]).find((value) => value !== undefined);
+  return found === undefined ? undefined : String(found).slice(0, MAX_REQUEST_ID);
 }

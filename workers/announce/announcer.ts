@@ -7,6 +7,7 @@ import { getRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import type { Notifier } from "../../src/notices/notice.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
+import { inTrace } from "../../src/observe/span.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
 import type { Station } from "../station.ts";
 import { sendReport } from "./send-report.ts";
@@ -83,18 +84,24 @@ export class Announcer {
       if (entry !== undefined) entry.again = false;
       const due = await claimOutbox(ledger, AT_ONCE, this.#takenFor, { owner, lane });
       if (due.length === 0 && !this.#lanes.get(lane)?.again) break;
-      const waits = await Promise.all(due.map((row) => send(this.#station, row)));
+      const waits = await Promise.all(due.map((row) => sendInTrace(this.#station, row)));
       for (const wait of waits) if (wait !== null) soonest = Math.min(soonest ?? wait, wait);
     }
     if (soonest !== null) await queues.add("announce", {}, { delay: soonest });
   }
 }
 
+function sendInTrace(station: AnnounceParts, row: OutboxEntry): Promise<number | null> {
+  const { repoId, sha, deliveryId, kind } = row;
+  const facts = { delivery: deliveryId ?? undefined, repo: repoId, sha, kind };
+  return inTrace({ repoId, commit: sha }, kind, facts, () => send(station, row));
+}
+
 /** @returns in how many ms the row is to be tried again; null: never */
 async function send(station: AnnounceParts, row: OutboxEntry): Promise<number | null> {
   const { ledger } = station;
   const { id, revision, fence } = row;
-  const facts = { delivery: row.deliveryId, kind: row.kind };
+  const facts = { delivery: row.deliveryId, kind: row.kind, sha: row.sha };
   let retryIn: number | null = null;
   let isWritten: boolean;
   try {

@@ -2,6 +2,8 @@ import { Refused } from "../../src/delivery/errors.ts";
 import type { Repo, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { SeenRepo } from "../../src/ledger/repos.ts";
+import { calling } from "../../src/observe/scope.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Station } from "../station.ts";
 import { hostOf } from "./host-of.ts";
 import { confirmIdentity } from "./repo-identity.ts";
@@ -36,7 +38,8 @@ export async function syncMirror(
   const named = { ...repo, defaultBranch: repo.defaultBranch ?? "main" };
   const host = hostOf(station, named);
   try {
-    const synced = mirror.latest(age) ?? (await mirror.sync(await host.cloneSource(named), signal, expected));
+    const sync = async () => mirror.sync(await host.cloneSource(named), signal, expected);
+    const synced = mirror.latest(age) ?? (await span("sync", { repo: repo.id }, () => calling(named.host, sync)));
     // The host's API names the default branch; a mirror's HEAD serves where it does not.
     const defaultBranch = repo.defaultBranch ?? synced.defaultBranch ?? "main";
     return { repo: { ...known, ...repo, defaultBranch }, mirror, refs: synced.commits };

@@ -7,6 +7,7 @@ import { buildEnvironment, releaseMetadata } from "../../src/delivery/metadata.t
 import type { ArtifactPlan, BuildCommands } from "../../src/delivery/types.ts";
 import { isDockerfileOutside, openContext } from "../../src/git/context.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { BuildSlots, GiveBack } from "../build-slots.ts";
 import { readDockerfile } from "../commit/holds-version.ts";
@@ -48,12 +49,14 @@ export async function build(
   // A version that its ecosystem cannot write must be found before the build, not at the upload.
   ecosystemVersion(artifact.kind, version);
   const own = { ...run, tmp: join(run.tmp, artifact.name) };
-  switch (builderOf[artifact.kind]) {
-    case "image":
-      return station.builders.image.build(await imageOrder(station, work, artifact, facts, own), own);
-    case "files":
-      return station.builders.files.build(filesOrder(station, work, artifact, facts, own), own);
-  }
+  return span("build", { artifact: artifact.name, kind: artifact.kind, version }, async () => {
+    switch (builderOf[artifact.kind]) {
+      case "image":
+        return station.builders.image.build(await imageOrder(station, work, artifact, facts, own), own);
+      case "files":
+        return station.builders.files.build(filesOrder(station, work, artifact, facts, own), own);
+    }
+  });
 }
 
 async function imageOrder(

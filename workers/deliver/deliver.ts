@@ -3,12 +3,14 @@ import { lastHintId } from "../../src/ledger/hints.ts";
 import { type Due, nextDueDelivery } from "../../src/ledger/leases.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import { hasNewsSince, markHintsSeen, type Watermark } from "../../src/ledger/watermark.ts";
+import { endTrace, inTrace, span } from "../../src/observe/span.ts";
 import { MAX_REF_AGE_MS } from "../commit/sync-mirror.ts";
 import type { Station } from "../station.ts";
 import { type Lease, takeLease } from "./lease.ts";
 import { type LineParts, passed, walkLine } from "./line.ts";
 import { type SettleParts, settleFailure } from "./settle-failure.ts";
-import { type Running, underLease } from "./under-lease.ts";
+import { factsOf, subjectOf } from "./trace.ts";
+import { type Running, type Tools, underLease } from "./under-lease.ts";
 
 /** What a delivery uses of the station. */
 export type DeliverParts = LineParts & SettleParts & Pick<Station, "owner" | "tmp" | "queueWait" | "stageSeconds">;
@@ -24,8 +26,7 @@ export async function deliverNext(station: DeliverParts, running: Running): Prom
   const { id, lease } = taken;
   // Null: the attempt went on with what was begun and read nothing, or could not even read this.
   let watermark: Watermark | null = null;
-  // Nothing may fail between the claim and this: a lease that nobody stops is renewed for ever.
-  await underLease(station, id, lease, running, async (tools) => {
+  const attempt = async (tools: Tools): Promise<void> => {
     try {
       const readFrom = {
         lastHintId: await lastHintId(ledger),
@@ -35,25 +36,29 @@ export async function deliverNext(station: DeliverParts, running: Running): Prom
       if (delivery === null) throw new Error(`delivery ${id} was claimed and is gone`);
       if (delivery.naming === null) watermark = readFrom;
       passed("claim");
-      await walkLine(station, delivery, lease, tools, readFrom);
+      await span("line", {}, () => walkLine(station, delivery, lease, tools, readFrom));
     } catch (error) {
       await settleFailure(station, id, lease, tools, lease.signal.aborted ? lease.signal.reason : error);
     }
-  });
+  };
+  // Nothing may fail between the claim and this: a lease that nobody stops is renewed for ever.
+  await underLease(station, id, lease, running, (tools) =>
+    inTrace(subjectOf(taken), "deliver", factsOf(taken), () => attempt(tools)),
+  );
   await evaluateAfterNews(station, id, watermark);
 }
 
 /** Whoever loses a delivery to another worker asks again: that delivery is out of the way now. */
 async function takeNext(
   station: Pick<Station, "ledger" | "owner" | "queueWait" | "stageSeconds">,
-): Promise<{ id: string; lease: Lease } | null> {
+): Promise<(Due & { lease: Lease }) | null> {
   for (;;) {
     const due = await nextDueDelivery(station.ledger);
     if (due === null) return null;
     const lease = await takeLease(station.ledger, due.id, station.owner);
     if (lease === null) continue;
     countWait(station, due);
-    return { id: due.id, lease };
+    return { ...due, lease };
   }
 }
 
@@ -79,6 +84,8 @@ async function evaluateAfterNews(
   // Read once more: another worker may have the delivery by now, or a person may have queued it again.
   const delivery = await getDelivery(ledger, id);
   if (delivery === null || ACTIVE_STATES.some((state) => state === delivery.state)) return;
+  if (delivery.finishedAt !== null)
+    endTrace(subjectOf(delivery), { ...factsOf(delivery), outcome: delivery.state }, delivery.createdAt);
   const { repoId, sha, lookAt } = delivery;
   const isNews = watermark === null || (await hasNewsSince(ledger, repoId, sha, watermark));
   if (watermark !== null) await markHintsSeen(ledger, delivery, watermark);

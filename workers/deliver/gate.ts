@@ -1,5 +1,6 @@
 import { anySignal } from "../../src/async/any-signal.ts";
 import type { Action } from "../../src/delivery/types.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Run } from "../../src/run/run.ts";
 import { inspect } from "../commit/inspect.ts";
 import { syncAndPrefetchCi } from "../commit/prefetch-ci.ts";
@@ -39,7 +40,7 @@ export async function passGate(
   const stop = new AbortController();
   const upload = uploadAhead(station, work, prepared, { ...run, signal: anySignal(run.signal, stop.signal) });
   try {
-    await requireGreen(station, work, isNew, run);
+    await span("gate", {}, () => requireGreen(station, work, isNew, run));
   } catch (error) {
     stop.abort(error);
     throw error;

@@ -5,6 +5,7 @@ import { artifactsOf, saveArtifacts, saveFrozen } from "../../src/ledger/artifac
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { haveRefsMovedSince, type Watermark } from "../../src/ledger/watermark.ts";
 import { type Failpoint, failpoint } from "../../src/observe/failpoints.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Run } from "../../src/run/run.ts";
 import type { BuildSlots } from "../build-slots.ts";
 import type { AfterReleaseParts } from "../commit/after-release.ts";
@@ -156,7 +157,7 @@ export async function walkLine(
   }
   const prepared =
     naming === null
-      ? await prepare(station, work, run, { claims: true, capacity: buildSlots })
+      ? await span("prepare", {}, () => prepare(station, work, run, { claims: true, capacity: buildSlots }))
       : await resume(station, work, naming, run);
   await enterStage(station, work, "publishing", `publishing to ${destinations(work)}`, unreleased);
   stages.enter("publishing");
@@ -245,7 +246,9 @@ async function buildAndFreeze(
   const { bases, ...content } = await build(station, work, artifact, share.versions[0] ?? "", { ...run, log });
   passed("build");
   const frozen = { ...content, frozenOn: station.storeId, bases };
-  await saveFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, frozen);
+  await span("freeze", { artifact: artifact.name }, () =>
+    saveFrozen(station.ledger, work.delivery.id, artifact.name, work.fence, frozen),
+  );
   passed("freeze");
   run.log.line(`${artifact.name}: frozen as ${content.digest}`);
   return { kind: "prepared", artifact, content, bases, isNew: true, ...share };

@@ -3,6 +3,7 @@ import type { NamedArtifact, Naming } from "../../src/delivery/naming.ts";
 import { pinDigest } from "../../src/ledger/artifacts.ts";
 import { beginNaming } from "../../src/ledger/begin-naming.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Work } from "../commit/work.ts";
 import type { Prepared, Unchanged } from "../names/prepared.ts";
 import type { Station } from "../station.ts";
@@ -14,22 +15,25 @@ type Parts = Pick<Station, "ledger" | "storeId">;
  * Writes all digests and the names to be written in one transaction, or nothing of it.
  * @throws Cancelled, TransientError `lease-lost`, Refused `digest-pinned`
  */
-export async function pinAll(station: Parts, work: Work, prepared: (Prepared | Unchanged)[]): Promise<void> {
+export function pinAll(station: Parts, work: Work, prepared: (Prepared | Unchanged)[]): Promise<void> {
+  return span("pin", {}, () => station.ledger.transaction((tx) => pinIn(tx, station, work, prepared)));
+}
+
+async function pinIn(tx: Tx, station: Parts, work: Work, prepared: (Prepared | Unchanged)[]): Promise<void> {
   const { delivery, fence } = work;
-  await station.ledger.transaction(async (tx) => {
-    for (const each of prepared) if (each.kind === "prepared") await pin(tx, station, work, each);
-    if (delivery.naming !== null) return;
-    const answer = await beginNaming(tx, delivery.id, fence, namingOf(work, prepared));
-    switch (answer) {
-      case "begun":
-        return;
-      case "stale":
-        throw leaseLost();
-      case "cancelled":
-      case "superseded":
-        throw new Cancelled(answer);
-    }
-  });
+
+  for (const each of prepared) if (each.kind === "prepared") await pin(tx, station, work, each);
+  if (delivery.naming !== null) return;
+  const answer = await beginNaming(tx, delivery.id, fence, namingOf(work, prepared));
+  switch (answer) {
+    case "begun":
+      return;
+    case "stale":
+      throw leaseLost();
+    case "cancelled":
+    case "superseded":
+      throw new Cancelled(answer);
+  }
 }
 
 function namingOf({ repo: { owner, name }, plan, refs, tags }: Work, prepared: (Prepared | Unchanged)[]): Naming {

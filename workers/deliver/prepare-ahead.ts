@@ -1,11 +1,12 @@
 import { oneLine, willFailText } from "../../src/delivery/commit-status.ts";
 import { UserError } from "../../src/delivery/errors.ts";
 import { artifactsOf } from "../../src/ledger/artifacts.ts";
-import { getDelivery, saveBecause } from "../../src/ledger/deliveries.ts";
+import { type Delivery, getDelivery, saveBecause } from "../../src/ledger/deliveries.ts";
 import { clearDuePreparation } from "../../src/ledger/due-deliveries.ts";
 import { attemptsOf, claimToPrepare, finishAttempt } from "../../src/ledger/leases.ts";
 import type { AttemptOutcome } from "../../src/ledger/schema/schema.ts";
 import { queueStatuses } from "../../src/ledger/statuses.ts";
+import { inTrace } from "../../src/observe/span.ts";
 import type { Run } from "../../src/run/run.ts";
 import { BuildSlots } from "../build-slots.ts";
 import { type UploadParts, uploadAhead } from "../names/upload.ts";
@@ -16,7 +17,8 @@ import { type PrepareParts, prepare } from "./line.ts";
 import { type ReadParts, readWork } from "./read-work.ts";
 import type { SettleParts } from "./settle-failure.ts";
 import { endAttempt } from "./stages.ts";
-import { type Running, underLease } from "./under-lease.ts";
+import { factsOf, subjectOf } from "./trace.ts";
+import { type Running, type Tools, underLease } from "./under-lease.ts";
 
 /** What preparing ahead uses of the station. */
 export type PrepareAheadParts = ReadParts &
@@ -40,7 +42,9 @@ class MadeRoom extends Error {}
 export async function prepareAhead(station: PrepareAheadParts, id: string, running: Running): Promise<void> {
   const { ledger, queues, buildSlots } = station;
   if (await isDone(station, id)) return clearDuePreparation(ledger, id);
-  const weight = await heaviestBuild(station, id);
+  const waiting = await getDelivery(ledger, id);
+  if (waiting === null) return;
+  const weight = heaviestBuild(station, waiting);
   const needed = new AbortController();
   const giveBack = buildSlots.takeSpare(weight, () => needed.abort());
   if (giveBack === null) {
@@ -53,7 +57,12 @@ export async function prepareAhead(station: PrepareAheadParts, id: string, runni
     const makeRoom = () => lease.abort(new MadeRoom("a green commit needs the machine"));
     if (needed.signal.aborted) makeRoom();
     else needed.signal.addEventListener("abort", makeRoom);
-    await firstHalf(station, id, lease, running, new BuildSlots(weight));
+    const capacity = new BuildSlots(weight);
+    await underLease(station, id, lease, running, (tools) =>
+      inTrace(subjectOf(waiting), "prepare ahead", factsOf(waiting), () =>
+        firstHalf(station, id, lease, tools, capacity),
+      ),
+    );
   } finally {
     giveBack();
   }
@@ -66,32 +75,30 @@ async function firstHalf(
   station: PrepareAheadParts,
   id: string,
   lease: Lease,
-  running: Running,
+  { run, log }: Tools,
   capacity: BuildSlots,
 ): Promise<void> {
   const { ledger, clock } = station;
-  await underLease(station, id, lease, running, async ({ run, log }) => {
-    const began = clock.now();
-    try {
-      const delivery = await getDelivery(ledger, id);
-      if (delivery === null) throw new Error(`delivery ${id} was claimed and is gone`);
-      const work = await readWork(station, delivery, lease.fence, run);
-      await uploadAhead(station, work, await prepare(station, work, run, { claims: false, capacity }), run);
-      await finishAttempt(ledger, id, lease.fence, { outcome: "prepared" });
-      await clearDuePreparation(ledger, id);
-      log.info("prepared ahead, while CI runs", { ms: clock.now() - began });
-    } catch (error) {
-      await settle(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
-    }
-  });
+  const began = clock.now();
+  try {
+    const delivery = await getDelivery(ledger, id);
+    if (delivery === null) throw new Error(`delivery ${id} was claimed and is gone`);
+    const work = await readWork(station, delivery, lease.fence, run);
+    await uploadAhead(station, work, await prepare(station, work, run, { claims: false, capacity }), run);
+    await finishAttempt(ledger, id, lease.fence, { outcome: "prepared" });
+    await clearDuePreparation(ledger, id);
+    log.info("prepared ahead, while CI runs", { ms: clock.now() - began });
+  } catch (error) {
+    await settle(station, id, lease, run, lease.signal.aborted ? lease.signal.reason : error);
+  }
 }
 
 /** The weight of its heaviest build, by the plan that was known when it began to wait. */
-async function heaviestBuild(
-  { config, ledger, buildSlots }: Pick<Station, "config" | "ledger" | "buildSlots">,
-  id: string,
-): Promise<number> {
-  const artifacts = (await getDelivery(ledger, id))?.plan?.artifacts ?? [];
+function heaviestBuild(
+  { config, buildSlots }: Pick<Station, "config" | "buildSlots">,
+  { plan }: Pick<Delivery, "plan">,
+): number {
+  const artifacts = plan?.artifacts ?? [];
   return Math.max(1, ...artifacts.map((artifact) => buildSlots.weightOf(limitsOf({ config }, artifact).cpus)));
 }
 

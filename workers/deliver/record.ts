@@ -7,6 +7,7 @@ import { describeRelease } from "../../src/ledger/describe-release.ts";
 import { queueNotices } from "../../src/ledger/notices.ts";
 import { recordRelease } from "../../src/ledger/releases.ts";
 import { queueStatuses, type StatusParts } from "../../src/ledger/statuses.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Work } from "../commit/work.ts";
 import { readRepoNames, updateLatest } from "../names/candidates.ts";
 import type { Prepared, Unchanged } from "../names/prepared.ts";
@@ -19,7 +20,11 @@ export type RecordParts = StatusParts & Pick<Station, "config" | "ledger" | "not
  * Writes release, status and notice in one transaction: whatever happens next, all three stand, or none.
  * @param ofOlderCommit names that stay with an older commit of the artifact
  */
-export async function record(
+export function record(station: RecordParts, work: Work, each: Prepared, ofOlderCommit: ArtifactName[]): Promise<void> {
+  return span("record", { artifact: each.artifact.name }, () => recordAll(station, work, each, ofOlderCommit));
+}
+
+async function recordAll(
   station: RecordParts,
   work: Work,
   each: Prepared,

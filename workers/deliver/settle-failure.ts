@@ -35,6 +35,7 @@ export async function settleFailure(
   log[how.outcome === "failed" ? "warn" : "info"]("the attempt ended", {
     outcome: how.outcome,
     because: oneLine(how.because),
+    retryIn: how.retryIn,
     error,
   });
   await flush();

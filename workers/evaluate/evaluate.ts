@@ -8,6 +8,7 @@ import { getRepo, type KnownRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import { STATUS_DEBOUNCE_MS } from "../../src/ledger/statuses.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
 import { inspect } from "../commit/inspect.ts";
 import { expectedGate, syncAndPrefetchCi } from "../commit/prefetch-ci.ts";
@@ -73,10 +74,10 @@ async function inspectAndDecide(
     return leaveHintForAttempt(station, repo, job.ref, sha, lastHint);
   failpoint("evaluate.synced");
   const subject = { repo, mirror, sha, hints: hinted ?? (await hintsOf(ledger, repo.id, sha)) };
-  const found = await inspect(station, subject, delivery, prefetched);
+  const found = await span("inspect", {}, () => inspect(station, subject, delivery, prefetched));
   if (found.verdict.action === "deliver")
     recordGreen(station, repo.id, sha, { lastHintId: lastHint, refsReadAt: began });
-  const next = await writeDecision(station, subject, found, delivery);
+  const next = await span("decide", {}, () => writeDecision(station, subject, found, delivery));
   failpoint("evaluate.written");
   await queueWork(station, next);
   if (found.kind === "host-error") throw found.error;

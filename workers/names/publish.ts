@@ -3,6 +3,7 @@ import type { ArtifactName, Destination } from "../../src/delivery/types.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import { locationsOfDelivery } from "../../src/ledger/locations.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
+import { span } from "../../src/observe/span.ts";
 import type { Run } from "../../src/run/run.ts";
 import { isSame, namesFor } from "../commit/immutable-names.ts";
 import { namesOfOlderCommit } from "../commit/missing-names.ts";
@@ -35,7 +36,11 @@ export async function publishEverywhere(
     (location) => location.immutable,
   );
   const ended = await Promise.allSettled(
-    each.artifact.publish.map((to) => publishTo(station, work, each, to, standing, before, run)),
+    each.artifact.publish.map((to) =>
+      span("publish", { artifact: each.artifact.name, registry: to.to }, () =>
+        publishTo(station, work, each, to, standing, before, run),
+      ),
+    ),
   );
   throwPreferringTransient(ended.flatMap((end) => (end.status === "rejected" ? [end.reason] : [])));
   return ended.flatMap((end) => (end.status === "fulfilled" ? end.value : []));

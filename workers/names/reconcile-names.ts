@@ -10,6 +10,7 @@ import { markSent } from "../../src/ledger/outbox.ts";
 import { getRelease } from "../../src/ledger/releases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import type { StatusParts } from "../../src/ledger/statuses.ts";
+import { inTrace } from "../../src/observe/span.ts";
 import type { Jobs } from "../../src/queue/queues.ts";
 import type { Run } from "../../src/run/run.ts";
 import { isSame } from "../commit/immutable-names.ts";
@@ -157,7 +158,10 @@ async function place(station: PlaceParts, repo: Repo, { name, release }: Wanted,
   const moving = { registry, repository, tag, immutable: false };
   try {
     const of = { repoId: repo.id, deliveryId, artifact };
-    const kind = await writeName(station, { name: moving, content, of, before }, run);
+    const subject = { repoId: repo.id, commit: release.sha };
+    const kind = await inTrace(subject, "move name", { delivery: deliveryId, sha: release.sha, artifact }, () =>
+      writeName(station, { name: moving, content, of, before }, run),
+    );
     if (kind === "written")
       station.log.info("moved a name", { delivery: deliveryId, registry, name: `${repository}:${tag}`, digest });
     return { kind };

@@ -1,5 +1,6 @@
 import { movingNames } from "../../src/delivery/names.ts";
 import type { Destination } from "../../src/delivery/types.ts";
+import { span } from "../../src/observe/span.ts";
 import type { StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
 import { nameFacts, namesFor } from "../commit/immutable-names.ts";
@@ -32,7 +33,9 @@ export async function sendInto(
   run: Run,
 ): Promise<void> {
   const nameless = { registry, repository, tag: content.digest, immutable: true };
-  await registries.get(registry)?.upload?.(content, nameless, run);
+  await span("upload", { registry, repository }, async () =>
+    registries.get(registry)?.upload?.(content, nameless, run),
+  );
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type WriteOrder,
 } from "../../src/ledger/name-writes.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
+import { span } from "../../src/observe/span.ts";
 import { keysOfPlace } from "../../src/registries/index.ts";
 import type { Registry, StampedContent } from "../../src/registries/registry.ts";
 import type { Run } from "../../src/run/run.ts";
@@ -69,7 +70,9 @@ export async function writeName(
     case "owned":
       throw ownedByAnother(registry, repository);
     case "reserved":
-      await whileReserved(station, order, run, (own) => publish(station, write, order, reservation.ours, own));
+      await span("name", { registry, repository, tag: name.tag }, () =>
+        whileReserved(station, order, run, (own) => publish(station, write, order, reservation.ours, own)),
+      );
       return "written";
   }
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 
 /** Runs Prometheus' own tool. @returns all that it printed @throws Error with that, if its exit code is not expected */
-async function promtool(args: string[], input = "", expect = [0]): Promise<string> {
+export async function promtool(args: string[], input = "", expect = [0]): Promise<string> {
   const child = spawn("promtool", args, { stdio: "pipe" });
   const printed = Promise.all([text(child.stdout), text(child.stderr)]);
   child.stdin.end(input);

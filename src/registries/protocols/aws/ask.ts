@@ -1,6 +1,8 @@
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import { remoteText } from "../../../http/remote-text.ts";
 import { readRetryAfter } from "../../../http/retry-after.ts";
+import type { CallEnd } from "../../../observe/call.ts";
+import { observeCall } from "../../../observe/observe-call.ts";
 
 /** What an error says about its call. */
 export interface Question {
@@ -14,7 +16,7 @@ export interface Question {
 /** The parts of the SDK's errors that are read here: `ServiceException` of `@smithy/core`, or a failed connection. */
 interface SdkError extends Error {
   code?: unknown;
-  $metadata?: { httpStatusCode?: number };
+  $metadata?: { httpStatusCode?: number; requestId?: string };
   $retryable?: { throttling?: boolean };
   $response?: { headers?: Record<string, string> };
 }
@@ -32,10 +34,23 @@ const DENIED =
 export async function ask<T>(question: Question, call: () => Promise<T>): Promise<T> {
   try {
     question.signal.throwIfAborted();
-    return await call();
+    const asked = { method: question.right, origin: null, isAborted: () => question.signal.aborted };
+    return await observeCall(asked, call, () => ({ status: 200, headers: {} }), endOf);
   } catch (error) {
     throw failureOf(question, error);
   }
+}
+
+/** What an error of the SDK says of its call. AWS limits with 400 too, and the name of the error says so. */
+function endOf(error: unknown): CallEnd | null {
+  if (!(error instanceof Error)) return null;
+  const { name, $metadata, $retryable }: SdkError = error;
+  if ($metadata?.httpStatusCode === undefined) return null;
+  const isLimited = THROTTLED.test(name) || $retryable?.throttling;
+  return {
+    status: isLimited ? 429 : $metadata.httpStatusCode,
+    headers: { "x-amzn-requestid": $metadata.requestId },
+  };
 }
 
 /** Whether AWS answered with one of these errors. @param names as in AWS's API reference */
