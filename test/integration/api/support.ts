@@ -40,8 +40,8 @@ const bounds = { branches: null, tags: null, ci: null, registries: null, secrets
 const RULES: Parameters<typeof rulesOf>[0] = {
   hosts: { github: { type: "github", cloneUrl: "https://github.com", token: null } },
   registries: {
-    local: { type: "oci", url: "https://r.example.com", default: true, shared: [] },
-    files: { type: "http", url: "https://files.example.com", default: false, shared: [] },
+    local: { type: "oci", url: "https://r.example.com", default: true, shared: [], publicUrl: null },
+    files: { type: "http", url: "https://files.example.com", default: false, shared: [], publicUrl: null },
   },
   repos: [
     { match: "acme/*", ...bounds },
