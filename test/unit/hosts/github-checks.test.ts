@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import { checksOfRuns, readRuns } from "../../../src/hosts/github/check-runs.ts";
 import { checksOfSuites, readSuites } from "../../../src/hosts/github/check-suites.ts";
 import { checksOfStatuses } from "../../../src/hosts/github/statuses.ts";
+import { isObject, objectAt } from "../../support/hosts/github/json.ts";
+import { example } from "../../support/hosts/github/openapi.ts";
 
-const { components } = createRequire(import.meta.url)("@octokit/openapi/generated/api.github.com.json");
-const githubsOwn = (name: string) => structuredClone(components.examples[name].value);
+/** GitHub's own example of an answer, or the list under a key of it. */
+function githubsOwn(name: string, key?: string): object[] {
+  const answer = example(name);
+  const list = key === undefined ? answer : objectAt(answer)[key];
+  assert.ok(Array.isArray(list));
+  return list.filter(isObject);
+}
 
 const fromCheckRuns = (items: object[]) => checksOfRuns(readRuns(items), []);
 const fromCheckSuites = (items: object[], withRuns: number[] = [], now = Date.parse(LATER)) =>
@@ -89,7 +95,7 @@ describe("GitHub's commit statuses", () => {
 
 describe("GitHub's check runs", () => {
   it("become checks, in GitHub's own example", () => {
-    assert.deepEqual(fromCheckRuns(githubsOwn("check-run-paginated").check_runs), [
+    assert.deepEqual(fromCheckRuns(githubsOwn("check-run-paginated", "check_runs")), [
       {
         name: "mighty_readme",
         source: "check-run",
@@ -193,7 +199,7 @@ describe("GitHub's check suites", () => {
   it("say nothing once they are completed with runs, nor while they are an idle app's", () => {
     assert.deepEqual(fromCheckSuites([suite("completed", 3, { conclusion: "failure" })], [5]), []);
     assert.deepEqual(fromCheckSuites([suite("queued", 0, idle), suite(null, 0, idle)]), []);
-    assert.deepEqual(fromCheckSuites(githubsOwn("check-suite-paginated").check_suites), []);
+    assert.deepEqual(fromCheckSuites(githubsOwn("check-suite-paginated", "check_suites")), []);
   });
 
   it("without runs count where the gate names their app", () => {

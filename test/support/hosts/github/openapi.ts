@@ -1,10 +1,13 @@
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { brotliDecompressSync } from "node:zlib";
 import { Ajv, type ValidateFunction } from "ajv";
 import ajvFormats from "ajv-formats";
 import { isObject, type Json, type JsonObject, objectAt } from "./json.ts";
 
-// The one generated file: the package's index loads the descriptions of every GitHub Enterprise version too (2.6 s, 453 MB).
-const description: JsonObject = createRequire(import.meta.url)("@octokit/openapi/generated/api.github.com.json");
+/** GitHub's own description of its API. scripts/github-description.mjs renews it. */
+const description: JsonObject = JSON.parse(
+  brotliDecompressSync(readFileSync(new URL("description.json.br", import.meta.url))).toString(),
+);
 
 const ajv = new Ajv({ strict: false, allErrors: true, validateSchema: false });
 ajvFormats.default(ajv);
