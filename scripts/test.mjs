@@ -9,7 +9,7 @@ import { setUp } from "./setup.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** Side by side: what runs a whole deliverd mostly waits for it, and leaves a core to the others. */
-const lanes = [["e2e"], ["faults", "attacks", "fuzz", "unit"], ["integration"]].map((folders) =>
+const lanes = [["e2e"], ["faults", "attacks", "fuzz", "unit"], ["integration", "simulation"]].map((folders) =>
   folders.map((folder) => `test/${folder}/**/*.test.ts`),
 );
 

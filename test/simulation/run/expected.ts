@@ -31,8 +31,8 @@ export function expectedOf(
     if (!isHeld) return [];
     if (buildFails) return [{ sha, ends: ["failed", "superseded", "cancelled", "delivered"], mustRelease: false }];
     const ends = ["delivered"];
-    // A version that went to another commit, a person's word, or a newer commit may end it as well.
-    if (seen.moved.has(sha)) ends.push("failed");
+    // A version that went to another commit, a name that somebody else has, a person's word, or a newer commit may end it as well.
+    if (seen.moved.has(sha) || seen.squatted.has(sha)) ends.push("failed");
     if (seen.touched.has(sha)) ends.push("cancelled");
     const isOvertaken = history.all().some((other) => other.sha !== sha && history.ancestors(other.sha).has(sha));
     if (scenario.repos[index]?.supersede && isOvertaken) ends.push("superseded");

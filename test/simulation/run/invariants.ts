@@ -57,12 +57,14 @@ export function watchLedger({ database, host, seen, now, problem }: Parts): (sta
   };
   const checkHints = async (): Promise<void> => {
     const done = await database.ask<{ sha: string; received_at: number; because: string }>(
-      "select sha, received_at, because from hints where done_at = ? and event like 'check_run%'",
+      // What its CI says changes nothing of a delivery that has failed or was given up.
+      `select h.sha, h.received_at, h.because from hints h join deliveries d on d.repo_id = h.repo_id and d.sha = h.sha
+      where h.done_at = ? and h.event like 'check_run%' and d.state in ('waiting', 'queued', 'delivered')`,
       [now()],
     );
     for (const { sha, received_at, because } of done) {
       const isAnswered = (host.askedCi.get(sha) ?? 0) >= Number(received_at);
-      if (!isAnswered && !seen.removed.has(seen.repoOf.get(sha) ?? 0) && !/superseded/.test(because))
+      if (!isAnswered && !seen.removed.has(seen.repoOf.get(sha) ?? 0))
         problem(`a hint about ${seen.ids.get(sha)} is done (${because}), and nobody asked the host since it came`);
     }
   };

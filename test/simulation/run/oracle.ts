@@ -114,14 +114,15 @@ function checkRed({ host, notices }: World, seen: Seen, releases: ReleaseRow[]):
   });
 }
 
-/** Every immutable name in a registry is one of a release. */
+/** Every immutable name in a registry is one of a release, or of somebody else as it was. */
 function checkRegistries({ registries }: World, releases: ReleaseRow[]): string[] {
   const digests = new Set(releases.map(({ digest }) => digest));
-  return [...registries.values()].flatMap(({ key, tags }) =>
-    [...tags].flatMap(([name, digest]) =>
-      IMMUTABLE.test(name.slice(name.indexOf(":") + 1)) && !digests.has(digest)
-        ? [`${name} in ${key} holds ${digest}, which no release has`]
-        : [],
-    ),
+  return [...registries.values()].flatMap(({ key, tags, squatted }) =>
+    [...tags].flatMap(([name, digest]) => {
+      const theirs = squatted.get(name);
+      if (theirs !== undefined) return theirs === digest ? [] : [`${name} in ${key} was somebody else's`];
+      if (!IMMUTABLE.test(name.slice(name.indexOf(":") + 1)) || digests.has(digest)) return [];
+      return [`${name} in ${key} holds ${digest}, which no release has`];
+    }),
   );
 }

@@ -7,7 +7,7 @@ export function planActions(random: Random, repos: RepoPlan[], isRough: boolean)
   const story = new Story(random, repos);
   const steps = random.between(1, 4);
   for (let step = 0; step < steps; step++) story.tell();
-  if (isRough) for (let left = random.between(0, 3); left > 0; left--) story.disturb();
+  if (isRough) for (let left = random.between(0, 5); left > 0; left--) story.disturb();
   return story.actions.toSorted((one, other) => one.at - other.at);
 }
 
@@ -38,6 +38,7 @@ class Story {
     else if (about < 0.85) this.#branch(repo, id);
     else if (about < 0.9) this.#add({ kind: "rename", repo, name: `renamed${this.#now}` });
     else if (about < 0.94) this.#add({ kind: "ci", repo, commit: id, state: "failed" });
+    else if (about < 0.96) this.#add({ kind: "squat", repo, commit: id, registry: random.pick(REGISTRIES) });
     else this.#add({ kind: random.pick(["cancel", "retry"]), repo, commit: id });
   }
 
@@ -50,6 +51,7 @@ class Story {
       { at, kind: "registry-down", registry: random.pick(REGISTRIES), ms },
       { at, kind: "host-down", ms },
       { at, kind: "redis-down", ms },
+      { at, kind: "redis-emptied" },
       { at, kind: "redis-emptied" },
       { at, kind: "kill", machine },
       { at, kind: "kill", machine },

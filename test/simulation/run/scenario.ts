@@ -23,6 +23,8 @@ export type Action = { at: number } & (
   | { kind: "ci"; repo: number; commit: string; state: "pending" | "passed" | "failed" }
   | { kind: "rename"; repo: number; name: string }
   | { kind: "cancel" | "retry"; repo: number; commit: string }
+  /** Somebody else takes the name of the commit's sha in a registry, if it is free. */
+  | { kind: "squat"; repo: number; commit: string; registry: string }
   | { kind: "registry-down"; registry: string; ms: number }
   | { kind: "host-down" | "redis-down"; ms: number }
   | { kind: "redis-emptied" }
@@ -79,7 +81,7 @@ export const NO_FAULTS = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) a
 
 /** Some runs have much of one fault, some a little of all. */
 function ratesOf(random: Random): FaultRates {
-  const scale = random.pick([0.001, 0.003, 0.01]);
+  const scale = random.pick([0.002, 0.005, 0.015]);
   const rates = { ...NO_FAULTS };
   for (const fault of FAULTS) rates[fault] = random.chance(0.6) ? random.next() * scale : 0;
   rates.slow *= 4;

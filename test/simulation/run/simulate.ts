@@ -73,7 +73,7 @@ class Run {
     this.#scenario = scenario;
     const scheduler = new Scheduler(START, stage.turn);
     const random = new Random(scenario.seed ^ 0x5eed);
-    this.#trace = new Trace(() => scheduler.now - START);
+    this.#trace = new Trace(() => scheduler.now);
     const network = new Network(scheduler, random, scenario.rates, {
       kill: (actor) => this.#killActor(actor.name),
       pause: (actor, ms) => {
@@ -184,10 +184,12 @@ class Run {
   async #outcome(): Promise<Outcome> {
     const { scheduler, network, database } = this.world;
     const [done] = await database.ask<{ n: number }>("select count(*) as n from deliveries where state = 'delivered'");
+    const hash = await this.#trace.hash(this.world);
+    if (this.#problems.size > 0) await this.#trace.explain(this.world, this.#seen);
     return {
       scenario: this.#scenario,
       problems: [...this.#problems],
-      hash: await this.#trace.hash(this.world),
+      hash,
       trace: this.#trace,
       deliveries: Number(done?.n ?? 0),
       ...{ kills: this.#kills, faults: network.faults, events: scheduler.events, time: scheduler.now - START },

@@ -22,6 +22,8 @@ export interface Seen {
   moved: Set<Sha>;
   /** Repos whose branches have lost commits. */
   removed: Set<number>;
+  /** Commits of which somebody else has a name. */
+  squatted: Set<Sha>;
   /** Commits that a person cancelled or asked for again. */
   touched: Set<Sha>;
   /** Ids of the webhooks that were answered 202. */
@@ -35,7 +37,7 @@ export interface Seen {
 export function nothingSeen(): Seen {
   return {
     ...{ shas: new Map(), ids: new Map(), repoOf: new Map(), heads: new Set(), moved: new Set(), touched: new Set() },
-    ...{ accepted: [], toldRed: new Set(), wasGreen: new Set(), removed: new Set() },
+    ...{ accepted: [], toldRed: new Set(), wasGreen: new Set(), removed: new Set(), squatted: new Set() },
   };
 }
 
@@ -85,6 +87,8 @@ export async function act(parts: Parts, action: Action): Promise<void> {
       if (repo !== undefined) world.host.rename(repo, action.name);
       return;
     }
+    case "squat":
+      return squat(parts, action);
     case "cancel":
     case "retry":
       return asPerson(parts, action);
@@ -208,6 +212,18 @@ function setCi(
   world.host.checks.set(sha, [check]);
   if (state === "passed") seen.wasGreen.add(sha);
   sendWebhook({ event: `check_run ${state}`, ref: null, sha }, repo);
+}
+
+function squat({ world, scenario, seen }: Parts, { repo, commit, registry }: Extract<Action, { kind: "squat" }>): void {
+  const sha = seen.shas.get(commit);
+  const plan = scenario.repos[repo];
+  if (sha === undefined || plan === undefined) return;
+  const isTaken = plan.artifacts.map(({ name }) =>
+    world.registries
+      .get(registry)
+      ?.squat(`acme/${plan.name}-${name}:sha-${sha.slice(0, 7)}`, `sha256:${"f".repeat(64)}`),
+  );
+  if (isTaken.includes(true)) seen.squatted.add(sha);
 }
 
 /** As the API does it, on a ledger that answers. */

@@ -21,6 +21,8 @@ export class RegistryServer {
   readonly #blobs = new Set<string>();
   readonly #tags = new Map<string, Digest>();
   readonly #onWrite: (write: NameWrite) => void;
+  /** Names of somebody else. */
+  readonly squatted = new Map<string, Digest>();
   downUntil = 0;
 
   constructor(key: string, onWrite: (write: NameWrite) => void) {
@@ -49,10 +51,12 @@ export class RegistryServer {
     this.#onWrite({ registry: this.key, repository, tag, digest, before, writer });
   }
 
-  /** Somebody else changes a name, past deliverd. */
-  changeBehind(name: string, digest: Digest | null): void {
-    if (digest === null) this.#tags.delete(name);
-    else this.#tags.set(name, digest);
+  /** Somebody else takes a name, past deliverd. @returns false if it is taken already */
+  squat(name: string, digest: Digest): boolean {
+    if (this.#tags.has(name)) return false;
+    this.#tags.set(name, digest);
+    this.squatted.set(name, digest);
+    return true;
   }
 }
 
