@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import { examples } from "./help.ts";
 
 /** Adds the commands that work on a pipeline before it is pushed. */
 export function addPipelineCommands(program: Command): void {
+  addInit(program);
   addLint(program);
   addBuild(program);
 }
@@ -21,10 +23,21 @@ function add(program: Command, usage: string, description: string): Command {
     .option("--repo <repo>", "what the repo is called; left out: by the remote of the checkout");
 }
 
+function addInit(program: Command): void {
+  add(program, "init", "write a pipeline for what a checkout holds")
+    .option("--print", "print it instead")
+    .addHelpText("after", examples("init", "init --print --config deliverd.yml"))
+    .action(async (dir: string, own: Common & { print?: boolean }) => {
+      const { init } = await import("./init/index.ts");
+      await init({ ...own, dir, config: configOf(program, own) });
+    });
+}
+
 function addLint(program: Command): void {
   add(program, "lint", "check the pipeline of a checkout before it is pushed")
     .option("--server [url]", "hold it to the rules of this server; without a URL: DELIVERD_SERVER")
     .option("--json", "print JSON")
+    .addHelpText("after", examples("lint", "lint --config deliverd.yml", "lint --server https://deliverd.example.com"))
     .action(async (dir: string, own: Common & { server?: string | true; json?: boolean }) => {
       const { lint } = await import("./lint/index.ts");
       await lint({ ...own, dir, config: configOf(program, own) });
@@ -36,6 +49,7 @@ function addBuild(program: Command): void {
     .option("--artifact <name>", "only this artifact")
     .option("--publish", "publish under the names that the server would write")
     .option("--json", "print JSON")
+    .addHelpText("after", examples("build", "build --artifact api --config deliverd.yml", "build --publish"))
     .action(async (dir: string, own: Common & { artifact?: string; publish?: boolean; json?: boolean }) => {
       const { build } = await import("./build/index.ts");
       await build({ ...own, dir, config: configOf(program, own) });

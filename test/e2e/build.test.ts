@@ -94,6 +94,7 @@ describe("deliverd build", function () {
     assert.equal(sha, null);
     const count = await repo.git("rev-list", "--count", "HEAD");
     assert.deepEqual(artifacts[0]?.versions, [`0.0.1-${count}.g${head}.dirty`]);
+    assert.deepEqual(artifacts[0]?.names, []);
     const refused = await run(["--publish", ...withConfig()], clone);
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /files were changed since HEAD, and only commits are published/);
@@ -104,6 +105,17 @@ describe("deliverd build", function () {
     await git(home, ["clone", "--quiet", repo.directory, clone]);
     await git(clone, ["remote", "set-url", "origin", "https://github.com/acme/laptop.git"]);
     await writeFiles(clone, { ".deliverd.yml": pipeline([image("laptop"), { ...tool, build }]) });
+    await git(clone, ["add", "--all"]);
+    await git(clone, [
+      "-c",
+      "user.name=Sam",
+      "-c",
+      "user.email=s@example.com",
+      "commit",
+      "--quiet",
+      "-m",
+      "Add a tool",
+    ]);
     const env = { DOCKER_HOST: `unix://${world.engine.socket}` };
     const { artifacts } = resultOf(await run(["--json", "--artifact", "tool"], clone, env));
     assert.deepEqual(

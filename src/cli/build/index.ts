@@ -51,7 +51,7 @@ async function buildTree(tree: WorkingTree, options: BuildOptions, signal: Abort
   if (options.publish) requirePublishable(tree, settings, source, holders);
   const note = (text: string) => process.stderr.write(`Note: ${terminalSafe(text)}\n`);
   if (tree.checkout?.isDirty)
-    note("files were changed since HEAD, so the version ends in .dirty and cannot be published");
+    note("files were changed since HEAD: the version ends in .dirty, and nothing of it can be published");
   const repo = await repoAtHost(settings, named, options.publish ?? false, note);
   const config = withSecrets(settings, plan);
   const open = await openStation(config, signal, (text) => process.stderr.write(text));
@@ -122,7 +122,7 @@ async function repoAtHost(
   if (known.kind === "known") return known.repo;
   if (publish)
     throw new Failure(EXIT.failed, `--publish: the host has to say which repo this is, but ${known.because}`);
-  note(`the digest of an image differs from the server's, since its label names another delivery: ${known.because}`);
+  note(`an image gets another label dev.deliverd.delivery than on the server, so another digest: ${known.because}`);
   return own;
 }
 

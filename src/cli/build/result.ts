@@ -21,7 +21,7 @@ export interface BuildResult {
     size: number;
     /** Empty for an image. */
     files: FrozenFile[];
-    /** The names that the server would write. */
+    /** The names that the server would write. Empty if files were changed: only commits get names. */
     names: ArtifactName[];
     /** The names that were written. */
     published: Location[];
@@ -39,7 +39,7 @@ export function resultOf(
     sha: isDirty ? null : work.commit.sha,
     artifacts: prepared.map((each) => {
       const { artifact, content, versions } = each;
-      const names = artifact.publish.flatMap((to) => [
+      const names = (isDirty ? [] : artifact.publish).flatMap((to) => [
         ...namesFor(station, work, each, content, to),
         ...(artifact.kind === "image" ? movingNames(to, nameFacts(work, each)) : []),
       ]);
@@ -64,20 +64,21 @@ export function resultOf(
 
 export function textOf({ artifacts }: BuildResult): string {
   return artifacts
-    .map(({ name, kind, versions, digest, size, files, names, published }) => {
-      const isWritten = (one: ArtifactName) =>
-        published.some(
-          (other) => other.registry === one.registry && other.repository === one.repository && other.tag === one.tag,
-        );
-      return [
+    .map(({ name, kind, versions, digest, size, files, names, published }) =>
+      [
         `${name} (${kind}) ${versions.join(", ")}`,
         `  ${digest}, ${(size / 1e6).toFixed(1)} MB`,
         ...files.map((file) => `  ${file.name} ${file.digest}`),
-        ...names.map((one) => {
-          const state = isWritten(one) ? " (published)" : one.immutable ? "" : " (moves: left to the server)";
-          return `  ${one.registry}: ${one.repository} ${one.tag}${state}`;
-        }),
-      ].join("\n");
-    })
+        ...names.map((one) => `  ${one.registry}: ${one.repository} ${one.tag}${stateOf(one, published)}`),
+      ].join("\n"),
+    )
     .join("\n");
+}
+
+function stateOf({ registry, repository, tag, immutable }: ArtifactName, published: Location[]): string {
+  const isPublished = published.some(
+    (each) => each.registry === registry && each.repository === repository && each.tag === tag,
+  );
+  if (isPublished) return " (published)";
+  return immutable ? "" : published.length > 0 ? " (moves: left to the server)" : " (moves)";
 }

@@ -14,6 +14,7 @@ const PLACES = {
     "src/builders/files/identity.ts",
     "src/builders/files/index.ts",
     "src/builders/index.ts",
+    "src/cli/init/pipeline-text.ts",
     "src/delivery/ecosystem-version.ts",
     "src/delivery/package-url.ts",
     "src/registries/artifactory/build-info.ts",
