@@ -15,8 +15,9 @@ import type {
 import { openHosts } from "../hosts/index.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { table } from "./table.ts";
-import { terminalSafe } from "./terminal.ts";
+import { type Column, formatTable } from "./table.ts";
+import { paint, screenOf, terminalSafe } from "./terminal.ts";
+import { ago } from "./times.ts";
 import { addressOf, deliveryFault, isOutOfReach, webhookFaults } from "./webhook-health.ts";
 
 export interface HooksOrder {
@@ -37,6 +38,7 @@ interface Subject {
   name: string;
   webhooks: HostWebhooks;
   address: WebhookAddress;
+  /** `text` is safe for a terminal. */
   print(data: unknown, text: string): void;
 }
 
@@ -49,7 +51,10 @@ export async function add(order: HooksOrder): Promise<void> {
     const change = await webhooks.add(subject.repo, address);
     const ping = change.kind === "covered" ? null : await newDelivery(subject, before);
     const fault = ping === null ? null : deliveryFault(ping);
-    print({ repo: name, ...change, ping: ping === null ? null : dated(ping) }, changeText(name, change, ping));
+    print(
+      { repo: name, ...change, ping: ping === null ? null : dated(ping) },
+      terminalSafe(changeText(name, change, ping)),
+    );
     if (fault !== null) throw new Failure(EXIT.failed, fault);
   });
 }
@@ -58,6 +63,7 @@ export async function add(order: HooksOrder): Promise<void> {
 export async function check(order: HooksOrder): Promise<void> {
   await withSubject(order, async (subject) => {
     const { name, address, webhooks, print } = subject;
+    const screen = screenOf();
     const state = await webhooks.check(subject.repo, address);
     const faults = webhookFaults(state);
     if (!isUsed(subject)) faults.push(`${name} is in no entry of repos, so deliverd ignores its webhooks`);
@@ -75,10 +81,10 @@ export async function check(order: HooksOrder): Promise<void> {
         deliveries: deliveries.map(dated),
       },
       [
-        `${name}: ${registered === null ? "no webhook" : registered.webhook.url}${shared}`,
-        ...(deliveries.length === 0 ? [] : [table(deliveries.map(row)).replace(/ +$/gm, "")]),
+        terminalSafe(`${name}: ${registered === null ? "no webhook" : registered.webhook.url}${shared}`),
+        ...(deliveries.length === 0 ? [] : [formatTable(screen, COLUMNS, deliveries).replace(/ +$/gm, "")]),
         ...(registered !== null && deliveries.length === 0 ? ["the host shows no deliveries yet"] : []),
-        ...faults.map((fault) => `fail  ${fault}`),
+        ...faults.map((fault) => `${paint(screen, "red", "fail")}  ${terminalSafe(fault)}`),
       ].join("\n"),
     );
     if (faults.length > 0) throw new Failure(EXIT.failed, checkRemedy(state, name));
@@ -100,7 +106,7 @@ function checkRemedy({ kind }: WebhookState, name: string): string {
 export async function remove(order: HooksOrder): Promise<void> {
   await withSubject(order, async ({ webhooks, address, name, print, ...subject }) => {
     const removed = await webhooks.remove(subject.repo, address);
-    print({ repo: name, removed }, removed.map((url) => `removed ${name}: ${url}`).join("\n"));
+    print({ repo: name, removed }, terminalSafe(removed.map((url) => `removed ${name}: ${url}`).join("\n")));
     if (removed.length === 0) throw new Failure(EXIT.notFound, `${name} has no webhook of deliverd (${address.url}).`);
   });
 }
@@ -151,7 +157,7 @@ async function findSubject(config: ServerConfig, { repo: text, json, out }: Hook
     throw new Failure(EXIT.failed, `deliverd cannot register webhooks at hosts of the type ${type}. ${how}`);
   }
   const print = (data: unknown, lines: string) => {
-    const shown = json ? printable(JSON.stringify(data, null, 2)) : terminalSafe(lines);
+    const shown = json ? printable(JSON.stringify(data, null, 2)) : lines;
     if (shown !== "") out(`${mask(shown)}\n`);
   };
   return { config, key, repo, name: fullRepoName({ host: key, ...repo }), webhooks, address, print };
@@ -211,11 +217,22 @@ function pingText(ping: WebhookDelivery | null): string {
   return `the host's ${ping.event} was answered ${ping.status} after ${seconds(ping)}`;
 }
 
-function row(delivery: WebhookDelivery): string[] {
-  const { at, event, status, failure } = delivery;
-  const word = status === null ? "none" : String(status);
-  return [new Date(at).toISOString(), event, word, seconds(delivery), failure ?? ""];
-}
+const COLUMNS: Column<WebhookDelivery>[] = [
+  {
+    heading: "AT",
+    text: ({ at }) => new Date(at).toISOString(),
+    terminalText: ({ at }) => ago(new Date(at).toISOString()),
+    style: () => "gray",
+  },
+  { heading: "EVENT", text: ({ event }) => event },
+  {
+    heading: "ANSWER",
+    text: ({ status }) => (status === null ? "none" : String(status)),
+    style: ({ failure }) => (failure === null ? "green" : "red"),
+  },
+  { heading: "TOOK", text: seconds },
+  { heading: "REASON", text: ({ failure }) => failure ?? "" },
+];
 
 function seconds({ duration }: WebhookDelivery): string {
   return `${(duration / 1000).toFixed(1)} s`;

@@ -98,15 +98,3 @@ export function cutToWidth(text: string, width: number): string {
   }
   return cut + ELLIPSIS;
 }
-
-/** Formats a few rows of texts as columns, without headings. Lists are for `formatTable`. */
-export function table(rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => stringWidth(row[column] ?? ""))));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => (at === row.length - 1 ? cell : cell + " ".repeat((widths[at] ?? 0) - stringWidth(cell))))
-        .join("  "),
-    )
-    .join("\n");
-}

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import type { Check, Finding } from "../../../../src/cli/doctor/check.ts";
 import { findingText, skippedText } from "../../../../src/cli/doctor/report.ts";
 import { runChecks } from "../../../../src/cli/doctor/run-checks.ts";
+import type { Screen } from "../../../../src/cli/terminal.ts";
 import { ConfigError, TransientError } from "../../../../src/delivery/errors.ts";
+
+const PLAIN: Screen = { isTerminal: false, width: Number.POSITIVE_INFINITY, hasColor: false };
 
 describe("The doctor's report", () => {
   const check = (part: string, run: Check["run"], more: Partial<Check> = {}): Check => ({
@@ -85,7 +88,7 @@ describe("The doctor's report", () => {
       check("limit", () => Promise.reject(new TransientError("github-unavailable", "GitHub answered 502"))),
     );
     assert.deepEqual(
-      found.map((finding) => findingText(finding, "Registries")),
+      found.map((finding) => findingText(PLAIN, finding, "Registries")),
       [
         "fail  plain: it broke. Mend it.",
         "fail  config: key: wrong. Set it.",
@@ -97,8 +100,17 @@ describe("The doctor's report", () => {
   it("has a heading above the first line of each group", async () => {
     const [first] = await findingsOf(check("registry", fine));
     assert.ok(first);
-    assert.equal(findingText(first, null), "Registries\nok    registry: fine");
-    assert.equal(findingText(first, "Git hosts"), "\nRegistries\nok    registry: fine");
-    assert.equal(findingText(first, "Registries"), "ok    registry: fine");
+    assert.equal(findingText(PLAIN, first, null), "Registries\nok    registry: fine");
+    assert.equal(findingText(PLAIN, first, "Git hosts"), "\nRegistries\nok    registry: fine");
+    assert.equal(findingText(PLAIN, first, "Registries"), "ok    registry: fine");
+  });
+
+  it("colours the word only where the screen has colours, and lets no control sequence of a server through", async () => {
+    const [finding] = await findingsOf(check("registry", fails("it said \u001b[2Jgone"), { remedy: "Mend it." }));
+    assert.ok(finding);
+    const plain = "fail  registry: it said gone. Mend it.";
+    assert.equal(findingText(PLAIN, finding, "Registries"), plain);
+    const coloured = findingText({ ...PLAIN, isTerminal: true, hasColor: true }, finding, "Registries");
+    assert.equal(coloured, plain.replace("fail  ", "\u001b[31mfail  \u001b[39m"));
   });
 });
