@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open, truncate } from "node:fs/promises";
 import { type ClientOptions, request } from "./client.ts";
 import type { PartialDownload } from "./partial-download.ts";
-import type { progressBar } from "./progress.ts";
+import type { Progress } from "./progress.ts";
 
 /** How often an interrupted transfer is resumed. */
 const MAX_RESUMES = 5;
@@ -12,6 +12,8 @@ export interface Source {
   path: string;
   /** The release's digest, which is the server's ETag. */
   digest: string;
+  /** The release does not say how many bytes the server sends: the answer has to. */
+  needsTotal: boolean;
 }
 
 /** The server's answer with the bytes from `from` on; null if there are no more. `total` is null if it is not known. */
@@ -40,7 +42,7 @@ export class Download {
   }
 
   /** Yields the whole content, including what an earlier download left. Each chunk is saved before it is yielded. */
-  async *bytes(bar: ReturnType<typeof progressBar>): AsyncGenerator<Uint8Array> {
+  async *bytes(bar: Progress): AsyncGenerator<Uint8Array> {
     let file: FileHandle | null = null;
     try {
       if (this.resumedAt < this.#partial.size) await truncate(this.#partial.file, this.resumedAt);
@@ -58,7 +60,7 @@ export class Download {
     }
   }
 
-  async *#arriving(file: FileHandle, bar: ReturnType<typeof progressBar>): AsyncGenerator<Uint8Array> {
+  async *#arriving(file: FileHandle, bar: Progress): AsyncGenerator<Uint8Array> {
     let rest = this.#first;
     let seen = this.resumedAt;
     for (let left = MAX_RESUMES; rest !== null; left--) {
@@ -89,9 +91,10 @@ export class Download {
   }
 }
 
-async function restOf(source: Source, seen: number): Promise<Rest> {
+/** @param asRange only an answer to a range says how many bytes there are in all */
+async function restOf(source: Source, seen: number, asRange = seen > 0 || source.needsTotal): Promise<Rest> {
   const { options, path, digest } = source;
-  const headers = seen === 0 ? {} : { range: `bytes=${seen}-`, "if-range": `"${digest}"` };
+  const headers = asRange ? { range: `bytes=${seen}-`, "if-range": `"${digest}"` } : {};
   const response = await request(options, path, { headers }, [416]);
   const [, first, total] = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
   if (response.status === 206 && first !== undefined && isSame(response, source))
@@ -99,7 +102,7 @@ async function restOf(source: Source, seen: number): Promise<Rest> {
   if (response.status === 200) return { response, from: 0, total: null };
   await response.body?.cancel();
   // 416: there are no more bytes. If more than the total was downloaded, the partial is wrong: start again.
-  return response.status === 416 && Number(total) === seen ? null : restOf(source, 0);
+  return response.status === 416 && Number(total) === seen ? null : restOf(source, 0, false);
 }
 
 function isSame(response: Response, { digest }: Source): boolean {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { ReleaseView } from "../delivery/release-view.ts";
 import { makeFolder } from "../run/make-folder.ts";
+import { tarSize } from "../store/tar.ts";
 import { type ClientOptions, requestJson } from "./client.ts";
 import type { LoadedImage, LocalEngine } from "./docker-load.ts";
 import { Download, type Source } from "./download.ts";
@@ -60,7 +61,7 @@ export async function pull(options: ClientOptions, order: PullOrder): Promise<Pu
   const path = `${pathOf(order.artifact, release.version)}/content?${contentQuery}`;
   if (!/^sha256:[0-9a-f]{64}$/.test(release.digest)) throw failure(release, "the server sent no valid digest");
   const partial = await openPartialDownload(order.output, order.artifact, release.digest);
-  const source: Source = { options, path, digest: release.digest };
+  const source: Source = { options, path, digest: release.digest, needsTotal: release.kind === "image" };
   let outcome = await attempt(order, release, source, partial, engine);
   // The bytes of an earlier pull may be the wrong ones: download everything again.
   if (outcome.kind === "wrong-bytes" && partial.size > 0)
@@ -85,7 +86,7 @@ async function attempt(
 ): Promise<AttemptOutcome> {
   const download = await Download.begin(source, partial);
   const made = await makeFolder(order.output);
-  const bar = progressBar(release.files.length === 1 ? (release.files[0]?.size ?? null) : null);
+  const bar = progressBar(await contentSize(release));
   let verified = false;
   let done = false;
   // Keep also a complete content that the engine did not accept: the next pull need not download it again.
@@ -113,6 +114,13 @@ async function attempt(
     await partial.cleanUp(!done && keep());
     if (!done && made !== undefined) await rmdir(order.output).catch(() => {});
   }
+}
+
+/** The bytes that the server sends; null for an image, of which only the server knows. */
+async function contentSize({ files }: ReleaseView): Promise<number | null> {
+  const [first, ...others] = files;
+  if (first === undefined) return null;
+  return others.length === 0 ? first.size : tarSize(files);
 }
 
 function pathOf(artifact: string, version: string): string {

@@ -14,6 +14,7 @@ import { tempDir } from "../../support/processes/process.ts";
 import { type Download, downloadOnlyRegistry } from "../../support/registries/download-source.ts";
 import { BIN } from "../../support/world/deliverd.ts";
 import { startApi, type TestApi, TOKEN } from "../api/support.ts";
+import { runOnTerminal } from "./support.ts";
 
 const digestOf = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
 const file = (name: string, text: string): FrozenFile => ({ name, digest: digestOf(text), size: text.length });
@@ -200,6 +201,27 @@ describe("deliverd pull", function () {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminal's own
     assert.match(stdout, /\r\u001b\[K[^\r]*seen\.bin \(sha256:/);
     assert.equal((await pull("seen")).stderr, "");
+  });
+
+  it("shows the total of an image and of several files, of which the release does not say it", async () => {
+    const manifest = "{}";
+    const digest = digestOf(manifest);
+    await released(ledger, "photo", "image", { digest, mediaType: "m", size: 1 });
+    shelved.photo = await tarOf([
+      { name: "oci-layout", text: "{}" },
+      { name: `blobs/sha256/${digest.slice(7)}`, text: manifest },
+      { name: "ballast", text: "x".repeat(400_000) },
+    ]);
+    const pair = [file("a", "a".repeat(300_000)), file("b", "b".repeat(300_000))];
+    await released(ledger, "album", "file", frozenFiles(pair));
+    shelved.album = await tarOf(pair.map(({ name }) => ({ name, text: name.repeat(300_000) })));
+    const env = { DELIVERD_SERVER: api.url, DELIVERD_TOKEN: TOKEN };
+    const shown = await Promise.all(
+      ["photo", "album"].map((name) => runOnTerminal(["pull", `${name}@1.0.0`, "-o", out], env)),
+    );
+    for (const [at, total] of ["0.4", "0.6"].entries())
+      assert.match(shown[at]?.stdout ?? "", new RegExp(`\\r\\[[#-]{30}\\] \\d+ % {2}\\d\\.\\d MB of ${total} MB`));
+    assert.deepEqual(await readdir(out), ["a", "b", "photo-1.0.0.tar"]);
   });
 
   it("verifies every blob of an image", async () => {
