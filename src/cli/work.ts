@@ -11,6 +11,7 @@ import type { BuilderParts } from "../builders/builder-kind.ts";
 import { engineAddress } from "../builders/engine/address.ts";
 import { builderKinds } from "../builders/index.ts";
 import { Mirrors } from "../git/mirrors.ts";
+import { requireGit } from "../git/require-git.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { observed, towards } from "../observe/scope.ts";
 import { consume } from "../queue/consume.ts";
@@ -34,6 +35,7 @@ export async function work(parts: Parts): Promise<Workers> {
   const address = { socket: config.docker.socket ?? undefined, env: process.env };
   // What is configured wrongly must stop the start, not the first build; and before the intake keeps the process alive.
   engineAddress(address);
+  await requireGit();
   const notifiers = openNotifiers(config.notices);
   const { listen = "127.0.0.1:0", advertise } = config.docker.intake ?? {};
   const intake = await startIntake({

@@ -1,10 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the configuration has references of that form
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { symlink, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { mapLimit } from "../../../src/async/map-limit.ts";
 import { pidsOf } from "../../support/processes/command-lines.ts";
 import { type TempDir, tempDir } from "../../support/processes/process.ts";
@@ -23,7 +24,7 @@ interface WrongStart {
   file?: (obstacles: Obstacles) => string[];
   /** Replaces the whole file; null: there is none. */
   text?: string | null;
-  env?: Record<string, string>;
+  env?: (obstacles: Obstacles) => Record<string, string>;
   /** What happened, where, and what to do. */
   says: RegExp[];
 }
@@ -153,8 +154,13 @@ const starts: WrongStart[] = [
   },
   {
     title: "no redis-server",
-    env: { PATH: "/nowhere" },
+    env: () => ({ PATH: "/nowhere" }),
     says: [/^redis-server could not be started .*ENOENT/, /Install redis-server, or set redisUrl/],
+  },
+  {
+    title: "no git",
+    env: ({ dir }) => ({ PATH: `${dir}/bin` }),
+    says: [/^The program git was not found: install git 2\.39 or newer/],
   },
   {
     title: "a receiver without a Redis for its workers",
@@ -163,7 +169,7 @@ const starts: WrongStart[] = [
   },
   {
     title: "an engine behind ssh",
-    env: { DOCKER_HOST: "ssh://root@box" },
+    env: () => ({ DOCKER_HOST: "ssh://root@box" }),
     says: [/^DOCKER_HOST is "ssh:\/\/root@box": expected unix:/, /set docker\.socket/],
   },
   {
@@ -180,7 +186,7 @@ const starts: WrongStart[] = [
     title: "a port in the environment that is no number",
     command: "start --from-environment",
     text: null,
-    env: { PORT: "http", DELIVERD_REPOS: "acme/*", GITHUB_WEBHOOK_SECRET: "s3cret-canary" },
+    env: () => ({ PORT: "http", DELIVERD_REPOS: "acme/*", GITHUB_WEBHOOK_SECRET: "s3cret-canary" }),
     says: [/^environment: PORT: found "http"; expected a whole number from 0 to 65535/],
   },
 ];
@@ -199,6 +205,10 @@ describe("A start with", function () {
     dir = await tempDir();
     await writeFile(join(dir.path, "file"), "");
     await symlink("/nowhere/at/all", join(dir.path, "link"));
+    // A PATH with redis-server and nothing else.
+    await mkdir(join(dir.path, "bin"));
+    const { stdout } = await promisify(execFile)("which", ["redis-server"]);
+    await symlink(stdout.trim(), join(dir.path, "bin", "redis-server"));
     holder = createServer().listen(0, "::");
     await once(holder, "listening");
     const address = holder.address();
@@ -246,7 +256,7 @@ async function start(each: WrongStart, obstacles: Obstacles): Promise<End> {
   const place = fromEnvironment === undefined ? ["--config", config] : [];
   const child = spawn(process.execPath, [BIN, command, ...place], {
     cwd: dir,
-    env: { PATH: process.env.PATH, ...each.env },
+    env: { PATH: process.env.PATH, ...each.env?.(obstacles) },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";

@@ -57,6 +57,39 @@ export function codeIn(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
 }
 
+/**
+ * The indented blocks of commands under each heading, one command an item: lines that end in a backslash are joined as a
+ * shell does, and comments are left out.
+ */
+export function commandsOf(text: string): { heading: string; commands: string[] }[] {
+  const blocks: { heading: string; commands: string[] }[] = [];
+  let heading = "";
+  let open: string[] | null = null;
+  let isAfterBlank = true;
+  for (const line of text.replace(/^```[\s\S]*?^```$/gm, "").split("\n")) {
+    heading = /^#+ (.+)$/.exec(line)?.[1] ?? heading;
+    const code = /^ {4}(.+)$/.exec(line)?.[1];
+    if (code === undefined) {
+      open = null;
+    } else if (open !== null) {
+      open.push(code);
+    } else if (isAfterBlank) {
+      open = [code];
+      blocks.push({ heading, commands: open });
+    }
+    isAfterBlank = line.trim() === "";
+  }
+  return blocks.map(({ heading, commands }) => ({ heading, commands: joined(commands) }));
+}
+
+function joined(lines: string[]): string[] {
+  const whole = lines
+    .join("\n")
+    .replace(/\\\n */g, "")
+    .split("\n");
+  return whole.map((line) => line.replace(/\s+# .*$/, "").trim()).filter((line) => line !== "");
+}
+
 function withoutCode(text: string): string {
   return text.replace(/^```[\s\S]*?^```$/gm, "").replace(/^ {4}.*$/gm, "");
 }
