@@ -3,6 +3,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { EXTERNAL } from "./external.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -46,9 +47,7 @@ await build({
   minifySyntax: true,
   // Node shows the line on which a process died.
   lineLimit: 200,
-  // libsql is a native library; dockerode reads files beside its own; pg would like another driver that nobody has. AWS's are
-  // large, needed by few, and CommonJS: bundled, what they export would have no names.
-  external: ["libsql", "dockerode", "pg-native", "@aws-sdk/*"],
+  external: EXTERNAL,
   // What CommonJS packages call.
   banner: {
     js: 'import { createRequire as createRequireOf } from "node:module"; const require = createRequireOf(import.meta.url);',

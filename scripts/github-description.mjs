@@ -13,7 +13,9 @@ if (version === undefined) throw new Error("Name the version of @octokit/openapi
 const target = fileURLToPath(new URL("../test/support/hosts/github/description.json.br", import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), "dd-"));
 try {
-  const packed = execFileSync("npm", ["pack", "--silent", `@octokit/openapi@${version}`], { cwd: dir }).toString().trim();
+  const packed = execFileSync("npm", ["pack", "--silent", `@octokit/openapi@${version}`], { cwd: dir })
+    .toString()
+    .trim();
   execFileSync("tar", ["--extract", "--file", packed, "package/generated/api.github.com.json"], { cwd: dir });
   const text = readFileSync(join(dir, "package/generated/api.github.com.json"));
   const params = { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: text.length };

@@ -37,11 +37,14 @@ export function placeFromEnvironment(env: Environment) {
   };
 }
 
-/** The servers beside deliverd. They hold for what a file leaves out. */
-export function serversFromEnvironment(env: Environment, fail: Fail) {
+/** What holds for keys that a file leaves out. */
+export function defaultsFromEnvironment(env: Environment, fail: Fail) {
   return {
     redisUrl: secretFrom(env, "DELIVERD_REDIS_URL", fail),
     databaseUrl: secretFrom(env, "DELIVERD_DATABASE_URL", fail),
+    publicUrl: given(env, "DELIVERD_PUBLIC_URL"),
+    // The commands of a container's own environment sign in with it, so the server must not have another one.
+    adminToken: secretFrom(env, "DELIVERD_ADMIN_TOKEN", fail),
   };
 }
 
@@ -57,10 +60,8 @@ export function fromEnvironment(env: Environment, fail: Fail): unknown {
   const publicUrl = given(env, "DELIVERD_REGISTRY_PUBLIC_URL");
   return {
     ...place,
-    ...serversFromEnvironment(env, fail),
+    ...defaultsFromEnvironment(env, fail),
     docker: isGiven(intake) ? { intake } : {},
-    publicUrl: given(env, "DELIVERD_PUBLIC_URL"),
-    adminToken: secretFrom(env, "DELIVERD_ADMIN_TOKEN", fail),
     hosts: {
       github: {
         type: "github",

@@ -1,19 +1,19 @@
 import {
+  defaultsFromEnvironment,
   type Environment,
   type Fail,
   placeFromEnvironment,
-  serversFromEnvironment,
   variableOf,
 } from "./environment.ts";
 
 /**
- * The data of a file in the place where it is used: the environment says where the process runs, and names the servers
+ * The data of a file in the place where it is used: the environment says where the process runs, and gives some keys
  * that the file leaves out. So one file works on a laptop and in the container image.
  */
 export function atPlace(data: unknown, env: Environment, fail: Fail): unknown {
   if (!isMap(data)) return data;
   const { intake, ...place } = placeFromEnvironment(env);
-  const placed = { ...serversFromEnvironment(env, fail), ...data, ...defined(place) };
+  const placed = { ...defaultsFromEnvironment(env, fail), ...data, ...defined(place) };
   return isEmpty(defined(intake)) ? placed : { ...placed, docker: dockerAt(data.docker, defined(intake)) };
 }
 

@@ -1,107 +1,181 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { importStandInBase } from "../support/engine/base-image.ts";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { stringify } from "yaml";
 import { buildCompanionImages } from "../support/engine/companion-images.ts";
-import { type Engine, startEngine } from "../support/engine/engine.ts";
+import { base, image, runCommand, useContainers } from "../support/engine/containers.ts";
 import { type SampleRepo, sampleRepo } from "../support/fixtures/sample-repo.ts";
 import { type GitHubStandIn, startGitHub } from "../support/hosts/github/github.ts";
-import { lendLoopback } from "../support/network/loopback.ts";
+import { signed } from "../support/hosts/github/signed.ts";
 import { freePort, until } from "../support/processes/process.ts";
 import { startRegistry } from "../support/registries/docker-registry.ts";
+import { blocksOf, textOf } from "../unit/docs/pages.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const base = "stand-in/node:24-bookworm-slim";
-const image = "deliverd";
 const adminToken = randomBytes(16).toString("hex");
 const webhookSecret = randomBytes(16).toString("hex");
+
+interface Released {
+  digest: string;
+  locations: { pull: string }[];
+}
 
 describe("The container image", function () {
   this.timeout(600_000);
 
-  let engine: Engine;
+  const containers = useContainers();
+  const { checkHealth, configFolder, docker, endLater, lend, startContainer } = containers;
   let github: GitHubStandIn;
   let sample: SampleRepo;
-  /** What a test started, to be ended in the other order. */
-  const started: (() => Promise<unknown>)[] = [];
-
-  before(async () => {
-    engine = await startEngine();
-    await importStandInBase(engine.socket, base);
-    await docker("build", "--network=host", `--build-arg=NODE_IMAGE=${base}`, `--tag=${image}`, root);
-  });
-
-  after(async () => {
-    await docker("image", "rm", "--force", image, base);
-    await engine.stop();
-  });
 
   beforeEach(async () => {
     github = await startGitHub();
-    started.push(() => github.close());
+    endLater(() => github.close());
     sample = await sampleRepo(github, { owner: "acme", name: "api" });
-    started.push(() => sample.remove());
+    endLater(() => sample.remove());
   });
 
-  afterEach(async () => {
-    for (const end of started.splice(0).reverse()) await end();
-  });
-
-  it("is a complete installation with one docker run, and drops root rights", async () => {
+  it("is a complete installation with one docker run, on a read-only root, with a file written for another place", async () => {
     const registry = await startRegistry();
-    started.push(() => registry.stop());
+    endLater(() => registry.stop());
     const [port, intake] = [await freePort(), await freePort()];
-    await docker("network", "create", "deliverd-run");
-    started.push(() => docker("network", "rm", "deliverd-run"));
-    const environment = {
-      ...settings(),
-      DELIVERD_INTAKE_ADVERTISE: `127.0.0.1:${intake}`,
-      DELIVERD_REGISTRY: registry.url,
+    const file = {
+      // Where a laptop has it. The image's environment goes before.
+      ...{ port: 1, dataDir: "data", docker: { intake: { listen: "127.0.0.1:1", advertise: "127.0.0.1:1" } } },
+      hosts: {
+        github: {
+          ...{ type: "github", apiUrl: github.apiUrl, cloneUrl: github.cloneUrl },
+          ...{ token: `\${GITHUB_TOKEN}`, webhookSecret: `\${file:/config/webhook-secret}` },
+        },
+      },
+      registries: { local: { type: "oci", url: registry.url, publicUrl: "https://registry.example.com" } },
+      repos: ["acme/*"],
     };
-    await docker(
-      ...["run", "--detach", "--name=deliverd-run", "--network=deliverd-run"],
-      ...[`--volume=${engine.socket}:/var/run/docker.sock`],
-      ...[`--publish=127.0.0.1:${port}:8080`, `--publish=127.0.0.1:${intake}:5055`],
-      ...Object.entries(environment).map(([name, value]) => `--env=${name}=${value}`),
-      image,
+    const config = await configFolder({ "deliverd.yml": stringify(file), "webhook-secret": `${webhookSecret}\n` });
+    await startContainer(
+      "deliverd-run",
+      ["--read-only", `--volume=${config}:/config:ro`],
+      {
+        DELIVERD_CONFIG: "/config/deliverd.yml",
+        DELIVERD_INTAKE_ADVERTISE: `127.0.0.1:${intake}`,
+        ...{ DELIVERD_ADMIN_TOKEN: adminToken, GITHUB_TOKEN: github.token },
+      },
+      [`--publish=127.0.0.1:${port}:8080`, `--publish=127.0.0.1:${intake}:5055`],
     );
-    started.push(() => docker("rm", "--force", "--volumes", "deliverd-run"));
     await lend("deliverd-run", [github.apiUrl, github.cloneUrl, registry.url]);
 
-    const digest = await deliverOne("deliverd-run", port);
+    const { digest, locations } = await deliverOne("deliverd-run", port);
 
     assert.equal(await digestOfMain(registry.url), digest);
-    await assertHealthy("deliverd-run");
+    assert.equal(locations[0]?.pull, `docker pull registry.example.com/acme/api@${digest}`);
+    assert.equal(await checkHealth("deliverd-run"), "deliverd start answers on port 8080");
     const processes = await docker("top", "deliverd-run", "-eo", "pid,uid,args");
     const [daemon] = processes.split("\n").filter((line) => line.includes("deliverd start") && !line.includes("tini"));
     assert.match(daemon ?? processes, /^\s*\d+\s+1000\s/);
+    // Of node_modules, the image has only what the bundle does not hold.
+    const { dependencies } = JSON.parse(textOf("package.json")) as { dependencies: Record<string, string> };
+    const external = Object.keys(dependencies).filter((name) => /^(?:libsql|dockerode|@aws-sdk\/.*)$/.test(name));
+    const imports = `for (const name of ${JSON.stringify(external)}) await import(name);`;
+    await docker("exec", "deliverd-run", "node", "--input-type=module", "--eval", imports);
+    // The backup that docs/guides/operations.md tells.
+    const backup = ["sqlite3", "/data/ledger.db", ".backup /data/ledger.copy"];
+    await docker("exec", "--user=deliverd", "deliverd-run", ...backup);
   });
 
-  it("starts together with Redis and a registry by one docker-compose up", async () => {
-    await buildCompanionImages(engine.socket, image);
-    started.push(() => docker("image", "rm", "--force", "stand-in/redis", "stand-in/registry"));
-    const port = await freePort();
+  it("starts with the sample file of README.md, and its intake is the one of the image", async () => {
+    const samples = blocksOf(textOf("README.md"), "yaml").filter((text) => text.startsWith("# deliverd.yml\n"));
+    assert.equal(samples.length, 1);
+    const config = await configFolder({ "deliverd.yml": samples[0] ?? "" });
+    const names = [...(samples[0] ?? "").matchAll(/\$\{(\w+)\}/g)].map(([, name = ""]) => [
+      name,
+      "whsec_c2VjcmV0c2VjcmV0",
+    ]);
+    await startContainer(
+      "deliverd-sample",
+      [`--volume=${config}/deliverd.yml:/deliverd.yml`],
+      { DELIVERD_CONFIG: "/deliverd.yml", ...Object.fromEntries(names) },
+      [],
+    );
+    const said = await until("it works", async () => {
+      const lines = await docker("logs", "deliverd-sample");
+      return /"message":"working".*/.exec(lines)?.[0];
+    });
+    assert.match(said, /"intake":"127.0.0.1:5055"/);
+  });
+
+  it("runs commands of docker exec as the daemon's user, and says how to open a file that this user may not read", async () => {
+    const config = await configFolder({ "deliverd.yml": "" }, 0o600);
+    const run = [
+      "run",
+      "--rm",
+      "--network=none",
+      `--volume=${config}/deliverd.yml:/d.yml`,
+      image,
+      "--config=/d.yml",
+      "doctor",
+    ];
+    await assert.rejects(docker(...run), (error: Error & { code?: number; stderr?: string }) => {
+      assert.equal(error.code, 2);
+      assert.match(
+        error.stderr ?? "",
+        /\/d\.yml: .* mode 0600 and belongs to the user 0, and deliverd runs as the user 1000\./,
+      );
+      assert.match(error.stderr ?? "", /Run `chown 1000 <file>`/);
+      return true;
+    });
+  });
+
+  it("starts together with Redis, a registry and HTTPS by one docker compose up", async () => {
+    await buildCompanionImages(containers.socket(), image, base);
+    const standIns = ["stand-in/redis", "stand-in/registry", "stand-in/caddy"];
+    endLater(() => docker("image", "rm", "--force", ...standIns));
+    const [port, intake, https] = [await freePort(), await freePort(), await freePort()];
     const env = {
       ...process.env,
       ...settings(),
-      DOCKER_HOST: `unix://${engine.socket}`,
-      DOCKER_SOCKET: engine.socket,
-      REDIS_IMAGE: "stand-in/redis",
-      REGISTRY_IMAGE: "stand-in/registry",
-      PORT: `${port}`,
+      DOCKER_HOST: `unix://${containers.socket()}`,
+      DOCKER_SOCKET: containers.socket(),
+      ...{ REDIS_IMAGE: "stand-in/redis", REGISTRY_IMAGE: "stand-in/registry", CADDY_IMAGE: "stand-in/caddy" },
+      ...{ PORT: `${port}`, INTAKE_PORT: `${intake}`, HTTPS_PORT: `${https}`, HTTP_PORT: `${await freePort()}` },
+      ...{ DELIVERD_PUBLIC_URL: "https://deliverd.test", CADDY_TLS: "tls internal" },
+      DELIVERD_CONFIG_DIR: await configFolder({ "webhook-secret": webhookSecret }),
+      ...{ GITHUB_WEBHOOK_SECRET: "", GITHUB_WEBHOOK_SECRET_FILE: "/config/webhook-secret" },
+      // Its default holds another variable, which Compose v1 does not understand.
+      DELIVERD_REGISTRY_PUBLIC_URL: "http://127.0.0.1:5000",
     };
-    const compose = (...args: string[]) => run("docker-compose", ["--project-name=deliverd", ...args], env);
-    started.push(() => compose("down", "--volumes"));
+    const [command, ...first] = await composeCommand();
+    const files = ["--file=docker-compose.yml", "--file=deploy/compose/tls.yml"];
+    const compose = (...args: string[]) =>
+      runCommand(command, [...first, "--project-name=deliverd", ...files, ...args], env);
+    endLater(() => compose("down", "--volumes"));
     await compose("up", "--detach", "--no-build");
     const container = await compose("ps", "--quiet", "deliverd");
     await lend(container, [github.apiUrl, github.cloneUrl]);
 
-    const digest = await deliverOne(container, port);
+    const { digest, locations } = await deliverOne(container, port);
 
     assert.equal(await digestOfMain("http://127.0.0.1:5000"), digest);
+    assert.equal(locations[0]?.pull, `docker pull 127.0.0.1:5000/acme/api@${digest}`);
+    await docker("pull", `127.0.0.1:5000/acme/api@${digest}`);
+    endLater(() => docker("image", "rm", "--force", `127.0.0.1:5000/acme/api@${digest}`));
+
+    const authority = await until("Caddy has its authority", () =>
+      compose("exec", "-T", "caddy", "cat", "/data/caddy/pki/authorities/local/root.crt"),
+    );
+    assert.equal(await sendPing({ port: https, host: "deliverd.test", authority }), 202);
+
+    await assertWorkerIsHealthy("deliverd_default");
   });
+
+  /** A worker of its own beside the others: the image's health check knows its port, and it has no admin token. */
+  async function assertWorkerIsHealthy(network: string) {
+    const worker = { ...settings(), DELIVERD_REDIS_URL: "redis://redis:6379" };
+    await startContainer("deliverd-worker", [], worker, [], { network, command: ["worker"] });
+    const line = await until("the worker answers", () => checkHealth("deliverd-worker").catch(() => null));
+    assert.equal(line, "deliverd worker answers on port 8081");
+    assert.doesNotMatch(await docker("logs", "deliverd-worker"), /admin token/);
+  }
 
   function settings() {
     return {
@@ -114,16 +188,25 @@ describe("The container image", function () {
     };
   }
 
-  /** Lets the container reach our stand-ins under their own addresses. */
-  async function lend(container: string, urls: string[]) {
-    const pid = Number(await docker("inspect", "--format={{.State.Pid}}", container));
-    const ports = urls.map((url) => Number(new URL(url).port));
-    const loopback = await lendLoopback(pid, ports);
-    started.push(() => loopback.close());
+  /** `docker compose` where it is installed; else the older command, which Debian 12 has. */
+  async function composeCommand(): Promise<[string, ...string[]]> {
+    const found = await docker("compose", "version").catch(() => null);
+    return found === null ? ["docker-compose"] : ["/usr/bin/docker", "compose"];
   }
 
-  /** Pushes a commit, lets its CI pass, and waits for its release. Gives the digest. */
-  async function deliverOne(container: string, port: number): Promise<string> {
+  /** A ping as GitHub sends it, over TLS. @returns the status of the answer */
+  async function sendPing(to: { port: number; host: string; authority: string }): Promise<number> {
+    const { headers, body } = signed(webhookSecret, "ping", { zen: "Design for failure.", hook_id: 1 });
+    const where = { host: "127.0.0.1", port: to.port, servername: to.host, ca: to.authority, path: "/webhooks/github" };
+    const sent = httpsRequest({ ...where, method: "POST", headers: { Host: to.host, ...headers }, agent: false });
+    sent.end(body);
+    const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode ?? 0;
+  }
+
+  /** Pushes a commit, lets its CI pass, and waits for its release. */
+  async function deliverOne(container: string, port: number): Promise<Released> {
     const url = `http://127.0.0.1:${port}`;
     try {
       await until("the daemon is ready", () => ask(`${url}/readyz`), 60_000);
@@ -134,12 +217,12 @@ describe("The container image", function () {
       const releases = `${url}/api/v1/releases?sha=${sha}`;
       const release = await until(
         "the commit is released",
-        async () => (await ask<{ items: { digest: string }[] }>(releases)).items[0],
+        async () => (await ask<{ items: Released[] }>(releases)).items[0],
         120_000,
       );
       await until("success is reported", () => github.lastStatus(sample, sha, "deliverd/api")?.state === "success");
       assert.deepEqual(github.violations, []);
-      return release.digest;
+      return release;
     } catch (cause) {
       throw new Error(`Not delivered. The container said:\n${await docker("logs", container)}`, { cause });
     }
@@ -158,21 +241,5 @@ describe("The container image", function () {
       const answer = await fetch(`${registry}/v2/acme/api/manifests/main`, { method: "HEAD", headers: { accept } });
       return answer.headers.get("docker-content-digest");
     });
-  }
-
-  /** Asks as HEALTHCHECK does, without waiting for its next turn. */
-  async function assertHealthy(container: string) {
-    const check = await docker("inspect", "--format={{json .Config.Healthcheck.Test}}", container);
-    const [, ...command]: string[] = JSON.parse(check);
-    await docker("exec", container, ...command);
-  }
-
-  function docker(...args: string[]): Promise<string> {
-    return run("/usr/bin/docker", [`--host=unix://${engine.socket}`, ...args]);
-  }
-
-  async function run(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
-    const { stdout, stderr } = await promisify(execFile)(command, args, { cwd: root, env, maxBuffer: 2 ** 26 });
-    return (args.includes("logs") ? stdout + stderr : stdout).trim();
   }
 });

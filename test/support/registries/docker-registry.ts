@@ -93,11 +93,14 @@ async function answers(host: string): Promise<void> {
   await fetch(`http://${host}/v2/`, { signal: AbortSignal.timeout(1000) });
 }
 
-/** For itself, valid at 127.0.0.1. */
-async function makeCertificate(directory: string): Promise<{ key: string; certificate: string }> {
+/** For itself, valid at 127.0.0.1 and for a name of DNS. Writes key.pem and cert.pem into the directory. */
+export async function makeCertificate(
+  directory: string,
+  name = "localhost",
+): Promise<{ key: string; certificate: string }> {
   const key = join(directory, "key.pem");
   const certificate = join(directory, "cert.pem");
-  const subject = ["-subj", "/CN=test registry", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const subject = ["-subj", "/CN=test registry", "-addext", `subjectAltName=IP:127.0.0.1,DNS:${name}`];
   const form = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
   await run("openssl", [...form, ...subject, "-keyout", key, "-out", certificate]);
   return { key: await readFile(key, "utf8"), certificate: await readFile(certificate, "utf8") };

@@ -62,6 +62,15 @@ describe("Where a server runs", () => {
     assert.deepEqual([config.redisUrl, config.databaseUrl], ["redis://127.0.0.1", "postgres://127.0.0.1/d"]);
   });
 
+  it("is told by the environment for the public URL and the admin token, where the file leaves them out", async () => {
+    const env = { DELIVERD_PUBLIC_URL: "https://d.example.com", DELIVERD_ADMIN_TOKEN: "token-of-the-environment" };
+    const without = loadServerConfig({ path: await file([]), env });
+    assert.deepEqual([without.publicUrl, without.adminToken], [env.DELIVERD_PUBLIC_URL, env.DELIVERD_ADMIN_TOKEN]);
+    const own = ["publicUrl: https://file.example.com", "adminToken: token-of-the-file-0123"];
+    const both = loadServerConfig({ path: await file(own), env });
+    assert.deepEqual([both.publicUrl, both.adminToken], ["https://file.example.com", "token-of-the-file-0123"]);
+  });
+
   it("takes each address of the intake from the environment or from the file", async () => {
     const path = await file(["docker: { intake: { listen: 127.0.0.1:6000, advertise: 127.0.0.1:6000 } }"]);
     const config = loadServerConfig({ path, env: { DELIVERD_INTAKE_LISTEN: "0.0.0.0:5055" } });
