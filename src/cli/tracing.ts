@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { type Fail, secretFrom } from "../config/environment.ts";
 import type { Log } from "../observe/log.ts";
 import type { Mask } from "../observe/mask.ts";
 import type { Tracer } from "../observe/trace.ts";
@@ -18,9 +19,15 @@ export async function openTracer(env: NodeJS.ProcessEnv, log: Log, mask: Mask): 
     log.error("no traces: OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf or http/json", { protocol });
     return null;
   }
+  const headers = pairsOf(
+    headerList(env, (name, missing) => log.error("traces are sent without their headers", { name, missing })),
+  );
   try {
     const { openOtelTracer } = await import("../observe/otel.ts");
-    const tracer = openOtelTracer({ env, version: VERSION, instance: `${hostname()}/${randomUUID()}`, log, mask });
+    const tracer = openOtelTracer({
+      ...{ env, version: VERSION, instance: `${hostname()}/${randomUUID()}`, log, mask },
+      headers: Object.fromEntries(headers.map(([name, value]) => [name, decoded(value)])),
+    });
     log.info("sending traces", { endpoint: originOf(endpoint), protocol });
     return tracer;
   } catch (error) {
@@ -31,13 +38,20 @@ export async function openTracer(env: NodeJS.ProcessEnv, log: Log, mask: Mask): 
 
 /** The values of headers for the collector: they mostly hold its key, so no log and no answer may show them. */
 export function tracingSecrets(env: NodeJS.ProcessEnv): string[] {
-  const lists = [env.OTEL_EXPORTER_OTLP_HEADERS, env.OTEL_EXPORTER_OTLP_TRACES_HEADERS];
-  return lists
-    .flatMap((list) => (list ?? "").split(","))
-    .flatMap((pair) => {
-      const value = pair.slice(pair.indexOf("=") + 1).trim();
-      return pair.includes("=") && value !== "" ? [value, decoded(value)] : [];
-    });
+  return pairsOf(headerList(env, () => {})).flatMap(([, value]) => [value, decoded(value)]);
+}
+
+function headerList(env: NodeJS.ProcessEnv, fail: Fail): string {
+  const names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
+  return names.map((name) => secretFrom(env, name, fail)).find((list) => list !== undefined) ?? "";
+}
+
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+function pairsOf(list: string): [string, string][] {
+  return list.split(",").flatMap((pair) => {
+    const at = pair.indexOf("=");
+    return at < 0 ? [] : [[pair.slice(0, at).trim(), pair.slice(at + 1).trim()] as [string, string]];
+  });
 }
 
 function decoded(value: string): string {

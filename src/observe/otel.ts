@@ -35,6 +35,8 @@ export interface OtelOptions {
   version: string;
   /** Names this process among those that share a trace. */
   instance: string;
+  /** What the collector asks for, mostly its key. */
+  headers: Record<string, string>;
   log: Log;
   mask: Mask;
 }
@@ -43,7 +45,7 @@ export interface OtelOptions {
  * Sends spans by OpenTelemetry's own SDK, as its standard variables say (`OTEL_…`). Nothing that fails here reaches the
  * work: a collector that is down costs a line in the log and the spans.
  */
-export function openOtelTracer({ env, version, instance, log, mask }: OtelOptions): Tracer {
+export function openOtelTracer({ env, version, instance, headers, log, mask }: OtelOptions): Tracer {
   const failures = new SampledLog(log, "failures of the OTLP exporter");
   const report = (message: string, ...details: unknown[]) =>
     failures.warn("traces could not be sent", { error: [message, ...details].map(String).join(" ") });
@@ -51,7 +53,7 @@ export function openOtelTracer({ env, version, instance, log, mask }: OtelOption
   diag.setLogger({ error: report, warn: silent, info: silent, debug: silent, verbose: silent }, DiagLogLevel.ERROR);
   const ids = new PlannedIds();
   const protocol = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? env.OTEL_EXPORTER_OTLP_PROTOCOL ?? "http/protobuf";
-  const exporter = protocol === "http/json" ? new JsonExporter() : new ProtobufExporter();
+  const exporter = protocol === "http/json" ? new JsonExporter({ headers }) : new ProtobufExporter({ headers });
   const provider = new BasicTracerProvider({
     idGenerator: ids,
     spanProcessors: [new BatchSpanProcessor(exporter)],

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { openTracer, tracingSecrets } from "../../../src/cli/tracing.ts";
 import { createLog, type Log, silentLog } from "../../../src/observe/log.ts";
@@ -10,7 +12,7 @@ import { calling, observed } from "../../../src/observe/scope.ts";
 import { endTrace, inTrace, span, traceHeaders } from "../../../src/observe/span.ts";
 import { type Tracer, traceIdsOf } from "../../../src/observe/trace.ts";
 import { type OtlpCollector, startOtlpCollector } from "../../support/network/otlp-collector.ts";
-import { until } from "../../support/processes/process.ts";
+import { tempDir, until } from "../../support/processes/process.ts";
 
 const SUBJECT = { repoId: "github:1", commit: "a".repeat(40) };
 
@@ -103,6 +105,18 @@ describe("Traces", () => {
     assert.doesNotMatch(collector.raw(), /s3cret-value/);
     assert.equal(collector.requests[0]?.headers["x-api-key"], "collector key");
     assert.deepEqual(tracingSecrets(process.env), ["collector%20key", "collector key"]);
+  });
+
+  it("have the collector's key from a file, as Docker and Kubernetes mount secrets", async () => {
+    const dir = await tempDir();
+    try {
+      await writeFile(join(dir.path, "headers"), "authorization=Bearer%20from-a-file\n");
+      await withTracer({ OTEL_EXPORTER_OTLP_HEADERS_FILE: join(dir.path, "headers") }, story);
+      assert.equal(collector.requests[0]?.headers.authorization, "Bearer from-a-file");
+      assert.deepEqual(tracingSecrets(process.env), ["Bearer%20from-a-file", "Bearer from-a-file"]);
+    } finally {
+      await dir.remove();
+    }
   });
 
   it("go on at a receiver of notices, by the header of W3C's trace context", async () => {
