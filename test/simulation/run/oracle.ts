@@ -33,7 +33,7 @@ export async function checkEnd(world: World, scenario: Scenario, seen: Seen): Pr
     ...checkNames(world, releases, locations),
     ...checkNotices(world, releases),
     ...checkRed(world, seen, releases),
-    ...checkRegistries(world, releases),
+    ...checkRegistries(world, [...releases, ...(await givenUp(world, seen))]),
     ...checkStatuses(world, seen, releases),
     ...(await checkAccepted(world, seen)),
     ...checkMovingNames(world, scenario, seen, releases),
@@ -114,8 +114,17 @@ function checkRed({ host, notices }: World, seen: Seen, releases: ReleaseRow[]):
   });
 }
 
+/** Contents of deliveries that got some of their names, and then met one that is another's. */
+async function givenUp({ database }: World, seen: Seen): Promise<{ digest: string }[]> {
+  const rows = await database.ask<{ digest: string; sha: string }>(
+    `select a.digest, d.sha from artifacts a join deliveries d on d.id = a.delivery_id
+    where d.state = 'failed' and a.pinned_fence is not null`,
+  );
+  return rows.filter(({ sha }) => seen.squatted.has(sha) || seen.moved.has(sha));
+}
+
 /** Every immutable name in a registry is one of a release, or of somebody else as it was. */
-function checkRegistries({ registries }: World, releases: ReleaseRow[]): string[] {
+function checkRegistries({ registries }: World, releases: { digest: string }[]): string[] {
   const digests = new Set(releases.map(({ digest }) => digest));
   return [...registries.values()].flatMap(({ key, tags, squatted }) =>
     [...tags].flatMap(([name, digest]) => {

@@ -77,7 +77,7 @@ export function scenarioOf(seed: number): Scenario {
   };
 }
 
-export const NO_FAULTS = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as FaultRates;
+const NO_FAULTS = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as FaultRates;
 
 /** Some runs have much of one fault, some a little of all. */
 function ratesOf(random: Random): FaultRates {
