@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { openWorkingTree, type WorkingTree } from "../../../src/git/working-tree.ts";
 import { writeFiles } from "../../support/fixtures/work-tree.ts";
@@ -63,6 +63,20 @@ describe("the working tree of a checkout as a commit", () => {
     assert.deepEqual(await second.mirror.tagsOn(second.sha), []);
     await second.close();
     assert.deepEqual(await git(root, ["tag"]), "v1.0.0");
+  });
+
+  it("has a change of the same length in the same second, which git finds only by reading the file", async () => {
+    const root = await checkout("racy");
+    await git(root, ["config", "core.trustctime", "false"]);
+    const file = join(root, "a.txt");
+    const second = 1_700_000_000;
+    await utimes(file, second, second);
+    await git(root, ["update-index", "--refresh"]);
+    await writeFiles(root, { "a.txt": "two\n", "b.txt": "new\n" });
+    await utimes(file, second, second);
+    await utimes(join(root, ".git", "index"), second, second);
+    const { sha, mirror } = await open(root);
+    assert.equal(await mirror.readFile(sha, "a.txt", 100), "two\n");
   });
 
   it("has the branches of the remote as the host has them, and the own one as it will be pushed", async () => {
