@@ -372,7 +372,7 @@ describe("The command line", function () {
     const all = await diagnose("broken", broken);
     assert.deepEqual([all.code, all.stderr], [1, "6 of 8 checks failed\n"], all.stdout);
     for (const [part, said] of [
-      ["data directory", /ENOTDIR.* set dataDir to one\.$/],
+      ["data directory", /is a file, or below a file.* Set dataDir/],
       ["redis", /ECONNREFUSED.*Check redisUrl/],
       ["engine", /ENOENT.*Start Docker, or set docker\.socket/],
       ["host github", /refuses the token.* Set hosts\.github\.token to a valid one\.$/],
