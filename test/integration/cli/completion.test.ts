@@ -70,14 +70,14 @@ describe("deliverd completion", function () {
     return [...new Set((await readFile(proposals, "utf8")).split("\n").filter((each) => each !== ""))];
   };
 
-  for (const [shell, complete] of [
+  const shells: [name: string, complete: Complete][] = [
     ["bash", inBash],
     ["fish", inFish],
     ["zsh", inZsh],
-  ] as const) {
-    it(`proposes commands, options and values in a real ${shell}`, async function () {
-      // Only bash is on every machine that builds deliverd.
-      if (!isInstalled(shell)) this.skip();
+  ];
+  // Only bash is on every machine that builds deliverd.
+  for (const [shell, complete] of shells.filter(([name]) => name === "bash" || isInstalled(name))) {
+    it(`proposes commands, options and values in a real ${shell}`, async () => {
       assert.deepEqual((await complete(["re"])).sort(), ["receiver", "releases", "retry"]);
       assert.deepEqual((await complete(["deliveries", "--st"])).map(withoutEnd), ["--state"]);
       assert.deepEqual((await complete(["deliveries", "--state", "s"])).sort(), ["superseded"]);
