@@ -9,6 +9,7 @@ import {
   parseDocument,
   type YAMLError,
 } from "yaml";
+import { withoutEmptyKeys } from "./empty-keys.ts";
 
 export type Path = readonly PropertyKey[];
 
@@ -59,7 +60,7 @@ export function readYaml(text: string, maxBytes: number): YamlFile {
     if (problems.length > 0) return { data: null, problems, lineOf: () => null };
     const data: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
     if (isDeeper(data, MAX_DEPTH)) return broken(`lists and maps are nested more than ${MAX_DEPTH} deep`);
-    return { data, problems, lineOf: (path) => lineOf(document, lines, path) };
+    return { data: withoutEmptyKeys(data), problems, lineOf: (path) => lineOf(document, lines, path) };
   } catch (error) {
     // The yaml package says so of an alias without its anchor and of too many aliases, naming the alias.
     if (error instanceof ReferenceError) {

@@ -23,6 +23,36 @@ const build = "docs/reference/errors/build.md";
 const kinds = "docs/reference/kinds.md";
 
 const NUMBERS: Told[] = [
+  {
+    page: "docs/guides/scaling.md",
+    file: "src/receiver/inbox.ts",
+    constant: "maxHints",
+    words: (n) => `If ${n.toLocaleString("en")} hints wait`,
+  },
+  {
+    page: "docs/guides/scaling.md",
+    file: "src/receiver/inbox.ts",
+    constant: "maxWaitMs",
+    words: (n) => `the first of them for ${n / S} s`,
+  },
+  {
+    page: "docs/guides/receive-notices.md",
+    file: "src/notices/webhook.ts",
+    constant: "timeout",
+    words: (n) => `after ${n / S} s without an answer`,
+  },
+  {
+    page: "docs/guides/receive-notices.md",
+    file: "src/delivery/retry.ts",
+    constant: "FIRST_WAIT_MS",
+    words: (n) => `sends it again: after ${n / S} s`,
+  },
+  {
+    page: "docs/guides/development.md",
+    file: "scripts/reporter.cjs",
+    constant: "patience",
+    words: (n) => `${{ 20: "twenty" }[n / S]} seconds after the last test`,
+  },
   { page: api, file: "src/api/query.ts", constant: "DEFAULT_LIMIT", words: (n) => `newest first, ${n} at a time` },
   { page: api, file: "src/api/query.ts", constant: "MAX_LIMIT", words: (n) => `up to ${n}` },
   {

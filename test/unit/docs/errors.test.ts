@@ -37,6 +37,27 @@ describe("docs/reference/errors", () => {
     );
   });
 
+  it("says of each code what happened in its own words, and what to do", () => {
+    const entries = readdirSync(`${root}/docs/reference/errors`)
+      .filter((page) => page !== "README.md")
+      .flatMap((page) =>
+        readFileSync(`${root}/docs/reference/errors/${page}`, "utf8")
+          .split(/^- (?=`)/m)
+          .slice(1),
+      );
+    const meanings = entries.map((entry) => entry.replace(/\s+/g, " ").replace(/^`[a-z-]+` \([a-z, ]+\): /, ""));
+    assert.ok(meanings.length > 100);
+    assert.deepEqual(
+      meanings.filter((meaning) => !/ \*\*Do:\*\* [^ ]/.test(meaning)),
+      [],
+    );
+    const happened = meanings.map((meaning) => meaning.split(" **Do:**")[0]);
+    assert.deepEqual(
+      happened.filter((meaning, index) => happened.indexOf(meaning) < index),
+      [],
+    );
+  });
+
   it("gives the kind of each code", () => {
     const wrong = [...docs].filter(([each, kinds]) => {
       const known = code.get(each) ?? new Set();
