@@ -178,7 +178,7 @@ describe("The ledger", () => {
         openLedger({ dataDir: "/nowhere", databaseUrl: `postgres://u:s3cret@127.0.0.1:${port}/d` }),
         (error) => {
           assert.ok(error instanceof TransientError, String(error));
-          assert.match(error.message, new RegExp(`127.0.0.1:${port}/d cannot be used now`));
+          assert.match(error.message, new RegExp(`127.0.0.1:${port}/d \\(databaseUrl\\) cannot be used now`));
           assert.ok(!error.message.includes("s3cret"));
           return true;
         },
