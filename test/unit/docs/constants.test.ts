@@ -18,6 +18,7 @@ const GIB = 2 ** 30;
 
 const api = "docs/reference/http-api.md";
 const operations = "docs/guides/operations.md";
+const data = "docs/guides/operations/data.md";
 const reliability = "docs/explanation/reliability.md";
 const build = "docs/reference/errors/build.md";
 const kinds = "docs/reference/kinds.md";
@@ -62,13 +63,13 @@ const NUMBERS: Told[] = [
     words: (n) => `More than ${n} requests at once`,
   },
   {
-    page: operations,
+    page: data,
     file: "workers/sweep/housekeeping.ts",
     constant: "KEEP",
     words: (n) => `deleted after ${n / (24 * 60 * MIN)} days`,
   },
   {
-    page: operations,
+    page: data,
     file: "workers/sweep/housekeeping.ts",
     constant: "KEEP_CACHE",
     words: (n) => `not used for ${n / (24 * 60 * MIN)} days is always deleted`,
@@ -80,7 +81,7 @@ const NUMBERS: Told[] = [
     words: (n) => `them in ${n / S} s, one line`,
   },
   {
-    page: operations,
+    page: data,
     file: "src/delivery/disk-budget.ts",
     constant: "GIBIBYTE",
     words: (n) => `less than ${n / GIB} GiB of the disk is free`,

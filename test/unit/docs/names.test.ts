@@ -115,7 +115,7 @@ describe("The names in the documents", () => {
   });
 
   it("of files in the data directory are those that the code makes", () => {
-    const [, table = ""] = textOf("docs/guides/operations.md").split("## The data directory");
+    const [, table = ""] = textOf("docs/guides/operations/data.md").split("## The data directory");
     const names = rowsOf(table.split("\n### ")[0] ?? "").flatMap(([cell = ""]) => codeIn(cell));
     assert.ok(names.includes("ledger.db") && names.includes("tmp/"));
     const parts = names.map((name) => name.replace(/\/$/, "").replace(/^\*/, "").replace(/-…$/, ""));
