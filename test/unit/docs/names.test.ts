@@ -17,6 +17,7 @@ const FOREIGN = new Set(["docker.io", "build.name", "build.number", "build.times
 /** Blocks that are no commands: the page and heading, and what they are. */
 const NO_COMMANDS: Record<string, string> = {
   "docs/guides/development.md, Folders": "a list of folders",
+  "docs/guides/operations/network.md, TLS": "a configuration of nginx",
   "docs/guides/receive-notices.md, Verify it": "JavaScript",
   "docs/guides/register-webhooks.md, Register one": "what a command prints",
 };
@@ -66,7 +67,7 @@ describe("The names in the documents", () => {
       ([page, path]) =>
         page !== "docs/explanation/crashes.md" &&
         first.has(path.split(".")[0] ?? "") &&
-        !/\.(?:md|ts|db|yml|json|lock)$/.test(path) &&
+        !/\.(?:md|ts|db|yml|json|lock|gradle|kts)$/.test(path) &&
         !FOREIGN.has(path),
     );
     assert.ok(named.length > 20, "the search is broken");
@@ -115,8 +116,10 @@ describe("The names in the documents", () => {
   });
 
   it("of files in the data directory are those that the code makes", () => {
-    const [, table = ""] = textOf("docs/guides/operations/data.md").split("## The data directory");
-    const names = rowsOf(table.split("\n### ")[0] ?? "").flatMap(([cell = ""]) => codeIn(cell));
+    const table =
+      documents.map(textOf).find((text) => text.includes("| in `dataDir` |")) ?? assert.fail("no such table");
+    const [, rows = ""] = table.split("| in `dataDir` |");
+    const names = rowsOf(rows.split("\n\n")[0] ?? "").flatMap(([cell = ""]) => codeIn(cell));
     assert.ok(names.includes("ledger.db") && names.includes("tmp/"));
     const parts = names.map((name) => name.replace(/\/$/, "").replace(/^\*/, "").replace(/-…$/, ""));
     assert.deepEqual(
