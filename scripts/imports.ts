@@ -93,6 +93,8 @@ const shared = new Set([
   "src/builders/builder-kind.ts",
   "src/hosts/host-type.ts",
   "src/hosts/ci-state.ts",
+  "src/hosts/payload.ts",
+  "src/hosts/rest",
   "src/notices/notice-kind.ts",
   "src/builders/engine",
   "src/builders/engine.ts",

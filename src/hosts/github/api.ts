@@ -1,25 +1,15 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { Octokit } from "@octokit/core";
 import { paginateRest } from "@octokit/plugin-paginate-rest";
-import { Semaphore } from "../../async/semaphore.ts";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
-import { MAX_CONNECTIONS } from "../../http/client.ts";
-import { reasonWithoutAnswer } from "../../http/no-answer.ts";
-import { remoteText } from "../../http/remote-text.ts";
 import { parseRetryAfter, readRetryAfter, serverTime } from "../../http/retry-after.ts";
 import type { Budget } from "../host.ts";
-import { guardedFetch } from "./fetch.ts";
-import { createMeter } from "./meter.ts";
+import { createAttempts } from "../rest/attempts.ts";
+import { type AnswerHeaders, type FailedCall, failureOf, type HostFailures, unanswered } from "../rest/failure.ts";
+import { guardedFetch, type WholeResponse } from "../rest/fetch.ts";
+import { budgetOf, createMeter } from "../rest/meter.ts";
+import { isUsableToken } from "../rest/token.ts";
 
-/** GitHub understood a request and refused it. The caller decides what that means. */
-export class Declined extends Error {
-  /** 400, 403 (not for its rate limit), 404, 410, 422 or 451. */
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+export { Declined } from "../rest/failure.ts";
 
 /**
  * GitHub's REST API. Each call throws Declined, or TransientError: `github-unavailable` (no usable response, or 5xx
@@ -53,45 +43,34 @@ export interface ApiOptions {
 }
 
 const MAX_PAGES = 100;
-const MAX_ATTEMPTS = 3;
 const GitHub = Octokit.plugin(paginateRest);
 
 export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 500 }: ApiOptions): GitHubApi {
-  if (token !== null && !/^[\x21-\x7e]+$/.test(token)) {
-    // Such a token is no valid header value, so every request would fail.
+  if (!isUsableToken(token)) {
     throw new ConfigError(
       "github-token-invalid",
       `hosts.${key}.token is empty or holds spaces, line ends or other characters that no token has: check where it comes from.`,
     );
   }
-  const meter = createMeter();
+  const meter = createMeter({ readBudget, countsUnchanged: false });
+  const fetchWhole = guardedFetch(apiUrl, timeout, meter.read);
   const octokit = new GitHub({
     ...(token === null ? {} : { auth: token }),
     baseUrl: apiUrl.replace(/\/+$/, ""),
     userAgent: "deliverd",
     log: { debug() {}, info() {}, warn() {}, error() {} },
-    request: { fetch: guardedFetch(apiUrl, timeout, meter.read) },
+    request: {
+      fetch: async (...request: Parameters<typeof fetchWhole>) => withoutConflict(await fetchWhole(...request)),
+    },
   });
-  // The time-out of an attempt begins when it has a connection. GitHub allows a token 100 requests at a time:
+  // GitHub allows a token 100 requests at a time:
   // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
-  const connections = new Semaphore(MAX_CONNECTIONS);
+  const attempts = createAttempts(retryBase);
   // octokit's plugins for retries and throttling delay every call in queues: 18 ms for three calls at a time.
-  octokit.hook.wrap("request", async (request, options) => {
-    for (let attempt = 1; ; attempt++) {
-      await connections.acquire();
-      try {
-        return await request(options);
-      } catch (error) {
-        if (!isTransient(error) || attempt === MAX_ATTEMPTS) throw error;
-      } finally {
-        connections.release();
-      }
-      await delay(retryBase * attempt ** 2);
-    }
-  });
+  octokit.hook.wrap("request", (request, options) => attempts(async () => request(options), isTransient));
   const translated = <T>(route: string, call: Promise<T>) =>
     call.catch((error: unknown) => {
-      throw translate(error, { key, apiUrl, route, token });
+      throw translate(error, { key, apiUrl, token, route });
     });
   const send = (route: string, parameters: Record<string, unknown>) =>
     translated(
@@ -139,58 +118,35 @@ function isTransient(error: unknown): boolean {
   return isHttpFailure(error) && error.status >= 500;
 }
 
-interface Call {
-  key: string;
-  apiUrl: string;
-  route: string;
-  token: string | null;
+/** octokit's errors hold the whole response with its secrets, so only their message is used. */
+function translate(error: unknown, call: FailedCall): Error {
+  if (!isHttpFailure(error) || error.response === undefined) return unanswered(FAILURES, call, error);
+  const { status, response, message } = error;
+  return failureOf(FAILURES, call, { status, headers: response.headers, message });
 }
 
-function translate(error: unknown, { key, apiUrl, route, token }: Call): Error {
-  // octokit's errors hold the whole response with its secrets, so only one masked line is kept.
-  const message = remoteText(reasonWithoutAnswer(error), token === null ? [] : [token]);
-  const cause = new Error(message);
-  if (!isHttpFailure(error) || error.response === undefined) {
-    return new TransientError(
-      "github-unavailable",
-      `GitHub at ${apiUrl} gave no usable answer to ${route}: ${message}`,
-      { cause },
-    );
-  }
-  const { status } = error;
-  const { headers } = error.response;
-  if (status === 429 || (status === 403 && isRateLimit(message, headers))) {
-    const retryAfter = waitOf(headers) ?? 60_000;
-    const wait = Math.ceil(retryAfter / 1000);
-    return new TransientError(
-      "github-rate-limited",
-      `GitHub limits our requests to ${route} for ${wait} s: ${message}`,
-      {
-        cause,
-        retryAfter,
-      },
-    );
-  }
-  if (status === 401) {
-    return new TransientError(
-      "github-token-refused",
-      `GitHub refuses the token of host '${key}' (${message}): it has expired or was revoked. Set hosts.${key}.token to a valid one.`,
-      { cause },
-    );
-  }
-  if (status >= 500) {
-    return new TransientError("github-unavailable", `GitHub at ${apiUrl} answered ${status} to ${route}: ${message}`, {
-      cause,
-      retryAfter: waitOf(headers),
-    });
-  }
-  return new Declined(status, message);
+/** octokit takes 409 of a list for an empty one. */
+function withoutConflict(response: WholeResponse): WholeResponse {
+  if (response.status === 409) throw new Error("it answered 409");
+  return response;
 }
 
-type Headers = Record<string, string | number | undefined>;
+const FAILURES: HostFailures = {
+  product: "GitHub",
+  unavailable: (message, options) => new TransientError("github-unavailable", message, options),
+  rateLimited: (message, options) => new TransientError("github-rate-limited", message, options),
+  tokenRefused: (message, options) => new TransientError("github-token-refused", message, options),
+  isRateLimit: ({ status, message, headers }) => status === 403 && isRateLimit(message, headers),
+  waitOf,
+};
+
+/** https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests */
+function readBudget(headers: AnswerHeaders, clockAhead: number): Budget | null {
+  return budgetOf(headers, { remaining: "x-ratelimit-remaining", reset: "x-ratelimit-reset" }, clockAhead);
+}
 
 /** https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit */
-function isRateLimit(message: string, headers: Headers): boolean {
+function isRateLimit(message: string, headers: AnswerHeaders): boolean {
   return (
     headers["retry-after"] !== undefined ||
     String(headers["x-ratelimit-remaining"]) === "0" ||
@@ -200,7 +156,7 @@ function isRateLimit(message: string, headers: Headers): boolean {
 }
 
 /** How long (ms) a response asks to wait; null: it does not say. */
-function waitOf(headers: Headers): number | null {
+function waitOf(headers: AnswerHeaders): number | null {
   const asked = readRetryAfter(headers);
   if (asked !== null) return asked;
   const reset = Number(headers["x-ratelimit-reset"]);

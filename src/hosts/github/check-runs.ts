@@ -1,8 +1,9 @@
 import * as z from "zod";
 import type { Check } from "../../delivery/types.ts";
+import { time } from "../payload.ts";
 import type { Suite } from "./check-suites.ts";
 import { readAnswer } from "./payload.ts";
-import { app, stateOf, time, wasInterrupted, wordOf, worstOfEach } from "./states.ts";
+import { app, stateOf, wasInterrupted, wordOf, worstOfEach } from "./states.ts";
 
 const checkRun = z
   .object({

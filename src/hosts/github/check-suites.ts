@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { Check } from "../../delivery/types.ts";
+import { time } from "../payload.ts";
 import { readAnswer } from "./payload.ts";
-import { app, stateOf, time, wasInterrupted, wordOf, worstOfEach } from "./states.ts";
+import { app, stateOf, wasInterrupted, wordOf, worstOfEach } from "./states.ts";
 
 /** GitHub creates a suite of this app only for a workflow run. */
 export const ACTIONS = "github-actions";

@@ -5,7 +5,8 @@ import * as z from "zod";
 import { isOwnContext } from "../../delivery/commit-status.ts";
 import { BRANCHES, TAGS } from "../../delivery/refs.ts";
 import { BadSignature, type Hint, MalformedWebhook, type RawWebhook, type WebhookReading } from "../host.ts";
-import { firstIssue, label, refName, repository, sha } from "./payload.ts";
+import { headerOf, label, parseWebhook, readEvent, refName, sha } from "../payload.ts";
+import { repository } from "./payload.ts";
 
 type Found = Pick<Hint, "repo" | "ref" | "sha"> & { detail?: string };
 /** Nearly all payloads of GitHub are smaller. */
@@ -21,16 +22,16 @@ export function hintReader(webhookSecret: string): (request: RawWebhook) => Prom
   const webhooks = new Webhooks({ secret: webhookSecret });
   return async (request) => {
     const text = await verified(webhooks, webhookSecret, request);
-    const event = header(request, "x-github-event");
+    const event = headerOf(request, "x-github-event");
     if (event === "") throw new MalformedWebhook("The X-GitHub-Event header is missing.");
-    const body = parse(text);
+    const body = parseWebhook(text);
     if (event === "ping") return { ignored: "ping" };
     const read = readers.get(event);
     if (read === undefined) return { ignored: `event '${event.slice(0, 100)}' is not one that deliverd acts on` };
-    const found = readAs(event, read, body);
+    const found = readEvent(event, read, body);
     if ("ignored" in found) return found;
     const { detail, ...rest } = found;
-    const deliveryId = header(request, "x-github-delivery").slice(0, 100);
+    const deliveryId = headerOf(request, "x-github-delivery").slice(0, 100);
     return { hints: [{ ...rest, event: detail === undefined ? event : `${event} ${detail}`, deliveryId }] };
   };
 }
@@ -38,10 +39,10 @@ export function hintReader(webhookSecret: string): (request: RawWebhook) => Prom
 /** The body as text. @throws BadSignature unless its signature is right */
 async function verified(webhooks: Webhooks, secret: string, request: RawWebhook): Promise<string> {
   const { body } = request;
-  const signature = header(request, "x-hub-signature-256");
+  const signature = headerOf(request, "x-hub-signature-256");
   if (signature === "") {
     throw new BadSignature(
-      header(request, "x-hub-signature") === ""
+      headerOf(request, "x-hub-signature") === ""
         ? "The X-Hub-Signature-256 header is missing: set the webhook's secret on GitHub to the one of this host."
         : "Only a SHA-1 signature was sent: deliverd takes X-Hub-Signature-256.",
     );
@@ -63,34 +64,11 @@ function mismatch(): BadSignature {
   );
 }
 
-/** The value of a header, or an empty text. */
-function header({ headers }: RawWebhook, name: string): string {
-  return String(headers[name] ?? "");
-}
-
 /** Whether the signature is right for the raw bytes, compared in constant time. */
 function signs(secret: string, body: Buffer, signature: string): boolean {
   const expected = Buffer.from(`sha256=${createHmac("sha256", secret).update(body).digest("hex")}`);
   const given = Buffer.from(signature);
   return given.length === expected.length && timingSafeEqual(given, expected);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new MalformedWebhook("The body is not JSON.");
-  }
-}
-
-function readAs(event: string, read: Reader, body: unknown): Found | { ignored: string } {
-  try {
-    return read(body);
-  } catch (error) {
-    if (error instanceof z.ZodError)
-      throw new MalformedWebhook(`The body is no '${event}' event: ${firstIssue(error)}.`);
-    throw error;
-  }
 }
 
 const push = z.object({

@@ -2,8 +2,8 @@ import * as z from "zod";
 import { fitOf, shownAddress } from "../../delivery/webhook-address.ts";
 import { remoteText } from "../../http/remote-text.ts";
 import type { WebhookAddress, WebhookDelivery } from "../host.ts";
-import { label, readAnswer } from "./payload.ts";
-import { time } from "./states.ts";
+import { label, time } from "../payload.ts";
+import { readAnswer } from "./payload.ts";
 
 /** A webhook of a repo or an organisation: https://docs.github.com/en/rest/repos/webhooks */
 const hook = z.object({

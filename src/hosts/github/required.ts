@@ -3,7 +3,8 @@ import { settleAll } from "../../async/settle-all.ts";
 import { isOwnContext } from "../../delivery/commit-status.ts";
 import type { HostRequired } from "../../delivery/gate.ts";
 import type { CommitRef } from "../../delivery/types.ts";
-import { Declined, type GitHubApi } from "./api.ts";
+import { unlessDeclined } from "../rest/failure.ts";
+import type { GitHubApi } from "./api.ts";
 import { readAnswer } from "./payload.ts";
 import { requiredCheck, requiredOfRules } from "./rules.ts";
 
@@ -16,7 +17,10 @@ const branchShape = z.object({
   protection: z.object({ required_status_checks: requiredChecks.nullish() }).nullish(),
 });
 
-/** What GitHub requires of a commit on any of these branches. Null: it requires nothing, or does not say. */
+/**
+ * What GitHub requires of a commit on any of these branches. Null: it requires nothing, or does not say: it declines if
+ * the token may not see protection, the plan has no rules, or the branch is gone.
+ */
 export async function readRequired(
   api: GitHubApi,
   { repo }: CommitRef,
@@ -59,14 +63,4 @@ function contextsOf(required: z.output<typeof requiredChecks> | null | undefined
     ...others.map((name) => requiredCheck(name, null)),
     ...checks.map((check) => requiredCheck(check.context, check.app_id)),
   ];
-}
-
-/** GitHub declines if the token may not see protection, the plan has no rules, or the branch is gone. */
-async function unlessDeclined<T>(answer: Promise<T>, otherwise: T): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof Declined) return otherwise;
-    throw error;
-  }
 }

@@ -1,9 +1,6 @@
 import * as z from "zod";
 import type { Check, CheckState } from "../../delivery/types.ts";
 
-/** ISO 8601 → ms since the epoch. */
-export const time = z.string().transform(Date.parse).pipe(z.number());
-
 export const app = z
   .object({ id: z.number().nullish(), slug: z.string() })
   .nullish()

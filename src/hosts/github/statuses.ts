@@ -1,8 +1,9 @@
 import * as z from "zod";
 import { isOwnContext } from "../../delivery/commit-status.ts";
 import type { Check } from "../../delivery/types.ts";
+import { time } from "../payload.ts";
 import { readAnswer } from "./payload.ts";
-import { stateOf, time } from "./states.ts";
+import { stateOf } from "./states.ts";
 
 const creator = z.object({ type: z.string(), login: z.string().nullish(), avatar_url: z.string().nullish() });
 

@@ -35,8 +35,11 @@ export interface HostKit {
   /** The states that the host shows of our reports under a context, the oldest first; in the host's words. */
   reportsOn(sha: string, context: string): Promise<string[]>;
   rename(to: string): Promise<void>;
-  /** The next so many requests fail. `cut`: the connection ends without an answer. `times: 0`: none fails any more. */
-  fail(fault: { status: number | "cut"; headers?: Record<string, string>; times: number }): void;
+  /**
+   * The next so many requests fail. `cut`: the connection ends without an answer; `half`: in the middle of an answer
+   * whose first half is `[]`. `times: 0`: none fails any more.
+   */
+  fail(fault: { status: number | "cut" | "half"; headers?: Record<string, string>; times: number }): void;
   /** Headers of an answer that says: wait for this many seconds. Null: the host has no such header. */
   limitHeaders(seconds: number): Record<string, string> | null;
   close(): Promise<void>;
@@ -213,12 +216,13 @@ export function describeHost(name: string, start: () => Promise<HostKit>): void 
         await assert.rejects(verdict(UNKNOWN_SHA), (error) => error instanceof Refused && error.code === "commit-gone");
       });
 
-      it("is not concluded from an answer of 5xx, a cut connection or a rate limit", async () => {
+      it("is not concluded from an answer of 5xx, a cut connection, half an answer or a rate limit", async () => {
         const sha = await kit.push();
         await kit.setCheck(sha, "test", "passed");
         const faults: Parameters<HostKit["fail"]>[0][] = [
           { status: 503, times: 20 },
           { status: "cut", times: 20 },
+          { status: "half", times: 20 },
           { status: 429, times: 20 },
         ];
         for (const fault of faults) {

@@ -20,8 +20,8 @@ export interface Fault {
   method?: string;
   /** Left out: every path. A text must occur in path and query. */
   path?: string | RegExp;
-  /** `cut` ends the connection without an answer. */
-  status: number | "cut";
+  /** `cut` ends the connection without an answer, `half` in the middle of an answer whose first half is an empty list. */
+  status: number | "cut" | "half";
   headers?: Record<string, string>;
   message?: string;
   /** True: the request has its effect, and only its answer is lost. */
@@ -85,6 +85,11 @@ async function respond(api: Api, request: IncomingMessage, response: ServerRespo
   if (fault?.isDone) await answerTo(api, { ...entry, text, token });
   if (fault?.status === "cut") {
     response.destroy();
+    return;
+  }
+  if (fault?.status === "half") {
+    response.writeHead(200, { "content-type": "application/json", "content-length": 1000 }).write("[]");
+    setImmediate(() => response.destroy());
     return;
   }
   const answer =

@@ -10,7 +10,8 @@ const MAX_KEPT = 300;
 const MAX_KEPT_LENGTH = 200_000;
 
 /**
- * The parts of a `Response` that octokit reads. The class itself would load Node's own HTTP client, which costs memory.
+ * The parts of a `Response` that octokit and our own client read. The class itself would load Node's own HTTP client,
+ * which costs memory.
  */
 export interface WholeResponse {
   status: number;
@@ -20,7 +21,7 @@ export interface WholeResponse {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-/** The parts of a `RequestInit` that octokit sets. */
+/** The parts of a `RequestInit` that they set. */
 interface RequestOptions {
   method: HttpRequest["method"];
   headers: Record<string, string>;
@@ -35,9 +36,9 @@ interface Received {
 }
 
 /**
- * Makes a `fetch` for octokit. It sends requests only to the API's own origin, whatever a redirect or a `Link` header
- * says, since every request holds the token. It returns whole responses only: octokit takes a broken one for an empty
- * list. Repeated GETs are conditional.
+ * Makes a `fetch` for the API of a host. It sends requests only to the API's own origin, whatever a redirect or a `Link`
+ * header says, since every request holds the token. It returns whole responses only, and a success only if it is JSON: a
+ * broken response must not become an empty list. Repeated GETs are conditional.
  * @param timeout ms for one attempt
  * @param onResponse gets headers and status of each response
  */
@@ -77,7 +78,7 @@ export function guardedFetch(
     const { status } = received;
     // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api: a 304 is not counted.
     if (status === 304 && known !== undefined) return wholeResponse(url, known);
-    if (status === 304 || status === 409) throw new Error(`it answered ${status}`);
+    if (status === 304) throw new Error(`it answered ${status}`);
     if (status < 200 || status > 299) return wholeResponse(url, received);
     // 204 has no body: https://www.rfc-editor.org/rfc/rfc9110#status.204
     if (status !== 204) JSON.parse(received.body);
