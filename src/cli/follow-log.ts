@@ -48,12 +48,17 @@ export async function followLog(options: ClientOptions, id: string, follower: Fo
         if (event.type === "end") return { ...last, state: event.data };
       }
     } catch (error) {
+      const failure = error instanceof Failure ? error : new Failure(EXIT.failed, cutMessage(options));
       // If there is no such delivery, or if the token is refused, trying again does not help.
-      if (left === 0 || !hasBegun || (error instanceof Failure && error.exitCode !== EXIT.failed)) throw error;
+      if (left === 0 || !hasBegun || failure.exitCode !== EXIT.failed) throw failure;
     }
-    if (left === 0) throw new Failure(EXIT.failed, `${options.server} closes the connection before the log has ended.`);
+    if (left === 0) throw new Failure(EXIT.failed, cutMessage(options));
     await delay(RECONNECT_DELAY_MS);
   }
+}
+
+function cutMessage({ server }: ClientOptions): string {
+  return `${server} closes the connection before the log has ended. Run the command again.`;
 }
 
 async function* eventsOf(options: ClientOptions, id: string, lastId: string): AsyncGenerator<ServerSentEvent> {

@@ -8,7 +8,10 @@ interface Own {
 
 /** Adds `hooks add|check|remove`, which ask a git host by the server's configuration. */
 export function addHooksCommand(program: Command): void {
-  const hooks = program.command("hooks").description("register, check or remove the webhook of a repo at its git host");
+  const hooks = program
+    .command("hooks")
+    .description("register, check or remove the webhook of a repo at its git host")
+    .addHelpText("after", examples("hooks add acme/api", "hooks check acme/api"));
   const add = (name: "add" | "check" | "remove", description: string) =>
     hooks
       .command(`${name} <repo>`, { isDefault: name === "check" })

@@ -56,6 +56,7 @@ function program(): Command {
     .command("health")
     .description("check that the deliverd processes on this machine or in this container answer")
     .option("--config <file>", "the server's configuration")
+    .addHelpText("after", examples("health", "health --config deliverd.yml"))
     .action(async (own: { config?: string }) => {
       const { health } = await import("./health.ts");
       const lines = await health(own.config ?? command.opts<{ config?: string }>().config, process.env);
