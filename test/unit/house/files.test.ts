@@ -24,7 +24,7 @@ describe("the files of this repository", () => {
       [],
     );
     // Those of test/soak take hours: they have commands of their own.
-    const run = /^(?:e2e|faults|attacks|fuzz|integration|unit|soak)\//;
+    const run = /^(?:e2e|faults|attacks|fuzz|integration|simulation|unit|soak)\//;
     assert.deepEqual(
       tests.filter((path) => !run.test(path)),
       [],
