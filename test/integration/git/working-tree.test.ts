@@ -10,14 +10,14 @@ const AUTHOR = ["-c", "user.name=Sam", "-c", "user.email=sam@example.com"];
 
 describe("the working tree of a checkout as a commit", () => {
   let dir: TempDir;
-  let tree: WorkingTree | null;
+  let opened: WorkingTree[];
 
   beforeEach(async () => {
     dir = await tempDir();
-    tree = null;
+    opened = [];
   });
   afterEach(async () => {
-    await tree?.close();
+    for (const tree of opened) await tree.close();
     await dir.remove();
   });
 
@@ -34,7 +34,8 @@ describe("the working tree of a checkout as a commit", () => {
     return git(root, ["rev-parse", "HEAD"]);
   }
   async function open(path: string, options?: { tagsChanges: boolean }): Promise<WorkingTree> {
-    tree = await openWorkingTree(path, options);
+    const tree = await openWorkingTree(path, options);
+    opened.push(tree);
     return tree;
   }
 
@@ -58,10 +59,9 @@ describe("the working tree of a checkout as a commit", () => {
     assert.equal(await first.mirror.readFile(first.sha, "a.txt", 100), "two\n");
     assert.equal(await first.mirror.readFile(first.sha, "b/new.txt", 100), "new\n");
     assert.deepEqual(await first.mirror.tagsOn(first.sha), [`v1.0.1-0.g${head.slice(0, 7)}.dirty`]);
-    const second = await openWorkingTree(root);
+    const second = await open(root);
     assert.equal(second.sha, first.sha);
     assert.deepEqual(await second.mirror.tagsOn(second.sha), []);
-    await second.close();
     assert.deepEqual(await git(root, ["tag"]), "v1.0.0");
   });
 
@@ -108,11 +108,10 @@ describe("the working tree of a checkout as a commit", () => {
     const shallow = join(dir.path, "shallow");
     await git(dir.path, ["clone", "--quiet", "--depth=1", `file://${root}`, shallow]);
     for (const path of [linked, shallow]) {
-      const opened = await openWorkingTree(path);
-      assert.deepEqual([opened.sha, await opened.mirror.readFile(sha, "a.txt", 100)], [sha, "two\n"]);
-      assert.equal(await opened.mirror.count(null, sha), path === shallow ? 1 : 2);
-      assert.equal(opened.checkout?.shallow !== null, path === shallow);
-      await opened.close();
+      const tree = await open(path);
+      assert.deepEqual([tree.sha, await tree.mirror.readFile(sha, "a.txt", 100)], [sha, "two\n"]);
+      assert.equal(await tree.mirror.count(null, sha), path === shallow ? 1 : 2);
+      assert.equal(tree.checkout?.shallow !== null, path === shallow);
     }
     const { sha: long, mirror } = await open(await checkout("long", "--object-format=sha256"));
     assert.equal(long.length, 64);
@@ -125,9 +124,9 @@ describe("the working tree of a checkout as a commit", () => {
     await mkdir(tmp);
     process.env.TMPDIR = tmp;
     try {
-      const opened = await openWorkingTree(await checkout("closed"));
+      const tree = await openWorkingTree(await checkout("closed"));
       assert.equal((await readdir(tmp)).length, 1);
-      await opened.close();
+      await tree.close();
       const bare = join(dir.path, "bare.git");
       await initBare(bare, "main");
       await assert.rejects(openWorkingTree(bare), { name: "ConfigError", code: "checkout-unreadable" });
