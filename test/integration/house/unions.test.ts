@@ -22,8 +22,10 @@ const PLACES = {
     "workers/commit/holds-version.ts",
   ],
   DeliveryState: [
+    "src/cli/state-style.ts",
     "src/delivery/commit-status.ts",
-    "src/ledger/deliveries.ts",
+    "src/delivery/delivery-states.ts",
+    "workers/announce/report-details.ts",
     "workers/evaluate/supersede.ts",
     "workers/evaluate/write-decision.ts",
   ],
