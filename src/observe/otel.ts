@@ -48,7 +48,7 @@ export interface OtelOptions {
 export function openOtelTracer({ env, version, instance, headers, log, mask }: OtelOptions): Tracer {
   const failures = new SampledLog(log, "failures of the OTLP exporter");
   const report = (message: string, ...details: unknown[]) =>
-    failures.warn("traces could not be sent", { error: [message, ...details].map(String).join(" ") });
+    failures.warn("traces could not be sent", { error: [message, ...details].map(messageIn).join(" ") });
   const silent = () => {};
   diag.setLogger({ error: report, warn: silent, info: silent, debug: silent, verbose: silent }, DiagLogLevel.ERROR);
   const ids = new PlannedIds();
@@ -82,6 +82,16 @@ export function openOtelTracer({ env, version, instance, headers, log, mask }: O
       await withTimeout(CLOSE_LIMIT_MS, provider.shutdown()).catch(() => {});
     },
   };
+}
+
+/** The SDK reports an error as JSON with its stack, which says nothing: the stack is the SDK's own. */
+function messageIn(reported: unknown): string {
+  try {
+    const { message } = JSON.parse(String(reported)) as { message?: unknown };
+    return String(message ?? reported);
+  } catch {
+    return String(reported);
+  }
 }
 
 /** The parents that are not the root itself. */
