@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { lendLoopback } from "../network/loopback.ts";
 import { tempDir } from "../processes/process.ts";
 import { importStandInBase } from "./base-image.ts";
+import { deliverdImage } from "./deliverd-image.ts";
 import { type Engine, startEngine } from "./engine.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -24,8 +25,7 @@ export function useContainers() {
   before(async () => {
     engine = await startEngine();
     await importStandInBase(engine.socket, base);
-    const bases = [`--build-arg=NODE_IMAGE=${base}`, `--build-arg=BASE_IMAGE=${base}`];
-    await docker("build", "--network=host", ...bases, `--tag=${image}`, root);
+    await docker("tag", await deliverdImage(engine.socket), image);
   });
 
   after(async () => {
