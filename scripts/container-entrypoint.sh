@@ -4,6 +4,9 @@
 # restricted platform), it goes on as that.
 set -eu
 
+# Commands that ask a server ask the one in this container, not its public address.
+export DELIVERD_SERVER="${DELIVERD_SERVER:-http://127.0.0.1:${PORT:-8080}}"
+
 as_is() {
   exec /app/bin/deliverd "$@"
 }

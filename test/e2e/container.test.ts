@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { basename } from "node:path";
 import { stringify } from "yaml";
 import { buildCompanionImages } from "../support/engine/companion-images.ts";
 import { base, image, runCommand, useContainers } from "../support/engine/containers.ts";
@@ -141,13 +142,9 @@ describe("The container image", function () {
       ...{ DELIVERD_PUBLIC_URL: "https://deliverd.test", CADDY_TLS: "tls internal" },
       DELIVERD_CONFIG_DIR: await configFolder({ "webhook-secret": webhookSecret }),
       ...{ GITHUB_WEBHOOK_SECRET: "", GITHUB_WEBHOOK_SECRET_FILE: "/config/webhook-secret" },
-      // Its default holds another variable, which Compose v1 does not understand.
-      DELIVERD_REGISTRY_PUBLIC_URL: "http://127.0.0.1:5000",
     };
-    const [command, ...first] = await composeCommand();
-    const files = ["--file=docker-compose.yml", "--file=deploy/compose/tls.yml"];
-    const compose = (...args: string[]) =>
-      runCommand(command, [...first, "--project-name=deliverd", ...files, ...args], env);
+    const [command, ...first] = await composeCommand(["docker-compose.yml", "deploy/compose/tls.yml"], env);
+    const compose = (...args: string[]) => runCommand(command, [...first, "--project-name=deliverd", ...args], env);
     endLater(() => compose("down", "--volumes"));
     await compose("up", "--detach", "--no-build");
     const container = await compose("ps", "--quiet", "deliverd");
@@ -159,6 +156,10 @@ describe("The container image", function () {
     assert.equal(locations[0]?.pull, `docker pull 127.0.0.1:5000/acme/api@${digest}`);
     await docker("pull", `127.0.0.1:5000/acme/api@${digest}`);
     endLater(() => docker("image", "rm", "--force", `127.0.0.1:5000/acme/api@${digest}`));
+
+    // Nobody reaches the public URL here, and the command needs no option.
+    const listed = await docker("exec", container, "deliverd", "releases", "--json");
+    assert.ok(listed.includes(digest), listed);
 
     const authority = await until("Caddy has its authority", () =>
       compose("exec", "-T", "caddy", "cat", "/data/caddy/pki/authorities/local/root.crt"),
@@ -188,10 +189,19 @@ describe("The container image", function () {
     };
   }
 
-  /** `docker compose` where it is installed; else the older command, which Debian 12 has. */
-  async function composeCommand(): Promise<[string, ...string[]]> {
+  /** `docker compose` with the files, where it is installed; else the older command, which Debian 12 has. */
+  async function composeCommand(files: string[], env: NodeJS.ProcessEnv): Promise<[string, ...string[]]> {
     const found = await docker("compose", "version").catch(() => null);
-    return found === null ? ["docker-compose"] : ["/usr/bin/docker", "compose"];
+    if (found !== null) return ["/usr/bin/docker", "compose", ...files.map((file) => `--file=${file}`)];
+    const flat = files.map((file) => [basename(file), withoutNesting(textOf(file), env)]);
+    const folder = await configFolder(Object.fromEntries(flat));
+    return ["docker-compose", "--project-directory=.", ...flat.map(([name]) => `--file=${folder}/${name}`)];
+  }
+
+  /** Compose v1 does not understand a variable in the default of another: `${A:-${B:-c}}`. */
+  function withoutNesting(text: string, env: NodeJS.ProcessEnv): string {
+    const nested = /\$\{([A-Z_]+):-([^{}]*\$\{[^{}]*\}[^{}]*)\}/g;
+    return text.replace(nested, (_, name: string, otherwise: string) => env[name] || otherwise);
   }
 
   /** A ping as GitHub sends it, over TLS. @returns the status of the answer */
