@@ -33,7 +33,7 @@ export const LEDGER_AND_DOMAIN_MISTAKES: Mistake[] = [
     find: "await commit(hints);",
     put: "for (const entry of batch) entry.resolve(); await commit(hints);",
     as: "statement",
-    seed: 5,
+    seed: 37,
   },
   {
     name: "a delivery that another worker holds can be claimed",
