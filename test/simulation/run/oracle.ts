@@ -31,6 +31,7 @@ export async function checkEnd(world: World, scenario: Scenario, seen: Seen): Pr
   return [
     ...checkReleases(world, scenario, seen, releases),
     ...checkNames(world, releases, locations),
+    ...checkDestinations(world, scenario, seen, releases),
     ...checkNotices(world, releases),
     ...checkRed(world, seen, releases),
     ...checkRegistries(world, [...releases, ...(await givenUp(world, seen))]),
@@ -78,6 +79,18 @@ function checkNames(world: World, releases: ReleaseRow[], locations: LocationRow
       problems.push(`the release of ${artifact} of ${sha} has no name`);
   }
   return problems;
+}
+
+/** A release has the name of its sha at every destination of its plan. */
+function checkDestinations({ registries }: World, { repos }: Scenario, seen: Seen, releases: ReleaseRow[]): string[] {
+  return releases.flatMap(({ sha, artifact, digest }) => {
+    const plan = repos[seen.repoOf.get(sha) ?? 0];
+    const name = `acme/${plan?.name}-${artifact}:sha-${sha.slice(0, 7)}`;
+    const to = plan?.artifacts.find((each) => each.name === artifact)?.to ?? [];
+    return to.flatMap((key) =>
+      registries.get(key)?.tags.get(name) === digest ? [] : [`${artifact} of ${seen.ids.get(sha)} is not in ${key}`],
+    );
+  });
 }
 
 /** Distinct ids of notices are the releases. */
