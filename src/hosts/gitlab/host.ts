@@ -50,7 +50,7 @@ export function gitlabHost(options: GitLabHostOptions): Host {
       url: repoUrl(cloneUrl, repo, ".git"),
       authorization: token === null ? null : basicAuth("oauth2", token),
     }),
-    report: (commit, report) => reporter.report(commit, report),
+    report: (commit, report, history) => reporter.report(commit, report, history),
     appendsReports: true,
     // Only the stage is used: a job that waits is not posted.
     showsDetails: true,

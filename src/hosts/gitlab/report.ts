@@ -1,9 +1,10 @@
 import * as z from "zod";
+import { BoundedCache } from "../../async/bounded-cache.ts";
 import { KeyedMutex } from "../../async/keyed-mutex.ts";
 import { oneLine } from "../../delivery/commit-status.ts";
 import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { CommitRef } from "../../delivery/types.ts";
-import type { Report } from "../host.ts";
+import type { Report, ReportHistory } from "../host.ts";
 import { path, type RestApi } from "../rest/client.ts";
 import { Declined } from "../rest/failure.ts";
 import { type Job, pipelineOf, readJobs } from "./jobs.ts";
@@ -19,31 +20,47 @@ export class StatusReporter {
   readonly #api: RestApi;
   /** Statuses that are posted at the same time to one commit have made several pipelines of them. */
   readonly #oneAtATime = new KeyedMutex();
+  /** Where this process has begun a job that it has not finished: then GitLab need not be asked. */
+  readonly #begun = new BoundedCache<Place>(MAX_BEGUN);
 
   constructor(api: RestApi) {
     this.#api = api;
   }
 
   /** @throws TransientError, Refused */
-  async report(commit: CommitRef, report: Report): Promise<void> {
+  async report(commit: CommitRef, report: Report, history?: ReportHistory): Promise<void> {
     // A job that waits would keep the pipeline running, for days where CI is red.
     if (report.state === "pending" && report.details?.stage === "waiting") return;
-    await this.#oneAtATime.run(`${commit.repo.id}@${commit.sha}`, () => this.#post(commit, report));
+    const at = `${commit.repo.id}@${commit.sha}`;
+    const job = `${at} ${report.context}`;
+    await this.#oneAtATime.run(at, async () => {
+      const begun = history?.isRepeat ? undefined : this.#begun.get(job);
+      if (begun !== undefined && report.state === "pending") return;
+      this.#begun.delete(job);
+      const place = await this.#post(commit, report, begun);
+      if (place !== null && report.state === "pending") this.#begun.set(job, place);
+    });
   }
 
-  async #post(commit: CommitRef, report: Report): Promise<void> {
+  /** @returns where it was posted. Null: nothing was, because GitLab shows it already */
+  async #post(commit: CommitRef, report: Report, begun: Place | undefined): Promise<Place | null> {
     const wanted = statusOf(report);
     try {
-      const own = await this.#ownJobs(commit, report.context);
-      const [newest] = own;
-      if (newest !== undefined && shows(newest, wanted)) return;
-      const open = own.find(({ status }) => stateOf(status) === "pending");
-      const place = open === undefined ? await this.#newestPipeline(commit) : placeOfJob(open);
-      await this.#postTo(commit, wanted, place);
+      const place = begun ?? (await this.#placeFor(commit, wanted));
+      return place === null ? null : await this.#postTo(commit, wanted, place);
     } catch (error) {
       if (error instanceof Declined) throw refusal(error, commit, report.context);
       throw error;
     }
+  }
+
+  /** The pipeline of our unfinished job, or else the newest one. Null: GitLab shows the status already. */
+  async #placeFor(commit: CommitRef, wanted: Wanted): Promise<Place | null> {
+    const own = await this.#ownJobs(commit, wanted.name);
+    const [newest] = own;
+    if (newest !== undefined && shows(newest, wanted)) return null;
+    const open = own.find(({ status }) => stateOf(status) === "pending");
+    return open === undefined ? this.#newestPipeline(commit) : placeOfJob(open);
   }
 
   /** Ours under this context, the newest first. */
@@ -60,17 +77,18 @@ export class StatusReporter {
     return found?.last_pipeline == null ? {} : { pipeline_id: found.last_pipeline.id };
   }
 
-  async #postTo(commit: CommitRef, wanted: Wanted, place: Place): Promise<void> {
+  async #postTo(commit: CommitRef, wanted: Wanted, place: Place): Promise<Place> {
     const route = path`/projects/${projectId(commit.repo)}/statuses/${commit.sha}`;
     try {
       await this.#api.post(route, { ...wanted, ...place });
+      return place;
     } catch (error) {
       if (!(error instanceof Declined)) throw error;
       // The job has this state, or one that comes after it.
-      if (error.status === 400 && /cannot transition/i.test(error.message)) return;
+      if (error.status === 400 && /cannot transition/i.test(error.message)) return place;
       const other = error.status === 404 ? await this.#otherPlace(commit, place) : null;
       if (other === null) throw error;
-      await this.#postTo(commit, wanted, other);
+      return this.#postTo(commit, wanted, other);
     }
   }
 
@@ -99,6 +117,9 @@ interface Wanted {
   description: string;
   target_url?: string;
 }
+
+/** Jobs whose place is remembered. */
+const MAX_BEGUN = 1_000;
 
 const STATES = { pending: "running", success: "success", failure: "failed", error: "failed" } as const;
 
