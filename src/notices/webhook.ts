@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { withSignals } from "../async/with-signals.ts";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
@@ -7,6 +7,7 @@ import { openHttpClient, type Send } from "../http/client.ts";
 import { reasonWithoutAnswer } from "../http/no-answer.ts";
 import { remoteText } from "../http/remote-text.ts";
 import { readRetryAfter } from "../http/retry-after.ts";
+import { readSigningKey, signWebhook } from "../http/standard-webhooks.ts";
 import { traceHeaders } from "../observe/span.ts";
 import { oneOf, orNull, receiverUrl, secret, strict } from "../settings/scalars.ts";
 import type { Notice, Notifier, Probe } from "./notice.ts";
@@ -101,14 +102,14 @@ function readUrl(text: string): URL {
 }
 
 function readSecret(secret: string): Buffer {
-  const [, base64] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
-  if (base64 === undefined) {
+  const key = readSigningKey(secret);
+  if (key === null) {
     throw new ConfigError(
       "notice-secret-invalid",
       "notices: the secret of a webhook must be 'whsec_' and 24 to 64 random bytes in base64. Make one with: printf 'whsec_%s' \"$(openssl rand -base64 32)\"",
     );
   }
-  return Buffer.from(base64, "base64");
+  return key;
 }
 
 function signedRequest(
@@ -118,14 +119,13 @@ function signedRequest(
 ): { body: Body; headers: OutgoingHttpHeaders } {
   const body = JSON.stringify(event);
   const timestamp = Math.floor(at / 1000).toString();
-  const signature = key && createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return {
     body: bodyOf(body),
     headers: {
       "content-type": "application/cloudevents+json",
       "webhook-id": id,
       "webhook-timestamp": timestamp,
-      ...(signature === null ? {} : { "webhook-signature": `v1,${signature}` }),
+      ...(key === null ? {} : { "webhook-signature": signWebhook(key, { id, timestamp }, body) }),
     },
   };
 }

@@ -18,6 +18,8 @@ export interface HostKit {
   signatureHeader: string;
   /** A signature over the body by an algorithm that the host never uses; null: the host signs by no algorithm. */
   signOtherwise(body: Buffer): string | null;
+  /** The request with another body and the signature of it. Left out: the signature ends in the HMAC of the body, in hex. */
+  resign?(request: RawWebhook, body: Buffer): RawWebhook;
   /** The most items on one page of the host's lists. */
   pageSize: number;
   /** From now on webhooks are sent there. */
@@ -87,7 +89,9 @@ export function describeHost(name: string, start: () => Promise<HostKit>): void 
         const request = await oneHook();
         const header = kit.signatureHeader;
         const right = String(request.headers[header]);
-        const foreign = right.replace(/[0-9a-f]{8}$/i, (end) => (end === "00000000" ? "11111111" : "00000000"));
+        // Another digit in the middle of the digest, whatever its encoding.
+        const middle = right.length - 20;
+        const foreign = right.slice(0, middle) + (right[middle] === "0" ? "1" : "0") + right.slice(middle + 1);
         const wrong: (string | undefined)[] = [undefined, "", " ", right.slice(0, -1), `${right}0`, foreign];
         wrong.push(right.replace(/^.*[=,]/, ""), right.replace(/^(.*[=,]).*$/, "$1"), `${foreign}, ${foreign}`);
         const other = kit.signOtherwise(request.body);
@@ -158,7 +162,7 @@ export function describeHost(name: string, start: () => Promise<HostKit>): void 
 
       it("that are well signed and no JSON are malformed, not badly signed", async () => {
         const request = await oneHook();
-        const sign = (body: string) => hooks.resign(request, kit, Buffer.from(body));
+        const sign = (body: string) => (kit.resign ?? hooks.resign(kit))(request, Buffer.from(body));
         const broken = sign("{");
         if (broken !== null) await assert.rejects(kit.host.readHints(broken), MalformedWebhook);
       });
@@ -195,8 +199,8 @@ export function describeHost(name: string, start: () => Promise<HostKit>): void 
         assert.equal(await verdict(sha, { required: ["lint", "te*"] }), "green");
       });
 
-      it("holds to what the host requires on the branch, where it tells", async function () {
-        if (kit.requireChecks === undefined) return this.skip();
+      it("holds to what the host requires on the branch, where it tells", async () => {
+        if (kit.requireChecks === undefined) return;
         const sha = await kit.push();
         await kit.requireChecks("main", ["test"]);
         await kit.setCheck(sha, "docs", "failed");
@@ -233,9 +237,9 @@ export function describeHost(name: string, start: () => Promise<HostKit>): void 
         assert.equal(await verdict(sha), "green");
       });
 
-      it("waits as long as the host asks", async function () {
+      it("waits as long as the host asks, where it does", async () => {
         const headers = kit.limitHeaders(90);
-        if (headers === null) return this.skip();
+        if (headers === null) return;
         const sha = await kit.push();
         kit.fail({ status: 429, headers, times: 20 });
         const error = await verdict(sha).catch((caught: unknown) => caught);
@@ -308,7 +312,7 @@ interface HookCatcher {
   /** The webhooks that came, the oldest first. */
   caught: RawWebhook[];
   /** The request with another body, rightly signed by HMAC-SHA256 in hex; null where the host signs otherwise. */
-  resign(request: RawWebhook, kit: HostKit, body: Buffer): RawWebhook | null;
+  resign(kit: HostKit): (request: RawWebhook, body: Buffer) => RawWebhook | null;
 }
 
 /** Takes webhooks over a real socket, as the receiver does. */
@@ -326,12 +330,14 @@ async function catchHooks(): Promise<HookCatcher> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     server,
     caught,
-    resign(request, { signatureHeader, secrets }, body) {
-      const hmac = (of: Buffer) => createHmac("sha256", secrets.webhook).update(of).digest("hex");
-      const signature = String(request.headers[signatureHeader]);
-      if (!signature.endsWith(hmac(request.body))) return null;
-      const renewed = signature.slice(0, -64) + hmac(body);
-      return { headers: { ...request.headers, [signatureHeader]: renewed }, body };
-    },
+    resign:
+      ({ signatureHeader, secrets }) =>
+      (request, body) => {
+        const hmac = (of: Buffer) => createHmac("sha256", secrets.webhook).update(of).digest("hex");
+        const signature = String(request.headers[signatureHeader]);
+        if (!signature.endsWith(hmac(request.body))) return null;
+        const renewed = signature.slice(0, -64) + hmac(body);
+        return { headers: { ...request.headers, [signatureHeader]: renewed }, body };
+      },
   };
 }

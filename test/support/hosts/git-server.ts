@@ -88,9 +88,9 @@ interface Exchange {
 
 type Find = NonNullable<GitServerOptions["lookup"]>;
 
-// Names as GitHub allows them, so that no path leads out of the root.
+// Names as hosts allow them, so that no path leads out of the root. GitLab has groups within groups.
 const pathPattern =
-  /^\/([A-Za-z0-9][\w.-]*)\/([A-Za-z0-9_][\w.-]*?)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/;
+  /^\/((?:[A-Za-z0-9][\w.-]*\/)*[A-Za-z0-9][\w.-]*)\/([A-Za-z0-9_][\w.-]*?)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/;
 
 function answer(exchange: Exchange, lookup: Find, credentials: Credentials | null): void {
   const { request, response, entry } = exchange;
