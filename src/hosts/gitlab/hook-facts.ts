@@ -44,7 +44,7 @@ export function ownHooks(hooks: readonly GitLabHook[], { url, others }: WebhookA
 }
 
 /** GitLab has switched it off, for a while or until a person tests it. */
-export function isSwitchedOff({ alert_status }: GitLabHook): boolean {
+function isSwitchedOff({ alert_status }: GitLabHook): boolean {
   return alert_status != null && alert_status !== "executable";
 }
 
