@@ -15,13 +15,16 @@ export interface Pager {
   read(asked: URL, answer: { headers: AnswerHeaders; body: unknown }): Page;
 }
 
-/** A page is an array, and a `Link` header with `rel="next"` leads to the next one. */
+/**
+ * A page is an array, and a `Link` header with `rel="next"` leads to the next one. Only the query of that address is
+ * used: a server that is reached by another name than its public one gives addresses with its public name.
+ */
 export function linkPager(query: Pager["query"]): Pager {
   return {
     query,
     read(asked, { headers, body }) {
       const next = readLinks(String(headers.link ?? "")).find(({ relations }) => relations.includes("next"));
-      return { items: itemsOf(body), next: next === undefined ? null : nextUrl(next.target, asked) };
+      return { items: itemsOf(body), next: next === undefined ? null : withQueryOf(next.target, asked) };
     },
   };
 }
@@ -32,12 +35,11 @@ function itemsOf(body: unknown): unknown[] {
   return body;
 }
 
-/** The address of the next page. @throws Error if it is none, or the page that was asked for */
-function nextUrl(target: string, asked: URL): URL {
+/** @throws Error if the target is no URL, or leads to the page that was asked for */
+function withQueryOf(target: string, asked: URL): URL {
   if (!URL.canParse(target, asked.href)) throw new Error("the address of the next page is no URL");
-  const url = new URL(target, asked);
-  // A server behind a TLS proxy may name itself with http.
-  if (url.protocol === "http:" && asked.protocol === "https:" && url.host === asked.host) url.protocol = "https:";
-  if (url.href === asked.href) throw new Error("the next page is the same page");
-  return url;
+  const next = new URL(asked);
+  next.search = new URL(target, asked).search;
+  if (next.href === asked.href) throw new Error("the next page is the same page");
+  return next;
 }
