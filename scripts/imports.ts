@@ -93,6 +93,7 @@ const shared = new Set([
   "src/builders/builder-kind.ts",
   "src/hosts/host-type.ts",
   "src/hosts/ci-state.ts",
+  "src/hosts/own-hooks.ts",
   "src/hosts/payload.ts",
   "src/hosts/rest",
   "src/notices/notice-kind.ts",

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { fitOf, shownAddress } from "../../delivery/webhook-address.ts";
 import { remoteText } from "../../http/remote-text.ts";
 import type { WebhookAddress, WebhookDelivery } from "../host.ts";
+import { ownHooks as ownAmong, receiverAnswer } from "../own-hooks.ts";
 import { label, time } from "../payload.ts";
 import { readAnswer } from "./payload.ts";
 
@@ -28,11 +29,8 @@ export function readHooks(items: unknown[]): GitHubHook[] {
 }
 
 /** The webhooks that lead to this deliverd: the one with the right address first, then the newest. */
-export function ownHooks(hooks: readonly GitHubHook[], { url, others }: WebhookAddress): GitHubHook[] {
-  const rank = ({ config }: GitHubHook) => (fitOf(config.url, url, others) === "same" ? 0 : 1);
-  return hooks
-    .filter(({ config }) => fitOf(config.url, url, others) !== "foreign")
-    .toSorted((a, b) => rank(a) - rank(b) || b.id - a.id);
+export function ownHooks(hooks: readonly GitHubHook[], address: WebhookAddress): GitHubHook[] {
+  return ownAmong(hooks, ({ config }) => config.url, address);
 }
 
 /** What keeps a webhook from bringing deliverd what it reads. */
@@ -80,15 +78,9 @@ export function readDeliveries(items: unknown[]): WebhookDelivery[] {
 }
 
 const answered = z.object({ response: z.object({ payload: z.string().nullish() }).nullish() });
-const problem = z.object({ detail: z.string() });
 
 /** What the receiver answered, in one line: the detail of a problem of deliverd's, or the text. Empty: nothing. */
 export function answerOf(item: unknown): string {
   const payload = answered.safeParse(item).data?.response?.payload ?? "";
-  try {
-    const read = problem.safeParse(JSON.parse(payload));
-    return remoteText(read.success ? read.data.detail : payload);
-  } catch {
-    return remoteText(payload);
-  }
+  return receiverAnswer(payload);
 }

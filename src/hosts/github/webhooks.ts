@@ -3,6 +3,7 @@ import * as z from "zod";
 import { Refused } from "../../delivery/errors.ts";
 import { shownAddress } from "../../delivery/webhook-address.ts";
 import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDelivery, WebhookState } from "../host.ts";
+import { doublesText } from "../own-hooks.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { WEBHOOK_EVENTS } from "./hints.ts";
 import { answerOf, excessOf, faultsOf, type GitHubHook, ownHooks, readDeliveries, readHooks } from "./hook-facts.ts";
@@ -75,14 +76,13 @@ async function stateOf(
 ): Promise<WebhookState> {
   if (first === undefined) return { kind: "missing", unseen: null };
   const faults = faultsOf(first, url, WEBHOOK_EVENTS);
-  if (doubles.length > 0) faults.push(doublesText(doubles));
+  if (doubles.length > 0) faults.push(textOf(doubles));
   const webhook = { id: String(first.id), url: shownAddress(first.config.url), on: place.on, faults };
   return { kind: "registered", webhook, deliveries: await lastDeliveries(api, place, first.id) };
 }
 
-function doublesText(doubles: GitHubHook[]): string {
-  const shown = doubles.map(({ id, config }) => `${shownAddress(config.url)} (id ${id})`);
-  return `beside it there ${doubles.length === 1 ? "is" : "are"} ${shown.join(", ")}`;
+function textOf(doubles: GitHubHook[]): string {
+  return doublesText(doubles.map(({ id, config }) => ({ id, url: config.url })));
 }
 
 /** The last deliveries, newest first. The newest failed one has what the receiver answered. */
@@ -167,7 +167,7 @@ async function repair(
   if (first === undefined) return { kind: "renewed", url };
   const place = placeOfRepo(repo);
   const changes = [...faultsOf(first, url, WEBHOOK_EVENTS), ...excessOf(first, WEBHOOK_EVENTS)];
-  if (doubles.length > 0) changes.push(doublesText(doubles));
+  if (doubles.length > 0) changes.push(textOf(doubles));
   for (const double of doubles) await removeHook(api, place, double.id);
   const of = { ...place.parameters, hook_id: first.id };
   await api.send(`PATCH ${place.path}/{hook_id}`, { ...of, ...wanted });

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { fitOf, shownAddress } from "../../delivery/webhook-address.ts";
 import { remoteText } from "../../http/remote-text.ts";
-import type { WebhookAddress, WebhookDelivery } from "../host.ts";
+import type { WebhookDelivery } from "../host.ts";
+import { receiverAnswer } from "../own-hooks.ts";
 import { label, time } from "../payload.ts";
 import { readAnswer } from "./payload.ts";
 
@@ -33,14 +34,6 @@ export const WEBHOOK_EVENTS = ["push_events", "tag_push_events", "pipeline_event
 /** @throws TransientError where the items have another shape. */
 export function readHooks(items: unknown[]): GitLabHook[] {
   return readAnswer("a webhook", hook, items);
-}
-
-/** The webhooks that lead to this deliverd: the one with the right address first, then the newest. */
-export function ownHooks(hooks: readonly GitLabHook[], { url, others }: WebhookAddress): GitLabHook[] {
-  const rank = (each: GitLabHook) => (fitOf(each.url, url, others) === "same" ? 0 : 1);
-  return hooks
-    .filter((each) => fitOf(each.url, url, others) !== "foreign")
-    .toSorted((a, b) => rank(a) - rank(b) || b.id - a.id);
 }
 
 /** GitLab has switched it off, for a while or until a person tests it. */
@@ -77,8 +70,6 @@ const event = z.object({
   created_at: time.nullish(),
 });
 
-const problem = z.object({ detail: z.string() });
-
 /** @throws TransientError where the items have another shape. */
 export function readDeliveries(items: unknown[]): WebhookDelivery[] {
   return readAnswer("an event of a webhook", event, items).map((each) => {
@@ -91,17 +82,7 @@ export function readDeliveries(items: unknown[]): WebhookDelivery[] {
       event: remoteText(each.trigger),
       status,
       duration: Math.round((each.execution_duration ?? 0) * 1000),
-      failure: isTaken ? null : answerOf(each.response_body ?? String(each.response_status ?? "no answer")),
+      failure: isTaken ? null : receiverAnswer(each.response_body ?? String(each.response_status ?? "no answer")),
     };
   });
-}
-
-/** What the receiver answered, in one line: the detail of a problem of deliverd's, or the text. */
-function answerOf(body: string): string {
-  try {
-    const read = problem.safeParse(JSON.parse(body));
-    return remoteText(read.success ? read.data.detail : body);
-  } catch {
-    return remoteText(body);
-  }
 }

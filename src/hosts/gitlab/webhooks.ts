@@ -1,9 +1,10 @@
 import { Refused, TransientError } from "../../delivery/errors.ts";
 import { shownAddress } from "../../delivery/webhook-address.ts";
 import type { HostRepo, HostWebhooks, WebhookAddress, WebhookChange, WebhookDelivery, WebhookState } from "../host.ts";
+import { doublesText, ownHooks } from "../own-hooks.ts";
 import { path, type RestApi } from "../rest/client.ts";
 import { Declined, unlessDeclined } from "../rest/failure.ts";
-import { faultsOf, type GitLabHook, ownHooks, readDeliveries, readHooks, WEBHOOK_EVENTS } from "./hook-facts.ts";
+import { faultsOf, type GitLabHook, readDeliveries, readHooks, WEBHOOK_EVENTS } from "./hook-facts.ts";
 import type { WebhookProof } from "./signature.ts";
 
 const RIGHTS =
@@ -43,19 +44,20 @@ interface Registrar extends WebhookOptions {
   bySignature: boolean;
 }
 
+const urlOf = ({ url }: GitLabHook) => url;
 const ofProject = ({ hostId }: HostRepo) => path`/projects/${hostId}/hooks`;
 
 async function check(registrar: Registrar, repo: HostRepo, address: WebhookAddress): Promise<WebhookState> {
   const listed = await listHooks(registrar.api, ofProject(repo));
   if (listed instanceof Declined) return { kind: "hidden", because: `${listed.message}: ${RIGHTS}.` };
-  const own = ownHooks(listed, address);
+  const own = ownHooks(listed, urlOf, address);
   if (own.length > 0) return stateOf(registrar, { on: "repo", route: ofProject(repo) }, own, address);
   // Groups have webhooks in paid tiers only.
   for (const group of groupsAbove(repo.owner)) {
     const route = path`/groups/${group}/hooks`;
     const shared = await listHooks(registrar.api, route);
     if (shared instanceof Declined) continue;
-    const found = ownHooks(shared, address);
+    const found = ownHooks(shared, urlOf, address);
     if (found.length > 0) return stateOf(registrar, { on: "owner", route }, found, address);
   }
   return { kind: "missing", unseen: null };
@@ -80,11 +82,6 @@ async function stateOf(
   return { kind: "registered", webhook, deliveries: await lastDeliveries(api, `${place.route}/${first.id}`) };
 }
 
-function doublesText(doubles: GitLabHook[]): string {
-  const shown = doubles.map(({ id, url }) => `${shownAddress(url)} (id ${id})`);
-  return `beside it there ${doubles.length === 1 ? "is" : "are"} ${shown.join(", ")}`;
-}
-
 /** The newest first. GitLab before 17.3 has no such list. */
 async function lastDeliveries(api: RestApi, route: string): Promise<WebhookDelivery[]> {
   const listed = await unlessDeclined(api.get(`${route}/events`, { per_page: MAX_DELIVERIES }), []);
@@ -93,7 +90,7 @@ async function lastDeliveries(api: RestApi, route: string): Promise<WebhookDeliv
 
 async function add(registrar: Registrar, repo: HostRepo, address: WebhookAddress): Promise<WebhookChange> {
   const { api, key } = registrar;
-  const own = ownHooks(await requireHooks(registrar, repo), address);
+  const own = ownHooks(await requireHooks(registrar, repo), urlOf, address);
   try {
     if (own.length > 0) return await repair(registrar, repo, own, address);
     const state = await check(registrar, repo, address);
@@ -143,7 +140,7 @@ async function sendTest(api: RestApi, route: string): Promise<void> {
 }
 
 async function remove(registrar: Registrar, repo: HostRepo, address: WebhookAddress): Promise<string[]> {
-  const own = ownHooks(await requireHooks(registrar, repo), address);
+  const own = ownHooks(await requireHooks(registrar, repo), urlOf, address);
   for (const { id } of own) {
     try {
       await removeHook(registrar.api, `${ofProject(repo)}/${id}`);
