@@ -1,12 +1,11 @@
 import { loadServerConfig, secretsOf } from "../config/server.ts";
-import { printable } from "../delivery/printable.ts";
 import { createMask } from "../observe/mask.ts";
 import type { Finding } from "./doctor/check.ts";
 import { checksOf } from "./doctor/checks.ts";
 import { findingText, skippedText } from "./doctor/report.ts";
 import { runChecks } from "./doctor/run-checks.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { screenOf } from "./terminal.ts";
+import { jsonText, screenOf } from "./terminal.ts";
 
 export interface DoctorCommand {
   config: string | undefined;
@@ -31,7 +30,7 @@ export async function doctor({ config: path, json, testNotices }: DoctorCommand)
       findings.push(finding);
     }
   }
-  print(json ? printable(JSON.stringify(findings.map(toJson), null, 2)) : skippedText(findings));
+  print(json ? jsonText(findings.map(toJson)) : skippedText(findings));
   const judged = findings.filter(({ state }) => state !== "skipped");
   const failed = judged.filter(({ state }) => state === "fail");
   if (failed.length > 0) throw new Failure(EXIT.failed, `${failed.length} of ${judged.length} checks failed`);
