@@ -216,6 +216,11 @@ describe("deliverd lint with a server", () => {
       const rules = await api.get("/api/v1/rules?repo=acme/pay");
       assert.match(rules.text, /NPM_READ/);
       assert.doesNotMatch(rules.text, /never shown/);
+      // An owner may have slashes, so the host is what the server knows as one.
+      const nested = await api.get("/api/v1/rules?repo=github/acme/sub/pay");
+      assert.match(nested.text, /github\/acme\/sub\/pay is in no entry of repos/);
+      for (const name of ["", "pay", "acme/..", "acme/a%20b"])
+        assert.equal((await api.get(`/api/v1/rules?repo=${name}`)).status, 400, name);
       const denied = await deliverd(["lint", "--server", api.url], checkout.path);
       assert.deepEqual([denied.code, denied.stdout], [2, ""]);
     } finally {
