@@ -20,12 +20,11 @@ export async function doctor({ config: path, json, testNotices }: DoctorCommand)
   const mask = createMask(secretsOf(config));
   const screen = screenOf();
   const print = (text: string | null) => {
-    if (text !== null) process.stdout.write(`${text}\n`);
+    if (text !== null) process.stdout.write(`${mask(text)}\n`);
   };
   const findings: Finding[] = [];
   for await (const found of runChecks(await checksOf(config, { learn: mask.learn, sendTestNotices: testNotices }))) {
-    for (const each of found) {
-      const finding = { ...each, text: mask(each.text), remedy: each.remedy === null ? null : mask(each.remedy) };
+    for (const finding of found) {
       if (!json) print(findingText(screen, finding, findings.at(-1)?.group ?? null));
       findings.push(finding);
     }
