@@ -1,4 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
+import { parseRepoPath } from "../delivery/repo-name.ts";
 import type { Sha } from "../delivery/types.ts";
 import { createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
@@ -36,7 +37,8 @@ export function apiRoute(options: ApiOptions): RequestHandler {
 
 async function sendRules(options: ApiOptions, request: Request, response: Response): Promise<void> {
   const repo = queryText(request, "repo");
-  if (repo === undefined) throw new Problem(400, "repo is needed: /api/v1/rules?repo=<owner>/<name>.");
+  if (repo === undefined || parseRepoPath(repo) === null)
+    throw new Problem(400, "The name of a repo is needed: /api/v1/rules?repo=<owner>/<name>.");
   sendJson(response, await options.rulesOf(repo));
 }
 

@@ -1,7 +1,8 @@
 import type { ServerConfig } from "../config/server.ts";
 import { matchRepo } from "../delivery/bounds.ts";
 import type { NameSpace } from "../delivery/distinct-names.ts";
-import type { ArtifactKind, Repo, RepoBounds } from "../delivery/types.ts";
+import { reposNamed } from "../delivery/repo-name.ts";
+import type { ArtifactKind, RepoBounds } from "../delivery/types.ts";
 import { nameSpaceOf, registryTypes } from "../registries/index.ts";
 
 /** What the server allows a repo, without a secret's value: a pipeline can be checked by it before it is pushed. */
@@ -52,11 +53,8 @@ export async function rulesOf(
   };
 }
 
-/** With no host in the name, the first host on which an entry matches. */
+/** Of several repos that the name may mean, the first that an entry matches. */
 function boundsOf(entries: RepoBounds[], hosts: string[], named: string): RepoBounds | null {
-  const parts = named.split("/");
-  const [name = "", owner = "", host] = parts.reverse();
-  const on = (key: string): Pick<Repo, "host" | "owner" | "name"> => ({ host: key, owner, name });
-  const found = (host === undefined ? hosts : [host]).map((key) => matchRepo(entries, on(key)));
+  const found = reposNamed(named, hosts).map((repo) => matchRepo(entries, repo));
   return found.find((bounds) => bounds !== null) ?? null;
 }

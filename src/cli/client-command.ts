@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import { printable } from "../delivery/printable.ts";
 import type { ClientOptions } from "./client.ts";
 import { clientOptions } from "./client-options.ts";
 import { examples } from "./help.ts";
-import { screenOf, terminalSafe } from "./terminal.ts";
+import { jsonText, screenOf, terminalSafe } from "./terminal.ts";
 
 /** The options of every command that asks a server. */
 export interface ClientFlags {
@@ -36,7 +35,7 @@ export function connect(command: Command): Promise<ClientOptions> {
 
 /** Prints data as JSON, or else as text, which has to be safe for a terminal. */
 export async function print({ json }: ClientFlags, data: unknown, text: () => string | Promise<string>): Promise<void> {
-  process.stdout.write(json ? `${printable(JSON.stringify(data, null, 2))}\n` : `${await text()}\n`);
+  process.stdout.write(json ? `${jsonText(data)}\n` : `${await text()}\n`);
 }
 
 /** Says something to the person that is not the result, so that a script does not read it. */

@@ -1,12 +1,11 @@
 import { loadServerConfig, secretsOf } from "../config/server.ts";
-import { printable } from "../delivery/printable.ts";
 import { createMask } from "../observe/mask.ts";
 import type { Finding } from "./doctor/check.ts";
 import { checksOf } from "./doctor/checks.ts";
 import { findingText, skippedText } from "./doctor/report.ts";
 import { runChecks } from "./doctor/run-checks.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { screenOf } from "./terminal.ts";
+import { jsonText, screenOf } from "./terminal.ts";
 
 export interface DoctorCommand {
   config: string | undefined;
@@ -21,17 +20,16 @@ export async function doctor({ config: path, json, testNotices }: DoctorCommand)
   const mask = createMask(secretsOf(config));
   const screen = screenOf();
   const print = (text: string | null) => {
-    if (text !== null) process.stdout.write(`${text}\n`);
+    if (text !== null) process.stdout.write(`${mask(text)}\n`);
   };
   const findings: Finding[] = [];
   for await (const found of runChecks(await checksOf(config, { learn: mask.learn, sendTestNotices: testNotices }))) {
-    for (const each of found) {
-      const finding = { ...each, text: mask(each.text), remedy: each.remedy === null ? null : mask(each.remedy) };
+    for (const finding of found) {
       if (!json) print(findingText(screen, finding, findings.at(-1)?.group ?? null));
       findings.push(finding);
     }
   }
-  print(json ? printable(JSON.stringify(findings.map(toJson), null, 2)) : skippedText(findings));
+  print(json ? jsonText(findings.map(toJson)) : skippedText(findings));
   const judged = findings.filter(({ state }) => state !== "skipped");
   const failed = judged.filter(({ state }) => state === "fail");
   if (failed.length > 0) throw new Failure(EXIT.failed, `${failed.length} of ${judged.length} checks failed`);

@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { loadServerConfig, type ServerConfig, secretsOf } from "../config/server.ts";
 import { matchRepo } from "../delivery/bounds.ts";
 import { ConfigError } from "../delivery/errors.ts";
-import { printable } from "../delivery/printable.ts";
 import { fullRepoName, readRepoName } from "../delivery/repo-name.ts";
 import type {
   HostRepo,
@@ -16,7 +15,7 @@ import { openHosts } from "../hosts/index.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { type Column, formatTable } from "./table.ts";
-import { paint, screenOf, terminalSafe } from "./terminal.ts";
+import { jsonText, paint, screenOf, terminalSafe } from "./terminal.ts";
 import { ago } from "./times.ts";
 import { addressOf, deliveryFault, isOutOfReach, webhookFaults } from "./webhook-health.ts";
 
@@ -157,7 +156,7 @@ async function findSubject(config: ServerConfig, { repo: text, json, out }: Hook
     throw new Failure(EXIT.failed, `deliverd cannot register webhooks at hosts of the type ${type}. ${how}`);
   }
   const print = (data: unknown, lines: string) => {
-    const shown = json ? printable(JSON.stringify(data, null, 2)) : lines;
+    const shown = json ? jsonText(data) : lines;
     if (shown !== "") out(`${mask(shown)}\n`);
   };
   return { config, key, repo, name: fullRepoName({ host: key, ...repo }), webhooks, address, print };

@@ -84,16 +84,20 @@ function reportError(error: unknown): number {
   // Commander has printed its own message already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof Failure) {
-    // The message may hold what a server said.
-    process.stderr.write(`${terminalSafe(error.message)}\n`);
+    printError(error.message);
     return error.exitCode;
   }
   if (error instanceof ConfigError) {
-    process.stderr.write(`${error.message}\n`);
+    printError(error.message);
     return EXIT.usage;
   }
-  const text =
-    error instanceof Error ? ("code" in error ? error.message : (error.stack ?? error.message)) : String(error);
-  process.stderr.write(`${text}\n`);
+  printError(
+    error instanceof Error ? ("code" in error ? error.message : (error.stack ?? error.message)) : String(error),
+  );
   return EXIT.failed;
+}
+
+/** The message may hold what a server said, or what stands in a pipeline file. */
+function printError(text: string): void {
+  process.stderr.write(`${terminalSafe(text)}\n`);
 }

@@ -1,4 +1,4 @@
-import { readRepoName } from "../delivery/repo-name.ts";
+import { reposNamed } from "../delivery/repo-name.ts";
 import { ASKED_EVENT, addHints, type NewHint } from "../ledger/hints.ts";
 import { findRepo } from "../ledger/repos.ts";
 import { Problem } from "../receiver/problem.ts";
@@ -34,20 +34,15 @@ export async function requestCommit(
 
 /** Whether `repos` allows this repo at its host, or at any host if the name has none. */
 export function isConfigured({ hosts }: Parts, accepts: Accepts, name: string): boolean {
-  return readRepoName(name, hosts.keys()).some(({ host, owner, name: repo }) =>
-    (host === null ? [...hosts.keys()] : [host]).some((key) => accepts(key, owner, repo)),
-  );
+  return reposNamed(name, [...hosts.keys()]).some(({ host, owner, name: repo }) => accepts(host, owner, repo));
 }
 
 async function findRepoAtHosts(hosts: Parts["hosts"], name: string): Promise<NewHint["repo"] | null> {
-  for (const reading of readRepoName(name, hosts.keys())) {
-    for (const [key, host] of hosts) {
-      if (reading.host !== null && reading.host !== key) continue;
-      const found = await host.findRepo(reading.owner, reading.name);
-      if (found === null) continue;
-      const { hostId, owner, name: own, defaultBranch } = found;
-      return { id: `${key}:${hostId}`, host: key, owner, name: own, defaultBranch };
-    }
+  for (const { host: key, ...asked } of reposNamed(name, [...hosts.keys()])) {
+    const found = await hosts.get(key)?.findRepo(asked.owner, asked.name);
+    if (!found) continue;
+    const { hostId, owner, name: own, defaultBranch } = found;
+    return { id: `${key}:${hostId}`, host: key, owner, name: own, defaultBranch };
   }
   return null;
 }

@@ -13,6 +13,11 @@ export function lineSafe(text: string): string {
     .trim();
 }
 
+/** Data as JSON that is safe for a terminal, too: JSON itself lets C1 and bidirectional characters stand. */
+export function jsonText(data: unknown): string {
+  return printable(JSON.stringify(data, null, 2));
+}
+
 /** How an output stream shows text. */
 export interface Screen {
   isTerminal: boolean;

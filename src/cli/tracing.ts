@@ -25,7 +25,7 @@ export async function openTracer(env: NodeJS.ProcessEnv, log: Log, mask: Mask): 
   try {
     const { openOtelTracer } = await import("../observe/otel.ts");
     const tracer = openOtelTracer({
-      ...{ env, version: VERSION, instance: `${hostname()}/${randomUUID()}`, log, mask },
+      ...{ env, protocol, version: VERSION, instance: `${hostname()}/${randomUUID()}`, log, mask },
       headers: Object.fromEntries(headers.map(([name, value]) => [name, decoded(value)])),
     });
     log.info("sending traces", { endpoint: originOf(endpoint), protocol });

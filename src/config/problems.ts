@@ -1,6 +1,6 @@
 import type * as z from "zod";
-import { quoted } from "../settings/scalars.ts";
-import type { Path, Problem, YamlFile } from "./yaml.ts";
+import { quoted } from "../delivery/printable.ts";
+import { keyOf, type Path, type Problem, type YamlFile } from "./yaml.ts";
 
 /** Keys whose values are never shown, wherever they stand. Types add their own. */
 const SECRET_KEYS = ["password", "token", "secret", "secrets", "adminToken", "redisUrl", "databaseUrl"];
@@ -75,18 +75,6 @@ function flatten(issue: Issue, above: Path): { issue: Issue; path: Path }[] {
     if (near !== undefined) return near.flatMap((inner) => flatten(inner, path));
   }
   return [{ issue, path }];
-}
-
-/** A path as people write it: `artifacts[0].publish[1].to`. */
-export function keyOf(path: Path): string {
-  return path
-    .map((step) =>
-      typeof step === "number"
-        ? `[${step}]`
-        : `.${/^[\w.*/-]{1,80}$/.test(String(step)) ? String(step) : quoted(String(step))}`,
-    )
-    .join("")
-    .replace(/^\./, "");
 }
 
 function found(written: unknown, path: Path, secrets: ReadonlySet<string>): string {

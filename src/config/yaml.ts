@@ -9,6 +9,7 @@ import {
   parseDocument,
   type YAMLError,
 } from "yaml";
+import { quoted } from "../delivery/printable.ts";
 import { withoutEmptyKeys } from "./empty-keys.ts";
 
 export type Path = readonly PropertyKey[];
@@ -25,6 +26,18 @@ export interface YamlFile {
   data: unknown;
   problems: Problem[];
   lineOf(path: Path): number | null;
+}
+
+/** A path as people write it: `artifacts[0].publish[1].to`. */
+export function keyOf(path: Path): string {
+  return path
+    .map((step) =>
+      typeof step === "number"
+        ? `[${step}]`
+        : `.${/^[\w.*/-]{1,80}$/.test(String(step)) ? String(step) : quoted(String(step))}`,
+    )
+    .join("")
+    .replace(/^\./, "");
 }
 
 const MAX_DEPTH = 20;
@@ -120,8 +133,9 @@ function badKeys(document: Document, lines: LineCounter): Problem[] {
       open.push(item.key, item.value);
       const key = keyText(item.key);
       if (key === "__proto__")
-        problems.push({ line: startLine(item.key, lines), key, text: "no key may have this name" });
-      if (seen.has(key)) problems.push({ line: startLine(item.key, lines), key, text: "this key is here twice" });
+        problems.push({ line: startLine(item.key, lines), key: keyOf([key]), text: "no key may have this name" });
+      if (seen.has(key))
+        problems.push({ line: startLine(item.key, lines), key: keyOf([key]), text: "this key is here twice" });
       seen.add(key);
     }
   }

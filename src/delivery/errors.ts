@@ -1,11 +1,14 @@
+import { printable } from "./printable.ts";
+
 /**
  * Every expected failure is one of four kinds. Any other error is a bug, and is logged with its stack.
- * docs/reference/errors/ lists all codes.
+ * docs/reference/errors/ lists all codes. A message may quote what others wrote (a pipeline file, a host, a registry),
+ * and goes to statuses, logs and terminals: here it becomes printable, wherever it is made.
  */
 abstract class DeliverdError extends Error {
   readonly code: string;
   constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     this.name = new.target.name;
     this.code = code;
   }

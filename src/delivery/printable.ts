@@ -15,3 +15,8 @@ export function printable(text: string): string {
       : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** A value on one line, safe to print, cut at 80 characters. */
+export function quoted(value: string): string {
+  return printable(JSON.stringify(value.length > 80 ? `${value.slice(0, 79)}…` : value));
+}

@@ -45,6 +45,13 @@ export function readRepoName(text: string, hosts: Iterable<string>): RepoReading
   return readings;
 }
 
+/** Every repo that a written name may mean, the likeliest first, on each host where it may be. */
+export function reposNamed(text: string, hosts: readonly string[]): (RepoPath & { host: string })[] {
+  return readRepoName(text, hosts).flatMap(({ host, ...path }) =>
+    (host === null ? hosts : [host]).map((key) => ({ host: key, ...path })),
+  );
+}
+
 /** `gitlab/group/sub/name`, as people read and write it. */
 export function fullRepoName({ host, owner, name }: RepoPath & { host: string }): string {
   return `${host}/${owner}/${name}`;

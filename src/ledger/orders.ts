@@ -1,6 +1,6 @@
 import type { Selectable } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
-import type { Db } from "./ledger.ts";
+import type { Db, Tx } from "./ledger.ts";
 import { type SeenRepo, saveRepos } from "./repos.ts";
 import type { Schema } from "./schema/schema.ts";
 import { fromNow, now } from "./sql.ts";
@@ -49,15 +49,20 @@ export function dueOrders(ledger: Db): Promise<StoredOrder[]> {
     .execute();
 }
 
-/** Records what came of an order. @returns false if another process has done so */
-export async function finishOrder(ledger: Db, id: number, because: string): Promise<boolean> {
-  const result = await ledger.db
-    .updateTable("orders")
-    .set({ doneAt: now(ledger), because })
-    .where("id", "=", id)
-    .where("doneAt", "is", null)
-    .executeTakeFirst();
-  return result.numUpdatedRows > 0n;
+/**
+ * Ends an order, and does its work in the same transaction. Another process waits here for the end of that transaction,
+ * and then does nothing: otherwise a delivery that ended in between would be retried twice.
+ * @returns what came of it, as `work` says; null if another process has ended it
+ */
+export function finishOrder(ledger: Db, id: number, work: (tx: Tx) => Promise<string>): Promise<string | null> {
+  return ledger.transaction(async (tx) => {
+    const open = tx.db.updateTable("orders").where("id", "=", id).where("doneAt", "is", null);
+    const { numUpdatedRows } = await open.set({ doneAt: now(tx) }).executeTakeFirst();
+    if (numUpdatedRows === 0n) return null;
+    const because = await work(tx);
+    await tx.db.updateTable("orders").where("id", "=", id).set({ because }).execute();
+    return because;
+  });
 }
 
 /** Records that the host did not say whether the person may write. @param retryIn ms until the next try */

@@ -32,6 +32,7 @@ const CLOSE_LIMIT_MS = 1_000;
 
 export interface OtelOptions {
   env: NodeJS.ProcessEnv;
+  protocol: "http/protobuf" | "http/json";
   version: string;
   /** Names this process among those that share a trace. */
   instance: string;
@@ -45,14 +46,13 @@ export interface OtelOptions {
  * Sends spans by OpenTelemetry's own SDK, as its standard variables say (`OTEL_…`). Nothing that fails here reaches the
  * work: a collector that is down costs a line in the log and the spans.
  */
-export function openOtelTracer({ env, version, instance, headers, log, mask }: OtelOptions): Tracer {
+export function openOtelTracer({ env, protocol, version, instance, headers, log, mask }: OtelOptions): Tracer {
   const failures = new SampledLog(log, "failures of the OTLP exporter");
   const report = (message: string, ...details: unknown[]) =>
     failures.warn("traces could not be sent", { error: [message, ...details].map(messageIn).join(" ") });
   const silent = () => {};
   diag.setLogger({ error: report, warn: silent, info: silent, debug: silent, verbose: silent }, DiagLogLevel.ERROR);
   const ids = new PlannedIds();
-  const protocol = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? env.OTEL_EXPORTER_OTLP_PROTOCOL ?? "http/protobuf";
   const exporter = protocol === "http/json" ? new JsonExporter({ headers }) : new ProtobufExporter({ headers });
   const provider = new BasicTracerProvider({
     idGenerator: ids,

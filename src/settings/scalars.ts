@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { didYouMean } from "../delivery/did-you-mean.ts";
+import { quoted } from "../delivery/printable.ts";
 
 /*
  * The scalars of both configuration files. The message of a schema says what is expected and how to write it.
@@ -151,8 +152,3 @@ export const apps = z
   })
   .min(1, { error: "at least one app; leave `apps` out to trust the checks of all" })
   .max(20, { error: "a list of at most 20" });
-
-/** A value on one line, safe to print, cut at 80 characters. */
-export function quoted(value: string): string {
-  return JSON.stringify(value.length > 80 ? `${value.slice(0, 79)}…` : value);
-}

@@ -1,7 +1,7 @@
 import { readPipeline } from "../../src/config/pipeline.ts";
-import { describe, keyOf } from "../../src/config/problems.ts";
+import { describe } from "../../src/config/problems.ts";
 import type { ServerConfig } from "../../src/config/server.ts";
-import type { Problem } from "../../src/config/yaml.ts";
+import { keyOf, type Problem } from "../../src/config/yaml.ts";
 import type { NameSpace } from "../../src/delivery/distinct-names.ts";
 import { Refused, UserError } from "../../src/delivery/errors.ts";
 import { type PlanOrder, planOf } from "../../src/delivery/plan.ts";

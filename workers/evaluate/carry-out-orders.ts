@@ -52,10 +52,8 @@ async function carryOut(station: OrderParts, order: StoredOrder): Promise<void> 
   await requireRight(station, repo, order);
   const delivery = await findDelivery(ledger, order.repoId, order.sha);
   if (delivery === null) throw new NotCarriedOut("this commit has no delivery");
-  const because = await ledger.transaction(async (tx) => {
+  const because = await finishOrder(ledger, order.id, async (tx) => {
     const text = await decide(tx, station, order, delivery);
-    // Another process was quicker: what it recorded stays.
-    if (!(await finishOrder(tx, order.id, text))) return null;
     await recordDecision(tx, order.repoId, order.sha, { action: "ignore", because: `${said(order)}: ${text}` });
     return text;
   });
@@ -99,10 +97,10 @@ async function decide(tx: Tx, station: OrderParts, order: StoredOrder, { id, sta
 }
 
 async function refuse({ ledger, log }: OrderParts, order: StoredOrder, because: string): Promise<void> {
-  const text = `${said(order)}, and was refused: ${because}`;
-  await ledger.transaction(async (tx) => {
-    if (!(await finishOrder(tx, order.id, `refused: ${because}`))) return;
+  await finishOrder(ledger, order.id, async (tx) => {
+    const text = `${said(order)}, and was refused: ${because}`;
     await recordDecision(tx, order.repoId, order.sha, { action: "ignore", because: text });
+    return `refused: ${because}`;
   });
   log.warn("refused an order", { ...facts(order), because });
 }

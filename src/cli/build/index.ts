@@ -10,7 +10,7 @@ import { locationsOfDelivery } from "../../ledger/locations.ts";
 import { type CheckoutRepo, repoOf } from "../checkout-repo.ts";
 import { EXIT, Failure } from "../exit.ts";
 import { offlineRules, type RuleSource, rulesOfConfig } from "../lint/rules.ts";
-import { terminalSafe } from "../terminal.ts";
+import { jsonText, terminalSafe } from "../terminal.ts";
 import { type BuildResult, resultOf, textOf } from "./result.ts";
 import { askHost, type BuildSettings, buildSettings } from "./settings.ts";
 import { type OpenStation, openStation } from "./station.ts";
@@ -35,7 +35,7 @@ export async function build(options: BuildOptions): Promise<void> {
   const tree = await openWorkingTree(options.dir, { tagsChanges: true });
   try {
     const result = await buildTree(tree, options, stop.signal);
-    process.stdout.write(`${options.json ? JSON.stringify(result, null, 2) : terminalSafe(textOf(result))}\n`);
+    process.stdout.write(`${options.json ? jsonText(result) : terminalSafe(textOf(result))}\n`);
   } finally {
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
     await tree.close();

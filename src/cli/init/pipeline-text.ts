@@ -1,3 +1,4 @@
+import { printable } from "../../delivery/printable.ts";
 import type { ArtifactKind, Repo } from "../../delivery/types.ts";
 import type { Project } from "./projects.ts";
 import type { Recipe } from "./recipes.ts";
@@ -13,7 +14,7 @@ export interface Entry {
 /** The text of a `.deliverd.yml` with comments for the person who goes on with it. */
 export function pipelineText(repo: Pick<Repo, "owner" | "name" | "defaultBranch">, entries: Entry[]): string {
   const names = uniqueNames(repo, entries);
-  return [
+  const lines = [
     "# What deliverd delivers from this repo. Check it with: deliverd lint",
     "version: 1",
     "",
@@ -27,7 +28,9 @@ export function pipelineText(repo: Pick<Repo, "owner" | "name" | "defaultBranch"
     "artifacts:",
     ...entries.flatMap((entry, index) => linesOf(repo, entry, names[index] ?? "", index > 0)),
     "",
-  ].join("\n");
+  ];
+  // A folder's name may turn text around. YAML reads the escape as the character.
+  return printable(lines.join("\n"));
 }
 
 function linesOf(
@@ -46,7 +49,7 @@ function linesOf(
     ...(isFollowing ? [""] : []),
     `  # From ${folder === "" ? from : `${folder}/${from}`}.`,
     ...recipe.comments.map((line) => `  # ${line}`),
-    `  - name: ${name}`,
+    `  - name: ${quoted(name)}`,
     `    kind: ${kind}`,
     ...(kind === "image" && folder !== ""
       ? [`    dockerfile: ${quoted(`${folder}/Dockerfile`)}`, `    context: ${quoted(folder)}`]
@@ -64,7 +67,7 @@ function linesOf(
         ]),
     "    publish:",
     `      # \`to\` is a key under \`registries\` of the server.`,
-    `      - { to: ${to}${asOf(repo, recipe, name)} }`,
+    `      - { to: ${quoted(to)}${asOf(repo, recipe, name)} }`,
   ];
 }
 
@@ -99,9 +102,9 @@ function path(text: string): string {
   return plain === "" ? "artifact" : plain;
 }
 
-/** YAML's double quotes are JSON's. */
+/** YAML's double quotes are JSON's. Without them, some words are no text. */
 function quoted(text: string): string {
-  return /^[A-Za-z][\w./-]*$/.test(text) ? text : JSON.stringify(text);
+  return /^(?!(?:true|false|null)$)[A-Za-z][\w./-]*$/i.test(text) ? text : JSON.stringify(text);
 }
 
 /** The keys that a registry for each kind has in the examples of the documentation. */

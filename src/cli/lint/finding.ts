@@ -1,6 +1,6 @@
 import type { PlanReading } from "../../../workers/commit/read-plan.ts";
 import { PIPELINE_FILE } from "../../../workers/commit/read-plan.ts";
-import { keyOf } from "../../config/problems.ts";
+import { keyOf } from "../../config/yaml.ts";
 import { Refused, UserError } from "../../delivery/errors.ts";
 
 /** One problem, as a person and an editor find it. */

@@ -5,7 +5,7 @@ import { openWorkingTree, type WorkingTree } from "../../git/working-tree.ts";
 import { type CheckoutRepo, repoOf } from "../checkout-repo.ts";
 import { clientOptions } from "../client-options.ts";
 import { EXIT } from "../exit.ts";
-import { terminalSafe } from "../terminal.ts";
+import { jsonText, terminalSafe } from "../terminal.ts";
 import { findFileProblems } from "./files.ts";
 import type { Finding } from "./finding.ts";
 import { type Preview, previewOf } from "./names.ts";
@@ -28,8 +28,7 @@ export async function lint(options: LintOptions): Promise<void> {
   const tree = await openWorkingTree(options.dir);
   try {
     const report = await reportOn(tree, options);
-    const text = options.json ? JSON.stringify(report, null, 2) : textOf(report);
-    process.stdout.write(`${options.json ? text : terminalSafe(text)}\n`);
+    process.stdout.write(`${options.json ? jsonText(report) : terminalSafe(textOf(report))}\n`);
     if (report.problems.length > 0) process.exitCode = EXIT.failed;
   } finally {
     await tree.close();

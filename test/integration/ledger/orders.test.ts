@@ -34,10 +34,14 @@ describe("Orders of people in the ledger", () => {
       assert.deepEqual(await dueOrders(ledger), []);
       await postponeOrder(ledger, id, "no answer", -1);
       assert.equal((await dueOrders(ledger))[0]?.attempts, 2);
-      assert.deepEqual(
-        await Promise.all([finishOrder(ledger, id, "tried again"), finishOrder(ledger, id, "too late")]),
-        [true, false],
-      );
+      const worked: string[] = [];
+      const finish = (because: string) =>
+        finishOrder(ledger, id, async () => {
+          worked.push(because);
+          return because;
+        });
+      assert.deepEqual(await Promise.all([finish("tried again"), finish("too late")]), ["tried again", null]);
+      assert.deepEqual(worked, ["tried again"]);
       assert.deepEqual(await dueOrders(ledger), []);
       assert.equal((await ordersOf(ledger, REPO, SHA))[0]?.because, "tried again");
     });
@@ -46,7 +50,7 @@ describe("Orders of people in the ledger", () => {
       const ledger = await open();
       await addOrders(ledger, [order, { ...order, deliveryId: "d-2" }]);
       const [{ id } = { id: 0 }] = await dueOrders(ledger);
-      await finishOrder(ledger, id, "tried again");
+      await finishOrder(ledger, id, async () => "tried again");
       await ledger.db.updateTable("orders").set({ doneAt: 1 }).where("id", "=", id).execute();
       assert.equal(await deleteOldRows(ledger, 60_000), 1);
       assert.equal((await ordersOf(ledger, REPO, SHA)).length, 1);

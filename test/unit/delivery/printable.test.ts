@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ConfigError, Refused, TransientError, UserError } from "../../../src/delivery/errors.ts";
 import { printable } from "../../../src/delivery/printable.ts";
 
 describe("text from outside made printable", () => {
@@ -9,6 +10,11 @@ describe("text from outside made printable", () => {
       printable("\u001b[31m\r\u0007\u009b\u202e\u2066\u2028"),
       "\\u001b[31m\\u000d\\u0007\\u009b\\u202e\\u2066\\u2028",
     );
+  });
+
+  it("stands in the message of every expected failure, whoever quotes it there", () => {
+    for (const Kind of [UserError, Refused, TransientError, ConfigError])
+      assert.equal(new Kind("code", "found \u001b[31m\u202e\nhere").message, "found \\u001b[31m\\u202e\nhere");
   });
 
   it("means the same as before where it is JSON", () => {

@@ -73,6 +73,18 @@ describe("deliverd init", () => {
     assert.equal(linted.code, 0, linted.stdout);
   });
 
+  it("quotes a folder's name that YAML would not read as a text, or that turns text around", async () => {
+    const folders = ["123", "1e3", "null", "true", "a: b #c", "left\u202eright"];
+    await checkout.write(Object.fromEntries(folders.map((folder) => [`${folder}/Dockerfile`, "FROM scratch\n"])));
+    const { code, stderr } = await run("init");
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(await written(), /\u202e/);
+    const contexts = parsePipeline(await written()).artifacts.map(({ context }) => context);
+    assert.deepEqual(contexts.toSorted(), folders.toSorted());
+    const linted = await run("lint");
+    assert.equal(linted.code, 0, linted.stdout);
+  });
+
   it("writes what the guide shows for a Dockerfile", async () => {
     await checkout.write({ Dockerfile: "FROM scratch\n" });
     const guide = await readFile(new URL("../../../../docs/guides/write-a-pipeline.md", import.meta.url), "utf8");

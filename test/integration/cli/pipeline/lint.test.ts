@@ -33,6 +33,30 @@ describe("deliverd lint", () => {
   }
   const places = ({ problems }: LintReport) => problems.map(({ file, line, key }) => `${file}:${line}: ${key}`);
 
+  it("shows a hostile file as plain text, on a terminal and as JSON, and so does build", async () => {
+    const steering = "\u001b]0;owned\u0007\u009b31m\u202egnp\u2066";
+    const to = JSON.stringify(steering);
+    await checkout.commit({
+      ".deliverd.yml": `version: 1\nartifacts: [{ name: x, kind: image, publish: [{ to: ${to}, as: "a/{x\u202e}" }] }]\n`,
+    });
+    await writeFile(join(checkout.path, "server.yml"), SERVER);
+    for (const args of [["lint"], ["lint", "--json"], ["build"]]) {
+      const { code, stdout, stderr } = await deliverd([...args, "--config", "server.yml"], checkout.path);
+      assert.equal(code, 1, stderr);
+      assert.match(stdout + stderr, /artifacts\[0\]\.publish\[0\]\.to/);
+      assert.doesNotMatch(stdout + stderr, /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/u, args.join(" "));
+    }
+  });
+
+  it("names the key that stands twice as plain text", async () => {
+    await checkout.commit({ ".deliverd.yml": '"a\\e[31m\\u202e": 1\n"a\\e[31m\\u202e": 2\nversion: 1\n' });
+    const { problems } = await lint();
+    assert.deepEqual(
+      problems.map(({ line, key }) => `${line}: ${key}`),
+      ['2: "a\\u001b[31m\\u202e"'],
+    );
+  });
+
   it("finds every problem at once, each with file, line and key, and exits with 1", async () => {
     await checkout.commit({
       "api/Dockerfile": "FROM scratch AS build\nFROM scratch\nCOPY --from=biuld /a /b\n",
@@ -192,6 +216,11 @@ describe("deliverd lint with a server", () => {
       const rules = await api.get("/api/v1/rules?repo=acme/pay");
       assert.match(rules.text, /NPM_READ/);
       assert.doesNotMatch(rules.text, /never shown/);
+      // An owner may have slashes, so the host is what the server knows as one.
+      const nested = await api.get("/api/v1/rules?repo=github/acme/sub/pay");
+      assert.match(nested.text, /github\/acme\/sub\/pay is in no entry of repos/);
+      for (const name of ["", "pay", "acme/..", "acme/a%20b"])
+        assert.equal((await api.get(`/api/v1/rules?repo=${name}`)).status, 400, name);
       const denied = await deliverd(["lint", "--server", api.url], checkout.path);
       assert.deepEqual([denied.code, denied.stdout], [2, ""]);
     } finally {
