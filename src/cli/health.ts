@@ -80,7 +80,10 @@ async function portIn(file: string, key: PortKey, env: Environment): Promise<num
   return Number(substitute(value ?? DEFAULT_PORTS[key], env, () => {}));
 }
 
-function ask(name: string, port: number): Promise<Answer> {
+async function ask(name: string, port: number): Promise<Answer> {
+  // Node would ask port 80, and another program would answer there.
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    return { answers: false, line: `${name} cannot be asked: its port has to be a whole number from 1 to 65535` };
   return new Promise((resolve) => {
     const unwell = (why: string) =>
       resolve({ answers: false, line: `${name} does not answer on port ${port}: ${why}` });

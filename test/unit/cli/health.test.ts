@@ -58,6 +58,11 @@ describe("deliverd health", () => {
     await health(await file(["", `port: "\${P}"`]), { P: `${port}` }, [start]);
   });
 
+  it("asks nobody where the port is none: Node would ask port 80", async () => {
+    for (const port of ["abc", "99999", "0", "1.5"])
+      await assert.rejects(health(undefined, { PORT: port }, [start]), failure(/its port has to be a whole number/));
+  });
+
   it("asks a worker under workerPort, whatever PORT says: it does not listen there", async () => {
     const config = await file([`workerPort: ${await answering(200)}`]);
     await health(config, { PORT: `${await freePort()}` }, [worker]);
