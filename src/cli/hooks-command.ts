@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { configOf } from "./config-option.ts";
 import { examples } from "./help.ts";
 
 interface Own {
@@ -21,9 +22,8 @@ export function addHooksCommand(program: Command): void {
       .addHelpText("after", examples(`hooks ${name} acme/api --config deliverd.yml`))
       .action(async (repo: string, own: Own) => {
         const commands = await import("./hooks.ts");
-        const config = own.config ?? program.opts<{ config?: string }>().config;
         const out = (text: string) => process.stdout.write(text);
-        await commands[name]({ config, repo, json: own.json ?? false, out });
+        await commands[name]({ config: configOf(program, own), repo, json: own.json ?? false, out });
       });
   add("add", "register the webhook of <owner>/<name>, or repair it");
   add("check", "show the state of the webhook, and its last deliveries as the host saw them");

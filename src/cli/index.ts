@@ -4,6 +4,7 @@ import { ConfigError } from "../delivery/errors.ts";
 import { VERSION } from "../run/version.ts";
 import { addClientCommands } from "./client-commands.ts";
 import { addCompletion } from "./completion.ts";
+import { configOf } from "./config-option.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
 import { examples } from "./help.ts";
@@ -34,7 +35,7 @@ function program(): Command {
       .addHelpText("after", examples(`${name} --config deliverd.yml`))
       .action(async (own: { config?: string }) => {
         const { runDaemon } = await import("./run.ts");
-        await runDaemon(roles, own.config ?? command.opts<{ config?: string }>().config);
+        await runDaemon(roles, configOf(command, own));
       });
   daemon("start", "run everything in one process", ["receiver", "worker"]);
   daemon("receiver", "run the receiver: webhooks, API and pages", ["receiver"]);
@@ -48,8 +49,7 @@ function program(): Command {
     .addHelpText("after", examples("doctor --config deliverd.yml", "doctor --json"))
     .action(async (own: { config?: string; json?: boolean; testNotices?: boolean }) => {
       const { doctor } = await import("./doctor.ts");
-      const config = own.config ?? command.opts<{ config?: string }>().config;
-      await doctor({ config, json: own.json ?? false, testNotices: own.testNotices ?? false });
+      await doctor({ config: configOf(command, own), json: own.json ?? false, testNotices: own.testNotices ?? false });
     });
   addHooksCommand(command);
   command
@@ -59,7 +59,7 @@ function program(): Command {
     .addHelpText("after", examples("health", "health --config deliverd.yml"))
     .action(async (own: { config?: string }) => {
       const { health } = await import("./health.ts");
-      const lines = await health(own.config ?? command.opts<{ config?: string }>().config, process.env);
+      const lines = await health(configOf(command, own), process.env);
       process.stdout.write(`${lines.join("\n")}\n`);
     });
   addClientCommands(command);

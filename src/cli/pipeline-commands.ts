@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { configOf } from "./config-option.ts";
 import { examples } from "./help.ts";
 
 /** Adds the commands that work on a pipeline before it is pushed. */
@@ -54,9 +55,4 @@ function addBuild(program: Command): void {
       const { build } = await import("./build/index.ts");
       await build({ ...own, dir, config: configOf(program, own) });
     });
-}
-
-/** `--config` counts before and after the command. */
-function configOf(program: Command, own: Common): string | undefined {
-  return own.config ?? program.opts<{ config?: string }>().config;
 }
