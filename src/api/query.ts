@@ -11,6 +11,8 @@ const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 /** An error message shows this much of an unknown key. */
 const MAX_KEY_CHARS = 64;
+/** Each key that is told costs a search for the one that was meant, and a URL has room for thousands. */
+const MAX_KEYS_TOLD = 5;
 
 /**
  * Refuses a query with other keys: a mistyped filter would otherwise be ignored, and the answer would be wrong.
@@ -20,7 +22,8 @@ export function requireKnownQuery(...known: string[]): RequestHandler {
   return (request, _response, next) => {
     const unknown = Object.keys(request.query).filter((key) => !known.includes(key));
     if (unknown.length === 0) return next();
-    const keys = unknown.map((key) => `"${key.slice(0, MAX_KEY_CHARS)}"${didYouMean(key, known)}`).join(", ");
+    const told = unknown.slice(0, MAX_KEYS_TOLD);
+    const keys = told.map((key) => `"${key.slice(0, MAX_KEY_CHARS)}"${didYouMean(key, known)}`).join(", ");
     const rest = known.length === 0 ? "This path takes no query." : `Known keys: ${known.join(", ")}.`;
     throw new Problem(
       400,
