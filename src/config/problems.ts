@@ -37,12 +37,12 @@ const MAX_SHOWN = 20;
 export function describe(file: string, problems: Problem[]): string {
   const sorted = problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
   const more = sorted.length > MAX_SHOWN ? [`and ${sorted.length - MAX_SHOWN} more problems`] : [];
-  const shown = sorted
-    .slice(0, MAX_SHOWN)
-    .map(({ line, key, text }) =>
-      [line === null ? file : `${file}:${line}`, key, text].filter((part) => part !== "").join(": "),
-    );
-  return [...shown, ...more].join("\n");
+  return [...sorted.slice(0, MAX_SHOWN).map((problem) => problemLine(file, problem)), ...more].join("\n");
+}
+
+/** `<file>:<line>: <key>: <text>` */
+export function problemLine(file: string, { line, key, text }: Problem): string {
+  return [line === null ? file : `${file}:${line}`, key, text].filter((part) => part !== "").join(": ");
 }
 
 /** Says of what zod has no message of ours for what was expected. */

@@ -1,5 +1,6 @@
 import { UserError } from "./errors.ts";
 import { type NameFacts, renderings } from "./names.ts";
+import { quoted } from "./printable.ts";
 import type { ArtifactKind, ArtifactName, ArtifactPlan, Destination, Repo } from "./types.ts";
 import { type Shelving, versionNames } from "./version-names.ts";
 
@@ -83,7 +84,7 @@ function nameShared(
     owner.registry === registry ? `"${registry}"` : `"${owner.registry}" and "${registry}", which are one place`;
   return new UserError(
     "name-shared",
-    `artifacts "${owner.artifact}" and "${artifact}" both publish as "${template}" to ${where}, but a name holds ` +
+    `artifacts ${quoted(owner.artifact)} and ${quoted(artifact)} both publish as "${template}" to ${where}, but a name holds ` +
       "one content only. Give one of them another `as`, or put {artifact} into it.",
   );
 }

@@ -4,6 +4,7 @@ import { findSharedNames, type NameSpace, SAMPLE, type SoundDestination } from "
 import { Refused, UserError } from "./errors.ts";
 import { checkTemplates, renderings } from "./names.ts";
 import { requirePackageName } from "./package-names.ts";
+import { quoted } from "./printable.ts";
 import type { ArtifactKind, ArtifactName, ArtifactPlan, Destination, Gate, Repo, RepoBounds } from "./types.ts";
 import { checkAs, versionNames } from "./version-names.ts";
 
@@ -153,7 +154,7 @@ function checkSecrets({ name, secrets }: ArtifactDraft, bounds: RepoBounds): voi
   if (missing.length === 0) return;
   throw new Refused(
     "secret-not-granted",
-    `artifact "${name}" asks in build.secrets for ${list(missing)}, which the server does not grant ${bounds.match}. ` +
+    `artifact ${quoted(name)} asks in build.secrets for ${list(missing)}, which the server does not grant ${bounds.match}. ` +
       `It grants: ${list(Object.keys(bounds.secrets))}. Ask the administrator to add it to the secrets under repos.`,
   );
 }
@@ -164,25 +165,26 @@ function checkRegistry(key: string, { name: artifact, kind }: ArtifactDraft, { r
   if (registry === undefined) {
     throw new UserError(
       "unknown-registry",
-      `artifact "${artifact}" goes to "${key}", but this server has no such registry${didYouMean(key, known)}. ` +
+      `artifact ${quoted(artifact)} goes to ${quoted(key)}, but this server has no such registry${didYouMean(key, known)}. ` +
         `Known are ${list(known)}.`,
     );
   }
   if (bounds.registries !== null && !bounds.registries.includes(key)) {
     throw new Refused(
       "registry-not-allowed",
-      `artifact "${artifact}" goes to "${key}", but the server allows ${bounds.match} only ${list(bounds.registries)}.`,
+      `artifact ${quoted(artifact)} goes to ${quoted(key)}, but the server allows ${bounds.match} only ${list(bounds.registries)}.`,
     );
   }
   if (!registry.kinds.includes(kind)) {
     throw new UserError(
       "registry-takes-no-such-kind",
-      `artifact "${artifact}" is of kind ${kind}, but "${key}" (${registry.type}) takes only ` +
+      `artifact ${quoted(artifact)} is of kind ${kind}, but ${quoted(key)} (${registry.type}) takes only ` +
         `${list([...registry.kinds])} on this server.`,
     );
   }
 }
 
+/** What is no plain word stands in quotes: its line ends would look like further problems. */
 function list(keys: string[]): string {
-  return keys.length === 0 ? "none" : keys.join(", ");
+  return keys.length === 0 ? "none" : keys.map((key) => (/^[\w.-]{1,80}$/.test(key) ? key : quoted(key))).join(", ");
 }

@@ -1,16 +1,12 @@
 import type { PlanReading } from "../../../workers/commit/read-plan.ts";
 import { PIPELINE_FILE } from "../../../workers/commit/read-plan.ts";
-import { keyOf } from "../../config/yaml.ts";
+import { keyOf, type Problem } from "../../config/yaml.ts";
 import { Refused, UserError } from "../../delivery/errors.ts";
 
 /** One problem, as a person and an editor find it. */
-export interface Finding {
+export interface Finding extends Problem {
   /** From the root of the repo. */
   file: string;
-  line: number | null;
-  /** Empty: the whole file. */
-  key: string;
-  text: string;
 }
 
 /** A finding at a place of the pipeline file. */
@@ -27,11 +23,4 @@ export async function messageOf(check: () => unknown): Promise<string | null> {
     if (error instanceof UserError || error instanceof Refused) return error.message;
     throw error;
   }
-}
-
-/** `<file>:<line>: <key>: <text>`, by file and line. */
-export function linesOfFindings(findings: Finding[]): string[] {
-  return findings.map(({ file, line, key, text }) =>
-    [line === null ? file : `${file}:${line}`, key, text].filter((part) => part !== "").join(": "),
-  );
 }

@@ -1,5 +1,6 @@
+import { problemLine } from "../../config/problems.ts";
 import { shortRef } from "../../delivery/refs.ts";
-import { type Finding, linesOfFindings } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import type { PlannedName, Preview } from "./names.ts";
 
 /** What lint found in a working tree. */
@@ -19,7 +20,7 @@ export function textOf({ repo, file, problems, preview, notes }: LintReport): st
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   const verdict = problems.length > 0 ? ["", count] : [`${file ?? "The default pipeline"}: no problem found`];
   return [
-    ...linesOfFindings(problems),
+    ...problems.map((problem) => problemLine(problem.file, problem)),
     ...verdict,
     ...(preview === null ? [] : ["", ...linesOfPreview(repo, preview)]),
     ...(notes.length === 0 ? [] : ["", ...notes.map((note) => `Note: ${note}`)]),

@@ -48,6 +48,21 @@ describe("deliverd lint", () => {
     }
   });
 
+  it("tells one problem by one line of at most a screen, whatever a name in the file holds", async () => {
+    const name = JSON.stringify(`x\nDockerfile:1: forged${"x".repeat(10_000)}`);
+    await checkout.commit({
+      ".deliverd.yml": `version: 1\nartifacts: [{ name: ${name}, kind: image, publish: [{ to: ${name}, as: a/b }] }]\n`,
+    });
+    await writeFile(join(checkout.path, "server.yml"), SERVER);
+    const { stdout } = await deliverd(["lint", "--config", "server.yml"], checkout.path);
+    const problems = stdout.split("\n\n")[0]?.split("\n") ?? [];
+    assert.deepEqual(
+      problems.map((line) => line.split(": ", 2).join(": ")),
+      [".deliverd.yml:2: artifacts[0].name", ".deliverd.yml:2: artifacts[0].publish[0].to"],
+    );
+    for (const line of problems) assert.ok(line.length < 500, line);
+  });
+
   it("names the key that stands twice as plain text", async () => {
     await checkout.commit({ ".deliverd.yml": '"a\\e[31m\\u202e": 1\n"a\\e[31m\\u202e": 2\nversion: 1\n' });
     const { problems } = await lint();
