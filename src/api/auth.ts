@@ -51,18 +51,19 @@ export function createAuth(options: AuthOptions): Auth {
     return session === "valid";
   };
   const isOpen = options.anonymous === "viewer";
-  const deny = (response: Response): void => {
+  const deny = (request: Request, response: Response): void => {
     response.setHeader("www-authenticate", 'Bearer realm="deliverd"');
-    sendProblem(response, 401, "A token is needed: send Authorization: Bearer <adminToken>.");
+    const what = bearer(request) === null ? "A token is needed" : "The token is not the admin token of this server";
+    sendProblem(response, 401, `${what}: send Authorization: Bearer <adminToken>.`);
   };
   return {
     reader(request, response, next) {
       if (isOpen || isAdmin(request) || isSignedIn(request)) next();
-      else deny(response);
+      else deny(request, response);
     },
     admin(request, response, next) {
       if (isAdmin(request)) next();
-      else deny(response);
+      else deny(request, response);
     },
     page(request: Request, response: Response, next: NextFunction) {
       if (isOpen || isAdmin(request) || isSignedIn(request)) next();

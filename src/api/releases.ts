@@ -71,7 +71,7 @@ async function requireRelease(ledger: Ledger, request: Request): Promise<Release
   const { artifact, version } = request.params;
   const found = await findReleasesByVersion(ledger, String(artifact), String(version), filter.repoId);
   const [only, ...others] = found;
-  if (only === undefined) throw new Problem(404, "There is no release of this artifact and version.");
+  if (only === undefined) throw new Problem(404, noRelease(String(artifact), String(version)));
   if (others.length > 0) {
     const candidates = await Promise.all(found.map((each) => describeRelease(ledger, each)));
     const repos = candidates.map((each) => each.repo).join(", ");
@@ -79,4 +79,13 @@ async function requireRelease(ledger: Ledger, request: Request): Promise<Release
     throw new Problem(409, detail, {}, { candidates: candidates.map(({ repo, sha }) => ({ repo, sha })) });
   }
   return (await getRelease(ledger, only.id)) ?? only;
+}
+
+function noRelease(artifact: string, version: string): string {
+  const name = JSON.stringify(artifact);
+  const what =
+    version === "latest"
+      ? `${name} has no latest release: deliverd released nothing of it, or not its highest version.`
+      : `${name} has no release ${JSON.stringify(version)}.`;
+  return `${what} List its releases with ?artifact=, or with deliverd releases --artifact.`;
 }

@@ -17,7 +17,7 @@ export function addHooksCommand(program: Command): void {
     hooks
       .command(`${name} <repo>`, { isDefault: name === "check" })
       .description(description)
-      .option("--config <file>", "the server's configuration")
+      .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
       .option("--json", "print JSON")
       .addHelpText("after", examples(`hooks ${name} acme/api --config deliverd.yml`))
       .action(async (repo: string, own: Own) => {

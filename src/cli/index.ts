@@ -7,7 +7,7 @@ import { addCompletion } from "./completion.ts";
 import { configOf } from "./config-option.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
-import { examples } from "./help.ts";
+import { examples, globalOptions } from "./help.ts";
 import { addHooksCommand } from "./hooks-command.ts";
 import { addPipelineCommands } from "./pipeline-commands.ts";
 import { terminalSafe } from "./terminal.ts";
@@ -24,14 +24,14 @@ function program(): Command {
       delete process.env.FORCE_COLOR;
     })
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: globalOptions })
     .addHelpText("after", examples("start --config deliverd.yml", "why acme/api@ab12cd3", "help pull"))
     .addHelpText("afterAll", `\n${EXIT_CODES}`);
   const daemon = (name: string, description: string, roles: Role[]) =>
     command
       .command(name)
       .description(description)
-      .option("--config <file>", "the server's configuration")
+      .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
       .addHelpText("after", examples(`${name} --config deliverd.yml`))
       .action(async (own: { config?: string }) => {
         const { runDaemon } = await import("./run.ts");
@@ -43,7 +43,7 @@ function program(): Command {
   command
     .command("doctor")
     .description("check the configuration and everything it names")
-    .option("--config <file>", "the server's configuration")
+    .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
     .option("--json", "print JSON")
     .option("--test-notices", "send each target of notices a test event, which reports no release")
     .addHelpText("after", examples("doctor --config deliverd.yml", "doctor --json"))
@@ -55,7 +55,7 @@ function program(): Command {
   command
     .command("health")
     .description("check that the deliverd processes on this machine or in this container answer")
-    .option("--config <file>", "the server's configuration")
+    .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
     .addHelpText("after", examples("health", "health --config deliverd.yml"))
     .action(async (own: { config?: string }) => {
       const { health } = await import("./health.ts");

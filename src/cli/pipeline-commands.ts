@@ -20,13 +20,13 @@ function add(program: Command, usage: string, description: string): Command {
     .command(usage)
     .description(description)
     .argument("[dir]", "a folder of the checkout", ".")
-    .option("--config <file>", "the server's configuration")
+    .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
     .option("--repo <repo>", "what the repo is called; left out: by the remote of the checkout");
 }
 
 function addInit(program: Command): void {
   add(program, "init", "write a pipeline for what a checkout holds")
-    .option("--print", "print it instead")
+    .option("--print", "print the pipeline, and write nothing")
     .addHelpText("after", examples("init", "init --print --config deliverd.yml"))
     .action(async (dir: string, own: Common & { print?: boolean }) => {
       const { init } = await import("./init/index.ts");

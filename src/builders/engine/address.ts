@@ -10,7 +10,7 @@ export type EngineAddress = { socket: string } | { host: string; port: number };
 export function engineAddress(options: { socket?: string | undefined; env: NodeJS.ProcessEnv }): EngineAddress {
   const { socket, env } = options;
   if (socket) return { socket };
-  const address = env.DOCKER_HOST ?? "unix:///var/run/docker.sock";
+  const address = env.DOCKER_HOST || "unix:///var/run/docker.sock";
   const unix = /^unix:\/\/(\/.+)$/.exec(address)?.[1];
   if (unix) return { socket: unix };
   const [, host, port] = /^tcp:\/\/\[?([A-Za-z0-9.:-]+?)\]?:(\d+)$/.exec(address) ?? [];

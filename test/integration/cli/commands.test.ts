@@ -189,6 +189,7 @@ describe("A client command", function () {
   it("says where a refused token came from, without the token", async () => {
     const { code, stderr } = await runCli(["deliveries"], env({ DELIVERD_TOKEN: "wrong-canary" }));
     assert.equal(code, 2);
+    assert.match(stderr, /^The token is not the admin token of this server/);
     assert.match(stderr, /The token came from DELIVERD_TOKEN\. Set DELIVERD_TOKEN\.\n$/);
     assert.doesNotMatch(stderr, /canary/);
     const missing = await runCli(["deliveries", "--server", api.url], { DELIVERD_DATA_DIR: join(dir.path, "none") });
@@ -204,6 +205,7 @@ describe("A client command", function () {
     const helps = await Promise.all(names.map(async (name) => ({ name, ...(await cli(name, "--help")) })));
     for (const { name, code, stdout } of helps) {
       assert.equal(code, 0);
+      assert.equal(stdout.split(/^ {2}--config /m).length, 2, `${name} lists --config once`);
       assert.match(stdout, new RegExp(`^Examples:\n {4}deliverd ${name}\\b`, "m"));
       assert.match(stdout, /^Exit codes:\n {2}0 {2}done\n {2}1 {2}failed\n {2}2 .*\n {2}3 {2}not found$/m);
       assert.equal(/^ {2}DELIVERD_TOKEN /m.test(stdout), asking.includes(name), name);

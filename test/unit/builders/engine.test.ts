@@ -27,7 +27,8 @@ describe("the connection to the engine", () => {
       ...nowhere,
       socketPath: "/run/d.sock",
     });
-    assert.deepEqual(reached({ env: {} }), { ...nowhere, socketPath: "/var/run/docker.sock" });
+    for (const env of [{}, { DOCKER_HOST: "" }])
+      assert.deepEqual(reached({ env }), { ...nowhere, socketPath: "/var/run/docker.sock" });
     const { host, port, protocol } = reached({ env: { DOCKER_HOST: "tcp://127.0.0.1:2375" } });
     assert.deepEqual([host, port, protocol], ["127.0.0.1", 2375, "http"]);
   });
