@@ -11,14 +11,15 @@ export async function follow(deliverd: Deliverd, id: string, signal: AbortSignal
     headers: { accept: "text/event-stream" },
     signal,
   });
-  if (!response.ok || response.body === null) throw new Error(`the live log answered ${response.status}`);
-  return eventsIn(response.body);
+  if (!response.ok) throw new Error(`the live log answered ${response.status}`);
+  return eventsIn(response);
 }
 
-async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<LiveEvent> {
+/** It holds the response, not its body: if nobody reads yet, Node ends the body when the response is collected. */
+async function* eventsIn(response: Response): AsyncGenerator<LiveEvent> {
   const decoder = new TextDecoder();
   let rest = "";
-  for await (const chunk of body) {
+  for await (const chunk of response.body ?? []) {
     const blocks = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
     rest = blocks.pop() ?? "";
     for (const block of blocks) yield eventOf(block);
