@@ -144,8 +144,10 @@ export async function migrate(db: Kysely<Schema>, databaseUrl: string | undefine
 
 /** @throws ConfigError `ledger-newer`: this version could not keep what the newer tables promise */
 async function requireKnownMigrations(db: Kysely<Schema>): Promise<void> {
-  const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db);
-  const unknown = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name));
+  const applied = sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(db);
+  // The table may be missing, or this user may not read it: then the error of the migration says why.
+  const names = await applied.then(({ rows }) => rows.map(({ name }) => name)).catch(() => []);
+  const unknown = names.filter((name) => !Object.hasOwn(migrations, name));
   if (unknown.length === 0) return;
   throw new ConfigError(
     "ledger-newer",

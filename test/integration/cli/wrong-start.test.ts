@@ -50,13 +50,15 @@ const starts: WrongStart[] = [
   },
   {
     title: "a type of host that does not exist",
-    file: () => ["hosts: { lab: { type: gitlab, webhookSecret: s3cret-canary } }"],
-    says: [/^deliverd\.yml:\d: hosts\.lab\.type: found "gitlab"; expected github[^(]*$/],
+    file: () => ["hosts: { lab: { type: sourcehut, webhookSecret: s3cret-canary } }"],
+    says: [/^deliverd\.yml:\d: hosts\.lab\.type: found "sourcehut"; expected one of github, gitlab$/m],
   },
   {
     title: "a mistyped type of host",
     file: () => ["hosts: { lab: { type: githbu, webhookSecret: s3cret-canary } }"],
-    says: [/^deliverd\.yml:\d: hosts\.lab\.type: found "githbu"; expected github.* \(did you mean "github"\?\)/],
+    says: [
+      /^deliverd\.yml:\d: hosts\.lab\.type: found "githbu"; expected one of github, gitlab \(did you mean "github"\?\)/,
+    ],
   },
   {
     title: "a dataDir under /proc",

@@ -99,7 +99,10 @@ describe("The gate of a commit", function () {
     const { files } = at.station.config.registries;
     at.station.config.registries = {};
     await story.deliver();
-    assert.match(await story.stands(sha), /^failed: artifact "tool" goes to "files"/);
+    assert.match(
+      await story.stands(sha),
+      /^failed: \.deliverd\.yml:11: artifacts\[0\]\.publish\[0\]\.to: artifact "tool" goes to "files"/,
+    );
     assert.ok(files);
     at.station.config.registries = { files };
     at.station.builders.files = { build: () => Promise.reject(new TransientError("engine", "no engine")) };

@@ -223,7 +223,10 @@ describe("The naming of releases", function () {
     const second = { name: "web", kind: "image", publish: [{ to: "local", as: "acme/{repo}", tags: ["{branch}"] }] };
     const sha = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", TAGS, [second]) });
     await evaluate(at.station, { repo: REPO, sha, ref: null });
-    assert.match(await status(sha, REPO, "deliverd"), /^failure: artifacts "api" and "web" both publish as/);
+    assert.match(
+      await status(sha, REPO, "deliverd"),
+      /^failure: \.deliverd\.yml:24: artifacts\[1\]\.publish\[0\]\.tags\[0\]: artifacts "api" and "web" both publish as/,
+    );
   });
 
   it("fails the second of two artifacts whose immutable names are equal at one commit only", async () => {
