@@ -1,9 +1,27 @@
+import type { BuildLimits } from "../src/builders/builder.ts";
+import type { ServerConfig } from "../src/config/server.ts";
+import type { ArtifactPlan } from "../src/delivery/types.ts";
+
 /** Gives the slots back. */
 export type GiveBack = () => void;
 
 /** The weight of a build that may use so many CPUs, however few slots a process has. */
 export function buildWeight(cpus: number | null): number {
   return Math.max(1, Math.ceil(cpus ?? 1));
+}
+
+/** A pipeline may ask for less than the server allows, never for more. */
+export function limitsOf(
+  { config }: { config: Pick<ServerConfig, "docker"> },
+  { build }: Pick<ArtifactPlan, "build">,
+): BuildLimits {
+  const { limits, buildTimeout } = config.docker;
+  const least = (a: number | null, b: number | null = null) => (a === null || b === null ? (a ?? b) : Math.min(a, b));
+  return {
+    memoryBytes: least(limits.memory, build?.limits.memoryBytes),
+    cpus: least(limits.cpus, build?.limits.cpus),
+    time: least(buildTimeout, build?.limits.time) ?? buildTimeout,
+  };
 }
 
 interface Waiting {

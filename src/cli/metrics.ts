@@ -1,6 +1,5 @@
 import { statfs } from "node:fs/promises";
-import { buildWeight } from "../../workers/build-slots.ts";
-import { limitsOf } from "../../workers/deliver/build.ts";
+import { buildWeight, limitsOf } from "../../workers/build-slots.ts";
 import { cached } from "../async/cached.ts";
 import type { ServerConfig } from "../config/server.ts";
 import type { Host } from "../hosts/host.ts";

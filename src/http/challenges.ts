@@ -1,3 +1,5 @@
+import { scan } from "./scan.ts";
+
 /** One authentication method that a server offers. */
 export interface Challenge {
   /** Lower case. */
@@ -18,14 +20,8 @@ const GARBAGE = /"(?:[^"\\]|\\.)*(?:"|$)|./sy;
  */
 export function readChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];
-  let at = 0;
-  const take = (pattern: RegExp): RegExpExecArray | null => {
-    pattern.lastIndex = at;
-    const found = pattern.exec(header);
-    if (found !== null) at += found[0].length;
-    return found;
-  };
-  for (take(BLANK); at < header.length; take(BLANK)) {
+  const { take, isAtEnd } = scan(header);
+  for (take(BLANK); !isAtEnd(); take(BLANK)) {
     const param = take(PARAM);
     if (param !== null) {
       const [, name = "", quoted, bare] = param;

@@ -1,3 +1,5 @@
+import { scan } from "./scan.ts";
+
 /** One link of a `Link` header. */
 export interface WebLink {
   /** May be relative to the URL of the request. */
@@ -12,13 +14,7 @@ const PARAM = /\s*;\s*([\w!#$%&'*+.^`|~-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\
 /** Parses a `Link` header (RFC 8288, 3). What follows something that is no link is left out. */
 export function readLinks(header: string): WebLink[] {
   const links: WebLink[] = [];
-  let at = 0;
-  const take = (pattern: RegExp): RegExpExecArray | null => {
-    pattern.lastIndex = at;
-    const found = pattern.exec(header);
-    if (found !== null) at += found[0].length;
-    return found;
-  };
+  const { take } = scan(header);
   for (let target = take(TARGET); target !== null; target = take(TARGET)) {
     let relations: string[] | null = null;
     for (let param = take(PARAM); param !== null; param = take(PARAM)) {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { BuildLimits, BuildOrder, Built, FilesOrder } from "../../src/builders/builder.ts";
+import type { BuildOrder, Built, FilesOrder } from "../../src/builders/builder.ts";
 import { builderOf } from "../../src/builders/index.ts";
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { ecosystemVersion } from "../../src/delivery/ecosystem-version.ts";
@@ -9,7 +9,7 @@ import { isDockerfileOutside, openContext } from "../../src/git/context.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import { span } from "../../src/observe/span.ts";
 import type { Run } from "../../src/run/run.ts";
-import type { BuildSlots, GiveBack } from "../build-slots.ts";
+import { type BuildSlots, type GiveBack, limitsOf } from "../build-slots.ts";
 import { readDockerfile } from "../commit/holds-version.ts";
 import { factsOfBuild } from "../commit/release-facts.ts";
 import type { Work } from "../commit/work.ts";
@@ -123,15 +123,4 @@ function secretsOf(
 ): Record<string, string> {
   const granted = matchRepo(config.repos, repo)?.secrets ?? {};
   return Object.fromEntries(secrets.map((name) => [name, granted[name] ?? ""]));
-}
-
-/** A pipeline may ask for less than the server allows, never for more. */
-export function limitsOf({ config }: Pick<Station, "config">, { build }: Pick<ArtifactPlan, "build">): BuildLimits {
-  const { limits, buildTimeout } = config.docker;
-  const least = (a: number | null, b: number | null = null) => (a === null || b === null ? (a ?? b) : Math.min(a, b));
-  return {
-    memoryBytes: least(limits.memory, build?.limits.memoryBytes),
-    cpus: least(limits.cpus, build?.limits.cpus),
-    time: least(buildTimeout, build?.limits.time) ?? buildTimeout,
-  };
 }
