@@ -30,6 +30,20 @@ const commonMediaTypes = {
     }),
 };
 
+/**
+ * Packages outside the bundle are CommonJS. Node scans one for the names of its exports if it is imported, and not if it is
+ * required.
+ */
+const externalByRequire = {
+  name: "external-by-require",
+  setup({ onResolve, onLoad }) {
+    const filter = /^(?:libsql|dockerode)$/;
+    const namespace = "external-by-require";
+    onResolve({ filter }, ({ path, kind }) => (kind === "require-call" ? { path, external: true } : { path, namespace }));
+    onLoad({ filter, namespace }, ({ path }) => ({ contents: `module.exports = require(${JSON.stringify(path)});` }));
+  },
+};
+
 await rm(`${root}/dist`, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
@@ -52,6 +66,6 @@ await build({
   banner: {
     js: 'import { createRequire as createRequireOf } from "node:module"; const require = createRequireOf(import.meta.url);',
   },
-  plugins: [uncalled, commonMediaTypes],
+  plugins: [uncalled, commonMediaTypes, externalByRequire],
   logLevel: "warning",
 });

@@ -1,4 +1,4 @@
-import { PUBLISHED_EVENT_TYPE } from "../delivery/cloud-events.ts";
+import { PUBLISHED_EVENT_TYPE } from "../delivery/event-types.ts";
 import type { DeliveryState, RepoId, Sha } from "../delivery/types.ts";
 import { decisionsOf, type StoredDecision } from "../ledger/decisions.ts";
 import { findDelivery } from "../ledger/deliveries.ts";

@@ -1,10 +1,7 @@
+import { CI_ENDED_EVENT_TYPE, PUBLISHED_EVENT_TYPE } from "./event-types.ts";
 import { packageUrlOf } from "./package-url.ts";
 import { releaseView } from "./release-view.ts";
 import type { Release } from "./types.ts";
-
-/** The CloudEvent type of "this release was published". */
-export const PUBLISHED_EVENT_TYPE = "dev.cdevents.artifact.published.0.3.0";
-const CI_ENDED_EVENT_TYPE = "dev.cdevents.pipelinerun.finished.0.3.0";
 
 /**
  * The event "this release is ready to deploy": a structured CloudEvent 1.0 that contains a CDEvent (CDEvents 0.5.1). It

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { pack } from "tar-stream";
 import { type Range, RangeFilter, sliceInRange } from "./range-filter.ts";
 
 export interface TarEntry {
@@ -48,6 +47,8 @@ function piece(bytes: Buffer): Piece {
 
 /** One block, or more for a long name or a large size. */
 async function headerOf({ name, size }: Pick<TarEntry, "name" | "size">): Promise<Buffer> {
+  // Loaded by the first tar: no start of a receiver needs it.
+  const { pack } = await import("tar-stream");
   const tar = pack();
   // A fixed time, so that the same content always gives the same tar.
   tar.entry({ name, size, mtime: new Date(0) });
