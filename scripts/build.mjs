@@ -39,7 +39,9 @@ const externalByRequire = {
   setup({ onResolve, onLoad }) {
     const filter = /^(?:libsql|dockerode)$/;
     const namespace = "external-by-require";
-    onResolve({ filter }, ({ path, kind }) => (kind === "require-call" ? { path, external: true } : { path, namespace }));
+    onResolve({ filter }, ({ path, kind }) =>
+      kind === "require-call" ? { path, external: true } : { path, namespace },
+    );
     onLoad({ filter, namespace }, ({ path }) => ({ contents: `module.exports = require(${JSON.stringify(path)});` }));
   },
 };
