@@ -3,29 +3,26 @@ import { fitOf, shownAddress } from "../delivery/webhook-address.ts";
 import { remoteText } from "../http/remote-text.ts";
 import type { WebhookAddress } from "./webhook-registration.ts";
 
-/** A webhook as a host's list gives it, with where it sends to. */
-interface Placed<Hook> {
-  hook: Hook;
-  id: number;
+/** A webhook as a host's list gives it. */
+export interface ListedHook {
+  /** The host's id. */
+  id: string;
+  /** Where it sends to. */
   url: string;
+  /** The newest has the highest: a number that the host counts up, or a time. */
+  order: number;
 }
 
 /** The webhooks that lead to this deliverd: the one with the right address first, then the newest. */
-export function ownHooks<Hook extends { id: number }>(
-  hooks: readonly Hook[],
-  urlOf: (hook: Hook) => string,
-  { url, others }: WebhookAddress,
-): Hook[] {
-  const placed: Placed<Hook>[] = hooks.map((hook) => ({ hook, id: hook.id, url: urlOf(hook) }));
-  const rank = (each: Placed<Hook>) => (fitOf(each.url, url, others) === "same" ? 0 : 1);
-  return placed
+export function ownHooks<Hook extends ListedHook>(hooks: readonly Hook[], { url, others }: WebhookAddress): Hook[] {
+  const rank = (each: Hook) => (fitOf(each.url, url, others) === "same" ? 0 : 1);
+  return hooks
     .filter((each) => fitOf(each.url, url, others) !== "foreign")
-    .toSorted((a, b) => rank(a) - rank(b) || b.id - a.id)
-    .map(({ hook }) => hook);
+    .toSorted((a, b) => rank(a) - rank(b) || b.order - a.order);
 }
 
 /** Names webhooks of deliverd that stand beside the one that is used. */
-export function doublesText(doubles: readonly { id: number; url: string }[]): string {
+export function doublesText(doubles: readonly ListedHook[]): string {
   const shown = doubles.map(({ id, url }) => `${shownAddress(url)} (id ${id})`);
   return `beside it there ${doubles.length === 1 ? "is" : "are"} ${shown.join(", ")}`;
 }

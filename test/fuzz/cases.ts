@@ -1,6 +1,4 @@
-import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import type { HostExamples, WebhookExample } from "../support/hosts/examples/host-examples.ts";
 import type { JsonObject } from "../support/hosts/github/json.ts";
 import { mutated } from "./mutate.ts";
 import type { Random } from "./random.ts";
@@ -16,68 +14,73 @@ export interface Case {
   expected: number[];
 }
 
-interface Example {
-  name: string;
-  examples: JsonObject[];
+/** An example, with whether deliverd takes it as it is. */
+interface Seed {
+  headers: Record<string, string>;
+  payload: JsonObject;
+  isTaken: boolean;
 }
 
-const examples: Example[] = JSON.parse(
-  readFileSync(createRequire(import.meta.url).resolve("@octokit/webhooks-examples/api.github.com/index.json"), "utf8"),
-);
-/** Those that are read beyond their name. */
-const READ = ["push", "create", "status", "check_run", "check_suite", "workflow_run"];
-const readExamples = examples.filter(({ name }) => READ.includes(name));
-
-export function sign(body: Buffer, secret: string, algorithm = "sha256"): string {
-  return `${algorithm}=${createHmac(algorithm, secret).update(body).digest("hex")}`;
+/** Makes the requests of a run for one type of host. */
+export function caseMaker(host: HostExamples): (random: Random) => Case {
+  const seeds = [
+    ...host.table.map((each) => seedOf(each, !("malformed" in each.expected))),
+    ...(host.more ?? []).map((each) => seedOf(each, true)),
+  ];
+  return (random) => nextCase(host, random.pick(seeds), random);
 }
 
-/** The next request of a run. Most are rightly signed, so that what they hold is read. */
-export function nextCase(random: Random, secret: string): Case {
-  const { name, examples: payloads } = random.pick(random.chance(0.8) ? readExamples : examples);
-  const payload = random.pick(payloads);
+function seedOf({ headers, body }: Pick<WebhookExample, "headers" | "body">, isTaken: boolean): Seed {
+  const payload: JsonObject = JSON.parse(JSON.stringify(body));
+  return { headers, payload, isTaken };
+}
+
+/** Most are rightly signed, so that what they hold is read. */
+function nextCase(host: HostExamples, { headers: named, payload, isTaken }: Seed, random: Random): Case {
+  const path = `/webhooks/${host.type}`;
+  const usual = { "content-type": "application/json", ...named };
+  const changed = () => Buffer.from(mutated(payload, random, host.aims));
   const draw = random.next();
-  if (draw < 0.06) return signed("GitHub's own example", name, Buffer.from(JSON.stringify(payload)), [202]);
-  if (draw < 0.76) return signed("mutated", name, Buffer.from(mutated(payload, random)), [202, 400]);
-  if (draw < 0.82) return signed("spoilt bytes", name, spoilt(payload, random), [202, 400, 401]);
-  if (draw < 0.83) return signed("large", name, padded(payload, random), [202, 400]);
-  const body = Buffer.from(random.chance(0.5) ? JSON.stringify(payload) : mutated(payload, random));
-  return draw < 0.93 ? badlySigned(name, body) : oddHeaders(name, body);
+  if (draw < 0.06) return signed("an example", Buffer.from(JSON.stringify(payload)), [isTaken ? 202 : 400]);
+  if (draw < 0.76) return signed("mutated", changed(), [202, 400]);
+  if (draw < 0.82) return signed("spoilt bytes", spoilt(payload, random), [202, 400, 401]);
+  if (draw < 0.83) return signed("large", padded(payload, random), [202, 400]);
+  const body = random.chance(0.5) ? Buffer.from(JSON.stringify(payload)) : changed();
+  return draw < 0.93 ? badlySigned(body) : oddHeaders(body);
 
-  function signed(what: string, event: string, bytes: Buffer, expected: number[]): Case {
-    const headers = { ...usual(event, random), "x-hub-signature-256": sign(bytes, secret) };
-    return { what, method: "POST", path: "/webhooks/github", headers, body: bytes, expected };
+  function signed(what: string, bytes: Buffer, expected: number[]): Case {
+    return { what, method: "POST", path, headers: { ...usual, ...host.sign(bytes) }, body: bytes, expected };
   }
 
-  function badlySigned(event: string, bytes: Buffer): Case {
-    const right = sign(bytes, secret);
-    const signature = random.pick<Record<string, string>>([
-      {},
-      { "x-hub-signature": sign(bytes, secret, "sha1") },
-      { "x-hub-signature-256": "" },
-      { "x-hub-signature-256": "sha256=" },
-      { "x-hub-signature-256": right.slice(0, 7 + random.below(64)) },
-      { "x-hub-signature-256": `${right}00` },
-      { "x-hub-signature-256": right.slice("sha256=".length) },
-      { "x-hub-signature-256": sign(bytes, secret, "sha1") },
-      { "x-hub-signature-256": right.replace("sha256=", "sha1=") },
-      { "x-hub-signature-256": sign(bytes, `${secret} `) },
-      { "x-hub-signature-256": sign(bytes, "") },
-      { "x-hub-signature-256": sign(Buffer.concat([bytes, Buffer.from("\n")]), secret) },
-      { "x-hub-signature-256": `sha256=${random.bytes(32).toString("hex")}` },
-      { "x-hub-signature-256": `sha256=${"\u00e9".repeat(64)}` },
-      { "x-hub-signature-256": "x".repeat(4_000) },
+  function badlySigned(bytes: Buffer): Case {
+    const right = host.sign(bytes);
+    const signature = right[host.signatureHeader] ?? "";
+    const digest = signature.replace(/^[^=,]*[=,]/, "");
+    const other = host.sign(Buffer.concat([bytes, Buffer.from("\n")]));
+    const wrong = random.pick<string | null>([
+      null,
+      "",
+      signature.slice(0, signature.length - digest.length) || " ",
+      signature.slice(0, -1 - random.below(digest.length - 1)),
+      `${signature}00`,
+      digest === signature ? `sha256=${digest}` : digest,
+      other[host.signatureHeader] ?? "",
+      signature.replace(digest, random.bytes(32).toString("hex")),
+      signature.replace(digest, random.bytes(32).toString("base64")),
+      signature.replace(digest, "\u00e9".repeat(64)),
+      "x".repeat(4_000),
     ]);
-    const headers = { ...usual(event, random), ...signature };
-    return { what: "badly signed", method: "POST", path: "/webhooks/github", headers, body: bytes, expected: [401] };
+    const { [host.signatureHeader]: _, ...others } = right;
+    const headers = { ...usual, ...others, ...(wrong === null ? {} : { [host.signatureHeader]: wrong }) };
+    return { what: "badly signed", method: "POST", path, headers, body: bytes, expected: [401] };
   }
 
-  function oddHeaders(event: string, bytes: Buffer): Case {
-    const good = signed("odd headers", event, bytes, [202, 400]);
+  function oddHeaders(bytes: Buffer): Case {
+    const good = signed("odd headers", bytes, [202, 400]);
     const withHeader = (key: string, value: string, expected: number[]): Case => {
       return { ...good, headers: { ...good.headers, [key]: value }, expected };
     };
-    switch (random.below(9)) {
+    switch (random.below(8)) {
       case 0:
         return withHeader(
           "content-type",
@@ -88,23 +91,18 @@ export function nextCase(random: Random, secret: string): Case {
         return withHeader("content-encoding", random.pick(["gzip", "br", "identity, gzip"]), [415]);
       case 2:
         return { ...good, method: random.pick(["GET", "PUT", "DELETE", "PATCH", "OPTIONS"]), expected: [405] };
-      case 3:
-        return {
-          ...good,
-          path: random.pick(["/webhooks/__proto__", "/webhooks/gitlab", "/webhooks/GITHUB"]),
-          expected: [404],
-        };
+      case 3: {
+        const elsewhere = random.pick(["/webhooks/__proto__", "/webhooks/nobody", path.toUpperCase()]);
+        return { ...good, path: elsewhere, expected: [404] };
+      }
       case 4:
         return { ...good, path: random.pick(["/webhooks/%", "/webhooks/%ff"]), expected: [400] };
-      case 5:
-        return withHeader(
-          "x-github-event",
-          random.pick(["", "__proto__", "constructor", "p".repeat(5_000), "\u00e9"]),
-          [202, 400],
-        );
+      case 5: {
+        const odd = random.pick(["", "__proto__", "constructor", "../../x", "{}", "p".repeat(5_000), "\u00e9"]);
+        const names = Object.keys(named);
+        return names.length === 0 ? good : withHeader(random.pick(names), odd, [202, 400]);
+      }
       case 6:
-        return withHeader("x-github-delivery", random.pick(["", "\u00e9".repeat(5_000), "../../x", "{}"]), [202, 400]);
-      case 7:
         return withHeader("x-filler", "x".repeat(40_000), [431, 0]);
       default:
         return withHeader(
@@ -114,15 +112,6 @@ export function nextCase(random: Random, secret: string): Case {
         );
     }
   }
-}
-
-function usual(event: string, random: Random): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    "user-agent": "GitHub-Hookshot/5a9f8d1",
-    "x-github-event": event,
-    "x-github-delivery": random.bytes(16).toString("hex"),
-  };
 }
 
 /** Random bytes, a text cut off, bits turned, a byte order mark, another encoding. */

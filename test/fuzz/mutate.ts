@@ -2,29 +2,8 @@ import type { Json, JsonObject } from "../support/hosts/github/json.ts";
 import { isObject } from "../support/hosts/github/json.ts";
 import type { Random } from "./random.ts";
 
-/** Where a receiver reads: harm aimed there goes deeper than anywhere else. */
-const AIMS = [
-  ["ref"],
-  ["ref_type"],
-  ["after"],
-  ["deleted"],
-  ["head_commit"],
-  ["head_commit", "id"],
-  ["sha"],
-  ["context"],
-  ["state"],
-  ["action"],
-  ["check_run"],
-  ["check_run", "head_sha"],
-  ["check_suite", "head_sha"],
-  ["workflow_run", "head_sha"],
-  ["repository"],
-  ["repository", "id"],
-  ["repository", "name"],
-  ["repository", "owner"],
-  ["repository", "owner", "login"],
-  ["repository", "default_branch"],
-];
+/** Paths where a receiver reads: harm aimed there goes deeper than anywhere else. */
+type Aims = readonly (readonly string[])[];
 
 const TEXTS = [
   "",
@@ -94,15 +73,15 @@ class Raw {
 }
 
 /** The payload with a few things wrong in it, as text. It may no longer be JSON. */
-export function mutated(payload: JsonObject, random: Random): string {
+export function mutated(payload: JsonObject, random: Random, aims: Aims): string {
   const copy = structuredClone(payload);
   const raw = new Raw();
-  for (let count = 1 + random.below(3); count > 0; count -= 1) mutateOnce(copy, random, raw);
+  for (let count = 1 + random.below(3); count > 0; count -= 1) mutateOnce(copy, random, aims, raw);
   return raw.into(JSON.stringify(copy));
 }
 
-function mutateOnce(payload: JsonObject, random: Random, raw: Raw): void {
-  const [holder, key] = random.chance(0.6) ? aimed(payload, random) : anywhere(payload, random);
+function mutateOnce(payload: JsonObject, random: Random, aims: Aims, raw: Raw): void {
+  const [holder, key] = random.chance(0.6) ? aimed(payload, random, aims) : anywhere(payload, random);
   const old = holder[key] ?? null;
   const kind = random.below(12);
   if (kind === 0) delete holder[key];
@@ -119,8 +98,8 @@ function mutateOnce(payload: JsonObject, random: Random, raw: Raw): void {
   else holder[key] = (random.chance(0.3) && typeof old === "string" ? old : "") + random.pick(TEXTS);
 }
 
-function aimed(payload: JsonObject, random: Random): [JsonObject, string] {
-  const path = random.pick(AIMS);
+function aimed(payload: JsonObject, random: Random, aims: Aims): [JsonObject, string] {
+  const path = random.pick(aims);
   let holder = payload;
   for (const key of path.slice(0, -1)) {
     const next = holder[key];

@@ -1,14 +1,17 @@
+import assert from "node:assert/strict";
 import { Agent, request as httpRequest } from "node:http";
 import { startRedis } from "../support/databases/redis.ts";
+import type { HostExamples } from "../support/hosts/examples/host-examples.ts";
+import { hostExamples } from "../support/hosts/examples/index.ts";
 import { peakOf } from "../support/processes/memory.ts";
 import { startDeliverd } from "../support/world/deliverd.ts";
-import { type Case, nextCase, sign } from "./cases.ts";
+import { type Case, caseMaker } from "./cases.ts";
 import { Random } from "./random.ts";
 
 export interface WebhookRun {
   payloads: number;
-  /** How many answers of each status; 0: none came. */
-  answers: Record<number, number>;
+  /** How many answers of each status for each type of host; 0: none came. */
+  answers: Record<string, Record<number, number>>;
   /** Answers that their case does not allow, the first few. */
   unexpected: string[];
   crashes: number;
@@ -17,13 +20,13 @@ export interface WebhookRun {
   seconds: number;
 }
 
-const SECRET = "a webhook secret for the fuzzer";
+const SECRETS = hostExamples.map(({ settings }) => settings.webhookSecret);
 /** As many as may send a large body at a time: more are told to come later, which is no fault of the payload. */
 const AT_ONCE = 8;
 
-/** Sends so many requests at a `deliverd receiver` of its own process, and sees what comes back. */
+/** Sends so many requests for each type of host at a `deliverd receiver` of its own process, and sees what comes back. */
 export async function fuzzWebhooks(options: {
-  payloads: number;
+  payloadsForEach: number;
   seed: number;
   say?: (line: string) => void;
 }): Promise<WebhookRun> {
@@ -33,38 +36,27 @@ export async function fuzzWebhooks(options: {
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
   const port = Number(new URL(deliverd.url).port);
   const run: WebhookRun = { payloads: 0, answers: {}, unexpected: [], crashes: 0, maxRssMb: 0, seconds: 0 };
+  const makers = hostExamples.map((host) => ({ type: host.type, make: caseMaker(host) }));
+  const total = options.payloadsForEach * makers.length;
   const started = performance.now();
   try {
     const next = async (): Promise<void> => {
-      while (run.payloads < options.payloads && run.crashes === 0) {
+      while (run.payloads < total && run.crashes === 0) {
+        const { type, make } = makers[run.payloads % makers.length] ?? assert.fail();
         run.payloads += 1;
         if (run.payloads % 10_000 === 0) options.say?.(`${run.payloads} payloads`);
-        const each = nextCase(random, SECRET);
+        const each = make(random);
         const { status, text } = await send(agent, port, each);
-        run.answers[status] = (run.answers[status] ?? 0) + 1;
-        const leaks = text.includes(SECRET) || text.includes(deliverd.adminToken);
+        const answers = run.answers[type] ?? {};
+        run.answers[type] = { ...answers, [status]: (answers[status] ?? 0) + 1 };
+        const leaks = [...SECRETS, deliverd.adminToken].some((secret) => text.includes(secret));
         if (!each.expected.includes(status) || leaks) note(run, each, status, text);
         if (status === 0 && !isAlive(deliverd.pid())) run.crashes += 1;
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, next));
     if (run.crashes === 0) run.maxRssMb = await peakOf(deliverd.pid());
-    const last = Buffer.from("{}");
-    const headers = {
-      "content-type": "application/json",
-      "x-github-event": "ping",
-      "x-hub-signature-256": sign(last, SECRET),
-    };
-    const ping = {
-      what: "a ping at the end",
-      method: "POST",
-      path: "/webhooks/github",
-      headers,
-      body: last,
-      expected: [202],
-    };
-    const { status, text } = await send(agent, port, ping);
-    if (status !== 202) note(run, ping, status, text);
+    for (const host of hostExamples) await sendLast(host);
     if (/"level":"error"/.test(deliverd.output())) run.unexpected.push(firstError(deliverd.output()));
   } finally {
     run.seconds = (performance.now() - started) / 1000;
@@ -73,20 +65,30 @@ export async function fuzzWebhooks(options: {
     await redis.stop();
   }
   return run;
+
+  /** After all of it, an example is still taken. */
+  async function sendLast({ type, table, sign }: HostExamples): Promise<void> {
+    const example = table.find(({ expected }) => "hints" in expected) ?? assert.fail(`${type} has no hint`);
+    const body = Buffer.from(JSON.stringify(example.body));
+    const headers = { "content-type": "application/json", ...example.headers, ...sign(body) };
+    const last = { what: "the last one", method: "POST", path: `/webhooks/${type}`, headers, body, expected: [202] };
+    const { status, text } = await send(agent, port, last);
+    if (status !== 202) note(run, last, status, text);
+  }
 }
 
 function configFor(redisUrl: string): Record<string, unknown> {
   return {
     redisUrl,
-    hosts: { github: { type: "github", apiUrl: "http://127.0.0.1:9", webhookSecret: SECRET } },
-    repos: ["*/*"],
+    hosts: Object.fromEntries(hostExamples.map(({ type, settings }) => [type, settings])),
+    repos: hostExamples.map(({ type }) => `${type}/**`),
   };
 }
 
 function note(run: WebhookRun, each: Case, status: number, text: string): void {
   if (run.unexpected.length >= 10) return;
   const { method, path, headers, body } = each;
-  const request = `${method} ${path} ${headers["x-github-event"]?.slice(0, 50)}, ${body.length} bytes`;
+  const request = `${method} ${path}, ${JSON.stringify(headers).slice(0, 300)}, ${body.length} bytes`;
   const shown = JSON.stringify(body.subarray(0, 300).toString("latin1"));
   run.unexpected.push(`#${run.payloads} ${each.what}: ${status} ${text.slice(0, 200)} to ${request}: ${shown}`);
 }

@@ -65,7 +65,9 @@ async function inspectAndDecide(
   const { repo, mirror, refs, prefetched } = await syncAndPrefetchCi(station, known, job.sha, expected, limit);
   const sha = job.sha ?? (job.ref === null ? null : (refs.get(job.ref) ?? null));
   if (sha === null) {
-    await markHintsDone(ledger, repo.id, target, lastHint, `${shortRef(job.ref ?? "")} is gone`);
+    // A hint of a rename names neither: the repo's name is known with it.
+    const because = job.ref === null ? "it names no commit" : `${shortRef(job.ref)} is gone`;
+    await markHintsDone(ledger, repo.id, target, lastHint, because);
     return;
   }
   // Read once more, after the sync: a person or a worker may have moved the delivery on meanwhile.

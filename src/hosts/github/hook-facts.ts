@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { fitOf, shownAddress } from "../../delivery/webhook-address.ts";
 import { remoteText } from "../../http/remote-text.ts";
-import type { WebhookAddress, WebhookDelivery } from "../host.ts";
-import { ownHooks as ownAmong, receiverAnswer } from "../own-hooks.ts";
+import type { WebhookDelivery } from "../host.ts";
+import { receiverAnswer } from "../own-hooks.ts";
 import { label, time } from "../payload.ts";
+import type { HostHook } from "../rest/webhooks.ts";
 import { readAnswer } from "./payload.ts";
 
 /** A webhook of a repo or an organisation: https://docs.github.com/en/rest/repos/webhooks */
@@ -21,23 +21,23 @@ const hook = z.object({
   }),
 });
 
-export type GitHubHook = z.output<typeof hook>;
+type GitHubHook = z.output<typeof hook>;
 
-/** @throws TransientError where the items have another shape. */
-export function readHooks(items: unknown[]): GitHubHook[] {
-  return readAnswer("a webhook", hook, items);
-}
-
-/** The webhooks that lead to this deliverd: the one with the right address first, then the newest. */
-export function ownHooks(hooks: readonly GitHubHook[], address: WebhookAddress): GitHubHook[] {
-  return ownAmong(hooks, ({ config }) => config.url, address);
+/** @param wanted the events that deliverd reads @throws TransientError where the items have another shape. */
+export function readHooks(items: unknown[], wanted: readonly string[]): HostHook[] {
+  return readAnswer("a webhook", hook, items).map((each) => ({
+    id: String(each.id),
+    url: each.config.url,
+    order: each.id,
+    faults: faultsOf(each, wanted),
+    excess: excessOf(each, wanted),
+  }));
 }
 
 /** What keeps a webhook from bringing deliverd what it reads. */
-export function faultsOf({ active, events, config }: GitHubHook, url: string, wanted: readonly string[]): string[] {
+function faultsOf({ active, events, config }: GitHubHook, wanted: readonly string[]): string[] {
   const missing = events.includes("*") ? [] : wanted.filter((event) => !events.includes(event));
   const faults: [boolean, string][] = [
-    [fitOf(config.url, url, []) !== "same", `it sends to ${shownAddress(config.url)}, not to ${url}`],
     [!active, "it is switched off"],
     [config.content_type !== "json", "it sends forms, not JSON"],
     [!config.secret, "it has no secret"],
@@ -48,7 +48,7 @@ export function faultsOf({ active, events, config }: GitHubHook, url: string, wa
 }
 
 /** What it sends for nothing: deliverd ignores every other event. */
-export function excessOf({ events }: GitHubHook, wanted: readonly string[]): string[] {
+function excessOf({ events }: GitHubHook, wanted: readonly string[]): string[] {
   if (events.includes("*")) return ["it sends every event"];
   const excess = events.filter((event) => !wanted.includes(event));
   return excess.length === 0 ? [] : [`it also sends ${excess.map((event) => remoteText(event)).join(", ")}`];

@@ -3,7 +3,7 @@ import { isOwnContext } from "../../delivery/commit-status.ts";
 import { BRANCHES, TAGS } from "../../delivery/refs.ts";
 import type { Hint, RawWebhook, WebhookReading } from "../host.ts";
 import { headerOf, label, parseWebhook, readEvent, refName, sha } from "../payload.ts";
-import { project } from "./payload.ts";
+import { movedProject, project } from "./payload.ts";
 import type { WebhookProof } from "./signature.ts";
 
 type Found = Pick<Hint, "repo" | "ref" | "sha"> & { detail?: string };
@@ -75,7 +75,14 @@ function readJob(body: unknown): Found | { ignored: string } {
   return { repo: project, ref: null, sha, detail: build_status };
 }
 
+/** Only the instance's own hook says this: https://docs.gitlab.com/administration/system_hooks/ */
+function readMoved(body: unknown): Found {
+  return { repo: movedProject.parse(body), ref: null, sha: null };
+}
+
 const readers = new Map<string, Reader>([
+  ["project_rename", readMoved],
+  ["project_transfer", readMoved],
   ["push", readPush],
   ["tag_push", readPush],
   ["pipeline", readPipeline],

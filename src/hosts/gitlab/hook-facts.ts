@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { fitOf, shownAddress } from "../../delivery/webhook-address.ts";
 import { remoteText } from "../../http/remote-text.ts";
 import type { WebhookDelivery } from "../host.ts";
 import { receiverAnswer } from "../own-hooks.ts";
 import { label, time } from "../payload.ts";
+import type { HostHook } from "../rest/webhooks.ts";
 import { readAnswer } from "./payload.ts";
 
 const isSet = z.boolean().nullish();
@@ -26,14 +26,19 @@ const hook = z.object({
   signing_token_present: isSet,
 });
 
-export type GitLabHook = z.output<typeof hook>;
+type GitLabHook = z.output<typeof hook>;
 
 /** The events that a webhook of deliverd is registered for. */
 export const WEBHOOK_EVENTS = ["push_events", "tag_push_events", "pipeline_events", "job_events"] as const;
 
-/** @throws TransientError where the items have another shape. */
-export function readHooks(items: unknown[]): GitLabHook[] {
-  return readAnswer("a webhook", hook, items);
+/** @param bySignature the secret is a signing token @throws TransientError where the items have another shape. */
+export function readHooks(items: unknown[], bySignature: boolean): HostHook[] {
+  return readAnswer("a webhook", hook, items).map((each) => ({
+    id: String(each.id),
+    url: each.url,
+    order: each.id,
+    faults: faultsOf(each, bySignature),
+  }));
 }
 
 /** GitLab has switched it off, for a while or until a person tests it. */
@@ -41,12 +46,11 @@ function isSwitchedOff({ alert_status }: GitLabHook): boolean {
   return alert_status != null && alert_status !== "executable";
 }
 
-/** What keeps a webhook from bringing deliverd what it reads. @param bySignature the secret is a signing token */
-export function faultsOf(each: GitLabHook, url: string, bySignature: boolean): string[] {
+/** What keeps a webhook from bringing deliverd what it reads. */
+function faultsOf(each: GitLabHook, bySignature: boolean): string[] {
   const missing = WEBHOOK_EVENTS.filter((event) => each[event] !== true);
   const hasFilter = each.branch_filter_strategy !== "all_branches" && Boolean(each.push_events_branch_filter);
   const faults: [boolean, string][] = [
-    [fitOf(each.url, url, []) !== "same", `it sends to ${shownAddress(each.url)}, not to ${url}`],
     [isSwitchedOff(each), `GitLab has switched it off (${remoteText(each.alert_status ?? "")}), after failures`],
     [!bySignature && each.token_present === false, "it has no secret token"],
     [bySignature && each.signing_token_present === false, "it has no signing token"],

@@ -34,6 +34,16 @@ export const project = z
     defaultBranch: default_branch ?? null,
   }));
 
+/** A project under its new name, as the instance's hook tells it. */
+export const movedProject = z
+  .object({ project_id: z.number().int().positive(), path_with_namespace: fullPath })
+  .transform(({ project_id, path_with_namespace }) => ({
+    hostId: String(project_id),
+    owner: path_with_namespace.owner,
+    name: path_with_namespace.name,
+    defaultBranch: null,
+  }));
+
 /**
  * The items of an answer in the expected shape.
  * @throws TransientError if the shape is another: nothing is concluded then

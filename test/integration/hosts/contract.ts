@@ -6,6 +6,8 @@ import type { AddressInfo } from "node:net";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
 import type { Gate, Repo } from "../../../src/delivery/types.ts";
 import { BadSignature, type Hint, type Host, MalformedWebhook, type RawWebhook } from "../../../src/hosts/host.ts";
+import type { HostExamples } from "../../support/hosts/examples/host-examples.ts";
+import { describeExamples } from "./describe-examples.ts";
 
 /** What a test of the contract needs of a host's stand-in. A kit shares no code with the adapter that it tests. */
 export interface HostKit {
@@ -36,7 +38,10 @@ export interface HostKit {
   requireChecks?(branch: string, names: string[]): Promise<void>;
   /** The states that the host shows of our reports under a context, the oldest first; in the host's words. */
   reportsOn(sha: string, context: string): Promise<string[]>;
-  rename(to: string): Promise<void>;
+  /** Null: a repo of this host cannot get another name under its id. */
+  rename: ((to: string) => Promise<void>) | null;
+  /** Whether the webhooks that `sendHooksTo` receives say at once that a repo has another name. */
+  tellsRenames: boolean;
   /**
    * The next so many requests fail. `cut`: the connection ends without an answer; `half`: in the middle of an answer
    * whose first half is `[]`. `times: 0`: none fails any more.
@@ -51,8 +56,12 @@ const NOW = Date.UTC(2026, 0, 1);
 const GATE: Gate = { ci: "required", required: [], apps: null, settle: 0, timeout: 3_600_000 };
 const UNKNOWN_SHA = "5".repeat(40);
 
-/** Holds an adapter to the port (`src/hosts/host.ts`), whatever host it is for. */
-export function describeHost(name: string, start: () => Promise<HostKit>): void {
+/**
+ * Holds an adapter to the port (`src/hosts/host.ts`), whatever host it is for.
+ * @param examples the webhooks of this type, which the fuzzer uses too
+ */
+export function describeHost(name: string, examples: HostExamples, start: () => Promise<HostKit>): void {
+  describeExamples(name, examples);
   describe(`the contract of hosts: ${name}`, function () {
     this.timeout(60_000);
     let kit: HostKit;
@@ -158,6 +167,47 @@ export function describeHost(name: string, start: () => Promise<HostKit>): void 
         const hints = await hintsOf(hooks.caught);
         if (kit.host.sendsCiEvents === false) assert.deepEqual(hints, []);
         else assert.ok(hints.some((hint) => hint.sha === sha));
+      });
+
+      it("of a push name the new name after a rename, and so does a webhook of the rename where there is one", async () => {
+        if (kit.rename === null) return;
+        const { name } = kit.repo;
+        await kit.push();
+        hooks.caught.splice(0);
+        await kit.rename("moved");
+        const told = await hintsOf(hooks.caught);
+        if (kit.tellsRenames) assert.ok(told.length > 0, "the rename is told");
+        hooks.caught.splice(0);
+        await kit.push();
+        const pushed = await hintsOf(hooks.caught);
+        await kit.rename(name);
+        assert.ok(pushed.length > 0);
+        for (const { repo } of [...told, ...pushed]) {
+          assert.deepEqual([`${kit.repo.host}:${repo.hostId}`, repo.name], [kit.repo.id, "moved"]);
+        }
+      });
+
+      it("that come twice say the same", async () => {
+        const request = await oneHook();
+        assert.deepEqual(await kit.host.readHints(request), await kit.host.readHints(request));
+      });
+
+      it("that are lost hide nothing: without one the host tells the same of the commit", async () => {
+        const server = createServer((_request, response) => response.writeHead(503).end());
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        try {
+          kit.sendHooksTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+          const sha = await kit.push();
+          await kit.setCheck(sha, "test", "failed");
+          assert.equal(await verdict(sha), "red");
+          await kit.setCheck(sha, "test", "passed");
+          assert.equal(await verdict(sha), "green");
+        } finally {
+          kit.sendHooksTo(hooks.url);
+          server.close();
+        }
+        assert.deepEqual(hooks.caught, []);
       });
 
       it("that are well signed and no JSON are malformed, not badly signed", async () => {
@@ -290,6 +340,7 @@ export function describeHost(name: string, start: () => Promise<HostKit>): void 
       });
 
       it("keep their id after a rename: by the old name, or by the id", async () => {
+        if (kit.rename === null) return;
         const { owner, name } = kit.repo;
         await kit.rename("renamed");
         const hostId = kit.repo.id.slice(kit.repo.host.length + 1);

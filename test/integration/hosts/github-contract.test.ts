@@ -1,12 +1,13 @@
 import { createHmac } from "node:crypto";
 import { githubHost } from "../../../src/hosts/github/host.ts";
 import { sampleRepo } from "../../support/fixtures/sample-repo.ts";
+import { github as examples } from "../../support/hosts/examples/github.ts";
 import { startGitHub } from "../../support/hosts/github/github.ts";
 import { describeHost, type HostKit } from "./contract.ts";
 
 const SECRET = "contract-webhook-secret";
 
-describeHost("GitHub with a token", async (): Promise<HostKit> => {
+describeHost("GitHub with a token", examples, async (): Promise<HostKit> => {
   const github = await startGitHub();
   const sample = await sampleRepo(github, { owner: "acme", name: "api" });
   const { apiUrl, cloneUrl, token } = github;
@@ -52,6 +53,7 @@ describeHost("GitHub with a token", async (): Promise<HostKit> => {
         .filter((status) => status.context === context)
         .map(({ state }) => state),
     rename: (to) => github.renameRepo(sample.repo, { name: to }),
+    tellsRenames: false,
     fail({ times, ...fault }) {
       if (times === 0) github.forgetFaults();
       else github.fail({ ...fault, times });
