@@ -44,7 +44,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
           : { at, kind: "decision", text: `${action}: ${because}` },
     ),
     ...attempts.map(
-      (each): Event => ({ at: each.startedAt, kind: "attempt", text: `attempt ${each.fence} by ${each.owner}` }),
+      (each): Event => ({ at: each.startedAt, kind: "attempt", text: `attempt ${each.number} by ${each.owner}` }),
     ),
     ...attempts.flatMap((each): Event[] =>
       each.endedAt === null
@@ -53,7 +53,7 @@ export async function whyOf(ledger: Ledger, repoId: RepoId, sha: Sha): Promise<W
             {
               at: each.endedAt,
               kind: "attempt",
-              text: `attempt ${each.fence} ended: ${[each.outcome, each.message].filter(Boolean).join(": ")}`,
+              text: `attempt ${each.number} ended: ${[each.outcome, each.message].filter(Boolean).join(": ")}`,
             },
           ],
     ),

@@ -6,6 +6,7 @@ import type { Role } from "./data-dir.ts";
 import { dataDirError } from "./data-dir-errors.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { serve, serveHealth } from "./serve.ts";
+import { warnOfMissingSettings } from "./start-warnings.ts";
 
 /** The part of `grace` that is left for HTTP responses and the ledger after workers have stopped. */
 const CLOSE_MS = 1_500;
@@ -25,6 +26,7 @@ export async function runDaemon(roles: Role[], configPath: string | undefined): 
   });
   const { log } = parts;
   const asked = stopAsked();
+  warnOfMissingSettings(config, log);
   try {
     // Serve first: webhooks are stored while the code of the worker still loads.
     const listening = roles.includes("receiver") ? await serve(parts) : await serveHealth(parts);

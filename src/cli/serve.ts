@@ -4,7 +4,6 @@ import { createAuth } from "../api/auth.ts";
 import { apiRoute } from "../api/index.ts";
 import { rulesOf } from "../api/rules.ts";
 import { matchRepo } from "../delivery/bounds.ts";
-import { isLoopback } from "../delivery/webhook-address.ts";
 import type { Delivery } from "../ledger/deliveries.ts";
 import { holdDuty } from "../ledger/duties.ts";
 import { countPendingHints, createHintWriter, type NewHint } from "../ledger/hints.ts";
@@ -89,18 +88,7 @@ export async function serve(parts: Parts): Promise<Listening> {
     throw portError("port", config.port, error);
   });
   log.info("listening", { port: listening.port, publicUrl: config.publicUrl });
-  warnOfLocalLinks(parts);
   return listening;
-}
-
-/** The links work on a laptop, and nowhere else: whoever forgot the setting sees it only on a commit's page. */
-function warnOfLocalLinks({ config, log }: Pick<Parts, "config" | "log">): void {
-  if (!isLoopback(config.publicUrl)) return;
-  log.warn(
-    "commit statuses and notices link to this machine only; set publicUrl (DELIVERD_PUBLIC_URL) to the address " +
-      "under which people reach deliverd",
-    { publicUrl: config.publicUrl },
-  );
 }
 
 /** Serves only health and metrics, for a process that is only a worker. */

@@ -87,7 +87,8 @@ function found(written: unknown, path: Path, secrets: ReadonlySet<string>): stri
   if (Array.isArray(value)) return value.length === 0 ? "found an empty list" : "found a list";
   if (typeof value === "object") return "found a map";
   if (value === "") return "found an empty text";
-  const hidden = path.some((step) => secrets.has(String(step)));
+  // The URL of a notice may be the secret itself, as those of chat services are.
+  const hidden = path.some((step) => secrets.has(String(step))) || (path[0] === "notices" && path.at(-1) === "url");
   if (typeof value !== "string") return hidden ? `found a ${typeof value}` : `found ${String(value)}`;
   // An @ may stand behind credentials, in whatever form somebody wrote them; a query may hold a token.
   return hidden || /@|:\/\/.*\?/.test(value) ? "found a text (not shown)" : `found ${quoted(value)}`;

@@ -8,6 +8,7 @@ import { describe, plainly, problemsOf } from "./problems.ts";
 import { builtInTypes, type ServerFile, type ServerTypes, serverSchema, serverSchemaOf } from "./server-schema.ts";
 import { substitute } from "./substitute.ts";
 import { whyUnreadable } from "./unreadable.ts";
+import { passwordsOf, tokensOf } from "./url-secrets.ts";
 import { type Problem, readYaml } from "./yaml.ts";
 
 /**
@@ -43,12 +44,9 @@ export function secretsOf(config: ServerConfig, types = builtInTypes): string[] 
   const found: (string | null)[] = [config.adminToken];
   for (const host of Object.values(config.hosts)) found.push(...types.hosts.secretsOf(host));
   for (const registry of Object.values(config.registries)) found.push(...types.registries.secretsOf(registry));
-  for (const notice of config.notices) found.push(...types.notices.secretsOf(notice));
+  for (const notice of config.notices) found.push(...types.notices.secretsOf(notice), ...tokensOf(notice.url));
   for (const repo of config.repos) found.push(...Object.values(repo.secrets));
-  for (const url of [config.redisUrl, config.databaseUrl]) {
-    const password = url === null ? "" : new URL(url).password;
-    found.push(password, decoded(password));
-  }
+  for (const url of [config.redisUrl, config.databaseUrl]) found.push(...passwordsOf(url));
   return [...new Set(found)].filter((value): value is string => value !== null && value !== "");
 }
 
@@ -133,13 +131,5 @@ export function readConfigText(path: string): string {
         "expected a readable YAML file at that path, which --config or DELIVERD_CONFIG gives",
       { cause: error },
     );
-  }
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }

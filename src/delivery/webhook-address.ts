@@ -45,6 +45,13 @@ export function shownAddress(text: string): string {
   return origin + pathname;
 }
 
+/** Scheme and host of an address whose path or query may be the secret itself, as those of chat services are. */
+export function hiddenPathAddress(text: string): string {
+  if (!URL.canParse(text)) return "no valid URL";
+  const { protocol, host, pathname, search } = new URL(text);
+  return `${protocol}//${host}${pathname.length > 1 || search !== "" ? "/…" : ""}`;
+}
+
 /** Whether only this machine can reach an address. */
 export function isLoopback(text: string): boolean {
   const { hostname } = new URL(text);

@@ -7,7 +7,10 @@ import type { Db, Tx } from "./ledger.ts";
 import type { AttemptOutcome, Schema } from "./schema/schema.ts";
 import { fromNow, now, startsWith } from "./sql.ts";
 
-export type Attempt = Selectable<Schema["attempts"]>;
+export type Attempt = Selectable<Schema["attempts"]> & {
+  /** From 1, as logs and people count. Fences may leave out numbers. */
+  number: number;
+};
 
 export interface Claim {
   /** Higher than the fence of every earlier claim. */
@@ -22,12 +25,12 @@ export interface Claim {
  * @returns null if another process holds the lease, or if the delivery is not due
  */
 export function claimDelivery(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
-  return takeLease(ledger, id, owner, ttl, { condition: isDue, attempts: 1 });
+  return takeLease(ledger, id, owner, ttl, { condition: isDue, serves: true });
 }
 
-/** The same for a delivery that waits for CI, in order to prepare it meanwhile. This does not count as an attempt. */
+/** The same for a delivery that waits for CI, in order to prepare it meanwhile. Its repo keeps its turn. */
 export function claimToPrepare(ledger: Db, id: string, owner: string, ttl: number): Promise<Claim | null> {
-  return takeLease(ledger, id, owner, ttl, { condition: isPreparable, attempts: 0 });
+  return takeLease(ledger, id, owner, ttl, { condition: isPreparable, serves: false });
 }
 
 function takeLease(
@@ -35,14 +38,14 @@ function takeLease(
   id: string,
   owner: string,
   ttl: number,
-  { condition, attempts }: { condition: typeof isDue; attempts: 0 | 1 },
+  { condition, serves }: { condition: typeof isDue; serves: boolean },
 ): Promise<Claim | null> {
   return ledger.transaction(async (tx) => {
     const row = await tx.db
       .updateTable("deliveries")
       .set((eb) => ({
         fence: eb("fence", "+", 1),
-        attempts: eb("attempts", "+", attempts),
+        attempts: eb("attempts", "+", 1),
         leaseOwner: owner,
         leaseUntil: fromNow(tx, ttl),
         retryAt: null,
@@ -54,7 +57,7 @@ function takeLease(
       .executeTakeFirst();
     if (row === undefined) return null;
     await endOpenAttempts(tx, [id]);
-    if (attempts > 0)
+    if (serves)
       await tx.db
         .updateTable("repos")
         .set({ servedAt: now(tx) })
@@ -204,8 +207,15 @@ export async function nextDueDelivery(ledger: Db): Promise<Due | null> {
 
 /** The newest 500 attempts of a delivery, oldest first. */
 export async function attemptsOf(ledger: Db, id: string): Promise<Attempt[]> {
-  const newest = ledger.db.selectFrom("attempts").selectAll().where("deliveryId", "=", id).orderBy("fence", "desc");
-  return (await newest.limit(500).execute()).reverse();
+  const newest = ledger.db
+    .selectFrom("attempts")
+    .innerJoin("deliveries", "deliveries.id", "attempts.deliveryId")
+    .selectAll("attempts")
+    .select("deliveries.attempts as count")
+    .where("deliveryId", "=", id)
+    .orderBy("attempts.fence", "desc");
+  const rows = await newest.limit(500).execute();
+  return rows.map(({ count, ...row }, index) => ({ ...row, number: count - index })).reverse();
 }
 
 /**

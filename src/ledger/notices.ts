@@ -6,10 +6,12 @@ import type { Subject } from "./statuses.ts";
 
 /** The payload of a notice's row in the outbox: one row for each receiver. */
 export interface QueuedNotice {
-  /** The receiver's address, for people. */
+  /** Scheme and host of the receiver, for people. In rows of older versions the path too, by which it is found. */
   target: string;
-  /** The receiver's key. Rows of older versions have none, and are found by their address. */
+  /** The receiver's key. Rows of older versions have none. */
   receiver?: string;
+  /** Identifies the receiver's address without its query. */
+  place?: string;
   notice: Notice;
 }
 
@@ -19,15 +21,15 @@ export interface QueuedNotice {
  */
 export async function queueNotices(
   tx: Tx,
-  { notifiers }: { notifiers: readonly Pick<Notifier, "key" | "target">[] },
+  { notifiers }: { notifiers: readonly Pick<Notifier, "key" | "place" | "target">[] },
   subject: Subject,
   event: Record<string, unknown>,
 ): Promise<void> {
   const notice: Notice = { id: String(event.id), event };
   if (notifiers.length === 0 || !(await recordEvent(tx, notice.id))) return;
-  for (const { key, target } of notifiers) {
+  for (const { key, place, target } of notifiers) {
     const id = createHash("sha256").update(`${notice.id} ${key}`).digest("hex").slice(0, 32);
-    const payload: QueuedNotice = { target, receiver: key, notice };
+    const payload: QueuedNotice = { target, place, receiver: key, notice };
     await queueNotice(tx, { ...subject, id, payload, lane: noticeLane(key) });
   }
 }

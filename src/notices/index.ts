@@ -12,12 +12,14 @@ export const noticeTypes = typeList<TypedSettings, NoticeKind>([webhook]);
  * @throws ConfigError `notice-url-twice`, `notice-url-invalid`, `notice-secret-invalid`
  */
 export function openNotifiers(notices: readonly TypedSettings[], types = noticeTypes): Notifier[] {
-  const notifiers = notices.map((settings) => types.of(settings).open(settings));
-  const [twice] = notifiers.filter(({ key }, index) => notifiers.findIndex((each) => each.key === key) < index);
-  if (twice !== undefined) {
+  const notifiers = notices.map((settings, index) => types.of(settings).open(settings, `notices[${index}]`));
+  const keys = notifiers.map(({ key }) => key);
+  for (const [index, { key, target }] of notifiers.entries()) {
+    const first = keys.indexOf(key);
+    if (first === index) continue;
     throw new ConfigError(
       "notice-url-twice",
-      `notices: two entries have the same url (${twice.target}, with the same query). Remove one of them.`,
+      `notices[${index}]: notices[${first}] has the same url (${target}), with the same query. Remove one of them.`,
     );
   }
   return notifiers;

@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { shownAddress } from "../delivery/webhook-address.ts";
+
 /** The message that a release is ready to deploy, as a CloudEvent in plain data. */
 export interface Notice {
   /** The same for every attempt to send this notice. */
@@ -16,7 +19,9 @@ export interface Probe {
 export interface Notifier {
   /** Identifies this receiver in the ledger. Reveals no secret. */
   readonly key: string;
-  /** The receiver's address for logs, without secrets. */
+  /** Identifies the receiver's address without its query, which may hold a secret that changes. Reveals no secret. */
+  readonly place: string;
+  /** Scheme and host of the receiver, for people: path and query may be its secret. */
   readonly target: string;
   /**
    * Sends a notice once. The caller sends again after a TransientError, and the receiver removes duplicates by the id.
@@ -30,4 +35,14 @@ export interface Notifier {
    * @throws TransientError, Refused where a notice would not arrive either
    */
   probe(signal: AbortSignal): Promise<Probe>;
+}
+
+/** The `place` of the notifier at this address. The ledgers of older versions hold the address itself. */
+export function placeOf(address: string): string {
+  return idOf(shownAddress(address));
+}
+
+/** Identifies a receiver without showing its address. */
+export function idOf(address: string): string {
+  return createHash("sha256").update(address).digest("hex").slice(0, 24);
 }

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { withSignals } from "../async/with-signals.ts";
 import { ConfigError, Refused, TransientError } from "../delivery/errors.ts";
+import { hiddenPathAddress } from "../delivery/webhook-address.ts";
 import { type Body, bodyOf, discard } from "../http/body.ts";
 import { openHttpClient, type Send } from "../http/client.ts";
 import { reasonWithoutAnswer } from "../http/no-answer.ts";
@@ -10,7 +10,7 @@ import { readRetryAfter } from "../http/retry-after.ts";
 import { readSigningKey, signWebhook } from "../http/standard-webhooks.ts";
 import { traceHeaders } from "../observe/span.ts";
 import { oneOf, orNull, receiverUrl, secret, strict } from "../settings/scalars.ts";
-import type { Notice, Notifier, Probe } from "./notice.ts";
+import { idOf, type Notice, type Notifier, type Probe, placeOf } from "./notice.ts";
 import { noticeKind } from "./notice-kind.ts";
 
 /** A CloudEvent by POST. */
@@ -25,13 +25,15 @@ export const webhook = noticeKind({
     ).describe("The key that signs notices: whsec_ and base64. Left out: they are not signed."),
   }),
   secrets: ["secret"],
-  open: ({ url, secret }) => webhookNotifier({ url, secret }),
+  open: ({ url, secret }, entry) => webhookNotifier({ url, secret, entry }),
 });
 
 export interface WebhookNoticeOptions {
   url: string;
   /** `whsec_<base64>`, known to the receiver too. Null: notices are not signed. */
   secret: string | null;
+  /** Names the entry of the configuration in errors; `notices` if left out. */
+  entry?: string;
   /** ms for one attempt; 15 s if left out. */
   timeout?: number;
 }
@@ -42,32 +44,36 @@ export interface WebhookNoticeOptions {
  * https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md
  * @throws ConfigError `notice-url-invalid`, `notice-secret-invalid`
  */
-export function webhookNotifier({ url: text, secret, timeout = 15_000 }: WebhookNoticeOptions): Notifier {
-  const url = readUrl(text);
-  const key = secret === null ? null : readSecret(secret);
+export function webhookNotifier(options: WebhookNoticeOptions): Notifier {
+  const { secret, entry = "notices", timeout = 15_000 } = options;
+  const url = readUrl(options.url, entry);
+  const key = secret === null ? null : readSecret(secret, entry);
   const send = openHttpClient({ idleTimeout: timeout });
-  // The query may hold a token of the receiver.
-  const target = url.origin + url.pathname;
+  const target = hiddenPathAddress(url.href);
+  // Two receivers may be on one server: the entry tells which of them it is.
+  const name = `${entry} (${target})`;
   return {
-    key: createHash("sha256").update(url.href).digest("hex").slice(0, 24),
+    key: idOf(url.href),
+    place: placeOf(url.href),
     target,
     async send(notice, signal, at = Date.now()) {
       const { body, headers } = signedRequest(notice, key, at);
       const response = await withSignals([signal, AbortSignal.timeout(timeout)], (either) =>
         send({ method: "POST", url, headers: { ...headers, ...traceHeaders() }, body, signal: either }),
       ).catch((error: unknown) => {
-        throw new TransientError("notice-unanswered", `${target} gave no answer: ${describe(error)}`, { cause: error });
+        throw new TransientError("notice-unanswered", `${name} gave no answer: ${describe(error)}`, { cause: error });
       });
       discard(response);
-      checkStatus(response.status, response.headers, target);
+      checkStatus(response.status, response.headers, name);
     },
-    probe: (signal) => probe({ url, target, timeout, send }, signal),
+    probe: (signal) => probe({ url, name, timeout, send }, signal),
   };
 }
 
 interface Receiver {
   url: URL;
-  target: string;
+  /** For errors. */
+  name: string;
   timeout: number;
   send: Send;
 }
@@ -76,37 +82,38 @@ interface Receiver {
  * Sends OPTIONS, which changes nothing at the receiver (RFC 9110, 9.2.1). Most answers show that a receiver is there,
  * also those that refuse the method or the missing signature.
  */
-async function probe({ url, target, timeout, send }: Receiver, signal: AbortSignal): Promise<Probe> {
+async function probe({ url, name, timeout, send }: Receiver, signal: AbortSignal): Promise<Probe> {
   const response = await withSignals([signal, AbortSignal.timeout(timeout)], (either) =>
     send({ method: "OPTIONS", url, headers: {}, signal: either }),
   ).catch((error: unknown) => {
-    throw new TransientError("notice-unanswered", `${target} gave no answer: ${describe(error)}`, { cause: error });
+    throw new TransientError("notice-unanswered", `${name} gave no answer: ${describe(error)}`, { cause: error });
   });
   discard(response);
   const { status, headers } = response;
   const isReached = status < 300 || (status >= 400 && status < 500 && status !== 410) || status === 501;
-  if (!isReached) checkStatus(status, headers, target);
+  if (!isReached) checkStatus(status, headers, name);
   const doubt = status === 404 ? "it may have no such path, or not know this method" : null;
   return { text: `can be reached: it answers ${status} to OPTIONS`, doubt };
 }
 
-function readUrl(text: string): URL {
+function readUrl(text: string, entry: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
     throw new ConfigError(
       "notice-url-invalid",
-      "notices: the url of a webhook must be an http or https URL without user and password. To prove who sends, set its secret.",
+      `${entry}.url must be an http or https URL without user and password. To prove who sends, set its secret.`,
     );
   }
   return url;
 }
 
-function readSecret(secret: string): Buffer {
+function readSecret(secret: string, entry: string): Buffer {
   const key = readSigningKey(secret);
   if (key === null) {
     throw new ConfigError(
       "notice-secret-invalid",
-      "notices: the secret of a webhook must be 'whsec_' and 24 to 64 random bytes in base64. Make one with: printf 'whsec_%s' \"$(openssl rand -base64 32)\"",
+      `${entry}.secret must be 'whsec_' and 24 to 64 random bytes in base64. ` +
+        `Make one with: printf 'whsec_%s' "$(openssl rand -base64 32)"`,
     );
   }
   return key;
@@ -130,19 +137,19 @@ function signedRequest(
   };
 }
 
-function checkStatus(status: number, headers: IncomingHttpHeaders, target: string): void {
+function checkStatus(status: number, headers: IncomingHttpHeaders, name: string): void {
   if (status >= 200 && status < 300) return;
   if (status === 410) {
-    throw new Refused("notice-gone", `${target} answered 410: it accepts no more notices. Remove it from 'notices'.`);
+    throw new Refused("notice-gone", `${name} answered 410: it accepts no more notices. Remove the entry.`);
   }
   if (status >= 300 && status < 400) {
     throw new TransientError(
       "notice-redirected",
-      `${target} answered ${status}: redirects are not followed. Give its final address as the url.`,
+      `${name} answered ${status}: redirects are not followed. Give its final address as the url.`,
     );
   }
   // A 4xx may come from a deployer that is being repaired, so the notice is sent again.
-  throw new TransientError("notice-not-taken", `${target} answered ${status}.`, {
+  throw new TransientError("notice-not-taken", `${name} answered ${status}.`, {
     retryAfter: readRetryAfter(headers),
   });
 }

@@ -1,11 +1,12 @@
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import { backOff } from "../../src/delivery/retry.ts";
+import { hiddenPathAddress } from "../../src/delivery/webhook-address.ts";
 import type { QueuedNotice } from "../../src/ledger/notices.ts";
 import { markDropped, markFailed, markSent, type OutboxEntry } from "../../src/ledger/outbox.ts";
 import { claimOutbox, dueLanes, releaseOutboxLease } from "../../src/ledger/outbox-leases.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
-import type { Notifier } from "../../src/notices/notice.ts";
+import { type Notifier, placeOf } from "../../src/notices/notice.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import { inTrace } from "../../src/observe/span.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
@@ -70,7 +71,11 @@ export class Announcer {
   #begin(lane: string): void {
     const work = this.#send(lane)
       .catch((error: unknown) =>
-        this.#station.log.error("the outbox could not be sent; the sweep comes back to it", { lane, error }),
+        this.#station.log.error("the outbox could not be sent; the sweep comes back to it", {
+          // The lanes of rows of older versions hold the whole address.
+          lane: lane.replace(/https?:\S+/, hiddenPathAddress),
+          error,
+        }),
       )
       .finally(() => this.#lanes.delete(lane));
     this.#lanes.set(lane, { work, again: false });
@@ -141,14 +146,17 @@ async function sendStatus(station: AnnounceParts, row: OutboxEntry): Promise<voi
 
 async function sendNotice(station: AnnounceParts, queued: QueuedNotice): Promise<void> {
   const notifier = receiverOf(station.notifiers, queued);
-  if (notifier === null) throw new Refused("notice-target-gone", `notices: ${queued.target} is no longer configured`);
+  if (notifier === null) {
+    throw new Refused("notice-target-gone", `notices: ${hiddenPathAddress(queued.target)} is no longer configured`);
+  }
   const at = await storeTime(station.ledger);
   await notifier.send(queued.notice, AbortSignal.timeout(SEND_LIMIT), at);
 }
 
 /** Found by its key; else the only receiver at its address: the key changes with a secret in the query. */
-function receiverOf(notifiers: readonly Notifier[], { receiver, target }: QueuedNotice): Notifier | null {
+function receiverOf(notifiers: readonly Notifier[], { receiver, place, target }: QueuedNotice): Notifier | null {
   const known = notifiers.find((each) => each.key === receiver);
-  const [only, ...more] = notifiers.filter((each) => each.target === target);
+  const at = place ?? placeOf(target);
+  const [only, ...more] = notifiers.filter((each) => each.place === at);
   return known ?? (more.length === 0 ? only : undefined) ?? null;
 }

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { TransientError } from "../../src/delivery/errors.ts";
 import { END_REASONS, type RequestedEnd } from "../../src/ledger/cancel.ts";
-import { claimDelivery, type claimToPrepare, type Renewal, renewLease } from "../../src/ledger/leases.ts";
+import { type Claim, claimDelivery, type claimToPrepare, type Renewal, renewLease } from "../../src/ledger/leases.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 
 /** When a lease is renewed, and when it is given up (ms). */
@@ -31,6 +31,8 @@ export class ShuttingDown extends Error {}
 export interface Lease {
   /** Rises with each claim: the ledger refuses writes under an older fence. */
   fence: number;
+  /** The number of the attempt, as `why` and logs show it. */
+  attempt: number;
   /** Aborted when the lease is lost, the delivery is cancelled, or `abort` is called. */
   signal: AbortSignal;
   abort(reason: Error): void;
@@ -64,7 +66,7 @@ export async function takeLease(
   const asked = times.now();
   const claimed = await take(ledger, delivery, owner, times.ttl);
   if (claimed === null) return null;
-  return new HeldLease(() => renewLease(ledger, delivery, claimed.fence, times.ttl), claimed.fence, asked, times);
+  return new HeldLease(() => renewLease(ledger, delivery, claimed.fence, times.ttl), claimed, asked, times);
 }
 
 /**
@@ -73,6 +75,7 @@ export async function takeLease(
  */
 class HeldLease implements Lease {
   readonly fence: number;
+  readonly attempt: number;
   readonly #controller = new AbortController();
   readonly #renew: () => Promise<Renewal>;
   readonly #times: LeaseTimes;
@@ -81,8 +84,9 @@ class HeldLease implements Lease {
   #heldUntil = 0;
   #stopped = false;
 
-  constructor(renew: () => Promise<Renewal>, fence: number, asked: number, times: LeaseTimes) {
+  constructor(renew: () => Promise<Renewal>, { fence, attempt }: Claim, asked: number, times: LeaseTimes) {
     this.fence = fence;
+    this.attempt = attempt;
     this.#renew = renew;
     this.#times = times;
     // Every request to every registry listens to it.

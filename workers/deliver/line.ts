@@ -149,7 +149,7 @@ export async function walkLine(
   const { naming } = delivery;
   const work = await readWork(station, delivery, lease.fence, run);
   const { repo, commit, plan } = work;
-  log.info("preparing", { repo: fullName(work), sha: commit.sha, fence: lease.fence });
+  log.info("preparing", { repo: fullName(work), sha: commit.sha });
   const unreleased = await unreleasedOf(ledger, work);
   if (naming === null) {
     await enterStage(station, work, "building", "building", unreleased);

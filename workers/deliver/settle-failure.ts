@@ -27,7 +27,7 @@ export async function settleFailure(
   const { ledger, queues } = station;
   const delivery = await getDelivery(ledger, id).catch(() => null);
   if (delivery === null || error instanceof LeaseLost) {
-    log.warn("the attempt stopped: its lease was lost", { fence: lease.fence });
+    log.warn("the attempt stopped: its lease was lost");
     return;
   }
   const how = endOf(error, await recentFailureCodes(ledger, id).catch(() => []));

@@ -44,7 +44,7 @@ async function withLogAndFolder(
   lease: Lease,
   work: (tools: Tools) => Promise<void>,
 ): Promise<void> {
-  const log = station.log.with({ delivery: id });
+  const log = station.log.with({ delivery: id, attempt: lease.attempt });
   const runLog = createRunLog({
     append: async (text) => void (await appendLog(station.ledger, id, text)),
     mask: station.mask,

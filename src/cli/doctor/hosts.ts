@@ -2,7 +2,7 @@ import { once } from "../../async/once.ts";
 import type { ServerConfig } from "../../config/server.ts";
 import { ConfigError } from "../../delivery/errors.ts";
 import type { Host } from "../../hosts/host.ts";
-import type { Check } from "./check.ts";
+import { type Check, ok, type Result, warn } from "./check.ts";
 import type { PublicUrlProbe } from "./public-url.ts";
 import { serverOf } from "./server-of.ts";
 import { listShownRepos, type ShownRepos } from "./shown-repos.ts";
@@ -19,7 +19,7 @@ export function hostChecks(config: ServerConfig, hosts: ReadonlyMap<string, Host
         group,
         part,
         server: serverOf(config.hosts[key]),
-        run: async () => hostText(config, key, await shown()),
+        run: async () => hostResult(config, key, await shown()),
         remedy: `Check hosts.${key}.apiUrl, and that this machine may reach it.`,
       },
       {
@@ -33,7 +33,7 @@ export function hostChecks(config: ServerConfig, hosts: ReadonlyMap<string, Host
   });
 }
 
-function hostText({ hosts }: ServerConfig, key: string, { seen, hidden, leftOut }: ShownRepos): string {
+function hostResult({ hosts }: ServerConfig, key: string, { seen, hidden, leftOut }: ShownRepos): Result {
   if (hidden.length > 0) {
     throw new ConfigError(
       "host-shows-no-repo",
@@ -43,6 +43,9 @@ function hostText({ hosts }: ServerConfig, key: string, { seen, hidden, leftOut 
   const shown = seen.length === 0 ? "" : `; it shows ${seen.join(", ")}`;
   const rest = leftOut.length === 0 ? "" : `; ${leftOut.length} more entries of repos were not asked for`;
   return hosts[key]?.token == null
-    ? `answers without a token${shown}${rest}; commits get no statuses until hosts.${key}.token is set`
-    : `takes the token${shown}${rest}`;
+    ? warn(
+        `answers without a token${shown}${rest}; private repos are not seen, and commits get no statuses`,
+        `Set hosts.${key}.token.`,
+      )
+    : ok(`takes the token${shown}${rest}`);
 }

@@ -3,25 +3,19 @@ import type { ServerConfig } from "../../config/server.ts";
 import { openNotifiers } from "../../notices/index.ts";
 import type { Notifier } from "../../notices/notice.ts";
 import { type Check, ok, type Result, warn } from "./check.ts";
+import { serverOf } from "./server-of.ts";
 
 const NOTICE_TIMEOUT_MS = 20_000;
 
 /** @param sendTest also send a test event, which receivers tell from a notice by its type */
 export function noticeChecks({ notices, publicUrl }: ServerConfig, sendTest: boolean): Check[] {
-  const notifiers = openNotifiers(notices);
-  return notifiers.map((notifier, index) => ({
+  return openNotifiers(notices).map((notifier, index) => ({
     group: "Notices",
-    part: partOf(notifier, index, notifiers),
-    server: URL.canParse(notifier.target) ? new URL(notifier.target) : null,
+    part: `notices[${index}] (${notifier.target})`,
+    server: serverOf(notices[index]),
     run: () => (sendTest ? sendTestEvent(notifier, publicUrl) : probe(notifier)),
-    remedy: "Check the url under notices, and that its receiver runs and can be reached from here.",
+    remedy: `Check notices[${index}].url, and that its receiver runs and can be reached from here.`,
   }));
-}
-
-/** Two receivers may differ in their query only, which is not shown. */
-function partOf({ target }: Notifier, index: number, all: Notifier[]): string {
-  const isTwin = all.some((other, at) => at !== index && other.target === target);
-  return `notice ${target}${isTwin ? ` (entry ${index + 1})` : ""}`;
 }
 
 async function probe(notifier: Notifier): Promise<Result> {

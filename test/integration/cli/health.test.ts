@@ -48,23 +48,37 @@ describe("A worker in a process of its own", function () {
   });
 });
 
-describe("A receiver that is started without publicUrl", function () {
+describe("A deliverd that is started with only what a start needs", function () {
   this.timeout(60_000);
+  let deliverd: Deliverd;
+  let said: { level: string; message: string; publicUrl?: string }[];
 
-  it("warns that statuses and notices link to its own machine, and says where its admin token is", async () => {
-    const deliverd = await startDeliverd({ config: { ...needed, publicUrl: null } });
-    try {
-      const lines = deliverd
-        .output()
-        .split("\n")
-        .filter((line) => line.startsWith("{"));
-      const said = lines.map((line) => JSON.parse(line) as { level: string; message: string; publicUrl?: string });
-      const warning = said.find(({ message }) => message.includes("link to this machine only"));
-      assert.equal(warning?.level, "warn");
-      assert.equal(warning?.publicUrl, `http://localhost:${new URL(deliverd.url).port}`);
-      assert.ok(said.some(({ message }) => message === "the admin token is in a file"));
-    } finally {
-      await deliverd.remove();
-    }
+  before(async () => {
+    deliverd = await startDeliverd({ config: { ...needed, publicUrl: null, registries: null } });
+    said = deliverd
+      .output()
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as (typeof said)[number]);
+  });
+  after(() => deliverd?.remove());
+
+  const warning = (words: string) => said.find(({ level, message }) => level === "warn" && message.includes(words));
+
+  it("warns that statuses and notices link to its own machine, and says where its admin token is", () => {
+    const port = new URL(deliverd.url).port;
+    assert.equal(warning("link to this machine only")?.publicUrl, `http://localhost:${port}`);
+    assert.ok(said.some(({ message }) => message === "the admin token is in a file"));
+  });
+
+  it("warns that a host has no token and that there is no registry: what does not work, what does, what to set", () => {
+    assert.match(
+      warning("token is not set")?.message ?? "",
+      /^hosts\.github\.token .*public repos only.*no commit statuses.*releases of public repos work.*GITHUB_TOKEN/,
+    );
+    assert.match(
+      warning("no registry")?.message ?? "",
+      /nothing can be published.*API and pages work.*DELIVERD_REGISTRY/,
+    );
   });
 });

@@ -14,6 +14,7 @@ import { holdDuty } from "../../../src/ledger/duties.ts";
 import {
   attemptsOf,
   claimDelivery,
+  claimToPrepare,
   dueDeliveries,
   finishAttempt,
   recentFailureCodes,
@@ -113,16 +114,35 @@ describe("A lease in the ledger", () => {
         errorCode: "build-failed",
         message: "exit 1",
       });
-      const attempts = (await attemptsOf(ledger, id)).map(({ owner, outcome, errorCode, endedAt }) => [
+      const attempts = (await attemptsOf(ledger, id)).map(({ number, owner, outcome, errorCode, endedAt }) => [
+        number,
         owner,
         outcome,
         errorCode,
         endedAt !== null,
       ]);
       assert.deepEqual(attempts, [
-        ["w1", "lost", null, true],
-        ["w2", "failed", "build-failed", true],
+        [1, "w1", "lost", null, true],
+        [2, "w2", "failed", "build-failed", true],
       ]);
+    });
+
+    it("numbers attempts as they come: one that prepared counts, and a fence that was raised between them does not", async () => {
+      const ledger = await open();
+      const id = await queued(ledger);
+      await ledger.db.updateTable("deliveries").set({ state: "waiting" }).execute();
+      const ahead = await claimToPrepare(ledger, id, "w1", TTL);
+      assert.ok(ahead);
+      await finishAttempt(ledger, id, ahead.fence, { outcome: "prepared" });
+      await ledger.db.updateTable("deliveries").set({ state: "queued", fence: 7 }).execute();
+      assert.deepEqual(await claimDelivery(ledger, id, "w1", TTL), { fence: 8, attempt: 2 });
+      const numbers = async () => (await attemptsOf(ledger, id)).map(({ number, fence }) => [number, fence]);
+      assert.deepEqual(await numbers(), [
+        [1, 1],
+        [2, 8],
+      ]);
+      await ledger.db.deleteFrom("attempts").where("fence", "=", 1).execute();
+      assert.deepEqual(await numbers(), [[2, 8]], "also after housekeeping has deleted the first");
     });
 
     it("of a process that is known to be dead is released at once, and no other lease", async () => {

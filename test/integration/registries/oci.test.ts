@@ -53,6 +53,10 @@ function open({ server, store }: House, url = server.url, password = server.pass
   return ociRegistry("local", { url, username: server.username, password, ca: server.ca }, { store });
 }
 
+function loginOf({ username, password }: TestRegistry) {
+  return { username, password };
+}
+
 function named(repository: string, tag: string, immutable = true): ArtifactName {
   return { registry: "local", repository, tag, immutable };
 }
@@ -231,6 +235,21 @@ describe("publishing to an OCI registry over a faulty network", () => {
       sent().map(({ url }) => url),
       ["/v2/acme/target/manifests/1"],
     );
+  });
+
+  it("logs once what is there already, however often a delivery sends its content", async () => {
+    const image = await freezeImage(house.store);
+    await registry.publish(image, named("acme/repeats", "1"), testRun());
+    const other = ociRegistry("local", { url: house.server.url, ...loginOf(house.server) }, { store: house.store });
+    const texts: string[] = [];
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const run = testRun();
+      await other.upload(image, named("acme/repeats", "1"), run);
+      texts.push(run.text());
+    }
+    const { blobs } = await house.store.contentOf(image.digest);
+    assert.equal(texts[0]?.match(/is there already$/gm)?.length, blobs.length);
+    assert.deepEqual(texts.slice(1), ["", ""]);
   });
 
   it("tells the progress of a blob in the run's log, at most once a second", async () => {

@@ -9,6 +9,7 @@ export type NoticeSink = Notice[];
 export function simNotifier(sink: NoticeSink, caller: Actor, network: Network): Notifier {
   return {
     key: "sink",
+    place: "sink",
     target: "https://sink.example",
     send: (notice, signal) =>
       network.call({

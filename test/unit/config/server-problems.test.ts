@@ -142,6 +142,8 @@ describe("an invalid server configuration file", () => {
       "redisUrl: ftp://x:hunter2@y",
       "databaseUrl: hunter2",
       "notices: [{ type: webhook, url: http://a, secret: hunter2 }]",
+      "notices: [{ type: webhook, url: htp://hooks.example.com/services/T0/hunter2 }]",
+      "notices: [{ type: webhook, url: [https://hooks.example.com/hunter2] }]",
       "registries: { a: { type: npm, token: { a: hunter2 } } }",
       "registries: { a: { type: oci, url: 'user:hunter2@host' } }",
       "repos: [{ match: a, secrets: { A: [hunter2] } }]",

@@ -132,14 +132,16 @@ describe("the server's configuration file", () => {
         "  hub: { type: docker-hub, username: u, password: s3 }",
         "  npm: { type: npm, token: s4 }",
         "  open: { type: oci, url: http://a }",
-        "notices: [{ type: webhook, url: http://a, secret: whsec_czU= }]",
+        "notices: [{ type: webhook, url: http://a/services/path-token-00001?key=query-token-00001, secret: whsec_czU= }]",
         "repos: [{ match: a/b, secrets: { X: s6 } }]",
         "adminToken: s7",
-        "redisUrl: redis://:s8%21@r",
-        "databaseUrl: postgres://u:s9@d/x",
+        "redisUrl: redis://:s8%21@r?password=s8-query",
+        "databaseUrl: postgres://u:s9@d/x?password=s9-query",
       ].join("\n"),
     );
     assert.deepEqual(secretsOf(config).sort(), [
+      "path-token-00001",
+      "query-token-00001",
       "s1",
       "s2",
       "s3",
@@ -148,7 +150,9 @@ describe("the server's configuration file", () => {
       "s7",
       "s8!",
       "s8%21",
+      "s8-query",
       "s9",
+      "s9-query",
       "whsec_czU=",
     ]);
   });

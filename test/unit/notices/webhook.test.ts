@@ -112,7 +112,7 @@ describe("A webhook notice", () => {
       const error = await failure((response) => response.writeHead(status).end("no"));
       assert.ok(error instanceof TransientError);
       assert.equal(error.retryAfter, null);
-      assert.match(error.message, new RegExp(`/ready answered ${status}`));
+      assert.match(error.message, new RegExp(`^notices \\(http://127\\.0\\.0\\.1:\\d+/…\\) answered ${status}\\.$`));
     });
   }
 
@@ -196,11 +196,36 @@ describe("A webhook notice", () => {
     await assert.rejects(gone, { code: "notice-unanswered" });
   });
 
-  it("never shows the URL's query or the secret", async () => {
-    const error = await failure((response) => response.writeHead(500).end(), { path: "/ready?token=hidden-7" });
-    assert.doesNotMatch(inspect(error, { depth: 20, showHidden: true }), /hidden-7/);
-    const notifier = webhookNotifier({ url: "https://deployer.example.com/ready?token=hidden-7", secret: SECRET });
-    assert.equal(notifier.target, "https://deployer.example.com/ready");
+  for (const [answer, code] of [
+    [500, "notice-not-taken"],
+    [410, "notice-gone"],
+    [301, "notice-redirected"],
+    [null, "notice-unanswered"],
+  ] as const) {
+    it(`never shows the URL's path or query, which may be its secret: ${code}`, async () => {
+      const path = "/services/hidden-6?token=hidden-7";
+      const error = await failure(
+        (response) => (answer === null ? response.destroy() : response.writeHead(answer).end()),
+        { path },
+      );
+      assert.equal((error as TransientError).code, code);
+      assert.doesNotMatch(inspect(error, { depth: 20, showHidden: true }), /hidden-|services/);
+    });
+  }
+
+  it("is named by its server, and in errors by its entry too", async () => {
+    const targetOf = (url: string) => webhookNotifier({ url, secret: SECRET }).target;
+    assert.equal(targetOf("https://hooks.example.com:8443/services/T0?token=7"), "https://hooks.example.com:8443/…");
+    assert.equal(targetOf("https://hooks.example.com/?token=7"), "https://hooks.example.com/…");
+    assert.equal(targetOf("https://hooks.example.com"), "https://hooks.example.com");
+    const { origin } = await started((response) => response.writeHead(500).end());
+    const [, second] = openNotifiers([
+      { type: "webhook", url: `${origin}/one`, secret: null },
+      { type: "webhook", url: `${origin}/two`, secret: null },
+    ]);
+    await assert.rejects(async () => second?.send(notice, new AbortController().signal), {
+      message: `notices[1] (${origin}/…) answered 500.`,
+    });
   });
 
   for (const [what, url, secret, code] of [

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { sql } from "kysely";
 import { TransientError } from "../../../src/delivery/errors.ts";
 import type { Host, Report } from "../../../src/hosts/host.ts";
@@ -39,6 +40,7 @@ describe("announcers", () => {
     store.ledger.transaction((tx) => queueStatus(tx, { ...subject, payload: { context, state } }));
   const receiver = (key: string, send: Notifier["send"]): Notifier => ({
     key,
+    place: `place of ${key}`,
     target: `https://${key}.example.com/`,
     send,
     probe: () => assert.fail("nobody asks it"),
@@ -137,7 +139,7 @@ describe("announcers", () => {
       openNotifiers(tokens.map((token) => ({ type: "webhook", url: `${url}${token}`, secret: null })));
     const [one, two] = open("one", "two");
     assert.ok(one && two);
-    assert.equal(one.target, two.target);
+    assert.deepEqual([one.target, one.place], [two.target, two.place]);
     const told: string[] = [];
     const at = station(
       "one",
@@ -145,7 +147,7 @@ describe("announcers", () => {
     );
     const queue = () => store.ledger.transaction((tx) => queueNotices(tx, at, subject, event(1)));
     await queue();
-    assert.ok(!JSON.stringify(await outboxOfCommit(store.ledger, REPO, SHA)).includes("token"));
+    assert.doesNotMatch(JSON.stringify(await outboxOfCommit(store.ledger, REPO, SHA)), /token|\/ready/);
     await announce(at);
     assert.deepEqual(told.sort(), [one.key, two.key].sort());
     await store.ledger.db.deleteFrom("outbox").execute();
@@ -193,5 +195,41 @@ describe("announcers", () => {
     await store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [before] }, subject, event(1)));
     await announce(station("one", [{ ...before, key: "after" }]));
     assert.deepEqual(told, ["before"]);
+  });
+
+  it("find the receiver of a row of an older version, which holds only its address", async () => {
+    const told: string[] = [];
+    const [here, elsewhere] = openNotifiers(
+      ["ready?token=new", "other"].map((path) => ({
+        type: "webhook",
+        url: `https://deploy.example.com/${path}`,
+        secret: null,
+      })),
+    );
+    assert.ok(here && elsewhere);
+    const at = station(
+      "one",
+      [here, elsewhere].map((each) => ({ ...each, send: async () => void told.push(each.key) })),
+    );
+    await store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [here] }, subject, event(1)));
+    const [row] = await outboxOfCommit(store.ledger, REPO, SHA);
+    const payload = JSON.stringify({
+      target: "https://deploy.example.com/ready",
+      notice: (row?.payload as { notice: unknown } | undefined)?.notice,
+    });
+    await store.ledger.db.updateTable("outbox").set({ payload }).execute();
+    await announce(at);
+    assert.deepEqual(told, [here.key]);
+  });
+
+  it("do not show the path of a receiver that is no longer configured, which may be its secret", async () => {
+    const said: unknown[] = [];
+    const old = { ...receiver("old", async () => {}), target: "https://hooks.example.com/services/hidden-7" };
+    await store.ledger.transaction((tx) => queueNotices(tx, { notifiers: [old] }, subject, event(1)));
+    const log: Log = { ...silentLog, error: (message, facts) => void said.push(message, inspect(facts)) };
+    await announce({ ...station("one"), log });
+    const [row] = await outboxOfCommit(store.ledger, REPO, SHA);
+    assert.match(row?.error ?? "", /https:\/\/hooks\.example\.com\/… is no longer configured/);
+    assert.doesNotMatch([row?.error, ...said].join("\n"), /hidden-7/);
   });
 });

@@ -51,6 +51,7 @@ function fakeLease(): Lease {
   const controller = new AbortController();
   return {
     fence: 1,
+    attempt: 1,
     signal: controller.signal,
     abort: (reason) => controller.abort(reason),
     stop: () => {},

@@ -22,6 +22,7 @@ describe("the work under a lease", () => {
     let isStopped = false;
     const lease: Lease = {
       fence: 1,
+      attempt: 1,
       signal: new AbortController().signal,
       abort: () => {},
       stop: () => {

@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { BoundedCache } from "../../../async/bounded-cache.ts";
 import type { KeyedMutex } from "../../../async/keyed-mutex.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Frozen } from "../../../delivery/frozen.ts";
@@ -34,6 +35,9 @@ export interface Stock {
   mutex?: KeyedMutex | undefined;
 }
 
+/** A delivery sends its content a few times within minutes: ahead of its names, and with them. */
+const MAX_SENT = 1_000;
+
 /** A registry of container images, for every type with the OCI distribution API. */
 export class ImageRegistry implements Registry {
   readonly #options: ImageRegistryOptions;
@@ -41,6 +45,8 @@ export class ImageRegistry implements Registry {
   readonly #client: RegistryClient;
   readonly #wholeness: CompleteImages;
   readonly #accepted = new Accepted();
+  /** Which content was sent to which repository, so that a log tells once what was there before. */
+  readonly #sent = new BoundedCache<true>(MAX_SENT);
 
   constructor(options: ImageRegistryOptions, stock: Stock) {
     this.#options = options;
@@ -184,6 +190,9 @@ export class ImageRegistry implements Registry {
 
   #push(content: Content, repository: string, run: Run, mayMount = true): Promise<void> {
     const { store, holderOf } = this.#stock;
+    const sent = `${repository}@${topOf(content.manifests).digest}`;
+    const isRepeat = this.#sent.get(sent) ?? false;
+    this.#sent.set(sent, true);
     return pushContent({
       client: this.#client,
       store,
@@ -191,6 +200,7 @@ export class ImageRegistry implements Registry {
       repository,
       holderOf: async (digest) => (mayMount && (await holderOf?.(this.#options.key, digest))) || null,
       label: this.#label(repository),
+      isRepeat,
       run,
     });
   }

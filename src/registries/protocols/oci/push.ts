@@ -17,6 +17,8 @@ export interface Push {
   holderOf: (digest: Digest) => Promise<string | null>;
   /** The start of each line in the log. */
   label: string;
+  /** The content was sent here before, and the log says so: what is there already is not logged again. */
+  isRepeat: boolean;
   run: Run;
 }
 
@@ -37,14 +39,16 @@ export async function pushContent(push: Push): Promise<void> {
   }
 }
 
-async function pushBlob({ client, store, repository, holderOf, label, run }: Push, blob: Descriptor): Promise<void> {
-  const { digest, size } = blob;
+async function pushBlob(push: Push, { digest, size }: Descriptor): Promise<void> {
+  const { client, store, repository, holderOf, label, isRepeat, run } = push;
   const short = `${digest.slice(0, "sha256:".length + 12)}…`;
   const progress = progressOf(`${label}: pushing ${short}`, size, run);
   const body = { length: size, open: () => progress(store.open(digest)) };
   for (let attempt = 1; ; attempt++) {
-    if ((await client.hasBlob(repository, digest, run.signal)) === "there")
-      return run.log.line(`${label}: ${short} is there already`);
+    if ((await client.hasBlob(repository, digest, run.signal)) === "there") {
+      if (!isRepeat) run.log.line(`${label}: ${short} is there already`);
+      return;
+    }
     if (!(await store.has(digest))) throw new TransientError("content-gone", `The store no longer has ${digest}.`);
     try {
       const how = await client.uploads.put(repository, digest, body, run.signal, await holderOf(digest));
