@@ -1,10 +1,11 @@
 import { isOwnContext } from "./commit-status.ts";
 import { nameMatches } from "./glob.ts";
+import { compileHostGlob } from "./host-glob.ts";
 import type { Check, CiState, Gate, Verdict } from "./types.ts";
 
 /** One requirement that a host sets for the commits of a branch. */
 export type HostRequired =
-  /** A check with exactly this name, or that this glob matches, from the app with this id. Null: from anybody. */
+  /** A check with exactly this name, or that this glob of the host matches, from the app with this id. Null: from anybody. */
   | { kind: "check"; name: string; appId: number | null; isGlob?: boolean }
   /**
    * A result without a check's name, such as that of a workflow file: every check must pass, or every check of `app`.
@@ -88,9 +89,11 @@ function byGlob(glob: string): Required {
   return { name: glob, isMetBy: ({ name }) => nameMatches(glob, name) };
 }
 
-function byHost({ name, appId, isGlob = false }: Extract<HostRequired, { kind: "check" }>): Required {
-  const isNamed = (check: Check) => (isGlob ? nameMatches(name, check.name) : check.name === name);
-  return { name, isMetBy: (check) => isNamed(check) && (appId === null || check.appId === appId) };
+/** Null: its glob is not usable. */
+function byHost({ name, appId, isGlob = false }: Extract<HostRequired, { kind: "check" }>): Required | null {
+  const fits = isGlob ? compileHostGlob(name) : (given: string) => given === name;
+  if (fits === null) return null;
+  return { name, isMetBy: (check) => fits(check.name) && (appId === null || check.appId === appId) };
 }
 
 function judgeRequired(checks: Check[], required: Required[]): Judgement {
@@ -116,23 +119,27 @@ function judgeHost(checks: Check[], host: HostRequired[], judgeAll: (checks: Che
   const parts: Judgement[] = [];
   for (const each of host) {
     switch (each.kind) {
-      case "check":
-        named.push(byHost(each));
+      case "check": {
+        const required = byHost(each);
+        if (required === null) parts.push(unusable(`status check ${each.name}`));
+        else named.push(required);
         break;
+      }
       case "unnamed":
         parts.push(judgeUnnamed(checks, each, judgeAll));
         break;
       case "unknown":
-        parts.push([
-          "pending",
-          `the host's rule '${each.rule}' is unknown to deliverd: name the checks in ci.required`,
-        ]);
+        parts.push(unusable(each.rule));
         break;
     }
   }
   if (named.length > 0) parts.push(judgeRequired(checks, named));
   const [worst] = parts.sort(([one], [other]) => SEVERITY[other] - SEVERITY[one]);
   return worst ?? judgeAll(checks);
+}
+
+function unusable(rule: string): Judgement {
+  return ["pending", `the host's rule '${rule}' is unknown to deliverd: name the checks in ci.required`];
 }
 
 const SEVERITY: Record<Verdict, number> = { red: 3, pending: 2, none: 1, green: 0 };
