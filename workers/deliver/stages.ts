@@ -1,4 +1,5 @@
 import { oneLine } from "../../src/delivery/commit-status.ts";
+import { isFinished } from "../../src/delivery/delivery-states.ts";
 import type { DeliveryState } from "../../src/delivery/types.ts";
 import { artifactsOf, setArtifactState } from "../../src/ledger/artifacts.ts";
 import { type Delivery, getDelivery, setState } from "../../src/ledger/deliveries.ts";
@@ -77,8 +78,10 @@ export async function endAttempt(
     await finishAttempt(tx, id, fence, { outcome, errorCode, message: because, retryIn });
     const artifacts = await artifactsOf(tx, id);
     const subject = { repoId, sha, deliveryId: id };
+    // Of a delivery that failed at one artifact, another may be released: its names move all the same.
+    const named = artifacts.filter(({ state }) => to === "delivered" || (isFinished(to) && state === "released"));
+    for (const { name: artifact } of named) await queueNameUpdate(tx, { ...subject, artifact });
     if (to === "delivered") {
-      for (const { name: artifact } of artifacts) await queueNameUpdate(tx, { ...subject, artifact });
       // A request that came before the first name would have ended the attempt.
       if (before?.cancelRequested) await reportCancelledLate(tx, station, { id, repoId, sha });
       return;

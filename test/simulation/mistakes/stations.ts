@@ -123,4 +123,12 @@ export const STATION_MISTAKES: Mistake[] = [
     as: "statement",
     seed: 53,
   },
+  {
+    name: "the names of a released artifact stay behind if another artifact failed",
+    file: "workers/deliver/stages.ts",
+    find: '(isFinished(to) && state === "released")',
+    put: "false",
+    as: "expression",
+    seed: 209,
+  },
 ];

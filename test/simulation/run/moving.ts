@@ -20,8 +20,7 @@ export function checkMovingNames(
         const newest = onBranch.find((sha) => own.some((each) => each.sha === sha));
         const wanted = own.find((each) => each.sha === newest)?.digest;
         if (newest === undefined || wanted === undefined) continue;
-        // Of a delivery that failed at the name of another, one artifact may be released and another not.
-        if (seen.squatted.has(newest) || seen.moved.has(newest)) continue;
+        if (seen.moved.has(newest)) continue;
         for (const to of artifact.to) {
           const name = `acme/${plan.name}-${artifact.name}:${ref.slice(BRANCHES.length)}`;
           const there = registries.get(to)?.tags.get(name);

@@ -117,10 +117,22 @@ export class QueueServer {
         (one) => one.name === job.name && one.running < one.places && isUp(one.actor, this.#scheduler.now),
       );
       const subscriber = free.toSorted((one, other) => one.running - other.running)[0];
-      if (subscriber === undefined) continue;
+      if (subscriber === undefined) {
+        this.#handAfterPause(job);
+        continue;
+      }
       this.#waiting.splice(this.#waiting.indexOf(job), 1);
       this.#begin(job, subscriber);
     }
+  }
+
+  /** A process that stopped for a while asks for jobs when it goes on. */
+  #handAfterPause({ name }: Job): void {
+    const paused = this.#subscribers.filter(
+      ({ actor, ...one }) => one.name === name && !actor.isDead && actor.pausedUntil > this.#scheduler.now,
+    );
+    const until = Math.min(...paused.map(({ actor }) => actor.pausedUntil));
+    if (until < Number.POSITIVE_INFINITY) this.#scheduler.at(until, null, () => this.#hand());
   }
 
   #begin(job: Job, subscriber: Subscriber): void {
