@@ -9,7 +9,7 @@ import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
 import { explainFileError, explainUnnamedFileError } from "./file-errors.ts";
 import { examples, globalOptions } from "./help.ts";
-import { addHooksCommand } from "./hooks-command.ts";
+import { addHooksCommand } from "./hooks/command.ts";
 import { addPipelineCommands } from "./pipeline-commands.ts";
 import { terminalSafe } from "./terminal.ts";
 

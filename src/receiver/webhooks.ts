@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from "express";
 import { withTimeout } from "../async/with-timeout.ts";
+import { quoted } from "../delivery/printable.ts";
 import { BadSignature, type Host, type HostRepo, MalformedWebhook, type WebhookReading } from "../hosts/host.ts";
 import type { NewHint } from "../ledger/hints.ts";
 import type { NewOrder } from "../ledger/orders.ts";
@@ -93,7 +94,7 @@ async function receive(
 ): Promise<WebhookAnswer> {
   const startedAt = Date.now();
   const host = options.hosts.get(key);
-  if (host === undefined) throw new Problem(404, "No host of this name is configured.");
+  if (host === undefined) throw new Problem(404, `No host ${quoted(key)} is configured: send to /webhooks/<key>.`);
   checkRequest(request);
   const body = await readBody(request);
   const reading = await host.readHints({ headers: request.headers, body });
