@@ -6,6 +6,7 @@ import type { NewHint } from "../ledger/hints.ts";
 import type { NewOrder } from "../ledger/orders.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
+import { clientAddress } from "./client-address.ts";
 import { type Inbox, InboxFull } from "./inbox.ts";
 import { Problem, sendProblem } from "./problem.ts";
 import { Aborted, type BodyReader, createBodyReader, discardRest } from "./read-body.ts";
@@ -183,7 +184,7 @@ function refuse(
   error: unknown,
 ): void {
   const answer = (status: number, message: string, headers?: Record<string, string>): void => {
-    const facts = { host, status, from: request.socket.remoteAddress, request: hostsRequestId(request) };
+    const facts = { host, status, from: clientAddress(request), request: hostsRequestId(request) };
     refusals.warn(`A webhook for '${host}' was refused: ${message}`, facts);
     sendProblem(response, status, message, headers);
   };
