@@ -16,6 +16,8 @@ export interface Auth {
    * For API routes that change something: requires the token in the header, so that no other site can use a session.
    */
   admin: RequestHandler;
+  /** Whether the request has the token or a session, also where it needs neither. */
+  isKnown(request: Request): boolean;
   /** For pages: like `reader`, but redirects to the sign-in page. */
   page: RequestHandler;
   /** Checks a token from the sign-in form, and sets the session cookie if it is right. */
@@ -50,6 +52,7 @@ export function createAuth(options: AuthOptions): Auth {
     if (session === "forged") attempts.recordFailure(request, "cookie");
     return session === "valid";
   };
+  const isKnown = (request: Request): boolean => isAdmin(request) || isSignedIn(request);
   const isOpen = options.anonymous === "viewer";
   const deny = (request: Request, response: Response): void => {
     response.setHeader("www-authenticate", 'Bearer realm="deliverd"');
@@ -57,8 +60,9 @@ export function createAuth(options: AuthOptions): Auth {
     sendProblem(response, 401, `${what}: send Authorization: Bearer <adminToken>.`);
   };
   return {
+    isKnown,
     reader(request, response, next) {
-      if (isOpen || isAdmin(request) || isSignedIn(request)) next();
+      if (isOpen || isKnown(request)) next();
       else deny(request, response);
     },
     admin(request, response, next) {
@@ -66,7 +70,7 @@ export function createAuth(options: AuthOptions): Auth {
       else deny(request, response);
     },
     page(request: Request, response: Response, next: NextFunction) {
-      if (isOpen || isAdmin(request) || isSignedIn(request)) next();
+      if (isOpen || isKnown(request)) next();
       else response.redirect(303, `/sign-in${returnQuery(request.originalUrl)}`);
     },
     signIn(token, request, response) {

@@ -2,7 +2,9 @@ import { tmpdir } from "node:os";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, Response } from "express";
+import { didYouMean } from "../delivery/did-you-mean.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
+import { quoted } from "../delivery/printable.ts";
 import { frozenOf } from "../ledger/frozen-columns.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { locationsOfRelease } from "../ledger/locations.ts";
@@ -30,12 +32,13 @@ export async function sendContent(
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
+  const from = typeof request.query.registry === "string" ? request.query.registry : null;
+  if (from !== null) await requireHolder(sources, release, from);
   const { name, type } = attachmentOf(release);
   response.set({ "accept-ranges": "bytes", etag: `"${release.digest}"` });
   response.attachment(name);
   // This must come after attachment(), which sets the type by the file's extension, and a build chooses that.
   response.set("content-type", type);
-  const from = typeof request.query.registry === "string" ? request.query.registry : null;
   // A HEAD request must not fetch the bytes.
   if (request.method === "HEAD") return void response.end();
   const content: ContentRequest = { release, from, signal: gone.signal };
@@ -44,6 +47,18 @@ export async function sendContent(
   const rangeOf = ifRange === undefined || ifRange === response.get("etag") ? parseRange(range) : null;
   if (rangeOf === null) await pullFromAny(sources, content, response);
   else await sendRange(sources, content, rangeOf, response);
+}
+
+/** @throws Problem 404 that names the registries which hold the release, if this one does not */
+async function requireHolder({ ledger, registries }: Sources, release: Release, asked: string): Promise<void> {
+  const stored = (await locationsOfRelease(ledger, release)).map(({ registry }) => registry);
+  const holders = [...new Set(stored)].filter((key) => registries.has(key));
+  if (holders.includes(asked)) return;
+  const what = registries.has(asked)
+    ? `The registry ${quoted(asked)} holds no content of ${release.artifact} ${release.version}.`
+    : `No registry is called ${quoted(asked)}${didYouMean(asked, [...registries.keys()])}.`;
+  const where = holders.length === 0 ? "No registry of the server holds it." : `It is in: ${holders.join(", ")}.`;
+  throw new Problem(404, `${what} ${where}`);
 }
 
 interface ContentRequest {
@@ -80,10 +95,7 @@ async function sendRange(
 /** Pulls from the first location that works. After the first byte was sent, no other location is tried. */
 async function pullFromAny(sources: Sources, { release, from, signal }: ContentRequest, into: Writable): Promise<void> {
   const run = { log: { line: () => {}, write: () => {} }, signal, tmp: tmpdir(), clock: systemClock };
-  let failure: unknown = new Problem(
-    404,
-    from === null ? "No registry holds the content of this release." : `${from} holds no content of this release.`,
-  );
+  let failure: unknown = new Problem(404, "No registry holds the content of this release.");
   for (const stored of await locationsOfRelease(sources.ledger, release)) {
     const registry = sources.registries.get(stored.registry);
     if (registry === undefined || (from !== null && stored.registry !== from)) continue;

@@ -1,5 +1,6 @@
 import express, { type Request, type Response, Router } from "express";
 import { Semaphore } from "../async/semaphore.ts";
+import { quoted } from "../delivery/printable.ts";
 import { isFullSha } from "../delivery/sha.ts";
 import type { Sha } from "../delivery/types.ts";
 import { decideByPerson } from "../ledger/by-person.ts";
@@ -135,7 +136,7 @@ async function cancel({ ledger, statuses }: ApiOptions, { id, state, repoId, sha
       );
     }
     case "unknown":
-      throw noDelivery();
+      throw noDelivery(id);
   }
 }
 
@@ -146,16 +147,17 @@ async function retry({ ledger, statuses }: ApiOptions, { id, state }: Delivery):
     case "impossible":
       throw new Problem(409, `A delivery that is ${state} cannot be retried.`);
     case "unknown":
-      throw noDelivery();
+      throw noDelivery(id);
   }
 }
 
 async function requireDelivery(ledger: Ledger, request: Request): Promise<Delivery> {
-  const delivery = await getDelivery(ledger, String(request.params.id));
-  if (delivery === null) throw noDelivery();
+  const id = String(request.params.id);
+  const delivery = await getDelivery(ledger, id);
+  if (delivery === null) throw noDelivery(id);
   return delivery;
 }
 
-function noDelivery(): Problem {
-  return new Problem(404, "There is no delivery of this id.");
+function noDelivery(id: string): Problem {
+  return new Problem(404, `There is no delivery ${quoted(id)}. List those that there are with deliverd deliveries.`);
 }

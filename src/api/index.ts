@@ -39,7 +39,9 @@ async function sendRules(options: ApiOptions, request: Request, response: Respon
   const repo = queryText(request, "repo");
   if (repo === undefined || parseRepoPath(repo) === null)
     throw new Problem(400, "The name of a repo is needed: /api/v1/rules?repo=<owner>/<name>.");
-  sendJson(response, await options.rulesOf(repo));
+  const rules = await options.rulesOf(repo);
+  // Everybody may read a server with `anonymous: viewer`; what a secret is called already helps an attacker.
+  sendJson(response, options.auth.isKnown(request) ? rules : { ...rules, secrets: null });
 }
 
 async function sendWhy(options: ApiOptions, request: Request, response: Response): Promise<void> {

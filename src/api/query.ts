@@ -1,5 +1,6 @@
 import type { Request, RequestHandler } from "express";
 import { didYouMean } from "../delivery/did-you-mean.ts";
+import { quoted } from "../delivery/printable.ts";
 import type { DeliveryState } from "../delivery/types.ts";
 import { DELIVERY_STATES } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -82,7 +83,7 @@ export async function findOneRepo(ledger: Ledger, name: string): Promise<KnownRe
   const [repo, ...others] = await findRepo(ledger, name);
   if (repo === undefined || others.length === 0) return repo ?? null;
   const names = [repo, ...others].map((each) => `${each.host}/${each.owner}/${each.name}`).join(", ");
-  throw new Problem(409, `Several hosts have a repo of that name: ${names}.`);
+  throw new Problem(409, `Several hosts have a repo ${quoted(name)}: write ${names.replace(/, (?=[^,]*$)/, " or ")}.`);
 }
 
 /** The filter for a query in the ledger: the id of the repo, undefined for any; null: no row can match. */

@@ -1,4 +1,5 @@
 import { type Request, type Response, Router } from "express";
+import { quoted } from "../delivery/printable.ts";
 import { BRANCHES } from "../delivery/refs.ts";
 import { type ReleaseView, releaseView } from "../delivery/release-view.ts";
 import { describeRelease } from "../ledger/describe-release.ts";
@@ -14,6 +15,7 @@ import { pageJson } from "./page-json.ts";
 import { queryCursor, queryLimit, queryRepo, queryText, repoFilter, requireKnownQuery } from "./query.ts";
 import { sendJson, sendJsonText } from "./send-json.ts";
 import { requireSha, resolveShaInList } from "./short-sha.ts";
+import { whyNoRepo } from "./why-unknown.ts";
 
 /** /api/v1/releases. */
 export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): Router {
@@ -30,7 +32,7 @@ export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): R
     auth.reader,
     requireKnownQuery("repo"),
     limits.queries.handler(async (request, response) => {
-      sendJson(response, await viewOf(ledger, await requireRelease(ledger, request)));
+      sendJson(response, await viewOf(ledger, await requireRelease(options, request)));
     }),
   );
   router.get(
@@ -38,7 +40,7 @@ export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): R
     auth.reader,
     requireKnownQuery("repo", "registry"),
     limits.downloads.handler(async (request, response) => {
-      await sendContent(options, await requireRelease(ledger, request), request, response);
+      await sendContent(options, await requireRelease(options, request), request, response);
     }),
   );
   return router;
@@ -65,17 +67,21 @@ async function viewOf(ledger: Ledger, release: Release): Promise<ReleaseView> {
 }
 
 /** @throws Problem 404 if there is no such release, 409 if several repos have one */
-async function requireRelease(ledger: Ledger, request: Request): Promise<Release> {
-  const filter = repoFilter(await queryRepo(ledger, request));
-  if (filter === null) throw new Problem(404, "There is no repo of this name.");
+async function requireRelease({ ledger, isConfigured }: ApiOptions, request: Request): Promise<Release> {
+  const queried = await queryRepo(ledger, request);
+  if (queried.kind === "unknown") {
+    const { name } = queried;
+    throw new Problem(404, `There is no repo ${quoted(name)} here: ${whyNoRepo(name, isConfigured(name))}.`);
+  }
+  const repoId = queried.kind === "one" ? queried.repo.id : undefined;
   const { artifact, version } = request.params;
-  const found = await findReleasesByVersion(ledger, String(artifact), String(version), filter.repoId);
+  const found = await findReleasesByVersion(ledger, String(artifact), String(version), repoId);
   const [only, ...others] = found;
   if (only === undefined) throw new Problem(404, noRelease(String(artifact), String(version)));
   if (others.length > 0) {
     const candidates = await Promise.all(found.map((each) => describeRelease(ledger, each)));
     const repos = candidates.map((each) => each.repo).join(", ");
-    const detail = `Several repos have such a release. Choose one with ?repo=: ${repos}.`;
+    const detail = `Several repos have a release ${artifact} ${version}. Choose one with ?repo=: ${repos}.`;
     throw new Problem(409, detail, {}, { candidates: candidates.map(({ repo, sha }) => ({ repo, sha })) });
   }
   return (await getRelease(ledger, only.id)) ?? only;

@@ -20,8 +20,8 @@ export interface RepoRules extends Pick<RepoBounds, "branches" | "tags" | "ci"> 
     /** Which kinds of artifacts it takes, and where their names are. */
     kinds: ({ kind: ArtifactKind } & NameSpace)[];
   }[];
-  /** Names of the secrets that builds of the repo may read. */
-  secrets: string[];
+  /** Names of the secrets that builds of the repo may read. Null: they are only shown to those who sign in. */
+  secrets: string[] | null;
 }
 
 /** @param named `<owner>/<name>` or `<host>/<owner>/<name>` */

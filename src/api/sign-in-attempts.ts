@@ -2,6 +2,7 @@ import type { Request } from "express";
 import { BoundedCache } from "../async/bounded-cache.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
+import { clientAddress } from "../receiver/client-address.ts";
 
 /** How a request authenticates: the sign-in form, the Authorization header, or the session cookie. */
 export type SignInMethod = "form" | "bearer" | "cookie";
@@ -27,8 +28,8 @@ const OVERALL: Rate = { burst: 100, refillMs: 1_000 };
 const MAX_ADDRESSES = 1_000;
 
 /**
- * Counts failed sign-ins. Each is logged, and too many by the form make the form wait. Behind a proxy all clients have
- * one address, so the form may be closed for everybody. The token in a header is always checked, so that a flood of
+ * Counts failed sign-ins. Each is logged, and too many by the form make the form wait. Behind a proxy that
+ * `trustProxy` does not name, all clients have one address, so the form may be closed for everybody. The token in a header is always checked, so that a flood of
  * attempts cannot lock its owner out.
  */
 export class SignInAttempts {
@@ -43,12 +44,12 @@ export class SignInAttempts {
 
   /** ms until this client may use the form again; 0: now. */
   waitMs(request: Request): number {
-    const own = this.#byAddress.get(addressOf(request));
+    const own = this.#byAddress.get(clientAddress(request));
     return Math.max(waitOf(this.#overall, OVERALL), own === undefined ? 0 : waitOf(own, PER_ADDRESS));
   }
 
   recordFailure(request: Request, by: SignInMethod): void {
-    const from = addressOf(request);
+    const from = clientAddress(request);
     if (by === "form") {
       const own = this.#byAddress.get(from) ?? { left: PER_ADDRESS.burst, at: performance.now() };
       take(own, PER_ADDRESS);
@@ -58,10 +59,6 @@ export class SignInAttempts {
     const path = request.path.slice(0, 200);
     this.#log.warn("a sign-in failed: that is not the token", { by, from, path });
   }
-}
-
-function addressOf(request: Request): string {
-  return request.socket.remoteAddress ?? "";
 }
 
 function refill(bucket: Bucket, { burst, refillMs }: Rate): void {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ClientOptions } from "./client.ts";
 import { clientOptions } from "./client-options.ts";
-import { examples } from "./help.ts";
+import { ENVIRONMENT, examples } from "./help.ts";
 import { jsonText, screenOf, terminalSafe } from "./terminal.ts";
 
 /** The options of every command that asks a server. */
@@ -9,12 +9,6 @@ export interface ClientFlags {
   server?: string;
   json?: boolean;
 }
-
-const ENVIRONMENT = `
-Environment:
-  DELIVERD_SERVER  the address of the server
-  DELIVERD_TOKEN   the token for it; DELIVERD_TOKEN_FILE names a file with it
-  DELIVERD_CONFIG  a server's configuration on this machine, for port and token`;
 
 /** Adds a command that asks a running server. @param calls examples, without the program's name */
 export function clientCommand(program: Command, name: string, description: string, calls: string[]): Command {

@@ -5,8 +5,8 @@ import type Dockerode from "dockerode";
 import { extract, type Pack, pack } from "tar-stream";
 import { readMessages } from "../builders/engine/messages.ts";
 import { connectEngine } from "../builders/engine.ts";
-import { EXIT, Failure } from "./exit.ts";
 import { type Image, layoutFiles, type Manifest } from "./oci-layout.ts";
+import { requireEngine } from "./require-engine.ts";
 
 export interface LocalEngine {
   docker: Dockerode;
@@ -16,16 +16,10 @@ export interface LocalEngine {
 
 /** Connects to this machine's engine, at DOCKER_HOST or the default socket. @throws Failure if it does not answer */
 export async function localEngine(): Promise<LocalEngine> {
-  const docker = connectEngine({ env: process.env });
-  try {
-    const { Os, Arch } = await docker.version();
-    return { docker, platform: `${Os}/${Arch}` };
-  } catch (error) {
-    throw new Failure(
-      EXIT.failed,
-      `the Docker Engine does not answer: ${(error as Error).message}. Start it, or set DOCKER_HOST to its address.`,
-    );
-  }
+  const address = { env: process.env };
+  const docker = connectEngine(address);
+  const { Os, Arch } = await requireEngine(docker, address);
+  return { docker, platform: `${Os}/${Arch}` };
 }
 
 export interface LoadedImage {

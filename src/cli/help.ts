@@ -1,5 +1,12 @@
 import type { Command, Option } from "commander";
 
+/** The part of the help of a command that asks a server. */
+export const ENVIRONMENT = `
+Environment:
+  DELIVERD_SERVER  the address of the server
+  DELIVERD_TOKEN   the token for it; DELIVERD_TOKEN_FILE names a file with it
+  DELIVERD_CONFIG  a server's configuration on this machine, for port and token`;
+
 /** The part of a command's help that shows how to call it. @param calls without the program's name */
 export function examples(...calls: string[]): string {
   return `\nExamples:\n${calls.map((call) => `    deliverd ${call}`).join("\n")}`;

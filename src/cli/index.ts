@@ -7,8 +7,9 @@ import { addCompletion } from "./completion.ts";
 import { configOf } from "./config-option.ts";
 import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
+import { explainFileError, explainUnnamedFileError } from "./file-errors.ts";
 import { examples, globalOptions } from "./help.ts";
-import { addHooksCommand } from "./hooks-command.ts";
+import { addHooksCommand } from "./hooks/command.ts";
 import { addPipelineCommands } from "./pipeline-commands.ts";
 import { terminalSafe } from "./terminal.ts";
 
@@ -70,8 +71,9 @@ function program(): Command {
 
 // A reader such as head closes the pipe when it has enough: that is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(process.exitCode ?? EXIT.done);
+  if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT.done);
+  printError(explainFileError(error, OUTPUT) ?? `The output cannot be written: ${error.message}`);
+  process.exit(EXIT.failed);
 });
 try {
   await program().parseAsync();
@@ -91,10 +93,16 @@ function reportError(error: unknown): number {
     printError(error.message);
     return EXIT.usage;
   }
-  printError(
-    error instanceof Error ? ("code" in error ? error.message : (error.stack ?? error.message)) : String(error),
-  );
+  printError(explainUnnamedFileError(error) ?? messageOf(error));
   return EXIT.failed;
+}
+
+const OUTPUT = { path: "The output", elsewhere: "Write it to another place." };
+
+/** The message of an error that is expected, which has a code; the stack of any other. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error ? error.message : (error.stack ?? error.message);
 }
 
 /** The message may hold what a server said, or what stands in a pipeline file. */

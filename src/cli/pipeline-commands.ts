@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { configOf } from "./config-option.ts";
-import { examples } from "./help.ts";
+import { ENVIRONMENT, examples } from "./help.ts";
 
 /** Adds the commands that work on a pipeline before it is pushed. */
 export function addPipelineCommands(program: Command): void {
@@ -38,6 +38,7 @@ function addLint(program: Command): void {
   add(program, "lint", "check the pipeline of a checkout before it is pushed")
     .option("--server [url]", "hold it to the rules of this server; without a URL: DELIVERD_SERVER")
     .option("--json", "print JSON")
+    .addHelpText("after", ENVIRONMENT)
     .addHelpText("after", examples("lint", "lint --config deliverd.yml", "lint --server https://deliverd.example.com"))
     .action(async (dir: string, own: Common & { server?: string | true; json?: boolean }) => {
       const { lint } = await import("./lint/index.ts");

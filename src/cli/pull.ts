@@ -8,6 +8,7 @@ import { type ClientOptions, requestJson } from "./client.ts";
 import type { LoadedImage, LocalEngine } from "./docker-load.ts";
 import { Download, type Source } from "./download.ts";
 import { EXIT, Failure } from "./exit.ts";
+import { explainFileError, fileFailure, type WrittenPlace } from "./file-errors.ts";
 import { type Image, layoutFiles, readLayout } from "./oci-layout.ts";
 import { openPartialDownload, type PartialDownload } from "./partial-download.ts";
 import { progressBar } from "./progress.ts";
@@ -49,6 +50,18 @@ export interface Pulled {
  * @throws Failure
  */
 export async function pull(options: ClientOptions, order: PullOrder): Promise<Pulled> {
+  try {
+    return await pullInto(options, order);
+  } catch (error) {
+    throw fileFailure(error, placeOf(order));
+  }
+}
+
+function placeOf({ output }: PullOrder): WrittenPlace {
+  return { path: output, elsewhere: "Choose another folder with --output." };
+}
+
+async function pullInto(options: ClientOptions, order: PullOrder): Promise<Pulled> {
   if (order.layout && order.load) throw new Failure(EXIT.usage, "--layout and --load exclude each other");
   const query = order.repo === undefined ? "" : `?${new URLSearchParams({ repo: order.repo })}`;
   const release = await requestJson<ReleaseView>(options, `${pathOf(order.artifact, order.version)}${query}`);
@@ -103,10 +116,12 @@ async function attempt(
     const pulled = { artifact, version, repo, digest, ...placed, resumedAt: download.resumedAt };
     return { kind: "pulled", pulled };
   } catch (error) {
-    if (!verified && download.interruptedBy === null) return { kind: "wrong-bytes", error };
+    const cause = download.interruptedBy ?? error;
+    const local = explainFileError(cause, placeOf(order));
+    if (!verified && download.interruptedBy === null && local === null) return { kind: "wrong-bytes", error };
     throw failure(
       release,
-      download.interruptedBy ?? error,
+      local?.replace(/\.$/, "") ?? cause,
       keep() ? ". The downloaded part is kept: run the same command again to resume" : "",
     );
   } finally {

@@ -83,6 +83,7 @@ export async function serve(parts: Parts): Promise<Listening> {
     }),
     web: webRoute({ ledger, auth, limits }),
     log,
+    trustProxy: config.trustProxy,
   });
   const listening = await listen(app, { port: config.port }).catch((error: unknown) => {
     throw portError("port", config.port, error);

@@ -20,6 +20,7 @@ const VARIABLES: readonly [name: string, path: Path][] = [
   ["DELIVERD_REPOS", ["repos"]],
   ["DELIVERD_DATA_DIR", ["dataDir"]],
   ["DELIVERD_PUBLIC_URL", ["publicUrl"]],
+  ["DELIVERD_TRUST_PROXY", ["trustProxy"]],
   ["DELIVERD_ADMIN_TOKEN", ["adminToken"]],
   ["DELIVERD_REDIS_URL", ["redisUrl"]],
   ["DELIVERD_DATABASE_URL", ["databaseUrl"]],
@@ -43,9 +44,22 @@ export function defaultsFromEnvironment(env: Environment, fail: Fail) {
     redisUrl: secretFrom(env, "DELIVERD_REDIS_URL", fail),
     databaseUrl: secretFrom(env, "DELIVERD_DATABASE_URL", fail),
     publicUrl: given(env, "DELIVERD_PUBLIC_URL"),
+    trustProxy: trustProxyFrom(given(env, "DELIVERD_TRUST_PROXY")),
     // The commands of a container's own environment sign in with it, so the server must not have another one.
     adminToken: secretFrom(env, "DELIVERD_ADMIN_TOKEN", fail),
   };
+}
+
+/** A number of proxies, or a list with commas. */
+function trustProxyFrom(text: string | undefined): string | string[] | undefined {
+  return text === undefined || /^\d+$/.test(text) ? text : listOf(text);
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
 }
 
 /** The same data that a file would hold: one GitHub host `github`, and one registry `default` where one is named. */
@@ -56,6 +70,7 @@ export function fromEnvironment(env: Environment, fail: Fail): unknown {
     username: given(env, "DELIVERD_REGISTRY_USERNAME"),
     password: secretFrom(env, "DELIVERD_REGISTRY_PASSWORD", fail),
   };
+  const repos = given(env, "DELIVERD_REPOS");
   // It stands for nothing alone: the Compose file always gives it.
   const publicUrl = given(env, "DELIVERD_REGISTRY_PUBLIC_URL");
   return {
@@ -72,10 +87,7 @@ export function fromEnvironment(env: Environment, fail: Fail): unknown {
       },
     },
     registries: isGiven(registry) ? { default: { type: "oci", ...registry, publicUrl, default: true } } : {},
-    repos: given(env, "DELIVERD_REPOS")
-      ?.split(",")
-      .map((repo) => repo.trim())
-      .filter((repo) => repo !== ""),
+    repos: repos === undefined ? undefined : listOf(repos),
   };
 }
 

@@ -17,6 +17,7 @@ import {
   webUrl,
   whole,
 } from "../settings/scalars.ts";
+import { trustProxy } from "./trust-proxy.ts";
 
 const key = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
   error: "a key of letters, digits and . _ -, beginning with a letter or digit",
@@ -104,6 +105,9 @@ export function serverSchemaOf(types: ServerTypes) {
     workerPort: whole(0, 65_535)
       .prefault(8081)
       .describe("The port of health and metrics of a `deliverd worker`. Left out: 8081."),
+    trustProxy: trustProxy.describe(
+      "Proxies whose X-Forwarded-For counts: their addresses, or their number. Left out: the header never counts.",
+    ),
     dataDir: text
       .default("data")
       .describe("The folder of the ledger, the mirrors, the store and deliverd's own Redis. Left out: ./data."),

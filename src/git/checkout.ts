@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { ConfigError } from "../delivery/errors.ts";
@@ -43,6 +44,7 @@ export interface Remote {
  * Changes nothing. Null: the folder is in no checkout. @throws ConfigError `checkout-unreadable`, `git-missing`
  */
 export async function readCheckout(dir: string): Promise<Checkout | null> {
+  await requireFolder(dir);
   const top = await ask(dir, ["rev-parse", "--show-toplevel"]).catch((error: unknown) => {
     if (error instanceof ConfigError && /not a git repository/.test(error.message)) return null;
     throw error;
@@ -108,11 +110,55 @@ export async function ask(cwd: string, args: string[], env: NodeJS.ProcessEnv = 
   } catch (error) {
     const { code, stderr = "", message } = error as { code?: unknown; stderr?: string; message: string };
     if (code === "ENOENT")
-      throw new ConfigError("git-missing", `git cannot run in ${cwd}: is the folder there, and git installed?`);
-    throw new ConfigError("checkout-unreadable", `git ${args[0]} failed in ${cwd}: ${stderr.trim() || message}`, {
-      cause: error,
-    });
+      throw new ConfigError("git-missing", "The program git was not found: install git 2.39 or newer.");
+    const said = stderr.trim() === "" ? message : plainWords(stderr);
+    throw new ConfigError("checkout-unreadable", `git ${args[0]} failed in ${cwd}: ${said}`, { cause: error });
   }
+}
+
+/** Without a folder to run in, the system says only ENOENT, as it does without git. */
+async function requireFolder(dir: string): Promise<void> {
+  const found = await stat(dir).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === "ENOENT" ? "there is no such folder" : `it cannot be read (${error.code})`;
+    throw new ConfigError("checkout-unreadable", `${dir}: ${why}. Name a folder of the checkout.`, { cause: error });
+  });
+  if (!found.isDirectory())
+    throw new ConfigError("checkout-unreadable", `${dir} is a file. Name the folder of the checkout that it is in.`);
+}
+
+const MAX_SAID_LINES = 3;
+
+/** What a person has to do, where git tells it at length or not at all. Each is matched with git's own words. */
+const REMEDIES: [RegExp, (match: RegExpExecArray) => string][] = [
+  [
+    /detected dubious ownership in repository at '([^']+)'/,
+    ([, root]) =>
+      `it belongs to another user, and git reads such a repository only if you allow it: ` +
+      `git config --global --add safe.directory ${root}`,
+  ],
+  [
+    /'([^']+)' does not have a commit checked out/,
+    ([, folder]) => `${folder} is a git repository without a commit. Commit there, or list it in .gitignore.`,
+  ],
+  [
+    /error: open\("([^"]+)"\): (.+)/,
+    ([, file, why]) => `${file} cannot be read (${why}). Let your user read it, or list it in .gitignore.`,
+  ],
+  [/not a work tree|must be run in a work tree/, () => "it is a bare repository, without files. Name a checkout."],
+];
+
+/** Git's error without its hints and warnings, of which there may be one for each file. */
+function plainWords(stderr: string): string {
+  for (const [pattern, remedy] of REMEDIES) {
+    const match = pattern.exec(stderr);
+    if (match !== null) return remedy(match);
+  }
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const errors = lines.filter((line) => line !== "" && !/^(?:hint|warning):/.test(line));
+  return errors
+    .slice(0, MAX_SAID_LINES)
+    .map((line) => line.replace(/^(?:fatal|error): /, ""))
+    .join("; ");
 }
 
 /** The answer without its line end. Null: git has none. */

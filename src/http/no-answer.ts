@@ -9,6 +9,7 @@ export function reasonWithoutAnswer(error: unknown): string {
   const { message } = cause;
   // A DOMException has a number.
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  if (message === "bad port") return BAD_PORT;
   if (NO_TLS.test(code) || NO_TLS.test(message)) return `what listens there does not speak TLS: ${HTTP_REMEDY}`;
   const [, handshake] = /^[^:]*:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(message) ?? [];
   if (handshake !== undefined) return `the TLS handshake failed (${handshake.trim()})`;
@@ -18,6 +19,10 @@ export function reasonWithoutAnswer(error: unknown): string {
   if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message;
   return message || code || cause.name;
 }
+
+/** https://fetch.spec.whatwg.org/#port-blocking: fetch and browsers ask nobody on the ports of other protocols. */
+const BAD_PORT =
+  "fetch and browsers refuse this port, because it belongs to another protocol: let the server listen on another one";
 
 /** The words and codes of OpenSSL, GnuTLS and Node for bytes that are no TLS. */
 const NO_TLS =

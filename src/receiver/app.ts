@@ -14,15 +14,18 @@ export interface AppRoutes {
   api?: RequestHandler;
   web?: RequestHandler;
   log: Log;
+  /** The proxies whose X-Forwarded-For counts, as Express takes them. Null or left out: it never counts. */
+  trustProxy?: number | string[] | null;
 }
 
 /**
  * Creates the Express app. Webhooks come first: nothing may read their body or take time before the signature is
  * checked.
  */
-export function createApp({ webhooks, health, api, web, log }: AppRoutes): Express {
+export function createApp({ webhooks, health, api, web, log, trustProxy }: AppRoutes): Express {
   const app = express();
   app.disable("x-powered-by");
+  app.set("trust proxy", trustProxy ?? false);
   for (const route of [webhooks, health, api, web]) if (route !== undefined) app.use(route);
   app.use(notFound);
   app.use(problemHandler(log));

@@ -1,10 +1,12 @@
 import type { Request, RequestHandler, Response } from "express";
 import { withTimeout } from "../async/with-timeout.ts";
+import { quoted } from "../delivery/printable.ts";
 import { BadSignature, type Host, type HostRepo, MalformedWebhook, type WebhookReading } from "../hosts/host.ts";
 import type { NewHint } from "../ledger/hints.ts";
 import type { NewOrder } from "../ledger/orders.ts";
 import type { Log } from "../observe/log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
+import { clientAddress } from "./client-address.ts";
 import { type Inbox, InboxFull } from "./inbox.ts";
 import { Problem, sendProblem } from "./problem.ts";
 import { Aborted, type BodyReader, createBodyReader, discardRest } from "./read-body.ts";
@@ -93,7 +95,7 @@ async function receive(
 ): Promise<WebhookAnswer> {
   const startedAt = Date.now();
   const host = options.hosts.get(key);
-  if (host === undefined) throw new Problem(404, "No host of this name is configured.");
+  if (host === undefined) throw new Problem(404, `No host ${quoted(key)} is configured: send to /webhooks/<key>.`);
   checkRequest(request);
   const body = await readBody(request);
   const reading = await host.readHints({ headers: request.headers, body });
@@ -182,7 +184,7 @@ function refuse(
   error: unknown,
 ): void {
   const answer = (status: number, message: string, headers?: Record<string, string>): void => {
-    const facts = { host, status, from: request.socket.remoteAddress, request: hostsRequestId(request) };
+    const facts = { host, status, from: clientAddress(request), request: hostsRequestId(request) };
     refusals.warn(`A webhook for '${host}' was refused: ${message}`, facts);
     sendProblem(response, status, message, headers);
   };

@@ -82,7 +82,7 @@ async function listen(server: ReturnType<typeof createServer>, where: string): P
   } catch (error) {
     throw new ConfigError(
       "intake-listen",
-      `docker.intake.listen: cannot listen on "${where}": ${(error as Error).message}. ` +
+      `docker.intake.listen: cannot listen on "${where}": ${whyNot(error as NodeJS.ErrnoException)}. ` +
         "Name a free host:port, or port 0 for any.",
       { cause: error },
     );
@@ -90,6 +90,17 @@ async function listen(server: ReturnType<typeof createServer>, where: string): P
   const address = server.address();
   return typeof address === "object" && address ? address.port : Number(port);
 }
+
+function whyNot({ code = "", message }: NodeJS.ErrnoException): string {
+  return REASONS[code] ?? message;
+}
+
+const REASONS: Record<string, string> = {
+  EADDRINUSE: "another program listens there, perhaps another deliverd",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EACCES: "this user may not listen on a port below 1024",
+  ENOTFOUND: "this machine finds no such host",
+};
 
 async function answer(store: Store, grants: Grants, request: IncomingMessage): Promise<Reply> {
   // Checked first, so that a stranger learns nothing, not even which paths exist.

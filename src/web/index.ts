@@ -3,6 +3,7 @@ import type { Auth } from "../api/auth.ts";
 import { rejectControlCharacters } from "../api/control-characters.ts";
 import { deliveryView } from "../api/delivery-view.ts";
 import { mapSequentially } from "../api/page-json.ts";
+import { quoted } from "../delivery/printable.ts";
 import { getDelivery, listDeliveries } from "../ledger/deliveries.ts";
 import { describeRelease } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -69,9 +70,10 @@ async function sendOverview(ledger: Ledger, response: Response): Promise<void> {
 }
 
 async function sendDelivery(ledger: Ledger, request: Request, response: Response): Promise<void> {
-  const delivery = await getDelivery(ledger, String(request.params.id));
+  const id = String(request.params.id);
+  const delivery = await getDelivery(ledger, id);
   if (delivery === null) {
-    sendPage(response, "Not found", html`<h1>There is no delivery of this id.</h1>`, { status: 404 });
+    sendPage(response, "Not found", html`<h1>There is no delivery ${quoted(id)}.</h1>`, { status: 404 });
     return;
   }
   const view = await deliveryView(ledger, delivery);

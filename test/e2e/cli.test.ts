@@ -195,7 +195,7 @@ describe("The command line", function () {
     assert.equal(silent.code, 1);
     assert.match(
       silent.stderr,
-      /^the Docker Engine does not answer: .*Start it, or set DOCKER_HOST to its address\.$/m,
+      /^the Docker Engine does not answer at unix:\/\/\S+no-engine: .*Start it, or set DOCKER_HOST to where it listens\.$/m,
     );
     await assert.rejects(readdir(to), /ENOENT/);
 

@@ -5,7 +5,7 @@ export function engineGone(cause?: unknown): TransientError {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new TransientError(
     "engine-gone",
-    `The Docker Engine does not answer, or it stopped during the build${why}. deliverd tries again. ` +
+    `The Docker Engine does not answer, or it stopped during the build${why}. ` +
       "Check that dockerd runs and that deliverd may reach it.",
     { cause },
   );

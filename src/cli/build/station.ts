@@ -15,6 +15,7 @@ import { systemClock } from "../../run/clock.ts";
 import type { Run } from "../../run/run.ts";
 import { startIntake } from "../../store/intake.ts";
 import { Store } from "../../store/store.ts";
+import { requireEngine } from "../require-engine.ts";
 import { credentialsFor } from "../work.ts";
 
 /** The part of a worker's station that a build and its publication use. */
@@ -36,7 +37,7 @@ export interface OpenStation {
  * Opens what a worker has, in a folder that goes with the build: a ledger and a store of their own, an intake at a free
  * port. The registries and the engine are those of the configuration.
  * @param log gets the build's log
- * @throws ConfigError `docker-host`, `intake-listen`, `registry-url`, `registry-credentials`
+ * @throws ConfigError `docker-host`, `intake-listen`, `registry-url`, `registry-credentials`; Failure if no engine answers
  */
 export async function openStation(
   config: ServerConfig,
@@ -47,6 +48,9 @@ export async function openStation(
   const close = async () => {
     for (const each of closing.reverse().splice(0)) await each();
   };
+  const address = { socket: config.docker.socket ?? undefined, env: process.env };
+  const docker = connectEngine(address);
+  await requireEngine(docker, address, ["docker.socket"]);
   try {
     const dir = await mkdtemp(join(tmpdir(), "deliverd-build-"));
     closing.push(() => rm(dir, { recursive: true, force: true }));
@@ -56,7 +60,6 @@ export async function openStation(
     const store = new Store(join(dir, "store"));
     const intake = await startIntake({ store, ...intakeOf(config) });
     closing.push(() => intake.stop());
-    const docker = connectEngine({ socket: config.docker.socket ?? undefined, env: process.env });
     const building = {
       ...{ docker: async () => docker, cacheUses: new Map(), intake, store, log: silentLog },
       registryAuth: (host: string) => credentialsFor({ config }, host),

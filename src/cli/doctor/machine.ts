@@ -54,10 +54,12 @@ export function machineChecks(config: ServerConfig): Check[] {
 }
 
 async function checkDataDir({ dataDir }: ServerConfig): Promise<string> {
-  await makeFolder(dataDir, 0o700).catch((error: unknown) => {
+  try {
+    await makeFolder(dataDir, 0o700);
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
     throw dataDirError(dataDir, error);
-  });
-  await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  }
   return `${dataDir} can be written`;
 }
 

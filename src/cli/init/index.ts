@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PIPELINE_FILE } from "../../../workers/commit/read-plan.ts";
 import { loadServerConfig, type ServerConfig } from "../../config/server.ts";
 import type { ArtifactKind } from "../../delivery/types.ts";
@@ -7,6 +7,7 @@ import { openWorkingTree, type WorkingTree } from "../../git/working-tree.ts";
 import { registryTypes } from "../../registries/index.ts";
 import { repoOf } from "../checkout-repo.ts";
 import { EXIT, Failure } from "../exit.ts";
+import { fileFailure } from "../file-errors.ts";
 import { terminalSafe } from "../terminal.ts";
 import { type Entry, pipelineText, USUAL_KEYS } from "./pipeline-text.ts";
 import { findProjects, PROJECT_FILES } from "./projects.ts";
@@ -73,7 +74,9 @@ async function writeNew(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text, { flag: "wx" });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
+      throw fileFailure(error, { path: file, owned: dirname(file), elsewhere: "Or take what init --print prints." });
+    }
     throw new Failure(
       EXIT.failed,
       `${file} is there already, and is left as it is. --print shows what init would write.`,

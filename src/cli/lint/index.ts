@@ -107,6 +107,8 @@ function notesOn({ checkout }: WorkingTree, repo: CheckoutRepo, source: RuleSour
   const notes: string[] = [];
   if (source.isOffline)
     notes.push("Registries and the rules of `repos` were not checked: name a server with --config or --server.");
+  if (source.hidesSecrets)
+    notes.push("The names of secrets were not checked: the server shows them only with a token (DELIVERD_TOKEN).");
   if (repo.from === "folder")
     notes.push(`No remote says what the repo is called: ${repo.owner}/${repo.name} was taken. Name it with --repo.`);
   if (checkout === null)

@@ -14,6 +14,8 @@ export interface RuleSource {
   notDelivered: string | null;
   /** Nothing is known of the server. */
   isOffline: boolean;
+  /** The server did not say which secrets builds may read. */
+  hidesSecrets?: boolean;
 }
 
 const ANYTHING: Omit<RepoBounds, "secrets"> = { match: "*/*", branches: null, tags: null, ci: null, registries: null };
@@ -25,15 +27,23 @@ export const offlineRules: RuleSource = {
   notDelivered: null,
   async rulesFor(artifacts) {
     const keys = artifacts.flatMap((artifact) => artifact?.publish.map((to) => to?.to ?? "") ?? []);
-    const secrets = artifacts.flatMap((artifact) => artifact?.secrets ?? []);
     return {
-      bounds: { ...ANYTHING, secrets: Object.fromEntries(secrets.map((name) => [name, ""])) },
+      bounds: { ...ANYTHING, secrets: granted(namedSecrets(artifacts)) },
       registries: Object.fromEntries(
         [...new Set(keys.length === 0 ? ["default"] : keys)].map((key) => [key, assumed(key)]),
       ),
     };
   },
 };
+
+/** The secrets that the pipeline asks for: where nobody says which are granted, all of them are taken as granted. */
+function namedSecrets(artifacts: Parameters<RulesFor>[0]): string[] {
+  return artifacts.flatMap((artifact) => artifact?.secrets ?? []);
+}
+
+function granted(secrets: readonly string[]): RepoBounds["secrets"] {
+  return Object.fromEntries(secrets.map((name) => [name, ""]));
+}
 
 /** A registry of which only the key is known. Packages may have paths there, so their names are not compared. */
 function assumed(key: string): KnownRegistry {
@@ -66,12 +76,13 @@ export async function rulesOfServer(server: ClientOptions, repo: Repo, named?: s
   return {
     isOffline: false,
     notDelivered: because,
-    rulesFor: async () => ({
+    hidesSecrets: secrets === null,
+    rulesFor: async (artifacts) => ({
       bounds: {
         ...bounds,
         match: bounds.match ?? "*/*",
         registries: because !== null || allowed.length === registries.length ? null : allowed,
-        secrets: Object.fromEntries(secrets.map((secret) => [secret, ""])),
+        secrets: granted(secrets ?? namedSecrets(artifacts)),
       },
       registries: Object.fromEntries(
         registries.map(({ key, type, isDefault, kinds }) => [

@@ -186,6 +186,13 @@ describe("access to API and pages", () => {
         for (const path of [...PAGES(id), "/api/v1/deliveries"])
           assert.equal((await viewer.send("GET", path)).status, 200, path);
         for (const path of WRITES(id)) assert.equal((await viewer.send("POST", path)).status, 401, path);
+        const path = "/api/v1/rules?repo=acme/pay";
+        const secretsFor = async (headers?: Record<string, string>) =>
+          JSON.parse((await viewer.send("GET", path, headers)).text).secrets;
+        assert.equal(await secretsFor(), null, "not even what secrets are called");
+        assert.equal(await secretsFor({ authorization: "Bearer wrong" }), null);
+        assert.deepEqual(await secretsFor({ authorization: `Bearer ${TOKEN}` }), ["NPM_READ"]);
+        assert.deepEqual(await secretsFor({ cookie: await signIn() }), ["NPM_READ"]);
       } finally {
         await viewer.close();
       }

@@ -175,6 +175,21 @@ describe("the API's answers", function () {
       }
     });
 
+    it("name what is not there", async () => {
+      for (const [path, detail] of [
+        ["/api/v1/deliveries/none", /^There is no delivery "none"\. List/],
+        ["/api/v1/deliveries/none/log", /^There is no delivery "none"\. List/],
+        ["/api/v1/releases/api/1.0.0", /^"api" has no release "1\.0\.0"\./],
+        ["/api/v1/releases/api/1.0.0?repo=acme/none", /^There is no repo "acme\/none" here: no webhook named/],
+        ["/api/v1/releases/api/1.0.0?repo=other/none", /^There is no repo "other\/none" here: .* no entry of repos/],
+        ["/api/v1/releases/api/latest/content?repo=none", /^There is no repo "none" here: none is not the name/],
+      ] as const) {
+        assert.match(JSON.parse((await api.get(path)).text).detail, detail, path);
+      }
+      const page = await api.get("/deliveries/%3Cnone%3E");
+      assert.match(page.text, /There is no delivery &#34;&#60;none&#62;&#34;\./);
+    });
+
     it("are never a 5xx, whatever the query or path contains", async () => {
       await deliveryIn(ledger, SHA);
       const odd = [

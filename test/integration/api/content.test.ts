@@ -156,7 +156,16 @@ describe("the content of files in the API", () => {
     const down = await content("tool", {}, "?registry=one");
     assert.deepEqual([down.status, JSON.parse(down.text).detail], [502, "nothing called tool"]);
     const none = await content("tool", {}, "?registry=three");
-    assert.deepEqual([none.status, JSON.parse(none.text).detail], [404, "three holds no content of this release."]);
+    assert.deepEqual(
+      [none.status, JSON.parse(none.text).detail],
+      [404, 'No registry is called "three". It is in: one, two.'],
+    );
+    await released(ledger, "other", "file", frozenFiles([file("other", "x")]), ["one"]);
+    const absent = await api.get("/api/v1/releases/other/1.0.0/content?registry=two");
+    assert.match(
+      JSON.parse(absent.text).detail,
+      /^The registry "two" holds no content of other 1\.0\.0\. It is in: one\.$/,
+    );
   });
 
   it("is aborted if the registry aborts, and never looks complete then", async () => {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import express from "express";
+import express, { type RequestHandler } from "express";
 import { createAuth } from "../../../src/api/auth.ts";
 import type { Log, LogFields } from "../../../src/observe/log.ts";
 import { silentLog } from "../../../src/observe/log.ts";
+import { createApp, type Listening, listen } from "../../../src/receiver/app.ts";
 import { webRoute } from "../../../src/web/index.ts";
 
 const TOKEN = "right-token-of-these-tests";
@@ -78,5 +79,67 @@ describe("attempts to sign in to the web pages", () => {
   it("in a flood write only a few log lines", async () => {
     for (let guess = 0; guess < 200; guess++) await asBearer("guess");
     assert.equal(lines.length, 5);
+  });
+});
+
+describe("the address of a client that signs in", () => {
+  const froms: unknown[] = [];
+  let listening: Listening | null = null;
+
+  async function start(trustProxy: number | string[] | null): Promise<void> {
+    const warn = (_message: string, facts?: LogFields) => void froms.push(facts?.from);
+    const auth = createAuth({ adminToken: TOKEN, anonymous: "none", secureCookie: false, log: { ...silentLog, warn } });
+    const health: RequestHandler = (_request, _response, next) => next();
+    const app = createApp({ health, web: webRoute({ ledger: {} as never, auth }), log: silentLog, trustProxy });
+    listening = await listen(app, { port: 0, address: "127.0.0.1" });
+  }
+  beforeEach(() => froms.splice(0));
+  afterEach(async () => {
+    await listening?.close(0);
+    listening = null;
+  });
+
+  const signIn = async (forwarded: string, token = "wrong") => {
+    const body = new URLSearchParams({ token });
+    const headers = { "x-forwarded-for": forwarded, "x-real-ip": "198.51.100.99", forwarded: "for=198.51.100.98" };
+    return (
+      await fetch(`http://127.0.0.1:${listening?.port}/sign-in`, { method: "POST", body, headers, redirect: "manual" })
+    ).status;
+  };
+
+  it("is the one of the connection, whatever a header says, if no proxy is trusted", async () => {
+    await start(null);
+    const statuses: number[] = [];
+    for (let guess = 0; guess < 15; guess++) statuses.push(await signIn(`198.51.100.${guess}`));
+    assert.deepEqual([...new Set(froms)], ["127.0.0.1"]);
+    assert.ok(statuses.includes(429), "a new address in the header is no new client");
+  });
+
+  it("is the one that a trusted proxy gives, and a client that guesses closes the form for itself only", async () => {
+    await start(["loopback", "10.0.0.0/8"]);
+    for (let guess = 0; guess < 15; guess++) await signIn("203.0.113.1");
+    assert.equal(await signIn("203.0.113.1", TOKEN), 429);
+    assert.equal(await signIn("203.0.113.2", TOKEN), 303);
+    assert.deepEqual([...new Set(froms)], ["203.0.113.1"]);
+  });
+
+  it("is the last one that no trusted proxy has, so that a client cannot make up another", async () => {
+    await start(["loopback", "10.0.0.0/8"]);
+    for (const [forwarded, from] of [
+      ["198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"],
+      ["203.0.113.8:4711", "203.0.113.8"],
+      ["[2001:db8::1]:4711", "2001:db8::1"],
+      ["2001:db8::2", "2001:db8::2"],
+      ["no address", "127.0.0.1"],
+    ] as const) {
+      await signIn(forwarded);
+      assert.equal(froms.at(-1), from, forwarded);
+    }
+  });
+
+  it("is the first one before as many proxies as there are", async () => {
+    await start(1);
+    await signIn("198.51.100.1, 203.0.113.9");
+    assert.deepEqual(froms, ["203.0.113.9"]);
   });
 });

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import stringWidth from "string-width";
 import { type Delivery, setState } from "../../../src/ledger/deliveries.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
@@ -8,6 +12,7 @@ import { appendLog } from "../../../src/ledger/logs.ts";
 import { withRepo } from "../../support/databases/ledgers.ts";
 import { type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
 import { type TempDir, tempDir } from "../../support/processes/process.ts";
+import { BIN } from "../../support/world/deliverd.ts";
 import { deliveryIn, startApi, type TestApi, TOKEN } from "../api/support.ts";
 import { type Ended, runCli, runOnTerminal } from "./support.ts";
 
@@ -58,6 +63,21 @@ describe("A client command", function () {
     ]);
     for (const { code, stderr } of ambiguous)
       assert.deepEqual([code, stderr.includes(ONE), stderr.includes(TWO)], [1, true, true], stderr);
+  });
+
+  it("says so if its output cannot be written, and exits with 1", async () => {
+    const full = spawn(process.execPath, [BIN, "deliveries"], {
+      env: { PATH: process.env.PATH, ...env() },
+      stdio: ["ignore", openSync("/dev/full", "w"), "pipe"],
+    });
+    const said = await text(full.stderr ?? assert.fail("no stderr"));
+    assert.equal(said, "The output cannot be written: the disk or its quota is full. Make room there.\n");
+    assert.equal(full.exitCode ?? (await once(full, "exit"))[0], 1);
+  });
+
+  it("names the port that fetch does not ask, and says what to do", async () => {
+    const { stderr } = await runCli(["deliveries", "--server", "http://127.0.0.1:6000"], {});
+    assert.match(stderr, /^http:\/\/127\.0\.0\.1:6000 does not answer: .*refuse this port.*listen on another one/);
   });
 
   it("exits with 3 for what is not there, and with 2 for what cannot be", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { Failure } from "../../../src/cli/exit.ts";
-import { add, check, remove } from "../../../src/cli/hooks.ts";
+import { add, check, remove } from "../../../src/cli/hooks/index.ts";
 import { ConfigError } from "../../../src/delivery/errors.ts";
 import { type GitHubStandIn, type Repo, startGitHub } from "../../support/hosts/github/github.ts";
 import { json, type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
@@ -86,6 +86,7 @@ describe("deliverd hooks", () => {
       [true, { stdout: `removed github/acme/${repo.name}: ${url}\n`, stderr: "" }],
     );
     await assert.rejects(call("hooks", "nonsense", "acme/api"), { code: 2 });
+    assert.match((await call("hooks", "--help")).stdout, /^check \(the default\)/m);
   });
 
   it("add registers the webhook and says how the host's ping was answered; check then finds nothing wrong", async () => {
@@ -155,5 +156,55 @@ describe("deliverd hooks", () => {
       /^publicUrl: http:\/\/127\.0\.0\.1:\d+ can be reached from this machine only.*Set publicUrl/,
     );
     assert.deepEqual(github.hooksOf(repo), []);
+  });
+
+  describe("with a pattern", () => {
+    const inOwner = async (owner: string, ...names: string[]) => {
+      const repos: Repo[] = [];
+      for (const name of names) repos.push(await github.createRepo({ owner, name }));
+      return repos;
+    };
+
+    it("add registers the webhook of every repo that it and an entry of `repos` match", async () => {
+      const [api, web, other] = await inOwner("team", "app-api", "app-web", "other");
+      assert.ok(api && web && other);
+      const more = { repos: ["team/app-*", "acme/*"] };
+      const added = await hooks(["add", "team/*"], more);
+      assert.equal(added.code, 0, added.stderr);
+      const lines = added.stdout.split("\n").filter((line) => line.startsWith("added "));
+      assert.deepEqual(lines.sort(), [`added github/team/app-api: ${url}`, `added github/team/app-web: ${url}`]);
+      assert.deepEqual(
+        [github.hooksOf(api).length, github.hooksOf(web).length, github.hooksOf(other).length],
+        [1, 1, 0],
+      );
+
+      const checked = await hooks(["check", "github/team/app-*", "--json"], more);
+      const list = JSON.parse(checked.stdout) as { repo: string; ok: boolean }[];
+      assert.deepEqual(list.map((one) => [one.repo, one.ok]).sort(), [
+        ["github/team/app-api", true],
+        ["github/team/app-web", true],
+      ]);
+
+      assert.equal((await hooks(["remove", "team/app-a*"], more)).code, 0);
+      assert.deepEqual([github.hooksOf(api).length, github.hooksOf(web).length], [0, 1]);
+      const partly = await hooks(["check", "team/*"], more);
+      assert.deepEqual(
+        [partly.code, partly.stderr],
+        [1, "github/team/app-api: Register it with `deliverd hooks add github/team/app-api`.\n1 of 2 repos failed\n"],
+      );
+    });
+
+    it("says why nothing matches, and that a pattern has to name an owner", async () => {
+      await inOwner("lonely", "one");
+      const outside = await hooks(["add", "lonely/*"]);
+      assert.equal(outside.code, 3);
+      assert.match(outside.stderr, /^None of the 1 repos of lonely\/\* is in an entry of repos/);
+      assert.match((await hooks(["add", "acme/none-*"])).stderr, /^No configured host shows a repo of acme\/none-\*/);
+      const all = await hooks(["check", "*/*"]);
+      assert.equal(all.code, 2);
+      assert.match(all.stderr, /"\*\/\*" names no owner, .*write <owner>\/\*/);
+      const none = await hooks(["remove", "lonely/*"], { repos: ["lonely/*"] });
+      assert.deepEqual([none.code, none.stdout], [3, ""], "none of them has a webhook");
+    });
   });
 });

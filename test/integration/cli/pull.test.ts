@@ -80,6 +80,26 @@ describe("deliverd pull", function () {
     assert.deepEqual([elsewhere.code, elsewhere.stderr], [1, "nothing called tool\n"]);
   });
 
+  it("says what is wrong with a folder that cannot be made or written, and what to do", async () => {
+    const tool = file("placed.bin", "one file");
+    await released(ledger, "placed", "file", frozenFiles([tool]), ["files"]);
+    shelved.placed = Buffer.from("one file");
+    await mkdir(out);
+    await writeFile(join(out, "a-file"), "");
+    for (const [folder, says] of [
+      ["/proc/x", /^\/proc\/x cannot be made: .*Choose another folder with --output\.\n$/],
+      [join(out, "a-file"), /a-file is a file, or below a file; a folder is needed\. Choose another folder/],
+      [join(out, "n".repeat(300)), /has a name that is too long for the file system\. Choose another folder/],
+    ] as const) {
+      const { code, stderr } = await pull("placed", "-o", folder);
+      assert.equal(code, 1);
+      assert.match(stderr, says);
+      assert.doesNotMatch(stderr, /E[A-Z]+:/);
+    }
+    await mkdir(join(out, "placed.bin"));
+    assert.match((await pull("placed")).stderr, /placed\.bin is a folder/);
+  });
+
   it("unpacks several files, and only those of the release", async () => {
     const files = [file("a.jar", "aaa"), file("a.pom", "<project/>")];
     const frozen = frozenFiles(files);

@@ -41,12 +41,18 @@ const starts: WrongStart[] = [
   {
     title: "an intake whose port another program has",
     file: ({ port }) => [`docker: { intake: { listen: "127.0.0.1:${port}", advertise: "127.0.0.1:${port}" } }`],
-    says: [/^docker\.intake\.listen: cannot listen on "127\.0\.0\.1:\d+"/, /Name a free host:port/],
+    says: [
+      /^docker\.intake\.listen: cannot listen on "127\.0\.0\.1:\d+": another program listens there/,
+      /Name a free host:port/,
+    ],
   },
   {
     title: "an intake at an address of another machine",
     file: () => ['docker: { intake: { listen: "203.0.113.7:0", advertise: "203.0.113.7:0" } }'],
-    says: [/^docker\.intake\.listen: cannot listen on "203\.0\.113\.7:0"/, /Name a free host:port/],
+    says: [
+      /^docker\.intake\.listen: cannot listen on "203\.0\.113\.7:0": this machine has no such address/,
+      /Name a free host:port/,
+    ],
   },
   {
     title: "a type of host that does not exist",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, utimes } from "node:fs/promises";
+import { chown, mkdir, readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { openWorkingTree, type WorkingTree } from "../../../src/git/working-tree.ts";
 import { writeFiles } from "../../support/fixtures/work-tree.ts";
@@ -118,6 +118,38 @@ describe("the working tree of a checkout as a commit", () => {
     assert.equal(await mirror.readFile(long, "a.txt", 100), "one\n");
   });
 
+  describe("says what is wrong and what to do, without the hints of git, with", () => {
+    const refused = (path: string, message: RegExp) =>
+      assert.rejects(openWorkingTree(path), { name: "ConfigError", code: "checkout-unreadable", message });
+
+    it("a folder that is not there, or that is a file", async () => {
+      const nowhere = join(dir.path, "nowhere");
+      await refused(nowhere, /nowhere: there is no such folder\. Name a folder of the checkout\.$/);
+      await writeFiles(dir.path, { "a-file": "" });
+      await refused(join(dir.path, "a-file"), /a-file is a file\. Name the folder of the checkout that it is in\.$/);
+    });
+
+    it("a bare repository", async () => {
+      const bare = join(dir.path, "bare.git");
+      await initBare(bare, "main");
+      await refused(bare, /bare\.git: it is a bare repository, without files\. Name a checkout\.$/);
+    });
+
+    it("a repository without a commit inside", async () => {
+      await writeFiles(dir.path, { "outer/Dockerfile": "", "outer/inner/a": "" });
+      await git(join(dir.path, "outer/inner"), ["init", "--quiet"]);
+      await refused(join(dir.path, "outer"), /: inner\/ is a git repository without a commit\. Commit there, or list/);
+    });
+
+    it("a checkout of another user, which git does not read", async () => {
+      const root = await checkout("theirs");
+      await chown(root, 65_534, 65_534);
+      await chown(join(root, ".git"), 65_534, 65_534);
+      const message = /: it belongs to another user, .*: git config --global --add safe\.directory \S+theirs$/;
+      await refused(root, message);
+    });
+  });
+
   it("leaves nothing behind once it is closed, nor where the folder cannot be read", async () => {
     const usual = process.env.TMPDIR;
     const tmp = join(dir.path, "tmp");
@@ -130,7 +162,6 @@ describe("the working tree of a checkout as a commit", () => {
       const bare = join(dir.path, "bare.git");
       await initBare(bare, "main");
       await assert.rejects(openWorkingTree(bare), { name: "ConfigError", code: "checkout-unreadable" });
-      await assert.rejects(openWorkingTree(join(dir.path, "nowhere")), { name: "ConfigError", code: "git-missing" });
       assert.deepEqual(await readdir(tmp), []);
     } finally {
       if (usual === undefined) delete process.env.TMPDIR;

@@ -13,6 +13,7 @@ describe("the server's configuration file", () => {
     assert.deepEqual(config, {
       publicUrl: "http://localhost:8080",
       port: 8080,
+      trustProxy: null,
       workerPort: 8081,
       redisUrl: null,
       databaseUrl: null,

@@ -237,6 +237,29 @@ describe("deliverd lint with a server", () => {
         assert.equal((await api.get(`/api/v1/rules?repo=${name}`)).status, 400, name);
       const denied = await deliverd(["lint", "--server", api.url], checkout.path);
       assert.deepEqual([denied.code, denied.stdout], [2, ""]);
+      assert.match(denied.stderr, /Set DELIVERD_TOKEN/);
+      assert.match((await deliverd(["lint", "--help"], checkout.path)).stdout, /DELIVERD_TOKEN +the token/);
+    } finally {
+      await checkout.remove();
+      await api.close();
+    }
+  });
+
+  it("says without a token that the names of secrets were not checked, where the server is open to all", async () => {
+    const api = await startApi(suite.ledger, { anonymous: "viewer" });
+    const build = "build: { image: alpine, run: [make], secrets: [OTHER] }";
+    const checkout = await testCheckout({
+      ".deliverd.yml": `version: 1\nartifacts: [{ name: api, kind: file, ${build}, files: a, publish: [{ to: files }] }]\n`,
+    });
+    try {
+      const run = async (env = {}) =>
+        JSON.parse((await deliverd(["lint", "--json", "--server", api.url], checkout.path, env)).stdout) as LintReport;
+      const open = await run();
+      assert.deepEqual(open.problems, []);
+      assert.match(open.notes.join("\n"), /names of secrets were not checked: .*DELIVERD_TOKEN/);
+      const known = await run({ DELIVERD_TOKEN: TOKEN });
+      assert.match(known.problems.map(({ text }) => text).join("\n"), /OTHER/);
+      assert.doesNotMatch(known.notes.join("\n"), /secrets/);
     } finally {
       await checkout.remove();
       await api.close();

@@ -1,49 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { loadServerConfig, type ServerConfig, secretsOf } from "../config/server.ts";
-import { matchRepo } from "../delivery/bounds.ts";
-import { ConfigError } from "../delivery/errors.ts";
-import { fullRepoName, readRepoName } from "../delivery/repo-name.ts";
-import type {
-  HostRepo,
-  HostWebhooks,
-  WebhookAddress,
-  WebhookChange,
-  WebhookDelivery,
-  WebhookState,
-} from "../hosts/host.ts";
-import { openHosts } from "../hosts/index.ts";
-import { createMask, type Mask } from "../observe/mask.ts";
-import { EXIT, Failure } from "./exit.ts";
-import { type Column, formatTable } from "./table.ts";
-import { jsonText, paint, screenOf, terminalSafe } from "./terminal.ts";
-import { ago } from "./times.ts";
-import { addressOf, deliveryFault, isOutOfReach, webhookFaults } from "./webhook-health.ts";
-
-export interface HooksOrder {
-  /** Path of the server's configuration. */
-  config: string | undefined;
-  /** `<owner>/<name>` or `<key>/<owner>/<name>` */
-  repo: string;
-  json: boolean;
-  out(text: string): void;
-}
-
-/** A repo at its host, and what its webhook has to be. */
-interface Subject {
-  config: ServerConfig;
-  key: string;
-  repo: HostRepo;
-  /** `<key>/<owner>/<name>` */
-  name: string;
-  webhooks: HostWebhooks;
-  address: WebhookAddress;
-  /** `text` is safe for a terminal. */
-  print(data: unknown, text: string): void;
-}
+import { matchRepo } from "../../delivery/bounds.ts";
+import { ConfigError } from "../../delivery/errors.ts";
+import type { WebhookChange, WebhookDelivery, WebhookState } from "../../hosts/host.ts";
+import { EXIT, Failure } from "../exit.ts";
+import { type Column, formatTable } from "../table.ts";
+import { paint, screenOf, terminalSafe } from "../terminal.ts";
+import { ago } from "../times.ts";
+import { deliveryFault, isOutOfReach, webhookFaults } from "../webhook-health.ts";
+import { forSubjects, type HooksOrder, type Subject } from "./subjects.ts";
 
 /** Registers the webhook of a repo, or repairs it, and waits for the host's ping. */
 export async function add(order: HooksOrder): Promise<void> {
-  await withSubject(order, async (subject) => {
+  await forSubjects(order, async (subject) => {
     requireUse(subject);
     const { webhooks, address, name, print } = subject;
     const before = await deliveriesOf(subject);
@@ -60,7 +28,7 @@ export async function add(order: HooksOrder): Promise<void> {
 
 /** Shows the state of a repo's webhook and its last deliveries. */
 export async function check(order: HooksOrder): Promise<void> {
-  await withSubject(order, async (subject) => {
+  await forSubjects(order, async (subject) => {
     const { name, address, webhooks, print } = subject;
     const screen = screenOf();
     const state = await webhooks.check(subject.repo, address);
@@ -103,63 +71,11 @@ function checkRemedy({ kind }: WebhookState, name: string): string {
 
 /** Removes deliverd's webhooks from a repo. */
 export async function remove(order: HooksOrder): Promise<void> {
-  await withSubject(order, async ({ webhooks, address, name, print, ...subject }) => {
+  await forSubjects(order, async ({ webhooks, address, name, print, ...subject }) => {
     const removed = await webhooks.remove(subject.repo, address);
     print({ repo: name, removed }, terminalSafe(removed.map((url) => `removed ${name}: ${url}`).join("\n")));
     if (removed.length === 0) throw new Failure(EXIT.notFound, `${name} has no webhook of deliverd (${address.url}).`);
   });
-}
-
-/** Errors may hold what the host said, and the host knows the secrets. */
-async function withSubject(order: HooksOrder, work: (subject: Subject) => Promise<void>): Promise<void> {
-  const config = loadServerConfig({ path: order.config, env: process.env });
-  const mask = createMask(secretsOf(config));
-  try {
-    await work(await findSubject(config, order, mask));
-  } catch (error) {
-    if (error instanceof Failure) throw new Failure(error.exitCode, mask(error.message));
-    if (error instanceof Error) error.message = mask(error.message);
-    throw error;
-  }
-}
-
-async function findSubject(config: ServerConfig, { repo: text, json, out }: HooksOrder, mask: Mask): Promise<Subject> {
-  const hosts = openHosts(config.hosts);
-  const readings = readRepoName(text, hosts.keys());
-  if (readings.length === 0) throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
-  const found: { key: string; repo: HostRepo; webhooks: HostWebhooks | undefined }[] = [];
-  for (const { host: wanted, owner, name } of readings) {
-    for (const [key, host] of hosts) {
-      if (wanted !== null && wanted !== key) continue;
-      const repo = await host.findRepo(owner, name);
-      if (repo !== null) found.push({ key, repo, webhooks: host.webhooks });
-    }
-    // The likeliest reading counts.
-    if (found.length > 0) break;
-  }
-  const [first, ...others] = found;
-  if (first === undefined) {
-    throw new Failure(
-      EXIT.notFound,
-      `No configured host shows a repo ${text}: check its name, and what the token may see.`,
-    );
-  }
-  if (others.length > 0) {
-    const names = found.map(({ key, repo }) => fullRepoName({ host: key, ...repo }));
-    throw new Failure(EXIT.usage, `Several hosts have a repo ${text}: write ${names.join(" or ")}.`);
-  }
-  const { key, repo, webhooks } = first;
-  const address = addressOf(config, key);
-  if (webhooks === undefined) {
-    const type = config.hosts[key]?.type;
-    const how = `Register ${address.url} there by hand, with hosts.${key}.webhookSecret.`;
-    throw new Failure(EXIT.failed, `deliverd cannot register webhooks at hosts of the type ${type}. ${how}`);
-  }
-  const print = (data: unknown, lines: string) => {
-    const shown = json ? jsonText(data) : lines;
-    if (shown !== "") out(`${mask(shown)}\n`);
-  };
-  return { config, key, repo, name: fullRepoName({ host: key, ...repo }), webhooks, address, print };
 }
 
 function isUsed({ config, key, repo }: Subject): boolean {

@@ -1,6 +1,10 @@
 import type { Command } from "commander";
-import { configOf } from "./config-option.ts";
-import { examples } from "./help.ts";
+import { configOf } from "../config-option.ts";
+import { examples } from "../help.ts";
+
+const PATTERN = `
+<repo> is <owner>/<name>, or a pattern in quotes such as 'acme/*': then every repo that both the pattern and an entry of
+repos in the server's configuration match.`;
 
 interface Own {
   config?: string;
@@ -11,21 +15,22 @@ interface Own {
 export function addHooksCommand(program: Command): void {
   const hooks = program
     .command("hooks")
-    .description("register, check or remove the webhook of a repo at its git host")
-    .addHelpText("after", examples("hooks add acme/api", "hooks check acme/api"));
+    .description("check (the default), register or remove the webhook of a repo at its git host")
+    .addHelpText("after", examples("hooks add acme/api", "hooks add 'acme/*'", "hooks acme/api"));
   const add = (name: "add" | "check" | "remove", description: string) =>
     hooks
       .command(`${name} <repo>`, { isDefault: name === "check" })
       .description(description)
+      .addHelpText("after", PATTERN)
       .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
       .option("--json", "print JSON")
       .addHelpText("after", examples(`hooks ${name} acme/api --config deliverd.yml`))
       .action(async (repo: string, own: Own) => {
-        const commands = await import("./hooks.ts");
+        const commands = await import("./index.ts");
         const out = (text: string) => process.stdout.write(text);
         await commands[name]({ config: configOf(program, own), repo, json: own.json ?? false, out });
       });
-  add("add", "register the webhook of <owner>/<name>, or repair it");
+  add("add", "register the webhook, or repair it");
   add("check", "show the state of the webhook, and its last deliveries as the host saw them");
   add("remove", "remove the webhook, and no other");
 }
