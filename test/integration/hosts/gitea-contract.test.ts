@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { giteaHost } from "../../../src/hosts/gitea/host.ts";
 import { sampleRepo } from "../../support/fixtures/sample-repo.ts";
+import { gitea as examples } from "../../support/hosts/examples/gitea.ts";
 import { startGitea } from "../../support/hosts/gitea/gitea.ts";
 import { describeHost, type HostKit } from "./contract.ts";
 
@@ -49,6 +50,7 @@ async function startKit(software: "gitea" | "forgejo", signatureHeader: string):
     requireChecks: async (branch, names) => gitea.protect(sample.repo, branch, names),
     reportsOn: async (sha, context) => gitea.statusesOf(sample.repo, sha, context).map(({ state }) => state),
     rename: async (to) => gitea.rename(sample.repo, to),
+    tellsRenames: false,
     fail({ times, ...fault }) {
       if (times === 0) gitea.forgetFaults();
       else gitea.fail({ ...fault, times });
@@ -62,6 +64,6 @@ async function startKit(software: "gitea" | "forgejo", signatureHeader: string):
   };
 }
 
-describeHost("Gitea", () => startKit("gitea", "x-gitea-signature"));
-describeHost("Gitea, by GitHub's header", () => startKit("gitea", "x-hub-signature-256"));
-describeHost("Forgejo", () => startKit("forgejo", "x-forgejo-signature"));
+describeHost("Gitea", examples, () => startKit("gitea", "x-gitea-signature"));
+describeHost("Gitea, by GitHub's header", examples, () => startKit("gitea", "x-hub-signature-256"));
+describeHost("Forgejo", examples, () => startKit("forgejo", "x-forgejo-signature"));

@@ -27,6 +27,9 @@ const ROUTES: Route[] = [
     const repo = call.login === null ? undefined : backend.state.byId(Number(id));
     return repo === undefined ? notFound() : { status: 200, body: repoBody(backend.url(), backend.cloneUrl(), repo) };
   }),
+  get(/^\/orgs\/([^/]+)$/, [], ({ state }, _call, [name = ""]) =>
+    state.isOrganisation(name) ? { status: 200, body: { id: 9, name, username: name } } : refusal(404, "GetOrgByName"),
+  ),
   get(/^\/(orgs|users)\/([^/]+)\/repos$/, PAGE, (backend, { url }, [kind, owner = ""]) => {
     const { state } = backend;
     const isThere =
