@@ -2,7 +2,7 @@ import { pathOf, type Repo, type StatusRow } from "./state.ts";
 
 /** Bodies of webhooks and answers of the API, in the form of Gitea 1.25, cut to what a client may reasonably read. */
 
-export const ZERO = "0".repeat(40);
+const ZERO = "0".repeat(40);
 
 export function userBody(login: string): Record<string, unknown> {
   return { id: 1, login, login_name: "", full_name: "", email: `${login}@noreply.localhost`, username: login };
