@@ -59,6 +59,8 @@ export interface HostWebhooks {
   add(repo: HostRepo, address: WebhookAddress): Promise<WebhookChange>;
   /** Removes the webhooks of deliverd from the repo, and no others. @returns their URLs @throws TransientError, Refused */
   remove(repo: HostRepo, address: WebhookAddress): Promise<string[]>;
+  /** False: the host's API lists no deliveries, so nobody sees what came of a test. Left out: true. */
+  readonly listsDeliveries?: boolean;
   /** A signed webhook request that says nothing: who answers it as ours has the same secret. */
   ping(): { headers: Record<string, string>; body: Buffer };
 }

@@ -16,11 +16,12 @@ export async function add(order: HooksOrder): Promise<void> {
     const { webhooks, address, name, print } = subject;
     const before = await deliveriesOf(subject);
     const change = await webhooks.add(subject.repo, address);
-    const ping = change.kind === "covered" ? null : await newDelivery(subject, before);
+    const isShown = change.kind !== "covered" && webhooks.listsDeliveries !== false;
+    const ping = isShown ? await newDelivery(subject, before) : null;
     const fault = ping === null ? null : deliveryFault(ping);
     print(
       { repo: name, ...change, ping: ping === null ? null : dated(ping) },
-      terminalSafe(changeText(name, change, ping)),
+      terminalSafe(changeText(subject, change, ping)),
     );
     if (fault !== null) throw new Failure(EXIT.failed, fault);
   });
@@ -50,7 +51,7 @@ export async function check(order: HooksOrder): Promise<void> {
       [
         terminalSafe(`${name}: ${registered === null ? "no webhook" : registered.webhook.url}${shared}`),
         ...(deliveries.length === 0 ? [] : [formatTable(screen, COLUMNS, deliveries).replace(/ +$/gm, "")]),
-        ...(registered !== null && deliveries.length === 0 ? ["the host shows no deliveries yet"] : []),
+        ...(registered !== null && deliveries.length === 0 ? [withoutDeliveries(webhooks)] : []),
         ...faults.map((fault) => `${paint(screen, "red", "fail")}  ${terminalSafe(fault)}`),
       ].join("\n"),
     );
@@ -119,14 +120,21 @@ async function newDelivery(subject: Subject, before: WebhookDelivery[]): Promise
   return null;
 }
 
-function changeText(name: string, change: WebhookChange, ping: WebhookDelivery | null): string {
+function changeText({ name, webhooks }: Subject, change: WebhookChange, ping: WebhookDelivery | null): string {
   if (change.kind === "covered") return `nothing to do for ${name}: the webhook of its owner sends to ${change.url}`;
   const repairs = change.kind === "repaired" ? change.changes.map((fault) => `  repaired: ${fault}`) : [];
   const secret = change.kind === "renewed" ? ["  nothing was wrong; the secret was set again"] : [];
-  return [`${change.kind} ${name}: ${change.url}`, ...repairs, ...secret, pingText(ping)].join("\n");
+  return [`${change.kind} ${name}: ${change.url}`, ...repairs, ...secret, pingText(ping, webhooks)].join("\n");
 }
 
-function pingText(ping: WebhookDelivery | null): string {
+function withoutDeliveries({ listsDeliveries = true }: HostWebhooks): string {
+  return listsDeliveries
+    ? "the host shows no deliveries yet"
+    : "the host's API does not show deliveries: its settings page of the webhook does";
+}
+
+function pingText(ping: WebhookDelivery | null, webhooks: HostWebhooks): string {
+  if (webhooks.listsDeliveries === false) return `the host was asked for a test; ${withoutDeliveries(webhooks)}`;
   if (ping === null) return "the host has not listed its ping yet: see `deliverd hooks check`";
   if (ping.status === null) return `the host's ${ping.event} was not answered`;
   return `the host's ${ping.event} was answered ${ping.status} after ${seconds(ping)}`;

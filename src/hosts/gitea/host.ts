@@ -1,3 +1,4 @@
+import { settleAll } from "../../async/settle-all.ts";
 import { repoUrl } from "../../delivery/repo-name.ts";
 import { basicAuth } from "../../http/login.ts";
 import { ciStateBy } from "../ci-state.ts";
@@ -10,6 +11,7 @@ import { findRepo, findRepoById, listRepos, mayWrite } from "./repos.ts";
 import { readRequired } from "./required.ts";
 import { webhookProof } from "./signature.ts";
 import { readChecks } from "./statuses.ts";
+import { giteaWebhooks } from "./webhooks.ts";
 
 export interface GiteaHostOptions {
   /** The key under `hosts` in the server configuration. */
@@ -33,8 +35,8 @@ export function giteaHost(options: GiteaHostOptions): Host {
   const api = giteaApi(options);
   const ciEvents = new CiEvents(api);
   // The process that polls looks for repos first. Nothing waits for the version, and a commit's calls stay few.
-  const withVersion = async <T>(answer: Promise<T>): Promise<T> => {
-    await ciEvents.refresh();
+  const withVersion = async <T>(asked: Promise<T>): Promise<T> => {
+    const [answer] = await settleAll([asked, ciEvents.refresh()]);
     return answer;
   };
   return {
@@ -60,5 +62,6 @@ export function giteaHost(options: GiteaHostOptions): Host {
       return ciEvents.areSent;
     },
     appendsReports: true,
+    webhooks: giteaWebhooks(api, { key, webhookSecret: options.webhookSecret, proof, ciEvents, token }),
   };
 }

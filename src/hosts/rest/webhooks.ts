@@ -47,8 +47,8 @@ export interface WebhookCalls<Place extends WebhookPlace> {
   /** Sets everything anew, with the secret, and asks the host for a test. */
   update(place: Place, id: string, url: string): Promise<void>;
   delete(place: Place, id: string): Promise<void>;
-  /** The last deliveries, the newest first. Empty: none, or the host does not list them. */
-  deliveries(place: Place, id: string): Promise<WebhookDelivery[]>;
+  /** The last deliveries, the newest first. Empty: none, or this version does not list them. Left out: no version does. */
+  deliveries?(place: Place, id: string): Promise<WebhookDelivery[]>;
   ping: HostWebhooks["ping"];
 }
 
@@ -70,6 +70,7 @@ export function restWebhooks<Place extends WebhookPlace>(calls: WebhookCalls<Pla
       requireAccount(calls);
       return explained(calls, repo, address, () => remove(calls, repo, address));
     },
+    listsDeliveries: calls.deliveries !== undefined,
     ping: () => calls.ping(),
   };
 }
@@ -107,7 +108,7 @@ async function stateOf<Place extends WebhookPlace>(
   const faults = faultsOf(first, url);
   if (doubles.length > 0) faults.push(doublesText(doubles));
   const webhook = { id: first.id, url: shownAddress(first.url), on: place.on, faults };
-  return { kind: "registered", webhook, deliveries: await calls.deliveries(place, first.id) };
+  return { kind: "registered", webhook, deliveries: (await calls.deliveries?.(place, first.id)) ?? [] };
 }
 
 function faultsOf(hook: HostHook, url: string): string[] {
