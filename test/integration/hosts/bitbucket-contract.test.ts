@@ -6,6 +6,8 @@ import type { Host } from "../../../src/hosts/host.ts";
 import { type HostedRepo, type SampleRepo, sampleRepo } from "../../support/fixtures/sample-repo.ts";
 import { type HookDelivery, type Login, startBitbucketCloud } from "../../support/hosts/bitbucket/cloud/cloud.ts";
 import { startBitbucketDataCenter } from "../../support/hosts/bitbucket/data-center/data-center.ts";
+import { bitbucketCloud } from "../../support/hosts/examples/bitbucket-cloud.ts";
+import { bitbucketDataCenter } from "../../support/hosts/examples/bitbucket-data-center.ts";
 import { describeHost, type HostKit } from "./contract.ts";
 
 const SECRET = "contract-secret";
@@ -63,6 +65,7 @@ async function startCloudKit(login: Login): Promise<HostKit> {
     setCheck: (sha, name, state) => cloud.setStatus(sample.repo, sha, { name, state: STATES[state] }),
     reportsOn: async (sha, context) =>
       cloud.statusesOf(sample.repo, sha).flatMap(({ name, state }) => (name === context ? [state] : [])),
+    tellsRenames: true,
     rename: (to) => cloud.rename(sample.repo, to),
     fail({ times, ...fault }) {
       if (times === 0) cloud.front.forgetFaults();
@@ -92,6 +95,7 @@ async function startDataCenterKit(username: string | null): Promise<HostKit> {
       dataCenter.requireBuilds(sample.repo, "BRANCH", `refs/heads/${branch}`, names),
     reportsOn: async (sha, context) =>
       dataCenter.buildsOf(sample.repo, sha).flatMap(({ key, state }) => (key === context ? [state] : [])),
+    tellsRenames: true,
     rename: (to) => dataCenter.rename(sample.repo, { name: to }),
     fail({ times, ...fault }) {
       if (times === 0) dataCenter.front.forgetFaults();
@@ -105,11 +109,11 @@ async function startDataCenterKit(username: string | null): Promise<HostKit> {
   };
 }
 
-describeHost("Bitbucket Cloud, with an access token", () =>
+describeHost("Bitbucket Cloud, with an access token", bitbucketCloud, () =>
   startCloudKit({ kind: "access", token: "ATCTT-contract=canary" }),
 );
-describeHost("Bitbucket Cloud, with the API token of an account", () =>
+describeHost("Bitbucket Cloud, with the API token of an account", bitbucketCloud, () =>
   startCloudKit({ kind: "api", email: "sam@example.com", token: "ATATT-contract=canary" }),
 );
-describeHost("Bitbucket Data Center, with a user's token", () => startDataCenterKit("sam"));
-describeHost("Bitbucket Data Center, with the token of a repo", () => startDataCenterKit(null));
+describeHost("Bitbucket Data Center, with a user's token", bitbucketDataCenter, () => startDataCenterKit("sam"));
+describeHost("Bitbucket Data Center, with the token of a repo", bitbucketDataCenter, () => startDataCenterKit(null));

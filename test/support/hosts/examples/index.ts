@@ -1,6 +1,8 @@
+import { bitbucketCloud } from "./bitbucket-cloud.ts";
+import { bitbucketDataCenter } from "./bitbucket-data-center.ts";
 import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 import type { HostExamples } from "./host-examples.ts";
 
 /** The examples of every type of host. */
-export const hostExamples: readonly HostExamples[] = [github, gitlab];
+export const hostExamples: readonly HostExamples[] = [github, gitlab, bitbucketCloud, bitbucketDataCenter];

@@ -1,22 +1,11 @@
-import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import fc from "fast-check";
-import { cloudHost } from "../../../src/hosts/bitbucket/cloud/host.ts";
-import { MalformedWebhook, type RawWebhook } from "../../../src/hosts/host.ts";
+import { type ExpectedReading, type HintFacts, type HostExamples, SHA, type WebhookExample } from "./host-examples.ts";
 
-const SECRET = "a secret of Bitbucket's";
-const SHA = "709d658dc5b6d6afcd46049c2f332ee3f515a67d";
+/** The webhooks of Bitbucket Cloud, shaped after support.atlassian.com/bitbucket-cloud/docs/event-payloads. */
+
+const SECRET = "examples of Bitbucket Cloud";
 const OLD_SHA = "1e65c05c1d5171631d92438a13901ca7dae9618c";
 const UUID = "673a6070-3421-46c9-9d48-90745f7bfe8e";
-
-const host = cloudHost({
-  key: "bitbucket",
-  apiUrl: "https://api.bitbucket.org/2.0",
-  cloneUrl: "https://bitbucket.org",
-  username: null,
-  webhookSecret: SECRET,
-  token: null,
-});
 
 const repository = {
   type: "repository",
@@ -76,9 +65,12 @@ const status = (more: Record<string, unknown> = {}) => ({
   },
 });
 
-type Hinted = { ref: string | null; sha: string | null; event?: string };
-type Expected = Hinted[] | { ignored: RegExp };
-const table: [what: string, event: string, body: Record<string, unknown>, Expected][] = [
+type Row = [what: string, event: string, body: Record<string, unknown>, Expected];
+type Expected =
+  | (Omit<HintFacts, "event"> & { event?: string })[]
+  | Extract<ExpectedReading, { ignored: RegExp } | { malformed: RegExp }>;
+
+const rows: Row[] = [
   [
     "a push to a branch",
     "repo:push",
@@ -218,99 +210,102 @@ const table: [what: string, event: string, body: Record<string, unknown>, Expect
   ["a fork", "repo:fork", { repository, fork: repository, actor }, { ignored: /repo:fork/ }],
   ["a comment", "repo:commit_comment_created", { repository, comment: {} }, { ignored: /commit_comment/ }],
   ["a pull request", "pullrequest:created", { repository, pullrequest: { id: 1 } }, { ignored: /pullrequest/ }],
+
+  ["a push without a repo", "repo:push", { push: { changes: [] } }, { malformed: /repository: / }],
+  [
+    "a push whose repo has no UUID",
+    "repo:push",
+    { ...push(), repository: { ...repository, uuid: UUID } },
+    { malformed: /repository\.uuid: / },
+  ],
+  [
+    "a push with a path that leads elsewhere",
+    "repo:push",
+    { ...push(), repository: { ...repository, full_name: "acme/.." } },
+    { malformed: /full_name: / },
+  ],
+  [
+    "a push of a repo in no workspace",
+    "repo:push",
+    { ...push(), repository: { ...repository, full_name: "api" } },
+    { malformed: /full_name: / },
+  ],
+  [
+    "a push of a nested repo",
+    "repo:push",
+    { ...push(), repository: { ...repository, full_name: "a/b/c" } },
+    { malformed: /full_name: / },
+  ],
+  [
+    "a push with a control character in its ref",
+    "repo:push",
+    push(change(null, place("branch", "a\u0000"))),
+    { malformed: /new\.name: / },
+  ],
+  [
+    "a push of half a commit",
+    "repo:push",
+    push(change(null, place("branch", "main", SHA.slice(0, 20)))),
+    { malformed: /target\.hash: / },
+  ],
+  ["a push without a list of changes", "repo:push", { repository, push: {} }, { malformed: /push\.changes: / }],
+  [
+    "a build without a state",
+    "repo:commit_status_created",
+    status({ state: null }),
+    { malformed: /commit_status\.state: / },
+  ],
+  [
+    "a renamed repo without its name",
+    "repo:updated",
+    { repository: { uuid: `{${UUID}}` } },
+    { malformed: /full_name: / },
+  ],
 ];
 
-const sign = (body: Buffer) => `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
-const request = (event: string, value: unknown): RawWebhook => {
-  const body = Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
-  return { body, headers: { "x-event-key": event, "x-request-uuid": "8ac1", "x-hub-signature": sign(body) } };
+const table: WebhookExample[] = rows.map(([what, event, body, expected]) => ({
+  what,
+  headers: {
+    "user-agent": "Bitbucket-Webhooks/2.0",
+    "x-event-key": event,
+    "x-hook-uuid": "5a2f8e1c-77a1-4a39-9c4e-0d9f4f3b1f77",
+    "x-request-uuid": "8ac1b2d0-6a75-4d0b-9f1f-3c5f4c9b0e11",
+    "x-attempt-number": "1",
+  },
+  body,
+  expected: Array.isArray(expected) ? { hints: expected.map((hint) => ({ event, ...hint })) } : expected,
+}));
+
+export const bitbucketCloud: HostExamples = {
+  type: "bitbucket",
+  settings: { type: "bitbucket", apiUrl: "http://127.0.0.1:9/2.0", webhookSecret: SECRET },
+  repo,
+  sign: (body) => ({ "x-hub-signature": `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}` }),
+  signatureHeader: "x-hub-signature",
+  table,
+  aims: [
+    ["push"],
+    ["push", "changes"],
+    ["push", "changes", "0"],
+    ["push", "changes", "0", "new"],
+    ["push", "changes", "0", "old"],
+    ["push", "changes", "0", "new", "name"],
+    ["push", "changes", "0", "new", "type"],
+    ["push", "changes", "0", "new", "target"],
+    ["push", "changes", "0", "new", "target", "hash"],
+    ["commit_status"],
+    ["commit_status", "key"],
+    ["commit_status", "name"],
+    ["commit_status", "state"],
+    ["commit_status", "commit"],
+    ["commit_status", "commit", "hash"],
+    ["commit_status", "links", "commit", "href"],
+    ["repository"],
+    ["repository", "uuid"],
+    ["repository", "full_name"],
+    ["repository", "scm"],
+  ],
 };
 
-describe("Bitbucket Cloud's webhook of", () => {
-  for (const [what, event, body, expected] of table) {
-    it(`${what} is ${"ignored" in expected ? "ignored" : "a hint"}`, async () => {
-      const reading = await host.readHints(request(event, body));
-      if ("ignored" in expected) assert.match("ignored" in reading ? reading.ignored : "", expected.ignored);
-      else {
-        const hints = expected.map((each) => ({ repo, deliveryId: "8ac1", event, ...each }));
-        assert.deepEqual(reading, { hints });
-      }
-    });
-  }
-
-  const broken: [what: string, event: string, body: unknown][] = [
-    ["a push without a repo", "repo:push", { push: { changes: [] } }],
-    ["a push whose repo has no UUID", "repo:push", { ...push(), repository: { ...repository, uuid: UUID } }],
-    [
-      "a push with a path that leads elsewhere",
-      "repo:push",
-      { ...push(), repository: { ...repository, full_name: "acme/.." } },
-    ],
-    ["a push of a repo in no workspace", "repo:push", { ...push(), repository: { ...repository, full_name: "api" } }],
-    ["a push of a nested repo", "repo:push", { ...push(), repository: { ...repository, full_name: "a/b/c" } }],
-    ["a push with a control character in its ref", "repo:push", push(change(null, place("branch", "a\u0000")))],
-    ["a push of half a commit", "repo:push", push(change(null, place("branch", "main", SHA.slice(0, 20))))],
-    ["a push without a list of changes", "repo:push", { repository, push: {} }],
-    ["a build without a state", "repo:commit_status_created", status({ state: null })],
-    ["a renamed repo without its name", "repo:updated", { repository: { uuid: `{${UUID}}` } }],
-  ];
-  for (const [what, event, body] of broken) {
-    it(`${what} is malformed, and the message holds no value`, async () => {
-      const error = await host.readHints(request(event, body)).catch((caught: unknown) => caught);
-      assert.ok(error instanceof MalformedWebhook, String(error));
-      assert.match(error.message, /^The body is no '[\w:]+' event: [\w.]+: /);
-    });
-  }
-
-  it("what is no JSON, no UTF-8 or has no event is malformed", async () => {
-    await assert.rejects(host.readHints(request("repo:push", "{")), MalformedWebhook);
-    const body = Buffer.from([0x22, 0xff, 0x22]);
-    const headers = { "x-event-key": "repo:push", "x-hub-signature": sign(body) };
-    await assert.rejects(host.readHints({ headers, body }), MalformedWebhook);
-    await assert.rejects(host.readHints(request("", push())), MalformedWebhook);
-  });
-
-  it("any body that is well signed is read, ignored or malformed", async () => {
-    const bases = table.map(([, event, body]) => [event, body] as const);
-    const value = fc.oneof(
-      fc.jsonValue({ maxDepth: 2 }),
-      fc.constantFrom(SHA, "refs/heads/x", repository, null, [], {}),
-    );
-    const spoilt = fc
-      .tuple(
-        fc.constantFrom(...bases),
-        fc.constantFrom("", "push", "repository", "commit_status"),
-        fc.string(),
-        value,
-        fc.nat(),
-      )
-      .map(([[event, base], where, name, put, pick]) => {
-        const copy = structuredClone(base) as Record<string, unknown>;
-        const at = where === "" ? copy : ((copy[where] ?? {}) as Record<string, unknown>);
-        const keys = Object.keys(at);
-        at[keys.length === 0 || pick % 5 === 0 ? name : (keys[pick % keys.length] ?? name)] = put;
-        return [event, JSON.stringify(copy)] as const;
-      });
-    const junk = fc.tuple(
-      fc.constantFrom(...bases.map(([event]) => event)),
-      fc.oneof(fc.json(), fc.string({ minLength: 1 })),
-    );
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(spoilt, junk), async ([event, body]) => {
-        try {
-          const reading = await host.readHints(request(event, body));
-          if ("ignored" in reading) return;
-          for (const hint of reading.hints) {
-            assert.match(`${hint.repo.owner}/${hint.repo.name}`, /^[\w.~-]+\/[\w.~-]+$/);
-            assert.match(hint.repo.hostId, /^[0-9a-f-]{36}$/);
-            assert.match(hint.sha ?? SHA, /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
-            assert.match(hint.ref ?? "refs/heads/x", /^refs\/(?:heads|tags)\//);
-          }
-        } catch (error) {
-          assert.ok(error instanceof MalformedWebhook, String(error));
-        }
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-});
+/** For tests of what the examples do not show. */
+export const cloudBodies = { repository, push };
