@@ -9,6 +9,7 @@ import { readers } from "./hints.ts";
 import { postStatus } from "./report.ts";
 import { findRepo, findRepoById, listRepos } from "./repos.ts";
 import { readChecks } from "./statuses.ts";
+import { cloudWebhooks } from "./webhooks.ts";
 
 export interface CloudHostOptions {
   /** The key under `hosts` in the server configuration. */
@@ -52,5 +53,6 @@ export function cloudHost(options: CloudHostOptions): Host {
       authorization: token === null ? null : basicAuth(gitUser, token),
     }),
     report: (commit, report) => postStatus(api, commit, report),
+    webhooks: cloudWebhooks(api, { key, token, proof }),
   };
 }

@@ -10,6 +10,7 @@ import { eventOf, readers } from "./hints.ts";
 import { postBuild } from "./report.ts";
 import { Repos } from "./repos.ts";
 import { readRequired } from "./required.ts";
+import { dataCenterWebhooks } from "./webhooks.ts";
 
 export interface DataCenterHostOptions {
   /** The key under `hosts` in the server configuration. */
@@ -53,5 +54,6 @@ export function dataCenterHost(options: DataCenterHostOptions): Host {
     }),
     report: (commit, report) => postBuild(api, commit, report),
     sendsCiEvents: false,
+    webhooks: dataCenterWebhooks(api, { key, token, proof }),
   };
 }

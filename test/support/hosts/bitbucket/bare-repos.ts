@@ -33,6 +33,7 @@ export type Name = { owner: string; name: string };
 export class BareRepos<R extends BareRepo> {
   readonly root: string;
   readonly all: R[] = [];
+  #made = 0;
 
   private constructor(root: string) {
     this.root = root;
@@ -44,7 +45,7 @@ export class BareRepos<R extends BareRepo> {
 
   async create(id: string, wanted: Name & { defaultBranch?: string }, more: Omit<R, keyof BareRepo>): Promise<R> {
     const { owner, name, defaultBranch = "main" } = wanted;
-    const directory = join(this.root, `${this.all.length + 1}.git`);
+    const directory = join(this.root, `${++this.#made}.git`);
     await initBare(directory, defaultBranch);
     const bare: BareRepo = { id, owner, name, defaultBranch, directory, hooks: [], announced: new Map() };
     const repo = { ...bare, ...more } as unknown as R;
