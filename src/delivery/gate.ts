@@ -86,14 +86,18 @@ interface Required {
 }
 
 function byGlob(glob: string): Required {
-  return { name: glob, isMetBy: ({ name }) => nameMatches(glob, name) };
+  return { name: glob, isMetBy: (check) => namesOf(check).some((name) => nameMatches(glob, name)) };
 }
 
 /** Null: its glob is not usable. */
 function byHost({ name, appId, isGlob = false }: Extract<HostRequired, { kind: "check" }>): Required | null {
   const fits = isGlob ? compileHostGlob(name) : (given: string) => given === name;
   if (fits === null) return null;
-  return { name, isMetBy: (check) => fits(check.name) && (appId === null || check.appId === appId) };
+  return { name, isMetBy: (check) => namesOf(check).some(fits) && (appId === null || check.appId === appId) };
+}
+
+function namesOf({ name, aliases = [] }: Check): string[] {
+  return [name, ...aliases];
 }
 
 function judgeRequired(checks: Check[], required: Required[]): Judgement {

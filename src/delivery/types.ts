@@ -35,6 +35,8 @@ export type CheckState = "passed" | "failed" | "pending" | "unknown";
 /** One CI result at exactly one sha, in the words of no host. Of the re-runs of one check the newest counts. */
 export interface Check {
   name: string;
+  /** What a host or a pipeline may require it by beside its name, as the key of a build. */
+  aliases?: string[];
   /**
    * `status` and `build`: what somebody reported · `check-run`, `job`: a job of the host's own CI or of an app ·
    * `check-suite`: a group of them, or a pipeline that could not start. Nobody requires it by name.

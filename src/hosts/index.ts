@@ -1,4 +1,5 @@
 import { type TypedSettings, typeList } from "../settings/type-list.ts";
+import { bitbucket } from "./bitbucket/index.ts";
 import { gitea } from "./gitea/index.ts";
 import { github } from "./github/index.ts";
 import { gitlab } from "./gitlab/index.ts";
@@ -6,7 +7,7 @@ import type { Host } from "./host.ts";
 import type { HostSettings, HostType } from "./host-type.ts";
 
 /** Every type of git host. Whatever depends on the type of a host asks its declaration here. */
-export const hostTypes = typeList<HostSettings, HostType>([github, gitlab, gitea]);
+export const hostTypes = typeList<HostSettings, HostType>([github, gitlab, gitea, bitbucket]);
 
 /** Every configured host by its key. Nothing is asked over the network here. @throws ConfigError */
 export function openHosts(hosts: Record<string, TypedSettings>, types = hostTypes): Map<string, Host> {

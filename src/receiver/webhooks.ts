@@ -207,6 +207,7 @@ const REQUEST_ID_HEADERS = [
   "x-gitlab-event-uuid",
   "x-gitea-delivery",
   "x-request-uuid",
+  "x-request-id",
   "webhook-id",
 ];
 /** Characters. The sender is not verified. */

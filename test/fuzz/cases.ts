@@ -1,4 +1,4 @@
-import type { HostExamples, WebhookExample } from "../support/hosts/examples/host-examples.ts";
+import { type HostExamples, keyOf, type WebhookExample } from "../support/hosts/examples/host-examples.ts";
 import type { JsonObject } from "../support/hosts/github/json.ts";
 import { mutated } from "./mutate.ts";
 import type { Random } from "./random.ts";
@@ -37,7 +37,7 @@ function seedOf({ headers, body }: Pick<WebhookExample, "headers" | "body">, isT
 
 /** Most are rightly signed, so that what they hold is read. */
 function nextCase(host: HostExamples, { headers: named, payload, isTaken }: Seed, random: Random): Case {
-  const path = `/webhooks/${host.type}`;
+  const path = `/webhooks/${keyOf(host)}`;
   const usual = { "content-type": "application/json", ...named };
   const changed = () => Buffer.from(mutated(payload, random, host.aims));
   const draw = random.next();

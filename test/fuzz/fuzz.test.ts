@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { hostTypes } from "../../src/hosts/index.ts";
+import { keyOf } from "../support/hosts/examples/host-examples.ts";
+import { hostExamples } from "../support/hosts/examples/index.ts";
 import { fuzzFiles } from "./files.ts";
 import { fuzzWebhooks } from "./webhooks.ts";
 
@@ -9,7 +10,7 @@ describe("deliverd, given mutated input,", () => {
     const { answers, unexpected, crashes, maxRssMb } = await fuzzWebhooks({ payloadsForEach: 2_500, seed: 1 });
     assert.deepEqual(unexpected, []);
     assert.equal(crashes, 0);
-    assert.deepEqual(Object.keys(answers).sort(), hostTypes.all.map(({ type }) => type).sort());
+    assert.deepEqual(Object.keys(answers).sort(), hostExamples.map(keyOf).sort());
     for (const [type, ofType] of Object.entries(answers)) {
       const caused = Object.keys(ofType).filter((status) => Number(status) >= 500);
       assert.deepEqual(caused, [], type);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Agent, request as httpRequest } from "node:http";
 import { startRedis } from "../support/databases/redis.ts";
-import type { HostExamples } from "../support/hosts/examples/host-examples.ts";
+import { type HostExamples, keyOf } from "../support/hosts/examples/host-examples.ts";
 import { hostExamples } from "../support/hosts/examples/index.ts";
 import { peakOf } from "../support/processes/memory.ts";
 import { startDeliverd } from "../support/world/deliverd.ts";
@@ -10,7 +10,7 @@ import { Random } from "./random.ts";
 
 export interface WebhookRun {
   payloads: number;
-  /** How many answers of each status for each type of host; 0: none came. */
+  /** How many answers of each status for each key under `hosts`; 0: none came. */
   answers: Record<string, Record<number, number>>;
   /** Answers that their case does not allow, the first few. */
   unexpected: string[];
@@ -36,19 +36,19 @@ export async function fuzzWebhooks(options: {
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
   const port = Number(new URL(deliverd.url).port);
   const run: WebhookRun = { payloads: 0, answers: {}, unexpected: [], crashes: 0, maxRssMb: 0, seconds: 0 };
-  const makers = hostExamples.map((host) => ({ type: host.type, make: caseMaker(host) }));
+  const makers = hostExamples.map((host) => ({ key: keyOf(host), make: caseMaker(host) }));
   const total = options.payloadsForEach * makers.length;
   const started = performance.now();
   try {
     const next = async (): Promise<void> => {
       while (run.payloads < total && run.crashes === 0) {
-        const { type, make } = makers[run.payloads % makers.length] ?? assert.fail();
+        const { key, make } = makers[run.payloads % makers.length] ?? assert.fail();
         run.payloads += 1;
         if (run.payloads % 10_000 === 0) options.say?.(`${run.payloads} payloads`);
         const each = make(random);
         const { status, text } = await send(agent, port, each);
-        const answers = run.answers[type] ?? {};
-        run.answers[type] = { ...answers, [status]: (answers[status] ?? 0) + 1 };
+        const answers = run.answers[key] ?? {};
+        run.answers[key] = { ...answers, [status]: (answers[status] ?? 0) + 1 };
         const leaks = [...SECRETS, deliverd.adminToken].some((secret) => text.includes(secret));
         if (!each.expected.includes(status) || leaks) note(run, each, status, text);
         if (status === 0 && !isAlive(deliverd.pid())) run.crashes += 1;
@@ -67,11 +67,13 @@ export async function fuzzWebhooks(options: {
   return run;
 
   /** After all of it, an example is still taken. */
-  async function sendLast({ type, table, sign }: HostExamples): Promise<void> {
-    const example = table.find(({ expected }) => "hints" in expected) ?? assert.fail(`${type} has no hint`);
+  async function sendLast(host: HostExamples): Promise<void> {
+    const { table, sign } = host;
+    const key = keyOf(host);
+    const example = table.find(({ expected }) => "hints" in expected) ?? assert.fail(`${key} has no hint`);
     const body = Buffer.from(JSON.stringify(example.body));
     const headers = { "content-type": "application/json", ...example.headers, ...sign(body) };
-    const last = { what: "the last one", method: "POST", path: `/webhooks/${type}`, headers, body, expected: [202] };
+    const last = { what: "the last one", method: "POST", path: `/webhooks/${key}`, headers, body, expected: [202] };
     const { status, text } = await send(agent, port, last);
     if (status !== 202) note(run, last, status, text);
   }
@@ -80,8 +82,8 @@ export async function fuzzWebhooks(options: {
 function configFor(redisUrl: string): Record<string, unknown> {
   return {
     redisUrl,
-    hosts: Object.fromEntries(hostExamples.map(({ type, settings }) => [type, settings])),
-    repos: hostExamples.map(({ type }) => `${type}/**`),
+    hosts: Object.fromEntries(hostExamples.map((host) => [keyOf(host), host.settings])),
+    repos: hostExamples.map((host) => `${keyOf(host)}/**`),
   };
 }
 

@@ -108,10 +108,12 @@ function urlOf(apiUrl: string, path: string, query: Query = {}): URL {
 class Failure extends Error {
   readonly status: number;
   readonly headers: AnswerHeaders;
-  constructor(status: number, headers: AnswerHeaders, message: string) {
-    super(message);
+  readonly body: string;
+  constructor(status: number, headers: AnswerHeaders, body: string) {
+    super(messageOf(body));
     this.status = status;
     this.headers = headers;
+    this.body = body;
   }
 }
 
@@ -140,7 +142,7 @@ async function callOnce({ options, fetch }: Wire, method: "GET" | "POST" | "PUT"
   });
   const text = await response.text();
   const headers = Object.fromEntries(response.headers);
-  if (response.status < 200 || response.status > 299) throw new Failure(response.status, headers, messageOf(text));
+  if (response.status < 200 || response.status > 299) throw new Failure(response.status, headers, text);
   const parsed: unknown = response.status === 204 ? undefined : JSON.parse(text);
   return { headers, body: parsed };
 }

@@ -4,7 +4,7 @@ import { remoteText } from "../../http/remote-text.ts";
 
 /** The host understood a request and refused it. The caller decides what that means. */
 export class Declined extends Error {
-  /** Any 4xx but 401, 429 and what the host uses for its rate limit. */
+  /** Any 4xx but 401, 429 and what the host uses for its rate limit. 403 also where a 401 `isForbidden`. */
   readonly status: number;
   constructor(status: number, message: string) {
     super(message);
@@ -21,6 +21,8 @@ export interface FailedAnswer {
   headers: AnswerHeaders;
   /** What the host says about it. */
   message: string;
+  /** The whole text, which only serves to recognise what happened. Left out: not known. */
+  body?: string;
 }
 
 type MakeError = (message: string, options: { cause: Error; retryAfter?: number | null }) => TransientError;
@@ -35,6 +37,8 @@ export interface HostFailures {
   tokenRefused: MakeError;
   /** Whether an answer that is not 429 says that the host limits us. Left out: none does. */
   isRateLimit?(answer: FailedAnswer): boolean;
+  /** Whether a 401 is about a right that the login lacks, and not about the login. Left out: none is. */
+  isForbidden?(answer: FailedAnswer): boolean;
   /** How long (ms) an answer asks to wait. Null: it does not say. */
   waitOf(headers: AnswerHeaders): number | null;
 }
@@ -77,6 +81,7 @@ export function failureOf(host: HostFailures, call: FailedCall, answer: FailedAn
       retryAfter,
     });
   }
+  if (status === 401 && host.isForbidden?.(answer)) return new Declined(403, message);
   if (status === 401) {
     return host.tokenRefused(
       `${product} refuses the token of host '${key}' (${message}): it has expired or was revoked. Set hosts.${key}.token to a valid one.`,

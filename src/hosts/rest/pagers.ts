@@ -35,8 +35,11 @@ function itemsOf(body: unknown): unknown[] {
   return body;
 }
 
-/** @throws Error if the target is no URL, or leads to the page that was asked for */
-function withQueryOf(target: string, asked: URL): URL {
+/**
+ * The page that was asked for, with the query of another address.
+ * @throws Error if the target is no URL, or leads to the page that was asked for
+ */
+export function withQueryOf(target: string, asked: URL): URL {
   if (!URL.canParse(target, asked.href)) throw new Error("the address of the next page is no URL");
   const next = new URL(asked);
   next.search = new URL(target, asked).search;

@@ -57,13 +57,13 @@ const starts: WrongStart[] = [
   {
     title: "a type of host that does not exist",
     file: () => ["hosts: { lab: { type: sourcehut, webhookSecret: s3cret-canary } }"],
-    says: [/^deliverd\.yml:\d: hosts\.lab\.type: found "sourcehut"; expected one of github, gitlab$/m],
+    says: [/^deliverd\.yml:\d: hosts\.lab\.type: found "sourcehut"; expected one of github, gitlab(?:, \w+)*$/m],
   },
   {
     title: "a mistyped type of host",
     file: () => ["hosts: { lab: { type: githbu, webhookSecret: s3cret-canary } }"],
     says: [
-      /^deliverd\.yml:\d: hosts\.lab\.type: found "githbu"; expected one of github, gitlab \(did you mean "github"\?\)/,
+      /^deliverd\.yml:\d: hosts\.lab\.type: found "githbu"; expected one of github, gitlab(?:, \w+)* \(did you mean "github"\?\)/,
     ],
   },
   {

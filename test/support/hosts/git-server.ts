@@ -16,6 +16,8 @@ export type Lookup = { directory: string } | { refuse: 401 | 404 } | { moved: st
 export interface GitServerOptions {
   /** Left out: every repo is open. */
   lookup?: (owner: string, name: string, credentials: Credentials | null) => Lookup;
+  /** Whether a token may come as `Bearer` too: its credentials have no user name then. */
+  takesBearer?: boolean;
   /** Whether it speaks the first version of the protocol alone, as servers before git 2.18 do. */
   isOld?: boolean;
 }
@@ -50,7 +52,7 @@ export async function startGitServer(root: string, options: GitServerOptions = {
   const requests: GitRequest[] = [];
   const running = new Set<ChildProcessWithoutNullStreams>();
   const server = createServer((request, response) => {
-    const credentials = credentialsOf(request.headers.authorization);
+    const credentials = credentialsOf(request.headers.authorization, options.takesBearer ?? false);
     const port = request.socket.remotePort;
     const entry: GitRequest = { repo: "", kind: "refs", status: 0, credentials: credentials !== null, port };
     requests.push(entry);
@@ -88,9 +90,9 @@ interface Exchange {
 
 type Find = NonNullable<GitServerOptions["lookup"]>;
 
-// Names as hosts allow them, so that no path leads out of the root. GitLab has groups within groups.
+// Names as hosts allow them, so that no path leads out of the root. GitLab has groups within groups, Bitbucket `~user`.
 const pathPattern =
-  /^\/((?:[A-Za-z0-9][\w.-]*\/)*[A-Za-z0-9][\w.-]*)\/([A-Za-z0-9_][\w.-]*?)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/;
+  /^\/((?:~?[A-Za-z0-9][\w.-]*\/)*~?[A-Za-z0-9][\w.-]*)\/([A-Za-z0-9_][\w.-]*?)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/;
 
 function answer(exchange: Exchange, lookup: Find, credentials: Credentials | null): void {
   const { request, response, entry } = exchange;
@@ -123,7 +125,9 @@ function refuse({ request, response, entry }: Exchange, status: number, text: st
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(`${text}\n`);
 }
 
-function credentialsOf(header: string | undefined): Credentials | null {
+function credentialsOf(header: string | undefined, takesBearer: boolean): Credentials | null {
+  const [, token] = /^bearer (\S+)$/i.exec(header ?? "") ?? [];
+  if (token !== undefined) return takesBearer ? { username: "", password: token } : null;
   const [, encoded] = /^basic ([A-Za-z0-9+/=]+)$/i.exec(header ?? "") ?? [];
   if (encoded === undefined) return null;
   const [username = "", ...password] = Buffer.from(encoded, "base64").toString().split(":");

@@ -38,8 +38,10 @@ export interface WebhookExample {
  * `index.ts` lists them; a test compares the list with the types that are declared.
  */
 export interface HostExamples {
-  /** The value of `type`; the key under `hosts` too. */
+  /** The value of `type`; the key under `hosts` too, unless `key` says another one. */
   type: string;
+  /** For a second product of one type. */
+  key?: string;
   /** An entry of `hosts`. Nothing listens at its addresses. */
   settings: { type: string; webhookSecret: string } & Record<string, unknown>;
   repo: ExampleRepo;
@@ -53,6 +55,11 @@ export interface HostExamples {
   more?: readonly Pick<WebhookExample, "headers" | "body">[];
   /** Paths in the bodies that deliverd reads: the fuzzer aims there. */
   aims: readonly (readonly string[])[];
+}
+
+/** The key under `hosts`. */
+export function keyOf({ type, key = type }: HostExamples): string {
+  return key;
 }
 
 export const SHA = "da1560886d4f094c3e6c9ef40349f7d38b5d27d7";

@@ -1,7 +1,9 @@
+import { bitbucketCloud } from "./bitbucket-cloud.ts";
+import { bitbucketDataCenter } from "./bitbucket-data-center.ts";
 import { gitea } from "./gitea.ts";
 import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 import type { HostExamples } from "./host-examples.ts";
 
 /** The examples of every type of host. */
-export const hostExamples: readonly HostExamples[] = [gitea, github, gitlab];
+export const hostExamples: readonly HostExamples[] = [github, gitlab, gitea, bitbucketCloud, bitbucketDataCenter];

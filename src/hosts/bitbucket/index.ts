@@ -1,0 +1,32 @@
+import { oneOf, orNull, secret, strict, text, token, webUrl } from "../../settings/scalars.ts";
+import { hostType } from "../host-type.ts";
+import { cloudHost } from "./cloud/host.ts";
+import { dataCenterHost } from "./data-center/host.ts";
+
+/** Bitbucket Cloud and, with `url`, Bitbucket Data Center. They share a name, and their signature; not an API. */
+export const bitbucket = hostType({
+  type: "bitbucket",
+  settings: strict({
+    type: oneOf("bitbucket").describe("The type of git host."),
+    url: orNull(webUrl).describe("The URL of Bitbucket Data Center. Left out: Bitbucket Cloud."),
+    apiUrl: webUrl
+      .default("https://api.bitbucket.org/2.0")
+      .describe("The URL of Bitbucket Cloud's API. Left out: https://api.bitbucket.org/2.0."),
+    cloneUrl: orNull(webUrl).describe(
+      "Clones come from <cloneUrl>/<workspace or project>/<name>.git. Left out: https://bitbucket.org, or <url>/scm.",
+    ),
+    username: orNull(text).describe(
+      "Cloud: the e-mail address of the account of an API token; an access token has none. Data Center: the user of the token.",
+    ),
+    webhookSecret: secret.describe("The secret with which Bitbucket signs its webhooks."),
+    token: orNull(token).describe(
+      "An access token, an API token or an HTTP access token. Left out: only public repos, and no statuses on commits.",
+    ),
+  }).transform((value) => ({
+    ...value,
+    cloneUrl: value.cloneUrl ?? (value.url === null ? "https://bitbucket.org" : `${value.url}/scm`),
+  })),
+  secrets: ["webhookSecret", "token"],
+  open: (key, { url, apiUrl, ...rest }) =>
+    url === null ? cloudHost({ key, apiUrl, ...rest }) : dataCenterHost({ key, url, ...rest }),
+});
