@@ -14,6 +14,7 @@ import type {
 import { openHosts } from "../hosts/index.ts";
 import { createMask, type Mask } from "../observe/mask.ts";
 import { EXIT, Failure } from "./exit.ts";
+import { hostTools } from "./host-tools.ts";
 import { type Column, formatTable } from "./table.ts";
 import { jsonText, paint, screenOf, terminalSafe } from "./terminal.ts";
 import { ago } from "./times.ts";
@@ -124,7 +125,7 @@ async function withSubject(order: HooksOrder, work: (subject: Subject) => Promis
 }
 
 async function findSubject(config: ServerConfig, { repo: text, json, out }: HooksOrder, mask: Mask): Promise<Subject> {
-  const hosts = openHosts(config.hosts);
+  const hosts = openHosts(config.hosts, hostTools(null));
   const readings = readRepoName(text, hosts.keys());
   if (readings.length === 0) throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
   const found: { key: string; repo: HostRepo; webhooks: HostWebhooks | undefined }[] = [];
