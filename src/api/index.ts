@@ -3,6 +3,7 @@ import { parseRepoPath } from "../delivery/repo-name.ts";
 import type { Sha } from "../delivery/types.ts";
 import { createConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
+import { ciRoute } from "./ci.ts";
 import { rejectControlCharacters } from "./control-characters.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import type { ApiOptions } from "./options.ts";
@@ -20,6 +21,7 @@ export function apiRoute(options: ApiOptions): RequestHandler {
   router.use("/api", rejectControlCharacters);
   router.use(deliveryRoutes(options, limits));
   router.use(releaseRoutes(options, limits));
+  router.use(ciRoute(options, limits));
   router.get(
     "/api/v1/why",
     auth.reader,

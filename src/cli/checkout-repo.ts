@@ -46,8 +46,8 @@ function namedRepo(named: string, hosts: CloneUrls): { host: string } & RepoPath
 
 /** A host may serve its repos under a path: that is no part of an owner. */
 function withoutPrefix({ owner, name }: RepoPath, cloneUrl: string | undefined): RepoPath {
-  const prefix =
-    cloneUrl !== undefined && URL.canParse(cloneUrl) ? new URL(cloneUrl).pathname.replace(/^\/|\/$/g, "") : "";
+  const [base = ""] = (cloneUrl ?? "").split("{owner}");
+  const prefix = URL.canParse(base) ? new URL(base).pathname.replace(/^\/|\/$/g, "") : "";
   return { owner: prefix !== "" && owner.startsWith(`${prefix}/`) ? owner.slice(prefix.length + 1) : owner, name };
 }
 

@@ -18,6 +18,7 @@ import { openRegistries } from "../registries/index.ts";
 import type { Registry } from "../registries/registry.ts";
 import { Store } from "../store/store.ts";
 import { loadAdminToken, lockDataDir, type Role } from "./data-dir.ts";
+import { hostTools } from "./host-tools.ts";
 import { addCommonMetrics } from "./metrics.ts";
 import { openTracer, tracingSecrets } from "./tracing.ts";
 
@@ -88,7 +89,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const queues = openQueues(redis, log);
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));
-    const hosts = observedHosts(observer, openHosts(config.hosts));
+    const hosts = observedHosts(observer, openHosts(config.hosts, hostTools(ledger)));
     const opened = await openRegistries(config.registries, { store, learn: mask.learn });
     const registries = observedRegistries(observer, opened);
     addCommonMetrics(metrics, { config, hosts });
@@ -115,7 +116,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
 
 function observedHosts(observer: Observer, hosts: Map<string, Host>): Map<string, Host> {
   // These ask nobody: they read a webhook, remember an answer, or do work of others.
-  const silent = ["readHints", "budget", "counted"] as const;
+  const silent = ["readHints", "verifyCi", "budget", "counted"] as const;
   return new Map([...hosts].map(([key, host]) => [key, towards(observer, key, host, silent)]));
 }
 

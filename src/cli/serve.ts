@@ -17,6 +17,7 @@ import { createInbox } from "../receiver/inbox.ts";
 import { webhookRoute } from "../receiver/webhooks.ts";
 import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
+import { keepCi } from "./keep-ci.ts";
 import { addLedgerMetrics } from "./metrics.ts";
 import { observedRegistries, type Parts } from "./parts.ts";
 import { portError } from "./port-error.ts";
@@ -76,6 +77,14 @@ export async function serve(parts: Parts): Promise<Listening> {
       registries,
       limits,
       requestCommit: (repo, sha) => requestCommit(parts, accepts, repo, sha).then(onHints),
+      ci: {
+        hosts: parts.hosts,
+        keep: async (pushed) => {
+          const { name, hint } = await keepCi(parts, accepts, pushed);
+          onHints([hint]);
+          return name;
+        },
+      },
       isConfigured: (repo) => isConfigured(parts, accepts, repo),
       rulesOf: (repo) => rulesOf(config, repo),
       statuses: parts,

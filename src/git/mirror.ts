@@ -104,9 +104,10 @@ export class Mirror {
    * Branches and tags by full ref, as the host lists them now; an annotated tag is a tag object. Fetches nothing:
    * polling a repo costs one request. @throws as `sync`
    */
-  remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
+  async remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
     const signals = [signal, this.#closing];
-    return listRemoteRefs(source, { signals, timeLimit: this.#readLimit, quickRefs: this.#quickRefs });
+    const call = { signals, timeLimit: this.#readLimit, quickRefs: this.#quickRefs };
+    return (await listRemoteRefs(source, call)).raw;
   }
 
   /** Branches and tags by full ref as of the last sync, with annotated tags as the commits that they point to. */

@@ -32,10 +32,9 @@ const CORRUPT =
   /object file .* is empty|missing object|loose object .* is corrupt|bad object|unable to read (?:tree|sha1 file)|invalid (?:sha1|object) pointer|bad pack header|inflate: /;
 
 /** Branches and tags by full ref as the host lists them now, with annotated tags as tag objects. It needs no mirror. */
-export async function listRemoteRefs(source: CloneSource, call: RemoteCall): Promise<Map<string, Sha>> {
+export async function listRemoteRefs(source: CloneSource, call: RemoteCall): Promise<RemoteRefs> {
   checkUrl(source.url);
-  const there = await explainingFailures(source, () => listRemote(source, call));
-  return there.raw;
+  return explainingFailures(source, () => listRemote(source, call));
 }
 
 /**

@@ -1,10 +1,11 @@
 import type * as z from "zod";
 import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
 import type { Host } from "./host.ts";
+import type { HostTools } from "./host-tools.ts";
 
 /** An entry of `hosts`, as far as every type has it. */
 export interface HostSettings extends TypedSettings {
-  /** A repo is cloned from `<cloneUrl>/<owner>/<name>`. */
+  /** A repo is cloned from `<cloneUrl>/<owner>/<name>`, or from where `{owner}` and `{name}` in it are filled in. */
   cloneUrl: string;
   /** Null: the host shows what it shows to everybody, and takes no statuses. */
   token: string | null;
@@ -12,8 +13,10 @@ export interface HostSettings extends TypedSettings {
 
 /** A declared type of git host. */
 export interface HostType extends TypeDeclaration<HostSettings> {
+  /** The setting without which commits get no statuses. Left out: `token`. */
+  readonly reportsNeed?: string;
   /** Asks nothing over the network. @throws ConfigError where the settings cannot be used */
-  open(key: string, settings: TypedSettings): Host;
+  open(key: string, settings: TypedSettings, tools: HostTools): Host;
 }
 
 /** Declares a type of git host. `settings` parses an entry with its `type`; values under the keys `secrets` are never shown. */
@@ -21,7 +24,8 @@ export function hostType<Schema extends z.ZodType<HostSettings>>(declaration: {
   type: z.output<Schema>["type"];
   settings: Schema;
   secrets: readonly (keyof z.output<Schema> & string)[];
-  open(key: string, settings: z.output<Schema>): Host;
+  reportsNeed?: keyof z.output<Schema> & string;
+  open(key: string, settings: z.output<Schema>, tools: HostTools): Host;
 }): HostType {
   const { settings: schema, ...rest } = declaration;
   // `open` gets what the schema gave: only here, where both are at hand, is that known.

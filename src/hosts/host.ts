@@ -124,6 +124,13 @@ export interface Host {
   readonly appendsReports?: boolean;
   /** The host shows more than a line: `report` gets `details`. */
   readonly showsDetails?: boolean;
+  /** False: it cannot say which repos an owner has, so deliverd hears of them by name and by webhooks. Left out: true. */
+  readonly listsRepos?: boolean;
+  /**
+   * CI sends its results to `POST /api/v1/ci`, and the host's secret signs them. Verifies such a request.
+   * @throws BadSignature
+   */
+  verifyCi?(request: RawWebhook): void;
   /** Registers and checks webhooks. Left out: the host has no API for that. */
   readonly webhooks?: HostWebhooks;
 }

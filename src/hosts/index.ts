@@ -1,15 +1,19 @@
 import { type TypedSettings, typeList } from "../settings/type-list.ts";
 import { bitbucket } from "./bitbucket/index.ts";
+import { generic } from "./generic/index.ts";
 import { gitea } from "./gitea/index.ts";
 import { github } from "./github/index.ts";
 import { gitlab } from "./gitlab/index.ts";
 import type { Host } from "./host.ts";
+import type { HostTools } from "./host-tools.ts";
 import type { HostSettings, HostType } from "./host-type.ts";
 
 /** Every type of git host. Whatever depends on the type of a host asks its declaration here. */
-export const hostTypes = typeList<HostSettings, HostType>([github, gitlab, gitea, bitbucket]);
+export const hostTypes = typeList<HostSettings, HostType>([github, gitlab, gitea, bitbucket, generic]);
 
 /** Every configured host by its key. Nothing is asked over the network here. @throws ConfigError */
-export function openHosts(hosts: Record<string, TypedSettings>, types = hostTypes): Map<string, Host> {
-  return new Map(Object.entries(hosts).map(([key, settings]) => [key, types.of(settings).open(key, settings)]));
+export function openHosts(hosts: Record<string, TypedSettings>, tools: HostTools): Map<string, Host> {
+  return new Map(
+    Object.entries(hosts).map(([key, settings]) => [key, hostTypes.of(settings).open(key, settings, tools)]),
+  );
 }

@@ -30,14 +30,19 @@ const STEPS: DeleteBatch[] = [
       ...{ table: "logs", key: "delivery_id, seq", time: "at" },
       condition: sql`and ${isFinishedBefore("logs.delivery_id", before)}`,
     }),
+  (tx, before) =>
+    deleteOldest(tx, before, {
+      ...{ table: "pushed_checks", key: "repo_id, sha, name", time: "received_at" },
+      condition: sql`and not ${isDeliveryOpen()}`,
+    }),
   deleteSent,
   deleteIgnored,
   (tx, before) => deleteOldest(tx, before, { table: "looks", key: "repo_id, sha, ref", time: "at", isIndexed: false }),
 ];
 
 /**
- * Deletes what explains deliveries that ended long ago: hints, orders, decisions, attempts, logs, sent messages, evaluations,
- * and whole deliveries of ignored commits. Releases, versions, names and all other deliveries stay. The table `told`
+ * Deletes what explains deliveries that ended long ago: hints, orders, decisions, attempts, logs, pushed results
+ * of CI, sent messages, evaluations, and whole deliveries of ignored commits. Releases, versions, names and all other deliveries stay. The table `told`
  * keeps a record of what was sent, so that nothing is sent again after its row was deleted. It works in small batches,
  * and its cost depends only on how much it deletes.
  * @param age ms
@@ -87,6 +92,13 @@ function isFinishedBefore(deliveryId: string, before: RawBuilder<number>): RawBu
   const finished = sql.join(FINISHED_STATES.map((state) => sql.lit(state)));
   return sql<boolean>`exists (select 1 from deliveries
     where deliveries.id = ${sql.ref(deliveryId)} and state in (${finished}) and finished_at < ${before})`;
+}
+
+/** Whether the commit of a pushed check has a delivery that has not ended: it still asks for the results of CI. */
+function isDeliveryOpen(): RawBuilder<boolean> {
+  const finished = sql.join(FINISHED_STATES.map((state) => sql.lit(state)));
+  return sql<boolean>`exists (select 1 from deliveries where deliveries.repo_id = pushed_checks.repo_id
+    and deliveries.sha = pushed_checks.sha and state not in (${finished}))`;
 }
 
 /** Deletes messages that were sent or refused. The table `told` keeps the hash of each status that was sent. */

@@ -59,6 +59,8 @@ export interface ConcurrencyLimits {
   downloads: ConcurrencyLimit;
   /** Requests to deliver a commit, which may call a git host. */
   commitRequests: ConcurrencyLimit;
+  /** Results that CI sends, whose repo may have to be looked up at a git server. */
+  ciResults: ConcurrencyLimit;
 }
 
 export function createConcurrencyLimits(): ConcurrencyLimits {
@@ -68,5 +70,6 @@ export function createConcurrencyLimits(): ConcurrencyLimits {
     logStreams: new ConcurrencyLimit({ subject: "followers of logs", maxRunning: 200 }),
     downloads: new ConcurrencyLimit({ subject: "downloads", maxRunning: 24 }),
     commitRequests: new ConcurrencyLimit({ subject: "requests for a commit", maxRunning: 4, maxWaiting: 8 }),
+    ciResults: new ConcurrencyLimit({ subject: "results of CI", maxRunning: 4, maxWaiting: 40 }),
   };
 }

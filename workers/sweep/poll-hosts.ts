@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { mapLimit } from "../../src/async/map-limit.ts";
-import { matchRepo } from "../../src/delivery/bounds.ts";
 import { choosePolls, pollShare, repoPollInterval } from "../../src/delivery/poll-schedule.ts";
 import type { Budget, Host } from "../../src/hosts/host.ts";
 import { holdDuty } from "../../src/ledger/duties.ts";
 import { recordPolls, type WaitingCommit, waitingCommits } from "../../src/ledger/evaluations.ts";
 import { type KnownRepo, listRepos } from "../../src/ledger/repos.ts";
 import type { Station } from "../station.ts";
-import { discoverRepos, type SweepRepoParts, sweepRepo } from "./sweep-repos.ts";
+import { discoverRepos, hasBaseline, type SweepRepoParts, sweepRepo } from "./sweep-repos.ts";
 
 const DUTY = "watch";
 const TURN = 60_000;
@@ -56,12 +55,9 @@ export class HostPoller {
   }
 
   async #pollRepos(now: number): Promise<void> {
-    const { config, ledger } = this.#station;
+    const { ledger } = this.#station;
     const isActive = (repo: KnownRepo) => now - repo.activeAt < ACTIVE_FOR;
-    // Before its entry has a baseline, nobody can say which of a repo's commits are new.
-    const repos = (await listRepos(ledger)).filter((repo) =>
-      this.#baselined.has(matchRepo(config.repos, repo)?.match ?? ""),
-    );
+    const repos = (await listRepos(ledger)).filter((repo) => hasBaseline(this.#station, repo, this.#baselined));
     const idle = repos.filter((repo) => !isActive(repo)).length;
     const due: KnownRepo[] = [];
     for (const repo of repos) {

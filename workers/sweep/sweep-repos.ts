@@ -111,6 +111,21 @@ async function answerOf(host: Host, question: PatternQuestion): Promise<HostRepo
 }
 
 /**
+ * Whether a repo may be swept: before its entry has a baseline, nobody can say which of its commits are new. Of a host
+ * that cannot list repos, an entry with a pattern has none: a repo that a webhook names may be new or old.
+ * @param done the entries that have a baseline
+ */
+export function hasBaseline(
+  { config, hosts }: Pick<Station, "config" | "hosts">,
+  repo: KnownRepo,
+  done: ReadonlySet<string>,
+): boolean {
+  const entry = matchRepo(config.repos, repo);
+  if (entry === null || !done.has(entry.match)) return false;
+  return hosts.get(repo.host)?.listsRepos !== false || questionOfPattern(entry, repo.host).kind === "repo";
+}
+
+/**
  * Compares a repo's refs with the known heads, and adds a hint for every new commit and every ref that moved. Costs one
  * request to the host if nothing moved.
  */

@@ -3,6 +3,7 @@ import { ConfigError } from "../../delivery/errors.ts";
 import type { Repo } from "../../delivery/types.ts";
 import { openHosts } from "../../hosts/index.ts";
 import type { CheckoutRepo } from "../checkout-repo.ts";
+import { hostTools } from "../host-tools.ts";
 
 /** What a build goes by. */
 export interface BuildSettings {
@@ -30,7 +31,8 @@ export type KnownByHost = { kind: "known"; repo: Repo } | { kind: "unknown"; bec
 export async function askHost(config: ServerConfig, repo: CheckoutRepo): Promise<KnownByHost> {
   const name = `${repo.owner}/${repo.name}`;
   try {
-    const found = (await openHosts(config.hosts).get(repo.host)?.findRepo(repo.owner, repo.name)) ?? null;
+    const found =
+      (await openHosts(config.hosts, hostTools(null)).get(repo.host)?.findRepo(repo.owner, repo.name)) ?? null;
     if (found === null) return { kind: "unknown", because: `hosts.${repo.host} shows no repo ${name}` };
     const { hostId, owner, name: own, defaultBranch } = found;
     const id = `${repo.host}:${hostId}`;

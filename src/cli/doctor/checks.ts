@@ -4,6 +4,7 @@ import { openHosts } from "../../hosts/index.ts";
 import type { LearningMask } from "../../observe/mask.ts";
 import { openRegistries } from "../../registries/index.ts";
 import { Store } from "../../store/store.ts";
+import { hostTools } from "../host-tools.ts";
 import type { Check } from "./check.ts";
 import { engineChecks } from "./engine.ts";
 import { hostChecks } from "./hosts.ts";
@@ -22,7 +23,7 @@ export interface DoctorOptions {
 /** One for each thing that the configuration names, group by group. */
 export async function checksOf(config: ServerConfig, { learn, sendTestNotices }: DoctorOptions): Promise<Check[]> {
   const store = new Store(join(config.dataDir, "store"));
-  const hosts = openHosts(config.hosts);
+  const hosts = openHosts(config.hosts, hostTools(null));
   const registries = await openRegistries(config.registries, { store, learn });
   const probe = createPublicUrlProbe(config, hosts);
   return [

@@ -2,6 +2,7 @@ import { once } from "../../async/once.ts";
 import type { ServerConfig } from "../../config/server.ts";
 import { ConfigError } from "../../delivery/errors.ts";
 import type { Host } from "../../hosts/host.ts";
+import { hostTypes } from "../../hosts/index.ts";
 import { type Check, ok, type Result, warn } from "./check.ts";
 import type { PublicUrlProbe } from "./public-url.ts";
 import { serverOf } from "./server-of.ts";
@@ -20,7 +21,7 @@ export function hostChecks(config: ServerConfig, hosts: ReadonlyMap<string, Host
         part,
         server: serverOf(config.hosts[key]),
         run: async () => hostResult(config, key, await shown()),
-        remedy: `Check hosts.${key}.apiUrl, and that this machine may reach it.`,
+        remedy: `Check the address of hosts.${key}, and that this machine may reach it.`,
       },
       {
         group,
@@ -42,10 +43,11 @@ function hostResult({ hosts }: ServerConfig, key: string, { seen, hidden, leftOu
   }
   const shown = seen.length === 0 ? "" : `; it shows ${seen.join(", ")}`;
   const rest = leftOut.length === 0 ? "" : `; ${leftOut.length} more entries of repos were not asked for`;
-  return hosts[key]?.token == null
-    ? warn(
-        `answers without a token${shown}${rest}; private repos are not seen, and commits get no statuses`,
-        `Set hosts.${key}.token.`,
-      )
-    : ok(`takes the token${shown}${rest}`);
+  const settings = hosts[key];
+  if (settings === undefined) throw new Error(`no host ${key} is configured`);
+  const { reportsNeed = "token" } = hostTypes.of(settings);
+  const answer = `${settings.token === null ? "answers without a token" : "takes the token"}${shown}${rest}`;
+  if (settings[reportsNeed] != null) return ok(answer);
+  const unseen = settings.token === null ? "private repos are not seen, and " : "";
+  return warn(`${answer}; ${unseen}commits get no statuses`, `Set hosts.${key}.${reportsNeed}.`);
 }

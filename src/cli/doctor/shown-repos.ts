@@ -22,7 +22,8 @@ export interface ShownRepos {
 export async function listShownRepos({ repos, hosts }: ServerConfig, key: string, host: Host): Promise<ShownRepos> {
   const entries = repos.flatMap((entry) => {
     const question = questionOfPattern(entry, key);
-    if (question.kind === "unlisted" || question.kind === "elsewhere") return [];
+    const isListed = question.kind === "repo" || (question.kind === "owner" && host.listsRepos !== false);
+    if (!isListed) return [];
     // With another host beside it, an entry that names none may mean that one.
     return [
       { question, expected: entry.host !== undefined || Object.keys(hosts).length === 1, shown: pathOfPattern(entry) },

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { matchRepo } from "../../delivery/bounds.ts";
 import { ConfigError } from "../../delivery/errors.ts";
-import type { WebhookChange, WebhookDelivery, WebhookState } from "../../hosts/host.ts";
+import type { HostWebhooks, WebhookChange, WebhookDelivery, WebhookState } from "../../hosts/host.ts";
 import { EXIT, Failure } from "../exit.ts";
 import { type Column, formatTable } from "../table.ts";
 import { paint, screenOf, terminalSafe } from "../terminal.ts";

@@ -7,6 +7,7 @@ import type { Host, HostRepo, HostWebhooks, WebhookAddress } from "../../hosts/h
 import { openHosts } from "../../hosts/index.ts";
 import { createMask, type Mask } from "../../observe/mask.ts";
 import { EXIT, Failure } from "../exit.ts";
+import { hostTools } from "../host-tools.ts";
 import { jsonText } from "../terminal.ts";
 import { addressOf } from "../webhook-health.ts";
 
@@ -97,7 +98,7 @@ async function forPattern(
 
 /** @throws Failure if no host, or several, show a repo of this name */
 async function findOne(config: ServerConfig, text: string): Promise<FoundRepo> {
-  const hosts = openHosts(config.hosts);
+  const hosts = openHosts(config.hosts, hostTools(null));
   const readings = readRepoName(text, hosts.keys());
   if (readings.length === 0) throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
   const found: FoundRepo[] = [];
@@ -126,7 +127,7 @@ async function findOne(config: ServerConfig, text: string): Promise<FoundRepo> {
 async function findAll(config: ServerConfig, match: string): Promise<FoundRepo[]> {
   const found: FoundRepo[] = [];
   let listed = 0;
-  for (const [key, host] of openHosts(config.hosts)) {
+  for (const [key, host] of openHosts(config.hosts, hostTools(null))) {
     for (const repo of await listByPattern(host, match, key)) {
       const path = { host: key, ...repo };
       if (!repoMatches({ match }, path)) continue;

@@ -1,16 +1,11 @@
-import { isUtf8 } from "node:buffer";
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { ConfigError } from "../../delivery/errors.ts";
-import { readSigningKey, signWebhook, verifyWebhook } from "../../http/standard-webhooks.ts";
-import { BadSignature, type RawWebhook } from "../host.ts";
+import { BadSignature } from "../host.ts";
 import { headerOf } from "../payload.ts";
+import { readProofKey, requireText, type StandardProof, standardProof } from "../standard-proof.ts";
 
 /** How webhooks of this host prove where they come from. */
-export interface WebhookProof {
-  /** @throws BadSignature */
-  verify(request: RawWebhook, now: number): void;
-  /** The headers of a request that `verify` takes. */
-  headersFor(body: Buffer, now: number): Record<string, string>;
+export interface WebhookProof extends StandardProof {
   /** The part of a webhook's settings that holds the secret: https://docs.gitlab.com/api/project_webhooks/ */
   settings: { signing_token: string } | { token: string };
 }
@@ -31,51 +26,15 @@ export function webhookProof(key: string, secret: string): WebhookProof {
   // GitLab sends a token without line ends.
   const token = secret.replaceAll(/[\r\n]/g, "");
   if (!token.startsWith("whsec_")) return byToken(token);
-  const signingKey = readSigningKey(token);
-  if (signingKey === null || signingKey.length < MIN_KEY_BYTES) {
+  const signingKey = readProofKey(token);
+  if (signingKey === null) {
     throw new ConfigError(
       "gitlab-signing-token-invalid",
       `hosts.${key}.webhookSecret begins with 'whsec_', but the base64 of a key does not follow: copy the signing token once more.`,
     );
   }
-  return bySignature(signingKey, token);
-}
-
-/** GitLab's keys have 32 bytes, and Standard Webhooks allows 24. */
-const MIN_KEY_BYTES = 24;
-
-function bySignature(key: Buffer, signing_token: string): WebhookProof {
-  return {
-    settings: { signing_token },
-    verify(request, now) {
-      const signatures = headerOf(request, "webhook-signature");
-      if (signatures.trim() === "") {
-        throw new BadSignature(
-          "The webhook-signature header is missing: set the webhook's signing token on GitLab to the one of this host.",
-        );
-      }
-      const stamp = { id: headerOf(request, "webhook-id"), timestamp: headerOf(request, "webhook-timestamp") };
-      requireText(request.body);
-      switch (verifyWebhook(key, signatures, stamp, request.body, now)) {
-        case "right":
-          return;
-        case "late":
-          throw new BadSignature("The signature is right, but more than five minutes old or early: check both clocks.");
-        case "wrong":
-          throw new BadSignature(
-            "The signature does not match the body: compare the webhook's signing token on GitLab with the one of this host.",
-          );
-      }
-    },
-    headersFor(body, now) {
-      const stamp = { id: randomUUID(), timestamp: String(Math.floor(now / 1000)) };
-      return {
-        "webhook-id": stamp.id,
-        "webhook-timestamp": stamp.timestamp,
-        "webhook-signature": signWebhook(key, stamp, body),
-      };
-    },
-  };
+  const words = { sender: "GitLab", secret: "the webhook's signing token on GitLab" };
+  return { settings: { signing_token: token }, ...standardProof(signingKey, words) };
 }
 
 function byToken(token: string): WebhookProof {
@@ -94,16 +53,10 @@ function byToken(token: string): WebhookProof {
           "X-Gitlab-Token is another token: compare the webhook's secret token on GitLab with the one of this host.",
         );
       }
-      requireText(request.body);
+      requireText(request.body, "sent by GitLab");
     },
     headersFor: () => ({ "x-gitlab-token": token }),
   };
-}
-
-function requireText(body: Buffer): void {
-  if (body.length === 0 || !isUtf8(body)) {
-    throw new BadSignature("The body is empty or not UTF-8: it is not what GitLab has sent.");
-  }
 }
 
 function digest(text: string): Buffer {

@@ -10,6 +10,7 @@ import * as history from "./0011-history.ts";
 import * as outbox from "./0013-outbox.ts";
 import * as looks from "./0014-looks.ts";
 import * as orders from "./0015-orders.ts";
+import * as pushedChecks from "./0016-pushed-checks.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const migrations: Record<string, Migration> = {
   "0013-outbox": outbox,
   "0014-looks": looks,
   "0015-orders": orders,
+  "0016-pushed-checks": pushedChecks,
 };

@@ -3,6 +3,7 @@ import type { Action, ArtifactKind, DeliveryState, Digest, RepoId, Sha } from ".
 import type { LatestReleasesTable, LocationsTable, LostNamesTable, NameOwnersTable, NameWritesTable } from "./names.ts";
 import type { OrdersTable } from "./orders.ts";
 import type { LooksTable, OutboxTable, ToldTable } from "./outbox.ts";
+import type { PushedChecksTable } from "./pushed-checks.ts";
 
 /**
  * The tables as queries see them: camelCase here, snake_case in the database. Times are ms since the epoch, booleans
@@ -13,6 +14,7 @@ export interface Schema {
   repoNames: RepoNamesTable;
   hints: HintsTable;
   orders: OrdersTable;
+  pushedChecks: PushedChecksTable;
   heads: HeadsTable;
   deliveries: DeliveriesTable;
   artifacts: ArtifactsTable;

@@ -1,7 +1,9 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { createAuth } from "../../../src/api/auth.ts";
 import { apiRoute } from "../../../src/api/index.ts";
+import type { KeepCi } from "../../../src/api/options.ts";
 import { rulesOf } from "../../../src/api/rules.ts";
+import type { Host } from "../../../src/hosts/host.ts";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { silentLog } from "../../../src/observe/log.ts";
@@ -52,7 +54,13 @@ const RULES: Parameters<typeof rulesOf>[0] = {
 /** API and pages as they are served, over a real ledger. */
 export async function startApi(
   ledger: Ledger,
-  options: { anonymous?: "none" | "viewer"; publicUrl?: string; registries?: Map<string, Registry> } = {},
+  options: {
+    anonymous?: "none" | "viewer";
+    publicUrl?: string;
+    registries?: Map<string, Registry>;
+    hosts?: Map<string, Host>;
+    keepCi?: KeepCi;
+  } = {},
 ): Promise<TestApi> {
   const auth = createAuth({
     adminToken: TOKEN,
@@ -66,6 +74,7 @@ export async function startApi(
     auth,
     registries: options.registries ?? new Map(),
     requestCommit: async (repo, sha) => void asked.push([repo, sha]),
+    ci: { hosts: options.hosts ?? new Map(), keep: options.keepCi ?? (async ({ repo }) => repo) },
     isConfigured: (repo) => repo.startsWith("acme/"),
     rulesOf: (repo) => rulesOf(RULES, repo),
     statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },

@@ -47,6 +47,8 @@ export interface HostKit {
    * whose first half is `[]`. `times: 0`: none fails any more.
    */
   fail(fault: { status: number | "cut" | "half"; headers?: Record<string, string>; times: number }): void;
+  /** False: the results of CI are sent to deliverd, so no answer of the host says them. Left out: true. */
+  tellsCi?: false;
   /** Headers of an answer that says: wait for this many seconds. Null: the host has no such header. */
   limitHeaders(seconds: number): Record<string, string> | null;
   close(): Promise<void>;
@@ -267,10 +269,12 @@ export function describeHost(name: string, examples: HostExamples, start: () => 
       });
 
       it("of a commit that the host lacks is refused, and nothing is concluded from it", async () => {
+        if (kit.tellsCi === false) return;
         await assert.rejects(verdict(UNKNOWN_SHA), (error) => error instanceof Refused && error.code === "commit-gone");
       });
 
       it("is not concluded from an answer of 5xx, a cut connection, half an answer or a rate limit", async () => {
+        if (kit.tellsCi === false) return;
         const sha = await kit.push();
         await kit.setCheck(sha, "test", "passed");
         const faults: Parameters<HostKit["fail"]>[0][] = [
@@ -328,7 +332,9 @@ export function describeHost(name: string, examples: HostExamples, start: () => 
         const found = await kit.host.findRepo(owner, name);
         assert.equal(`${kit.repo.host}:${found?.hostId}`, kit.repo.id);
         assert.equal(found?.defaultBranch, "main");
-        assert.ok((await kit.host.listRepos(owner)).some(({ hostId }) => hostId === found?.hostId));
+        const listed = await kit.host.listRepos(owner);
+        if (kit.host.listsRepos === false) assert.deepEqual(listed, []);
+        else assert.ok(listed.some(({ hostId }) => hostId === found?.hostId));
         assert.equal(await kit.host.findRepo(owner, "no-such-repo"), null);
         assert.deepEqual(await kit.host.listRepos("no-such-owner"), []);
       });

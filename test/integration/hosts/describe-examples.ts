@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Host, MalformedWebhook } from "../../../src/hosts/host.ts";
 import { hostTypes } from "../../../src/hosts/index.ts";
 import type { HostExamples, WebhookExample } from "../../support/hosts/examples/host-examples.ts";
+import { noTools } from "../../support/hosts/no-tools.ts";
 
 /** Fewer would leave out events that the host sends. */
 const MIN_EXAMPLES = 20;
@@ -12,7 +13,7 @@ export function describeExamples(name: string, { type, settings, repo, sign, tab
     let host: Host;
 
     before(() => {
-      host = hostTypes.of(settings).open(type, hostTypes.schema.parse(settings));
+      host = hostTypes.of(settings).open(type, hostTypes.schema.parse(settings), noTools);
     });
 
     const read = ({ headers, body }: WebhookExample) => {

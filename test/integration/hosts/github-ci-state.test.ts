@@ -6,6 +6,7 @@ import type { Host } from "../../../src/hosts/host.ts";
 import { openHosts } from "../../../src/hosts/index.ts";
 import { type SampleRepo, sampleRepo } from "../../support/fixtures/sample-repo.ts";
 import { type GitHubStandIn, startGitHub } from "../../support/hosts/github/github.ts";
+import { noTools } from "../../support/hosts/no-tools.ts";
 
 const gate = (more: Partial<Gate> = {}): Gate => ({
   ci: "required",
@@ -55,8 +56,8 @@ describe("GitHub as a host", () => {
   it("is opened under its key in the configuration, and not without a webhook secret", () => {
     const { apiUrl, cloneUrl, token } = github;
     const config = { type: "github" as const, apiUrl, cloneUrl, webhookSecret: "secret", token };
-    assert.deepEqual([...openHosts({ ours: config, theirs: config }).keys()], ["ours", "theirs"]);
-    assert.throws(() => openHosts({ ours: { ...config, webhookSecret: " " } }), {
+    assert.deepEqual([...openHosts({ ours: config, theirs: config }, noTools).keys()], ["ours", "theirs"]);
+    assert.throws(() => openHosts({ ours: { ...config, webhookSecret: " " } }, noTools), {
       code: "github-webhook-secret-missing",
       message: /hosts\.ours\.webhookSecret is empty/,
     });

@@ -29,6 +29,7 @@ describe("The repo of a checkout", () => {
   const hosts = {
     github: { cloneUrl: "https://github.com" },
     lab: { cloneUrl: "https://example.com/gitlab" },
+    any: { cloneUrl: "https://git.example.com/scm/{owner}/{name}.git" },
   };
   const tree = (url: string | null) =>
     ({
@@ -44,6 +45,7 @@ describe("The repo of a checkout", () => {
     assert.equal(shown("git@example.com:acme/platform/api.git", undefined), "lab: acme/platform/api");
     assert.equal(shown("https://example.com/gitlab/acme/platform/api.git", undefined), "lab: acme/platform/api");
     assert.equal(shown(null, "lab/acme/platform/api"), "lab: acme/platform/api");
+    assert.equal(shown("https://git.example.com/scm/acme/api.git", undefined), "any: acme/api");
   });
 
   it("may be named with its host, also without a configuration", () => {

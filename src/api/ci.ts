@@ -1,0 +1,68 @@
+import express, { type NextFunction, type Request, type RequestHandler, type Response, Router } from "express";
+import { BadSignature, type Host } from "../hosts/host.ts";
+import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
+import { Problem } from "../receiver/problem.ts";
+import type { Auth } from "./auth.ts";
+import { readCiBody } from "./ci-body.ts";
+import type { ApiOptions } from "./options.ts";
+import { requireKnownQuery } from "./query.ts";
+import { sendJson } from "./send-json.ts";
+
+const PATH = "/api/v1/ci";
+/** Nobody has proved to be allowed when the body is read. */
+const MAX_BODY = "128kb";
+
+/** POST /api/v1/ci: CI says what came of the checks of a commit. */
+export function ciRoute({ auth, ci }: ApiOptions, limits: ConcurrencyLimits): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+  router.post(
+    PATH,
+    requireKnownQuery(),
+    requireProof(auth),
+    // The signature is over the raw bytes.
+    express.raw({ limit: MAX_BODY, inflate: false, type: "application/json" }),
+    limits.ciResults.handler((request, response) => accept(ci, request, response)),
+  );
+  return router;
+}
+
+/** Takes the admin token, or lets a request pass that has a signature: `accept` verifies it over the body. */
+function requireProof(auth: Auth): RequestHandler {
+  return (request: Request, response: Response, next: NextFunction) => {
+    const isSigned = request.headers.authorization === undefined && request.headers["webhook-signature"] !== undefined;
+    if (isSigned) next();
+    else auth.admin(request, response, next);
+  };
+}
+
+async function accept({ hosts, keep }: ApiOptions["ci"], request: Request, response: Response): Promise<void> {
+  const bytes: unknown = request.body;
+  if (!Buffer.isBuffer(bytes)) throw new Problem(415, "Only application/json is taken.");
+  const allowed = hostsOf(hosts, request, bytes);
+  const { repo, sha, checks } = readCiBody(bytes, Date.now());
+  const deliveryId = String(request.headers["webhook-id"] ?? "").slice(0, 100);
+  const kept = await keep({ repo, hosts: allowed, sha, checks, deliveryId });
+  sendJson(response, { status: "accepted", because: "the commit will be looked at again", repo: kept, sha }, 202);
+}
+
+/** The keys of the hosts that the sender may speak for. @throws Problem 401, 404 */
+function hostsOf(hosts: ReadonlyMap<string, Host>, request: Request, body: Buffer): string[] {
+  const taking = [...hosts].filter(([, { verifyCi }]) => verifyCi !== undefined);
+  if (taking.length === 0)
+    throw new Problem(404, "No host of this server takes results of CI: only those of the type generic do.");
+  // The admin token was right already.
+  if (request.headers.authorization !== undefined) return taking.map(([key]) => key);
+  const refusals: string[] = [];
+  const signed = taking.filter(([, host]) => {
+    try {
+      host.verifyCi?.({ headers: request.headers, body });
+      return true;
+    } catch (error) {
+      if (!(error instanceof BadSignature)) throw error;
+      refusals.push(error.message);
+      return false;
+    }
+  });
+  if (signed.length === 0) throw new Problem(401, refusals[0] ?? "The signature is wrong.");
+  return signed.map(([key]) => key);
+}

@@ -1,0 +1,15 @@
+import { createHeadReader } from "../git/remote-head.ts";
+import type { HostTools } from "../hosts/host-tools.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { pushedChecksOf } from "../ledger/pushed-checks.ts";
+
+/** @param ledger null for commands that never ask for the state of CI */
+export function hostTools(ledger: Ledger | null): HostTools {
+  return {
+    readHead: createHeadReader(),
+    pushedChecks: async (repo, sha) => {
+      if (ledger === null) throw new Error("this command has no ledger, and asks no host for the state of CI");
+      return pushedChecksOf(ledger, repo, sha);
+    },
+  };
+}
