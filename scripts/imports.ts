@@ -97,6 +97,7 @@ const shared = new Set([
   "src/hosts/payload.ts",
   "src/hosts/rest",
   "src/notices/notice-kind.ts",
+  "src/builders/buildkit",
   "src/builders/engine",
   "src/builders/engine.ts",
 ]);
