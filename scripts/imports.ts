@@ -99,6 +99,7 @@ const shared = new Set([
   "src/hosts/rest",
   "src/hosts/standard-proof.ts",
   "src/notices/notice-kind.ts",
+  "src/builders/buildkit",
   "src/builders/engine",
   "src/builders/engine.ts",
 ]);

@@ -19,6 +19,8 @@ export interface BuildOrder {
   /** DELIVERD_VERSION, DELIVERD_SHA, … and the pipeline's args. */
   args: Record<string, string>;
   labels: Record<string, string>;
+  /** Values of the secrets in `artifact.secrets`, by name. The log masks them. */
+  secrets: Record<string, string>;
   limits: BuildLimits;
 }
 

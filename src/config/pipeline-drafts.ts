@@ -22,6 +22,8 @@ const artifact = z.looseObject({
   context: treePath.default(".").nullable().catch(null),
   paths: z.array(z.string()).max(100).catch([]),
   args: z.record(z.string(), z.string()).catch({}),
+  target: z.string().nullable().catch(null),
+  secrets: z.array(z.string()).max(50).catch([]),
   build: z.looseObject({ secrets: z.array(z.string()).max(50).catch([]) }).catch({ secrets: [] }),
 });
 
@@ -36,10 +38,11 @@ const file = z
 export function draftsOf(data: unknown): (ArtifactDraft | null)[] {
   return file.parse(data).artifacts.map((each) => {
     if (each === null) return null;
-    const { kind, publish, build, name, dockerfile, context, paths, args } = each;
+    const { kind, publish, build, name, dockerfile, context, paths, args, target } = each;
     const isImage = kind === "image";
+    const secrets = isImage ? each.secrets : build.secrets;
     return {
-      ...{ name, kind, dockerfile, context, paths, args, secrets: build.secrets },
+      ...{ name, kind, dockerfile, context, paths, args, target, secrets },
       publish: publish.map((to) =>
         to === null || (isImage && to.as === null) ? null : { to: to.to, as: to.as, tags: isImage ? to.tags : [] },
       ),

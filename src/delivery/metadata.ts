@@ -2,7 +2,7 @@ import { argsInImage } from "./dockerfile/index.ts";
 import { mavenVersion, pythonVersion } from "./ecosystem-version.ts";
 import { shortRef } from "./refs.ts";
 import { repoUrl } from "./repo-name.ts";
-import type { Repo, Sha } from "./types.ts";
+import type { ArtifactPlan, Repo, Sha } from "./types.ts";
 
 /** The facts of a delivery that its builds may contain. */
 export interface BuildFacts {
@@ -47,9 +47,12 @@ const COMMIT_ARGUMENTS = [...VERSION_ARGUMENTS, "DELIVERD_SHA", "DELIVERD_REF", 
  * Whether an image may contain its version: its Dockerfile declares a version argument in a stage that the image needs.
  * @param args the build arguments of the pipeline
  */
-export function imageHoldsVersion(dockerfile: string, args: Record<string, string>): boolean {
+export function imageHoldsVersion(
+  dockerfile: string,
+  { args, target }: Pick<ArtifactPlan, "args" | "target">,
+): boolean {
   const unknown = Object.fromEntries(COMMIT_ARGUMENTS.map((name) => [name, null]));
-  const used = argsInImage(dockerfile, { ...args, ...unknown });
+  const used = argsInImage(dockerfile, { ...args, ...unknown }, target);
   return VERSION_ARGUMENTS.some((name) => used.has(name));
 }
 

@@ -22,7 +22,7 @@ export interface KnownRegistry {
 }
 
 /** As much of an artifact as is checked before anything is built. */
-export interface ArtifactDraft extends Pick<ArtifactPlan, "name" | "kind" | "paths" | "args"> {
+export interface ArtifactDraft extends Pick<ArtifactPlan, "name" | "kind" | "paths" | "args" | "target"> {
   /** Null: it could not be read. */
   dockerfile: string | null;
   context: string | null;
@@ -48,8 +48,8 @@ export interface PlanRules {
   registries: Record<string, KnownRegistry>;
 }
 
-export function draftOf({ build, ...artifact }: ArtifactPlan): ArtifactDraft {
-  return { ...artifact, secrets: build?.secrets ?? [] };
+export function draftOf({ build, secrets, ...artifact }: ArtifactPlan): ArtifactDraft {
+  return { ...artifact, secrets: build?.secrets ?? secrets };
 }
 
 /**
@@ -105,7 +105,8 @@ function soundDestinations(
     const isTaken = collect(problems, [...at, "as"], () => requireNames(named, artifact, rules));
     return isTaken ? { ...destination, tags } : null;
   });
-  collect(problems, ["artifacts", index, "build", "secrets"], () => checkSecrets(artifact, rules.bounds));
+  const secrets = artifact.kind === "image" ? ["secrets"] : ["build", "secrets"];
+  collect(problems, ["artifacts", index, ...secrets], () => checkSecrets(artifact, secrets.join("."), rules.bounds));
   return sound;
 }
 
@@ -149,12 +150,12 @@ function nameSpaceOf({ registries }: PlanRules, key: string, kind: ArtifactKind)
   return found;
 }
 
-function checkSecrets({ name, secrets }: ArtifactDraft, bounds: RepoBounds): void {
+function checkSecrets({ name, secrets }: ArtifactDraft, key: string, bounds: RepoBounds): void {
   const missing = secrets.filter((secret) => !Object.hasOwn(bounds.secrets, secret));
   if (missing.length === 0) return;
   throw new Refused(
     "secret-not-granted",
-    `artifact ${quoted(name)} asks in build.secrets for ${list(missing)}, which the server does not grant ${bounds.match}. ` +
+    `artifact ${quoted(name)} asks in ${key} for ${list(missing)}, which the server does not grant ${bounds.match}. ` +
       `It grants: ${list(Object.keys(bounds.secrets))}. Ask the administrator to add it to the secrets under repos.`,
   );
 }

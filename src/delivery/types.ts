@@ -172,6 +172,14 @@ export interface ArtifactPlan {
   paths: string[];
   platforms: string[];
   args: Record<string, string>;
+  /** The stage of the Dockerfile that becomes the image. Null: the last one. */
+  target: string | null;
+  /** Labels of the image besides deliverd's own. */
+  labels: Record<string, string>;
+  /** Names of secrets that the server grants to the repo: RUN steps of the Dockerfile can mount them. */
+  secrets: string[];
+  /** False: every step of the image runs, even if the engine has its result. */
+  cache: boolean;
   /** Null for an image. */
   build: BuildCommands | null;
   /** Globs of the files that the commands make. Empty for an image. */

@@ -43,6 +43,16 @@ export const argumentName = z.string().regex(/^(?!DELIVERD_|SOURCE_DATE_EPOCH$)[
   error: "the name of a build argument; DELIVERD_… and SOURCE_DATE_EPOCH are set by deliverd itself",
 });
 
+const secretName = z.string().regex(/^(?!DELIVERD_)[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
+  error: "the name of a secret that the server grants this repo, of letters, digits and _",
+});
+
+/** Names of secrets of the repo's entry in the server's configuration. */
+export const secretNames = z
+  .array(secretName, { error: "a list of names of secrets" })
+  .max(50, { error: "at most 50" })
+  .default([]);
+
 /** A list of at least one item. @param noun what messages call an item */
 export function listOf<T extends z.ZodType>(item: T, max: number, noun: string) {
   return z

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -78,10 +79,16 @@ describe("A secret of the configuration", function () {
 
   it("is in no image, log, answer, page, status, notice or process list of a successful delivery", async () => {
     const repo = await world.repo("good", {
-      Dockerfile:
-        'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "sh", "-c", "busybox env | busybox tee /env"]\n',
+      Dockerfile: [
+        "FROM scratch",
+        "COPY busybox /bin/busybox",
+        'RUN ["/bin/busybox", "sh", "-c", "busybox env | busybox tee /env"]',
+        'RUN --mount=type=secret,id=NPM_READ ["/bin/busybox", "sha256sum", "/run/secrets/NPM_READ"]',
+        "",
+      ].join("\n"),
       ".deliverd.yml": pipeline([
         image("good", {
+          secrets: ["NPM_READ"],
           publish: [
             { to: "local", as: "acme/good" },
             { to: "second", as: "acme/good" },
@@ -91,6 +98,8 @@ describe("A secret of the configuration", function () {
     });
     const sha = await world.release(repo);
     await until("it is announced", () => world.notices(repo, sha).length > 0);
+    const hash = createHash("sha256").update("build-canary-secret").digest("hex");
+    assert.match(await world.log(repo, sha), new RegExp(hash), "the step did not get the repo's secret");
     await assertSilent(repo, sha);
 
     const dir = await tempDir();

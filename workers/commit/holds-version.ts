@@ -16,7 +16,7 @@ const HOLDS_VERSION: Record<Exclude<ArtifactKind, "image">, boolean> = {
 /** Whether an artifact says its version in its own bytes; an image only where its Dockerfile asks for it. */
 export async function holdsVersion(mirror: Mirror, sha: Sha, artifact: ArtifactPlan): Promise<boolean> {
   if (artifact.kind !== "image") return HOLDS_VERSION[artifact.kind];
-  return imageHoldsVersion(await readDockerfile(mirror, sha, artifact), artifact.args);
+  return imageHoldsVersion(await readDockerfile(mirror, sha, artifact), artifact);
 }
 
 export async function readDockerfile(mirror: Mirror, sha: Sha, { dockerfile }: ArtifactPlan): Promise<string> {

@@ -91,7 +91,7 @@ export async function readPlanBy(
 /** Without a pipeline there is one image. */
 const DEFAULT_ARTIFACT: ArtifactDraft = {
   ...{ name: "", kind: "image", dockerfile: "Dockerfile", context: "." },
-  ...{ paths: [], args: {}, publish: [], secrets: [] },
+  ...{ paths: [], args: {}, target: null, publish: [], secrets: [] },
 };
 
 function plannedOf(order: PlanOrder): PlanRead {

@@ -4,7 +4,7 @@ import { builderOf } from "../../src/builders/index.ts";
 import { matchRepo } from "../../src/delivery/bounds.ts";
 import { ecosystemVersion } from "../../src/delivery/ecosystem-version.ts";
 import { buildEnvironment, releaseMetadata } from "../../src/delivery/metadata.ts";
-import type { ArtifactPlan, BuildCommands } from "../../src/delivery/types.ts";
+import type { ArtifactPlan } from "../../src/delivery/types.ts";
 import { isDockerfileOutside, openContext } from "../../src/git/context.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import { span } from "../../src/observe/span.ts";
@@ -75,7 +75,9 @@ async function imageOrder(
     dockerfileApart: await isDockerfileOutside(mirror, commit.sha, paths),
     dockerfile: await readDockerfile(mirror, commit.sha, artifact),
     args: { ...artifact.args, ...buildEnvironment(facts) },
-    labels: releaseMetadata(facts),
+    // deliverd's own come last: they win.
+    labels: { ...artifact.labels, ...releaseMetadata(facts) },
+    secrets: secretsOf(station, work, artifact.secrets),
     limits: limitsOf(station, artifact),
   };
 }
@@ -95,7 +97,7 @@ function filesOrder(
     cacheOf: work.repo.id,
     openTree: () => openTree(work, { contextDir: ".", dockerfile: null }, run),
     environment: buildEnvironment(facts),
-    secrets: secretsOf(station, work, commands),
+    secrets: secretsOf(station, work, commands.secrets),
     limits: limitsOf(station, artifact),
   };
 }
@@ -119,8 +121,8 @@ function openTree({ mirror, commit }: Work, paths: { contextDir: string; dockerf
 function secretsOf(
   { config }: Pick<Station, "config">,
   { repo }: Work,
-  { secrets }: BuildCommands,
+  names: readonly string[],
 ): Record<string, string> {
   const granted = matchRepo(config.repos, repo)?.secrets ?? {};
-  return Object.fromEntries(secrets.map((name) => [name, granted[name] ?? ""]));
+  return Object.fromEntries(names.map((name) => [name, granted[name] ?? ""]));
 }

@@ -1,7 +1,7 @@
 import { TransientError, UserError } from "../../delivery/errors.ts";
 import type { BuildLimits } from "../builder.ts";
 import { engineGone, imageVanished, isUnreachable, tidyEngineMessage } from "./errors.ts";
-import { cannotStart, isUsersMistake, runtimeFailure } from "./failure-patterns.ts";
+import { cannotStart, isUsersMistake, MISSING_SECRET, runtimeFailure } from "./failure-patterns.ts";
 
 /** How a build failed. */
 export interface BuildFailure {
@@ -37,7 +37,10 @@ export function explainFailure(
     return engineGone(new Error(tidyEngineMessage(message)));
   const vanished = imageVanished(message);
   if (vanished) return vanished;
-  if (isUsersMistake(failure)) return usersFailure(`${named(failure)} failed: ${tidyEngineMessage(message)}`, tail);
+  if (isUsersMistake(failure)) {
+    const remedy = MISSING_SECRET.test(message) ? ". Name it under secrets of the artifact" : "";
+    return usersFailure(`${named(failure)} failed: ${tidyEngineMessage(message)}${remedy}`, tail);
+  }
   if (isFetch(message)) return fetchFailed(message, syntax);
   return engineFailed(`${named(failure)}: ${tidyEngineMessage(message)}`);
 }

@@ -64,9 +64,12 @@ const USERS = [
   /unable to find (?:user|group) |unknown (?:user|group) error|can't find [ug]id for (?:user|group) |no user specified/,
 ];
 
+/** BuildKit up to 0.8 (Docker 20.10) writes `secret x not found: not found`. Buildah says "no such secret". */
+export const MISSING_SECRET = /\bsecret "?[\w.-]+"?(?:: (?:not found|no such secret)| not found: )/;
+
 /** What a step asks for but does not get: a secret, a right, or the URL of an ADD. */
 const ASKED_FOR = [
-  /\bsecret "?[\w.-]+"?: (?:not found|no such secret)/,
+  MISSING_SECRET,
   /entitlement \S+ is not allowed/,
   // 408 and 429 are to be retried.
   /invalid response status 4(?!08|29)\d\d\b|repository does not contain ref |\bdigest mismatch sha256:\S+: sha256:/,

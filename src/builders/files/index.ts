@@ -9,6 +9,7 @@ import {
   PUBLISH,
   paths,
   registryKey,
+  secretNames,
   template,
 } from "../../settings/artifact.ts";
 import { duration, globs, orNull, size, strict, text } from "../../settings/scalars.ts";
@@ -18,10 +19,6 @@ import { builderKind } from "../builder-kind.ts";
 const cachePath = text
   .max(512, { error: "a path of at most 512 characters" })
   .regex(/^(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}\\:]+$/u, { error: "a folder, such as /root/.npm, without .. in it" });
-
-const secretName = z.string().regex(/^(?!DELIVERD_)[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
-  error: "the name of a secret that the server grants this repo, of letters, digits and _",
-});
 
 const build = strict({
   image: text
@@ -37,11 +34,9 @@ const build = strict({
     .record(argumentName, argument, { error: "a map of environment variables" })
     .default({})
     .describe("Environment variables of the commands, besides DELIVERD_VERSION and the others that deliverd sets."),
-  secrets: z
-    .array(secretName, { error: "a list of names of secrets" })
-    .max(50, { error: "at most 50" })
-    .default([])
-    .describe("Names of secrets that the server grants this repo. Each becomes an environment variable."),
+  secrets: secretNames.describe(
+    "Names of secrets that the server grants this repo. Each becomes an environment variable.",
+  ),
   network: z
     .boolean({ error: "true or false" })
     .default(true)
@@ -73,6 +68,12 @@ const NAMED_AS: Record<ArtifactPlan["kind"], string> = {
   ami: "The name of the machine image. Left out: {owner}-{repo}-{artifact}-{version}.",
 };
 
+/** What only an image has. */
+const NO_IMAGE = {
+  ...{ dockerfile: "Dockerfile", context: ".", target: null, platforms: [], args: {} },
+  ...{ labels: {}, secrets: [], cache: true },
+};
+
 function settings<const K extends ArtifactPlan["kind"]>(kind: K) {
   return strict({
     name,
@@ -88,10 +89,7 @@ function settings<const K extends ArtifactPlan["kind"]>(kind: K) {
   }).transform(
     (artifact): ArtifactPlan => ({
       ...artifact,
-      dockerfile: "Dockerfile",
-      context: ".",
-      platforms: [],
-      args: {},
+      ...NO_IMAGE,
       publish: artifact.publish.map((destination) => ({ ...destination, tags: [] })),
     }),
   );

@@ -3,6 +3,10 @@ import type Dockerode from "dockerode";
 import { TransientError } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run/run.ts";
 import type { Grant } from "../../store/intake.ts";
+import type { BuildOrder } from "../builder.ts";
+import type { Methods } from "../buildkit/grpc/server.ts";
+import { fileSyncMethods } from "../buildkit/session/file-sync.ts";
+import { secretMethods } from "../buildkit/session/secrets.ts";
 import { type BuildFailure, explainFailure } from "../engine/build-failure.ts";
 import { engineAnswer, engineGone } from "../engine/errors.ts";
 import { readMessages } from "../engine/messages.ts";
@@ -39,7 +43,7 @@ async function send(docker: Dockerode, plan: BuildPlan, grant: Grant, log: Build
   const context = bySession ? sessionContext(order) : await openContext(order);
   let session: Session | null = null;
   try {
-    if (installation === "buildkit") session = await openSession(docker, context.files);
+    if (installation === "buildkit") session = await openSession(docker, offered(order, context));
     // `_query` is an option of docker-modem. With `version` among the options, dockerode would open its own session.
     const options = {
       abortSignal: AbortSignal.any([plan.signal, context.broken]),
@@ -60,6 +64,11 @@ async function send(docker: Dockerode, plan: BuildPlan, grant: Grant, log: Build
   }
 }
 
+/** What the engine may ask for during a build. */
+function offered({ secrets }: BuildOrder, { files }: Context): Methods {
+  return { ...secretMethods(secrets), ...(files === null ? {} : fileSyncMethods(files)) };
+}
+
 function query(plan: BuildPlan, grant: Grant, context: Context, session: string | undefined): Record<string, unknown> {
   const { order } = plan;
   const { name, tag } = temporaryName(grant);
@@ -69,6 +78,8 @@ function query(plan: BuildPlan, grant: Grant, context: Context, session: string 
     ...(context.files === null ? {} : { remote: "client-session" }),
     buildargs: declaredArgs(plan),
     labels: order.labels,
+    ...(order.artifact.target === null ? {} : { target: order.artifact.target }),
+    ...(order.artifact.cache ? {} : { nocache: true }),
     rm: true,
     forcerm: true,
     ...(session === undefined ? {} : { version: "2", session }),

@@ -5,7 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline as streamed } from "node:stream/promises";
 import tar from "tar-stream";
 import type { BuildOrder } from "../builder.ts";
-import { type BuildFiles, DOCKERFILE } from "./file-sync.ts";
+import { type BuildFiles, DOCKERFILE } from "../buildkit/session/file-sync.ts";
 
 /** Name of a Dockerfile that is added to a context of which it is not part. */
 const ADDED_DOCKERFILE = ".deliverd.dockerfile";

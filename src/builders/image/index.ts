@@ -10,18 +10,38 @@ import {
   PUBLISH,
   paths,
   registryKey,
+  secretNames,
   template,
   treePath,
 } from "../../settings/artifact.ts";
-import { strict, text } from "../../settings/scalars.ts";
+import { orNull, strict, text } from "../../settings/scalars.ts";
 import type { BuildOrder } from "../builder.ts";
 import { builderKind } from "../builder-kind.ts";
+
+/** Labels that deliverd sets, and that say where an image comes from. */
+const OWN_LABEL = /^(?:org\.opencontainers\.image\.(?:revision|source|version|created|ref\.name)$|dev\.deliverd\.)/;
+
+const label = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,255}$/, { error: "the name of a label, such as team or com.example.team" })
+  .refine((name) => !OWN_LABEL.test(name), { error: "another label; this one is set by deliverd itself" });
+
+const labels = z
+  .record(label, argument, { error: "a map of labels" })
+  .refine((map) => Object.keys(map).length <= 100, { error: "at most 100 labels" })
+  .default({})
+  .describe("Labels of the image, besides those that deliverd sets.");
+
+const target = orNull(
+  z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/, { error: "the name of a stage of the Dockerfile" }),
+).describe("The stage of the Dockerfile that becomes the image. Left out: the last one.");
 
 const settings = strict({
   name,
   kind: z.literal("image").describe(KIND),
   dockerfile: treePath.default("Dockerfile").describe("The path of the Dockerfile in the repo. Left out: Dockerfile."),
   context: treePath.default(".").describe("The folder of the build context in the repo. Left out: the root."),
+  target,
   paths,
   platforms: z
     .array(text.regex(/^[a-z0-9]+\/[a-z0-9]+(?:\/[a-z0-9]+)?$/, { error: "a platform, such as linux/amd64" }))
@@ -32,6 +52,14 @@ const settings = strict({
     .record(argumentName, argument, { error: "a map of build arguments" })
     .default({})
     .describe("Build arguments, for ARG in the Dockerfile."),
+  labels,
+  secrets: secretNames.describe(
+    "Names of secrets that the server grants this repo, for RUN --mount=type=secret,id=NAME in the Dockerfile.",
+  ),
+  cache: z
+    .boolean({ error: "true or false" })
+    .default(true)
+    .describe("false: every step runs, even if the engine has its result. Left out: true."),
   publish: listOf(
     strict({
       to: registryKey,

@@ -1,5 +1,5 @@
 import { type Base, type DockerfileFacts, readDockerfile } from "../../delivery/dockerfile/index.ts";
-import { UserError } from "../../delivery/errors.ts";
+import { Refused, UserError } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run/run.ts";
 import type { BuildOrder } from "../builder.ts";
 import { chooseInstallation, type EngineFacts, type Installation } from "../engine.ts";
@@ -24,7 +24,7 @@ export interface PlanOptions {
   installation?: Installation | undefined;
 }
 
-/** @throws UserError `several-platforms`, `dockerfile-invalid` */
+/** @throws UserError `several-platforms`, `dockerfile-invalid`, Refused `secrets-need-buildkit` */
 export function planBuild(options: PlanOptions, facts: EngineFacts, order: BuildOrder, signal: AbortSignal): BuildPlan {
   const [platform = facts.platform, ...others] = order.artifact.platforms;
   if (others.length > 0) {
@@ -34,12 +34,15 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
         "and a Docker Engine builds one at a time. Name one.",
     );
   }
-  const installation = options.installation ?? chooseInstallation(facts, order.limits).installation;
+  const chosen = chooseInstallation(facts, order.limits);
+  const installation = options.installation ?? chosen.installation;
+  if (installation === "classic") refuseSecrets(order, chosen.because);
   // The platform is named only if it differs: older engines accept it only in experimental mode.
   const named = (wanted: string) => (wanted === facts.platform ? null : wanted);
   const dockerfile = readDockerfile(order.dockerfile, {
     file: order.artifact.dockerfile,
     args: order.args,
+    target: order.artifact.target,
     platform,
     buildPlatform: facts.platform,
     everyStage: installation === "classic",
@@ -54,6 +57,16 @@ export function planBuild(options: PlanOptions, facts: EngineFacts, order: Build
     network: options.network ?? (facts.bridge ? null : "none"),
     signal,
   };
+}
+
+/** The classic builder would have to put a secret into a build argument, which every layer and image shows. */
+function refuseSecrets({ artifact }: BuildOrder, because: string): void {
+  if (artifact.secrets.length === 0) return;
+  throw new Refused(
+    "secrets-need-buildkit",
+    `artifacts.${artifact.name}.secrets: only BuildKit can give a build secrets, and this server builds with the ` +
+      `classic builder: ${because}. Build without secrets, or ask the administrator for an engine with BuildKit.`,
+  );
 }
 
 /** Writes to the build's log what a reader would otherwise not expect. */

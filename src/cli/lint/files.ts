@@ -36,7 +36,7 @@ async function findInImage(
   tree: WorkingTree,
   reading: PlanReading,
   index: number,
-  { dockerfile, context, args }: ArtifactDraft,
+  { dockerfile, context, args, target }: ArtifactDraft,
 ): Promise<Finding[]> {
   const { mirror, sha } = tree;
   const found: Finding[] = [];
@@ -62,7 +62,7 @@ async function findInImage(
   await note("dockerfile", null, async () => {
     text = (await mirror.readFile(sha, dockerfile, DOCKERFILE_MAX_BYTES)) ?? "";
   });
-  return [...found, ...findInDockerfile(dockerfile, text, args)];
+  return [...found, ...findInDockerfile(dockerfile, text, { args, target })];
 }
 
 async function isIgnored({ root, mirror, sha }: WorkingTree, path: string): Promise<boolean> {
@@ -74,8 +74,12 @@ async function isIgnored({ root, mirror, sha }: WorkingTree, path: string): Prom
 }
 
 /** What only the commit or the engine knows is left open, as the daemon leaves it to the engine. */
-function findInDockerfile(file: string, text: string, args: Record<string, string>): Finding[] {
-  const options = { file, args, platform: null, buildPlatform: null, everyStage: false };
+function findInDockerfile(
+  file: string,
+  text: string,
+  { args, target }: Pick<ArtifactDraft, "args" | "target">,
+): Finding[] {
+  const options = { file, args, target, platform: null, buildPlatform: null, everyStage: false };
   const read = tryDockerfile(text, options);
   if (read.kind === "invalid")
     return [{ file, line: read.line === 0 ? null : read.line, key: read.keyword, text: `${read.message}.` }];

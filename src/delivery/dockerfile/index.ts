@@ -32,12 +32,15 @@ export interface DockerfileOptions {
   file: string;
   /** Build arguments. Null: the value is not known yet. */
   args: Record<string, string | null>;
+  /** The stage that becomes the image. Null: the last one. */
+  target: string | null;
   /** As in `linux/amd64`, for `$TARGETPLATFORM` and similar variables. Null: not known. */
   platform: string | null;
   /** The engine's platform, for `$BUILDPLATFORM` and similar variables. */
   buildPlatform: string | null;
   /**
-   * Whether every stage is built, as by the classic builder. BuildKit builds only the stages that the last one needs.
+   * Whether every stage up to the target is built, as by the classic builder. BuildKit builds only the stages that the
+   * target needs.
    */
   everyStage: boolean;
 }
@@ -77,9 +80,14 @@ export function tryDockerfile(text: string, options: DockerfileOptions): Dockerf
  * The build arguments whose value the image may contain. It never fails: if the file cannot be read, every name in a
  * line that looks like an ARG counts. That may cost a build; the opposite error would give an image the wrong version.
  */
-export function argsInImage(text: string, args: Record<string, string | null>): Set<string> {
+export function argsInImage(
+  text: string,
+  args: Record<string, string | null>,
+  target: string | null = null,
+): Set<string> {
   try {
-    return readDockerfile(text, { file: "", args, platform: null, buildPlatform: null, everyStage: false }).usedArgs;
+    const options = { file: "", args, target, platform: null, buildPlatform: null, everyStage: false };
+    return readDockerfile(text, options).usedArgs;
   } catch (error) {
     if (error instanceof UserError) return allNamed(text);
     throw error;
@@ -109,14 +117,27 @@ function factsOf(script: Script, options: DockerfileOptions): Omit<DockerfileFac
   const predefined: [string, string | null][] = [
     ...platformVariables("BUILD", options.buildPlatform),
     ...platformVariables("TARGET", options.platform),
-    ["TARGETSTAGE", last?.args[2]?.toLowerCase() ?? "default"],
+    ["TARGETSTAGE", options.target ?? last?.args[2]?.toLowerCase() ?? "default"],
   ];
   const values = new Map(
     predefined.map(([name, value]) => [name, given.has(name) ? (given.get(name) ?? null) : value]),
   );
   const { stages, globals } = readStages(script, given, values);
-  const walk = walkStages(stages, options.everyStage ? stages.map((_, index) => index) : [stages.length - 1]);
+  const target = targetOf(stages, options.target);
+  const walk = walkStages(stages, options.everyStage ? stages.slice(0, target + 1).map((_, at) => at) : [target]);
   return { args, images: walk.images, usedArgs: walk.isSure ? new Set([...globals, ...walk.args]) : args };
+}
+
+/** The index of the stage that becomes the image. @throws DockerfileError */
+function targetOf(stages: Stage[], target: string | null): number {
+  if (target === null) return stages.length - 1;
+  const found = stages.findLastIndex(({ name }) => name === target.toLowerCase());
+  if (found >= 0) return found;
+  const names = stages.flatMap(({ name }) => (name === null ? [] : [name.slice(0, 100)]));
+  throw new DockerfileError(
+    `it has no stage ${JSON.stringify(target)}, which the pipeline names as target. ` +
+      `Its stages are ${names.slice(0, 20).join(", ") || "without names"}`,
+  );
 }
 
 interface Walk {

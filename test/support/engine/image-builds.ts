@@ -79,6 +79,7 @@ export function orderOf(files: Record<string, string>, more: Partial<BuildOrder>
     args: {},
     // Never without: the classic builder's last step, the one that goes with the temporary name, is then the labels'.
     labels: { "dev.deliverd.delivery": "d0" },
+    secrets: {},
     limits: { memoryBytes: null, cpus: null, time: 60_000 },
     ...more,
   };

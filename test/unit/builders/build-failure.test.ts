@@ -53,6 +53,7 @@ const theirs: Record<string, Row[]> = {
   ],
   "what a step asks for and the build has not": [
     { engine: "BuildKit 26.1", message: "failed to solve: secret npmrc: not found", step: "RUN npm ci" },
+    { engine: "BuildKit 0.8", message: "secret npmrc not found: not found", step: "RUN npm ci" },
     { engine: "BuildKit 26.1", message: "failed to solve: entitlement security.insecure is not allowed" },
     {
       engine: "BuildKit 0.8",

@@ -35,6 +35,10 @@ describe("a pipeline file", () => {
           paths: [],
           platforms: [],
           args: {},
+          target: null,
+          labels: {},
+          secrets: [],
+          cache: true,
           build: null,
           files: [],
           publish: [{ to: "hub", as: "acme/api", tags: ["{version}", "{branch}", "sha-{shortSha}"] }],
@@ -101,6 +105,22 @@ describe("a pipeline file", () => {
     assert.deepEqual(artifact?.args, { A: "1", B: "true", C: "x" });
   });
 
+  it("says which stage an image is, its labels, its secrets, and whether steps are cached", () => {
+    const keys = "target: Release, labels: { team: payments, n: 1 }, secrets: [NPM_TOKEN], cache: false";
+    const [artifact] = parsePipeline(image(keys)).artifacts;
+    assert.ok(artifact);
+    const { target, labels, secrets, cache } = artifact;
+    assert.deepEqual(
+      { target, labels, secrets, cache },
+      {
+        target: "Release",
+        labels: { team: "payments", n: "1" },
+        secrets: ["NPM_TOKEN"],
+        cache: false,
+      },
+    );
+  });
+
   it("gives paths in their shortest form", () => {
     const [artifact] = parsePipeline(image("dockerfile: ./a/../b//Dockerfile, context: b/")).artifacts;
     assert.deepEqual([artifact?.dockerfile, artifact?.context], ["b/Dockerfile", "b"]);
@@ -129,7 +149,7 @@ describe("a pipeline file", () => {
     [
       "an unknown key of an artifact",
       image("dockerfil: x"),
-      '3: artifacts[0].dockerfil: "dockerfil" is not a key here (did you mean "dockerfile"?); known are name, kind, dockerfile, context, paths, platforms, args, publish',
+      '3: artifacts[0].dockerfil: "dockerfil" is not a key here (did you mean "dockerfile"?); known are name, kind, dockerfile, context, target, paths, platforms, args, labels, secrets, cache, publish',
     ],
     [
       "an unknown kind",
@@ -166,6 +186,16 @@ describe("a pipeline file", () => {
       "a build argument that deliverd sets",
       image("args: { DELIVERD_VERSION: x }"),
       '3: artifacts[0].args.DELIVERD_VERSION: found "x"; expected the name of a build argument; DELIVERD_… and SOURCE_DATE_EPOCH are set by deliverd itself',
+    ],
+    [
+      "a label that deliverd sets",
+      image("labels: { org.opencontainers.image.version: x }"),
+      '3: artifacts[0].labels.org.opencontainers.image.version: found "x"; expected another label; this one is set by deliverd itself',
+    ],
+    [
+      "a label of deliverd's own name space",
+      image("labels: { dev.deliverd.delivery: x }"),
+      '3: artifacts[0].labels.dev.deliverd.delivery: found "x"; expected another label; this one is set by deliverd itself',
     ],
     [
       "an `on` that watches nothing",

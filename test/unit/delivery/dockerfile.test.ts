@@ -10,6 +10,7 @@ const read = (lines: string[], args: Record<string, string> = {}, more: Partial<
     args,
     platform: "linux/amd64",
     buildPlatform: "linux/amd64",
+    target: null,
     everyStage: false,
     ...more,
   });
@@ -118,6 +119,24 @@ describe("the base images read from a Dockerfile", () => {
 
   it("are those of every stage for the classic builder, which builds every stage", () => {
     assert.deepEqual(references(["FROM ruby AS test", "FROM node"], {}, { everyStage: true }), ["ruby", "node"]);
+  });
+
+  it("are those of the stages that the target needs", () => {
+    const lines = ["FROM ruby AS Test", "FROM node AS release", "COPY --from=deno / /", "FROM perl"];
+    assert.deepEqual(references(lines, {}, { target: "RELEASE" }), ["node", "deno"]);
+    assert.deepEqual(references(lines, {}, { target: "test" }), ["ruby"]);
+    assert.deepEqual(references(lines, {}, { target: "release", everyStage: true }), ["ruby", "node", "deno"]);
+    assert.deepEqual(references(["FROM x-$TARGETSTAGE AS a", "FROM node AS b"], {}, { target: "a" }), ["x-a"]);
+  });
+
+  it("are not read if there is no such target, and the error names the stages", () => {
+    assert.throws(() => read(["FROM ruby AS test", "FROM node"], {}, { target: "release" }), {
+      code: "dockerfile-invalid",
+      message:
+        /^api\/Dockerfile: it has no stage "release", which the pipeline names as target\. Its stages are test\.$/,
+    });
+    // Another frontend has stages of its own.
+    assert.deepEqual(references(["# syntax=acme/other", "IMAGE node"], {}, { target: "release" }), []);
   });
 
   it("come with the declared arguments and the frontend's image", () => {

@@ -84,9 +84,14 @@ describe("the check that an image depends on its version", () => {
     ["# syntax=acme/other\nIMAGE x\n  arg DELIVERD_VERSION", true],
     ["# syntax=acme/other\nIMAGE x\n  set DELIVERD_VERSION", false],
   ];
+  it("goes by the stage that becomes the image", () => {
+    const text = "FROM x AS release\nARG DELIVERD_VERSION\nFROM y AS test";
+    assert.equal(imageHoldsVersion(text, { args: {}, target: "release" }), true);
+    assert.equal(imageHoldsVersion(text, { args: {}, target: "test" }), false);
+  });
   for (const [text, holds, args = {}] of cases) {
     it(`${holds ? "with" : "not with"} ${JSON.stringify(text)}${args.V ? ` and ${JSON.stringify(args)}` : ""}`, () => {
-      assert.equal(imageHoldsVersion(text, args), holds);
+      assert.equal(imageHoldsVersion(text, { args, target: null }), holds);
     });
   }
 });

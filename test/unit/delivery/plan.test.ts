@@ -73,6 +73,10 @@ describe("a repo without a pipeline file", () => {
           paths: [],
           platforms: [],
           args: {},
+          target: null,
+          labels: {},
+          secrets: [],
+          cache: true,
           build: null,
           files: [],
           publish: [{ to: "local", as: "acme/api", tags: ["{version}", "{branch}", "sha-{shortSha}"] }],
@@ -190,6 +194,23 @@ describe("a pipeline within the server's bounds", () => {
         assert.ok(error instanceof Refused);
         assert.equal(error.code, "secret-not-granted");
         assert.match(error.message, /for NPM_WRITE, .* does not grant acme\/\*\. It grants: NPM_READ/);
+        return true;
+      },
+    );
+  });
+
+  it("gives an image no secret that the server does not grant", () => {
+    const asked = { pipeline: pipeline({ artifacts: [artifact({ secrets: ["NPM_READ"] })] }) };
+    assert.deepEqual(plan({ ...asked, bounds: bounds({ secrets: { NPM_READ: "s3cret" } }) }).artifacts[0]?.secrets, [
+      "NPM_READ",
+    ]);
+    assert.throws(
+      () => plan({ ...asked, bounds: bounds({ secrets: { OTHER: "s3cret" } }) }),
+      (error) => {
+        assert.ok(error instanceof Refused);
+        assert.equal(error.code, "secret-not-granted");
+        assert.match(error.message, /asks in secrets for NPM_READ, .* It grants: OTHER/);
+        assert.doesNotMatch(error.message, /s3cret/);
         return true;
       },
     );

@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import protobuf from "protobufjs";
 import tar from "tar-stream";
+import type { Methods, ServerCall } from "../grpc/server.ts";
 
 /** The files that BuildKit fetches over the session: a Dockerfile that is not part of the context, and the context. */
 export interface BuildFiles {
@@ -13,8 +13,6 @@ export interface BuildFiles {
 
 /** The name of the Dockerfile in the folder that BuildKit sees. */
 export const DOCKERFILE = "Dockerfile";
-
-export const FILE_SYNC = "/moby.filesync.v1.FileSync/DiffCopy";
 
 // From tonistiigi/fsutil, types/wire.proto and stat.proto, which BuildKit's session/filesync uses.
 const { root } = protobuf.parse(
@@ -46,33 +44,29 @@ interface Entry {
 
 const GO_DIRECTORY = 0x8000_0000;
 const GO_SYMLINK = 0x0800_0000;
-/** Less than gRPC's limit of 4 MB for a message. */
+/** Less than gRPC's limit for a message. */
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Serves a folder to BuildKit: it gets all entries in order, asks for the files that it wants, and says when it has
  * them. `.dockerignore` is already applied, so the whole context is offered.
  */
-export async function serveFiles(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  files: BuildFiles,
-): Promise<void> {
-  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
-  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+export function fileSyncMethods(files: BuildFiles): Methods {
+  return { "/moby.filesync.v1.FileSync/DiffCopy": (call) => serveFiles(call, files) };
+}
+
+async function serveFiles(call: ServerCall, files: BuildFiles): Promise<void> {
+  const { headers } = call;
   const wanted = new Wanted();
-  const asking = hearRequests(stream, wanted);
-  try {
-    if (headers["dir-name"] === "dockerfile") await sendText(stream, wanted, files.dockerfile);
-    // BuildKit looks for an ignore file. It gets none, since ours is already applied.
-    else if (headers["include-patterns"] === ".dockerignore") await sendEntries(stream, []);
-    else await sendTree(stream, wanted, files);
-    await asking;
-    await send(stream, { type: Type.end });
-    stream.end();
-  } catch (error) {
-    stream.destroy(error instanceof Error ? error : new Error(String(error)));
-  }
+  const asking = hearRequests(call, wanted);
+  // Whoever waits for it below gets its error.
+  asking.catch(() => {});
+  if (headers["dir-name"] === "dockerfile") await sendText(call, wanted, files.dockerfile);
+  // BuildKit looks for an ignore file. It gets none, since ours is already applied.
+  else if (headers["include-patterns"] === ".dockerignore") await sendEntries(call, []);
+  else await sendTree(call, wanted, files);
+  await asking;
+  await send(call, { type: Type.end });
 }
 
 /** The files that BuildKit has asked for. */
@@ -103,46 +97,37 @@ class Wanted {
   }
 }
 
-/** Reads requests until BuildKit has everything. `for await` would end the stream's other half too. */
-function hearRequests(stream: ServerHttp2Stream, wanted: Wanted): Promise<void> {
-  let open = Buffer.alloc(0);
-  return new Promise((resolve) => {
-    const over = () => {
-      wanted.end();
-      resolve();
-    };
-    stream.once("close", over);
-    stream.on("data", (chunk: Buffer) => {
-      open = Buffer.concat([open, chunk]);
-      while (open.length >= 5 && open.length >= 5 + open.readUInt32BE(1)) {
-        const end = 5 + open.readUInt32BE(1);
-        const { type, ID } = packet.decode(open.subarray(5, end)) as unknown as Packet;
-        open = open.subarray(end);
-        if (type === Type.end) over();
-        else if (type === Type.request) wanted.add(ID);
-      }
-    });
-  });
+/** Reads requests until BuildKit has everything. */
+async function hearRequests({ requests }: ServerCall, wanted: Wanted): Promise<void> {
+  try {
+    for await (const message of requests) {
+      const { type, ID } = packet.decode(message) as unknown as Packet;
+      if (type === Type.end) return;
+      if (type === Type.request) wanted.add(ID);
+    }
+  } finally {
+    wanted.end();
+  }
 }
 
-async function sendText(stream: ServerHttp2Stream, wanted: Wanted, text: string): Promise<void> {
+async function sendText(call: ServerCall, wanted: Wanted, text: string): Promise<void> {
   const bytes = Buffer.from(text);
-  await sendEntries(stream, [{ path: DOCKERFILE, mode: 0o644, size: bytes.length, modTime: 0, linkname: "" }]);
-  if (await wanted.has(0)) await sendContent(stream, 0, [bytes]);
+  await sendEntries(call, [{ path: DOCKERFILE, mode: 0o644, size: bytes.length, modTime: 0, linkname: "" }]);
+  if (await wanted.has(0)) await sendContent(call, 0, [bytes]);
 }
 
 /** Reads the tar twice: first the entries, then the contents of files. Nothing is kept in memory. */
-async function sendTree(stream: ServerHttp2Stream, wanted: Wanted, { openContext }: BuildFiles): Promise<void> {
+async function sendTree(call: ServerCall, wanted: Wanted, { openContext }: BuildFiles): Promise<void> {
   const entries: Entry[] = [];
   await eachEntry(await openContext(), async (header) => {
     entries.push(entryOf(header));
   });
   entries.sort((one, other) => comparePaths(one.path, other.path));
-  await sendEntries(stream, entries);
+  await sendEntries(call, entries);
   const ids = new Map(entries.map(({ path }, id) => [path, id]));
   await eachEntry(await openContext(), async (header, content) => {
     const id = ids.get(pathOf(header));
-    if (header.type === "file" && id !== undefined && (await wanted.has(id))) await sendContent(stream, id, content);
+    if (header.type === "file" && id !== undefined && (await wanted.has(id))) await sendContent(call, id, content);
   });
 }
 
@@ -181,28 +166,22 @@ function comparePaths(one: string, other: string): number {
   return Buffer.compare(Buffer.from(one.replaceAll("/", "\0")), Buffer.from(other.replaceAll("/", "\0")));
 }
 
-async function sendEntries(stream: ServerHttp2Stream, entries: Entry[]): Promise<void> {
-  for (const stat of entries) await send(stream, { type: Type.stat, stat });
-  await send(stream, { type: Type.stat });
+async function sendEntries(call: ServerCall, entries: Entry[]): Promise<void> {
+  for (const stat of entries) await send(call, { type: Type.stat, stat });
+  await send(call, { type: Type.stat });
 }
 
 async function sendContent(
-  stream: ServerHttp2Stream,
+  call: ServerCall,
   ID: number,
   content: AsyncIterable<Buffer> | Iterable<Buffer>,
 ): Promise<void> {
   for await (const chunk of content)
     for (let at = 0; at < chunk.length; at += CHUNK_BYTES)
-      await send(stream, { type: Type.data, ID, data: chunk.subarray(at, at + CHUNK_BYTES) });
-  await send(stream, { type: Type.data, ID });
+      await send(call, { type: Type.data, ID, data: chunk.subarray(at, at + CHUNK_BYTES) });
+  await send(call, { type: Type.data, ID });
 }
 
-function send(stream: ServerHttp2Stream, content: object): Promise<void> {
-  const bytes = packet.encode(packet.fromObject(content)).finish();
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(bytes.length, 1);
-  if (stream.destroyed) return Promise.reject(new Error("BuildKit left before it had the context"));
-  return new Promise((resolve, reject) => {
-    stream.write(Buffer.concat([head, bytes]), (error) => (error ? reject(error) : resolve()));
-  });
+function send(call: ServerCall, content: object): Promise<void> {
+  return call.send(packet.encode(packet.fromObject(content)).finish());
 }

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { orderOf, readFrozen, shellImage, startYard, type Yard } from "../../support/engine/image-builds.ts";
+import { artifactPlan } from "../../support/fixtures/plans.ts";
+import { testRun } from "../../support/fixtures/run.ts";
+
+for (const installation of ["buildkit", "classic"] as const) {
+  describe(`The settings of an image (${installation})`, function () {
+    this.timeout(120_000);
+    let yard: Yard;
+    before(async () => {
+      yard = await startYard();
+    });
+    after(() => yard.stop());
+    const build = (order: ReturnType<typeof orderOf>, run = testRun()) =>
+      yard.builder({ installation }).build(order, run);
+
+    it("name the stage that becomes the image, and no later stage is built", async () => {
+      const lines = [
+        `FROM ${shellImage} AS base`,
+        "RUN echo base > /base",
+        "FROM base AS Release",
+        'CMD ["release"]',
+        "FROM base AS test",
+        "RUN exit 3",
+      ];
+      const artifact = artifactPlan({ name: "app", platforms: ["linux/amd64"], target: "release" });
+      const frozen = await build(orderOf({ Dockerfile: lines.join("\n") }, { artifact }));
+      const image = await readFrozen(yard.store, frozen.digest);
+      assert.deepEqual(image.config.Cmd, ["release"]);
+    });
+
+    it("name a stage that the Dockerfile must have", async () => {
+      const artifact = artifactPlan({ name: "app", platforms: ["linux/amd64"], target: "release" });
+      await assert.rejects(build(orderOf({ Dockerfile: `FROM ${shellImage} AS test\n` }, { artifact })), {
+        name: "UserError",
+        code: "dockerfile-invalid",
+        message: /no stage "release".* Its stages are test/,
+      });
+    });
+
+    it("give labels of any text", async () => {
+      const labels = {
+        team: "payments",
+        quoted: `a "b" 'c' $HOME \${X} \\n`,
+        empty: "",
+        "dev.deliverd.delivery": "d7",
+      };
+      const frozen = await build(orderOf({ Dockerfile: `FROM ${shellImage}\nLABEL team=none kept=yes\n` }, { labels }));
+      const image = await readFrozen(yard.store, frozen.digest);
+      assert.deepEqual(image.config.Labels, { ...labels, kept: "yes" });
+    });
+
+    it("can ask for a build from nothing: every step runs again", async () => {
+      const files = { Dockerfile: `FROM ${shellImage}\nRUN cat /proc/sys/kernel/random/uuid > /id\n` };
+      const layersOf = async (cache: boolean) => {
+        const artifact = artifactPlan({ name: "app", platforms: ["linux/amd64"], cache });
+        return (await readFrozen(yard.store, (await build(orderOf(files, { artifact }))).digest)).layers;
+      };
+      const first = await layersOf(true);
+      assert.deepEqual(await layersOf(true), first);
+      assert.notDeepEqual(await layersOf(false), first);
+    });
+  });
+}
