@@ -23,7 +23,7 @@ export function createObserver({
     "How long calls to hosts and registries took, until the headers of the response.",
     CALL_BUCKETS_SECONDS,
   );
-  const failures = new RepeatedLog(log, "a call failed");
+  const failures = new RepeatedLog((facts) => log.warn("a call failed", facts));
   return {
     tracer,
     called(call) {
@@ -32,7 +32,7 @@ export function createObserver({
       seconds.observe({ to }, call.seconds);
       if (!FAILURES.has(outcome)) return;
       const ms = Math.round(call.seconds * 1000);
-      failures.warn(`${to} ${outcome}`, { to, outcome, method, origin, status, ms, requestId, error: textOf(error) });
+      failures.add(`${to} ${outcome}`, { to, outcome, method, origin, status, ms, requestId, error: textOf(error) });
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Log, LogFields } from "./log.ts";
+import type { LogFields } from "./log.ts";
 import { outsideScopes } from "./scope.ts";
 
 const WINDOW_MS = 60_000;
@@ -13,22 +13,21 @@ interface Repeats {
  * is one line a minute for it, with the facts of the last time and the number of times, until a minute has none.
  */
 export class RepeatedLog {
-  readonly #log: Pick<Log, "warn">;
-  readonly #message: string;
+  readonly #write: (facts: LogFields) => void;
   readonly #windowMs: number;
   readonly #windows = new Map<string, Repeats>();
 
-  constructor(log: Pick<Log, "warn">, message: string, windowMs = WINDOW_MS) {
-    this.#log = log;
-    this.#message = message;
+  /** @param write writes a line of the log, with its message and level */
+  constructor(write: (facts: LogFields) => void, windowMs = WINDOW_MS) {
+    this.#write = write;
     this.#windowMs = windowMs;
   }
 
   /** @param key what is down; there must be few of them */
-  warn(key: string, facts: LogFields): void {
+  add(key: string, facts: LogFields): void {
     const window = this.#windows.get(key);
     if (window === undefined) {
-      this.#log.warn(this.#message, facts);
+      this.#write(facts);
       this.#open(key);
     } else {
       window.count += 1;
@@ -46,7 +45,7 @@ export class RepeatedLog {
     const window = this.#windows.get(key);
     this.#windows.delete(key);
     if (window === undefined || window.count === 0) return;
-    this.#log.warn(this.#message, { ...window.facts, times: window.count, seconds: this.#windowMs / 1000 });
+    this.#write({ ...window.facts, times: window.count, seconds: this.#windowMs / 1000 });
     this.#open(key);
   }
 }
