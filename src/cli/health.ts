@@ -37,8 +37,19 @@ export async function health(
   const meant = processes.filter((one) => file === null || one.config === null || one.config === file);
   const answers = meant.length === 0 ? await askEither(config, env) : await askAll(meant, config, env);
   const failures = answers.filter(({ answers }) => !answers);
-  if (failures.length > 0) throw new Failure(EXIT.failed, failures.map(({ line }) => line).join("\n"));
+  if (failures.length > 0) {
+    const remedy = meant.length === 0 ? remedyWithoutProcess(config) : REMEDY;
+    throw new Failure(EXIT.failed, [...failures.map(({ line }) => line), remedy].join("\n"));
+  }
   return answers.map(({ line }) => line);
+}
+
+const REMEDY =
+  "If it has just started, ask again in some seconds. If not, its log (docker logs, journalctl) says why; restart it if it hangs.";
+
+function remedyWithoutProcess(config: string | undefined): string {
+  const port = config === undefined ? "name its file with --config, or its port with PORT" : `check port in ${config}`;
+  return `No process of deliverd is seen here: start it with \`deliverd start\`. If it runs, ${port}.`;
 }
 
 function askAll(processes: readonly DaemonProcess[], config: string | undefined, env: Environment): Promise<Answer[]> {
@@ -73,7 +84,9 @@ async function portIn(file: string, key: PortKey, env: Environment): Promise<num
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new Failure(EXIT.failed, `${file} cannot be read: ${(error as Error).message}`);
+    const { whyUnreadable } = await import("../config/unreadable.ts");
+    const remedy = "Name a readable file with --config or DELIVERD_CONFIG.";
+    throw new Failure(EXIT.failed, `${file} cannot be read ${whyUnreadable(file, error)}. ${remedy}`);
   }
   const data: unknown = readYaml(text, Number.POSITIVE_INFINITY).data;
   const value: unknown = typeof data === "object" && data !== null ? Reflect.get(data, key) : undefined;
@@ -83,7 +96,10 @@ async function portIn(file: string, key: PortKey, env: Environment): Promise<num
 async function ask(name: string, port: number): Promise<Answer> {
   // Node would ask port 80, and another program would answer there.
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    return { answers: false, line: `${name} cannot be asked: its port has to be a whole number from 1 to 65535` };
+    return {
+      answers: false,
+      line: `${name} cannot be asked: its port has to be a whole number from 1 to 65535. Correct port, workerPort or PORT`,
+    };
   return new Promise((resolve) => {
     const unwell = (why: string) =>
       resolve({ answers: false, line: `${name} does not answer on port ${port}: ${why}` });
@@ -96,6 +112,8 @@ async function ask(name: string, port: number): Promise<Answer> {
       },
     );
     request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
-    request.on("error", (error) => unwell(error.message));
+    request.on("error", (error: NodeJS.ErrnoException) =>
+      unwell(error.code === "ECONNREFUSED" ? "nothing listens there (ECONNREFUSED)" : error.message),
+    );
   });
 }

@@ -1,111 +1,19 @@
 #!/usr/bin/env node
-import { Command, CommanderError, Option } from "commander";
-import { ConfigError } from "../delivery/errors.ts";
-import { VERSION } from "../run/version.ts";
-import { addClientCommands } from "./client-commands.ts";
-import { addCompletion } from "./completion.ts";
-import { configOf } from "./config-option.ts";
-import type { Role } from "./data-dir.ts";
-import { EXIT, EXIT_CODES, Failure } from "./exit.ts";
-import { explainFileError, explainUnnamedFileError } from "./file-errors.ts";
-import { examples, globalOptions } from "./help.ts";
-import { addHooksCommand } from "./hooks/command.ts";
-import { addPipelineCommands } from "./pipeline-commands.ts";
-import { terminalSafe } from "./terminal.ts";
+import { plainHealthCall } from "./health-call.ts";
 
-/** All commands. Each loads its code only when it is called. */
-function program(): Command {
-  const command = new Command("deliverd")
-    .description("Builds every green commit, publishes it, and says that it is ready to deploy.")
-    .version(VERSION)
-    .addOption(new Option("--config <file>", "the server's configuration").env("DELIVERD_CONFIG"))
-    .option("--no-color", "print no colours; NO_COLOR does the same")
-    .on("option:no-color", () => {
-      process.env.NO_COLOR = "1";
-      delete process.env.FORCE_COLOR;
-    })
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: globalOptions })
-    .addHelpText("after", examples("start --config deliverd.yml", "why acme/api@ab12cd3", "help pull"))
-    .addHelpText("afterAll", `\n${EXIT_CODES}`);
-  const daemon = (name: string, description: string, roles: Role[]) =>
-    command
-      .command(name)
-      .description(description)
-      .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
-      .addHelpText("after", examples(`${name} --config deliverd.yml`))
-      .action(async (own: { config?: string }) => {
-        const { runDaemon } = await import("./run.ts");
-        await runDaemon(roles, configOf(command, own));
-      });
-  daemon("start", "run everything in one process", ["receiver", "worker"]);
-  daemon("receiver", "run the receiver: webhooks, API and pages", ["receiver"]);
-  daemon("worker", "run a worker: evaluates, builds, publishes, announces", ["worker"]);
-  command
-    .command("doctor")
-    .description("check the configuration and everything it names")
-    .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
-    .option("--json", "print JSON")
-    .option("--test-notices", "send each target of notices a test event, which reports no release")
-    .addHelpText("after", examples("doctor --config deliverd.yml", "doctor --json"))
-    .action(async (own: { config?: string; json?: boolean; testNotices?: boolean }) => {
-      const { doctor } = await import("./doctor.ts");
-      await doctor({ config: configOf(command, own), json: own.json ?? false, testNotices: own.testNotices ?? false });
-    });
-  addHooksCommand(command);
-  command
-    .command("health")
-    .description("check that the deliverd processes on this machine or in this container answer")
-    .option("--config <file>", "the server's configuration (env: DELIVERD_CONFIG)")
-    .addHelpText("after", examples("health", "health --config deliverd.yml"))
-    .action(async (own: { config?: string }) => {
-      const { health } = await import("./health.ts");
-      const lines = await health(configOf(command, own), process.env);
-      process.stdout.write(`${lines.join("\n")}\n`);
-    });
-  addClientCommands(command);
-  addPipelineCommands(command);
-  addCompletion(command);
-  return command;
-}
-
-// A reader such as head closes the pipe when it has enough: that is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT.done);
-  printError(explainFileError(error, OUTPUT) ?? `The output cannot be written: ${error.message}`);
-  process.exit(EXIT.failed);
-});
+// HEALTHCHECK calls `health` every few seconds, beside a daemon that needs the CPU. So this loads neither the other
+// commands, nor the parser of options, nor what an error needs.
+process.stdout.on(
+  "error",
+  (error) => void import("./report-error.ts").then((report) => report.endWithoutOutput(error)),
+);
 try {
-  await program().parseAsync();
+  const call = plainHealthCall(process.argv.slice(2), process.env);
+  if (call === null) await (await import("./program.ts")).runProgram();
+  else {
+    const { health } = await import("./health.ts");
+    process.stdout.write(`${(await health(call.config, process.env)).join("\n")}\n`);
+  }
 } catch (error) {
-  process.exitCode = reportError(error);
-}
-
-/** Prints an error for a person: its message, or the stack of an unexpected one. @returns the exit code */
-function reportError(error: unknown): number {
-  // Commander has printed its own message already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof Failure) {
-    printError(error.message);
-    return error.exitCode;
-  }
-  if (error instanceof ConfigError) {
-    printError(error.message);
-    return EXIT.usage;
-  }
-  printError(explainUnnamedFileError(error) ?? messageOf(error));
-  return EXIT.failed;
-}
-
-const OUTPUT = { path: "The output", elsewhere: "Write it to another place." };
-
-/** The message of an error that is expected, which has a code; the stack of any other. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return "code" in error ? error.message : (error.stack ?? error.message);
-}
-
-/** The message may hold what a server said, or what stands in a pipeline file. */
-function printError(text: string): void {
-  process.stderr.write(`${terminalSafe(text)}\n`);
+  process.exitCode = (await import("./report-error.ts")).reportError(error);
 }

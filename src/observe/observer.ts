@@ -1,6 +1,7 @@
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { FAILURES } from "./observe-call.ts";
+import { RepeatedLog } from "./repeated-log.ts";
 import type { Observer } from "./scope.ts";
 import type { Tracer } from "./trace.ts";
 
@@ -22,6 +23,7 @@ export function createObserver({
     "How long calls to hosts and registries took, until the headers of the response.",
     CALL_BUCKETS_SECONDS,
   );
+  const failures = new RepeatedLog((facts) => log.warn("a call failed", facts));
   return {
     tracer,
     called(call) {
@@ -30,7 +32,7 @@ export function createObserver({
       seconds.observe({ to }, call.seconds);
       if (!FAILURES.has(outcome)) return;
       const ms = Math.round(call.seconds * 1000);
-      log.warn("a call failed", { to, outcome, method, origin, status, ms, requestId, error: textOf(error) });
+      failures.add(`${to} ${outcome}`, { to, outcome, method, origin, status, ms, requestId, error: textOf(error) });
     },
   };
 }

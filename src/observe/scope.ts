@@ -33,6 +33,11 @@ export function inScope<T>(scope: Scope, work: () => T): T {
   return scopes.run(scope, work);
 }
 
+/** Does work that belongs to no scope, such as starting a timer for the work of many. */
+export function outsideScopes<T>(work: () => T): T {
+  return scopes.exit(work);
+}
+
 /** Does the work in a scope of its own. Its log lines have these ids. */
 export function observed<T>(observer: Observer, facts: Record<string, unknown>, work: () => T): T {
   return inScope({ observer, facts, to: null, span: null }, work);

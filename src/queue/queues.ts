@@ -2,6 +2,7 @@ import type { JobsOptions, Queue } from "bullmq";
 import { withTimeout } from "../async/with-timeout.ts";
 import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Log } from "../observe/log.ts";
+import { RepeatedLog } from "../observe/repeated-log.ts";
 import { type Connection, failFastConnection, type RedisAddress } from "./connection.ts";
 
 /** The jobs of each queue. They contain only keys; the data is in the ledger. */
@@ -41,6 +42,9 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
   const redis = failFastConnection(address);
   const queues = new Map<QueueName, Promise<Queue>>();
   const open: Queue[] = [];
+  const notTaken = new RepeatedLog((facts) =>
+    log.warn("Redis did not take a job; the sweep will queue it from the ledger", facts),
+  );
   const queueOf = (name: QueueName) => {
     const known = queues.get(name);
     if (known !== undefined) return known;
@@ -63,7 +67,7 @@ export function openQueues(address: RedisAddress, log: Log): Queues {
         );
         return true;
       } catch (error) {
-        log.warn("Redis did not take a job; the sweep will queue it from the ledger", { queue: name, error });
+        notTaken.add(name, { queue: name, error });
         return false;
       }
     },

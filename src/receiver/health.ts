@@ -3,6 +3,7 @@ import { cached } from "../async/cached.ts";
 import { withTimeout } from "../async/with-timeout.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { RepeatedLog } from "../observe/repeated-log.ts";
 
 /** One part of the readiness check. */
 export interface HealthCheck {
@@ -51,7 +52,9 @@ const READINESS_TTL_MS = 200;
 
 /** Runs the checks, at most five times a second. */
 export function createReadiness(options: Omit<HealthOptions, "metrics">): () => Promise<Readiness> {
-  return cached(READINESS_TTL_MS, () => checkReadiness(options));
+  // A monitor asks every few seconds, for as long as something is down.
+  const unwell = new RepeatedLog(({ check, ...facts }) => options.log.warn(`Readiness: ${check} is not well`, facts));
+  return cached(READINESS_TTL_MS, () => checkReadiness(options, unwell));
 }
 
 function sendFresh(response: Response, status: number, body: object): void {
@@ -59,11 +62,10 @@ function sendFresh(response: Response, status: number, body: object): void {
   response.end(JSON.stringify(body));
 }
 
-async function checkReadiness({
-  checks,
-  log,
-  checkTimeoutMs = 2_000,
-}: Omit<HealthOptions, "metrics">): Promise<Readiness> {
+async function checkReadiness(
+  { checks, checkTimeoutMs = 2_000 }: Omit<HealthOptions, "metrics">,
+  unwell: RepeatedLog,
+): Promise<Readiness> {
   const failed: HealthCheck[] = [];
   await Promise.all(
     checks.map(async (check) => {
@@ -71,7 +73,7 @@ async function checkReadiness({
         await withTimeout(checkTimeoutMs, check.check());
       } catch (error) {
         failed.push(check);
-        log.warn(`Readiness: ${check.name} is not well`, { error });
+        unwell.add(check.name, { check: check.name, error });
       }
     }),
   );

@@ -5,6 +5,7 @@ import { BadSignature, type Host, type HostRepo, MalformedWebhook, type WebhookR
 import type { NewHint } from "../ledger/hints.ts";
 import type { NewOrder } from "../ledger/orders.ts";
 import type { Log } from "../observe/log.ts";
+import { RepeatedLog } from "../observe/repeated-log.ts";
 import { SampledLog } from "../observe/sampled-log.ts";
 import { clientAddress } from "./client-address.ts";
 import { type Inbox, InboxFull } from "./inbox.ts";
@@ -141,26 +142,22 @@ function seenRepo(host: string, { hostId, owner, name, defaultBranch }: HostRepo
   return { id: `${host}:${hostId}`, host, owner, name, defaultBranch };
 }
 
-/** While the inbox is full, the log gets one line in this time instead of one for each webhook. */
-const FULL_LOG_INTERVAL_MS = 10_000;
-
 /**
  * Creates a function that commits hints and orders, or throws Problem 503 if that takes too long. A commit that succeeds later
  * does no harm: the host sends the webhook again, and both may repeat.
  */
 function createKeeper(options: WebhookOptions): (kept: Kept) => Promise<void> {
   const { inbox, keepOrders, log, commitTimeoutMs = 9_000 } = options;
-  let loggedAt = Number.NEGATIVE_INFINITY;
+  const failures = new RepeatedLog((facts) =>
+    log.error("A webhook could not be kept: the ledger does not take it", facts),
+  );
   return async ({ hints, orders }) => {
     try {
       if (orders.length > 0) await withTimeout(commitTimeoutMs, keepOrders(orders), "not committed");
       if (hints.length > 0) await withTimeout(commitTimeoutMs, inbox.add(hints), "not committed");
     } catch (error) {
       const isFull = error instanceof InboxFull;
-      if (!isFull || performance.now() - loggedAt > FULL_LOG_INTERVAL_MS) {
-        log.error("A webhook could not be kept: the ledger does not take it", { error });
-        if (isFull) loggedAt = performance.now();
-      }
+      failures.add(isFull ? "full" : "failed", { error });
       const detail = isFull ? "Too many webhooks wait for the ledger." : "The ledger cannot store this now.";
       throw new Problem(503, `${detail} Send it again.`, { "retry-after": "30" });
     }

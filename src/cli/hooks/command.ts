@@ -3,8 +3,8 @@ import { configOf } from "../config-option.ts";
 import { examples } from "../help.ts";
 
 const PATTERN = `
-<repo> is <owner>/<name>, or a pattern in quotes such as 'acme/*': then every repo that both the pattern and an entry of
-repos in the server's configuration match.`;
+<repo> is <owner>/<name>, or a pattern in quotes such as 'acme/*'. A pattern means every repo
+that it matches and that an entry of repos in the server's configuration matches, too.`;
 
 interface Own {
   config?: string;

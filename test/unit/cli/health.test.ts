@@ -7,6 +7,7 @@ import { build } from "esbuild";
 import { daemonProcesses, readCommandLine } from "../../../src/cli/daemon-processes.ts";
 import { Failure } from "../../../src/cli/exit.ts";
 import { health } from "../../../src/cli/health.ts";
+import { plainHealthCall } from "../../../src/cli/health-call.ts";
 import { freePort, tempDir } from "../../support/processes/process.ts";
 
 describe("deliverd health", () => {
@@ -80,7 +81,7 @@ describe("deliverd health", () => {
 
   it("fails on any answer but 200", async () => {
     const config = await file([`port: ${await answering(503)}`]);
-    await assert.rejects(health(config, {}, [start]), failure(/its answer is 503$/));
+    await assert.rejects(health(config, {}, [start]), failure(/its answer is 503\n.*its log/));
   });
 
   it("takes the file of the process's own --config, and leaves out processes with another file than the given one", async () => {
@@ -96,7 +97,39 @@ describe("deliverd health", () => {
     const silent = await freePort();
     await health(await file([`port: ${silent}`, `workerPort: ${await answering(200)}`]), {}, []);
     const neither = await file([`port: ${silent}`, `workerPort: ${silent}`]);
-    await assert.rejects(health(neither, {}, []), failure(/^deliverd does not answer .*\ndeliverd does not answer /));
+    await assert.rejects(
+      health(neither, {}, []),
+      failure(
+        /^deliverd does not answer .*\ndeliverd does not answer .*\nNo process of deliverd is seen here: start it .*check port in/,
+      ),
+    );
+    const config = join(dir.path, "none.yml");
+    await assert.rejects(health(config, {}, []), failure(/none\.yml cannot be read \(ENOENT\)\. Name a readable file/));
+  });
+});
+
+describe("A call of health", () => {
+  it("is read without the parser of options where it is as health checks write it", () => {
+    const env = { DELIVERD_CONFIG: "/env.yml" };
+    assert.deepEqual(plainHealthCall(["health"], {}), { config: undefined });
+    assert.deepEqual(plainHealthCall(["health"], env), { config: "/env.yml" });
+    assert.deepEqual(plainHealthCall(["health", "--config", "a.yml"], env), { config: "a.yml" });
+    assert.deepEqual(plainHealthCall(["health", "--config=a.yml"], env), { config: "a.yml" });
+  });
+
+  it("is left to the parser otherwise", () => {
+    for (const words of [
+      [],
+      ["start"],
+      ["health", "--help"],
+      ["health", "--config"],
+      ["health", "--config", "--help"],
+      ["health", "--config="],
+      ["health", "extra"],
+      ["health", "--config", "a.yml", "--no-color"],
+      ["--config", "a.yml", "health"],
+    ])
+      assert.equal(plainHealthCall(words, {}), null, words.join(" "));
   });
 });
 
