@@ -3,15 +3,15 @@ import { hostType } from "../host-type.ts";
 import { cloudHost } from "./cloud/host.ts";
 import { dataCenterHost } from "./data-center/host.ts";
 
+const CLOUD_API = "https://api.bitbucket.org/2.0";
+
 /** Bitbucket Cloud and, with `url`, Bitbucket Data Center. They share a name, and their signature; not an API. */
 export const bitbucket = hostType({
   type: "bitbucket",
   settings: strict({
     type: oneOf("bitbucket").describe("The type of git host."),
     url: orNull(webUrl).describe("The URL of Bitbucket Data Center. Left out: Bitbucket Cloud."),
-    apiUrl: webUrl
-      .default("https://api.bitbucket.org/2.0")
-      .describe("The URL of Bitbucket Cloud's API. Left out: https://api.bitbucket.org/2.0."),
+    apiUrl: orNull(webUrl).describe(`The URL of Bitbucket Cloud's API. Left out: ${CLOUD_API}.`),
     cloneUrl: orNull(webUrl).describe(
       "Clones come from <cloneUrl>/<workspace or project>/<name>.git. Left out: https://bitbucket.org, or <url>/scm.",
     ),
@@ -22,11 +22,17 @@ export const bitbucket = hostType({
     token: orNull(token).describe(
       "An access token, an API token or an HTTP access token. Left out: only public repos, and no statuses on commits.",
     ),
-  }).transform((value) => ({
-    ...value,
-    cloneUrl: value.cloneUrl ?? (value.url === null ? "https://bitbucket.org" : `${value.url}/scm`),
-  })),
+  })
+    .refine(({ url, apiUrl }) => url === null || apiUrl === null, {
+      path: ["apiUrl"],
+      error: "no apiUrl beside url: Data Center has its API at <url>/rest",
+    })
+    .transform((value) => ({
+      ...value,
+      apiUrl: value.url === null ? (value.apiUrl ?? CLOUD_API) : null,
+      cloneUrl: value.cloneUrl ?? (value.url === null ? "https://bitbucket.org" : `${value.url}/scm`),
+    })),
   secrets: ["webhookSecret", "token"],
   open: (key, { url, apiUrl, ...rest }) =>
-    url === null ? cloudHost({ key, apiUrl, ...rest }) : dataCenterHost({ key, url, ...rest }),
+    url === null ? cloudHost({ key, apiUrl: apiUrl ?? CLOUD_API, ...rest }) : dataCenterHost({ key, url, ...rest }),
 });
