@@ -1,26 +1,27 @@
-import express, { type NextFunction, type Request, type RequestHandler, type Response, Router } from "express";
+import { type NextFunction, type Request, type RequestHandler, type Response, Router } from "express";
 import { BadSignature, type Host } from "../hosts/host.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
+import { Aborted, type BodyReader, createBodyReader, discardRest } from "../receiver/read-body.ts";
 import type { Auth } from "./auth.ts";
 import { readCiBody } from "./ci-body.ts";
 import type { ApiOptions } from "./options.ts";
 import { requireKnownQuery } from "./query.ts";
 import { sendJson } from "./send-json.ts";
 
-const PATH = "/api/v1/ci";
 /** Nobody has proved to be allowed when the body is read. */
-const MAX_BODY = "128kb";
+const LIMITS = { maxBodyBytes: 128 * 1024, bodyTimeoutMs: 30_000 };
+/** ms in which the rest of a refused body is read: most clients see the answer only then. */
+const DISCARD_MS = 5_000;
 
 /** POST /api/v1/ci: CI says what came of the checks of a commit. */
 export function ciRoute({ auth, ci }: ApiOptions, limits: ConcurrencyLimits): Router {
   const router = Router({ caseSensitive: true, strict: true });
   router.post(
-    PATH,
+    "/api/v1/ci",
     requireKnownQuery(),
     requireProof(auth),
-    // The signature is over the raw bytes.
-    express.raw({ limit: MAX_BODY, inflate: false, type: "application/json" }),
+    rawBody(createBodyReader(LIMITS)),
     limits.ciResults.handler((request, response) => accept(ci, request, response)),
   );
   return router;
@@ -35,9 +36,24 @@ function requireProof(auth: Auth): RequestHandler {
   };
 }
 
+/** The signature is over the raw bytes. They are read before the limit counts: who sends slowly holds up no other. */
+function rawBody(readBody: BodyReader): RequestHandler {
+  return async (request, _response, next) => {
+    try {
+      if (request.is("application/json") === false) throw new Problem(415, "Only application/json is taken.");
+      if (request.headers["content-encoding"] !== undefined) throw new Problem(415, "A compressed body is not taken.");
+      request.body = await readBody(request);
+      next();
+    } catch (error) {
+      if (error instanceof Aborted) return;
+      discardRest(request, DISCARD_MS);
+      throw error;
+    }
+  };
+}
+
 async function accept({ hosts, keep }: ApiOptions["ci"], request: Request, response: Response): Promise<void> {
-  const bytes: unknown = request.body;
-  if (!Buffer.isBuffer(bytes)) throw new Problem(415, "Only application/json is taken.");
+  const bytes = request.body as Buffer;
   const allowed = hostsOf(hosts, request, bytes);
   const { repo, sha, checks } = readCiBody(bytes, Date.now());
   const deliveryId = String(request.headers["webhook-id"] ?? "").slice(0, 100);

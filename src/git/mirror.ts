@@ -105,9 +105,8 @@ export class Mirror {
    * polling a repo costs one request. @throws as `sync`
    */
   async remoteRefs(source: CloneSource, signal: AbortSignal): Promise<Map<string, Sha>> {
-    const signals = [signal, this.#closing];
-    const call = { signals, timeLimit: this.#readLimit, quickRefs: this.#quickRefs };
-    return (await listRemoteRefs(source, call)).raw;
+    const limits = { signals: [signal, this.#closing], timeLimit: this.#readLimit };
+    return (await listRemoteRefs(source, { ...limits, quickRefs: this.#quickRefs })).raw;
   }
 
   /** Branches and tags by full ref as of the last sync, with annotated tags as the commits that they point to. */

@@ -6,7 +6,7 @@ import type { SeenRepo } from "./repos.ts";
 import { chunks, now } from "./sql.ts";
 
 /** The event of a hint that came with results of CI. */
-export const CI_EVENT = "ci";
+const CI_EVENT = "ci";
 
 /** Far more than any CI has. The gate reads them all at each look. */
 const MAX_CHECKS_OF_COMMIT = 1_000;

@@ -9,7 +9,7 @@ import type { StandardProof } from "../standard-proof.ts";
 const MAX_PATH_LENGTH = 6_200;
 
 /** The path of a repo is its identity: a server without an API has no other. */
-export const repoPath = printableText(MAX_PATH_LENGTH).transform((text, context): HostRepo => {
+const repoPath = printableText(MAX_PATH_LENGTH).transform((text, context): HostRepo => {
   const path = parseRepoPath(text);
   if (path !== null) return { hostId: text, ...path, defaultBranch: null };
   context.addIssue("is not <owner>/<name>");

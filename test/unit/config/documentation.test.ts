@@ -31,7 +31,10 @@ describe("The reference of both configuration files", () => {
         const path = join(dir, "deliverd.yml");
         await writeFile(path, example);
         const names = [...example.matchAll(/\$\{(\w+)\}/g)].map(([, name = ""]) => name);
-        loadServerConfig({ path, env: Object.fromEntries(names.map((name) => [name, "whsec_c2VjcmV0"])) });
+        loadServerConfig({
+          path,
+          env: Object.fromEntries(names.map((name) => [name, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"])),
+        });
       } finally {
         await rm(dir, { recursive: true });
       }

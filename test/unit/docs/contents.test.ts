@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sourceFiles } from "../../../scripts/imports.ts";
 import { jsonSchemas } from "../../../src/config/json-schema.ts";
+import { hostTypes } from "../../../src/hosts/index.ts";
 import { registryTypes } from "../../../src/registries/index.ts";
 import { codeIn, documents, root, rowsOf, textOf } from "./pages.ts";
 
@@ -32,6 +33,22 @@ describe("docs/reference/registries/README.md", () => {
       return `[\`${type}\`](${type}.md) ${kinds({ type, ...EVERY_KIND }).toSorted()}`;
     });
     assert.deepEqual(listed.sort(), declared.sort());
+  });
+});
+
+describe("docs/reference/hosts/README.md", () => {
+  it("lists every type of git host with its page, and no other, as README.md does", () => {
+    const declared = hostTypes.all.map(({ type }) => type).sort();
+    const pages = readdirSync(join(root, "docs/reference/hosts"));
+    for (const document of ["docs/reference/hosts/README.md", "README.md"]) {
+      const text = textOf(document);
+      const listed = declared.filter((type) => new RegExp(`^\\|.*\`${type}\`.*\\(.*${type}\\.md`, "m").test(text));
+      assert.deepEqual(listed, declared, document);
+    }
+    assert.deepEqual(
+      declared.filter((type) => !pages.includes(`${type}.md`)),
+      [],
+    );
   });
 });
 
