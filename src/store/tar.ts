@@ -48,8 +48,8 @@ function piece(bytes: Buffer): Piece {
 /** One block, or more for a long name or a large size. */
 async function headerOf({ name, size }: Pick<TarEntry, "name" | "size">): Promise<Buffer> {
   // Loaded by the first tar: no start of a receiver needs it.
-  const { pack } = await import("tar-stream");
-  const tar = pack();
+  const { default: tarStream } = await import("tar-stream");
+  const tar = tarStream.pack();
   // A fixed time, so that the same content always gives the same tar.
   tar.entry({ name, size, mtime: new Date(0) });
   await once(tar, "readable");

@@ -39,7 +39,7 @@ export class Bases {
     } catch (error) {
       if (!(error instanceof PullFailed)) throw error;
       const standing = await this.#inspect(image);
-      if (standing === null) throw explain(image, reference, error);
+      if (standing === null) throw explainPull(image, error.message, error.withLogin);
       run.log.line(`Base ${image} could not be pulled (${error.message}): using the one that the engine has.`);
       return found(image, digestOf(standing, reference) ?? standing.Id, run);
     }
@@ -73,8 +73,7 @@ export class Bases {
     } catch (error) {
       if ((error as { statusCode?: number }).statusCode === 404) return null;
       const answer = engineAnswer(error);
-      if (answer !== null && /invalid reference format/.test(answer))
-        throw explain(image, parseReference(image), new PullFailed(answer, false));
+      if (answer !== null && /invalid reference format/.test(answer)) throw explainPull(image, answer, false);
       throw explainEngineError(error);
     }
   }
@@ -109,7 +108,12 @@ const SAYS_NO = new RegExp(
   "i",
 );
 
-function explain(image: string, { host }: Reference, { message, withLogin }: PullFailed): UserError | TransientError {
+/**
+ * Explains why a base image could not be pulled.
+ * @param withLogin a login for its host is configured
+ */
+export function explainPull(image: string, message: string, withLogin: boolean): UserError | TransientError {
+  const { host } = parseReference(image);
   if (isUnreachable(message) || !SAYS_NO.test(message)) {
     return new TransientError(
       "base-unreachable",

@@ -70,7 +70,7 @@ function usersFailure(reason: string, tail: string[]): UserError {
 export function engineFailed(what: string): TransientError {
   return new TransientError(
     "engine-failed",
-    `The Docker Engine failed, not the build. ${what}. If it repeats, read the engine's log.`,
+    `The engine failed, not the build. ${what}. If it repeats, read the engine's log.`,
     { tries: MAX_ENGINE_TRIES },
   );
 }
@@ -82,7 +82,7 @@ function isDiskFull(line: string): boolean {
 function diskFull(line: string, tries: number | null): TransientError {
   return new TransientError(
     "disk-full",
-    `The Docker Engine's disk is full: ${tidyEngineMessage(line)}. ` +
+    `The engine's disk is full: ${tidyEngineMessage(line)}. ` +
       'Free space there, for instance with "docker system prune".',
     { tries },
   );

@@ -5,8 +5,8 @@ export function engineGone(cause?: unknown): TransientError {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new TransientError(
     "engine-gone",
-    `The Docker Engine does not answer, or it stopped during the build${why}. ` +
-      "Check that dockerd runs and that deliverd may reach it.",
+    `The engine does not answer, or it stopped during the build${why}. ` +
+      "Check that it runs and that deliverd may reach it.",
     { cause },
   );
 }
@@ -36,7 +36,7 @@ export function explainEngineError(error: unknown): unknown {
   if (answer !== null)
     return (
       imageVanished(answer) ??
-      new TransientError("engine-refused", `The Docker Engine refused a request: ${answer}`, {
+      new TransientError("engine-refused", `The engine refused a request: ${answer}`, {
         cause: error,
         tries: 20,
       })
@@ -68,7 +68,7 @@ export function imageVanished(message: string): TransientError | null {
     return null;
   return new TransientError(
     "image-vanished",
-    `The Docker Engine lost the image it had just built: ${tidyEngineMessage(message)}`,
+    `The engine lost the image it had just built: ${tidyEngineMessage(message)}`,
   );
 }
 

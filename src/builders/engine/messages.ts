@@ -1,5 +1,5 @@
-import protobuf from "protobufjs";
 import * as z from "zod";
+import { readTrace, type Trace } from "../buildkit/trace.ts";
 
 /** A message of the engine during a build, pull or push: one JSON object a line. */
 export interface EngineMessage {
@@ -12,35 +12,6 @@ export interface EngineMessage {
   imageId?: string | undefined;
   trace?: Trace | undefined;
 }
-
-/** The parts of `moby.buildkit.v1.StatusResponse` that a log needs. */
-export interface Trace {
-  vertexes: Vertex[];
-  logs: { vertex: string; msg: Uint8Array }[];
-}
-
-export interface Vertex {
-  digest: string;
-  name: string;
-  cached: boolean;
-  started: object | null;
-  completed: object | null;
-  error: string;
-}
-
-// From BuildKit's api/services/control/control.proto. dockerode can read it too, but does not export that, and keeps
-// all output in memory.
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  message StatusResponse { repeated Vertex vertexes = 1; repeated VertexLog logs = 3; }
-  message Vertex {
-    string digest = 1; string name = 3; bool cached = 4;
-    Timestamp started = 5; Timestamp completed = 6; string error = 7;
-  }
-  message VertexLog { string vertex = 1; bytes msg = 4; }
-  message Timestamp { int64 seconds = 1; int32 nanos = 2; }
-`);
-const statusResponse = root.lookupType("StatusResponse");
 
 const line = z.object({
   id: z.string().optional(),
@@ -73,13 +44,9 @@ function readMessage(text: string): EngineMessage | null {
   const { success, data } = line.safeParse(parseJson(text));
   if (!success) return null;
   const { id, aux, ...message } = data;
-  if (typeof aux === "string") return id === "moby.buildkit.trace" ? { ...message, trace: readTrace(aux) } : message;
+  if (typeof aux === "string")
+    return id === "moby.buildkit.trace" ? { ...message, trace: readTrace(Buffer.from(aux, "base64")) } : message;
   return { ...message, imageId: aux?.ID };
-}
-
-function readTrace(base64: string): Trace {
-  const decoded = statusResponse.decode(Buffer.from(base64, "base64"));
-  return statusResponse.toObject(decoded, { defaults: true, arrays: true, longs: Number }) as Trace;
 }
 
 function parseJson(text: string): unknown {

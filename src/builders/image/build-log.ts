@@ -1,7 +1,8 @@
 import type { RunLog } from "../../run/run.ts";
+import type { Trace, Vertex } from "../buildkit/trace.ts";
 import type { BuildFailure } from "../engine/build-failure.ts";
 import { exitCodeIn } from "../engine/failure-patterns.ts";
-import type { EngineMessage, Trace, Vertex } from "../engine/messages.ts";
+import type { EngineMessage } from "../engine/messages.ts";
 import { StepOutput } from "../engine/step-output.ts";
 
 /**
@@ -12,11 +13,13 @@ export class BuildLog {
   imageId: string | null = null;
   readonly #log: RunLog;
   readonly #steps = new Map<string, StepOutput>();
+  /** Steps that were named. BuildKit starts one several times, as when it first looks for a base and then fetches it. */
+  readonly #named = new Set<string>();
   /** The classic builder runs one step at a time. Its lines do not name their step. */
   #classic = new StepOutput("");
   /** The step whose lines were written last. */
   #current: string | null = null;
-  #failing: { name: string; tail: string[] } | null = null;
+  #failing: { name: string; tail: string[]; error: string } | null = null;
   #error: { message: string; code: number | null } | null = null;
 
   constructor(log: RunLog) {
@@ -29,6 +32,11 @@ export class BuildLog {
     if (message.imageId !== undefined) this.imageId = message.imageId;
     const error = message.errorDetail?.message ?? message.error;
     if (error !== undefined) this.#error = { message: error, code: message.errorDetail?.code ?? null };
+  }
+
+  /** What BuildKit says of the step that failed. Null: none did. */
+  get stepError(): string | null {
+    return this.#failing?.error ?? null;
   }
 
   /** Ends the log. Null: the engine reported no error. */
@@ -56,7 +64,8 @@ export class BuildLog {
     if (!step && vertex.started) {
       step = new StepOutput(name);
       this.#steps.set(digest, step);
-      if (isShown(name)) {
+      if (isShown(name) && !this.#named.has(digest)) {
+        this.#named.add(digest);
         this.#log.line(vertex.cached ? `${name} (cached)` : name);
         this.#current = digest;
       }
@@ -65,7 +74,8 @@ export class BuildLog {
     const done = step;
     done.end((line) => this.#write(digest, done, line));
     // When one step fails, parallel steps are cancelled. The first failure counts.
-    if (vertex.error && !/context canceled$/.test(vertex.error)) this.#failing ??= { name, tail: done.tail };
+    if (vertex.error && !/context canceled$/.test(vertex.error))
+      this.#failing ??= { name, tail: done.tail, error: vertex.error };
     this.#steps.delete(digest);
   }
 

@@ -4,6 +4,8 @@ import { TransientError } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run/run.ts";
 import type { Grant } from "../../store/intake.ts";
 import type { BuildOrder } from "../builder.ts";
+import type { Session } from "../buildkit/connection.ts";
+import { openDockerSession } from "../buildkit/docker.ts";
 import type { Methods } from "../buildkit/grpc/server.ts";
 import { fileSyncMethods } from "../buildkit/session/file-sync.ts";
 import { secretMethods } from "../buildkit/session/secrets.ts";
@@ -11,11 +13,11 @@ import { type BuildFailure, explainFailure } from "../engine/build-failure.ts";
 import { engineAnswer, engineGone } from "../engine/errors.ts";
 import { readMessages } from "../engine/messages.ts";
 import { type EngineWatch, hasEngineStopped } from "../engine.ts";
+import { declaredArgs } from "./args.ts";
 import { BuildLog } from "./build-log.ts";
 import { type Context, openContext, sessionContext } from "./context.ts";
 import { temporaryName } from "./freeze.ts";
 import type { BuildPlan } from "./plan.ts";
-import { openSession, type Session } from "./session.ts";
 
 /**
  * Lets the engine build the image under its temporary name.
@@ -43,7 +45,7 @@ async function send(docker: Dockerode, plan: BuildPlan, grant: Grant, log: Build
   const context = bySession ? sessionContext(order) : await openContext(order);
   let session: Session | null = null;
   try {
-    if (installation === "buildkit") session = await openSession(docker, offered(order, context));
+    if (installation === "buildkit") session = await openDockerSession(docker, offered(order, context));
     // `_query` is an option of docker-modem. With `version` among the options, dockerode would open its own session.
     const options = {
       abortSignal: AbortSignal.any([plan.signal, context.broken]),
@@ -76,7 +78,7 @@ function query(plan: BuildPlan, grant: Grant, context: Context, session: string 
     t: `${name}:${tag}`,
     dockerfile: context.dockerfile,
     ...(context.files === null ? {} : { remote: "client-session" }),
-    buildargs: declaredArgs(plan),
+    buildargs: declaredArgs(order, plan.dockerfile),
     labels: order.labels,
     ...(order.artifact.target === null ? {} : { target: order.artifact.target }),
     ...(order.artifact.cache ? {} : { nocache: true }),
@@ -87,13 +89,6 @@ function query(plan: BuildPlan, grant: Grant, context: Context, session: string 
     ...(plan.platform === null ? {} : { platform: plan.platform }),
     ...(plan.installation === "classic" ? limits(plan) : {}),
   };
-}
-
-/** The build arguments that an ARG declares: the classic builder warns about others. */
-function declaredArgs({ order, dockerfile }: BuildPlan): Record<string, string> {
-  // Docker accepts the proxy variables without an ARG.
-  const isProxy = (name: string) => /^(https?|ftp|no|all)_proxy$/i.test(name);
-  return Object.fromEntries(Object.entries(order.args).filter(([name]) => dockerfile.args.has(name) || isProxy(name)));
 }
 
 function limits({ order: { limits } }: BuildPlan): Record<string, number> {

@@ -25,10 +25,7 @@ export interface Context {
  * beginning (28 of 120 builds failed with "the Dockerfile cannot be empty").
  */
 export async function openContext(order: BuildOrder): Promise<Context> {
-  const { context, dockerfile } = order.artifact;
-  const path = posix.relative(posix.join("/", context), posix.join("/", dockerfile));
-  const isInside = !path.startsWith("../");
-  const place = isInside ? path : ADDED_DOCKERFILE;
+  const { place, isInside } = dockerfilePlace(order);
   const tree = await order.openContext();
   const stream = new PassThrough();
   const broken = new AbortController();
@@ -40,10 +37,17 @@ export async function openContext(order: BuildOrder): Promise<Context> {
   return { stream, files: null, dockerfile: place, broken: broken.signal };
 }
 
+/** Where a context has its Dockerfile, or would have it. */
+export function dockerfilePlace({ artifact }: BuildOrder): { place: string; isInside: boolean } {
+  const path = posix.relative(posix.join("/", artifact.context), posix.join("/", artifact.dockerfile));
+  const isInside = !path.startsWith("../");
+  return { place: isInside ? path : ADDED_DOCKERFILE, isInside };
+}
+
 /**
  * BuildKit accepts no Dockerfile beside a tar. If the Dockerfile may not be in the context, the session serves both.
  */
-export function sessionContext(order: BuildOrder): Context {
+export function sessionContext(order: BuildOrder): Context & { files: BuildFiles } {
   const broken = new AbortController();
   const openContext = async () => {
     try {

@@ -1,9 +1,8 @@
-import { execFile } from "node:child_process";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import Dockerode from "dockerode";
-import { type Server, startServer, tempDir, until } from "../processes/process.ts";
+import { type Server, startServer, tempDir } from "../processes/process.ts";
+import { endLeftovers, unmountBelow } from "./leftovers.ts";
 
 /** A Docker Engine for tests and the demo. */
 export interface Engine {
@@ -100,42 +99,4 @@ async function startDockerd(root: string, docker: Dockerode, options: EngineOpti
   ];
   const env = { PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin", ...options.env };
   return startServer("/usr/sbin/dockerd", args.flat(), () => docker.ping(), { env });
-}
-
-/** A dockerd that was killed leaves its containerd, and that leaves containers: each is ended by pid, known by our directory. */
-async function endLeftovers(root: string): Promise<void> {
-  await until(`no process is left of the engine in ${root}`, async () => {
-    const left = await processesOf(root);
-    for (const pid of left) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It ended by itself meanwhile.
-      }
-    }
-    return left.length === 0;
-  });
-}
-
-async function processesOf(root: string): Promise<number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
-  const belongs = async (pid: string) => {
-    const [command, mounts] = await Promise.all(
-      ["cmdline", "mountinfo"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")),
-    );
-    // A container's own root file system lies in the engine's directory.
-    const ownRoot = (mounts ?? "").split("\n").find((line) => line.split(" ")[4] === "/") ?? "";
-    return (command ?? "").includes(`${root}/`) || ownRoot.includes(`${root}/`);
-  };
-  const hits = await Promise.all(pids.map(belongs));
-  return pids.filter((_, index) => hits[index]).map(Number);
-}
-
-async function unmountBelow(root: string): Promise<void> {
-  const mounts = (await readFile("/proc/self/mountinfo", "utf8"))
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "")
-    .filter((path) => path.startsWith(`${root}/`));
-  // The innermost first.
-  for (const path of mounts.sort((a, b) => b.length - a.length)) await promisify(execFile)("umount", ["--lazy", path]);
 }

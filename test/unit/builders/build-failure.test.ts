@@ -297,7 +297,7 @@ describe("the classification of a build's failure", () => {
         assert.ok(error instanceof TransientError, String(error));
         assert.equal(error.code, "engine-failed");
         assert.equal(error.tries, 8);
-        assert.match(error.message, /^The Docker Engine failed, not the build\./);
+        assert.match(error.message, /^The engine failed, not the build\./);
       });
 
   it("reads the exit code from the engine's words, not from the command's text", () => {

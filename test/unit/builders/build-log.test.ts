@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import type { Trace, Vertex } from "../../../src/builders/buildkit/trace.ts";
 import { explainFailure } from "../../../src/builders/engine/build-failure.ts";
-import type { Trace, Vertex } from "../../../src/builders/engine/messages.ts";
 import { BuildLog } from "../../../src/builders/image/build-log.ts";
 import { testRun } from "../../support/fixtures/run.ts";
 

@@ -26,3 +26,18 @@ export class GrpcError extends Error {
 export function statusHeaders(code: number, message = ""): Record<string, string> {
   return { "grpc-status": String(code), ...(message === "" ? {} : { "grpc-message": encodeURIComponent(message) }) };
 }
+
+/** The status in headers or trailers. Null: they have none. */
+export function readStatus(headers: NodeJS.Dict<string | string[]>): { code: number; message: string } | null {
+  const code = headers["grpc-status"];
+  if (code === undefined) return null;
+  return { code: Number(code), message: decoded(String(headers["grpc-message"] ?? "")) };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
