@@ -196,7 +196,7 @@ export class Mirror {
   /** For each full ref, those of the commits that it contains, in order. One walk over the history finds them all. */
   async commitsByRef(refs: string[], among: ReadonlySet<Sha>): Promise<CommitsByRef> {
     const known = await this.refs();
-    const tips = new Map(refs.flatMap((ref) => [[checkRef(ref), known.get(ref) ?? null] as const]).filter(isTip));
+    const tips = new Map(refs.flatMap((ref) => tipOf(checkRef(ref), known.get(ref))));
     const key = createHash("sha256")
       .update(JSON.stringify([[...tips], [...among].sort()]))
       .digest("hex");
@@ -295,6 +295,4 @@ export class Mirror {
   }
 }
 
-function isTip(entry: readonly [string, Sha | null]): entry is [string, Sha] {
-  return entry[1] !== null;
-}
+const tipOf = (ref: string, sha: Sha | undefined): [string, Sha][] => (sha === undefined ? [] : [[ref, sha]]);
