@@ -44,7 +44,11 @@ export interface Image {
 export async function readLayout(content: Readable, digest: string, folder?: string): Promise<Image> {
   if (folder !== undefined) await mkdir(folder, { recursive: true });
   const archive = extract();
-  const [, found] = await Promise.all([pipeline(content, archive), readEntries(archive, folder)]);
+  const reading = pipeline(content, archive);
+  // Where an entry cannot be saved, the archive is closed, and the pipeline knows only that.
+  reading.catch(() => {});
+  const found = await readEntries(archive, folder);
+  await reading;
   const image: Image = { digest, size: 0, manifests: new Map(), blobs: new Set() };
   collectBlobs(digest, found.blobs, image);
   image.size = Buffer.byteLength(found.blobs.get(digest) ?? "");

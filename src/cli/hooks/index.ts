@@ -75,7 +75,11 @@ export async function remove(order: HooksOrder): Promise<void> {
   await forSubjects(order, async ({ webhooks, address, name, print, ...subject }) => {
     const removed = await webhooks.remove(subject.repo, address);
     print({ repo: name, removed }, terminalSafe(removed.map((url) => `removed ${name}: ${url}`).join("\n")));
-    if (removed.length === 0) throw new Failure(EXIT.notFound, `${name} has no webhook of deliverd (${address.url}).`);
+    if (removed.length > 0) return;
+    const state = await webhooks.check(subject.repo, address);
+    const isShared = state.kind === "registered" && state.webhook.on === "owner";
+    const shared = isShared ? ` The one of ${subject.repo.owner} serves all its repos: remove it at the host.` : "";
+    throw new Failure(EXIT.notFound, `${name} has no webhook of deliverd of its own (${address.url}).${shared}`);
   });
 }
 

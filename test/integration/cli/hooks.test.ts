@@ -207,4 +207,15 @@ describe("deliverd hooks", () => {
       assert.deepEqual([none.code, none.stdout], [3, ""], "none of them has a webhook");
     });
   });
+
+  // Every organisation has the webhook from here on, so this is last.
+  describe("of an owner", () => {
+    it("remove says that the webhook of the owner serves the repo, and leaves it", async () => {
+      github.sendHooksTo(url, SECRET);
+      const removed = await hooks(["remove", `acme/${repo.name}`]);
+      assert.equal(removed.code, 3);
+      assert.match(removed.stderr, /of its own .*\. The one of acme serves all its repos: remove it at the host\.\n$/);
+      assert.match((await hooks(["check", `acme/${repo.name}`])).stdout, /\(of acme, for all its repos\)/);
+    });
+  });
 });

@@ -3,8 +3,9 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Writable } from "node:stream";
+import { Readable, type Writable } from "node:stream";
 import { promisify } from "node:util";
+import { readLayout } from "../../../src/cli/oci-layout.ts";
 import type { FrozenFile } from "../../../src/delivery/types.ts";
 import { type Ledger, openLedger } from "../../../src/ledger/ledger.ts";
 import { withRepo } from "../../support/databases/ledgers.ts";
@@ -274,6 +275,14 @@ describe("deliverd pull", function () {
     }
     assert.deepEqual(await readdir(out), ["whole-1.0.0.tar"]);
     assert.deepEqual(await readFile(join(out, "whole-1.0.0.tar")), shelved.whole);
+
+    await mkdir(join(out, "blobs/sha256", digestOf(layer).slice(7)), { recursive: true });
+    const content = Readable.from([shelved.whole], { objectMode: false });
+    await assert.rejects(
+      readLayout(content, digest, join(out, "blobs/sha256")),
+      { code: "EISDIR" },
+      "the cause is kept",
+    );
   });
 });
 
