@@ -24,7 +24,7 @@ const NO_COMMANDS: Record<string, string> = {
 
 describe("The names in the documents", () => {
   it("of environment variables are read by the code, the image, the Compose file or the tests", () => {
-    const scripts = ["scripts", "bench"].flatMap((folder) =>
+    const scripts = ["scripts", "bench", "test/support"].flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
         .filter((path) => /\.(?:ts|mjs|sh)$/.test(path))
         .map((path) => `${folder}/${path}`),

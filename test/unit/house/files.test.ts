@@ -23,8 +23,8 @@ describe("the files of this repository", () => {
       tests.filter((path) => switched.test(read(`test/${path}`))),
       [],
     );
-    // Those of test/soak take hours, those of test/peers and test/hosts need what Debian does not have: each of these
-    // folders has a command of its own.
+    // Those of test/soak take hours, those of test/peers and test/hosts need what Debian does not have: they have
+    // commands of their own.
     const run = /^(?:e2e|faults|attacks|fuzz|integration|simulation|unit|soak|peers|hosts)\//;
     assert.deepEqual(
       tests.filter((path) => !run.test(path)),
