@@ -64,4 +64,15 @@ describe("the CI gate, for the checks of any host,", () => {
     assert.equal(judge([job("ci / test", "passed")], GATE, { hostRequired, now: NOW }).verdict, "pending");
     assert.equal(judge([job("ci / *", "passed")], GATE, { hostRequired, now: NOW }).verdict, "green");
   });
+
+  it("finds what is required by an alias too, as by the key of a build", () => {
+    const build = job("Pipeline #4 for main", "passed", { aliases: ["3343801", "TEST-REP"] });
+    for (const wanted of ["3343801", "TEST-*", "Pipeline #* for main"])
+      assert.deepEqual(ask([build, job("docs", "failed")], { required: [wanted] })[0], "green", wanted);
+    const hostRequired = [{ kind: "check" as const, name: "TEST-REP", appId: null }];
+    const failed = { ...build, state: "failed" as const };
+    assert.equal(judge([build], GATE, { hostRequired, now: NOW }).verdict, "green");
+    assert.equal(judge([failed], GATE, { hostRequired, now: NOW }).because, "check Pipeline #4 for main failed");
+    assert.deepEqual(ask([build], { required: ["TEST"] })[0], "pending");
+  });
 });

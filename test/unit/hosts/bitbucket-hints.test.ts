@@ -71,7 +71,7 @@ for (const [name, host, { table }, parts, idPattern] of products) {
         if (!("malformed" in expected)) continue;
         const error = await host.readHints(request(headers["x-event-key"] ?? "", body)).catch((caught) => caught);
         assert.match(error.message, /^The body is no '[\w:]+' event: [\w.]+: /);
-        assert.doesNotMatch(error.message, /acme|84|a\u0000|da156/i);
+        assert.doesNotMatch(error.message, /acme|84|da156/i);
       }
     });
   });

@@ -12,19 +12,21 @@ import { type Asked, json, type ScriptedServer, startScriptedServer } from "../.
 const TOKEN = "toy-hidden7hidden7hidden7";
 const LIMIT = { remaining: "x-left", reset: "x-reset" };
 
+const toyFailures: RestOptions["failures"] = {
+  product: "Toy",
+  unavailable: (message, options) => new TransientError("toy-unavailable", message, options),
+  rateLimited: (message, options) => new TransientError("toy-limited", message, options),
+  tokenRefused: (message, options) => new TransientError("toy-token", message, options),
+  waitOf: readRetryAfter,
+};
+
 function toyApi(apiUrl: string, options: Partial<RestOptions> = {}): RestApi {
   return restApi({
     key: "toy",
     apiUrl,
     token: TOKEN,
     login: (token) => ({ "x-token": token }),
-    failures: {
-      product: "Toy",
-      unavailable: (message, options) => new TransientError("toy-unavailable", message, options),
-      rateLimited: (message, options) => new TransientError("toy-limited", message, options),
-      tokenRefused: (message, options) => new TransientError("toy-token", message, options),
-      waitOf: readRetryAfter,
-    },
+    failures: toyFailures,
     meter: { readBudget: (headers, ahead) => budgetOf(headers, LIMIT, ahead), countsUnchanged: true },
     pager: linkPager({ per_page: 2 }),
     retryBase: 1,
@@ -216,6 +218,18 @@ describe("The REST client of a host", () => {
   it("says that the token was refused, and where to set another", async () => {
     const { api } = await served((_asked, response) => json(response, 401, { message: "401 Unauthorized" }));
     assert.match((await transient(api.get("/x"), "toy-token")).message, /hosts\.toy\.token/);
+  });
+
+  it("tells a missing right from a refused token, where the host answers 401 to both", async () => {
+    const failures = { ...toyFailures, isForbidden: ({ body = "" }) => body.includes("NoRight") };
+    const { api } = await served(
+      ({ url }, response) => json(response, 401, { message: "no", type: url.endsWith("/x") ? "NoRight" : "NoLogin" }),
+      { failures },
+    );
+    const declined = await failure(api.get("/x"));
+    assert.ok(declined instanceof Declined);
+    assert.deepEqual([declined.status, declined.message], [403, "no"]);
+    await transient(api.get("/y"), "toy-token");
   });
 
   const messages: [body: unknown, message: string][] = [

@@ -54,7 +54,6 @@ export function cloudWebhooks(api: RestApi, { key, proof, token }: WebhookOption
       await api.put(`${route}${path`/${id}`}`, wantedOf(url));
     },
     delete: ({ route }, id) => api.delete(`${route}${path`/${id}`}`),
-    deliveries: async () => [],
     ping: () => signedPing(proof),
   });
 }
