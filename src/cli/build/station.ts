@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRunLog } from "../../../workers/deliver/run-log.ts";
 import type { Station } from "../../../workers/station.ts";
-import { connectEngine } from "../../builders/engine.ts";
+import { openEngine } from "../../builders/engine/open.ts";
 import { builderKinds } from "../../builders/index.ts";
 import { type ServerConfig, secretsOf } from "../../config/server.ts";
 import { openLedger } from "../../ledger/ledger.ts";
@@ -56,9 +56,9 @@ export async function openStation(
     const store = new Store(join(dir, "store"));
     const intake = await startIntake({ store, ...intakeOf(config) });
     closing.push(() => intake.stop());
-    const docker = connectEngine({ socket: config.docker.socket ?? undefined, env: process.env });
+    const engine = await openEngine(config.docker, process.env);
     const building = {
-      ...{ docker: async () => docker, cacheUses: new Map(), intake, store, log: silentLog },
+      ...{ engine: async () => engine, cacheUses: new Map(), intake, store, log: silentLog },
       registryAuth: (host: string) => credentialsFor({ config }, host),
       network: config.docker.network ?? undefined,
     };
