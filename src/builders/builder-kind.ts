@@ -1,4 +1,3 @@
-import type Dockerode from "dockerode";
 import type * as z from "zod";
 import type { ArtifactKind, ArtifactPlan } from "../delivery/types.ts";
 import type { Log } from "../observe/log.ts";
@@ -6,11 +5,12 @@ import type { Intake } from "../store/intake.ts";
 import type { Store } from "../store/store.ts";
 import type { Builder, CacheUses } from "./builder.ts";
 import type { RegistryAuth } from "./engine/bases.ts";
+import type { Engine } from "./engine/open.ts";
 
 /** What builders are made of. */
 export interface BuilderParts {
-  /** Connects to the engine when it is first called. */
-  docker(): Promise<Dockerode>;
+  /** Finds the engine when it is first called. */
+  engine(): Promise<Engine>;
   intake: Pick<Intake, "grant">;
   store: Store;
   log: Log;
@@ -42,7 +42,10 @@ export function builderKind<Order>({
       let opened: Promise<Builder<Order>> | null = null;
       return {
         async build(order, run) {
-          opened ??= open(parts);
+          opened ??= open(parts).catch((error) => {
+            opened = null;
+            throw error;
+          });
           return (await opened).build(order, run);
         },
       };

@@ -1,9 +1,11 @@
 import Dockerode from "dockerode";
 import type { BuildLimits } from "./builder.ts";
 import { engineAddress } from "./engine/address.ts";
+import { compareVersions, pinApiVersion } from "./engine/api-version.ts";
 
-/** What a Docker Engine can do. */
+/** What an engine with Docker's API can do. */
 export interface EngineFacts {
+  product: "Docker" | "Podman";
   version: string;
   apiVersion: string;
   /** As in `linux/amd64`. */
@@ -16,6 +18,8 @@ export interface EngineFacts {
   honoursLimits: boolean;
   /** Number of CPUs: the highest limit for a container. */
   cpus: number;
+  /** What keeps its images, such as `overlay2`. */
+  store: string;
 }
 
 /** Which builder the engine uses. They make different layers from one Dockerfile, so an installation uses only one. */
@@ -47,19 +51,28 @@ export function recentEngineFacts(docker: Dockerode): () => Promise<EngineFacts>
   };
 }
 
-/** Asks the engine. @throws what the connection throws if no engine answers */
+/** Asks the engine, and speaks a version of its API that both sides know. @throws what the connection throws if no engine answers */
 export async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
-  const [version, info, networks] = await Promise.all([docker.version(), docker.info(), docker.listNetworks()]);
+  const version = await pinApiVersion(docker);
+  const [info, networks] = await Promise.all([docker.info(), docker.listNetworks()]);
+  const product = isPodman(version) ? "Podman" : "Docker";
   return {
+    product,
     version: version.Version,
     apiVersion: version.ApiVersion,
     platform: `${version.Os}/${version.Arch}`,
     // Docker Engine API v1.39 (18.09) is the first with `version=2` outside experimental mode. Podman has no session.
-    buildkit: version.Os === "linux" && compareVersions(version.ApiVersion, "1.39") >= 0 && !isPodman(version),
+    buildkit: version.Os === "linux" && compareVersions(version.ApiVersion, "1.39") >= 0 && product === "Docker",
     bridge: networks.some((network) => network.Driver === "bridge"),
     honoursLimits: version.Os === "linux" && info.MemoryLimit === true && info.CpuCfsQuota === true,
     cpus: info.NCPU,
+    store: isContainerd(info) ? `containerd's ${info.Driver}` : info.Driver,
   };
+}
+
+/** https://docs.docker.com/engine/storage/containerd/: `docker info` shows the driver's type. */
+function isContainerd({ DriverStatus }: { DriverStatus?: [string, string][] | null }): boolean {
+  return (DriverStatus ?? []).some(([name, value]) => name === "driver-type" && value.startsWith("io.containerd."));
 }
 
 function isPodman({ Components }: Dockerode.DockerVersion): boolean {
@@ -71,6 +84,9 @@ export function chooseInstallation(
   facts: EngineFacts,
   limits: Pick<BuildLimits, "memoryBytes" | "cpus">,
 ): { installation: Installation; because: string } {
+  if (facts.product === "Podman") {
+    return { installation: "classic", because: `Podman ${facts.version} builds by itself, and has no BuildKit` };
+  }
   if (!facts.buildkit) {
     return {
       installation: "classic",
@@ -117,8 +133,4 @@ export async function hasEngineStopped(watch: EngineWatch, exitCode: number): Pr
   const stopped = await Promise.race([watch.gone.then(() => true), late]);
   clearTimeout(timer);
   return stopped;
-}
-
-function compareVersions(one: string, other: string): number {
-  return one.localeCompare(other, "en", { numeric: true });
 }

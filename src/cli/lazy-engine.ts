@@ -1,26 +1,28 @@
-import type Dockerode from "dockerode";
 import { BUILD_ID } from "../../workers/deliver/build.ts";
 import { withTimeout } from "../async/with-timeout.ts";
 import type { BuildCaches, CacheUses } from "../builders/builder.ts";
-import type { engineAddress } from "../builders/engine/address.ts";
+import type { Engine, EngineSettings } from "../builders/engine/open.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Parts } from "./parts.ts";
 
-/** The Docker Engine. Its client takes a tenth of deliverd's memory and start-up time, so the first build loads it. */
+/** The engine. Its client takes a tenth of deliverd's memory and start-up time, so the first build loads it. */
 export class LazyEngine {
   readonly #parts: Parts;
-  readonly #address: Parameters<typeof engineAddress>[0];
+  readonly #settings: EngineSettings;
   readonly cacheUses: CacheUses = new Map();
-  #opened: Promise<Dockerode> | null = null;
+  #opened: Promise<Engine> | null = null;
 
-  constructor(parts: Parts, address: Parameters<typeof engineAddress>[0]) {
+  constructor(parts: Parts, settings: EngineSettings) {
     this.#parts = parts;
-    this.#address = address;
+    this.#settings = settings;
   }
 
-  client(): Promise<Dockerode> {
-    this.#opened ??= this.#open();
+  engine(): Promise<Engine> {
+    this.#opened ??= this.#open().catch((error) => {
+      this.#opened = null;
+      throw error;
+    });
     return this.#opened;
   }
 
@@ -31,26 +33,32 @@ export class LazyEngine {
 
   /** Before the first build there are no caches, so housekeeping need not load the client. */
   readonly caches: BuildCaches = {
-    list: async () => (this.#opened === null ? [] : withDeadline((await this.#caches()).list())),
-    remove: async (name) => withDeadline((await this.#caches()).remove(name)),
+    list: async () =>
+      this.#opened === null ? [] : withDeadline((await this.#caches())?.list() ?? Promise.resolve([])),
+    remove: async (name) => withDeadline((await this.#caches())?.remove(name) ?? Promise.resolve(false)),
   };
 
-  async #open(): Promise<Dockerode> {
-    const { connectEngine } = await import("../builders/engine.ts");
-    const docker = connectEngine(this.#address);
-    await removeLeftoversOf(this.#parts, docker);
-    return docker;
+  async #open(): Promise<Engine> {
+    const { openEngine } = await import("../builders/engine/open.ts");
+    const engine = await openEngine(this.#settings, process.env);
+    await removeLeftoversOf(this.#parts, engine);
+    return engine;
   }
 
-  async #caches(): Promise<BuildCaches> {
-    const [{ cachesIn }, docker] = await Promise.all([import("../builders/files/caches.ts"), this.client()]);
-    return cachesIn(docker, this.cacheUses);
+  /** A BuildKit has none: it keeps caches by its own rules. */
+  async #caches(): Promise<BuildCaches | null> {
+    const engine = await this.engine();
+    if (engine.protocol === "buildkit") return null;
+    const { cachesIn } = await import("../builders/files/caches.ts");
+    return cachesIn(engine.docker, this.cacheUses);
   }
 }
 
-async function removeLeftoversOf({ ledger, log }: Parts, docker: Dockerode): Promise<void> {
+/** A BuildKit ends a build with its connection, so none is left. */
+async function removeLeftoversOf({ ledger, log }: Parts, engine: Engine): Promise<void> {
+  if (engine.protocol === "buildkit") return;
   const { removeBuildLeftovers } = await import("../builders/engine/leftovers.ts");
-  await withDeadline(removeBuildLeftovers(docker, (build) => isDead(ledger, build))).then(
+  await withDeadline(removeBuildLeftovers(engine.docker, (build) => isDead(ledger, build))).then(
     (names) => names.length > 0 && log.info("removed what builds of dead workers left in the engine", { names }),
     (error: unknown) => log.warn("could not remove what builds of dead workers left in the engine", { error }),
   );

@@ -8,7 +8,7 @@ import { releaseLeftovers, startWorkers, type Workers } from "../../workers/main
 import type { Station } from "../../workers/station.ts";
 import { clearLeftovers } from "../../workers/sweep/housekeeping.ts";
 import type { BuilderParts } from "../builders/builder-kind.ts";
-import { engineAddress } from "../builders/engine/address.ts";
+import { requireEngineAddress } from "../builders/engine/open.ts";
 import { builderKinds } from "../builders/index.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { requireGit } from "../git/require-git.ts";
@@ -32,9 +32,8 @@ export async function work(parts: Parts): Promise<Workers> {
   const directory = await loadStoreId(config.dataDir);
   await releaseLeftovers(parts, directory);
   await clearLeftovers({ tmp: join(config.dataDir, "tmp"), store });
-  const address = { socket: config.docker.socket ?? undefined, env: process.env };
   // What is configured wrongly must stop the start, not the first build; and before the intake keeps the process alive.
-  engineAddress(address);
+  requireEngineAddress(config.docker, process.env);
   await requireGit();
   const notifiers = openNotifiers(config.notices);
   const { listen = "127.0.0.1:0", advertise } = config.docker.intake ?? {};
@@ -44,7 +43,7 @@ export async function work(parts: Parts): Promise<Workers> {
     advertise,
     onBug: (error) => log.error("the intake failed", { error }),
   });
-  const engine = new LazyEngine(parts, address);
+  const engine = new LazyEngine(parts, config.docker);
   const buildSlots = new BuildSlots(config.workers.slots);
   const { metrics, observer } = parts;
   metrics.gauge("deliverd_slots", "Build slots of this process: busy, used ahead of CI, free.", () =>
@@ -112,7 +111,7 @@ export async function work(parts: Parts): Promise<Workers> {
 function openBuilders(parts: Parts, engine: LazyEngine, intake: Intake): Station["builders"] {
   const { config, log, store } = parts;
   const building: BuilderParts = {
-    docker: () => engine.client(),
+    engine: () => engine.engine(),
     cacheUses: engine.cacheUses,
     intake,
     store,

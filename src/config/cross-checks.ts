@@ -15,7 +15,22 @@ export function crossProblems(data: unknown): z.ZodError {
     ...reposTwice(listOf(file.repos)),
     ...severalDefaults(fieldsOf(file.registries)),
     ...noticesTwice(listOf(file.notices)),
+    ...buildKitOnly(fieldsOf(file.docker)),
   ]);
+}
+
+/** Docker is reached by its socket or DOCKER_HOST. A BuildKit has no networks of Docker. */
+function buildKitOnly({ kind, url, tls, network }: Record<string, unknown>): Issue[] {
+  const given = { url, tls };
+  if (kind !== "buildkit")
+    return Object.entries(given).flatMap(([key, value]) =>
+      value === undefined || value === null ? [] : [problem(["docker", key], "this key only with kind: buildkit")],
+    );
+  const isKnown = network === undefined || network === null || network === "none" || network === "host";
+  return [
+    ...(isKnown ? [] : [problem(["docker", "network"], "none or host, the networks of a BuildKit")]),
+    ...(tls && !String(url).startsWith("tcp:") ? [problem(["docker", "tls"], "a url with tcp:// beside it")] : []),
+  ];
 }
 
 function unknownRegistries(repos: unknown[], known: string[]): Issue[] {

@@ -72,7 +72,24 @@ const address = text.regex(/^(?:\[[0-9a-fA-F:]+\]|[^\s:/@]+):\d{1,5}$/, {
   error: "an address with its port, such as 127.0.0.1:5055",
 });
 
+const pem = secret.regex(/-----BEGIN [A-Z ]+-----/, { error: "a PEM text, best from a file, as secrets are" });
+
 const docker = strict({
+  kind: oneOf("auto", "docker", "podman", "buildkit")
+    .default("auto")
+    .describe("What the engine is: auto (by what answers), docker, podman or buildkit. Left out: auto."),
+  url: orNull(
+    z.string().regex(/^tcp:\/\/(?:\[[0-9a-fA-F:]+\]|[^\s:/@?#]+):\d{1,5}$|^unix:\/\/\/[^\s?#]+$/, {
+      error: "tcp://host:port or unix:///path of a BuildKit",
+    }),
+  ).describe("Where a BuildKit listens, with kind: buildkit. Left out: socket, else BUILDKIT_HOST."),
+  tls: orNull(
+    strict({
+      ca: pem.describe("PEM of the authority that vouches for the BuildKit."),
+      cert: pem.describe("PEM of the certificate that deliverd shows."),
+      key: pem.describe("PEM of its private key."),
+    }),
+  ).describe("Certificates for a BuildKit at tcp://. Left out: none."),
   socket: orNull(text.regex(/^\//, { error: "the path of a unix socket, such as /var/run/docker.sock" })).describe(
     "The engine's unix socket. Left out: DOCKER_HOST, else /var/run/docker.sock.",
   ),

@@ -44,6 +44,8 @@ function readMessage(text: string): EngineMessage | null {
   const { success, data } = line.safeParse(parseJson(text));
   if (!success) return null;
   const { id, aux, ...message } = data;
+  // Newer engines leave out the plain text.
+  message.error ??= message.errorDetail?.message;
   if (typeof aux === "string")
     return id === "moby.buildkit.trace" ? { ...message, trace: readTrace(Buffer.from(aux, "base64")) } : message;
   return { ...message, imageId: aux?.ID };

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Refused } from "../../delivery/errors.ts";
 import type { ArtifactPlan, BuildCommands } from "../../delivery/types.ts";
 import {
   argument,
@@ -95,11 +96,21 @@ function settings<const K extends ArtifactPlan["kind"]>(kind: K) {
   );
 }
 
+async function refuse({ artifact: { name, kind } }: FilesOrder): Promise<never> {
+  throw new Refused(
+    "commands-need-docker",
+    `artifact "${name}" of kind ${kind} is made by commands in a container, and this server builds with a BuildKit ` +
+      "alone, which makes images only. Ask the administrator for an engine with Docker or Podman.",
+  );
+}
+
 /** Runs the commands of the pipeline in a container, and takes the files that they leave. */
 export const commands = builderKind<FilesOrder>({
   settings,
-  async open({ docker, store, log, registryAuth, cacheUses, network }) {
+  async open({ engine: find, store, log, registryAuth, cacheUses, network }) {
+    const engine = await find();
+    if (engine.protocol === "buildkit") return { build: refuse };
     const { filesBuilder } = await import("../files.ts");
-    return filesBuilder({ docker: await docker(), store, log, registryAuth, cacheUses, network });
+    return filesBuilder({ docker: engine.docker, store, log, registryAuth, cacheUses, network });
   },
 });

@@ -75,11 +75,16 @@ const settings = strict({
   ).describe(PUBLISH),
 }).transform((artifact): ArtifactPlan => ({ ...artifact, build: null, files: [] }));
 
-/** Builds images from a Dockerfile, with a Docker Engine. */
+/** Builds images from a Dockerfile. */
 export const image = builderKind<BuildOrder>({
   settings: () => settings,
-  async open({ docker, intake, log, registryAuth, network }) {
+  async open({ engine: find, intake, log, registryAuth, network }) {
+    const engine = await find();
+    if (engine.protocol === "buildkit") {
+      const { buildKitImageBuilder } = await import("./on-buildkit.ts");
+      return buildKitImageBuilder({ connect: engine.connect, intake, registryAuth, network });
+    }
     const { imageBuilder } = await import("../image.ts");
-    return imageBuilder({ docker: await docker(), intake, log, registryAuth, network });
+    return imageBuilder({ docker: engine.docker, intake, log, registryAuth, network });
   },
 });

@@ -64,8 +64,8 @@ function refuseSecrets({ artifact }: BuildOrder, because: string): void {
   if (artifact.secrets.length === 0) return;
   throw new Refused(
     "secrets-need-buildkit",
-    `artifacts.${artifact.name}.secrets: only BuildKit can give a build secrets, and this server builds with the ` +
-      `classic builder: ${because}. Build without secrets, or ask the administrator for an engine with BuildKit.`,
+    `artifacts.${artifact.name}.secrets: only BuildKit can give a build secrets, and this server builds without it: ` +
+      `${because}. Build without secrets, or ask the administrator for an engine with BuildKit.`,
   );
 }
 
@@ -75,8 +75,9 @@ export function reportPlan(
   options: PlanOptions,
   log: RunLog,
 ): void {
-  const builder = installation === "buildkit" ? "BuildKit" : "the classic builder";
-  log.line(`Building with ${builder} of Docker ${facts.version}.`);
+  const { product, version } = facts;
+  const builder = installation === "buildkit" ? "BuildKit of " : product === "Docker" ? "the classic builder of " : "";
+  log.line(`Building with ${builder}${product} ${version}.`);
   if (network === "none" && options.network === undefined)
     log.line("The engine has no bridge network: the steps of this build have no network.");
   const { memoryBytes, cpus } = order.limits;

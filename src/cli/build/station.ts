@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRunLog } from "../../../workers/deliver/run-log.ts";
 import type { Station } from "../../../workers/station.ts";
-import { connectEngine } from "../../builders/engine.ts";
+import { openEngine } from "../../builders/engine/open.ts";
 import { builderKinds } from "../../builders/index.ts";
 import { type ServerConfig, secretsOf } from "../../config/server.ts";
 import { openLedger } from "../../ledger/ledger.ts";
@@ -48,9 +48,11 @@ export async function openStation(
   const close = async () => {
     for (const each of closing.reverse().splice(0)) await each();
   };
-  const address = { socket: config.docker.socket ?? undefined, env: process.env };
-  const docker = connectEngine(address);
-  await requireEngine(docker, address, ["docker.socket"]);
+  const engine = await openEngine(config.docker, process.env);
+  if (engine.protocol === "docker") {
+    const address = { socket: config.docker.socket ?? undefined, env: process.env };
+    await requireEngine(engine.docker, address, ["docker.socket"]);
+  }
   try {
     const dir = await mkdtemp(join(tmpdir(), "deliverd-build-"));
     closing.push(() => rm(dir, { recursive: true, force: true }));
@@ -61,7 +63,7 @@ export async function openStation(
     const intake = await startIntake({ store, ...intakeOf(config) });
     closing.push(() => intake.stop());
     const building = {
-      ...{ docker: async () => docker, cacheUses: new Map(), intake, store, log: silentLog },
+      ...{ engine: async () => engine, cacheUses: new Map(), intake, store, log: silentLog },
       registryAuth: (host: string) => credentialsFor({ config }, host),
       network: config.docker.network ?? undefined,
     };

@@ -18,11 +18,13 @@ describe("A Docker Engine", function () {
   after(() => engine.stop());
 
   it("reports its capabilities", async () => {
-    const { version, apiVersion, ...facts } = await engineFacts(engine.docker);
+    const { version, apiVersion, store, ...facts } = await engineFacts(engine.docker);
+    assert.match(store, /^(?:overlay2|vfs)$/);
     assert.match(version, /^\d+\.\d+/);
     assert.match(apiVersion, /^\d+\.\d+$/);
     const platform = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
     assert.deepEqual(facts, {
+      product: "Docker",
       platform,
       buildkit: true,
       bridge: false,

@@ -46,6 +46,7 @@ describe("the connection to the engine", () => {
 
 describe("the choice between BuildKit and the classic builder", () => {
   const facts = {
+    product: "Docker" as const,
     version: "20.10.24",
     apiVersion: "1.41",
     platform: "linux/amd64",
@@ -53,6 +54,7 @@ describe("the choice between BuildKit and the classic builder", () => {
     bridge: true,
     honoursLimits: true,
     cpus: 2,
+    store: "overlay2",
   };
   it("is BuildKit, unless limits are set or the engine lacks it", () => {
     const none = { memoryBytes: null, cpus: null };
@@ -61,6 +63,11 @@ describe("the choice between BuildKit and the classic builder", () => {
     assert.equal(chooseInstallation(facts, { ...none, cpus: 2 }).installation, "classic");
     assert.equal(chooseInstallation(facts, { ...none, memoryBytes: 1e9 }).installation, "classic");
     assert.equal(chooseInstallation({ ...facts, buildkit: false }, none).installation, "classic");
+    const podman = chooseInstallation({ ...facts, product: "Podman", version: "5.4.2", buildkit: false }, none);
+    assert.deepEqual(podman, {
+      installation: "classic",
+      because: "Podman 5.4.2 builds by itself, and has no BuildKit",
+    });
   });
 });
 

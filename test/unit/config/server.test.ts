@@ -18,6 +18,7 @@ describe("the server's configuration file", () => {
       redisUrl: null,
       databaseUrl: null,
       docker: {
+        ...{ kind: "auto", url: null, tls: null },
         socket: null,
         intake: null,
         limits: { memory: null, cpus: null },
@@ -60,12 +61,21 @@ describe("the server's configuration file", () => {
       ["https://d.example.com", 9000, 500, 1.5 * 2 ** 30],
     );
     assert.deepEqual(config.docker, {
+      ...{ kind: "auto", url: null, tls: null },
       socket: "/run/d.sock",
       intake: null,
       limits: { memory: 512e6, cpus: 1.5 },
       buildTimeout: 7_200_000,
       network: "host",
     });
+  });
+
+  it("names a BuildKit with its certificates, and keeps the key secret", async () => {
+    const pem = (name: string) => `"-----BEGIN ${name}-----\\nc4n4ry-${name}\\n-----END ${name}-----"`;
+    const tls = `{ ca: ${pem("CERTIFICATE")}, cert: ${pem("CERTIFICATE")}, key: ${pem("PRIVATE KEY")} }`;
+    const config = await load(minimal(`docker: { kind: buildkit, url: "tcp://builder:1234", tls: ${tls} }`));
+    assert.deepEqual([config.docker.kind, config.docker.url], ["buildkit", "tcp://builder:1234"]);
+    assert.ok(secretsOf(config).some((secret) => secret.includes("c4n4ry-PRIVATE KEY")));
   });
 
   it("leaves the engine to DOCKER_HOST where it names no socket", async () => {
