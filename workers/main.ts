@@ -1,11 +1,14 @@
+import { hostname } from "node:os";
 import { releaseLeasesOf } from "../src/ledger/leases.ts";
 import { releaseOutboxLeasesOf } from "../src/ledger/outbox-leases.ts";
+import { removeWorker, reportWorker } from "../src/ledger/workers.ts";
 import type { Counter } from "../src/observe/metrics.ts";
 import { inTrace, span } from "../src/observe/span.ts";
 import type { TraceSubject } from "../src/observe/trace.ts";
 import type { Consumer } from "../src/queue/consume.ts";
 import type { Jobs, QueueName } from "../src/queue/queues.ts";
 import { StalledConsumers } from "../src/queue/stalled-consumers.ts";
+import { VERSION } from "../src/run/version.ts";
 import { Announcer } from "./announce/announcer.ts";
 import { deliverNext } from "./deliver/deliver.ts";
 import { endRunning } from "./deliver/end-running.ts";
@@ -89,6 +92,7 @@ export function startWorkers(
     every(10 * MIN, "could not keep house; the next round comes", () => runHousekeeping(station)),
     every(1 * MIN, "names could not be verified; the next round comes", () => queueVerification(station)),
     every(10 * S, "consumers could not be checked", () => silence.check()),
+    every(10 * S, "this worker could not report that it is there", () => reportPresence(station), { atStart: true }),
   );
   return {
     async stop(grace) {
@@ -97,6 +101,8 @@ export function startWorkers(
       await endRunning(station, { delivering, preparing }, { grace, ended: closed });
       await announcer.stop();
       await stopped;
+      // A ledger that does not answer now forgets it later.
+      await removeWorker(station.ledger, station.owner).catch(() => {});
     },
   };
 }
@@ -109,6 +115,16 @@ export async function releaseLeftovers({ ledger, log }: Pick<Station, "ledger" |
   for (const delivery of await releaseLeasesOf(ledger, `${directory}/`))
     log.info("a delivery that this worker left behind is free again", { delivery });
   await releaseOutboxLeasesOf(ledger, `${directory}/`);
+}
+
+/** Says that this process works, and how much. */
+function reportPresence({
+  ledger,
+  owner,
+  buildSlots,
+}: Pick<Station, "ledger" | "owner" | "buildSlots">): Promise<void> {
+  const { busy, ahead } = buildSlots.usage();
+  return reportWorker(ledger, { owner, machine: hostname(), version: VERSION, slots: buildSlots.slots, busy, ahead });
 }
 
 /** The trace of an evaluation: of its commit, or of its ref while the commit is not known. */

@@ -1,11 +1,10 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
+import { mayAct, type Role } from "../delivery/roles.ts";
 import { type Log, silentLog } from "../observe/log.ts";
-import { sendProblem } from "../receiver/problem.ts";
+import { Problem, sendProblem } from "../receiver/problem.ts";
+import { type AccessToken, AccessTokens, type Person } from "./access.ts";
+import { type SessionState, Sessions } from "./session.ts";
 import { SignInAttempts } from "./sign-in-attempts.ts";
-
-const COOKIE = "deliverd_session";
-const SESSION_MS = 12 * 60 * 60_000;
 
 export interface Auth {
   /**
@@ -13,25 +12,39 @@ export interface Auth {
    */
   reader: RequestHandler;
   /**
-   * For API routes that change something: requires the token in the header, so that no other site can use a session.
+   * For API routes that change something: requires a token of this role in the header, so that no other site can use a
+   * session.
    */
+  operator: RequestHandler;
   admin: RequestHandler;
-  /** Whether the request has the token or a session, also where it needs neither. */
+  /** Whether the request has a token or a session, also where it needs neither. */
   isKnown(request: Request): boolean;
   /** For pages: like `reader`, but redirects to the sign-in page. */
   page: RequestHandler;
+  /**
+   * For forms of pages, after their body was read: requires a session of an operator, the token of the session's forms
+   * in the field `form`, and that the browser sent it from a page of this server.
+   */
+  form: RequestHandler;
+  /** Who asks. Null: nobody who showed a token, as with `anonymous: viewer`. */
+  personOf(request: Request): (Person & { via: "token" | "session" }) | null;
+  /** For a hidden field of forms; null: the request has no session. */
+  formTokenOf(request: Request): string | null;
   /** Checks a token from the sign-in form, and sets the session cookie if it is right. */
   signIn(token: string, request: Request, response: Response): SignInOutcome;
+  signOut(response: Response): void;
 }
 
 export type SignInOutcome =
-  | { kind: "signed-in" }
+  | { kind: "signed-in"; person: Person }
   | { kind: "wrong" }
   /** Too many attempts have failed, so the token was not checked. @property wait ms until the next attempt */
   | { kind: "later"; wait: number };
 
 export interface AuthOptions {
   adminToken: string;
+  /** Left out: only the admin token opens the server. */
+  tokens?: readonly AccessToken[];
   anonymous: "none" | "viewer";
   secureCookie: boolean;
   /** Gets a line for each failed attempt. */
@@ -40,57 +53,85 @@ export interface AuthOptions {
 
 export function createAuth(options: AuthOptions): Auth {
   const attempts = new SignInAttempts(options.log ?? silentLog);
-  const isAdmin = (request: Request): boolean => {
-    const token = bearer(request);
-    if (token === null) return false;
-    const isRight = same(token, options.adminToken);
-    if (!isRight) attempts.recordFailure(request, "bearer");
-    return isRight;
-  };
-  const isSignedIn = (request: Request): boolean => {
-    const session = sessionOf(request, options.adminToken);
-    if (session === "forged") attempts.recordFailure(request, "cookie");
-    return session === "valid";
-  };
-  const isKnown = (request: Request): boolean => isAdmin(request) || isSignedIn(request);
+  const tokens = new AccessTokens(options.adminToken, options.tokens ?? []);
+  const sessions = new Sessions(options.adminToken, tokens, options.secureCookie);
   const isOpen = options.anonymous === "viewer";
-  const deny = (request: Request, response: Response): void => {
-    response.setHeader("www-authenticate", 'Bearer realm="deliverd"');
-    const what = bearer(request) === null ? "A token is needed" : "The token is not the admin token of this server";
-    sendProblem(response, 401, `${what}: send Authorization: Bearer <adminToken>.`);
+  const byToken = (request: Request): Person | null => {
+    const token = bearer(request);
+    if (token === null) return null;
+    const found = tokens.find(token);
+    if (found === null) attempts.recordFailure(request, "bearer");
+    return found;
+  };
+  const sessionOf = (request: Request): SessionState => {
+    const session = sessions.read(request);
+    if (session.kind === "forged") attempts.recordFailure(request, "cookie");
+    return session;
+  };
+  const isKnown = (request: Request) => byToken(request) !== null || sessionOf(request).kind === "valid";
+  const mayRead = (request: Request) => isOpen || isKnown(request);
+  const require = (needed: Role): RequestHandler => {
+    return (request, response, next) => {
+      const person = byToken(request);
+      if (person === null) deny(request, response);
+      else if (mayAct(person.role, needed)) next();
+      else sendProblem(response, 403, `The token ${person.name} is of a ${person.role}, and this needs an ${needed}.`);
+    };
   };
   return {
     isKnown,
     reader(request, response, next) {
-      if (isOpen || isKnown(request)) next();
+      if (mayRead(request)) next();
       else deny(request, response);
     },
-    admin(request, response, next) {
-      if (isAdmin(request)) next();
-      else deny(request, response);
-    },
+    operator: require("operator"),
+    admin: require("admin"),
     page(request: Request, response: Response, next: NextFunction) {
-      if (isOpen || isKnown(request)) next();
+      if (mayRead(request)) next();
       else response.redirect(303, `/sign-in${returnQuery(request.originalUrl)}`);
+    },
+    form(request, _response, next) {
+      const session = sessionOf(request);
+      if (session.kind !== "valid") throw new Problem(401, "Sign in first: there is no session, or it has ended.");
+      const { form } = (request.body ?? {}) as { form?: unknown };
+      // Old browsers do not send the header; the token of the form protects them.
+      const site = request.headers["sec-fetch-site"];
+      if ((site !== undefined && site !== "same-origin") || !sessions.isFormToken(session.id, form))
+        throw new Problem(403, "This form is of another page or session. Open the page again, and try once more.");
+      if (!mayAct(session.person.role, "operator"))
+        throw new Problem(403, `${session.person.name} is a ${session.person.role}, and this needs an operator.`);
+      next();
+    },
+    personOf(request) {
+      const token = bearer(request);
+      const found = token === null ? null : tokens.find(token);
+      if (found !== null) return { name: found.name, role: found.role, via: "token" };
+      const session = sessions.read(request);
+      return session.kind === "valid" ? { ...session.person, via: "session" } : null;
+    },
+    formTokenOf(request) {
+      const session = sessions.read(request);
+      return session.kind === "valid" ? sessions.formToken(session.id) : null;
     },
     signIn(token, request, response) {
       const wait = attempts.waitMs(request);
       if (wait > 0) return { kind: "later", wait };
-      if (!same(token, options.adminToken)) {
+      const found = tokens.find(token);
+      if (found === null) {
         attempts.recordFailure(request, "form");
         return { kind: "wrong" };
       }
-      const expires = String(Date.now() + SESSION_MS);
-      response.cookie(COOKIE, `${expires}.${seal(expires, options.adminToken)}`, {
-        httpOnly: true,
-        sameSite: "strict",
-        secure: options.secureCookie,
-        maxAge: SESSION_MS,
-        path: "/",
-      });
-      return { kind: "signed-in" };
+      sessions.start(response, found);
+      return { kind: "signed-in", person: { name: found.name, role: found.role } };
     },
+    signOut: (response) => sessions.end(response),
   };
+}
+
+function deny(request: Request, response: Response): void {
+  response.setHeader("www-authenticate", 'Bearer realm="deliverd"');
+  const what = bearer(request) === null ? "A token is needed" : "The token is none of this server's tokens";
+  sendProblem(response, 401, `${what}: send Authorization: Bearer <token>.`);
 }
 
 /** Longer than any link of deliverd. The limit keeps a redirect from being much larger than its request. */
@@ -103,26 +144,4 @@ function returnQuery(url: string): string {
 
 function bearer(request: Request): string | null {
   return /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? null;
-}
-
-/** The state of the session cookie. An expired session does not count as a failed attempt. */
-function sessionOf(request: Request, key: string): "none" | "valid" | "expired" | "forged" {
-  const cookie = (request.headers.cookie ?? "")
-    .split(";")
-    .map((part) => part.trim())
-    .find((part) => part.startsWith(`${COOKIE}=`));
-  if (cookie === undefined) return "none";
-  const [expires = "", mac = ""] = cookie.slice(COOKIE.length + 1).split(".");
-  if (!same(mac, seal(expires, key))) return "forged";
-  return Number(expires) > Date.now() ? "valid" : "expired";
-}
-
-function seal(text: string, key: string): string {
-  return createHmac("sha256", key).update(`session ${text}`).digest("hex");
-}
-
-/** Compares in constant time. Hashing makes both lengths equal, which timingSafeEqual requires. */
-function same(a: string, b: string): boolean {
-  const hash = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(hash(a), hash(b));
 }

@@ -24,7 +24,7 @@ const webUrl = printable(1_000).refine((text) => URL.canParse(text) && /^https?:
 
 const time = z.iso.datetime({ offset: true, error: "must be a time as in 2026-01-31T12:00:00Z" }).transform(Date.parse);
 
-const body = z.strictObject(
+export const ciBodySchema = z.strictObject(
   {
     repo: printable(6_500),
     sha: z.string({ error: "must be a text" }).refine(isFullSha, { error: "must be a whole commit id in lower case" }),
@@ -58,7 +58,7 @@ export interface CiBody {
  * @throws Problem 400, which names the key and no value
  */
 export function readCiBody(bytes: Buffer, now: number): CiBody {
-  const result = body.safeParse(parsed(bytes));
+  const result = ciBodySchema.safeParse(parsed(bytes));
   if (!result.success) {
     const { path, message } = result.error.issues[0] ?? { path: [], message: "is not valid" };
     throw new Problem(400, `${path.join(".") || "The body"} ${message}.`);

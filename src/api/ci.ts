@@ -1,12 +1,15 @@
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from "express";
+import * as z from "zod";
 import { BadSignature, type Host } from "../hosts/host.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
 import { Aborted, type BodyReader, createBodyReader, discardRest } from "../receiver/read-body.ts";
 import type { Auth } from "./auth.ts";
-import { readCiBody } from "./ci-body.ts";
+import { ciBodySchema, readCiBody } from "./ci-body.ts";
 import type { ApiOptions } from "./options.ts";
-import { requireKnownQuery } from "./query.ts";
+import { parseQuery } from "./query.ts";
+import { type Route, route } from "./route.ts";
+import { acceptedSchema } from "./schemas.ts";
 import { sendJson } from "./send-json.ts";
 
 /** Nobody has proved to be allowed when the body is read. */
@@ -14,12 +17,26 @@ const LIMITS = { maxBodyBytes: 128 * 1024, bodyTimeoutMs: 30_000 };
 /** ms in which the rest of a refused body is read: most clients see the answer only then. */
 const DISCARD_MS = 5_000;
 
+export const CI_ROUTE: Route = route({
+  method: "post",
+  path: "/api/v1/ci",
+  summary: "Say what came of the checks of a commit, with a token or a signature (Standard Webhooks).",
+  access: "operator",
+  query: z.object({}),
+  body: ciBodySchema,
+  answer: { status: 202, content: acceptedSchema.extend({ repo: z.string() }) },
+  problems: [404, 408, 409],
+});
+
 /** POST /api/v1/ci: CI says what came of the checks of a commit. */
 export function ciRoute({ auth, ci }: ApiOptions, limits: ConcurrencyLimits): Router {
   const router = Router({ caseSensitive: true, strict: true });
   router.post(
-    "/api/v1/ci",
-    requireKnownQuery(),
+    CI_ROUTE.path,
+    (request, _response, next) => {
+      parseQuery(CI_ROUTE.query, request);
+      next();
+    },
     requireProof(auth),
     rawBody(createBodyReader(LIMITS)),
     limits.ciResults.handler((request, response) => accept(ci, request, response)),
@@ -27,12 +44,12 @@ export function ciRoute({ auth, ci }: ApiOptions, limits: ConcurrencyLimits): Ro
   return router;
 }
 
-/** Takes the admin token, or lets a request pass that has a signature: `accept` verifies it over the body. */
+/** Takes an operator's token, or lets a request pass that has a signature: `accept` verifies it over the body. */
 function requireProof(auth: Auth): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
     const isSigned = request.headers.authorization === undefined && request.headers["webhook-signature"] !== undefined;
     if (isSigned) next();
-    else auth.admin(request, response, next);
+    else auth.operator(request, response, next);
   };
 }
 
@@ -66,7 +83,7 @@ function hostsOf(hosts: ReadonlyMap<string, Host>, request: Request, body: Buffe
   const taking = [...hosts].filter(([, { verifyCi }]) => verifyCi !== undefined);
   if (taking.length === 0)
     throw new Problem(404, "No host of this server takes results of CI: only those of the type generic do.");
-  // The admin token was right already.
+  // The token was right already.
   if (request.headers.authorization !== undefined) return taking.map(([key]) => key);
   const refusals: string[] = [];
   const signed = taking.filter(([, host]) => {

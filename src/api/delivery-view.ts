@@ -1,9 +1,9 @@
 import type { DeliveryState } from "../delivery/types.ts";
-import { artifactsOf } from "../ledger/artifacts.ts";
+import { artifactsOfDeliveries } from "../ledger/artifacts.ts";
 import type { Delivery } from "../ledger/deliveries.ts";
-import { iso, repoName } from "../ledger/describe-release.ts";
+import { iso, repoNames } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { listReleases } from "../ledger/releases.ts";
+import { versionsOfCommits } from "../ledger/release-rows.ts";
 
 /** A delivery in the API. Times are ISO 8601 in UTC. */
 export interface DeliveryView {
@@ -20,36 +20,38 @@ export interface DeliveryView {
 }
 
 export async function deliveryView(ledger: Ledger, delivery: Delivery): Promise<DeliveryView> {
-  const { id, sha, ref, state, because, version } = delivery;
-  const { items: releases } = await listReleases(ledger, { repoId: delivery.repoId, sha, limit: 200 });
-  const rows = await artifactsOf(ledger, id);
-  const planned = (delivery.plan?.artifacts ?? []).map(({ name, kind }) => ({
-    name,
-    kind,
-    state: "pending",
-    digest: null,
-  }));
-  const artifacts = (rows.length > 0 ? rows : planned).map((row) => {
-    const released = releases.find((release) => release.artifact === row.name);
+  const [view] = await deliveryViews(ledger, [delivery]);
+  if (view === undefined) throw new Error(`delivery ${delivery.id} has no view`);
+  return view;
+}
+
+/** The views of several deliveries, in the same order. What they need is read for all at once. */
+export async function deliveryViews(ledger: Ledger, deliveries: readonly Delivery[]): Promise<DeliveryView[]> {
+  const names = await repoNames(
+    ledger,
+    deliveries.map(({ repoId }) => repoId),
+  );
+  const rows = await artifactsOfDeliveries(
+    ledger,
+    deliveries.map(({ id }) => id),
+  );
+  const versions = await versionsOfCommits(ledger, deliveries);
+  return deliveries.map((delivery) => {
+    const { id, repoId, sha, ref, state, because, createdAt, startedAt, finishedAt } = delivery;
+    const own = rows.filter((row) => row.deliveryId === id);
+    const artifacts = (own.length > 0 ? own : plannedOf(delivery)).map(({ name, kind, state, digest }) => {
+      const version = versions(repoId, sha, name) ?? delivery.version;
+      return { name, kind, state, digest, version };
+    });
     return {
-      name: row.name,
-      kind: row.kind,
-      state: row.state,
-      digest: row.digest,
-      version: released?.version ?? version,
+      ...{ id, repo: names.get(repoId) ?? repoId, sha, ref, state, because, artifacts },
+      createdAt: iso(createdAt),
+      startedAt: startedAt === null ? null : iso(startedAt),
+      finishedAt: finishedAt === null ? null : iso(finishedAt),
     };
   });
-  const { createdAt, startedAt, finishedAt } = delivery;
-  return {
-    id,
-    repo: await repoName(ledger, delivery.repoId),
-    sha,
-    ref,
-    state,
-    because,
-    artifacts,
-    createdAt: iso(createdAt),
-    startedAt: startedAt === null ? null : iso(startedAt),
-    finishedAt: finishedAt === null ? null : iso(finishedAt),
-  };
+}
+
+function plannedOf({ plan }: Delivery) {
+  return (plan?.artifacts ?? []).map(({ name, kind }) => ({ name, kind, state: "pending", digest: null }));
 }

@@ -1,3 +1,5 @@
+import type { RepoId, Sha } from "../delivery/types.ts";
+import type { Comparison } from "../git/compare.ts";
 import type { Host } from "../hosts/host.ts";
 import type { PushedCheck } from "../hosts/host-tools.ts";
 import type { Delivery } from "../ledger/deliveries.ts";
@@ -39,6 +41,12 @@ export interface ApiOptions {
   isConfigured(repo: string): boolean;
   /** What the server allows the repo, which is written as in `requestCommit`. */
   rulesOf(repo: string): Promise<RepoRules>;
+  /**
+   * What changed between two commits of a repo.
+   * @returns null: this process has no mirror of the repo, or the mirror lacks one of them
+   * @throws TransientError
+   */
+  compareCommits(repoId: RepoId, from: Sha, to: Sha): Promise<Comparison | null>;
   /** What the statuses of commits are made from. */
   statuses: StatusParts;
   /** Queues the jobs that follow after a person has retried or cancelled a delivery. */

@@ -1,97 +1,124 @@
 import { type Request, type Response, Router } from "express";
-import { quoted } from "../delivery/printable.ts";
+import * as z from "zod";
 import { BRANCHES } from "../delivery/refs.ts";
 import { type ReleaseView, releaseView } from "../delivery/release-view.ts";
-import { describeRelease } from "../ledger/describe-release.ts";
+import { rangeIntervals } from "../delivery/version-order.ts";
+import { describeReleases } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { writeCursor } from "../ledger/page.ts";
-import { getRelease, listReleases, type Release } from "../ledger/releases.ts";
+import { listReleases, type Release } from "../ledger/releases.ts";
+import { resolveText } from "../ledger/search-text.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
-import { Problem } from "../receiver/problem.ts";
+import { inBatches } from "./batches.ts";
 import { sendContent } from "./content.ts";
-import { findReleasesByVersion } from "./find-releases.ts";
+import { requireRelease } from "./find-releases.ts";
 import type { ApiOptions } from "./options.ts";
 import { pageJson } from "./page-json.ts";
-import { queryCursor, queryLimit, queryRepo, queryText, repoFilter, requireKnownQuery } from "./query.ts";
+import { repoFilter } from "./queried-repo.ts";
+import {
+  artifactName,
+  branchName,
+  paging,
+  registryKey,
+  repoName,
+  searchText,
+  shaPrefix,
+  timeOf,
+  versionRange,
+} from "./query.ts";
+import { type Route, route, serveRoute } from "./route.ts";
+import { pageOf, releaseSchema } from "./schemas.ts";
 import { sendJson, sendJsonText } from "./send-json.ts";
-import { requireSha, resolveShaInList } from "./short-sha.ts";
-import { whyNoRepo } from "./why-unknown.ts";
+import { resolveShaInList } from "./short-sha.ts";
+
+const listQuery = z.object({
+  q: searchText.optional(),
+  repo: repoName.optional(),
+  artifact: artifactName.optional(),
+  branch: branchName.optional(),
+  version: versionRange.optional(),
+  sha: shaPrefix.optional(),
+  since: timeOf("since").optional(),
+  until: timeOf("until").optional(),
+  ...paging,
+});
+
+export type ReleaseQuery = z.output<typeof listQuery>;
+
+const list = route({
+  method: "get",
+  path: "/api/v1/releases",
+  summary: "List releases, newest first. A page may be short although there are more.",
+  access: "reader",
+  query: listQuery,
+  answer: { status: 200, content: pageOf(releaseSchema) },
+  problems: [404, 409],
+});
+const show = route({
+  method: "get",
+  path: "/api/v1/releases/:artifact/:version",
+  summary: "Show a release. `latest` works as the version.",
+  access: "reader",
+  query: z.object({ repo: repoName.optional() }),
+  answer: { status: 200, content: releaseSchema },
+  problems: [404, 409],
+});
+const content = route({
+  method: "get",
+  path: "/api/v1/releases/:artifact/:version/content",
+  summary: "Fetch the bytes of a release.",
+  access: "reader",
+  query: z.object({ repo: repoName.optional(), registry: registryKey.optional() }),
+  answer: { status: 200, content: ["application/octet-stream", "application/x-tar"] },
+  problems: [404, 409, 416, 502],
+});
+
+export const RELEASE_ROUTES: Route[] = [list, show, content];
 
 /** /api/v1/releases. */
 export function releaseRoutes(options: ApiOptions, limits: ConcurrencyLimits): Router {
   const { ledger, auth } = options;
   const router = Router({ caseSensitive: true, strict: true });
-  router.get(
-    "/api/v1/releases",
-    auth.reader,
-    requireKnownQuery("repo", "artifact", "sha", "branch", "cursor", "limit"),
-    limits.queries.handler((request, response) => sendList(ledger, request, response)),
-  );
-  router.get(
-    "/api/v1/releases/:artifact/:version",
-    auth.reader,
-    requireKnownQuery("repo"),
-    limits.queries.handler(async (request, response) => {
-      sendJson(response, await viewOf(ledger, await requireRelease(options, request)));
-    }),
-  );
-  router.get(
-    "/api/v1/releases/:artifact/:version/content",
-    auth.reader,
-    requireKnownQuery("repo", "registry"),
-    limits.downloads.handler(async (request, response) => {
-      await sendContent(options, await requireRelease(options, request), request, response);
-    }),
-  );
+  serveRoute(router, auth, list, limits.queries, (_request, response, query) => sendList(ledger, response, query));
+  serveRoute(router, auth, show, limits.queries, async (request, response, { repo }) => {
+    const [view] = await viewsOf(ledger, [await requireRelease(options, named(request), repo)]);
+    sendJson(response, view ?? {});
+  });
+  serveRoute(router, auth, content, limits.downloads, async (request, response, { repo }) => {
+    await sendContent(options, await requireRelease(options, named(request), repo), request, response);
+  });
   return router;
 }
 
-async function sendList(ledger: Ledger, request: Request, response: Response): Promise<void> {
-  const filter = repoFilter(await queryRepo(ledger, request));
-  const branch = queryText(request, "branch");
-  const artifact = queryText(request, "artifact");
-  const short = queryText(request, "sha");
-  if (short !== undefined) requireSha(short);
-  const cursor = queryCursor(request);
-  const limit = queryLimit(request);
-  if (filter === null) return sendJson(response, { items: [], next: null });
-  const sha = short && (await resolveShaInList(ledger, "releases", short, filter.repoId));
-  const ref = branch === undefined ? undefined : BRANCHES + branch;
-  const page = await listReleases(ledger, { ...filter, artifact, sha, ref, cursor, limit });
+function named(request: Request): { artifact: string; version: string } {
+  return { artifact: String(request.params.artifact), version: String(request.params.version) };
+}
+
+async function sendList(ledger: Ledger, response: Response, query: ReleaseQuery): Promise<void> {
+  const page = await findReleasePage(ledger, query);
   const cursorAfter = ({ releasedAt, id }: Release) => writeCursor({ at: releasedAt, id });
-  sendJsonText(response, await pageJson(page, (each) => viewOf(ledger, each), cursorAfter));
+  const view = inBatches(page.items, (some) => viewsOf(ledger, some));
+  sendJsonText(response, await pageJson(page, view, cursorAfter));
 }
 
-async function viewOf(ledger: Ledger, release: Release): Promise<ReleaseView> {
-  return releaseView(await describeRelease(ledger, release));
+/** A page of the releases that a query names. @throws Problem 404 or 409 of a repo or a short sha */
+export async function findReleasePage(ledger: Ledger, query: ReleaseQuery) {
+  const { artifact, branch, sha: short, version, since, until, q, cursor, limit } = query;
+  const filter = await repoFilter(ledger, query.repo);
+  const none = { items: [], next: null };
+  if (filter === null) return none;
+  const sha = short && (await resolveShaInList(ledger, "releases", short, filter.repoId));
+  const text = q === undefined ? undefined : await resolveText(ledger, q);
+  if (text === null) return none;
+  return listReleases(ledger, {
+    ...{ ...filter, artifact, sha, text, cursor, limit },
+    ref: branch === undefined ? undefined : BRANCHES + branch,
+    versions: version === undefined ? undefined : (rangeIntervals(version) ?? []),
+    since: since === undefined ? undefined : Date.parse(since),
+    until: until === undefined ? undefined : Date.parse(until),
+  });
 }
 
-/** @throws Problem 404 if there is no such release, 409 if several repos have one */
-async function requireRelease({ ledger, isConfigured }: ApiOptions, request: Request): Promise<Release> {
-  const queried = await queryRepo(ledger, request);
-  if (queried.kind === "unknown") {
-    const { name } = queried;
-    throw new Problem(404, `There is no repo ${quoted(name)} here: ${whyNoRepo(name, isConfigured(name))}.`);
-  }
-  const repoId = queried.kind === "one" ? queried.repo.id : undefined;
-  const { artifact, version } = request.params;
-  const found = await findReleasesByVersion(ledger, String(artifact), String(version), repoId);
-  const [only, ...others] = found;
-  if (only === undefined) throw new Problem(404, noRelease(String(artifact), String(version)));
-  if (others.length > 0) {
-    const candidates = await Promise.all(found.map((each) => describeRelease(ledger, each)));
-    const repos = candidates.map((each) => each.repo).join(", ");
-    const detail = `Several repos have a release ${artifact} ${version}. Choose one with ?repo=: ${repos}.`;
-    throw new Problem(409, detail, {}, { candidates: candidates.map(({ repo, sha }) => ({ repo, sha })) });
-  }
-  return (await getRelease(ledger, only.id)) ?? only;
-}
-
-function noRelease(artifact: string, version: string): string {
-  const name = JSON.stringify(artifact);
-  const what =
-    version === "latest"
-      ? `${name} has no latest release: deliverd released nothing of it, or not its highest version.`
-      : `${name} has no release ${JSON.stringify(version)}.`;
-  return `${what} List its releases with ?artifact=, or with deliverd releases --artifact.`;
+async function viewsOf(ledger: Ledger, releases: readonly Release[]): Promise<ReleaseView[]> {
+  return (await describeReleases(ledger, releases)).map(releaseView);
 }

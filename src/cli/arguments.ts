@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { isShaPrefix } from "../delivery/sha.ts";
+import { rangeIntervals } from "../delivery/version-order.ts";
 import { EXIT, Failure } from "./exit.ts";
 
 /*
@@ -41,9 +42,27 @@ export function parseCommit(text: string): { repo: string; sha: string } {
 /** `<artifact>@<version>` or `<artifact>@latest` @throws Failure */
 export function parseRelease(text: string): { artifact: string; version: string } {
   const [artifact, version] = splitAt(text, "<artifact>@<version|latest>");
-  if (version !== "latest" && !/^v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/.test(version))
-    throw new Failure(EXIT.usage, `"${version}" is not a version: write one such as 1.2.3, or latest`);
+  parseVersion(version);
   return checked(text, () => ({ artifact: parseArtifact(artifact), version }));
+}
+
+/** `1.2.3`, `v1.2.3` or `latest` @throws Failure */
+export function parseVersion(text: string): string {
+  if (text === "latest" || /^v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/.test(text)) return text;
+  throw new Failure(EXIT.usage, `"${text}" is not a version: write one such as 1.2.3, or latest`);
+}
+
+/** A range of versions. */
+export function parseRange(text: string): string {
+  if (rangeIntervals(text) !== null) return text;
+  throw new InvalidArgumentError('It must be a range of semantic versions, such as "^1.2.0" or ">=1.2 <3".');
+}
+
+/** A day or a time. */
+export function parseTime(text: string): string {
+  if (/^\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))?$/.test(text) && !Number.isNaN(Date.parse(text)))
+    return text;
+  throw new InvalidArgumentError("It must be a day or a time, such as 2026-11-30 or 2026-11-30T12:00:00Z.");
 }
 
 /** The id of a delivery. @throws Failure */

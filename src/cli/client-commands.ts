@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { addChange } from "./change-delivery.ts";
 import { addDeliveries } from "./deliveries.ts";
+import { addDiff } from "./diff.ts";
 import { addLogs } from "./logs.ts";
 import { addPull } from "./pull-command.ts";
 import { addReleases } from "./releases.ts";
@@ -15,4 +16,5 @@ export function addClientCommands(program: Command): void {
   addChange(program, "cancel", "stop a delivery");
   addReleases(program);
   addPull(program);
+  addDiff(program);
 }

@@ -8,6 +8,7 @@ import { EXIT, EXIT_CODES } from "./exit.ts";
 import { examples, globalOptions } from "./help.ts";
 import { addHooksCommand } from "./hooks/command.ts";
 import { addPipelineCommands } from "./pipeline-commands.ts";
+import { addToken } from "./token.ts";
 
 /** All commands. Each loads its code only when it is called. */
 function program(): Command {
@@ -60,6 +61,7 @@ function program(): Command {
       process.stdout.write(`${lines.join("\n")}\n`);
     });
   addClientCommands(command);
+  addToken(command);
   addPipelineCommands(command);
   addCompletion(command);
   return command;

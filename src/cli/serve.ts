@@ -17,6 +17,7 @@ import { createInbox } from "../receiver/inbox.ts";
 import { webhookRoute } from "../receiver/webhooks.ts";
 import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
+import { openComparer } from "./comparer.ts";
 import { keepCi } from "./keep-ci.ts";
 import { addLedgerMetrics } from "./metrics.ts";
 import { observedRegistries, type Parts } from "./parts.ts";
@@ -44,11 +45,13 @@ export async function serve(parts: Parts): Promise<Listening> {
   };
   const auth = createAuth({
     adminToken,
+    tokens: config.access.tokens,
     anonymous: config.anonymous,
     secureCookie: config.publicUrl.startsWith("https:"),
     log,
   });
   const limits = createConcurrencyLimits();
+  const comparer = openComparer(config.dataDir);
   // Separate connections: clients that download slowly must not occupy those that publishing needs.
   const registries = observedRegistries(
     parts.observer,
@@ -87,6 +90,7 @@ export async function serve(parts: Parts): Promise<Listening> {
       },
       isConfigured: (repo) => isConfigured(parts, accepts, repo),
       rulesOf: (repo) => rulesOf(config, repo),
+      compareCommits: comparer.compareCommits,
       statuses: parts,
       onDeliveryChanged: (delivery) => void queueNextJobs(parts, delivery),
     }),
@@ -97,8 +101,12 @@ export async function serve(parts: Parts): Promise<Listening> {
   const listening = await listen(app, { port: config.port }).catch((error: unknown) => {
     throw portError("port", config.port, error);
   });
+  const close: Listening["close"] = (grace) => {
+    comparer.close();
+    return listening.close(grace);
+  };
   log.info("listening", { port: listening.port, publicUrl: config.publicUrl });
-  return listening;
+  return { ...listening, close };
 }
 
 /** Serves only health and metrics, for a process that is only a worker. */

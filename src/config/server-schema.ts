@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { hostOfPattern } from "../delivery/repo-name.ts";
+import { ADMIN_NAME, ROLES } from "../delivery/roles.ts";
 import { hostTypes } from "../hosts/index.ts";
 import { noticeTypes } from "../notices/index.ts";
 import { registryTypes } from "../registries/index.ts";
@@ -112,6 +113,24 @@ const docker = strict({
   network: orNull(text).describe("The engine's network for the steps of builds, such as host. Left out: its default."),
 });
 
+const accessTokens = z
+  .array(
+    strict({
+      name: key
+        .refine((name) => name !== ADMIN_NAME, { error: "another name: the admin token has this one" })
+        .describe("Who has the token. The audit shows it."),
+      role: oneOf(...ROLES).describe("viewer (reads), operator (also delivers, retries, cancels) or admin."),
+      hash: z
+        .string()
+        .regex(/^sha256:[0-9a-f]{64}$/, { error: "the hash that `deliverd token` prints, never the token" })
+        .describe("The hash of the token, as `deliverd token` prints it."),
+    }),
+    { error: "a list of tokens, as `deliverd token` prints them" },
+  )
+  .refine((tokens) => new Set(tokens.map(({ name }) => name)).size === tokens.length, {
+    error: "a name for each token that no other has",
+  });
+
 /** The server's file. What is left out has its default; what has none is null. */
 export function serverSchemaOf(types: ServerTypes) {
   return strict({
@@ -156,6 +175,11 @@ export function serverSchemaOf(types: ServerTypes) {
       .transform((repos) => repos.map((entry) => (typeof entry === "string" ? { match: entry, ...unbounded } : entry)))
       .describe("Which repos may be delivered, and how far. Of several entries that match, the most specific counts."),
     adminToken: orNull(secret).describe("The administrator's token. Left out: made at the first start, in dataDir."),
+    access: strict({
+      tokens: accessTokens.default([]).describe("Tokens that open the server. Left out: only the admin token."),
+    })
+      .prefault({})
+      .describe("Who may use the API and the pages besides the administrator."),
     anonymous: oneOf("none", "viewer")
       .default("none")
       .describe("What may be read without a token: none (nothing), or viewer (everything). Left out: none."),

@@ -29,7 +29,7 @@ export class Mirrors {
   open(repo: RepoId): Mirror {
     const known = this.#open.get(repo);
     if (known) return known;
-    const path = join(this.#root, `${folderOf(repo)}.git`);
+    const path = mirrorPath(this.#root, repo);
     const mirror = new Mirror(path, this.#closing.signal, this.#quickRefs, this.#options);
     this.#open.set(repo, mirror);
     return mirror;
@@ -37,19 +37,24 @@ export class Mirrors {
 
   /** Bytes of a repo's mirror, and when it was last synced (ms since the epoch). Null: there is none. */
   async usage(repo: RepoId): Promise<{ bytes: number; usedAt: number } | null> {
-    return usageOf(join(this.#root, `${folderOf(repo)}.git`));
+    return usageOf(mirrorPath(this.#root, repo));
   }
 
   /** Removes a repo's mirror. The next sync makes it again. Do not call it while the mirror is in use. */
   async remove(repo: RepoId): Promise<void> {
     this.#open.delete(repo);
-    await rm(join(this.#root, `${folderOf(repo)}.git`), { recursive: true, force: true });
+    await rm(mirrorPath(this.#root, repo), { recursive: true, force: true });
   }
 
   /** Ends every running git. The next start repairs what they left. */
   close(): void {
     this.#closing.abort(new Error("the mirrors are closed"));
   }
+}
+
+/** Where the mirror of a repo is, among those under `root`. */
+export function mirrorPath(root: string, repo: RepoId): string {
+  return join(root, `${folderOf(repo)}.git`);
 }
 
 /** A readable name that is unique even if two ids differ only in characters that a file name cannot have. */

@@ -48,6 +48,19 @@ export async function artifactsOf(ledger: Db, deliveryId: string): Promise<Deliv
   return rows.map(fromRow);
 }
 
+/** The same of several deliveries, in no particular order of these. */
+export async function artifactsOfDeliveries(ledger: Db, deliveryIds: readonly string[]): Promise<DeliveryArtifact[]> {
+  if (deliveryIds.length === 0) return [];
+  const rows = await ledger.db
+    .selectFrom("artifacts")
+    .selectAll()
+    .where("deliveryId", "in", deliveryIds)
+    .orderBy("deliveryId")
+    .orderBy("position")
+    .execute();
+  return rows.map(fromRow);
+}
+
 /** Sets the state of an artifact. @returns false if there is no such artifact, or if the fence is stale */
 export function setArtifactState(
   ledger: Db,

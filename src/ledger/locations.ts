@@ -4,7 +4,7 @@ import type { ArtifactKind, ArtifactName, Digest, RepoId, Sha } from "../deliver
 import { frozenOf } from "./frozen-columns.ts";
 import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema/schema.ts";
-import { now } from "./sql.ts";
+import { chunks, now } from "./sql.ts";
 
 type Row = Selectable<Schema["locations"]>;
 
@@ -92,6 +92,25 @@ export async function locationsOfRelease(
     .where("digest", "=", release.digest)
     .execute();
   return rows.map(fromRow);
+}
+
+/** The same for several releases: each location once, those of one release in the same order. */
+export async function locationsOfReleases(
+  ledger: Db,
+  releases: readonly { repoId: RepoId; artifact: string; digest: Digest }[],
+): Promise<StoredLocation[]> {
+  const contents = new Map(
+    releases.map(({ repoId, artifact, digest }) => [
+      JSON.stringify([repoId, artifact, digest]),
+      { repoId, artifact, digest },
+    ]),
+  );
+  const found: StoredLocation[] = [];
+  for (const some of chunks([...contents.values()], 100)) {
+    const ofAny = inOrder(ledger).where((eb) => eb.or(some.map((content) => eb.and(content))));
+    found.push(...(await ofAny.execute()).map(fromRow));
+  }
+  return found;
 }
 
 /** A name together with the commit whose release stands under it, and its content. */

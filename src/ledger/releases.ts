@@ -1,19 +1,18 @@
 import { createHash } from "node:crypto";
-import { type ExpressionBuilder, type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { Frozen } from "../delivery/frozen.ts";
 import type { ArtifactKind, RepoId, Sha } from "../delivery/types.ts";
+import { versionKey } from "../delivery/version-order.ts";
 import { frozenColumns } from "./frozen-columns.ts";
 import { lockFence } from "./leases.ts";
 import type { Db, Tx } from "./ledger.ts";
-import { type Page, pageOf, readCursor } from "./page.ts";
-import type { Schema } from "./schema/schema.ts";
+import { pointedTo } from "./release-refs.ts";
+import { type Release, withVersions } from "./release-rows.ts";
 import { now } from "./sql.ts";
 
-type Row = Selectable<Schema["releases"]>;
-
-/** One released artifact of one commit. `versions` are in the order in which the release got them. */
-export type Release = Omit<Row, "metadata"> & { metadata: Record<string, unknown>; versions: string[] };
+export { listReleases } from "./list-releases.ts";
+export type { Release } from "./release-rows.ts";
 
 export interface NewRelease extends Frozen {
   repoId: RepoId;
@@ -68,6 +67,7 @@ export async function recordRelease(tx: Tx, release: NewRelease): Promise<Releas
     .onConflict((conflict) => conflict.column("id").doNothing())
     .execute();
   const of = { id, repoId: fields.repoId, artifact: fields.artifact };
+  await noteArtifact(tx, of);
   for (const version of versions) {
     const added = await addReleaseVersion(tx, of, { version, tagged: tagged.includes(version) });
     if (!added.ok)
@@ -78,6 +78,22 @@ export async function recordRelease(tx: Tx, release: NewRelease): Promise<Releas
   return stored;
 }
 
+/** A release is recorded again for a new version. Then another may be newer. */
+async function noteArtifact(tx: Tx, { id, repoId, artifact }: Pick<Release, "id" | "repoId" | "artifact">) {
+  const at = (id: "excluded.releaseId" | "releasedArtifacts.releaseId") =>
+    tx.db.selectFrom("releases").select("releasedAt").whereRef("releases.id", "=", sql.ref(id));
+  await tx.db
+    .insertInto("releasedArtifacts")
+    .values({ repoId, artifact, releaseId: id })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repoId", "artifact"])
+        .doUpdateSet((eb) => ({ releaseId: eb.ref("excluded.releaseId") }))
+        .where((eb) => eb(at("excluded.releaseId"), ">=", at("releasedArtifacts.releaseId"))),
+    )
+    .execute();
+}
+
 /** Adds a version to a release. A version of a repo's artifact belongs to one release for ever. */
 export async function addReleaseVersion(
   ledger: Db,
@@ -86,7 +102,15 @@ export async function addReleaseVersion(
 ): Promise<{ ok: true } | { ok: false; belongsTo: Sha }> {
   await ledger.db
     .insertInto("releaseVersions")
-    .values({ repoId, artifact, version, releaseId: id, tagged: tagged ? 1 : 0, at: now(ledger) })
+    .values({
+      repoId,
+      artifact,
+      version,
+      releaseId: id,
+      tagged: tagged ? 1 : 0,
+      at: now(ledger),
+      sortKey: versionKey(version),
+    })
     .onConflict((conflict) => conflict.columns(["repoId", "artifact", "version"]).doNothing())
     .execute();
   const owner = await ledger.db
@@ -117,78 +141,22 @@ export async function releasesOfDelivery(ledger: Db, deliveryId: string): Promis
   return withVersions(ledger, rows);
 }
 
-export interface ReleaseFilter {
-  repoId?: RepoId | undefined;
-  artifact?: string | undefined;
-  sha?: Sha | undefined;
-  /** Full ref: the ref of the release, or another that is known to have pointed to its commit. */
-  ref?: string | undefined;
-  cursor?: string | null | undefined;
-  limit: number;
-}
-
-/** A ref of more repos than this is common: the newest releases soon contain it, and the query names no repos. */
-const MAX_NAMED_REPOS = 20;
-
-/** Newest first. */
-export async function listReleases(ledger: Db, filter: ReleaseFilter): Promise<Page<Release>> {
-  let query = ledger.db
-    .selectFrom("releases")
-    .selectAll()
-    .orderBy("releasedAt", "desc")
-    .orderBy("id", "desc")
-    .limit(filter.limit + 1);
-  if (filter.repoId !== undefined) query = query.where("repoId", "=", filter.repoId);
-  if (filter.artifact !== undefined) query = query.where("artifact", "=", filter.artifact);
-  if (filter.sha !== undefined) query = query.where("sha", "=", filter.sha);
-  const { ref } = filter;
-  if (ref !== undefined) {
-    const repos = filter.repoId === undefined ? await reposWithRef(ledger, ref) : [filter.repoId];
-    if (repos.length === 0) return { items: [], next: null };
-    if (repos.length <= MAX_NAMED_REPOS) query = query.where("repoId", "in", repos);
-    query = query.where(pointedTo(ref));
-  }
-  const after = readCursor(filter.cursor);
-  if (after) query = query.where((eb) => eb(eb.refTuple("releasedAt", "id"), "<", eb.tuple(after.at, after.id)));
-  const page = pageOf(
-    await query.execute(),
-    filter.limit,
-    (row) => ({ at: row.releasedAt, id: row.id }),
-    (row) => row,
-  );
-  return { items: await withVersions(ledger, page.items), next: page.next };
-}
-
-/** Repos that have the ref, or had it; at most `MAX_NAMED_REPOS + 1` of them. */
-async function reposWithRef(ledger: Db, ref: string): Promise<RepoId[]> {
-  const rows = await ledger.db
-    .selectFrom("repos")
-    .select("id")
-    .where((eb) => {
-      const knows = (table: "heads" | "hints" | "releases") =>
-        eb.exists(
-          eb
-            .selectFrom(table)
-            .select(`${table}.ref`)
-            .whereRef(`${table}.repoId`, "=", "repos.id")
-            .where(`${table}.ref`, "=", ref),
-        );
-      return eb.or([knows("heads"), knows("hints"), knows("releases")]);
-    })
-    .limit(MAX_NAMED_REPOS + 1)
-    .execute();
-  return rows.map((row) => row.id);
-}
-
 /** The releases of an artifact with this version; several if several repos have an artifact of this name. */
-export async function findReleases(ledger: Db, artifact: string, version: string, repoId?: RepoId): Promise<Release[]> {
+export async function findReleases(
+  ledger: Db,
+  artifact: string,
+  version: string,
+  repoId?: RepoId,
+  limit = 200,
+): Promise<Release[]> {
   let query = ledger.db
     .selectFrom("releaseVersions as v")
     .innerJoin("releases", "releases.id", "v.releaseId")
     .selectAll("releases")
     .where("v.artifact", "=", artifact)
     .where("v.version", "=", version)
-    .orderBy("releases.repoId");
+    .orderBy("releases.repoId")
+    .limit(limit);
   if (repoId !== undefined) query = query.where("v.repoId", "=", repoId);
   return withVersions(ledger, await query.execute());
 }
@@ -206,20 +174,12 @@ export function recentArtifacts(ledger: Db, age: number): Promise<{ repoId: Repo
 /** The repos that have a release of an artifact of this name. */
 export async function reposWithArtifact(ledger: Db, artifact: string): Promise<RepoId[]> {
   const rows = await ledger.db
-    .selectFrom("repos")
-    .select("id")
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom("releaseVersions as v")
-          .select("v.version")
-          .whereRef("v.repoId", "=", "repos.id")
-          .where("v.artifact", "=", artifact),
-      ),
-    )
-    .orderBy("id")
+    .selectFrom("releasedArtifacts")
+    .select("repoId")
+    .where("artifact", "=", artifact)
+    .orderBy("repoId")
     .execute();
-  return rows.map((row) => row.id);
+  return rows.map((row) => row.repoId);
 }
 
 /** The versions of an artifact that come from a git tag, each with the id of its release, in no particular order. */
@@ -257,38 +217,4 @@ export async function newestReleaseOnRef(
     .limit(1)
     .executeTakeFirst();
   return row?.id ?? null;
-}
-
-/** A condition on releases: the ref is the release's own, or is known to have pointed to its commit. */
-function pointedTo(ref: string) {
-  return (eb: ExpressionBuilder<Schema, "releases">) => {
-    const ofCommit = (table: "heads" | "hints") =>
-      eb
-        .selectFrom(table)
-        .select("sha")
-        .where("ref", "=", ref)
-        .whereRef(`${table}.repoId`, "=", "releases.repoId")
-        .whereRef(`${table}.sha`, "=", "releases.sha");
-    return eb.or([eb("ref", "=", ref), eb.exists(ofCommit("heads")), eb.exists(ofCommit("hints"))]);
-  };
-}
-
-async function withVersions(ledger: Db, rows: Row[]): Promise<Release[]> {
-  if (rows.length === 0) return [];
-  const versions = await ledger.db
-    .selectFrom("releaseVersions")
-    .select(["releaseId", "version"])
-    .where(
-      "releaseId",
-      "in",
-      rows.map((row) => row.id),
-    )
-    .orderBy("at")
-    .orderBy("version")
-    .execute();
-  return rows.map(({ metadata, ...row }) => ({
-    ...row,
-    metadata: JSON.parse(metadata) as Record<string, unknown>,
-    versions: versions.filter(({ releaseId }) => releaseId === row.id).map(({ version }) => version),
-  }));
 }

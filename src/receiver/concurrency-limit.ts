@@ -57,6 +57,8 @@ export interface ConcurrencyLimits {
   logStreams: ConcurrencyLimit;
   /** Downloads of contents and of whole logs. */
   downloads: ConcurrencyLimit;
+  /** Comparisons of commits, each of which runs git. */
+  comparisons: ConcurrencyLimit;
   /** Requests to deliver a commit, which may call a git host. */
   commitRequests: ConcurrencyLimit;
   /** Results that CI sends, whose repo may have to be looked up at a git server. */
@@ -69,6 +71,7 @@ export function createConcurrencyLimits(): ConcurrencyLimits {
     queries: new ConcurrencyLimit({ subject: "requests", maxRunning: 2, maxWaiting: 60 }),
     logStreams: new ConcurrencyLimit({ subject: "followers of logs", maxRunning: 200 }),
     downloads: new ConcurrencyLimit({ subject: "downloads", maxRunning: 24 }),
+    comparisons: new ConcurrencyLimit({ subject: "comparisons", maxRunning: 2, maxWaiting: 20 }),
     commitRequests: new ConcurrencyLimit({ subject: "requests for a commit", maxRunning: 4, maxWaiting: 8 }),
     ciResults: new ConcurrencyLimit({ subject: "results of CI", maxRunning: 4, maxWaiting: 40 }),
   };

@@ -55,7 +55,7 @@ export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: W
     auth.page,
     limits.queries.handler((request, response) => sendDelivery(ledger, request, response)),
   );
-  router.use(signInRoute(auth));
+  router.use(signInRoute(auth, ledger));
   return router;
 }
 

@@ -1,24 +1,30 @@
 import express, { Router } from "express";
 import type { Auth } from "../api/auth.ts";
+import { addToAudit } from "../ledger/audit.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { html, type Markup } from "./html.ts";
 import { sendPage } from "./page.ts";
 
 /** The sign-in page. */
-export function signInRoute(auth: Auth): Router {
+export function signInRoute(auth: Auth, ledger: Ledger): Router {
   const router = Router({ caseSensitive: true });
   router.get("/sign-in", (request, response) => {
     sendPage(response, "Sign in", signInForm(localPath(request.query.to)));
   });
   // No compressed bodies: a few bytes of an unknown sender could become very many in memory.
   const form = express.urlencoded({ extended: false, limit: "16kb", inflate: false });
-  router.post("/sign-in", form, (request, response) => {
+  router.post("/sign-in", form, async (request, response) => {
     const { token, to } = (request.body ?? {}) as { token?: unknown; to?: unknown };
     const path = localPath(to);
     const outcome = auth.signIn(typeof token === "string" ? token : "", request, response);
     switch (outcome.kind) {
-      case "signed-in":
+      case "signed-in": {
+        const { name, role } = outcome.person;
+        const entry = { action: "sign-in", repoId: null, sha: null, outcome: `signed in as ${role}` } as const;
+        await addToAudit(ledger, { person: name, via: "session", ...entry });
         response.redirect(303, path);
         return;
+      }
       case "wrong":
         sendPage(response, "Sign in", html`<p>That is not the token.</p>${signInForm(path)}`, { status: 401 });
         return;
@@ -40,8 +46,8 @@ function localPath(value: unknown): string {
 
 function signInForm(to: string): Markup {
   return html`<h1>Sign in</h1>
-<p>With the server's admin token: <code>adminToken</code> of its configuration,
-or the file <code>admin-token</code> in its data directory.</p>
+<p>With a token that an administrator gave you, or with the server's admin token:
+<code>adminToken</code> of its configuration, or the file <code>admin-token</code> in its data directory.</p>
 <form method="post" action="/sign-in"><input type="hidden" name="to" value="${to}">
 <input type="password" name="token" autocomplete="current-password" aria-label="Token" autofocus required>
 <button>Sign in</button></form>`;

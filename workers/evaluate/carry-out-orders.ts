@@ -2,6 +2,7 @@ import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import { fullRepoName } from "../../src/delivery/repo-name.ts";
 import { backOff } from "../../src/delivery/retry.ts";
 import type { Repo } from "../../src/delivery/types.ts";
+import { addToAudit } from "../../src/ledger/audit.ts";
 import { decideByPerson } from "../../src/ledger/by-person.ts";
 import { requestCancel } from "../../src/ledger/cancel.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
@@ -54,6 +55,7 @@ async function carryOut(station: OrderParts, order: StoredOrder): Promise<void> 
   if (delivery === null) throw new NotCarriedOut("this commit has no delivery");
   const because = await finishOrder(ledger, order.id, async (tx) => {
     const text = await decide(tx, station, order, delivery);
+    await note(tx, order, text);
     await recordDecision(tx, order.repoId, order.sha, { action: "ignore", because: `${said(order)}: ${text}` });
     return text;
   });
@@ -99,10 +101,17 @@ async function decide(tx: Tx, station: OrderParts, order: StoredOrder, { id, sta
 async function refuse({ ledger, log }: OrderParts, order: StoredOrder, because: string): Promise<void> {
   await finishOrder(ledger, order.id, async (tx) => {
     const text = `${said(order)}, and was refused: ${because}`;
+    await note(tx, order, `refused: ${because}`);
     await recordDecision(tx, order.repoId, order.sha, { action: "ignore", because: text });
     return `refused: ${because}`;
   });
   log.warn("refused an order", { ...facts(order), because });
+}
+
+/** The host of an order is the first part of its repo's id. */
+function note(tx: Tx, { person, action, repoId, sha }: StoredOrder, outcome: string): Promise<void> {
+  const via = repoId.slice(0, Math.max(0, repoId.indexOf(":")));
+  return addToAudit(tx, { person, via, action, repoId, sha, outcome });
 }
 
 async function queueNext({ ledger, queues }: OrderParts, id: string): Promise<void> {

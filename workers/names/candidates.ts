@@ -5,6 +5,7 @@ import type { Repo, Sha } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
 import { type Contender, holderOfVersion, knownVersions, type RefFacts } from "../../src/delivery/version-holder.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
+import { recordBranchReleases } from "../../src/ledger/branch-releases.ts";
 import { recordLatestRelease } from "../../src/ledger/latest-release.ts";
 import { type NamedRelease, namedReleases } from "../../src/ledger/named-releases.ts";
 import { deliveredVersions } from "../../src/ledger/versions.ts";
@@ -108,7 +109,10 @@ function candidateOf(repo: Repo, release: NamedRelease, order: Contender["order"
   return { releaseId: id, facts, tagged, order, destinations: kind === "image" ? destinations : [] };
 }
 
-/** Saves which release of an artifact `latest` means now, by the same rule as its names in registries. */
+/**
+ * Saves which release of an artifact `latest` means now, by the same rule as its names in registries, and which stands
+ * on each branch.
+ */
 export async function updateLatest(
   { ledger }: Pick<Station, "ledger">,
   repo: Repo,
@@ -118,4 +122,16 @@ export async function updateLatest(
   const own = candidates.filter(({ facts }) => facts.artifact === artifact);
   const releaseId = holderOfVersion(own, refs)?.releaseId ?? null;
   await recordLatestRelease(ledger, { repoId: repo.id, artifact, releaseId });
+  await recordBranchReleases(ledger, { repoId: repo.id, artifact }, newestOfBranches(own));
+}
+
+/** The newest release on each branch, by full ref. */
+function newestOfBranches(candidates: Candidate[]): Map<string, string> {
+  const newest = new Map<string, { place: number; releaseId: string }>();
+  for (const { order, releaseId } of candidates)
+    for (const [branch, place] of Object.entries(order)) {
+      const ref = BRANCHES + branch;
+      if (place < (newest.get(ref)?.place ?? Number.POSITIVE_INFINITY)) newest.set(ref, { place, releaseId });
+    }
+  return new Map([...newest].map(([ref, { releaseId }]) => [ref, releaseId]));
 }

@@ -11,6 +11,7 @@ import * as outbox from "./0013-outbox.ts";
 import * as looks from "./0014-looks.ts";
 import * as orders from "./0015-orders.ts";
 import * as pushedChecks from "./0016-pushed-checks.ts";
+import * as catalog from "./0019-catalog.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -26,4 +27,5 @@ export const migrations: Record<string, Migration> = {
   "0014-looks": looks,
   "0015-orders": orders,
   "0016-pushed-checks": pushedChecks,
+  "0019-catalog": catalog,
 };

@@ -1,5 +1,6 @@
 import type { Generated } from "kysely";
 import type { Action, ArtifactKind, DeliveryState, Digest, RepoId, Sha } from "../../delivery/types.ts";
+import type { AuditTable, BranchReleasesTable, ReleasedArtifactsTable, WorkersTable } from "./catalog.ts";
 import type { LatestReleasesTable, LocationsTable, LostNamesTable, NameOwnersTable, NameWritesTable } from "./names.ts";
 import type { OrdersTable } from "./orders.ts";
 import type { LooksTable, OutboxTable, ToldTable } from "./outbox.ts";
@@ -34,6 +35,10 @@ export interface Schema {
   logs: LogsTable;
   duties: DutiesTable;
   baselines: BaselinesTable;
+  releasedArtifacts: ReleasedArtifactsTable;
+  branchReleases: BranchReleasesTable;
+  workers: WorkersTable;
+  audit: AuditTable;
 }
 
 interface ReposTable {
@@ -224,6 +229,8 @@ interface ReleaseVersionsTable {
   /** 1 if a git tag gave the version, 0 if it was computed. */
   tagged: number;
   at: number;
+  /** `versionKey` of the version: an index finds a range of versions by it. Null: it is no semantic version. */
+  sortKey: string | null;
 }
 
 interface LogsTable {

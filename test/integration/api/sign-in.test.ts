@@ -7,10 +7,12 @@ import type { Log, LogFields } from "../../../src/observe/log.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createApp, type Listening, listen } from "../../../src/receiver/app.ts";
 import { webRoute } from "../../../src/web/index.ts";
+import { useLedger } from "../../support/databases/ledgers.ts";
 
 const TOKEN = "right-token-of-these-tests";
 
 describe("attempts to sign in to the web pages", () => {
+  const suite = useLedger();
   let url: string;
   let lines: { message: string; facts: LogFields | undefined }[];
   let close: () => Promise<void>;
@@ -22,8 +24,8 @@ describe("attempts to sign in to the web pages", () => {
     const auth = createAuth({ adminToken: TOKEN, anonymous: "none", secureCookie: false, log });
     const app = express();
     app.get("/api/read", auth.reader, (_request, response) => void response.send("read"));
-    app.post("/api/change", auth.admin, (_request, response) => void response.send("changed"));
-    app.use(webRoute({ ledger: {} as never, auth }));
+    app.post("/api/change", auth.operator, (_request, response) => void response.send("changed"));
+    app.use(webRoute({ ledger: suite.ledger, auth }));
     const server = app.listen(0, "127.0.0.1");
     await once(server, "listening");
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

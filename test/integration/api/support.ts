@@ -1,7 +1,8 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import type { AccessToken } from "../../../src/api/access.ts";
 import { createAuth } from "../../../src/api/auth.ts";
 import { apiRoute } from "../../../src/api/index.ts";
-import type { KeepCi } from "../../../src/api/options.ts";
+import type { ApiOptions, KeepCi } from "../../../src/api/options.ts";
 import { rulesOf } from "../../../src/api/rules.ts";
 import type { Host } from "../../../src/hosts/host.ts";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
@@ -13,6 +14,7 @@ import type { Registry } from "../../../src/registries/registry.ts";
 import { webRoute } from "../../../src/web/index.ts";
 import { REPO } from "../../support/databases/ledgers.ts";
 import { artifactPlan, planWith } from "../../support/fixtures/plans.ts";
+import { answerCheck } from "./open-api.ts";
 
 export const TOKEN = "admin-token-of-the-tests";
 
@@ -29,7 +31,10 @@ export interface TestApi {
   woken: string[];
   /** The path of every route of API and pages, a method each. */
   routes: string[];
-  /** The path goes out as it is written: nothing tidies it up first. */
+  /**
+   * The path goes out as it is written: nothing tidies it up first. An answer of the API that differs from its OpenAPI
+   * document fails.
+   */
   send(method: string, path: string, headers?: Record<string, string>, body?: string): Promise<Answer>;
   /** As the administrator. */
   get(path: string): Promise<Answer>;
@@ -60,10 +65,13 @@ export async function startApi(
     registries?: Map<string, Registry>;
     hosts?: Map<string, Host>;
     keepCi?: KeepCi;
+    tokens?: AccessToken[];
+    compareCommits?: ApiOptions["compareCommits"];
   } = {},
 ): Promise<TestApi> {
   const auth = createAuth({
     adminToken: TOKEN,
+    tokens: options.tokens ?? [],
     anonymous: options.anonymous ?? "none",
     secureCookie: options.publicUrl?.startsWith("https:") ?? false,
   });
@@ -77,6 +85,7 @@ export async function startApi(
     ci: { hosts: options.hosts ?? new Map(), keep: options.keepCi ?? (async ({ repo }) => repo) },
     isConfigured: (repo) => repo.startsWith("acme/"),
     rulesOf: (repo) => rulesOf(RULES, repo),
+    compareCommits: options.compareCommits ?? (async () => null),
     statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },
     onDeliveryChanged: ({ id }) => void woken.push(id),
   });
@@ -88,8 +97,13 @@ export async function startApi(
     log: silentLog,
   });
   const listening = await listen(app, { port: 0, address: "127.0.0.1" });
-  const send: TestApi["send"] = (method, path, headers = {}, body) =>
-    sendTo(listening.port, method, path, headers, body);
+  const document = await sendTo(listening.port, "GET", "/api/v1/openapi.json", {});
+  const check = answerCheck(JSON.parse(document.text));
+  const send: TestApi["send"] = async (method, path, headers = {}, body) => {
+    const answer = await sendTo(listening.port, method, path, headers, body);
+    check(method, path, answer);
+    return answer;
+  };
   return {
     url: `http://127.0.0.1:${listening.port}`,
     asked,

@@ -209,7 +209,7 @@ describe("A client command", function () {
   it("says where a refused token came from, without the token", async () => {
     const { code, stderr } = await runCli(["deliveries"], env({ DELIVERD_TOKEN: "wrong-canary" }));
     assert.equal(code, 2);
-    assert.match(stderr, /^The token is not the admin token of this server/);
+    assert.match(stderr, /^The token is none of this server's tokens/);
     assert.match(stderr, /The token came from DELIVERD_TOKEN\. Set DELIVERD_TOKEN\.\n$/);
     assert.doesNotMatch(stderr, /canary/);
     const missing = await runCli(["deliveries", "--server", api.url], { DELIVERD_DATA_DIR: join(dir.path, "none") });
