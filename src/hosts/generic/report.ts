@@ -12,17 +12,19 @@ import type { StandardProof } from "../standard-proof.ts";
 const FINAL = [404, 410, 422];
 
 interface ReportOptions {
-  /** Its query may hold a token: only the rest is shown. */
+  /** Its path and query may hold a token: only the server is shown. */
   reportUrl: string;
+  /** The key under `hosts`. */
+  key: string;
   proof: StandardProof;
   /** ms for one attempt; 15 s if left out. */
   timeout?: number | undefined;
 }
 
 /** Sends reports by POST, signed as Standard Webhooks says, one attempt for each call. */
-export function reportSender({ reportUrl, proof, timeout = 15_000 }: ReportOptions) {
+export function reportSender({ key, reportUrl, proof, timeout = 15_000 }: ReportOptions) {
   const url = new URL(reportUrl);
-  const target = url.origin + url.pathname;
+  const target = `hosts.${key}.reportUrl (${url.origin}/…)`;
   const send = openHttpClient({ idleTimeout: timeout });
   return async ({ repo, sha }: CommitRef, { context, state, description, targetUrl }: Report): Promise<void> => {
     const body = Buffer.from(
