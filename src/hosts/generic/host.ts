@@ -32,7 +32,7 @@ export interface GenericHostOptions {
 export function genericHost(options: GenericHostOptions, tools: HostTools): Host {
   const { cloneUrl, username, token, reportUrl, timeout } = options;
   const proof = proofOf(options);
-  const send = reportUrl === null ? null : reportSender({ reportUrl, proof, timeout });
+  const send = reportUrl === null ? null : reportSender({ key: options.key, reportUrl, proof, timeout });
   const authorization = token === null ? null : basicAuth(username ?? "deliverd", token);
   const sourceOf = (owner: string, name: string): CloneSource => ({
     url: repoUrl(cloneUrl, { owner, name }),

@@ -1,5 +1,6 @@
 import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { CommitRef } from "../../delivery/types.ts";
+import { hiddenPathAddress } from "../../delivery/webhook-address.ts";
 import { bodyOf, discard } from "../../http/body.ts";
 import { openHttpClient } from "../../http/client.ts";
 import { reasonWithoutAnswer } from "../../http/no-answer.ts";
@@ -12,7 +13,9 @@ import type { StandardProof } from "../standard-proof.ts";
 const FINAL = [404, 410, 422];
 
 interface ReportOptions {
-  /** Its query may hold a token: only the rest is shown. */
+  /** The key under `hosts`, for errors. */
+  key: string;
+  /** Its path and query may hold a token: only scheme and host are shown. */
   reportUrl: string;
   proof: StandardProof;
   /** ms for one attempt; 15 s if left out. */
@@ -20,9 +23,9 @@ interface ReportOptions {
 }
 
 /** Sends reports by POST, signed as Standard Webhooks says, one attempt for each call. */
-export function reportSender({ reportUrl, proof, timeout = 15_000 }: ReportOptions) {
+export function reportSender({ key, reportUrl, proof, timeout = 15_000 }: ReportOptions) {
   const url = new URL(reportUrl);
-  const target = url.origin + url.pathname;
+  const target = `hosts.${key}.reportUrl (${hiddenPathAddress(reportUrl)})`;
   const send = openHttpClient({ idleTimeout: timeout });
   return async ({ repo, sha }: CommitRef, { context, state, description, targetUrl }: Report): Promise<void> => {
     const body = Buffer.from(
