@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { whyUnreadable } from "../config/unreadable.ts";
 import { EXIT, Failure } from "./exit.ts";
 
 /** A token for a server, and where it comes from, for messages. */
@@ -11,7 +12,7 @@ export async function readAdminToken(dataDir: string): Promise<FoundToken> {
   try {
     return { kind: "found", token: (await readFile(file, "utf8")).trim(), source: file };
   } catch (error) {
-    return { kind: "missing", because: `${file} cannot be read (${codeOf(error)})` };
+    return { kind: "missing", because: `${file} cannot be read ${whyUnreadable(file, error)}` };
   }
 }
 
@@ -27,10 +28,7 @@ export async function tokenFromEnvironment(env: NodeJS.ProcessEnv, name: string)
   try {
     return { kind: "found", token: (await readFile(file, "utf8")).trim(), source: `${name}_FILE` };
   } catch (error) {
-    throw new Failure(EXIT.usage, `${name}_FILE: ${file} cannot be read (${codeOf(error)})`);
+    const why = `${file} cannot be read ${whyUnreadable(file, error)}`;
+    throw new Failure(EXIT.usage, `${name}_FILE: ${why}. Name a readable file that holds the token, or set ${name}.`);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unreadable";
 }

@@ -1,5 +1,7 @@
 import type { ServerConfig } from "../config/server.ts";
 import { isLoopback } from "../delivery/webhook-address.ts";
+import type { HostSettings } from "../hosts/host-type.ts";
+import { hostTypes } from "../hosts/index.ts";
 import type { Log } from "../observe/log.ts";
 
 /** Warns once of each thing that a start does not need and a delivery does. */
@@ -8,14 +10,9 @@ export function warnOfMissingSettings(
   log: Pick<Log, "warn">,
 ): void {
   const { hosts, registries, publicUrl } = config;
-  for (const [host, { type, token }] of Object.entries(hosts)) {
-    if (token !== null) continue;
-    log.warn(
-      `hosts.${host}.token is not set: deliverd reads public repos only, sets no commit statuses, registers no ` +
-        `webhooks, and may call the host less often. Webhooks, builds and releases of public repos work. ` +
-        `Set hosts.${host}.token${type === "github" ? " (without a file: GITHUB_TOKEN)" : ""} to an access token`,
-      { host },
-    );
+  for (const [host, settings] of Object.entries(hosts)) {
+    const warning = hostWarning(host, settings);
+    if (warning !== null) log.warn(warning, { host });
   }
   if (Object.keys(registries).length === 0) {
     log.warn(
@@ -31,4 +28,18 @@ export function warnOfMissingSettings(
       { publicUrl },
     );
   }
+}
+
+/** Null: the host has what it needs to set statuses. */
+function hostWarning(host: string, settings: HostSettings): string | null {
+  const { reportsNeed = "token" } = hostTypes.of(settings);
+  const key = `hosts.${host}.${reportsNeed}`;
+  if (settings[reportsNeed] != null) return null;
+  if (reportsNeed !== "token") return `${key} is not set: commits get no statuses. Builds and releases work`;
+  const variable = settings.type === "github" ? " (without a file: GITHUB_TOKEN)" : "";
+  return (
+    `${key} is not set: deliverd reads public repos only, sets no commit statuses, registers no webhooks, and may call ` +
+    "the host less often. Webhooks, builds and releases of public repos work. " +
+    `Set ${key}${variable} to an access token`
+  );
 }

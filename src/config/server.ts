@@ -8,7 +8,7 @@ import { describe, plainly, problemsOf } from "./problems.ts";
 import { builtInTypes, type ServerFile, type ServerTypes, serverSchema, serverSchemaOf } from "./server-schema.ts";
 import { substitute } from "./substitute.ts";
 import { whyUnreadable } from "./unreadable.ts";
-import { passwordsOf, tokensOf } from "./url-secrets.ts";
+import { passwordsOf } from "./url-secrets.ts";
 import { type Problem, readYaml } from "./yaml.ts";
 
 /**
@@ -44,7 +44,7 @@ export function secretsOf(config: ServerConfig, types = builtInTypes): string[] 
   const found: (string | null)[] = [config.adminToken, config.docker.tls?.key ?? null];
   for (const host of Object.values(config.hosts)) found.push(...types.hosts.secretsOf(host));
   for (const registry of Object.values(config.registries)) found.push(...types.registries.secretsOf(registry));
-  for (const notice of config.notices) found.push(...types.notices.secretsOf(notice), ...tokensOf(notice.url));
+  for (const notice of config.notices) found.push(...types.notices.secretsOf(notice));
   for (const repo of config.repos) found.push(...Object.values(repo.secrets));
   for (const url of [config.redisUrl, config.databaseUrl]) found.push(...passwordsOf(url));
   return [...new Set(found)].filter((value): value is string => value !== null && value !== "");
@@ -91,7 +91,9 @@ function distinct(problems: Problem[]): Problem[] {
 
 /** What the types themselves call a secret. */
 function secretKeysOf({ hosts, registries, notices }: ServerTypes): string[] {
-  return [...hosts.all, ...registries.all, ...notices.all].flatMap(({ secrets }) => secrets);
+  // Notices have a secret under `url`, which is none elsewhere: problems.ts knows it by its place.
+  const urls = [...hosts.all, ...registries.all].flatMap(({ secretUrls = [] }) => secretUrls);
+  return [...[...hosts.all, ...registries.all, ...notices.all].flatMap(({ secrets }) => secrets), ...urls];
 }
 
 function readEnvironment(env: Environment): ServerFile {

@@ -24,6 +24,7 @@ export function hostType<Schema extends z.ZodType<HostSettings>>(declaration: {
   type: z.output<Schema>["type"];
   settings: Schema;
   secrets: readonly (keyof z.output<Schema> & string)[];
+  secretUrls?: readonly (keyof z.output<Schema> & string)[];
   reportsNeed?: keyof z.output<Schema> & string;
   open(key: string, settings: z.output<Schema>, tools: HostTools): Host;
 }): HostType {

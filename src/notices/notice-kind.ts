@@ -17,6 +17,7 @@ export function noticeKind<Schema extends z.ZodType<TypedSettings>>(declaration:
   type: z.output<Schema>["type"];
   settings: Schema;
   secrets: readonly (keyof z.output<Schema> & string)[];
+  secretUrls?: readonly (keyof z.output<Schema> & string)[];
   open(settings: z.output<Schema>, entry: string): Notifier;
 }): NoticeKind {
   const { settings: schema, ...rest } = declaration;

@@ -25,6 +25,7 @@ export const webhook = noticeKind({
     ).describe("The key that signs notices: whsec_ and base64. Left out: they are not signed."),
   }),
   secrets: ["secret"],
+  secretUrls: ["url"],
   open: ({ url, secret }, entry) => webhookNotifier({ url, secret, entry }),
 });
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { formBy } from "./scalars.ts";
+import { tokensOf } from "./url-tokens.ts";
 
 /** One entry of the configuration whose form depends on its `type`. */
 export interface TypedSettings {
@@ -15,6 +16,8 @@ export interface TypeDeclaration<Settings extends TypedSettings = TypedSettings>
   readonly schema: z.ZodType<Settings>;
   /** Keys whose values no log, message or answer may show. */
   readonly secrets: readonly string[];
+  /** Keys of URLs whose path and query may be a secret, such as those of a chat's webhook. Left out: none. */
+  readonly secretUrls?: readonly string[];
 }
 
 /** All types of one part of the configuration, such as `registries`. */
@@ -42,10 +45,11 @@ export function typeList<Settings extends TypedSettings, Declaration extends Typ
     all,
     schema: schemaOf(all),
     of,
-    secretsOf: (settings) =>
-      of(settings)
-        .secrets.map((key) => settings[key])
-        .filter((value) => typeof value === "string"),
+    secretsOf: (settings) => {
+      const { secrets, secretUrls = [] } = of(settings);
+      const values = secrets.map((key) => settings[key]).filter((value) => typeof value === "string");
+      return [...values, ...secretUrls.flatMap((key) => tokensOf(settings[key]))];
+    },
   };
 }
 

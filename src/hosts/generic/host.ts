@@ -30,9 +30,9 @@ export interface GenericHostOptions {
  * @throws ConfigError where the secret cannot be one
  */
 export function genericHost(options: GenericHostOptions, tools: HostTools): Host {
-  const { key, cloneUrl, username, token, reportUrl, timeout } = options;
+  const { cloneUrl, username, token, reportUrl, timeout } = options;
   const proof = proofOf(options);
-  const send = reportUrl === null ? null : reportSender({ key, reportUrl, proof, timeout });
+  const send = reportUrl === null ? null : reportSender({ key: options.key, reportUrl, proof, timeout });
   const authorization = token === null ? null : basicAuth(username ?? "deliverd", token);
   const sourceOf = (owner: string, name: string): CloneSource => ({
     url: repoUrl(cloneUrl, { owner, name }),

@@ -21,6 +21,7 @@ export const generic = hostType({
     reportUrl: orNull(receiverUrl).describe("The URL that gets a POST for each report. Left out: no reports."),
   }),
   secrets: ["webhookSecret", "token"],
+  secretUrls: ["reportUrl"],
   reportsNeed: "reportUrl",
   open: (key, settings, tools) => genericHost({ key, ...settings }, tools),
 });

@@ -1,5 +1,6 @@
 import { Refused, TransientError } from "../../delivery/errors.ts";
 import type { CommitRef } from "../../delivery/types.ts";
+import { hiddenPathAddress } from "../../delivery/webhook-address.ts";
 import { bodyOf, discard } from "../../http/body.ts";
 import { openHttpClient } from "../../http/client.ts";
 import { reasonWithoutAnswer } from "../../http/no-answer.ts";
@@ -12,10 +13,10 @@ import type { StandardProof } from "../standard-proof.ts";
 const FINAL = [404, 410, 422];
 
 interface ReportOptions {
-  /** Its path and query may hold a token: only the server is shown. */
-  reportUrl: string;
-  /** The key under `hosts`. */
+  /** The key under `hosts`, for errors. */
   key: string;
+  /** Its path and query may hold a token: only scheme and host are shown. */
+  reportUrl: string;
   proof: StandardProof;
   /** ms for one attempt; 15 s if left out. */
   timeout?: number | undefined;
@@ -24,7 +25,7 @@ interface ReportOptions {
 /** Sends reports by POST, signed as Standard Webhooks says, one attempt for each call. */
 export function reportSender({ key, reportUrl, proof, timeout = 15_000 }: ReportOptions) {
   const url = new URL(reportUrl);
-  const target = `hosts.${key}.reportUrl (${url.origin}/…)`;
+  const target = `hosts.${key}.reportUrl (${hiddenPathAddress(reportUrl)})`;
   const send = openHttpClient({ idleTimeout: timeout });
   return async ({ repo, sha }: CommitRef, { context, state, description, targetUrl }: Report): Promise<void> => {
     const body = Buffer.from(

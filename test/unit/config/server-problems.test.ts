@@ -154,5 +154,10 @@ describe("an invalid server configuration file", () => {
       const found = await problems(`${HOSTS}\n${line}`, { T: "hunter2" });
       assert.ok(!found.join("\n").includes("hunter2"), found.join("\n"));
     }
+    const report = await problems(
+      "hosts: { g: { type: generic, reportUrl: 'htp://h.example.com/hunter2' } }\nrepos: [a/b]",
+    );
+    assert.match(report.join("\n"), /reportUrl: found a text \(not shown\)/);
+    assert.ok(!report.join("\n").includes("hunter2"), report.join("\n"));
   });
 });

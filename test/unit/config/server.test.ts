@@ -138,7 +138,13 @@ describe("the server's configuration file", () => {
   it("gives up every secret for masking", async () => {
     const config = await load(
       [
-        "hosts: { github: { type: github, webhookSecret: s1, token: s2 } }",
+        "hosts:",
+        "  github: { type: github, webhookSecret: s1, token: s2 }",
+        "  git:",
+        "    type: generic",
+        "    cloneUrl: https://git.example.com/{owner}/{name}.git",
+        "    webhookSecret: whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
+        "    reportUrl: https://chat.example.com/hooks/report-token-00001",
         "registries:",
         "  hub: { type: docker-hub, username: u, password: s3 }",
         "  npm: { type: npm, token: s4 }",
@@ -153,6 +159,7 @@ describe("the server's configuration file", () => {
     assert.deepEqual(secretsOf(config).sort(), [
       "path-token-00001",
       "query-token-00001",
+      "report-token-00001",
       "s1",
       "s2",
       "s3",
@@ -164,6 +171,7 @@ describe("the server's configuration file", () => {
       "s8-query",
       "s9",
       "s9-query",
+      "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
       "whsec_czU=",
     ]);
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { ConfigError, Refused, TransientError } from "../../../src/delivery/errors.ts";
 import { genericHost } from "../../../src/hosts/generic/host.ts";
 import { hostTypes } from "../../../src/hosts/index.ts";
@@ -128,14 +129,16 @@ describe("A generic host", () => {
     });
     afterEach(() => receiver.close());
 
-    const send = () => opened({ reportUrl: `${receiver.url}/r?token=canary`, timeout: 2_000 }).report(commit, report);
+    const send = () =>
+      opened({ reportUrl: `${receiver.url}/services/canary-path?token=canary`, timeout: 2_000 }).report(commit, report);
     const failure = async () => {
       const error = await send().then(
         () => assert.fail("it was taken"),
         (caught: unknown) => caught,
       );
       assert.ok(error instanceof Error);
-      assert.doesNotMatch(error.message, /canary|not shown|whsec_/);
+      assert.doesNotMatch(inspect(error), /canary|services|not shown|whsec_/);
+      assert.ok(error.message.startsWith(`hosts.git.reportUrl (${receiver.url}/…) `), error.message);
       return error;
     };
 
