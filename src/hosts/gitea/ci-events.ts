@@ -42,8 +42,8 @@ export class CiEvents {
   }
 }
 
-/** Gitea writes `1.25.4` or `1.26.0+dev-5-g1a2b3c4`, Forgejo `11.0.1+gitea-1.22.0`. */
+/** Gitea writes `1.25.4` or `1.26.0+dev-5-g1a2b3c4`, Forgejo since version 7 `11.0.1+gitea-1.22.0`. */
 function sendsCiEvents(version: string): boolean {
-  const [, minor] = /^v?1\.(\d+)\b/.exec(version) ?? [];
-  return minor !== undefined && Number(minor) >= 24 && !/gitea|forgejo/i.test(version);
+  const [, minor] = /^1\.(\d+)\b/.exec(version) ?? [];
+  return minor !== undefined && Number(minor) >= 24;
 }

@@ -264,7 +264,14 @@ describe("Gitea", () => {
         (await host.listRepos("grace")).map(({ name }) => name),
         ["own"],
       );
-      assert.deepEqual(await host.listRepos("many/sub"), []);
+    });
+
+    it("nothing of an owner within an owner, without a call: Gitea has none", async () => {
+      await host.findRepo("acme", "api");
+      gitea.requests.splice(0);
+      assert.equal(await host.findRepo("acme/sub", "api"), null);
+      assert.deepEqual(await host.listRepos("acme/sub"), []);
+      assert.deepEqual(gitea.requests, []);
     });
 
     it("a repo by its id and by a former name", async () => {
