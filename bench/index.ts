@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Measure } from "./bench.ts";
 import { commitToRegistryLarge, commitToRegistrySmall } from "./commit-to-registry.ts";
+import { hosts } from "./hosts.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
 import { ledgerSizePostgres, ledgerSizeSqlite } from "./ledger-size.ts";
@@ -24,6 +25,7 @@ const measures: Record<string, Measure> = {
   idle,
   "ledger-size-sqlite": ledgerSizeSqlite,
   "ledger-size-postgres": ledgerSizePostgres,
+  hosts,
   sweep,
   upload,
   "three-registries": threeRegistries,
