@@ -4,7 +4,10 @@ import { failpoint } from "../observe/failpoints.ts";
 import type { Log } from "../observe/log.ts";
 import type { Run } from "../run/run.ts";
 import type { Grant, Intake } from "../store/intake.ts";
+import type { Store } from "../store/store.ts";
 import type { Builder, BuildOrder, Built } from "./builder.ts";
+import { buildKitIn } from "./buildkit/docker.ts";
+import { askWorkers } from "./buildkit/workers.ts";
 import type { RegistryAuth } from "./engine/bases.ts";
 import { withDeadline } from "./engine/deadline.ts";
 import { explainEngineError } from "./engine/errors.ts";
@@ -14,10 +17,13 @@ import { buildImage } from "./image/build.ts";
 import { openEarly } from "./image/context.ts";
 import { freezeBuiltImage, temporaryName } from "./image/freeze.ts";
 import { planBuild, reportPlan } from "./image/plan.ts";
+import { buildPlatforms, reportForeign } from "./image/platforms.ts";
 
 export interface ImageBuilderOptions {
   docker: Dockerode;
   intake: Pick<Intake, "grant">;
+  /** Gets the index of images for several platforms. */
+  store: Store;
   log: Log;
   registryAuth: RegistryAuth;
   /**
@@ -35,7 +41,11 @@ export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> 
   const engine = knownEngine(options.docker, options.registryAuth);
   return {
     build: (order, run) =>
-      withDeadline(order.limits.time, run, (limited) => buildAndFreeze(options, engine, order, limited)),
+      withDeadline(order.limits.time, run, (limited) =>
+        order.artifact.platforms.length > 1
+          ? buildPlatforms(options.store, order, limited, (one, its) => buildAndFreeze(options, engine, one, its))
+          : buildAndFreeze(options, engine, order, limited),
+      ),
   };
 }
 
@@ -63,6 +73,8 @@ async function buildOn(
   const { docker } = options;
   const plan = planBuild(options, await facts(), order, run.signal);
   reportPlan(plan, options, run.log);
+  if (plan.platform !== null && plan.installation === "buildkit")
+    reportForeign([plan.platform], await platformsOf(docker), run.log);
   const fetched = await Promise.all(plan.bases.map(({ reference, platform }) => bases.fetch(reference, platform, run)));
   const grant = options.intake.grant(order.id, { maxBytes: options.maxBytes ?? 20 * 2 ** 30 });
   const watch = await watchEngine(docker);
@@ -79,6 +91,16 @@ async function buildOn(
     watch.end();
     await grant.revoke();
     await removeTemporaryName(options, grant);
+  }
+}
+
+/** What the engine's BuildKit can run, by itself or emulated. Empty: it does not say. */
+async function platformsOf(docker: Dockerode): Promise<string[]> {
+  try {
+    const buildkit = await buildKitIn(docker);
+    return (await askWorkers(buildkit.client).finally(() => buildkit.close())).platforms;
+  } catch {
+    return [];
   }
 }
 

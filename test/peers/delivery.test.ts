@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { type BuildKitDaemon, startBuildKit } from "../support/engine/buildkitd.ts";
+import { platformConfig } from "../support/registries/platform-config.ts";
 import { BIN } from "../support/world/deliverd.ts";
 import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
@@ -38,21 +39,10 @@ describe("A server that builds with a buildkitd alone", function () {
     });
     const sha = await world.release(repo);
     const tag = `sha-${sha.slice(0, 7)}`;
-    const { host, username, password } = world.registry;
     for (const arch of ["amd64", "arm64"]) {
-      const login = ["--creds", `${username}:${password}`, "--tls-verify=false"];
-      const which = ["--override-os=linux", `--override-arch=${arch}`];
-      const { stdout } = await run("skopeo", [
-        ...which,
-        "inspect",
-        "--config",
-        ...login,
-        `docker://${host}/acme/two:${tag}`,
-      ]);
-      const config = JSON.parse(stdout);
-      assert.equal(config.architecture, arch);
-      assert.equal(config.config.Labels.arch, arch);
-      assert.equal(config.config.Labels["org.opencontainers.image.revision"], sha);
+      const { architecture, config } = await platformConfig(world.registry, `acme/two:${tag}`, arch);
+      assert.deepEqual([architecture, config.Labels.arch], [arch, arch]);
+      assert.equal(config.Labels["org.opencontainers.image.revision"], sha);
     }
   });
 

@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import { TransientError, UserError } from "../../delivery/errors.ts";
+import { isFor } from "../../delivery/image-index.ts";
 import type { Run } from "../../run/run.ts";
 import type { BaseImage } from "../builder.ts";
 import { engineAnswer, explainEngineError, isUnreachable } from "./errors.ts";
@@ -9,6 +10,9 @@ import { SharedTasks } from "./shared-tasks.ts";
 
 /** The login for a registry's host, which is `docker.io` for Docker Hub. Null: none is configured. */
 export type RegistryAuth = (host: string) => { username: string; password: string } | null;
+
+/** Stores in which a name has one image. */
+const ONE_PLATFORM = new Set(["overlay2", "overlay", "vfs", "fuse-overlayfs"]);
 
 /** Pulls base images before a build, so that the build itself needs no credential. */
 export class Bases {
@@ -30,6 +34,17 @@ export class Bases {
     const reference = parseReference(image);
     // A digest always means the same image, so one that the engine has need not be pulled.
     if (reference.digest && (await this.#inspect(image))) return found(image, reference.digest, run);
+    const base = await this.#fetch(image, reference, platform, run);
+    if (platform !== null) await this.#reportForeign(image, platform, run);
+    return base;
+  }
+
+  async #fetch(
+    image: string,
+    reference: Reference,
+    platform: string | null,
+    run: Pick<Run, "log" | "signal">,
+  ): Promise<BaseImage> {
     try {
       run.log.line(`Pulling base ${image}.`);
       const digest = await this.#pulls.join(`${image} ${platform}`, run.signal, (signal) =>
@@ -43,6 +58,16 @@ export class Bases {
       run.log.line(`Base ${image} could not be pulled (${error.message}): using the one that the engine has.`);
       return found(image, digestOf(standing, reference) ?? standing.Id, run);
     }
+  }
+
+  /** An engine takes the only image of a name, whatever platform it is for. It may hold only data. */
+  async #reportForeign(image: string, platform: string, { log }: Pick<Run, "log">): Promise<void> {
+    const standing = await this.#inspect(image);
+    // In containerd's store a name can have images for several platforms, and any of them is shown.
+    if (standing === null || !ONE_PLATFORM.has(standing.GraphDriver.Name)) return;
+    if (isFor({ os: standing.Os, architecture: standing.Architecture }, platform)) return;
+    const own = `${standing.Os}/${standing.Architecture}`;
+    log.line(`Base ${image} is for ${own}, not for ${platform}: its programs do not run there.`);
   }
 
   async #pull(reference: Reference, platform: string | null, signal: AbortSignal): Promise<string | null> {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { readPlatform } from "../../delivery/image-index.ts";
 import { DEFAULT_TAGS } from "../../delivery/plan.ts";
 import type { ArtifactPlan } from "../../delivery/types.ts";
 import {
@@ -46,8 +47,13 @@ const settings = strict({
   platforms: z
     .array(text.regex(/^[a-z0-9]+\/[a-z0-9]+(?:\/[a-z0-9]+)?$/, { error: "a platform, such as linux/amd64" }))
     .max(10, { error: "at most 10 platforms" })
+    .refine((list) => new Set(list.map((each) => JSON.stringify(readPlatform(each)))).size === list.length, {
+      error: "each platform once",
+    })
     .default([])
-    .describe("The platform of the image, such as linux/amd64. Left out: the engine's own."),
+    .describe(
+      "The platforms of the image, such as linux/amd64. Several: one index of them. Left out: the engine's own.",
+    ),
   args: z
     .record(argumentName, argument, { error: "a map of build arguments" })
     .default({})
@@ -78,13 +84,13 @@ const settings = strict({
 /** Builds images from a Dockerfile. */
 export const image = builderKind<BuildOrder>({
   settings: () => settings,
-  async open({ engine: find, intake, log, registryAuth, network }) {
+  async open({ engine: find, intake, store, log, registryAuth, network }) {
     const engine = await find();
     if (engine.protocol === "buildkit") {
       const { buildKitImageBuilder } = await import("./on-buildkit.ts");
       return buildKitImageBuilder({ connect: engine.connect, intake, registryAuth, network });
     }
     const { imageBuilder } = await import("../image.ts");
-    return imageBuilder({ docker: engine.docker, intake, log, registryAuth, network });
+    return imageBuilder({ docker: engine.docker, intake, store, log, registryAuth, network });
   },
 });

@@ -21,6 +21,7 @@ import { dockerfilePlace, openEarly, sessionContext } from "./context.ts";
 import { explainGrpcError, explainSolve } from "./explain-solve.ts";
 import { temporaryName } from "./freeze.ts";
 import { frontendAttributes } from "./frontend.ts";
+import { reportForeign } from "./platforms.ts";
 
 export interface BuildKitBuilderOptions {
   /** A new connection for each build: what ends it, ends its build. */
@@ -90,6 +91,7 @@ function report(facts: BuildKitFacts, { order, platforms }: SolvePlan, { log }: 
   const several = platforms.length > 1 ? ` for ${platforms.join(", ")}` : "";
   log.line(`Building with BuildKit${facts.version === null ? "" : ` ${facts.version}`}${several}.`);
   const { memoryBytes, cpus } = order.limits;
+  reportForeign(platforms, facts.platforms, log);
   if (memoryBytes || cpus) log.line("BuildKit ignores the memory and CPU limits that are set.");
 }
 

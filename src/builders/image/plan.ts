@@ -1,5 +1,5 @@
 import { type Base, type DockerfileFacts, readDockerfile } from "../../delivery/dockerfile/index.ts";
-import { Refused, UserError } from "../../delivery/errors.ts";
+import { Refused } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run/run.ts";
 import type { BuildOrder } from "../builder.ts";
 import { chooseInstallation, type EngineFacts, type Installation } from "../engine.ts";
@@ -24,16 +24,12 @@ export interface PlanOptions {
   installation?: Installation | undefined;
 }
 
-/** @throws UserError `several-platforms`, `dockerfile-invalid`, Refused `secrets-need-buildkit` */
+/**
+ * The plan of a build for one platform.
+ * @throws UserError `dockerfile-invalid`, Refused `secrets-need-buildkit`
+ */
 export function planBuild(options: PlanOptions, facts: EngineFacts, order: BuildOrder, signal: AbortSignal): BuildPlan {
-  const [platform = facts.platform, ...others] = order.artifact.platforms;
-  if (others.length > 0) {
-    throw new UserError(
-      "several-platforms",
-      `artifacts.${order.artifact.name}.platforms names ${others.length + 1} platforms, ` +
-        "and a Docker Engine builds one at a time. Name one.",
-    );
-  }
+  const [platform = facts.platform] = order.artifact.platforms;
   const chosen = chooseInstallation(facts, order.limits);
   const installation = options.installation ?? chosen.installation;
   if (installation === "classic") refuseSecrets(order, chosen.because);

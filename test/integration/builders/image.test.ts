@@ -155,11 +155,5 @@ for (const installation of ["buildkit", "classic"] as const) {
       server.closeAllConnections();
       assert.equal(asked.filter((each) => each.startsWith("HEAD ")).length, 1, String(asked));
     });
-
-    it("refuses several platforms, which one engine cannot build", async () => {
-      const order = orderOf({ Dockerfile: "FROM scratch\n" });
-      order.artifact.platforms = ["linux/amd64", "linux/arm64"];
-      await assert.rejects(build(order), { name: "UserError", code: "several-platforms" });
-    });
   });
 }

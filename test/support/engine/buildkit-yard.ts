@@ -36,7 +36,7 @@ export async function startBuildKitYard(address: BuildKitAddress): Promise<Build
 }
 
 /** @returns the name of the image */
-async function pushShell({ engine }: Pick<Yard, "engine">, registry: TestRegistry): Promise<string> {
+export async function pushShell({ engine }: Pick<Yard, "engine">, registry: TestRegistry): Promise<string> {
   const name = `${registry.host}/shell:1`;
   await importShell(engine.docker, name);
   const { username, password, host } = registry;

@@ -31,7 +31,7 @@ export async function startYard(options: EngineOptions = {}): Promise<Yard> {
   const store = new Store(join(dir.path, "store"));
   const intake = await startIntake({ store, listen: "127.0.0.1:0" });
   await importShell(engine.docker, shellImage);
-  const common = { docker: engine.docker, intake, log: silentLog, registryAuth: () => null };
+  const common = { docker: engine.docker, intake, store, log: silentLog, registryAuth: () => null };
   return {
     engine,
     store,

@@ -74,9 +74,17 @@ describe("A Docker Engine that fails", () => {
       if (url.includes("/build")) return json(response, 200, { aux: { ID: "sha256:1" } });
       return json(response, 200, { Config: { Labels: { "org.opencontainers.image.revision": "another" } } });
     });
-    const intake = await startIntake({ store: new Store(dir.path), listen: "127.0.0.1:0" });
+    const store = new Store(dir.path);
+    const intake = await startIntake({ store, listen: "127.0.0.1:0" });
     try {
-      const options = { docker, intake, log: silentLog, registryAuth: () => null, installation: "classic" as const };
+      const options = {
+        docker,
+        intake,
+        store,
+        log: silentLog,
+        registryAuth: () => null,
+        installation: "classic" as const,
+      };
       const order = orderOf({ Dockerfile: "FROM scratch\nCOPY a /\n", a: "a" });
       const labels = { "org.opencontainers.image.revision": "this" };
       const built = imageBuilder(options).build({ ...order, labels }, testRun());
