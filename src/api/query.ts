@@ -10,7 +10,7 @@ import { Problem } from "../receiver/problem.ts";
 /** The keys of a query, each with the schema of its value, which is text. */
 export type QueryShape = Record<string, z.ZodType>;
 
-const DEFAULT_LIMIT = "50";
+const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 /** An error message shows this much of an unknown key. */
 const MAX_KEY_CHARS = 64;
@@ -62,7 +62,7 @@ export const paging = {
         .min(1, { error: `limit must be a number from 1 to ${MAX_LIMIT}.` })
         .max(MAX_LIMIT, { error: `limit must be a number from 1 to ${MAX_LIMIT}.` }),
     )
-    .prefault(DEFAULT_LIMIT)
+    .prefault(String(DEFAULT_LIMIT))
     .describe("How many items a page has at most."),
 };
 
