@@ -70,7 +70,7 @@ export function createAuth(options: AuthOptions): Auth {
   };
   const isKnown = (request: Request) => byToken(request) !== null || sessionOf(request).kind === "valid";
   const mayRead = (request: Request) => isOpen || isKnown(request);
-  const require = (needed: Role): RequestHandler => {
+  const needing = (needed: Role): RequestHandler => {
     return (request, response, next) => {
       const person = byToken(request);
       if (person === null) deny(request, response);
@@ -84,8 +84,8 @@ export function createAuth(options: AuthOptions): Auth {
       if (mayRead(request)) next();
       else deny(request, response);
     },
-    operator: require("operator"),
-    admin: require("admin"),
+    operator: needing("operator"),
+    admin: needing("admin"),
     page(request: Request, response: Response, next: NextFunction) {
       if (mayRead(request)) next();
       else response.redirect(303, `/sign-in${returnQuery(request.originalUrl)}`);

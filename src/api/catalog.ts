@@ -82,7 +82,7 @@ async function repoViews(ledger: Ledger, repos: KnownRepo[]) {
   }));
 }
 
-export function artifactView({ artifact, newest, latest, branches }: CatalogEntry) {
+function artifactView({ artifact, newest, latest, branches }: CatalogEntry) {
   return {
     ...{ artifact, kind: newest.kind, newest: standingView(newest) },
     latest: latest === null ? null : standingView(latest),

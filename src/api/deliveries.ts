@@ -74,7 +74,12 @@ const cancel = route({
   answer: { status: 202, content: deliverySchema },
   problems: [404, 409],
 });
-const retry = route({ ...cancel, path: "/api/v1/deliveries/:id/retry", summary: "Try a delivery again that ended." });
+const retry = route({
+  ...cancel,
+  method: "post",
+  path: "/api/v1/deliveries/:id/retry",
+  summary: "Try a delivery again that ended.",
+});
 
 export const DELIVERY_ROUTES: Route[] = [list, request, show, log, cancel, retry];
 

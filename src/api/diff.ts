@@ -41,7 +41,7 @@ export type Diff = z.output<typeof diffSchema>;
  * @param repo as a person writes it; undefined: any that has both
  * @throws Problem 404 or 409 of a release
  */
-export async function diffOf(
+async function diffOf(
   { ledger, isConfigured, compareCommits }: Pick<ApiOptions, "ledger" | "isConfigured" | "compareCommits">,
   artifact: string,
   [a, b]: readonly [string, string],

@@ -28,7 +28,7 @@ export function openApiRoute({ auth }: ApiOptions, limits: ConcurrencyLimits, ro
 }
 
 /** The OpenAPI 3.1 document of these routes, from the schemas that they check and that their answers have. */
-export function openApiOf(routes: readonly Route[]): object {
+function openApiOf(routes: readonly Route[]): object {
   const components = new Components();
   components.schemaOf(problemSchema, "output");
   const paths: Record<string, Record<string, object>> = {};

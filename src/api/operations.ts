@@ -57,7 +57,7 @@ export function operationRoutes({ ledger, auth }: ApiOptions, limits: Concurrenc
 }
 
 /** The workers that are there. */
-export async function workerViews(ledger: Ledger) {
+async function workerViews(ledger: Ledger) {
   const tasks = await tasksOfWorkers(ledger);
   const names = await repoNames(
     ledger,

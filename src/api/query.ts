@@ -62,7 +62,7 @@ export const paging = {
         .min(1, { error: `limit must be a number from 1 to ${MAX_LIMIT}.` })
         .max(MAX_LIMIT, { error: `limit must be a number from 1 to ${MAX_LIMIT}.` }),
     )
-    .prefault(`${DEFAULT_LIMIT}`)
+    .prefault(String(DEFAULT_LIMIT))
     .describe("How many items a page has at most."),
 };
 

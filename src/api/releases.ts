@@ -43,7 +43,7 @@ const listQuery = z.object({
   ...paging,
 });
 
-export type ReleaseQuery = z.output<typeof listQuery>;
+type ReleaseQuery = z.output<typeof listQuery>;
 
 const list = route({
   method: "get",
@@ -102,7 +102,7 @@ async function sendList(ledger: Ledger, response: Response, query: ReleaseQuery)
 }
 
 /** A page of the releases that a query names. @throws Problem 404 or 409 of a repo or a short sha */
-export async function findReleasePage(ledger: Ledger, query: ReleaseQuery) {
+async function findReleasePage(ledger: Ledger, query: ReleaseQuery) {
   const { artifact, branch, sha: short, version, since, until, q, cursor, limit } = query;
   const filter = await repoFilter(ledger, query.repo);
   const none = { items: [], next: null };

@@ -4,8 +4,6 @@ import { type Page, pageOf, readCursor } from "./page.ts";
 import type { Schema } from "./schema/schema.ts";
 import { now } from "./sql.ts";
 
-export type { AuditAction } from "./schema/catalog.ts";
-
 export type AuditEntry = Selectable<Schema["audit"]>;
 
 /** Who did something, and from where. */

@@ -108,7 +108,7 @@ async function latestOf(ledger: Db, rows: readonly CatalogRow[]) {
 }
 
 /** Those that exist, by their id. */
-export async function releasesById(ledger: Db, ids: readonly string[]): Promise<Map<string, Release>> {
+async function releasesById(ledger: Db, ids: readonly string[]): Promise<Map<string, Release>> {
   const releases = new Map<string, Release>();
   for (const some of chunks([...new Set(ids)])) {
     const rows = await ledger.db.selectFrom("releases").selectAll().where("id", "in", some).execute();

@@ -11,7 +11,7 @@ const MAX_WORDS = 8;
 /** A short sha rarely names more commits than one. */
 const MAX_SHAS = 50;
 /** More artifacts than these are not listed, since then the newest releases soon contain one. */
-export const MAX_STREAMS = 50;
+const MAX_STREAMS = 50;
 
 /** One artifact of one repo: the releases of it are in one order. */
 export interface Stream {

@@ -39,6 +39,7 @@ describe("the server's configuration file", () => {
       notices: [],
       repos: [{ match: "acme/*", branches: null, tags: null, ci: null, registries: null, secrets: {} }],
       adminToken: null,
+      access: { tokens: [] },
       anonymous: "none",
       disk: { max: 20e9 },
       workers: { slots: 2 },

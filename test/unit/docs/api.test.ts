@@ -43,8 +43,10 @@ function servedRoutes(): string[] {
   const routed = sourceFiles(root)
     .filter((file) => /^src\/(?:api|web|receiver)\//.test(file))
     .flatMap((file) => {
-      const routes = readFileSync(join(root, file), "utf8").matchAll(/router\.(get|post)\(\s*"([^"]+)"/g);
-      return [...routes].map(([, method = "", path = ""]) => `${method.toUpperCase()} ${path}`);
+      const source = readFileSync(join(root, file), "utf8");
+      const served = source.matchAll(/router\.(get|post)\(\s*"([^"]+)"/g);
+      const declared = source.matchAll(/method: "(get|post)",\s*path: "([^"]+)"/g);
+      return [...served, ...declared].map(([, method = "", path = ""]) => `${method.toUpperCase()} ${path}`);
     });
   // The webhooks' is a plain handler, which reads the path by itself.
   return ["POST /webhooks/:host", ...routed];

@@ -196,7 +196,7 @@ const NUMBERS: Told[] = [
     words: (n) => `asks again after ${{ 5: "five" }[n / S]} seconds`,
   },
   {
-    file: "src/api/auth.ts",
+    file: "src/api/session.ts",
     constant: "SESSION_MS",
     words: (n) => `valid for ${n / (60 * MIN)} hours`,
   },
