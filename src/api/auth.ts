@@ -20,6 +20,8 @@ export interface Auth {
   isKnown(request: Request): boolean;
   /** For pages: like `reader`, but redirects to the sign-in page. */
   page: RequestHandler;
+  /** For pages that only the administrator may see, whatever the configuration says: redirects to the sign-in page. */
+  owner: RequestHandler;
   /** Checks a token from the sign-in form, and sets the session cookie if it is right. */
   signIn(token: string, request: Request, response: Response): SignInOutcome;
 }
@@ -71,6 +73,10 @@ export function createAuth(options: AuthOptions): Auth {
     },
     page(request: Request, response: Response, next: NextFunction) {
       if (isOpen || isKnown(request)) next();
+      else response.redirect(303, `/sign-in${returnQuery(request.originalUrl)}`);
+    },
+    owner(request: Request, response: Response, next: NextFunction) {
+      if (isAdmin(request) || isSignedIn(request)) next();
       else response.redirect(303, `/sign-in${returnQuery(request.originalUrl)}`);
     },
     signIn(token, request, response) {

@@ -13,7 +13,7 @@ export interface TypeDeclaration<Settings extends TypedSettings = TypedSettings>
   readonly type: string;
   /** Parses one entry, `type` included. */
   readonly schema: z.ZodType<Settings>;
-  /** Keys whose values no log, message or answer may show. */
+  /** Keys, also within a map, whose values no log, message or answer may show. */
   readonly secrets: readonly string[];
 }
 
@@ -42,11 +42,16 @@ export function typeList<Settings extends TypedSettings, Declaration extends Typ
     all,
     schema: schemaOf(all),
     of,
-    secretsOf: (settings) =>
-      of(settings)
-        .secrets.map((key) => settings[key])
-        .filter((value) => typeof value === "string"),
+    secretsOf: (settings) => textsUnder(settings, of(settings).secrets),
   };
+}
+
+/** The texts under these keys, at the top or within a map. */
+function textsUnder(settings: object, keys: readonly string[]): string[] {
+  return Object.entries(settings).flatMap(([key, value]) => {
+    if (typeof value === "string") return keys.includes(key) ? [value] : [];
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? textsUnder(value, keys) : [];
+  });
 }
 
 function schemaOf<Settings extends TypedSettings>(all: readonly TypeDeclaration<Settings>[]): z.ZodType<Settings> {
