@@ -8,6 +8,7 @@ const ports = [
   "src/hosts/webhook.ts",
   "src/hosts/webhook-registration.ts",
   "src/hosts/host-tools.ts",
+  "src/hosts/app-setup.ts",
   "src/builders/builder.ts",
   "src/registries/registry.ts",
   "src/notices/notice.ts",

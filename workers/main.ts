@@ -21,6 +21,7 @@ import { queueVerification } from "./names/check-drift.ts";
 import { reconcileNames } from "./names/reconcile-names.ts";
 import { every, type Round, startRounds } from "./rounds.ts";
 import type { Station } from "./station.ts";
+import { CatchUp } from "./sweep/catch-up.ts";
 import { isDiskNearlyFull, runHousekeeping } from "./sweep/housekeeping.ts";
 import { HostPoller } from "./sweep/poll-hosts.ts";
 import { sweep } from "./sweep/sweep.ts";
@@ -54,6 +55,7 @@ export function startWorkers(
   const preparing: Running = new Set();
   const announcer = new Announcer(station);
   const poller = new HostPoller(station);
+  const catchUp = new CatchUp(station);
   const evaluateFairly = fairly(station, "evaluate", EVALUATIONS, evaluateMemory(station), (job) =>
     inTrace(subjectOf(job), "evaluate", { repo: job.repo, sha: job.sha ?? undefined, ref: job.ref ?? undefined }, () =>
       evaluate(station, job),
@@ -89,6 +91,9 @@ export function startWorkers(
     }),
     every(3 * S, "the orders of people could not be read; the next round comes", () => carryOutOrders(station)),
     every(15 * S, "the hosts could not be asked; the next round comes", () => poller.round(), { atStart: true }),
+    every(1 * MIN, "what was lost could not be caught up; the next round comes", () => catchUp.round(), {
+      atStart: true,
+    }),
     every(10 * MIN, "could not keep house; the next round comes", () => runHousekeeping(station)),
     every(1 * MIN, "names could not be verified; the next round comes", () => queueVerification(station)),
     every(10 * S, "consumers could not be checked", () => silence.check()),

@@ -30,6 +30,8 @@ export interface Auth {
   personOf(request: Request): (Person & { via: "token" | "session" }) | null;
   /** For a hidden field of forms; null: the request has no session. */
   formTokenOf(request: Request): string | null;
+  /** For pages that only an administrator may see, whatever the configuration says: redirects to the sign-in page. */
+  adminPage: RequestHandler;
   /** Checks a token from the sign-in form, and sets the session cookie if it is right. */
   signIn(token: string, request: Request, response: Response): SignInOutcome;
   signOut(response: Response): void;
@@ -112,6 +114,13 @@ export function createAuth(options: AuthOptions): Auth {
     formTokenOf(request) {
       const session = sessions.read(request);
       return session.kind === "valid" ? sessions.formToken(session.id) : null;
+    },
+    adminPage(request: Request, response: Response, next: NextFunction) {
+      const session = sessionOf(request);
+      const person = byToken(request) ?? (session.kind === "valid" ? session.person : null);
+      if (person === null) response.redirect(303, `/sign-in${returnQuery(request.originalUrl)}`);
+      else if (mayAct(person.role, "admin")) next();
+      else throw new Problem(403, `${person.name} is a ${person.role}, and this needs an admin.`);
     },
     signIn(token, request, response) {
       const wait = attempts.waitMs(request);

@@ -26,6 +26,11 @@ export class BoundedCache<T> {
     }
   }
 
+  values(): T[] {
+    const now = this.#now();
+    return [...this.#entries.values()].filter(({ until }) => now < until).map(({ value }) => value);
+  }
+
   delete(key: string): void {
     this.#entries.delete(key);
   }

@@ -89,7 +89,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const queues = openQueues(redis, log);
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));
-    const hosts = observedHosts(observer, openHosts(config.hosts, hostTools(ledger)));
+    const hosts = observedHosts(observer, openHosts(config.hosts, hostTools(ledger, mask.learn)));
     const opened = await openRegistries(config.registries, { store, learn: mask.learn });
     const registries = observedRegistries(observer, opened);
     addCommonMetrics(metrics, { config, hosts });
@@ -116,7 +116,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
 
 function observedHosts(observer: Observer, hosts: Map<string, Host>): Map<string, Host> {
   // These ask nobody: they read a webhook, remember an answer, or do work of others.
-  const silent = ["readHints", "verifyCi", "budget", "counted"] as const;
+  const silent = ["readHints", "verifyCi", "budget", "counted", "accountOf"] as const;
   return new Map([...hosts].map(([key, host]) => [key, towards(observer, key, host, silent)]));
 }
 

@@ -23,6 +23,8 @@ import { addLedgerMetrics } from "./metrics.ts";
 import { observedRegistries, type Parts } from "./parts.ts";
 import { portError } from "./port-error.ts";
 import { type Accepts, isConfigured, requestCommit } from "./request-commit.ts";
+import { saveApp } from "./save-app.ts";
+import { setUpHosts } from "./set-up-hosts.ts";
 
 /** Serves all HTTP: webhooks, health, API and pages. */
 export async function serve(parts: Parts): Promise<Listening> {
@@ -94,7 +96,20 @@ export async function serve(parts: Parts): Promise<Listening> {
       statuses: parts,
       onDeliveryChanged: (delivery) => void queueNextJobs(parts, delivery),
     }),
-    web: webRoute({ ledger, auth, limits }),
+    web: webRoute({
+      ledger,
+      auth,
+      limits,
+      setUp: {
+        hosts: setUpHosts(config),
+        publicUrl: config.publicUrl,
+        adminToken,
+        async save(made) {
+          log.info("a GitHub App was made", { app: made.id, name: made.name });
+          return saveApp(config.dataDir, made);
+        },
+      },
+    }),
     log,
     trustProxy: config.trustProxy,
   });

@@ -10,6 +10,8 @@ export type Fail = (variable: string, text: string) => void;
 /** The variables that configure a server without a file, and the key each of them stands for. */
 const VARIABLES: readonly [name: string, path: Path][] = [
   ["GITHUB_TOKEN", ["hosts", "github", "token"]],
+  ["GITHUB_APP_ID", ["hosts", "github", "app", "id"]],
+  ["GITHUB_APP_PRIVATE_KEY", ["hosts", "github", "app", "privateKey"]],
   ["GITHUB_WEBHOOK_SECRET", ["hosts", "github", "webhookSecret"]],
   ["GITHUB_API_URL", ["hosts", "github", "apiUrl"]],
   ["GITHUB_CLONE_URL", ["hosts", "github", "cloneUrl"]],
@@ -71,6 +73,7 @@ export function fromEnvironment(env: Environment, fail: Fail): unknown {
     password: secretFrom(env, "DELIVERD_REGISTRY_PASSWORD", fail),
   };
   const repos = given(env, "DELIVERD_REPOS");
+  const app = { id: given(env, "GITHUB_APP_ID"), privateKey: secretFrom(env, "GITHUB_APP_PRIVATE_KEY", fail) };
   // It stands for nothing alone: the Compose file always gives it.
   const publicUrl = given(env, "DELIVERD_REGISTRY_PUBLIC_URL");
   return {
@@ -84,6 +87,7 @@ export function fromEnvironment(env: Environment, fail: Fail): unknown {
         cloneUrl: given(env, "GITHUB_CLONE_URL"),
         webhookSecret: secretFrom(env, "GITHUB_WEBHOOK_SECRET", fail),
         token: secretFrom(env, "GITHUB_TOKEN", fail),
+        app: isGiven(app) ? app : undefined,
       },
     },
     registries: isGiven(registry) ? { default: { type: "oci", ...registry, publicUrl, default: true } } : {},

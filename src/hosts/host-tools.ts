@@ -24,4 +24,6 @@ export interface HostTools {
   readHead(source: { url: string; authorization: string | null }): Promise<{ defaultBranch: string | null } | null>;
   /** The newest result of each check that was sent for exactly this commit. */
   pushedChecks(repo: RepoId, sha: Sha): Promise<PushedCheck[]>;
+  /** Gets each secret that the host itself makes, such as a token, so that no log shows it. */
+  learn(secret: string): void;
 }

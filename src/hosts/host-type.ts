@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
+import type { AppSetup } from "./app-setup.ts";
 import type { Host } from "./host.ts";
 import type { HostTools } from "./host-tools.ts";
 
@@ -7,7 +8,7 @@ import type { HostTools } from "./host-tools.ts";
 export interface HostSettings extends TypedSettings {
   /** A repo is cloned from `<cloneUrl>/<owner>/<name>`, or from where `{owner}` and `{name}` in it are filled in. */
   cloneUrl: string;
-  /** Null: the host shows what it shows to everybody, and takes no statuses. */
+  /** Null: the host shows what it shows to everybody, and takes no statuses, unless it logs in otherwise. */
   token: string | null;
 }
 
@@ -17,16 +18,27 @@ export interface HostType extends TypeDeclaration<HostSettings> {
   readonly reportsNeed?: string;
   /** Asks nothing over the network. @throws ConfigError where the settings cannot be used */
   open(key: string, settings: TypedSettings, tools: HostTools): Host;
+  /** Makes deliverd an App of the host by the host's own pages. Left out: the type has no such pages. */
+  setUpApp?(key: string, settings: TypedSettings): AppSetup;
 }
 
-/** Declares a type of git host. `settings` parses an entry with its `type`; values under the keys `secrets` are never shown. */
+/** The keys of the settings, and of the maps in them. */
+type SettingKey<Settings> =
+  | keyof Settings
+  | { [Key in keyof Settings]: keyof NonNullable<Settings[Key]> }[keyof Settings];
+
+/**
+ * Declares a type of git host. `settings` parses an entry with its `type`; values under the keys `secrets`, also within a
+ * map, are never shown.
+ */
 export function hostType<Schema extends z.ZodType<HostSettings>>(declaration: {
   type: z.output<Schema>["type"];
   settings: Schema;
-  secrets: readonly (keyof z.output<Schema> & string)[];
-  secretUrls?: readonly (keyof z.output<Schema> & string)[];
+  secrets: readonly (SettingKey<z.output<Schema>> & string)[];
+  secretUrls?: readonly (SettingKey<z.output<Schema>> & string)[];
   reportsNeed?: keyof z.output<Schema> & string;
   open(key: string, settings: z.output<Schema>, tools: HostTools): Host;
+  setUpApp?(key: string, settings: z.output<Schema>): AppSetup;
 }): HostType {
   const { settings: schema, ...rest } = declaration;
   // `open` gets what the schema gave: only here, where both are at hand, is that known.

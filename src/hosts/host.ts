@@ -1,6 +1,6 @@
 import type { Annotation } from "../delivery/report-summary.ts";
 import type { CiState, CommitRef, DeliveryState, Gate, Repo } from "../delivery/types.ts";
-import type { HostRepo, Order, RawWebhook, WebhookReading } from "./webhook.ts";
+import type { Hint, HostRepo, Order, RawWebhook, WebhookReading } from "./webhook.ts";
 import type { HostWebhooks } from "./webhook-registration.ts";
 
 export {
@@ -8,6 +8,7 @@ export {
   type Hint,
   type HostRepo,
   MalformedWebhook,
+  NEW_COMMIT_EVENT,
   type Order,
   type RawWebhook,
   type WebhookReading,
@@ -67,6 +68,22 @@ export interface ReportHistory {
   last: Report | null;
   /** This very report was sent before, and nobody knows whether it arrived: a host that adds a row looks first. */
   isRepeat: boolean;
+}
+
+/** What the host tried to tell, and could not. */
+export interface LostWebhooks {
+  hints: Hint[];
+  orders: Order[];
+  /** Where to begin the next time, in ms since the epoch by the host's clock. */
+  until: number;
+}
+
+/** How deliverd logs in at a host. */
+export interface HostLogin {
+  /** For people: `the App acme-deliverd, installed in acme`. */
+  name: string;
+  /** What it lacks, each in words for people. Empty: nothing. */
+  faults: string[];
 }
 
 export interface Host {
@@ -131,6 +148,16 @@ export interface Host {
    * @throws BadSignature
    */
   verifyCi?(request: RawWebhook): void;
+  /** How long a report may stay pending (ms) before it is sent again, so that the host does not give it up. */
+  readonly pendingReportLife?: number;
+  /**
+   * The webhooks since then that the host could not deliver. Called again, it may give the same again.
+   * @param since ms since the epoch, by the host's clock
+   * @throws TransientError
+   */
+  lostWebhooks?(since: number): Promise<LostWebhooks>;
+  /** Checks the login, where it is more than a token. @param owners whose repos it has to reach @throws TransientError */
+  checkLogin?(owners: readonly string[]): Promise<HostLogin>;
   /** Registers and checks webhooks. Left out: the host has no API for that. */
   readonly webhooks?: HostWebhooks;
 }

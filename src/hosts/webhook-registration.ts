@@ -41,10 +41,13 @@ export type WebhookState =
   | { kind: "missing"; unseen: string | null }
   | { kind: "hidden"; because: string };
 
-/** `changes`: what was wrong and is right now, in words for people. */
+/**
+ * `changes`: what was wrong and is right now, in words for people. `pings: false`: the host does not send a webhook at
+ * once that shows whether it arrives.
+ */
 export type WebhookChange =
-  | { kind: "added" | "renewed"; url: string }
-  | { kind: "repaired"; url: string; changes: string[] }
+  | { kind: "added" | "renewed"; url: string; pings?: false }
+  | { kind: "repaired"; url: string; changes: string[]; pings?: false }
   | { kind: "covered"; url: string };
 
 /** The host's API for webhooks. All calls are about a repo that `findRepo` gave. */

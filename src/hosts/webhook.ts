@@ -18,6 +18,9 @@ export interface HostRepo {
   defaultBranch: string | null;
 }
 
+/** The event of a hint that says only that the commit exists: whoever has begun to look at it has seen that already. */
+export const NEW_COMMIT_EVENT = "new commit";
+
 /** What a webhook says: "look at this commit or ref again". It is never an order to build. */
 export interface Hint {
   repo: HostRepo;

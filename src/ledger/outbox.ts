@@ -61,7 +61,8 @@ export function noticeLane(receiver: string): string {
   return `notice ${receiver}`;
 }
 
-function statusLane(repoId: RepoId): string {
+/** The lane of the statuses of a repo: one for each host. */
+export function statusLane(repoId: RepoId): string {
   return `status ${repoId.split(":", 1)[0] ?? ""}`;
 }
 

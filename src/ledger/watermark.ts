@@ -1,5 +1,6 @@
 import type { ExpressionBuilder } from "kysely";
 import type { RepoId, Sha } from "../delivery/types.ts";
+import { NEW_COMMIT_EVENT } from "../hosts/webhook.ts";
 import { SWEEP_EVENT } from "./hints.ts";
 import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema/schema.ts";
@@ -15,8 +16,8 @@ export interface Watermark {
 
 /**
  * Whether a hint reported something about the commit that a reader with this watermark cannot have seen: a later event,
- * or a ref that arrived after the refs were read. A sweep's hint without a ref does not count: it says only that the
- * commit exists.
+ * or a ref that arrived after the refs were read. A hint without a ref that says only that the commit
+ * exists, such as a sweep's, does not count.
  */
 export async function hasNewsSince(ledger: Db, repoId: RepoId, sha: Sha, watermark: Watermark): Promise<boolean> {
   const row = await ledger.db
@@ -65,9 +66,12 @@ export async function haveRefsMovedSince(
   return row !== undefined;
 }
 
+/** They say only that the commit exists. */
+const EXISTENCE_EVENTS = [SWEEP_EVENT, NEW_COMMIT_EVENT];
+
 function isNews(eb: ExpressionBuilder<Schema, "hints">, { lastHintId, refsReadAt }: Watermark) {
   return eb.or([
-    eb.and([eb("id", ">", lastHintId), eb("event", "<>", SWEEP_EVENT)]),
+    eb.and([eb("id", ">", lastHintId), eb("event", "not in", EXISTENCE_EVENTS)]),
     eb.and([eb("receivedAt", ">", refsReadAt), eb("ref", "is not", null)]),
   ]);
 }

@@ -14,7 +14,7 @@ export interface TypeDeclaration<Settings extends TypedSettings = TypedSettings>
   readonly type: string;
   /** Parses one entry, `type` included. */
   readonly schema: z.ZodType<Settings>;
-  /** Keys whose values no log, message or answer may show. */
+  /** Keys, also within a map, whose values no log, message or answer may show. */
   readonly secrets: readonly string[];
   /** Keys of URLs whose path and query may be a secret, such as those of a chat's webhook. Left out: none. */
   readonly secretUrls?: readonly string[];
@@ -47,10 +47,17 @@ export function typeList<Settings extends TypedSettings, Declaration extends Typ
     of,
     secretsOf: (settings) => {
       const { secrets, secretUrls = [] } = of(settings);
-      const values = secrets.map((key) => settings[key]).filter((value) => typeof value === "string");
-      return [...values, ...secretUrls.flatMap((key) => tokensOf(settings[key]))];
+      return [...textsUnder(settings, secrets), ...secretUrls.flatMap((key) => tokensOf(settings[key]))];
     },
   };
+}
+
+/** The texts under these keys, at the top or within a map. */
+function textsUnder(settings: object, keys: readonly string[]): string[] {
+  return Object.entries(settings).flatMap(([key, value]) => {
+    if (typeof value === "string") return keys.includes(key) ? [value] : [];
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? textsUnder(value, keys) : [];
+  });
 }
 
 function schemaOf<Settings extends TypedSettings>(all: readonly TypeDeclaration<Settings>[]): z.ZodType<Settings> {

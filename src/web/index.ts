@@ -14,6 +14,7 @@ import { deliveryPage, deliveryTable } from "./deliveries.ts";
 import { html } from "./html.ts";
 import { sendPage } from "./page.ts";
 import { releaseTable } from "./releases.ts";
+import { type SetUpOptions, setUpRoute } from "./set-up-app.ts";
 import { signInRoute } from "./sign-in.ts";
 
 /** Rows of each table on the overview. */
@@ -37,12 +38,14 @@ source.addEventListener("end", () => { source.close(); location.reload(); });
 export interface WebOptions {
   ledger: Ledger;
   auth: Auth;
+  /** What a GitHub App is set up with; left out: nobody can set one up here. */
+  setUp?: SetUpOptions;
   /** The limits that the API and the pages share; own ones if left out. */
   limits?: ConcurrencyLimits;
 }
 
-/** The web pages: the overview, one page per delivery, and the sign-in page. */
-export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: WebOptions): RequestHandler {
+/** The web pages: the overview, one page per delivery, the sign-in page, and those that set up a GitHub App. */
+export function webRoute({ ledger, auth, setUp, limits = createConcurrencyLimits() }: WebOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
   router.use(rejectControlCharacters);
   router.get(
@@ -56,6 +59,7 @@ export function webRoute({ ledger, auth, limits = createConcurrencyLimits() }: W
     limits.queries.handler((request, response) => sendDelivery(ledger, request, response)),
   );
   router.use(signInRoute(auth, ledger));
+  if (setUp !== undefined) router.use(setUpRoute(setUp, auth, limits));
   return router;
 }
 

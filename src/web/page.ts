@@ -19,25 +19,28 @@ form { display: flex; gap: .5rem; } input { flex: 1; padding: .4rem; }
 `;
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
-/** Everything is forbidden but this page's own style and script, requests to this server, and forms that it receives. */
-function contentSecurityPolicy(scriptSource: string): string {
+/** Everything is forbidden but this page's own style and script, requests to this server, and forms that it, or the given origin, receives. */
+function contentSecurityPolicy(scriptSource: string, formTarget: string | undefined): string {
   return [
     "default-src 'none'",
     `style-src 'sha256-${STYLE_HASH}'`,
     `script-src ${scriptSource}`,
     "connect-src 'self'",
-    "form-action 'self'",
+    `form-action 'self'${formTarget === undefined ? "" : ` ${formTarget}`}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
 }
 
-/** Sends one page. Its Content-Security-Policy allows no other style, and no script but the given one. */
+/**
+ * Sends one page. Its Content-Security-Policy allows no other style, no script but the given one, and forms to this
+ * server and to the origin `formTarget`.
+ */
 export function sendPage(
   response: Response,
   title: string,
   body: Markup,
-  options: { status?: number; script?: string } = {},
+  options: { status?: number; script?: string; formTarget?: string } = {},
 ): void {
   const script = options.script === undefined ? "" : `<script>${options.script}</script>`;
   const scriptSource =
@@ -53,7 +56,7 @@ export function sendPage(
     .status(options.status ?? 200)
     .set({
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": contentSecurityPolicy(scriptSource),
+      "content-security-policy": contentSecurityPolicy(scriptSource, options.formTarget),
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": "no-store",

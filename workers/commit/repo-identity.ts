@@ -37,7 +37,7 @@ export async function confirmIdentity(
   if (found === null)
     throw new TransientError(
       "repo-not-shown",
-      `${repo.host} shows no repo ${name}: it was deleted, or the token may not see it any more. ` +
+      `${repo.host} shows no repo ${name}: it was deleted, or deliverd's token or App may not see it any more. ` +
         "deliverd does nothing for it until the host shows it again.",
     );
   if (`${repo.host}:${found.hostId}` !== repo.id)

@@ -9,6 +9,7 @@ import { recordDecision } from "../../src/ledger/decisions.ts";
 import { type Delivery, findDelivery, getDelivery, retryDelivery } from "../../src/ledger/deliveries.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
 import { dueOrders, finishOrder, postponeOrder, type StoredOrder } from "../../src/ledger/orders.ts";
+import { repeatStatuses } from "../../src/ledger/repeat-statuses.ts";
 import { getRepo } from "../../src/ledger/repos.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
 import { hostOf } from "../commit/host-of.ts";
@@ -57,6 +58,7 @@ async function carryOut(station: OrderParts, order: StoredOrder): Promise<void> 
     const text = await decide(tx, station, order, delivery);
     await note(tx, order, text);
     await recordDecision(tx, order.repoId, order.sha, { action: "ignore", because: `${said(order)}: ${text}` });
+    await repeatStatuses(tx, order.repoId, order.sha);
     return text;
   });
   if (because === null) return;
@@ -98,13 +100,15 @@ async function decide(tx: Tx, station: OrderParts, order: StoredOrder, { id, sta
   }
 }
 
-async function refuse({ ledger, log }: OrderParts, order: StoredOrder, because: string): Promise<void> {
+async function refuse({ ledger, log, queues }: OrderParts, order: StoredOrder, because: string): Promise<void> {
   await finishOrder(ledger, order.id, async (tx) => {
     const text = `${said(order)}, and was refused: ${because}`;
     await note(tx, order, `refused: ${because}`);
     await recordDecision(tx, order.repoId, order.sha, { action: "ignore", because: text });
+    await repeatStatuses(tx, order.repoId, order.sha);
     return `refused: ${because}`;
   });
+  await queues.add("announce", {});
   log.warn("refused an order", { ...facts(order), because });
 }
 

@@ -32,7 +32,12 @@ export async function askHost(config: ServerConfig, repo: CheckoutRepo): Promise
   const name = `${repo.owner}/${repo.name}`;
   try {
     const found =
-      (await openHosts(config.hosts, hostTools(null)).get(repo.host)?.findRepo(repo.owner, repo.name)) ?? null;
+      (await openHosts(
+        config.hosts,
+        hostTools(null, () => {}),
+      )
+        .get(repo.host)
+        ?.findRepo(repo.owner, repo.name)) ?? null;
     if (found === null) return { kind: "unknown", because: `hosts.${repo.host} shows no repo ${name}` };
     const { hostId, owner, name: own, defaultBranch } = found;
     const id = `${repo.host}:${hostId}`;

@@ -16,7 +16,7 @@ export async function add(order: HooksOrder): Promise<void> {
     const { webhooks, address, name, print } = subject;
     const before = await deliveriesOf(subject);
     const change = await webhooks.add(subject.repo, address);
-    const isShown = change.kind !== "covered" && webhooks.listsDeliveries !== false;
+    const isShown = change.kind !== "covered" && change.pings !== false && webhooks.listsDeliveries !== false;
     const ping = isShown ? await newDelivery(subject, before) : null;
     const fault = ping === null ? null : deliveryFault(ping);
     print(
@@ -124,11 +124,14 @@ async function newDelivery(subject: Subject, before: WebhookDelivery[]): Promise
   return null;
 }
 
+const UNPINGED = "the host sends no ping: see `deliverd hooks check` after the next push";
+
 function changeText({ name, webhooks }: Subject, change: WebhookChange, ping: WebhookDelivery | null): string {
   if (change.kind === "covered") return `nothing to do for ${name}: the webhook of its owner sends to ${change.url}`;
   const repairs = change.kind === "repaired" ? change.changes.map((fault) => `  repaired: ${fault}`) : [];
   const secret = change.kind === "renewed" ? ["  nothing was wrong; the secret was set again"] : [];
-  return [`${change.kind} ${name}: ${change.url}`, ...repairs, ...secret, pingText(ping, webhooks)].join("\n");
+  const pinged = change.pings === false ? UNPINGED : pingText(ping, webhooks);
+  return [`${change.kind} ${name}: ${change.url}`, ...repairs, ...secret, pinged].join("\n");
 }
 
 function withoutDeliveries({ listsDeliveries = true }: HostWebhooks): string {

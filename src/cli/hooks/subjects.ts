@@ -5,7 +5,7 @@ import { ConfigError } from "../../delivery/errors.ts";
 import { fullRepoName, questionOfPattern, readRepoName, repoMatches } from "../../delivery/repo-name.ts";
 import type { Host, HostRepo, HostWebhooks, WebhookAddress } from "../../hosts/host.ts";
 import { openHosts } from "../../hosts/index.ts";
-import { createMask, type Mask } from "../../observe/mask.ts";
+import { createMask, type LearningMask, type Mask } from "../../observe/mask.ts";
 import { EXIT, Failure } from "../exit.ts";
 import { hostTools } from "../host-tools.ts";
 import { jsonText } from "../terminal.ts";
@@ -51,7 +51,7 @@ export async function forSubjects(order: HooksOrder, work: (subject: Subject) =>
   const mask = createMask(secretsOf(config));
   try {
     if (/[*?]/.test(order.repo)) await forPattern(config, order, mask, work);
-    else await work(subjectOf(config, await findOne(config, order.repo), printer(order, mask)));
+    else await work(subjectOf(config, await findOne(config, order.repo, mask), printer(order, mask)));
   } catch (error) {
     if (error instanceof Failure) throw new Failure(error.exitCode, mask(error.message));
     if (error instanceof Error) error.message = mask(error.message);
@@ -70,10 +70,10 @@ function printer({ json, out }: HooksOrder, mask: Mask): Subject["print"] {
 async function forPattern(
   config: ServerConfig,
   order: HooksOrder,
-  mask: Mask,
+  mask: LearningMask,
   work: (subject: Subject) => Promise<void>,
 ): Promise<void> {
-  const found = await findAll(config, order.repo);
+  const found = await findAll(config, order.repo, mask);
   const list: unknown[] = [];
   const printOne = printer(order, mask);
   const print: Subject["print"] = order.json ? (data) => void list.push(data) : printOne;
@@ -97,8 +97,8 @@ async function forPattern(
 }
 
 /** @throws Failure if no host, or several, show a repo of this name */
-async function findOne(config: ServerConfig, text: string): Promise<FoundRepo> {
-  const hosts = openHosts(config.hosts, hostTools(null));
+async function findOne(config: ServerConfig, text: string, { learn }: LearningMask): Promise<FoundRepo> {
+  const hosts = openHosts(config.hosts, hostTools(null, learn));
   const readings = readRepoName(text, hosts.keys());
   if (readings.length === 0) throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
   const found: FoundRepo[] = [];
@@ -124,10 +124,10 @@ async function findOne(config: ServerConfig, text: string): Promise<FoundRepo> {
 }
 
 /** The repos that the pattern and an entry of `repos` match, as their hosts list them. @throws Failure for none */
-async function findAll(config: ServerConfig, match: string): Promise<FoundRepo[]> {
+async function findAll(config: ServerConfig, match: string, { learn }: LearningMask): Promise<FoundRepo[]> {
   const found: FoundRepo[] = [];
   let listed = 0;
-  for (const [key, host] of openHosts(config.hosts, hostTools(null))) {
+  for (const [key, host] of openHosts(config.hosts, hostTools(null, learn))) {
     for (const repo of await listByPattern(host, match, key)) {
       const path = { host: key, ...repo };
       if (!repoMatches({ match }, path)) continue;

@@ -1,13 +1,16 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Octokit } from "@octokit/core";
 import { paginateRest } from "@octokit/plugin-paginate-rest";
 import { ConfigError, TransientError } from "../../delivery/errors.ts";
+import { remoteText } from "../../http/remote-text.ts";
 import { parseRetryAfter, readRetryAfter, serverTime } from "../../http/retry-after.ts";
 import type { Budget } from "../host.ts";
-import { createAttempts } from "../rest/attempts.ts";
+import { type Attempts, createAttempts } from "../rest/attempts.ts";
 import { type AnswerHeaders, type FailedCall, failureOf, type HostFailures, unanswered } from "../rest/failure.ts";
 import { guardedFetch, type WholeResponse } from "../rest/fetch.ts";
-import { budgetOf, createMeter } from "../rest/meter.ts";
+import { budgetOf, createMeter, type Meter } from "../rest/meter.ts";
 import { isUsableToken } from "../rest/token.ts";
+import { type Login, tokenLogin } from "./login.ts";
 
 export { Declined } from "../rest/failure.ts";
 
@@ -17,11 +20,13 @@ export { Declined } from "../rest/failure.ts";
  */
 export interface GitHubApi {
   get(route: string, parameters: Record<string, unknown>): Promise<unknown>;
-  /** The items of all pages of a list. */
-  list(route: string, parameters: Record<string, unknown>): Promise<unknown[]>;
+  /** The items of all pages of a list. @param isEnough whether no page after this one is needed */
+  list(route: string, parameters: Record<string, unknown>, isEnough?: (page: unknown[]) => boolean): Promise<unknown[]>;
   post(route: string, parameters: Record<string, unknown>): Promise<void>;
   /** A request of any method. @returns the parsed body; undefined where there is none */
   send(route: string, parameters: Record<string, unknown>): Promise<unknown>;
+  /** The same for what must not be carried out twice: after a failure nobody knows whether it was carried out. */
+  sendOnce(route: string, parameters: Record<string, unknown>): Promise<unknown>;
   /** The rate limit as of the last response; null before the first one. */
   budget(): Budget | null;
   /** Runs `work` and returns how many requests of it count against the rate limit. */
@@ -45,32 +50,72 @@ export interface ApiOptions {
 const MAX_PAGES = 100;
 const GitHub = Octokit.plugin(paginateRest);
 
-export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 500 }: ApiOptions): GitHubApi {
+/** @throws ConfigError if the token cannot be one */
+export function githubApi({ key, apiUrl, token, timeout, retryBase }: ApiOptions): GitHubApi {
   if (!isUsableToken(token)) {
     throw new ConfigError(
       "github-token-invalid",
       `hosts.${key}.token is empty or holds spaces, line ends or other characters that no token has: check where it comes from.`,
     );
   }
-  const meter = createMeter({ readBudget, countsUnchanged: false });
-  const fetchWhole = guardedFetch(apiUrl, timeout, meter.read);
+  return apiOver(openWire({ key, apiUrl, timeout, retryBase }), tokenLogin(token));
+}
+
+/** Where calls go, and the rate limit that they use. Several logins may share one. */
+export interface Wire {
+  key: string;
+  apiUrl: string;
+  fetch: ReturnType<typeof guardedFetch>;
+  attempts: Attempts;
+  meter: Meter;
+  /** ms before the second attempt. */
+  retryBase: number;
+}
+
+export interface WireOptions {
+  key: string;
+  apiUrl: string;
+  /** ms for one attempt. */
+  timeout?: number | undefined;
+  retryBase?: number | undefined;
+  /** What several rate limits of one host have in common. */
+  shared?: Parameters<typeof createMeter>[1];
+}
+
+export function openWire({ key, apiUrl, timeout = 10_000, retryBase = 500, shared = {} }: WireOptions): Wire {
+  const meter = createMeter({ readBudget, countsUnchanged: false }, shared);
+  return {
+    ...{ key, apiUrl, meter, retryBase },
+    fetch: guardedFetch(apiUrl, timeout, meter.read),
+    // GitHub allows a token 100 requests at a time:
+    // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+    attempts: createAttempts(retryBase),
+  };
+}
+
+export function apiOver(wire: Wire, login: Login): GitHubApi {
+  const { key, apiUrl, meter } = wire;
   const octokit = new GitHub({
-    ...(token === null ? {} : { auth: token }),
     baseUrl: apiUrl.replace(/\/+$/, ""),
     userAgent: "deliverd",
     log: { debug() {}, info() {}, warn() {}, error() {} },
     request: {
-      fetch: async (...request: Parameters<typeof fetchWhole>) => withoutConflict(await fetchWhole(...request)),
+      fetch: async (...request: Parameters<Wire["fetch"]>) => withoutConflict(await wire.fetch(...request)),
     },
   });
-  // GitHub allows a token 100 requests at a time:
-  // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
-  const attempts = createAttempts(retryBase);
   // octokit's plugins for retries and throttling delay every call in queues: 18 ms for three calls at a time.
-  octokit.hook.wrap("request", (request, options) => attempts(async () => request(options), isTransient));
+  octokit.hook.wrap("request", (request, options) => {
+    const isOnce = options.request?.isOnce === true;
+    const attempt = (headers: Record<string, string>) =>
+      wire.attempts(
+        async () => request({ ...options, headers: { ...options.headers, ...headers } }),
+        (error) => !isOnce && isTransient(error),
+      );
+    return withLogin(wire, login, attempt);
+  });
   const translated = <T>(route: string, call: Promise<T>) =>
     call.catch((error: unknown) => {
-      throw translate(error, { key, apiUrl, token, route });
+      throw translate(error, login, { key, apiUrl, token: login.secret(), route });
     });
   const send = (route: string, parameters: Record<string, unknown>) =>
     translated(
@@ -79,24 +124,50 @@ export function githubApi({ key, apiUrl, token, timeout = 10_000, retryBase = 50
     );
   return {
     get: send,
-    list: (route, parameters) => translated(route, everyPage(octokit, route, parameters)),
+    list: (route, parameters, isEnough) => translated(route, everyPage(octokit, route, parameters, isEnough)),
     post: async (route, parameters) => {
-      await translated(route, octokit.request(route, parameters));
+      await send(route, parameters);
     },
     send,
+    sendOnce: (route, parameters) => send(route, { ...parameters, request: { isOnce: true } }),
     budget: meter.budget,
     counted: meter.counted,
     clockAhead: meter.clockAhead,
   };
 }
 
-async function everyPage(octokit: InstanceType<typeof GitHub>, route: string, parameters: Record<string, unknown>) {
+/** Asks the login again after 401, as long as it hopes for another answer. */
+async function withLogin<T>(
+  wire: Wire,
+  login: Login,
+  attempt: (headers: Record<string, string>) => Promise<T>,
+): Promise<T> {
+  for (let refusals = 0; ; refusals++) {
+    const authorization = await login.authorization();
+    try {
+      return await attempt(authorization === null ? {} : { authorization });
+    } catch (error) {
+      const isRefused = isHttpFailure(error) && error.status === 401;
+      const wait = isRefused ? login.waitAfterRefusal(refusals, wire.retryBase) : null;
+      if (wait === null) throw error;
+      await delay(wait);
+    }
+  }
+}
+
+async function everyPage(
+  octokit: InstanceType<typeof GitHub>,
+  route: string,
+  parameters: Record<string, unknown>,
+  isEnough: (page: unknown[]) => boolean = () => false,
+) {
   const items: unknown[] = [];
   let pages = 0;
   for await (const page of octokit.paginate.iterator<unknown>(route, { ...parameters, per_page: 100 })) {
     pages += 1;
     if (pages > MAX_PAGES) throw new Error(`the list does not end after ${MAX_PAGES} pages`);
     items.push(...page.data);
+    if (isEnough(page.data)) break;
   }
   return items;
 }
@@ -119,10 +190,13 @@ function isTransient(error: unknown): boolean {
 }
 
 /** octokit's errors hold the whole response with its secrets, so only their message is used. */
-function translate(error: unknown, call: FailedCall): Error {
+function translate(error: unknown, login: Login, call: FailedCall): Error {
+  // What the login itself found out.
+  if (error instanceof TransientError) return error;
   if (!isHttpFailure(error) || error.response === undefined) return unanswered(FAILURES, call, error);
   const { status, response, message } = error;
-  return failureOf(FAILURES, call, { status, headers: response.headers, message });
+  const known = login.failure?.(status, remoteText(message, call.token === null ? [] : [call.token]));
+  return known ?? failureOf(FAILURES, call, { status, headers: response.headers, message });
 }
 
 /** octokit takes 409 of a list for an empty one. */

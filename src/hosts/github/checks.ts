@@ -4,6 +4,7 @@ import type { Check, CommitRef, Gate } from "../../delivery/types.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { checksOfRuns, type Run, readRuns } from "./check-runs.ts";
 import { checksOfSuites, readSuites, type Suite, type SuiteView } from "./check-suites.ts";
+import { withoutOwn } from "./own-runs.ts";
 import { checksOfStatuses } from "./statuses.ts";
 
 /** GitHub's lists for one commit. */
@@ -13,14 +14,20 @@ export interface CommitResults {
   suites: Suite[];
 }
 
-/** The checks that count. @param hostNow as of CiReader. @throws TransientError, Refused if the commit is gone */
+/**
+ * The checks that count.
+ * @param hostNow as of CiReader
+ * @param ownApp the id of the App that deliverd reports as; null: it reports statuses
+ * @throws TransientError, Refused if the commit is gone
+ */
 export async function readChecks(
   api: GitHubApi,
   commit: CommitRef,
   gate: Gate,
   hostNow: () => number,
+  ownApp: number | null = null,
 ): Promise<Check[]> {
-  const results = await readCommitResults(api, commit);
+  const results = withoutOwn(await readCommitResults(api, commit), ownApp);
   return checksOf(results, { apps: gate.apps, now: hostNow() });
 }
 
@@ -42,7 +49,7 @@ async function readCommitResults(api: GitHubApi, { repo, sha }: CommitRef): Prom
     throw new TransientError(
       "github-ci-unreadable",
       `GitHub does not show the CI results of ${repo.owner}/${repo.name} (${error.status}, ${error.message}): check that the ` +
-        `token of host '${repo.host}' may read its checks and commit statuses.`,
+        `token or App of host '${repo.host}' may read its checks and commit statuses.`,
     );
   }
 }

@@ -1,6 +1,13 @@
 import type { HostRepo } from "../host.ts";
+import type { GitHubAccess } from "./access.ts";
 import { Declined, type GitHubApi } from "./api.ts";
 import { readAnswer, repository } from "./payload.ts";
+
+/** As `findRepo`, with the access to its owner. */
+export async function findRepoOf(access: GitHubAccess, owner: string, name: string): Promise<HostRepo | null> {
+  const api = isNested(owner) ? null : await access.ofOwner(owner);
+  return api === null ? null : findRepo(api, owner, name);
+}
 
 /** The repo by its current or a former name: GitHub redirects. Null: GitHub shows none. @throws TransientError */
 export async function findRepo(api: GitHubApi, owner: string, name: string): Promise<HostRepo | null> {
@@ -19,14 +26,16 @@ async function askFor(api: GitHubApi, owner: string, name: string): Promise<unkn
   }
 }
 
-/** All repos of an organisation or user. @throws TransientError */
-export async function listRepos(api: GitHubApi, owner: string): Promise<HostRepo[]> {
+/** All repos of an organisation or user that GitHub shows. @throws TransientError */
+export async function listRepos(access: GitHubAccess, owner: string): Promise<HostRepo[]> {
   if (isNested(owner)) return [];
-  for (const route of ["GET /orgs/{owner}/repos", "GET /users/{owner}/repos"]) {
+  const api = await access.ofOwner(owner);
+  if (api === null) return [];
+  for (const { route, parameters } of access.repoLists(owner)) {
     try {
-      return readAnswer("a list of repos", repository, await api.list(route, { owner }));
+      return readAnswer("a list of repos", repository, await api.list(route, parameters));
     } catch (error) {
-      // Only one of the two routes knows the owner. If neither does, there are no repos.
+      // If no route knows the owner, there are no repos.
       if (!(error instanceof Declined)) throw error;
     }
   }

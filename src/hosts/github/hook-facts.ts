@@ -35,7 +35,7 @@ export function readHooks(items: unknown[], wanted: readonly string[]): HostHook
 }
 
 /** What keeps a webhook from bringing deliverd what it reads. */
-function faultsOf({ active, events, config }: GitHubHook, wanted: readonly string[]): string[] {
+export function faultsOf({ active, events, config }: GitHubHook, wanted: readonly string[]): string[] {
   const missing = events.includes("*") ? [] : wanted.filter((event) => !events.includes(event));
   const faults: [boolean, string][] = [
     [!active, "it is switched off"],

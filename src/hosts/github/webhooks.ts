@@ -1,12 +1,12 @@
-import { createHmac, randomUUID } from "node:crypto";
 import * as z from "zod";
 import { Refused } from "../../delivery/errors.ts";
 import type { HostRepo, HostWebhooks, WebhookDelivery } from "../host.ts";
 import { unlessDeclined } from "../rest/failure.ts";
 import { MAX_DELIVERIES, restWebhooks, type WebhookPlace } from "../rest/webhooks.ts";
 import type { GitHubApi } from "./api.ts";
-import { WEBHOOK_EVENTS } from "./hints.ts";
+import { WEBHOOK_EVENTS } from "./events.ts";
 import { answerOf, readDeliveries, readHooks } from "./hook-facts.ts";
+import { signedPing } from "./signed-ping.ts";
 
 interface WebhookOptions {
   /** The key under `hosts`, for errors. */
@@ -63,11 +63,17 @@ export function githubWebhooks(api: GitHubApi, { key, webhookSecret, token }: We
   });
 }
 
-/** The newest failed one has what the receiver answered. */
-async function lastDeliveries(api: GitHubApi, { path, parameters }: Place, id: string): Promise<WebhookDelivery[]> {
-  const of = { ...parameters, hook_id: id };
+function lastDeliveries(api: GitHubApi, { path, parameters }: Place, id: string): Promise<WebhookDelivery[]> {
+  return deliveriesAt(api, `GET ${path}/{hook_id}/deliveries`, { ...parameters, hook_id: id });
+}
+
+/** The last deliveries that a list has, the newest first. The newest failed one has what the receiver answered. */
+export async function deliveriesAt(
+  api: GitHubApi,
+  route: string,
+  of: Record<string, unknown>,
+): Promise<WebhookDelivery[]> {
   // GitHub Enterprise Server before 3.2 has no such list.
-  const route = `GET ${path}/{hook_id}/deliveries`;
   const listed = await unlessDeclined(api.get(route, { ...of, per_page: MAX_DELIVERIES }), []);
   const deliveries = readDeliveries(Array.isArray(listed) ? listed : [listed]);
   const failed = deliveries.find(({ failure }) => failure !== null);
@@ -88,17 +94,4 @@ async function unseenOf(api: GitHubApi, { owner, name }: HostRepo): Promise<stri
     `the token may not see the webhooks of the organisation ${owner} ` +
     "(scope 'admin:org_hook', or the right 'Webhooks: read' of the organisation)"
   );
-}
-
-function signedPing(secret: string): { headers: Record<string, string>; body: Buffer } {
-  const body = Buffer.from(JSON.stringify({ zen: "deliverd asks whether it reaches itself." }));
-  return {
-    headers: {
-      "content-type": "application/json",
-      "x-github-event": "ping",
-      "x-github-delivery": randomUUID(),
-      "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
-    },
-    body,
-  };
 }

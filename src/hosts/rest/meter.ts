@@ -12,30 +12,72 @@ export interface MeterRules {
   countsUnchanged: boolean;
 }
 
-/** Reads the rate limit and the host's clock from the headers of its answers. */
-export function createMeter({ readBudget, countsUnchanged }: MeterRules) {
-  let budget: Budget | null = null;
+/** The clock of a host, as its answers show it. */
+export interface HostClock {
+  read(headers: ReadonlyMap<string, string>): void;
+  /** How far it is ahead of ours, in ms, as of the last answer. */
+  ahead(): number;
+}
+
+/** @param ourNow ms since the epoch */
+export function createHostClock(ourNow: () => number = Date.now): HostClock {
   let ahead = 0;
-  const counting = new AsyncLocalStorage<{ calls: number }>();
   return {
-    read(headers: ReadonlyMap<string, string>, status: number): void {
-      const count = counting.getStore();
-      if (count !== undefined && (countsUnchanged || status !== 304)) count.calls += 1;
-      const now = Date.now();
+    read(headers) {
+      const now = ourNow();
       const date = Date.parse(headers.get("date") ?? "");
       // The header has whole seconds, so less than two seconds is no difference.
       if (!Number.isNaN(date)) ahead = Math.abs(date - now) < 2_000 ? 0 : date - now;
-      budget = readBudget(Object.fromEntries(headers), ahead) ?? budget;
     },
-    budget: (): Budget | null => budget,
-    async counted(work: () => Promise<void>): Promise<number> {
+    ahead: () => ahead,
+  };
+}
+
+/** Counts the calls that are made within a piece of work. */
+export interface CallCounter {
+  count(): void;
+  /** Runs `work` and returns how many calls it made. */
+  counted(work: () => Promise<void>): Promise<number>;
+}
+
+export function createCallCounter(): CallCounter {
+  const counting = new AsyncLocalStorage<{ calls: number }>();
+  return {
+    count() {
+      const count = counting.getStore();
+      if (count !== undefined) count.calls += 1;
+    },
+    async counted(work) {
       const count = { calls: 0 };
       await counting.run(count, work);
       return count.calls;
     },
-    clockAhead: (): number => ahead,
   };
 }
+
+/**
+ * Reads the rate limit and the host's clock from the headers of its answers.
+ * @param shared what several limits of one host have in common
+ */
+export function createMeter(
+  { readBudget, countsUnchanged }: MeterRules,
+  shared: { clock?: HostClock; calls?: CallCounter } = {},
+) {
+  const { clock = createHostClock(), calls = createCallCounter() } = shared;
+  let budget: Budget | null = null;
+  return {
+    read(headers: ReadonlyMap<string, string>, status: number): void {
+      if (countsUnchanged || status !== 304) calls.count();
+      clock.read(headers);
+      budget = readBudget(Object.fromEntries(headers), clock.ahead()) ?? budget;
+    },
+    budget: (): Budget | null => budget,
+    counted: calls.counted,
+    clockAhead: clock.ahead,
+  };
+}
+
+export type Meter = ReturnType<typeof createMeter>;
 
 /**
  * Reads a limit from two headers.

@@ -20,6 +20,9 @@ const WRITES = (id: string) => [
 ];
 const PAGES = (id: string) => ["/", `/deliveries/${id}`];
 
+/** set-up-app.test.ts tests who may use them. */
+const SET_UP = ["/setup/github", "/setup/github/callback"];
+
 describe("access to API and pages", () => {
   eachLedger((_name, open) => {
     let ledger: Ledger;
@@ -65,7 +68,9 @@ describe("access to API and pages", () => {
 
     it("is tested on every route: the lists of this test are complete", async () => {
       const listed = new Set(
-        [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), ...OPEN].map((path) => path.replace(/\?.*/, "")),
+        [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), ...OPEN, ...SET_UP].map((path) =>
+          path.replace(/\?.*/, ""),
+        ),
       );
       const named = api.routes.map((path) =>
         path.replace(":artifact/:version", "api/1.0.0").replace(":artifact/:from..:to", "api/1.0.0..1.0.1"),

@@ -89,7 +89,16 @@ export async function startApi(
     statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },
     onDeliveryChanged: ({ id }) => void woken.push(id),
   });
-  const web = webRoute({ ledger, auth });
+  const web = webRoute({
+    ledger,
+    auth,
+    setUp: {
+      hosts: new Map(),
+      publicUrl: "https://deliverd.example.com",
+      adminToken: TOKEN,
+      save: () => Promise.reject(new Error("no App is made in these tests")),
+    },
+  });
   const app = createApp({
     health: (_request, _response, next) => next(),
     api,

@@ -7,6 +7,7 @@ import { stringify } from "yaml";
 import { Failure } from "../../../src/cli/exit.ts";
 import { add, check, remove } from "../../../src/cli/hooks/index.ts";
 import { ConfigError } from "../../../src/delivery/errors.ts";
+import { testKeys } from "../../support/hosts/github/app.ts";
 import { type GitHubStandIn, type Repo, startGitHub } from "../../support/hosts/github/github.ts";
 import { json, type ScriptedServer, startScriptedServer } from "../../support/network/scripted-server.ts";
 import { tempDir } from "../../support/processes/process.ts";
@@ -156,6 +157,21 @@ describe("deliverd hooks", () => {
       /^publicUrl: http:\/\/127\.0\.0\.1:\d+ can be reached from this machine only.*Set publicUrl/,
     );
     assert.deepEqual(github.hooksOf(repo), []);
+  });
+
+  it("of a GitHub App sets its one webhook right, and waits for no ping", async () => {
+    const { id } = github.createApp();
+    github.installApp("acme");
+    const { apiUrl, cloneUrl } = github;
+    const app = { id, privateKey: testKeys.pkcs8 };
+    const hosts = { github: { type: "github", apiUrl, cloneUrl, webhookSecret: SECRET, app } };
+    const added = await hooks(["add", `acme/${repo.name}`], { hosts });
+    assert.deepEqual([added.code, added.stderr], [0, ""]);
+    assert.match(added.stdout, /^added github\/acme\/api-\d+: .*\nthe host sends no ping/);
+    const checked = await hooks(["check", `acme/${repo.name}`], { hosts });
+    assert.match(checked.stdout, /\(of acme, for all its repos\)/);
+    const removed = await hooks(["remove", `acme/${repo.name}`], { hosts });
+    assert.match(removed.stderr, /serves all its repos/);
   });
 
   describe("with a pattern", () => {

@@ -19,6 +19,7 @@ describeHost("generic, any git server", examples, async (): Promise<HostKit> => 
   const { cloneUrl, username, token, secret, reportUrl } = server;
   const options = { key: "generic", cloneUrl, username, token, webhookSecret: secret, reportUrl };
   const host = genericHost(options, {
+    learn: () => {},
     readHead: createHeadReader(),
     pushedChecks: (repo, sha) => pushedChecksOf(ledger, repo, sha),
   });

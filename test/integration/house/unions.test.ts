@@ -25,6 +25,7 @@ const PLACES = {
     "src/cli/state-style.ts",
     "src/delivery/commit-status.ts",
     "src/delivery/delivery-states.ts",
+    "src/hosts/github/app/check-run.ts",
     "workers/announce/report-details.ts",
     "workers/evaluate/supersede.ts",
     "workers/evaluate/write-decision.ts",

@@ -28,6 +28,7 @@ describe("a configuration from environment variables alone", () => {
         cloneUrl: "http://127.0.0.1:2",
         webhookSecret: "s",
         token: "t",
+        app: null,
       },
     });
     assert.deepEqual(config.registries, {

@@ -33,6 +33,7 @@ describe("the server's configuration file", () => {
           cloneUrl: "https://github.com",
           webhookSecret: "s3cret",
           token: null,
+          app: null,
         },
       },
       registries: {},

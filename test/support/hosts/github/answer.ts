@@ -1,8 +1,11 @@
+import { type AppToken, mayCall } from "./app.ts";
+import { appOperations } from "./app-operations.ts";
+import { checkOperations } from "./check-operations.ts";
 import { hookOperations } from "./hook-operations.ts";
 import { isObject, type Json } from "./json.ts";
 import { queryMistakes, requestMistakes, responseMistakes, takesBody } from "./openapi.ts";
 import { type Answer, failure, type Operation, operations } from "./operations.ts";
-import type { Hook, Repo, State, Status } from "./state.ts";
+import type { CheckRun, Hook, Repo, State, Status } from "./state.ts";
 
 export interface Asked {
   method: string;
@@ -10,8 +13,10 @@ export interface Asked {
   path: string;
   /** The body; empty for none. */
   text: string;
-  /** One that the stand-in knows. */
+  /** One that the stand-in knows; empty for the App's own signature, or none. */
   token: string;
+  /** The App itself has signed it. */
+  isApp: boolean;
 }
 
 export interface House {
@@ -25,6 +30,8 @@ export interface House {
   onStatus(repo: Repo, sha: string, status: Status): void;
   /** Told of a webhook that is to be pinged. */
   onPing(repo: Repo, hook: Hook): void;
+  /** Told of a check run that an App has made or ended. */
+  onCheckRun(repo: Repo, sha: string, run: CheckRun, action: "created" | "completed"): void;
 }
 
 /** What GitHub answers. A request or an answer that GitHub's description does not know is noted as a violation. */
@@ -61,7 +68,7 @@ interface Route {
   params: Record<string, string>;
 }
 
-const patterns = [...operations, ...hookOperations].map((operation) => ({
+const patterns = [...operations, ...hookOperations, ...appOperations, ...checkOperations].map((operation) => ({
   operation,
   pattern: patternOf(operation.template),
 }));
@@ -76,8 +83,8 @@ function patternOf(template: string): RegExp {
 
 function routeOf(method: string, path: string): Route | null {
   for (const { operation, pattern } of patterns) {
-    const groups = operation.method === method ? pattern.exec(path)?.groups : undefined;
-    if (groups) return { operation, params: decoded(groups) };
+    const match = operation.method === method ? pattern.exec(path) : null;
+    if (match) return { operation, params: decoded(match.groups ?? {}) };
   }
   return null;
 }
@@ -115,12 +122,15 @@ function pageMistakes(query: URLSearchParams): string[] {
 
 async function handled(
   house: House,
-  { token }: Asked,
+  { token, isApp }: Asked,
   { operation, params }: Route,
   url: URL,
   body: Json | undefined,
 ): Promise<Answer> {
-  const { state, onStatus, onPing } = house;
+  const { state, onStatus, onPing, onCheckRun } = house;
+  const appToken = state.apps.tokenOf(token, house.now());
+  const refused = loginRefusal(operation, isApp, appToken);
+  if (refused !== null) return refused;
   const name = { owner: params.owner ?? "", name: params.repo ?? "" };
   const repo = state.find(name);
   if (operation.template.startsWith("/repos/") && (repo === null || !state.shows(repo, token))) {
@@ -133,7 +143,18 @@ async function handled(
     };
   }
   const now = new Date(house.now()).toISOString().replace(/\.\d+Z$/, "Z");
-  return operation.handle({ state, token, url, params, repo, body: isObject(body) ? body : {}, now, onStatus, onPing });
+  const more = { nowMs: house.now(), appToken, onStatus, onPing, onCheckRun };
+  return operation.handle({ state, token, url, params, repo, body: isObject(body) ? body : {}, now, ...more });
+}
+
+/** GitHub tells logins apart: the App itself, an installation with its permissions, and people's tokens. */
+function loginRefusal({ method, template, asApp, isOpen }: Operation, isApp: boolean, appToken: AppToken | null) {
+  if (isOpen) return null;
+  if (asApp) return isApp ? null : failure(401, "A JSON web token could not be decoded");
+  if (isApp) return failure(401, "Bad credentials");
+  if (appToken === null) return null;
+  if (appToken.installation.suspendedAt !== null) return failure(403, "This installation has been suspended");
+  return mayCall(appToken, method, template) ? null : failure(403, "Resource not accessible by integration");
 }
 
 /** GitHub sends on by id, which no further rename breaks. */

@@ -1,8 +1,8 @@
 import type { CommitFacts } from "../git.ts";
 import { suiteResult } from "./checks.ts";
-import { type Json, type JsonObject, objectAt, withTexts } from "./json.ts";
+import { isObject, type Json, type JsonObject, objectAt, withTexts } from "./json.ts";
 import { example } from "./openapi.ts";
-import type { App, CheckRun, CheckSuite, CommitChecks, Protection, Repo, Status } from "./state.ts";
+import type { App, CheckRun, CheckSuite, CommitChecks, Protection, Repo, Shown, Status } from "./state.ts";
 
 // Every body is GitHub's own example, changed only where an id, a sha, a name or a state must be.
 
@@ -26,6 +26,16 @@ export function fullRepo(repo: Repo): JsonObject {
 export function minimalRepo(repo: Repo): JsonObject {
   const body = objectAt(own(example("minimal-repository-items"), repo), 0);
   return { ...body, ...identity(repo, objectAt(body, "owner")) };
+}
+
+/** As in the list of what an installation reaches, whose items are whole repos. */
+export function listedRepo(repo: Repo): JsonObject {
+  const [listed] = listOf(objectAt(own(example("repository-paginated"), repo)).repositories);
+  return { ...listed, ...identity(repo, objectAt(listed, "owner")) };
+}
+
+function listOf(value: Json | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
 function identity(repo: Repo, owner: JsonObject): JsonObject {
@@ -95,6 +105,15 @@ export function checkRun(repo: Repo, sha: string, run: CheckRun): JsonObject {
     check_suite: { id: run.suiteId },
     app: app(objectAt(body, "app"), run.app),
     pull_requests: [],
+    ...(run.shown === undefined ? {} : shownMembers(run.shown, objectAt(body, "output"))),
+  };
+}
+
+function shownMembers({ externalId, detailsUrl, title, summary, annotations }: Shown, output: JsonObject): JsonObject {
+  return {
+    external_id: externalId,
+    details_url: detailsUrl,
+    output: { ...output, title, summary, text: null, annotations_count: annotations.length },
   };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { revParse } from "../git.ts";
 import { type GitServer, startGitServer } from "../git-server.ts";
+import type { AppHouse, Installation, NewApp, StandInApp } from "./app.ts";
 import { addSuite, type Making, type NewCheckRun, type NewSuite, putCheckRun } from "./checks.ts";
 import { type HookAnswer, type HookDelivery, newHook, sendHook, sendTo, subscribes } from "./hooks.ts";
 import type { JsonObject } from "./json.ts";
@@ -15,6 +16,7 @@ import {
   actions,
   type CheckRun,
   type CheckSuite,
+  type CommitChecks,
   type Hook,
   type HookRights,
   type NewRepo,
@@ -60,7 +62,7 @@ export class GitHubStandIn {
   static async start(options: GitHubOptions): Promise<GitHubStandIn> {
     const token = options.token ?? "ghs_standin";
     const now = options.now ?? Date.now;
-    const state = new State(await mkdtemp(join(tmpdir(), "dd-github-")), token);
+    const state = new State(await mkdtemp(join(tmpdir(), "dd-github-")), token, now);
     const git = await startGitServer(state.root, { lookup: (...asked) => state.lookup(...asked) });
     const api = await startApi({
       state,
@@ -69,6 +71,8 @@ export class GitHubStandIn {
       onStatus: (repo, sha, status) =>
         standIn.#later(standIn.#announce("status", repo, { sha, context: status.context })),
       onPing: (repo, hook) => standIn.#later(standIn.#ping(repo, hook)),
+      onCheckRun: (repo, sha, { name, app, id }, action) =>
+        standIn.#later(standIn.#announce("check_run", repo, { sha, name, app, id, action })),
     });
     const standIn = new GitHubStandIn({ token, git, api, state, now });
     return standIn;
@@ -117,8 +121,12 @@ export class GitHubStandIn {
   }
 
   /** The old name leads to the new one, in the API and for clones, until another repo takes it. The `Repo` changes with it. */
-  renameRepo(repo: RepoName, to: Partial<RepoName>): Promise<void> {
-    return this.#state.renameRepo(this.#state.get(repo), to);
+  async renameRepo(repo: RepoName, to: Partial<RepoName>): Promise<void> {
+    const own = this.#state.get(repo);
+    const from = own.name;
+    await this.#state.renameRepo(own, to);
+    // A webhook of a repo is mostly not registered for it; an App is.
+    if (this.#state.apps.app !== null) await this.#announce("repository", own, { action: "renamed", from });
   }
 
   setStatus(
@@ -193,6 +201,96 @@ export class GitHubStandIn {
     return hook;
   }
 
+  /** The GitHub App that deliverd may be. There is one at most. */
+  createApp(wanted: NewApp = {}): StandInApp {
+    return this.#state.apps.create(wanted, () => this.#state.nextId(), this.#time());
+  }
+
+  get apps(): AppHouse {
+    return this.#state.apps;
+  }
+
+  /** @param repos left out: all repos of the owner */
+  installApp(owner: string, more: { repos?: Repo[]; ownerType?: Installation["ownerType"] } = {}): Installation {
+    const { app, installations } = this.#state.apps;
+    if (app === null) throw new Error("there is no App: call createApp first");
+    const installation: Installation = {
+      id: this.#state.nextId(),
+      owner,
+      ownerType: more.ownerType ?? "Organization",
+      repoIds: more.repos?.map(({ id }) => id) ?? null,
+      permissions: { ...app.permissions },
+      suspendedAt: null,
+      createdAt: this.#time(),
+      rateLimit: { limit: 5_000, used: 0, resetAt: this.#now() + 3_600_000 },
+    };
+    installations.push(installation);
+    return installation;
+  }
+
+  uninstallApp(installation: Installation): void {
+    const { installations } = this.#state.apps;
+    installations.splice(installations.indexOf(installation), 1);
+    for (const [text, token] of this.#state.apps.tokens)
+      if (token.installation === installation) this.#state.apps.tokens.delete(text);
+  }
+
+  /** Where the App's webhooks go from now on. No organisation has a webhook of its own beside it. */
+  sendAppHooksTo(url: string, secret: string): void {
+    const { app } = this.#state.apps;
+    if (app === null) throw new Error("there is no App: call createApp first");
+    this.#state.everywhere = null;
+    Object.assign(app.hook.config, { url, secret });
+    app.hook.events = ["*"];
+  }
+
+  /** All that is known of a commit's CI, to be looked at and changed. */
+  checksOf(repo: RepoName, sha: string): CommitChecks {
+    return this.#checks(repo, sha);
+  }
+
+  /** What the App says of a commit under a name, oldest first: each run as it is now. */
+  checkRunsOf(repo: RepoName, sha: string, name: string): CheckRun[] {
+    const { app } = this.#state.apps;
+    return this.#checks(repo, sha).runs.filter((run) => run.name === name && run.app.id === app?.id);
+  }
+
+  /** A person presses "Re-run" of the newest run, or one of its buttons. */
+  async press(repo: RepoName, sha: string, name: string, by: string, button?: string): Promise<HookDelivery> {
+    const run = this.checkRunsOf(repo, sha, name).at(-1);
+    if (run === undefined) throw new Error(`the App has no check run ${name} on ${sha}`);
+    if (button !== undefined && !run.shown?.actions.some(({ identifier }) => identifier === button)) {
+      throw new Error(`the check run ${name} has no button ${button}`);
+    }
+    const action = button === undefined ? "rerequested" : "requested_action";
+    const facts = { sha, name, app: run.app, id: run.id, action, by } as const;
+    return this.#announce("check_run", this.#state.get(repo), button === undefined ? facts : { ...facts, button });
+  }
+
+  /** A person presses "Re-run all checks" of the App's suite. */
+  pressSuite(repo: RepoName, sha: string, by: string): Promise<HookDelivery> {
+    const { app } = this.#state.apps;
+    if (app === null) throw new Error("there is no App: call createApp first");
+    const facts = { sha, app: { id: app.id, slug: app.slug }, action: "rerequested", by } as const;
+    return this.#announce("check_suite", this.#state.get(repo), facts);
+  }
+
+  /** What a person may do in a repo; a stranger has no answer. */
+  setPermission(repo: RepoName, login: string, permission: "admin" | "write" | "read" | "none"): void {
+    this.#state.get(repo).collaborators.set(login.toLowerCase(), permission);
+  }
+
+  /** A person sends the form of a manifest, and agrees. @returns where GitHub leads: the address of the page, with its code */
+  submitManifest(action: string, manifest: string): URL {
+    const { redirect_url, ...rest } = JSON.parse(manifest) as Record<string, unknown>;
+    const code = randomUUID().replaceAll("-", "");
+    this.#state.apps.manifests.set(code, rest);
+    const back = new URL(String(redirect_url));
+    back.searchParams.set("code", code);
+    back.searchParams.set("state", new URL(action).searchParams.get("state") ?? "");
+    return back;
+  }
+
   /** What the token may do with webhooks from now on. */
   limitHookRights(rights: HookRights): void {
     this.#state.hookRights.set(this.token, rights);
@@ -234,7 +332,8 @@ export class GitHubStandIn {
     if (after === zero) own.announced.delete(ref);
     else own.announced.set(ref, after);
     const created = before === zero ? [await this.#announce("create", own, { ref })] : [];
-    return [...created, await this.#deliver("push", own, push)];
+    const pushed = await this.#deliver("push", own, push);
+    return [...created, pushed, ...(await this.#requestSuite(own, after))];
   }
 
   /** CI passes: a check run (and a status, where a context is given), with every webhook that GitHub sends of it. */
@@ -281,6 +380,17 @@ export class GitHubStandIn {
     return sent;
   }
 
+  /** At a push GitHub makes a suite for each App that may write checks, and asks the App alone to fill it. */
+  async #requestSuite(repo: Repo, after: string): Promise<HookDelivery[]> {
+    const { app } = this.#state.apps;
+    const commit = after === zero ? null : await revParse(repo.directory, `${after}^{commit}`);
+    if (app === null || commit === null || this.#state.apps.of(repo)?.permissions.checks !== "write") return [];
+    const own = { id: app.id, slug: app.slug };
+    if (this.#checks(repo, commit).suites.some((suite) => suite.app.id === app.id)) return [];
+    this.addSuite(repo, commit, { app: own });
+    return [await this.#announce("check_suite", repo, { sha: commit, app: own, action: "requested" })];
+  }
+
   async #announce<E extends WebhookEvent>(event: E, repo: Repo, facts: WebhookFacts[E]): Promise<HookDelivery> {
     return this.#deliver(event, repo, await payloadOf(event, repo, facts, this.#state));
   }
@@ -291,9 +401,22 @@ export class GitHubStandIn {
     if (this.webhooksOff) return delivery;
     const { everywhere } = this.#state;
     for (const hook of everywhere === null ? repo.hooks : [everywhere, ...repo.hooks]) {
-      if (subscribes(hook, event)) delivery.answer = await this.#sendTo(hook, delivery);
+      if (subscribes(hook, event) && !isForAppOnly(event, payload))
+        delivery.answer = await this.#sendTo(hook, delivery);
     }
+    await this.#sendToApp(repo, delivery);
     return delivery;
+  }
+
+  /** An App hears of the repos where it is installed; what is lost stands in its list of deliveries. */
+  async #sendToApp(repo: Repo, delivery: HookDelivery): Promise<void> {
+    const { app } = this.#state.apps;
+    const installation = this.#state.apps.of(repo);
+    if (app === null || installation === null || installation.suspendedAt !== null) return;
+    const { hook } = app;
+    if (hook.config.url === "" || !subscribes(hook, delivery.event)) return;
+    delivery.payload = { ...delivery.payload, installation: { id: installation.id, node_id: "I_1" } };
+    delivery.answer = await this.#sendTo(hook, delivery);
   }
 
   async #ping(repo: Repo, hook: Hook): Promise<void> {
@@ -323,6 +446,11 @@ export class GitHubStandIn {
   #time(): string {
     return new Date(this.#now()).toISOString().replace(/\.\d+Z$/, "Z");
   }
+}
+
+/** What only the App of a check hears. */
+function isForAppOnly(event: string, { action }: JsonObject): boolean {
+  return event.startsWith("check_") && ["requested", "rerequested", "requested_action"].includes(String(action));
 }
 
 export function startGitHub(options: GitHubOptions = {}): Promise<GitHubStandIn> {

@@ -72,6 +72,7 @@ export async function sendTo(
     action: typeof action === "string" ? action : null,
     status: answer.status,
     answer: answer.body,
+    payload: delivery.payload,
   });
   return answer;
 }

@@ -1,9 +1,10 @@
 import { type CommitFacts, commitFacts, resolveCommit, revParse } from "../git.ts";
+import type { AppToken } from "./app.ts";
 import * as bodies from "./bodies.ts";
 import { latestRuns } from "./checks.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Method } from "./openapi.ts";
-import type { CommitChecks, Hook, Repo, State, Status, StatusState } from "./state.ts";
+import type { CheckRun, CommitChecks, Hook, Repo, State, Status, StatusState } from "./state.ts";
 
 export interface Answer {
   status: number;
@@ -22,16 +23,26 @@ export interface Call {
   repo: Repo | null;
   body: JsonObject;
   now: string;
+  /** The same in ms since the epoch. */
+  nowMs: number;
+  /** The token of an App's installation that it came with. Null: it came with another one, or none. */
+  appToken: AppToken | null;
   /** Told of a status that was set through the API. */
   onStatus(repo: Repo, sha: string, status: Status): void;
   /** Told of a webhook that is to be pinged. */
   onPing(repo: Repo, hook: Hook): void;
+  /** Told of a check run that an App has made or ended. */
+  onCheckRun(repo: Repo, sha: string, run: CheckRun, action: "created" | "completed"): void;
 }
 
 export interface Operation {
   method: Method;
   /** The path as GitHub's description spells it. */
   template: string;
+  /** It takes the App's own signature, and no token. */
+  asApp?: boolean;
+  /** It takes no login at all. */
+  isOpen?: boolean;
   handle(call: Call): Promise<Answer> | Answer;
 }
 

@@ -13,9 +13,19 @@ export interface WebhookFacts {
   push: { ref: string; before: string; after: string };
   create: { ref: string };
   status: { sha: string; context: string };
-  check_run: { sha: string; name: string; app?: App; action?: "created" | "completed" };
-  check_suite: { sha: string; app?: App; action?: "requested" | "completed" };
+  /** `id`: of the run. Left out: the newest of its name. `button`: the identifier of a `requested_action`. */
+  check_run: {
+    sha: string;
+    name: string;
+    app?: App;
+    action?: "created" | "completed" | "rerequested" | "requested_action";
+    button?: string;
+    by?: string;
+    id?: number;
+  };
+  check_suite: { sha: string; app?: App; action?: "requested" | "completed" | "rerequested"; by?: string };
   workflow_run: { sha: string; conclusion?: RunConclusion; action?: "requested" | "in_progress" | "completed" };
+  repository: { action: "renamed"; from: string };
   ping: Record<string, never>;
 }
 
@@ -37,6 +47,10 @@ const builders: { [E in WebhookEvent]: (repo: Repo, facts: WebhookFacts[E], stat
   check_run: checkRun,
   check_suite: checkSuite,
   workflow_run: workflowRun,
+  repository: async (repo, { action, from }) => ({
+    ...filled("repository", { action }, repo),
+    changes: { repository: { name: { from } } },
+  }),
   ping: async (repo) => filled("ping", {}, repo),
 };
 
@@ -135,18 +149,23 @@ async function status(repo: Repo, { sha, context }: WebhookFacts["status"], stat
 async function checkRun(repo: Repo, facts: WebhookFacts["check_run"], state: State): Promise<JsonObject> {
   const { sha, name, app = actions } = facts;
   const checks = state.checksOf(repo, sha);
-  const run = checks.runs.findLast((one) => one.name === name && one.app.id === app.id);
+  const isIt = (id: number) => facts.id === undefined || facts.id === id;
+  const run = checks.runs.findLast((one) => one.name === name && one.app.id === app.id && isIt(one.id));
   const suite = checks.suites.find((one) => one.id === run?.suiteId);
   if (run === undefined || suite === undefined) throw new Error(`no check run ${name} on ${sha}`);
   const action = facts.action ?? (run.status === "completed" ? "completed" : "created");
-  const payload = filled("check_run", { action }, repo);
+  // The examples of the buttons are older than the description.
+  const isButton = action === "rerequested" || action === "requested_action";
+  const payload = { ...filled("check_run", { action: isButton ? "completed" : action }, repo), action };
   const body = objectAt(payload, "check_run");
   const { status, conclusion } = suiteResult(suite, checks.runs);
   return {
-    ...payload,
+    ...withSender(payload, facts.by),
+    ...(facts.button === undefined ? {} : { requested_action: { identifier: facts.button } }),
     check_run: {
       ...body,
       id: run.id,
+      external_id: run.shown?.externalId ?? "",
       head_sha: sha,
       name: run.name,
       status: run.status,
@@ -173,15 +192,15 @@ async function checkRun(repo: Repo, facts: WebhookFacts["check_run"], state: Sta
 }
 
 async function checkSuite(repo: Repo, facts: WebhookFacts["check_suite"], state: State): Promise<JsonObject> {
-  const { sha, app = actions, action = "completed" } = facts;
+  const { sha, app = actions, action = "completed", by } = facts;
   const checks = state.checksOf(repo, sha);
   const suite = checks.suites.find((one) => one.app.id === app.id);
   if (suite === undefined) throw new Error(`no check suite of ${app.slug} on ${sha}`);
-  const payload = filled("check_suite", { action }, repo);
+  const payload = { ...filled("check_suite", { action: "completed" }, repo), action };
   const body = objectAt(payload, "check_suite");
   const { status, conclusion, count } = suiteResult(suite, checks.runs);
   return {
-    ...payload,
+    ...withSender(payload, by),
     check_suite: {
       ...body,
       id: suite.id,
@@ -220,6 +239,10 @@ async function workflowRun(repo: Repo, facts: WebhookFacts["workflow_run"], stat
       head_repository: ownRepository(objectAt(run, "head_repository"), repo),
     },
   };
+}
+
+function withSender(payload: JsonObject, login: string | undefined): JsonObject {
+  return login === undefined ? payload : { ...payload, sender: { ...objectAt(payload, "sender"), login } };
 }
 
 /** The newest example of that event which bears the given members, all its texts about our repo. */

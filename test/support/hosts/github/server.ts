@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { answerTo, type House } from "./answer.ts";
+import { jwtMistake } from "./app.ts";
 import { type Answer, failure } from "./operations.ts";
 
 export interface ApiRequest {
@@ -10,6 +11,8 @@ export interface ApiRequest {
   path: string;
   /** Whether the token was one we know, never which. */
   authorization: "right" | "wrong" | "missing";
+  /** Whose limit it counts against: a person's token, an installation of the App, or none: the App itself asked. */
+  as: "token" | "installation" | "app";
   /** Null until it is answered, and for ever where the connection was cut on purpose. */
   status: number | null;
 }
@@ -39,7 +42,9 @@ export interface Api extends House {
 const hour = 3_600_000;
 
 /** GitHub's REST API, cut to the calls of the daemon, each request and answer held against GitHub's own description. */
-export async function startApi(options: Pick<House, "state" | "now" | "onStatus" | "onPing">): Promise<Api> {
+export async function startApi(
+  options: Pick<House, "state" | "now" | "onStatus" | "onPing" | "onCheckRun">,
+): Promise<Api> {
   const api: Api = {
     ...options,
     url: "",
@@ -73,16 +78,19 @@ export async function startApi(options: Pick<House, "state" | "now" | "onStatus"
 async function respond(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { authorization } = request.headers;
   const token = /^(?:bearer|token) (\S+)$/i.exec(authorization ?? "")?.[1] ?? "";
+  const login = loginOf(api, token);
   const entry: ApiRequest = {
     method: request.method ?? "",
     path: request.url ?? "",
-    authorization: authorization === undefined ? "missing" : api.state.tokens.has(token) ? "right" : "wrong",
+    authorization: authorization === undefined ? "missing" : login.mistake === null ? "right" : "wrong",
+    as: login.as,
     status: null,
   };
   api.requests.push(entry);
   const text = await bodyOf(request);
   const fault = takeFault(api.faults, entry);
-  if (fault?.isDone) await answerTo(api, { ...entry, text, token });
+  const asked = { ...entry, text, token: login.as === "app" ? "" : token, isApp: login.as === "app" };
+  if (fault?.isDone) await answerTo(api, asked);
   if (fault?.status === "cut") {
     response.destroy();
     return;
@@ -95,8 +103,30 @@ async function respond(api: Api, request: IncomingMessage, response: ServerRespo
   const answer =
     typeof fault?.status === "number"
       ? { ...failure(fault.status, fault.message ?? "Planted failure"), headers: fault.headers ?? {} }
-      : (refusal(api, request, entry) ?? (await answerTo(api, { ...entry, text, token })));
-  send(api, request, response, entry, answer);
+      : (refusal(api, request, entry, login) ?? (await answerTo(api, asked)));
+  send(api, request, response, entry, answer, limitOf(api, token));
+}
+
+interface LoginOf {
+  as: ApiRequest["as"];
+  /** Null: it is right. */
+  mistake: string | null;
+}
+
+function loginOf({ state, now }: Api, token: string): LoginOf {
+  const { app } = state.apps;
+  if (app !== null && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) {
+    return { as: "app", mistake: jwtMistake(app, token, now()) };
+  }
+  const ofApp = state.apps.tokenOf(token, now());
+  if (ofApp === null) return { as: "token", mistake: state.tokens.has(token) ? null : "Bad credentials" };
+  ofApp.lag -= 1;
+  return { as: "installation", mistake: ofApp.lag >= 0 ? "Bad credentials" : null };
+}
+
+/** GitHub counts each installation by itself. The App's own calls have a limit of their own. */
+function limitOf({ state, now, rateLimit }: Api, token: string): Api["rateLimit"] {
+  return state.apps.tokenOf(token, now())?.installation.rateLimit ?? rateLimit;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -118,28 +148,38 @@ function takeFault(faults: Fault[], { method, path }: ApiRequest): Fault | null 
 }
 
 /** What GitHub refuses before it looks at the path. */
-function refusal(api: Api, request: IncomingMessage, entry: ApiRequest): Answer | null {
+function refusal(api: Api, request: IncomingMessage, entry: ApiRequest, login: LoginOf): Answer | null {
   if (!request.headers["user-agent"]) {
     return failure(
       403,
       "Request forbidden by administrative rules. Please make sure your request has a User-Agent header",
     );
   }
+  if (entry.path.startsWith("/app-manifests/")) return null;
   if (entry.authorization === "missing") return failure(401, "Requires authentication");
-  if (entry.authorization === "wrong") return failure(401, "Bad credentials");
-  const { rateLimit } = api;
+  if (login.mistake !== null) return failure(401, login.mistake);
+  if (entry.as === "app") return null;
+  const token = /\S+$/.exec(request.headers.authorization ?? "")?.[0] ?? "";
+  const rateLimit = limitOf(api, token);
   if (api.now() >= rateLimit.resetAt) Object.assign(rateLimit, { used: 0, resetAt: api.now() + hour });
   return rateLimit.used >= rateLimit.limit ? failure(403, "API rate limit exceeded for user ID 1.") : null;
 }
 
 /** A 304 is free of charge, as GitHub promises to authorized callers. */
-function send(api: Api, request: IncomingMessage, response: ServerResponse, entry: ApiRequest, answer: Answer): void {
+function send(
+  api: Api,
+  request: IncomingMessage,
+  response: ServerResponse,
+  entry: ApiRequest,
+  answer: Answer,
+  rateLimit: Api["rateLimit"],
+): void {
   const text = JSON.stringify(answer.body);
   const etag = `W/"${createHash("sha256").update(text).digest("hex")}"`;
   const cacheable = request.method === "GET" && answer.status === 200;
   const known = cacheable && request.headers["if-none-match"] === etag;
-  if (!known) api.rateLimit.used++;
-  const { limit, used, resetAt } = api.rateLimit;
+  if (!known && entry.as !== "app") rateLimit.used++;
+  const { limit, used, resetAt } = rateLimit;
   entry.status = known ? 304 : answer.status;
   response.writeHead(entry.status, {
     "content-type": "application/json; charset=utf-8",
@@ -149,6 +189,8 @@ function send(api: Api, request: IncomingMessage, response: ServerResponse, entr
     "x-ratelimit-used": Math.min(limit, used),
     "x-ratelimit-reset": Math.floor(resetAt / 1000),
     "x-ratelimit-resource": "core",
+    // Tests of an App may set GitHub's clock.
+    ...(api.state.apps.app === null ? {} : { date: new Date(api.now()).toUTCString() }),
     ...(cacheable ? { etag, "cache-control": "private, max-age=60, s-maxage=60" } : {}),
     ...answer.headers,
   });

@@ -2,6 +2,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { initBare } from "../git.ts";
 import type { Credentials, Lookup } from "../git-server.ts";
+import { AppHouse, type AppToken } from "./app.ts";
 import type { JsonObject } from "./json.ts";
 
 export interface NewRepo {
@@ -49,6 +50,19 @@ export interface CheckRun {
   suiteId: number;
   startedAt: string;
   completedAt: string | null;
+  /** What an App says in it. Left out: the test made the run. */
+  shown?: Shown;
+}
+
+export interface Shown {
+  externalId: string;
+  detailsUrl: string | null;
+  title: string | null;
+  summary: string | null;
+  annotations: JsonObject[];
+  actions: JsonObject[];
+  /** Status, conclusion and title as each request set them, oldest first. */
+  updates: string[];
 }
 
 export interface CheckSuite {
@@ -94,6 +108,7 @@ export interface SentHook {
   /** 0: nobody answered. */
   status: number;
   answer: string;
+  payload?: JsonObject;
 }
 
 /** A webhook of a repo. */
@@ -123,6 +138,8 @@ export interface Repo {
   /** Refs as the last push webhook told them. */
   readonly announced: Map<string, string>;
   readonly hooks: Hook[];
+  /** What people may do, by their login in lower case. */
+  readonly collaborators: Map<string, "admin" | "write" | "read" | "none">;
 }
 
 /** What a token may do with webhooks. Left out: all. */
@@ -148,12 +165,16 @@ export class State {
   everywhere: Hook | null = null;
   /** Tokens that may not manage webhooks, or see those of organisations, with what GitHub answers them. */
   readonly hookRights = new Map<string, HookRights>();
+  /** The GitHub App, and where it is installed. */
+  readonly apps = new AppHouse();
+  readonly #now: () => number;
   readonly #repos: Repo[] = [];
   /** `<owner>/<name>` in lower case, of repos that have left this name. */
   readonly #oldNames = new Map<string, Repo>();
   #lastId = 700_000_000;
 
-  constructor(root: string, token: string) {
+  constructor(root: string, token: string, now: () => number = Date.now) {
+    this.#now = now;
     this.root = root;
     this.tokens = new Set([token]);
   }
@@ -178,6 +199,7 @@ export class State {
       protections: new Map(),
       announced: new Map(),
       hooks: [],
+      collaborators: new Map(),
     };
     if (wanted.token !== undefined) this.tokens.add(wanted.token);
     await initBare(repo.directory, repo.defaultBranch);
@@ -231,7 +253,18 @@ export class State {
 
   /** Whether a caller with this token is shown the repo. */
   shows(repo: Repo, token: string): boolean {
+    const ofApp = this.apps.tokenOf(token, this.#now());
+    if (ofApp !== null) return !repo.private || this.#reaches(ofApp, repo);
     return this.tokens.has(token) && (repo.token === null || repo.token === token || !repo.private);
+  }
+
+  /** Whether it is a token that is good now. */
+  knows(token: string): boolean {
+    return this.tokens.has(token) || this.apps.tokenOf(token, this.#now()) !== null;
+  }
+
+  #reaches({ installation, repoIds }: AppToken, repo: Repo): boolean {
+    return this.apps.of(repo)?.id === installation.id && (repoIds === null || repoIds.includes(repo.id));
   }
 
   checksOf(repo: Repo, sha: string): CommitChecks {
@@ -242,7 +275,11 @@ export class State {
 
   /** The rule of GitHub's git server: wrong credentials are always 401, a private repo is 404 to those without the right to it. */
   lookup(owner: string, name: string, credentials: Credentials | null): Lookup {
-    if (credentials && !this.tokens.has(credentials.password)) return { refuse: 401 };
+    if (credentials && !this.knows(credentials.password)) return { refuse: 401 };
+    const ofApp = credentials && this.apps.tokenOf(credentials.password, this.#now());
+    if (ofApp && (credentials?.username !== "x-access-token" || ofApp.permissions.contents === undefined)) {
+      return { refuse: 401 };
+    }
     const repo = this.find({ owner, name }) ?? this.findMoved({ owner, name });
     if (!credentials && (repo === null || repo.private)) return { refuse: 401 };
     if (repo === null || (credentials && !this.shows(repo, credentials.password))) return { refuse: 404 };

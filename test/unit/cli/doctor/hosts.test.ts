@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Result } from "../../../../src/cli/doctor/check.ts";
 import { checksOf } from "../../../../src/cli/doctor/checks.ts";
+import { hostChecks } from "../../../../src/cli/doctor/hosts.ts";
 import { checkWebhooks } from "../../../../src/cli/doctor/webhooks.ts";
 import type { Host, HostRepo, WebhookState } from "../../../../src/hosts/host.ts";
 import { json, type ScriptedServer, startScriptedServer } from "../../../support/network/scripted-server.ts";
@@ -22,6 +23,34 @@ describe("The doctor's check of a git host", () => {
     const check = checks.find(({ part }) => part === "host github");
     assert.ok(check);
     await assert.rejects(check.run(), { name: "ConfigError", code: "host-shows-no-repo", message: /acme\/api/ });
+  });
+});
+
+describe("The doctor's check of a login that is more than a token", () => {
+  const shown = { findRepo: async () => null, listRepos: async () => [{ hostId: "1", owner: "acme", name: "api" }] };
+  const check = async (faults: string[], asked: string[] = []) => {
+    const config = await load('hosts: { github: { type: github, webhookSecret: s3cret } }\nrepos: [acme/*, "*/x"]\n');
+    const checkLogin = async (owners: readonly string[]) => {
+      asked.push(...owners);
+      return { name: "the App acme-deliverd", faults };
+    };
+    const hosts = new Map([["github", { ...shown, checkLogin } as unknown as Host]]);
+    const probe = async () => ({ leadsHere: true, results: [] });
+    const found = hostChecks(config, hosts, probe).find(({ part }) => part === "host github");
+    return found?.run() ?? assert.fail();
+  };
+
+  it("names it with what it shows, and asks about the owners that `repos` names", async () => {
+    const asked: string[] = [];
+    assert.equal(await check([], asked), "takes the App acme-deliverd; it shows acme/*");
+    assert.deepEqual(asked, ["acme"]);
+  });
+
+  it("fails with each thing that it lacks (host-login-incomplete)", async () => {
+    await assert.rejects(check(["it lacks one", "it lacks two"]), {
+      ...{ name: "ConfigError", code: "host-login-incomplete" },
+      message: "the App acme-deliverd: it lacks one; it lacks two.",
+    });
   });
 });
 

@@ -1,0 +1,164 @@
+import { type Request, type Response, Router } from "express";
+import type { Auth } from "../api/auth.ts";
+import { Refused, TransientError } from "../delivery/errors.ts";
+import type { AppSetup, MadeApp } from "../hosts/app-setup.ts";
+import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
+import { createFormState, type FormState } from "./form-state.ts";
+import { html, type Markup } from "./html.ts";
+import { sendPage } from "./page.ts";
+
+/** A host that deliverd can be set up at as an App. */
+export interface SetUpHost {
+  setup: AppSetup;
+  webhookUrl: string;
+  /** Owners that `repos` names. */
+  owners: string[];
+  /** False: the host is elsewhere, and `publicUrl` leads to this machine only. */
+  isReachable: boolean;
+}
+
+export interface SetUpOptions {
+  /** Those of the type `github`, by their key under `hosts`. */
+  hosts: ReadonlyMap<string, SetUpHost>;
+  publicUrl: string;
+  adminToken: string;
+  /** Keeps the App's secrets in files that only this server can read. @returns their paths */
+  save(app: MadeApp): Promise<{ privateKey: string; webhookSecret: string }>;
+}
+
+const PATH = "/setup/github";
+const CALLBACK = `${PATH}/callback`;
+
+/**
+ * GitHub makes an App from a form that this page has filled in, and sends the person back with a code, which is
+ * exchanged for the App's secrets. Only who is signed in can do that: the session's cookie does not come along from
+ * GitHub's page, so the page that GitHub leads to sends the code on by a form of its own.
+ */
+export function setUpRoute(options: SetUpOptions, auth: Auth, limits: ConcurrencyLimits): Router {
+  const router = Router({ caseSensitive: true });
+  const state = createFormState(options.adminToken);
+  router.get(PATH, auth.adminPage, (request, response) => sendForms(options, state, request, response));
+  router.get(CALLBACK, (request, response) => sendOn(state, request, response));
+  router.post(
+    CALLBACK,
+    auth.adminPage,
+    limits.queries.handler((request, response) => finish(options, state, request, response)),
+  );
+  return router;
+}
+
+function sendForms(options: SetUpOptions, state: FormState, request: Request, response: Response): void {
+  const wanted = text(request.query.host);
+  const [key, host] = [...options.hosts].find(([name]) => wanted === "" || name === wanted) ?? [];
+  if (key === undefined || host === undefined) {
+    sendError(response, 404, "No host of the type github is configured under this key.");
+    return;
+  }
+  const own = text(request.query.organisation);
+  if (own !== "" && !/^[A-Za-z0-9][A-Za-z0-9-]{0,38}$/.test(own)) {
+    sendError(response, 400, "That is not the name of an organisation on GitHub.");
+    return;
+  }
+  const body = host.isReachable ? forms(options, state, key, host, own) : outOfReach(options.publicUrl);
+  const title = html`<h1>Set up a GitHub App for hosts.${key}</h1>`;
+  sendPage(response, "Set up a GitHub App", html`${title}${body}`, { formTarget: host.setup.origin });
+}
+
+function outOfReach(publicUrl: string): Markup {
+  return html`<p>GitHub cannot reach ${publicUrl}, which leads to this machine only. Set <code>publicUrl</code> to the
+address under which GitHub reaches this server, restart it, and come back.</p>`;
+}
+
+function forms(
+  { publicUrl, hosts }: SetUpOptions,
+  state: FormState,
+  key: string,
+  { setup, webhookUrl, owners }: SetUpHost,
+  own: string,
+): Markup {
+  const formFor = (organisation: string | null, label: string) => {
+    const order = { organisation, publicUrl, webhookUrl, returnUrl: `${publicUrl}${CALLBACK}`, state: state.mint(key) };
+    const { action, fields } = setup.form(order);
+    const hidden = Object.entries(fields).map(
+      ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+    );
+    return html`<form method="post" action="${action}">${hidden}<button>${label}</button></form>`;
+  };
+  const organisations = [...new Set([...(own === "" ? [] : [own]), ...owners])];
+  const others = [...hosts.keys()].filter((other) => other !== key);
+  return html`${setup.current === null ? null : html`<p>It is the App ${setup.current} now. A new App takes its place.</p>`}
+<p>GitHub asks for the name of the App, and makes it with the permissions and events that deliverd needs. Then it leads
+back here. An App belongs to the organisation whose repos are delivered, or to you.</p>
+${organisations.map((organisation) => formFor(organisation, `Create it in the organisation ${organisation}`))}
+${formFor(null, "Create it in your own account")}
+<form method="get" action="${PATH}"><input type="hidden" name="host" value="${key}">
+<input name="organisation" aria-label="Organisation" placeholder="another organisation" required>
+<button>Choose</button></form>
+${others.map((other) => html`<p><a href="${PATH}?host=${encodeURIComponent(other)}">For hosts.${other}</a></p>`)}`;
+}
+
+const SEND_ON_SCRIPT = "document.forms[0].submit();";
+
+/** GitHub leads here. A page of another site brings no session with it, so nothing is done yet. */
+function sendOn(state: FormState, request: Request, response: Response): void {
+  const query = new URLSearchParams({ code: text(request.query.code), state: text(request.query.state) });
+  if (state.subjectOf(text(request.query.state)) === null || !isCode(text(request.query.code))) {
+    sendError(response, 400, "This link is not from this server, or is older than an hour. Begin again.");
+    return;
+  }
+  const form = html`<form method="post" action="${CALLBACK}?${query.toString()}"><button>Finish</button></form>`;
+  sendPage(response, "Set up a GitHub App", html`<h1>The App is made</h1>${form}`, { script: SEND_ON_SCRIPT });
+}
+
+async function finish(options: SetUpOptions, state: FormState, request: Request, response: Response): Promise<void> {
+  const key = state.subjectOf(text(request.query.state));
+  const host = key === null ? undefined : options.hosts.get(key);
+  const code = text(request.query.code);
+  if (key === null || host === undefined || !isCode(code)) {
+    sendError(response, 400, "This link is not from this server, or is older than an hour. Begin again.");
+    return;
+  }
+  let app: MadeApp;
+  try {
+    app = await host.setup.exchange(code);
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof TransientError)) throw error;
+    sendError(response, 502, error.message);
+    return;
+  }
+  const files = await options.save(app);
+  sendPage(response, "Set up a GitHub App", done(key, app, files));
+}
+
+/** The secrets themselves are not shown: they are in files. */
+function done(key: string, app: MadeApp, files: { privateKey: string; webhookSecret: string }): Markup {
+  const config = [
+    "hosts:",
+    `  ${key}:`,
+    "    type: github",
+    `    webhookSecret: "\${file:${files.webhookSecret}}"`,
+    "    app:",
+    `      id: ${app.id}`,
+    `      privateKey: "\${file:${files.privateKey}}"`,
+  ].join("\n");
+  return html`<h1>The App ${app.name} is made</h1>
+<p>Its secrets are in two files that only deliverd can read. Put this into the configuration, in the place of
+<code>token</code> and the earlier <code>webhookSecret</code>, and restart deliverd:</p>
+<pre>${config}</pre>
+<p>Then install the App for the repos that are to be delivered: <a href="${app.installUrl}">${app.installUrl}</a></p>
+<p>If receiver and worker run on several machines, copy both files to each. <code>deliverd doctor</code> checks the
+App.</p>`;
+}
+
+function sendError(response: Response, status: number, message: string): void {
+  const body = html`<h1>Not set up</h1><p>${message}</p><p><a href="${PATH}">Begin again</a></p>`;
+  sendPage(response, "Set up a GitHub App", body, { status });
+}
+
+function isCode(code: string): boolean {
+  return /^[\w-]{1,200}$/.test(code);
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
