@@ -26,6 +26,7 @@ const middle = [
   "src/ledger",
   "src/queue",
   "src/git",
+  "src/proof",
 ];
 
 /**
@@ -34,7 +35,8 @@ const middle = [
  */
 const workers: Record<string, string[]> = {
   "workers/commit": [],
-  "workers/announce": ["workers/commit"],
+  "workers/proof": ["workers/commit"],
+  "workers/announce": ["workers/commit", "workers/proof"],
   "workers/names": ["workers/commit"],
   "workers/deliver": ["workers/commit", "workers/names"],
   "workers/evaluate": ["workers/commit"],
@@ -63,6 +65,8 @@ const rooms: Record<string, string[]> = {
   "src/queue": [...basics, ...ports],
   "src/git": [...basics, ...ports],
   "src/packages": [...basics],
+  // Keys may be kept by AWS, like registries.
+  "src/proof": [...basics, `${protocols}/aws`],
   "src/hosts": [...basics, ...ports],
   "src/builders": [...basics, ...ports, "src/store", "src/packages"],
   "src/registries": [...registries, protocols],
@@ -81,7 +85,15 @@ const rooms: Record<string, string[]> = {
   "src/web": [...middle, "src/receiver", "src/api"],
   ...Object.fromEntries(Object.entries(workers).map(([room, others]) => [room, [...middle, ...station, ...others]])),
   "workers/*": [...middle, ...Object.keys(workers)],
-  "src/cli": [...middle, "src/receiver", "src/api", "src/web", "workers/*", ...Object.keys(workers)],
+  "src/cli": [
+    "src/registries/image-proofs.ts",
+    ...middle,
+    "src/receiver",
+    "src/api",
+    "src/web",
+    "workers/*",
+    ...Object.keys(workers),
+  ],
 };
 
 /** All that the domain may take from outside: it computes, and touches no file, no network, no clock. */
@@ -92,6 +104,7 @@ const shared = new Set([
   ...ports,
   ...adapters.flatMap((folder) => [`${folder}/index.ts`, `${folder}/protocols`]),
   "src/registries/registry-type.ts",
+  "src/registries/image-proofs.ts",
   "src/builders/builder-kind.ts",
   "src/hosts/host-type.ts",
   "src/hosts/ci-state.ts",

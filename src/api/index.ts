@@ -9,13 +9,14 @@ import { DIFF_ROUTES, diffRoutes } from "./diff.ts";
 import { OPEN_API_ROUTE, openApiRoute } from "./openapi.ts";
 import { OPERATION_ROUTES, operationRoutes } from "./operations.ts";
 import type { ApiOptions } from "./options.ts";
+import { PROOF_ROUTES, proofRoutes } from "./proof.ts";
 import { RELEASE_ROUTES, releaseRoutes } from "./releases.ts";
 import type { Route } from "./route.ts";
 
 /** Every route of the API, for the document that describes it. */
 const ROUTES: readonly Route[] = [
   ...[...DELIVERY_ROUTES, ...RELEASE_ROUTES, ...DIFF_ROUTES, ...CATALOG_ROUTES, ...COMMIT_ROUTES, ...OPERATION_ROUTES],
-  ...[CI_ROUTE, OPEN_API_ROUTE],
+  ...[...PROOF_ROUTES, CI_ROUTE, OPEN_API_ROUTE],
 ];
 
 /** The REST API, version 1. Every route names who may use it. */
@@ -25,7 +26,15 @@ export function apiRoute(options: ApiOptions): RequestHandler {
   router.use("/api", rejectControlCharacters);
   // Before the release with the version `a..b`, which has the same form.
   router.use(diffRoutes(options, limits));
-  for (const routes of [deliveryRoutes, releaseRoutes, catalogRoutes, ciRoute, commitRoutes, operationRoutes])
+  for (const routes of [
+    deliveryRoutes,
+    releaseRoutes,
+    catalogRoutes,
+    ciRoute,
+    commitRoutes,
+    operationRoutes,
+    proofRoutes,
+  ])
     router.use(routes(options, limits));
   router.use(openApiRoute(options, limits, ROUTES));
   return router;

@@ -1,11 +1,12 @@
 import { type Request, type Response, Router } from "express";
 import * as z from "zod";
 import { BRANCHES } from "../delivery/refs.ts";
-import { type ReleaseView, releaseView } from "../delivery/release-view.ts";
+import { releaseView } from "../delivery/release-view.ts";
 import { rangeIntervals } from "../delivery/version-order.ts";
 import { describeReleases } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { writeCursor } from "../ledger/page.ts";
+import { proofStates } from "../ledger/proofs.ts";
 import { listReleases, type Release } from "../ledger/releases.ts";
 import { resolveText } from "../ledger/search-text.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
@@ -119,6 +120,11 @@ async function findReleasePage(ledger: Ledger, query: ReleaseQuery) {
   });
 }
 
-async function viewsOf(ledger: Ledger, releases: readonly Release[]): Promise<ReleaseView[]> {
-  return (await describeReleases(ledger, releases)).map(releaseView);
+async function viewsOf(ledger: Ledger, releases: readonly Release[]) {
+  const proofs = await proofStates(
+    ledger,
+    releases.map(({ id }) => id),
+  );
+  const described = await describeReleases(ledger, releases);
+  return described.map((release) => ({ ...releaseView(release), proof: proofs.get(release.id) ?? "none" }));
 }

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import type { ReleaseView } from "../delivery/release-view.ts";
 import { DELIVERY_STATES } from "../ledger/deliveries.ts";
+import { PROOF_STATES } from "../ledger/proofs.ts";
 
 // What the API answers. The OpenAPI document is made from these, and tests hold every answer to them.
 
-const time = z.iso.datetime().describe("ISO 8601, in UTC.");
-const sha = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+export const time = z.iso.datetime().describe("ISO 8601, in UTC.");
+export const sha = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const repo = z.string().describe("`<host>/<owner>/<name>`.");
 const deliveryState = z.enum(DELIVERY_STATES);
 const artifactKind = z.enum(["image", "jar", "npm", "wheel", "file", "ami"]);
@@ -59,6 +60,7 @@ export const releaseSchema = z
     files: z.array(z.object({ name: z.string(), digest, size: z.int() })),
     package: z.object({ name: z.string(), version: z.string() }).nullable(),
     locations: z.array(z.object({ registry: z.string(), name: z.string(), digest, url: z.string(), pull: z.string() })),
+    proof: z.enum(PROOF_STATES),
   })
   .meta({ id: "Release" }) satisfies z.ZodType<ReleaseView>;
 

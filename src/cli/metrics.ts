@@ -48,8 +48,10 @@ export function addLedgerMetrics(metrics: Metrics, { config, ledger }: { config:
     byLabel("state", { ...(await open()), ...(await finished()) }),
   );
   const pending = cached(LEDGER_TTL_MS, () => countUnsentByKind(ledger));
-  metrics.gauge("deliverd_outbox_pending", "Statuses, notices and moving names that are not sent yet.", async () =>
-    byLabel("kind", await pending()),
+  metrics.gauge(
+    "deliverd_outbox_pending",
+    "Statuses, notices, moving names and proofs that are not sent yet.",
+    async () => byLabel("kind", await pending()),
   );
   const weight = cached(LEDGER_TTL_MS, async () => weigh(config, await dueDeliveries(ledger, MAX_WEIGHED)));
   metrics.gauge("deliverd_due_weight", "Slots that the deliveries which are due, and that no worker has, need.", () =>

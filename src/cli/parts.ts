@@ -7,7 +7,7 @@ import { openHosts } from "../hosts/index.ts";
 import { FINISHED_STATES } from "../ledger/deliveries.ts";
 import { type Ledger, type LedgerEvent, openLedger } from "../ledger/ledger.ts";
 import { createLog, type Log } from "../observe/log.ts";
-import { createMask, type Mask } from "../observe/mask.ts";
+import { createMask, type LearningMask } from "../observe/mask.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createObserver } from "../observe/observer.ts";
 import { type Observer, towards } from "../observe/scope.ts";
@@ -28,7 +28,7 @@ export interface Parts {
   /** Null in a process that is only a worker: nobody signs in there. */
   adminToken: string | null;
   log: Log;
-  mask: Mask;
+  mask: LearningMask;
   metrics: Metrics;
   observer: Observer;
   ledger: Ledger;

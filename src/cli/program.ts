@@ -7,8 +7,10 @@ import type { Role } from "./data-dir.ts";
 import { EXIT, EXIT_CODES } from "./exit.ts";
 import { examples, globalOptions } from "./help.ts";
 import { addHooksCommand } from "./hooks/command.ts";
+import { addKeys } from "./keys-command.ts";
 import { addPipelineCommands } from "./pipeline-commands.ts";
 import { addToken } from "./token.ts";
+import { addVerify } from "./verify-command.ts";
 
 /** All commands. Each loads its code only when it is called. */
 function program(): Command {
@@ -63,6 +65,8 @@ function program(): Command {
   addClientCommands(command);
   addToken(command);
   addPipelineCommands(command);
+  addVerify(command);
+  addKeys(command);
   addCompletion(command);
   return command;
 }

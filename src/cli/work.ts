@@ -14,6 +14,7 @@ import { Mirrors } from "../git/mirrors.ts";
 import { requireGit } from "../git/require-git.ts";
 import { openNotifiers } from "../notices/index.ts";
 import { observed, towards } from "../observe/scope.ts";
+import { openSigner } from "../proof/open-signer.ts";
 import { consume } from "../queue/consume.ts";
 import { registryTypes } from "../registries/index.ts";
 import { systemClock } from "../run/clock.ts";
@@ -43,6 +44,7 @@ export async function work(parts: Parts): Promise<Workers> {
     advertise,
     onBug: (error) => log.error("the intake failed", { error }),
   });
+  const signer = await openSigner(config.proof, config.dataDir, directory, parts.mask.learn);
   const engine = new LazyEngine(parts, config.docker);
   const buildSlots = new BuildSlots(config.workers.slots);
   const { metrics, observer } = parts;
@@ -59,6 +61,7 @@ export async function work(parts: Parts): Promise<Workers> {
     builders: openBuilders(parts, engine, intake),
     buildSlots,
     engine,
+    signer,
     clock: systemClock,
     drift,
     preparedSeconds: metrics.counter(

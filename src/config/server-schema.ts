@@ -174,6 +174,20 @@ export function serverSchemaOf(types: ServerTypes) {
       .min(1, { error: "at least one repo, such as acme/*" })
       .transform((repos) => repos.map((entry) => (typeof entry === "string" ? { match: entry, ...unbounded } : entry)))
       .describe("Which repos may be delivered, and how far. Of several entries that match, the most specific counts."),
+    proof: strict({
+      key: orNull(secret).describe(
+        "The key that signs proofs: ECDSA P-256, PEM. Left out: made at the first start, in dataDir.",
+      ),
+      previousKey: orNull(secret).describe("The key that signed before, so that the new one can be followed to."),
+      awsKms: orNull(
+        text.regex(/^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/, {
+          error: "the ARN of a key, such as arn:aws:kms:eu-west-1:123456789012:key/…",
+        }),
+      ).describe("The ARN of a key in AWS KMS that signs instead: ECC_NIST_P256, SIGN_VERIFY."),
+    })
+      .refine(({ key, awsKms }) => key === null || awsKms === null, { error: "key or awsKms, not both" })
+      .prefault({})
+      .describe("The key that signs proofs of releases."),
     adminToken: orNull(secret).describe("The administrator's token. Left out: made at the first start, in dataDir."),
     access: strict({
       tokens: accessTokens.default([]).describe("Tokens that open the server. Left out: only the admin token."),

@@ -41,7 +41,10 @@ export function loadServerConfig(options: {
 
 /** Every secret of the configuration, to be masked in logs, messages and answers. */
 export function secretsOf(config: ServerConfig, types = builtInTypes): string[] {
-  const found: (string | null)[] = [config.adminToken, config.docker.tls?.key ?? null];
+  const found: (string | null)[] = [
+    ...[config.adminToken, config.docker.tls?.key ?? null],
+    ...[config.proof.key, config.proof.previousKey],
+  ];
   for (const host of Object.values(config.hosts)) found.push(...types.hosts.secretsOf(host));
   for (const registry of Object.values(config.registries)) found.push(...types.registries.secretsOf(registry));
   for (const notice of config.notices) found.push(...types.notices.secretsOf(notice));

@@ -29,12 +29,13 @@ export function judge(
   checks: Check[],
   gate: Gate,
   options: JudgeOptions,
-): CiState & { because: string; retryAt: number | null } {
+): CiState & { because: string; retryAt: number | null; restsOn: Check[] } {
   const foreign = checks.filter((check) => !isOwnContext(check.name) && isTrusted(check, gate.apps));
   const counted = newestOfEach(foreign).flatMap(weigh);
-  const answer = (verdict: Verdict, because: string, retryAt: number | null = null) => ({
+  const answer = (verdict: Verdict, because: string, retryAt: number | null = null, restsOn: Check[] = []) => ({
     verdict,
     checks: counted,
+    restsOn: verdict === "green" ? restsOn : [],
     because:
       verdict === "red" || verdict === "green" || gate.apps === null
         ? because
@@ -78,7 +79,8 @@ function weigh(check: Check): Check[] {
   return [check.mayFail && check.state === "failed" ? { ...check, state: "passed" } : check];
 }
 
-type Judgement = [verdict: Verdict, because: string, retryAt?: number | undefined];
+/** `restsOn`: the checks because of which the verdict is green. */
+type Judgement = [verdict: Verdict, because: string, retryAt?: number | undefined, restsOn?: Check[] | undefined];
 
 interface Required {
   name: string;
@@ -114,7 +116,7 @@ function judgeRequired(checks: Check[], required: Required[]): Judgement {
     const why = stuck.length === 0 ? "" : `, while ${list("check", names(stuck))} failed`;
     return ["pending", `waiting for ${list("check", missing)}${why}`];
   }
-  return unfinished ?? ["green", `required ${list("check", names(matched))} passed`];
+  return unfinished ?? ["green", `required ${list("check", names(matched))} passed`, undefined, matched];
 }
 
 /** Every requirement must be green. Without requirements, every reported check must be green. */
@@ -139,7 +141,9 @@ function judgeHost(checks: Check[], host: HostRequired[], judgeAll: (checks: Che
   }
   if (named.length > 0) parts.push(judgeRequired(checks, named));
   const [worst] = parts.sort(([one], [other]) => SEVERITY[other] - SEVERITY[one]);
-  return worst ?? judgeAll(checks);
+  if (worst === undefined) return judgeAll(checks);
+  const [verdict, because, retryAt] = worst;
+  return [verdict, because, retryAt, [...new Set(parts.flatMap(([, , , restsOn = []]) => restsOn))]];
 }
 
 function unusable(rule: string): Judgement {
@@ -155,12 +159,12 @@ function judgeUnnamed(
 ): Judgement {
   const counting = app === null ? checks : checks.filter((check) => check.app === app);
   const whose = app === null ? "every check counts" : `every check of ${app} counts`;
-  const [verdict, because, retryAt] = counting.some(
+  const [verdict, because, retryAt, restsOn]: Judgement = counting.some(
     (check) => check.source !== "check-suite" || check.state === "failed",
   )
     ? judgeAll(counting)
-    : (["pending", `waiting for ${app === null ? "a check" : `a run of ${app}`}`] as const);
-  return [verdict, `${because} (${what} is required: ${whose})`, retryAt];
+    : ["pending", `waiting for ${app === null ? "a check" : `a run of ${app}`}`];
+  return [verdict, `${because} (${what} is required: ${whose})`, retryAt, restsOn];
 }
 
 function judgeAll(checks: Check[], gate: Gate, now: number): Judgement {
@@ -169,7 +173,7 @@ function judgeAll(checks: Check[], gate: Gate, now: number): Judgement {
   if (unfinished !== null) return unfinished;
   const settledAt = Math.max(...checks.map((check) => check.at)) + gate.settle;
   if (settledAt > now) return ["pending", `waiting ${seconds(settledAt - now)} for further checks`, settledAt];
-  return ["green", `${list("check", names(checks))} passed`];
+  return ["green", `${list("check", names(checks))} passed`, undefined, checks];
 }
 
 function unlessAllPassed(checks: Check[]): Judgement | null {

@@ -33,7 +33,7 @@ export function releaseMetadata(facts: BuildFacts & { cloneUrl: string; delivery
 }
 
 /** The URL without `.git`, where people read the repo. */
-function sourceUrl(cloneUrl: string, repo: BuildFacts["repo"]): string {
+export function sourceUrl(cloneUrl: string, repo: BuildFacts["repo"]): string {
   return repoUrl(cloneUrl, repo).replace(/\.git$/, "");
 }
 

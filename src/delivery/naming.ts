@@ -1,3 +1,4 @@
+import type { ProofNotes } from "./proof/facts.ts";
 import type { Plan, Repo } from "./types.ts";
 
 /**
@@ -13,6 +14,8 @@ export interface Naming {
   /** Short names of the tags on it. */
   tags: string[];
   artifacts: NamedArtifact[];
+  /** What the proofs of its releases rest on. Null or left out: it was begun before deliverd kept evidence. */
+  proof?: ProofNotes | null;
 }
 
 export type NamedArtifact = { name: string } & ({ kind: "unchanged"; since: string } | ({ kind: "prepared" } & Share));

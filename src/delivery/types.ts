@@ -73,6 +73,8 @@ export type Verdict = "green" | "red" | "pending" | "none";
 export interface CiState {
   verdict: Verdict;
   checks: Check[];
+  /** Of a green verdict: the checks that made it green, which are the evidence for it. Left out: none. */
+  restsOn?: Check[];
   /**
    * When to ask again although no hint came (ms since the epoch). Null or left out: only a hint can change the verdict.
    */

@@ -22,3 +22,8 @@ export async function holdDuty(ledger: Db, name: string, owner: string, ttl: num
     .executeTakeFirst();
   return row !== undefined;
 }
+
+/** Ends the lease of a duty that is done. Nothing happens if another process holds it. */
+export async function endDuty(ledger: Db, name: string, owner: string): Promise<void> {
+  await ledger.db.deleteFrom("duties").where("name", "=", name).where("owner", "=", owner).execute();
+}

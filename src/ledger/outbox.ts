@@ -133,7 +133,7 @@ export async function countUnsent(ledger: Db): Promise<number> {
 
 /** How many messages of each kind are not sent yet. */
 export async function countUnsentByKind(ledger: Db): Promise<Record<OutboxKind, number>> {
-  const counts: Record<OutboxKind, number> = { status: 0, notice: 0, names: 0 };
+  const counts: Record<OutboxKind, number> = { status: 0, notice: 0, names: 0, proof: 0 };
   for (const { kind, count } of await unsentByKind(ledger).execute()) counts[kind] = count;
   return counts;
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { ArtifactKind, RegistryName } from "../delivery/types.ts";
-import { globs, orNull, strict, webUrl } from "../settings/scalars.ts";
+import { globs, oneOf, orNull, strict, webUrl } from "../settings/scalars.ts";
 import type { TypeDeclaration, TypedSettings } from "../settings/type-list.ts";
 import type { Stock } from "./protocols/oci/image-registry.ts";
 import type { Registry } from "./registry.ts";
@@ -11,6 +11,8 @@ export interface RegistrySettings extends TypedSettings {
   default: boolean;
   /** Globs of repositories in which several repos may publish. */
   shared: string[];
+  /** Where proofs of images are put: beside them, also under the tag of older verifiers, or nowhere. */
+  proof: "referrers" | "referrers+tag" | "none";
   /** What people and notices are told in place of the address that deliverd uses; null: the same. */
   publicUrl: string | null;
 }
@@ -23,6 +25,12 @@ const common = {
   shared: globs
     .default([])
     .describe("Repositories here that several repos may publish to, as names or globs. Left out: none."),
+  proof: oneOf("referrers", "referrers+tag", "none")
+    .default("referrers")
+    .describe(
+      "Where proofs go: referrers (beside the content), referrers+tag (for cosign before 2.6 too) or none. " +
+        "Left out: referrers.",
+    ),
   publicUrl: orNull(webUrl).describe("Where people and notices are told to find it. Left out: the url."),
 };
 
@@ -56,7 +64,7 @@ export interface RegistryType<Type extends string = string>
 }
 
 /**
- * Declares a type of registry. `settings` are the keys of an entry besides `type`, `default`, `shared` and `publicUrl`.
+ * Declares a type of registry. `settings` are the keys of an entry besides those that every type has.
  * `secrets` are the settings that are never shown.
  */
 export function registryType<const Type extends string, Shape extends z.ZodRawShape>(

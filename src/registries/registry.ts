@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../delivery/frozen.ts";
+import type { Attachment } from "../delivery/proof/attachment.ts";
 import type { ArtifactKind, ArtifactName, Digest, Location, RegistryName } from "../delivery/types.ts";
 import type { Run } from "../run/run.ts";
 
@@ -42,4 +43,23 @@ export interface Registry {
    * @throws TransientError, Refused if it is gone
    */
   pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void>;
+  /**
+   * Puts the proof of a content beside it, and reads it back. What others put there stays. Repeated, it changes nothing.
+   * For one digest it is never called twice at a time.
+   * @param names of the content, all in one repository
+   * @returns how it stands there, for people. Null: the registry has no place for the proof of such a content
+   * @throws TransientError to be retried, Refused if the registry will never take it
+   */
+  attach?(
+    proof: Attachment,
+    names: readonly RegistryName[],
+    how: AttachOptions,
+    run: Run,
+    content: Frozen,
+  ): Promise<string | null>;
+}
+
+export interface AttachOptions {
+  /** For an image: also under the tag where older verifiers look. */
+  legacyTag: boolean;
 }

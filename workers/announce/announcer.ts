@@ -10,6 +10,7 @@ import { type Notifier, placeOf } from "../../src/notices/notice.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import { inTrace } from "../../src/observe/span.ts";
 import { confirmIdentity } from "../commit/repo-identity.ts";
+import { doProofTask, type ProofParts } from "../proof/tasks.ts";
 import type { Station } from "../station.ts";
 import { sendReport } from "./send-report.ts";
 
@@ -21,7 +22,8 @@ const TAKEN_FOR = 45_000;
 type AnnounceParts = Pick<
   Station,
   "ledger" | "queues" | "hosts" | "identities" | "notifiers" | "log" | "mask" | "owner"
->;
+> &
+  ProofParts;
 
 /**
  * Sends the rows of the outbox until none is due. A row that failed is due again later. At least once, each with its
@@ -110,8 +112,7 @@ async function send(station: AnnounceParts, row: OutboxEntry): Promise<number | 
   let retryIn: number | null = null;
   let isWritten: boolean;
   try {
-    if (row.kind === "status") await sendStatus(station, row);
-    else await sendNotice(station, row.payload as QueuedNotice);
+    await sendByKind(station, row);
     failpoint("announce.sent");
     isWritten = await markSent(ledger, id, revision, fence);
     failpoint("announce.marked");
@@ -129,6 +130,19 @@ async function send(station: AnnounceParts, row: OutboxEntry): Promise<number | 
   if (isWritten) return retryIn;
   await releaseOutboxLease(ledger, row);
   return null;
+}
+
+async function sendByKind(station: AnnounceParts, row: OutboxEntry): Promise<void> {
+  switch (row.kind) {
+    case "status":
+      return sendStatus(station, row);
+    case "notice":
+      return sendNotice(station, row.payload as QueuedNotice);
+    case "proof":
+      return doProofTask(station, row, AbortSignal.timeout(SEND_LIMIT));
+    case "names":
+      throw new Error("moving names are written by workers/names/");
+  }
 }
 
 async function sendStatus(station: AnnounceParts, row: OutboxEntry): Promise<void> {

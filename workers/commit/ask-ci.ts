@@ -17,7 +17,10 @@ export interface CiQuestion {
   branches: string[];
 }
 
-export type CiAnswer = { kind: "answered"; ci: HostCiState } | { kind: "host-error"; error: TransientError };
+/** `askedAt`: ms since the epoch, by our clock: the host's answer is no older. */
+export type CiAnswer =
+  | { kind: "answered"; ci: HostCiState; askedAt: number }
+  | { kind: "host-error"; error: TransientError };
 
 /** An answer that was fetched beside the sync, with the question that it belongs to. */
 export interface PrefetchedCi {
@@ -37,9 +40,10 @@ export async function askCi(
   sha: Sha,
   { gate, branches }: CiQuestion,
 ): Promise<CiAnswer> {
+  const askedAt = station.clock.now();
   try {
-    const ci = await hostOf(station, repo).ciState({ repo, sha }, gate, branches, station.clock.now());
-    return { kind: "answered", ci };
+    const ci = await hostOf(station, repo).ciState({ repo, sha }, gate, branches, askedAt);
+    return { kind: "answered", ci, askedAt };
   } catch (error) {
     if (error instanceof TransientError) return { kind: "host-error", error };
     throw error;

@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { matchRepo, watches } from "../../src/delivery/bounds.ts";
 import { type CommitDecision, type DecisionFacts, decide, needsCi } from "../../src/delivery/decide.ts";
 import type { Refused, TransientError, UserError } from "../../src/delivery/errors.ts";
+import { type Evidence, evidenceOf } from "../../src/delivery/proof/evidence.ts";
 import { BRANCHES } from "../../src/delivery/refs.ts";
-import type { Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
+import type { CiState, Plan, Repo, RepoBounds, Sha } from "../../src/delivery/types.ts";
 import type { Mirror } from "../../src/git/mirror.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { headsOf } from "../../src/ledger/heads.ts";
@@ -36,10 +37,20 @@ export type Described =
 /** What one inspection finds: the decision on the commit, and what was read on the way. */
 export type Inspection =
   | Exclude<Described, { kind: "planned" }>
-  /** `retryAt`: when another inspection can find more by itself (ms since the epoch); null: only after a new event. */
-  | { kind: "planned"; verdict: CommitDecision; plan: Plan; refs: string[]; retryAt: number | null }
+  | PlannedInspection
   /** The host did not give the CI state. Nothing is concluded from that: the commit waits for the host. */
   | { kind: "host-error"; verdict: CommitDecision; plan: Plan; refs: string[]; error: TransientError };
+
+export interface PlannedInspection {
+  kind: "planned";
+  verdict: CommitDecision;
+  plan: Plan;
+  refs: string[];
+  /** When another inspection can find more by itself (ms since the epoch); null: only after a new event. */
+  retryAt: number | null;
+  /** What a decision to deliver rests on. Null: the decision is another one. */
+  evidence: Evidence | null;
+}
 
 /** For a commit whose own rules cannot be read: any ref that the server allows. */
 const ANY_REF = { branches: ["**"], tags: ["**"] };
@@ -92,8 +103,15 @@ export async function inspect(
   const found = await describeCommit(station, subject);
   if (found.kind !== "planned") return found;
   const { plan, refs, facts } = found;
-  if (!needsCi(facts)) return { kind: "planned", verdict: verdictWithoutCi(facts), plan, refs, retryAt: null };
-  const answer = await ciOf(station, subject, { gate: plan.gate, branches: sortedBranches(refs) }, prefetched);
+  const branches = sortedBranches(refs);
+  const evidenceFor = ({ action, because }: CommitDecision, ci: Partial<CiState>, readAt: number) =>
+    action === "deliver" ? evidenceOf({ ...ci, because }, plan.gate, branches, readAt) : null;
+  if (!needsCi(facts)) {
+    const verdict = verdictWithoutCi(facts);
+    const evidence = evidenceFor(verdict, {}, station.clock.now());
+    return { kind: "planned", verdict, plan, refs, retryAt: null, evidence };
+  }
+  const answer = await ciOf(station, subject, { gate: plan.gate, branches }, prefetched);
   switch (answer.kind) {
     case "host-error": {
       const { error } = answer;
@@ -104,7 +122,8 @@ export async function inspect(
     case "answered": {
       const timedOut = await hasWaitedFor(station, delivery, plan.gate.timeout);
       const verdict = decide({ ...facts, ci: answer.ci, timedOut });
-      return { kind: "planned", verdict, plan, refs, retryAt: answer.ci.retryAt };
+      const evidence = evidenceFor(verdict, answer.ci, answer.askedAt);
+      return { kind: "planned", verdict, plan, refs, retryAt: answer.ci.retryAt, evidence };
     }
   }
 }

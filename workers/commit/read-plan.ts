@@ -68,7 +68,7 @@ export async function readPlanBy(
   rulesFor: RulesFor,
   { repo, mirror, sha }: { repo: Repo; mirror: Pick<Mirror, "readFile">; sha: Sha },
 ): Promise<PlanReading> {
-  const text = await mirror.readFile(sha, PIPELINE_FILE, PIPELINE_MAX_BYTES);
+  const text = await readPipelineText(mirror, sha);
   if (text === null) {
     const hasDockerfile = (await mirror.readFile(sha, "Dockerfile", 1024 * 1024)) !== null;
     const rules = await rulesFor([DEFAULT_ARTIFACT]);
@@ -86,6 +86,11 @@ export async function readPlanBy(
       ? badFor(file.kind === "bad" ? file.problems : [], found, lineOf)
       : plannedOf({ pipeline: file.pipeline, hasDockerfile: false, repo, ...rules });
   return { read, rules, drafts, lineOf };
+}
+
+/** The pipeline file at the commit. Null: there is none. */
+export function readPipelineText(mirror: Pick<Mirror, "readFile">, sha: Sha): Promise<string | null> {
+  return mirror.readFile(sha, PIPELINE_FILE, PIPELINE_MAX_BYTES);
 }
 
 /** Without a pipeline there is one image. */

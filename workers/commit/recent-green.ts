@@ -1,10 +1,11 @@
 import { BoundedCache } from "../../src/async/bounded-cache.ts";
+import type { Evidence } from "../../src/delivery/proof/evidence.ts";
 import type { RepoId, Sha } from "../../src/delivery/types.ts";
 import type { Delivery } from "../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../src/ledger/leases.ts";
 import { storeTime } from "../../src/ledger/sql.ts";
-import { hasNewsSince, type Watermark } from "../../src/ledger/watermark.ts";
-import type { Station } from "../station.ts";
+import { hasNewsSince } from "../../src/ledger/watermark.ts";
+import type { RecentGreen, Station } from "../station.ts";
 
 /**
  * A delivery may rest on a green gate that was read this long ago (ms): its names follow within the time of an upload.
@@ -12,34 +13,37 @@ import type { Station } from "../station.ts";
 const MAX_GREEN_AGE_MS = 5_000;
 const COMMITS_KEPT = 1_000;
 
-/** By commit: what its last evaluation that found the gate green had seen when it began to read. */
-export function openRecentGreen(): BoundedCache<Watermark> {
+/** By commit: the last evaluation that found the gate green. */
+export function openRecentGreen(): BoundedCache<RecentGreen> {
   return new BoundedCache(COMMITS_KEPT, MAX_GREEN_AGE_MS);
 }
 
-/** @param seen what there was when the evaluation began to read: `refsReadAt` is that moment */
 export function recordGreen(
   { recentGreen }: Pick<Station, "recentGreen">,
   repo: RepoId,
   sha: Sha,
-  seen: Watermark,
+  green: RecentGreen,
 ): void {
-  recentGreen.set(`${repo} ${sha}`, seen);
+  recentGreen.set(`${repo} ${sha}`, green);
 }
 
 /**
- * Whether the evaluation that queued this delivery has already read the gate after the bytes were frozen. It has where
- * everything was prepared ahead, while CI ran. A hint that came since may say that CI is red by now.
+ * The evidence of the evaluation that queued this delivery, if it has read the gate after the bytes were frozen. It has
+ * where everything was prepared ahead, while CI ran. A hint that came since may say that CI is red by now.
  * @param fence of the attempt that asks, which has frozen nothing itself
+ * @returns null: the gate has to be read again
  */
-export async function wasRecentlyGreen(
+export async function recentEvidence(
   { recentGreen, ledger }: Pick<Station, "recentGreen" | "ledger">,
   { id, repoId, sha }: Pick<Delivery, "id" | "repoId" | "sha">,
   fence: number,
-): Promise<boolean> {
-  const seen = recentGreen.get(`${repoId} ${sha}`);
-  if (seen === undefined || (await storeTime(ledger)) - seen.refsReadAt > MAX_GREEN_AGE_MS) return false;
-  if (await hasNewsSince(ledger, repoId, sha, seen)) return false;
+): Promise<Evidence | null> {
+  const green = recentGreen.get(`${repoId} ${sha}`);
+  if (green === undefined) return null;
+  const { seen, evidence } = green;
+  if ((await storeTime(ledger)) - seen.refsReadAt > MAX_GREEN_AGE_MS) return null;
+  if (await hasNewsSince(ledger, repoId, sha, seen)) return null;
   const earlier = (await attemptsOf(ledger, id)).filter((attempt) => attempt.fence !== fence);
-  return earlier.length > 0 && earlier.every(({ endedAt }) => endedAt !== null && endedAt < seen.refsReadAt);
+  const isAfter = earlier.every(({ endedAt }) => endedAt !== null && endedAt < seen.refsReadAt);
+  return earlier.length > 0 && isAfter ? evidence : null;
 }

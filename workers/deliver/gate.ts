@@ -1,10 +1,11 @@
 import { anySignal } from "../../src/async/any-signal.ts";
+import type { Evidence } from "../../src/delivery/proof/evidence.ts";
 import type { Action } from "../../src/delivery/types.ts";
 import { span } from "../../src/observe/span.ts";
 import type { Run } from "../../src/run/run.ts";
 import { inspect } from "../commit/inspect.ts";
 import { syncAndPrefetchCi } from "../commit/prefetch-ci.ts";
-import { wasRecentlyGreen } from "../commit/recent-green.ts";
+import { recentEvidence } from "../commit/recent-green.ts";
 import type { Work } from "../commit/work.ts";
 import type { Prepared, Unchanged } from "../names/prepared.ts";
 import { type UploadParts, uploadAhead } from "../names/upload.ts";
@@ -28,6 +29,7 @@ export type GateParts = UploadParts &
 
 /**
  * Reads the gate once more, and uploads content at the same time, for no longer than the gate may still prove green.
+ * @returns what its decision to deliver rests on
  * @throws NoLongerGreen, TransientError where the host does not answer
  */
 export async function passGate(
@@ -35,12 +37,12 @@ export async function passGate(
   work: Work,
   prepared: (Prepared | Unchanged)[],
   run: Run,
-): Promise<void> {
+): Promise<Evidence> {
   const isNew = prepared.some((each) => each.kind === "prepared" && each.isNew);
   const stop = new AbortController();
   const upload = uploadAhead(station, work, prepared, { ...run, signal: anySignal(run.signal, stop.signal) });
   try {
-    await span("gate", {}, () => requireGreen(station, work, isNew, run));
+    return await span("gate", {}, () => requireGreen(station, work, isNew, run));
   } catch (error) {
     stop.abort(error);
     throw error;
@@ -49,16 +51,18 @@ export async function passGate(
   }
 }
 
-async function requireGreen(station: GateParts, work: Work, isNew: boolean, run: Run): Promise<void> {
+async function requireGreen(station: GateParts, work: Work, isNew: boolean, run: Run): Promise<Evidence> {
   const { delivery, commit, plan, refs, hints } = work;
-  if (!isNew && (await wasRecentlyGreen(station, delivery, work.fence))) return;
+  const recent = isNew ? null : await recentEvidence(station, delivery, work.fence);
+  if (recent !== null) return recent;
   const synced = await syncAndPrefetchCi(station, work.repo, commit.sha, { plan, refs }, run.signal);
   const subject = { repo: synced.repo, mirror: synced.mirror, sha: commit.sha, hints };
   // A delivery under way does not wait for its gate, so the gate cannot time out.
   const found = await inspect(station, subject, null, synced.prefetched);
   if (found.kind === "host-error") throw found.error;
+  if (found.kind === "planned" && found.evidence !== null) return found.evidence;
   const { action, because, bad } = found.verdict;
-  if (action === "deliver") return;
+  if (action === "deliver") throw new Error("a decision to deliver without its evidence");
   throw new NoLongerGreen(STATE_AFTER[action], because, bad !== undefined);
 }
 

@@ -21,6 +21,7 @@ import { settleVersions } from "./claim-versions.ts";
 import { type GateParts, passGate } from "./gate.ts";
 import { type Lease, requireLease } from "./lease.ts";
 import { pinAll } from "./pin.ts";
+import { proofNotes } from "./proof-notes.ts";
 import { type ReadParts, readWork } from "./read-work.ts";
 import { type RecordParts, record, recordUnchanged } from "./record.ts";
 import { standingOfNaming } from "./resume.ts";
@@ -110,8 +111,8 @@ export const LINE = {
   },
   record: {
     needs: "the fence",
-    records: "release, status and notice, in one transaction",
-    crash: "Announce sends status and notice. The next attempt goes on with the other artifacts.",
+    records: "release, status, notice and the proof owed, in one transaction",
+    crash: "Announce sends status, notice and proof. The next attempt goes on with the other artifacts.",
     failpoint: "release.recorded",
   },
   end: {
@@ -268,9 +269,11 @@ function requireNames(station: Pick<Station, "config">, work: Work, prepared: (P
  */
 async function release(station: ReleaseParts, work: Work, prepared: (Prepared | Unchanged)[], run: Run): Promise<void> {
   const { delivery, fence } = work;
-  if (delivery.naming === null) await passGate(station, work, prepared, run);
+  const { naming } = delivery;
+  const evidence = naming === null ? await passGate(station, work, prepared, run) : null;
+  const notes = evidence === null ? (naming?.proof ?? null) : await proofNotes(work, evidence);
   passed("gate");
-  await pinAll(station, work, prepared);
+  await pinAll(station, work, prepared, notes);
   passed("pin");
   for (const each of prepared) if (each.kind === "unchanged") await recordUnchanged(station, work, each);
   const beforeEachName = () => requireLease(station.ledger, delivery.id, fence);
@@ -279,7 +282,7 @@ async function release(station: ReleaseParts, work: Work, prepared: (Prepared | 
       if (each.kind === "unchanged") return;
       const ofOlderCommit = await publishEverywhere(station, work, each, beforeEachName, run);
       passed("publish");
-      await record(station, work, each, ofOlderCommit);
+      await record(station, work, each, ofOlderCommit, notes);
       passed("record");
     }),
   );

@@ -1,10 +1,12 @@
 import { publishedEvent } from "../../src/delivery/cloud-events.ts";
+import type { ProofNotes } from "../../src/delivery/proof/facts.ts";
 import type { ArtifactName } from "../../src/delivery/types.ts";
 import { versionTag } from "../../src/delivery/version.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { describeRelease } from "../../src/ledger/describe-release.ts";
 import { queueNotices } from "../../src/ledger/notices.ts";
+import { oweProof } from "../../src/ledger/proofs.ts";
 import { recordRelease } from "../../src/ledger/releases.ts";
 import { queueStatuses, type StatusParts } from "../../src/ledger/statuses.ts";
 import { span } from "../../src/observe/span.ts";
@@ -12,16 +14,25 @@ import type { Work } from "../commit/work.ts";
 import { readRepoNames, updateLatest } from "../names/candidates.ts";
 import type { Prepared, Unchanged } from "../names/prepared.ts";
 import type { Station } from "../station.ts";
+import { proofFacts } from "./proof-notes.ts";
 
 /** What recording uses of the station. */
 export type RecordParts = StatusParts & Pick<Station, "config" | "ledger" | "notifiers" | "log">;
 
 /**
- * Writes release, status and notice in one transaction: whatever happens next, all three stand, or none.
+ * Writes release, status, notice and the proof that is owed in one transaction: whatever happens next, all stand, or
+ * none.
  * @param ofOlderCommit names that stay with an older commit of the artifact
+ * @param notes null: the delivery was begun before deliverd kept evidence
  */
-export function record(station: RecordParts, work: Work, each: Prepared, ofOlderCommit: ArtifactName[]): Promise<void> {
-  return span("record", { artifact: each.artifact.name }, () => recordAll(station, work, each, ofOlderCommit));
+export function record(
+  station: RecordParts,
+  work: Work,
+  each: Prepared,
+  ofOlderCommit: ArtifactName[],
+  notes: ProofNotes | null,
+): Promise<void> {
+  return span("record", { artifact: each.artifact.name }, () => recordAll(station, work, each, ofOlderCommit, notes));
 }
 
 async function recordAll(
@@ -29,6 +40,7 @@ async function recordAll(
   work: Work,
   each: Prepared,
   ofOlderCommit: ArtifactName[],
+  notes: ProofNotes | null,
 ): Promise<void> {
   const { delivery, repo, commit, refs, fence } = work;
   const { artifact, content, versions } = each;
@@ -61,6 +73,7 @@ async function recordAll(
       await recordDecision(tx, repo.id, commit.sha, { action: "name-lost", because: `${artifact.name}${but}` });
     const event = publishedEvent(described, station.config.publicUrl);
     await queueNotices(tx, station, subject, event);
+    await oweProof(tx, release, proofFacts(station, work, release, notes));
   });
   await updateLatestRelease(station, work, artifact.name);
 }

@@ -46,9 +46,10 @@ export async function findStanding(
   const { items: released } = await listReleases(station.ledger, { ...of, limit: 100 });
   const share = shareOf(await holdsVersion(mirror, commit.sha, artifact), versions, released);
   const row = rows.find((each) => each.name === artifact.name);
-  const content = await frozenBefore(station, work, artifact.name, row, share.variant, released);
-  if (content === null) return { kind: "to-build", artifact, share };
-  const standing = await reuse(station, work, artifact, share, content, [], run);
+  const before = await frozenBefore(station, work, artifact.name, row, share.variant, released);
+  if (before === null) return { kind: "to-build", artifact, share };
+  const { content, bases } = before;
+  const standing = await reuse(station, work, artifact, share, content, bases, run);
   if (standing.kind === "prepared") run.log.line(`${artifact.name}: ${content.digest} is frozen already`);
   return standing;
 }
@@ -77,9 +78,10 @@ async function frozenBefore(
   row: DeliveryArtifact | undefined,
   variant: string,
   released: Release[],
-): Promise<Frozen | null> {
+): Promise<{ content: Frozen; bases: BaseImage[] } | null> {
   const done = released.find((each) => each.variant === variant);
-  if (done !== undefined) return frozenOf(done);
+  // The release has its bases already.
+  if (done !== undefined) return { content: frozenOf(done), bases: [] };
   const frozen = row === undefined ? null : frozenOf(row);
   if (frozen === null) return null;
   if (released.some((each) => each.digest === frozen.digest)) {
@@ -87,7 +89,7 @@ async function frozenBefore(
     await resetArtifact(ledger, delivery.id, artifact, fence);
     return null;
   }
-  return frozen;
+  return { content: frozen, bases: row?.bases ?? [] };
 }
 
 /** Which versions the content that is made now will have. */

@@ -77,8 +77,10 @@ async function inspectAndDecide(
   failpoint("evaluate.synced");
   const subject = { repo, mirror, sha, hints: hinted ?? (await hintsOf(ledger, repo.id, sha)) };
   const found = await span("inspect", {}, () => inspect(station, subject, delivery, prefetched));
-  if (found.verdict.action === "deliver")
-    recordGreen(station, repo.id, sha, { lastHintId: lastHint, refsReadAt: began });
+  if (found.kind === "planned" && found.evidence !== null) {
+    const seen = { lastHintId: lastHint, refsReadAt: began };
+    recordGreen(station, repo.id, sha, { seen, evidence: found.evidence });
+  }
   const next = await span("decide", {}, () => writeDecision(station, subject, found, delivery));
   failpoint("evaluate.written");
   await queueWork(station, next);

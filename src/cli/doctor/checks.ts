@@ -10,6 +10,7 @@ import { engineChecks } from "./engine.ts";
 import { hostChecks } from "./hosts.ts";
 import { machineChecks } from "./machine.ts";
 import { noticeChecks } from "./notices.ts";
+import { proofChecks } from "./proof.ts";
 import { createPublicUrlProbe, publicUrlChecks } from "./public-url.ts";
 import { registryChecks } from "./registries.ts";
 
@@ -28,6 +29,7 @@ export async function checksOf(config: ServerConfig, { learn, sendTestNotices }:
   const probe = createPublicUrlProbe(config, hosts);
   return [
     ...machineChecks(config),
+    ...proofChecks(config, learn),
     ...engineChecks(config, store),
     ...publicUrlChecks(config, hosts, probe),
     ...hostChecks(config, hosts, probe),

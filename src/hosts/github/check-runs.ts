@@ -15,6 +15,7 @@ const checkRun = z
     completed_at: time.nullish(),
     app,
     check_suite: z.object({ id: z.number() }).nullish(),
+    html_url: z.string().nullish(),
   })
   .transform((run) => ({
     id: run.id,
@@ -24,6 +25,7 @@ const checkRun = z
     word: wordOf(run.status, run.conclusion),
     startedAt: run.started_at ?? null,
     endedAt: run.completed_at ?? null,
+    url: run.html_url ?? null,
   }));
 
 export type Run = z.output<typeof checkRun>;
@@ -107,7 +109,8 @@ function isVerdict({ word }: Run): boolean {
   return !wasInterrupted(word) && word !== "skipped";
 }
 
-function checkOf({ name, app, appId, word, startedAt, endedAt }: Run, isUndecided: boolean): Check {
+function checkOf({ name, app, appId, word, startedAt, endedAt, url }: Run, isUndecided: boolean): Check {
   const state = isUndecided ? "pending" : stateOf(word);
-  return { name, source: "check-run", state, app, appId, detail: word, at: endedAt ?? startedAt ?? 0 };
+  const shown = url === null ? {} : { url };
+  return { name, source: "check-run", state, app, appId, detail: word, at: endedAt ?? startedAt ?? 0, ...shown };
 }

@@ -12,6 +12,7 @@ const status = z.object({
   context: z.string(),
   state: z.string(),
   updated_at: time,
+  target_url: z.string().nullish(),
   creator: creator.nullish(),
 });
 
@@ -36,6 +37,7 @@ export function checksOfStatuses(items: unknown[], appIds: ReadonlyMap<string, n
       ...appIdOf(item.creator ?? null, appIds),
       detail: item.state,
       at: item.updated_at,
+      ...(item.target_url ? { url: item.target_url } : {}),
     }));
 }
 

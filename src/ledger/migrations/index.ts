@@ -12,6 +12,7 @@ import * as looks from "./0014-looks.ts";
 import * as orders from "./0015-orders.ts";
 import * as pushedChecks from "./0016-pushed-checks.ts";
 import * as catalog from "./0019-catalog.ts";
+import * as proofs from "./0020-proofs.ts";
 
 /** In the order of their names. A migration that has been released never changes. */
 export const migrations: Record<string, Migration> = {
@@ -28,4 +29,5 @@ export const migrations: Record<string, Migration> = {
   "0015-orders": orders,
   "0016-pushed-checks": pushedChecks,
   "0019-catalog": catalog,
+  "0020-proofs": proofs,
 };

@@ -3,8 +3,8 @@ import type { RepoId, Sha } from "../../delivery/types.ts";
 
 export interface OutboxTable {
   id: string;
-  /** `names`: an update of an artifact's moving names. */
-  kind: "status" | "notice" | "names";
+  /** `names`: an update of an artifact's moving names · `proof`: a proof that is to be signed or put somewhere. */
+  kind: "status" | "notice" | "names" | "proof";
   repoId: RepoId;
   sha: Sha;
   deliveryId: string | null;

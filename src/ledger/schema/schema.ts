@@ -4,6 +4,14 @@ import type { AuditTable, BranchReleasesTable, ReleasedArtifactsTable, WorkersTa
 import type { LatestReleasesTable, LocationsTable, LostNamesTable, NameOwnersTable, NameWritesTable } from "./names.ts";
 import type { OrdersTable } from "./orders.ts";
 import type { LooksTable, OutboxTable, ToldTable } from "./outbox.ts";
+import type {
+  KeyListsTable,
+  ProofBundlesTable,
+  ProofKeysTable,
+  ProofPlacesTable,
+  ProofSubjectsTable,
+  ProofsTable,
+} from "./proofs.ts";
 import type { PushedChecksTable } from "./pushed-checks.ts";
 
 /**
@@ -39,6 +47,12 @@ export interface Schema {
   branchReleases: BranchReleasesTable;
   workers: WorkersTable;
   audit: AuditTable;
+  proofs: ProofsTable;
+  proofBundles: ProofBundlesTable;
+  proofSubjects: ProofSubjectsTable;
+  proofPlaces: ProofPlacesTable;
+  proofKeys: ProofKeysTable;
+  keyLists: KeyListsTable;
 }
 
 interface ReposTable {

@@ -1,9 +1,10 @@
 import type { Writable } from "node:stream";
 import type { Frozen } from "../../delivery/frozen.ts";
+import type { Attachment } from "../../delivery/proof/attachment.ts";
 import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { ImageRegistry, type ImageRegistryOptions, type Stock } from "../protocols/oci/image-registry.ts";
-import type { Found, Registry, StampedContent } from "../registry.ts";
+import type { AttachOptions, Found, Registry, StampedContent } from "../registry.ts";
 import type { ArtifactoryApi } from "./api.ts";
 import { notShown, stamp } from "./stamped.ts";
 
@@ -58,6 +59,15 @@ export class DockerRepository implements Registry {
 
   pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
     return this.#images.pull(this.#inside(name), into, run, content);
+  }
+
+  attach(proof: Attachment, names: readonly RegistryName[], how: AttachOptions, run: Run): Promise<string | null> {
+    return this.#images.attach(
+      proof,
+      names.map((name) => this.#inside(name)),
+      how,
+      run,
+    );
   }
 
   #inside<Name extends RegistryName>(name: Name): Name {

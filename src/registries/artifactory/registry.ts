@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
 import type { Frozen } from "../../delivery/frozen.ts";
+import type { Attachment } from "../../delivery/proof/attachment.ts";
 import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import type { Run } from "../../run/run.ts";
 import { FileRegistry } from "../protocols/files/registry.ts";
@@ -14,7 +15,7 @@ import { NpmShelf } from "../protocols/npm/shelf.ts";
 import { readCredentials } from "../protocols/oci/credentials.ts";
 import type { Stock } from "../protocols/oci/image-registry.ts";
 import { PypiShelf } from "../protocols/pypi/shelf.ts";
-import type { Found, Registry, StampedContent } from "../registry.ts";
+import type { AttachOptions, Found, Registry, StampedContent } from "../registry.ts";
 import { ArtifactoryApi } from "./api.ts";
 import { GenericShelf } from "./generic.ts";
 import { DockerRepository } from "./images.ts";
@@ -110,6 +111,17 @@ class Artifactory implements Registry {
 
   pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
     return this.#for(name.repository, content).pull(name, into, run, content);
+  }
+
+  async attach(
+    proof: Attachment,
+    names: readonly RegistryName[],
+    how: AttachOptions,
+    run: Run,
+    content: Frozen,
+  ): Promise<string | null> {
+    const registry = this.#for(names[0]?.repository ?? "", content);
+    return (await registry.attach?.(proof, names, how, run, content)) ?? null;
   }
 
   #for(repository: string, content: Frozen): Registry {

@@ -1,13 +1,14 @@
 import type { Writable } from "node:stream";
 import { ConfigError, Refused } from "../../delivery/errors.ts";
 import type { Frozen } from "../../delivery/frozen.ts";
+import type { Attachment } from "../../delivery/proof/attachment.ts";
 import type { ArtifactName, Location, RegistryName } from "../../delivery/types.ts";
 import { type Clock, systemClock } from "../../run/clock.ts";
 import type { Run } from "../../run/run.ts";
 import { lazily } from "../protocols/aws/sdk.ts";
 import { readPublicUrl } from "../protocols/http/endpoint.ts";
 import { ImageRegistry, type Stock } from "../protocols/oci/image-registry.ts";
-import type { Found, Registry } from "../registry.ts";
+import type { AttachOptions, Found, Registry } from "../registry.ts";
 import { EcrApi, type EcrConfig } from "./api.ts";
 
 export type { EcrConfig } from "./api.ts";
@@ -81,6 +82,15 @@ class EcrRegistry implements Registry {
 
   async pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
     await (await this.#images()).pull(name, into, run, content);
+  }
+
+  async attach(
+    proof: Attachment,
+    names: readonly RegistryName[],
+    how: AttachOptions,
+    run: Run,
+  ): Promise<string | null> {
+    return (await this.#images()).attach(proof, names, how, run);
   }
 
   /** Does it once more where the repository was missing, and has been made. */

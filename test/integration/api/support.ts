@@ -47,8 +47,22 @@ const bounds = { branches: null, tags: null, ci: null, registries: null, secrets
 const RULES: Parameters<typeof rulesOf>[0] = {
   hosts: { github: { type: "github", cloneUrl: "https://github.com", token: null } },
   registries: {
-    local: { type: "oci", url: "https://r.example.com", default: true, shared: [], publicUrl: null },
-    files: { type: "http", url: "https://files.example.com", default: false, shared: [], publicUrl: null },
+    local: {
+      type: "oci",
+      url: "https://r.example.com",
+      default: true,
+      shared: [],
+      proof: "referrers",
+      publicUrl: null,
+    },
+    files: {
+      type: "http",
+      url: "https://files.example.com",
+      default: false,
+      shared: [],
+      proof: "referrers",
+      publicUrl: null,
+    },
   },
   repos: [
     { match: "acme/*", ...bounds },

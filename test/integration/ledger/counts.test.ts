@@ -41,7 +41,7 @@ describe("What metrics ask the ledger", () => {
         await queueNotice(tx, { ...subject, id: "n-1", payload: {} });
         await queueNotice(tx, { ...subject, id: "n-2", payload: {} });
       });
-      assert.deepEqual(await countUnsentByKind(ledger), { status: 1, notice: 2, names: 0 });
+      assert.deepEqual(await countUnsentByKind(ledger), { status: 1, notice: 2, names: 0, proof: 0 });
     });
 
     it("reads an index, never the table: a million deliveries cost what the counted ones cost", async () => {

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { evidenceOf } from "../../../src/delivery/proof/evidence.ts";
+import type { Gate } from "../../../src/delivery/types.ts";
 import { type Delivery, ensureDelivery, setState } from "../../../src/ledger/deliveries.ts";
 import { addHints } from "../../../src/ledger/hints.ts";
 import { claimDelivery, claimToPrepare, finishAttempt } from "../../../src/ledger/leases.ts";
 import { storeTime } from "../../../src/ledger/sql.ts";
-import { recordGreen, wasRecentlyGreen } from "../../../workers/commit/recent-green.ts";
+import { recentEvidence, recordGreen } from "../../../workers/commit/recent-green.ts";
 import { acmeApi, REPO, SHA } from "../../support/databases/ledgers.ts";
 import { startStation, type TestStation } from "./station.ts";
 
+const GATE: Gate = { ci: "required", required: ["test"], apps: null, settle: 0, timeout: 1 };
+const EVIDENCE = evidenceOf({ because: "required check test passed" }, GATE, ["main"], 0);
 const HOUR = 3_600_000;
 
 describe("The second check of CI, when an attempt begins,", () => {
@@ -21,8 +25,8 @@ describe("The second check of CI, when an attempt begins,", () => {
   afterEach(() => test.close());
 
   const now = () => storeTime(test.station.ledger);
-  /** What an evaluation had seen that began at this time, before any hint. */
-  const at = (refsReadAt: number) => ({ lastHintId: 0, refsReadAt });
+  /** A green gate of an evaluation that began at this time, before any hint. */
+  const at = (refsReadAt: number) => ({ seen: { lastHintId: 0, refsReadAt }, evidence: EVIDENCE });
   /** Ends with its bytes frozen. */
   async function preparedAhead(): Promise<void> {
     const { ledger } = test.station;
@@ -34,7 +38,7 @@ describe("The second check of CI, when an attempt begins,", () => {
     const { ledger } = test.station;
     await setState(ledger, delivery.id, { from: ["waiting"], to: "queued", because: "green" });
     const claimed = await claimDelivery(ledger, delivery.id, "one", HOUR);
-    return wasRecentlyGreen(test.station, delivery, claimed?.fence ?? 0);
+    return (await recentEvidence(test.station, delivery, claimed?.fence ?? 0)) === EVIDENCE;
   }
 
   it("is skipped if everything was frozen before the last green evaluation began to read", async () => {
@@ -54,7 +58,7 @@ describe("The second check of CI, when an attempt begins,", () => {
     recordGreen(test.station, REPO, SHA, at((await now()) + 1));
     assert.equal(await mayRest(), false);
     recordGreen(test.station, REPO, "b".repeat(40), at((await now()) + 1));
-    assert.equal(await wasRecentlyGreen(test.station, { ...delivery, sha: "c".repeat(40) }, 1), false);
+    assert.equal(await recentEvidence(test.station, { ...delivery, sha: "c".repeat(40) }, 1), null);
   });
 
   it("is made if that evaluation is some seconds old", async () => {

@@ -22,6 +22,7 @@ import { openIdentities } from "../../../workers/commit/repo-identity.ts";
 import type { Station } from "../../../workers/station.ts";
 import { acmeApi, withRepo } from "../../support/databases/ledgers.ts";
 import { freezeImage } from "../../support/fixtures/images.ts";
+import { testSigner } from "../../support/fixtures/station.ts";
 import { startGitHost, type WorkTree } from "../../support/hosts/git-host.ts";
 
 /** A registry that keeps what it is given, as the port asks it to. */
@@ -91,6 +92,7 @@ export async function startStation(): Promise<TestStation> {
       mirrors: world.mirrors,
       identities: openIdentities(),
       recentGreen: openRecentGreen(),
+      signer: testSigner(),
       notifiers: [],
       log: silentLog,
       clock: systemClock,

@@ -6,7 +6,7 @@ export const STATION_MISTAKES: Mistake[] = [
   {
     name: "names are written before the digest is pinned",
     file: "workers/deliver/line.ts",
-    find: "await pinAll(station, work, prepared);",
+    find: "await pinAll(station, work, prepared, notes);",
     put: "",
     as: "statement",
     seed: 5,
@@ -14,15 +14,15 @@ export const STATION_MISTAKES: Mistake[] = [
   {
     name: "the gate is not read again after the build",
     file: "workers/deliver/line.ts",
-    find: "if (delivery.naming === null) await passGate(station, work, prepared, run);",
-    put: "",
-    as: "statement",
+    find: "await passGate(station, work, prepared, run)",
+    put: "null",
+    as: "expression",
     seed: 5,
   },
   {
     name: "a green gate that was read long ago counts",
     file: "workers/commit/recent-green.ts",
-    find: "earlier.length > 0 && earlier.every(({ endedAt }) => endedAt !== null && endedAt < seen.refsReadAt)",
+    find: "earlier.length > 0 && isAfter",
     put: "true",
     as: "expression",
     seed: 2,

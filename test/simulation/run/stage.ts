@@ -8,6 +8,8 @@ import type { Stage } from "./simulate.ts";
 /** Takes this JavaScript thread for simulations. `leave` gives Node its own time back. */
 export async function openStage(): Promise<Stage & { leave(): void }> {
   const database = await Database.openSqlite();
+  // Loaded when the first proof is signed, which would take turns of the real event loop in one run only.
+  await import("@sigstore/bundle");
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   let current = { scheduler: new Scheduler(0, turn), random: new Random(0) };
   const leave = replaceNodeTime(() => current);

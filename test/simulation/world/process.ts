@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import type { ServerConfig } from "../../../src/config/server.ts";
 import type { RepoId } from "../../../src/delivery/types.ts";
 import type { Hint } from "../../../src/hosts/host.ts";
 import { createHintWriter, type NewHint } from "../../../src/ledger/hints.ts";
 import { createMask } from "../../../src/observe/mask.ts";
 import type { Counter, Histogram } from "../../../src/observe/metrics.ts";
+import type { Signer } from "../../../src/proof/signer.ts";
 import { createEnqueuer } from "../../../src/queue/enqueuer.ts";
 import { createInbox } from "../../../src/receiver/inbox.ts";
 import { BuildSlots } from "../../../workers/build-slots.ts";
@@ -120,6 +122,7 @@ export class Machine {
       mirrors: simMirrors(this.#mirrors, { scheduler, history, server: host.git }),
       ...{ identities: openIdentities(), recentGreen: openRecentGreen() },
       registries: new Map(registries),
+      signer: { holder: "simulation", previous: null, open: async () => SIGNER },
       notifiers: [simNotifier(world.notices, actor, network)],
       store: this.store.asStore(),
       builders: { image: builder, files: { build: () => Promise.reject(new Error("no files are built here")) } },
@@ -132,6 +135,13 @@ export class Machine {
     };
   }
 }
+
+/** ECDSA gives another signature each time, and the same seed has to give the same bytes. */
+const SIGNER: Signer = {
+  keyId: "simulation",
+  publicKey: "simulation",
+  sign: async (bytes) => createHash("sha256").update(bytes).digest(),
+};
 
 const IGNORED: Counter & Histogram = { add: () => {}, observe: () => {} };
 

@@ -39,6 +39,7 @@ describe("a configuration from environment variables alone", () => {
         password: "p",
         ca: null,
         checkRepository: null,
+        proof: "referrers",
         default: true,
         shared: [],
         publicUrl: "https://registry.example.com",

@@ -9,7 +9,7 @@ describe("an invalid server configuration file", () => {
     [
       "a key it does not know",
       minimal("prot: 80"),
-      '3: prot: "prot" is not a key here (did you mean "port"?); known are publicUrl, port, workerPort, trustProxy, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, adminToken, access, anonymous, disk, workers, prepare',
+      '3: prot: "prot" is not a key here (did you mean "port"?); known are publicUrl, port, workerPort, trustProxy, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, proof, adminToken, access, anonymous, disk, workers, prepare',
     ],
     ["no repos", HOSTS, "1: repos: left out; expected the list of repos that may be delivered, such as [acme/*]"],
     [
@@ -110,7 +110,7 @@ describe("an invalid server configuration file", () => {
     [
       "nothing at all",
       "",
-      " empty; expected a map of publicUrl, port, workerPort, trustProxy, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, adminToken, access, anonymous, disk, workers, prepare",
+      " empty; expected a map of publicUrl, port, workerPort, trustProxy, dataDir, redisUrl, databaseUrl, docker, grace, hosts, registries, notices, repos, proof, adminToken, access, anonymous, disk, workers, prepare",
     ],
   ];
   for (const [title, yaml, ...expected] of wrong) {

@@ -44,6 +44,7 @@ describe("the server's configuration file", () => {
       anonymous: "none",
       disk: { max: 20e9 },
       workers: { slots: 2 },
+      proof: { key: null, previousKey: null, awsKms: null },
       prepare: "eager",
     });
   });

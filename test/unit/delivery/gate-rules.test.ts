@@ -38,6 +38,17 @@ const verdict = (list: Check[], rule: Gate, host: HostRequired[] | null = null) 
   judge(list, rule, { hostRequired: host, now: NOW }).verdict;
 
 describe("the CI gate, for any reported checks,", () => {
+  it("rests a green verdict on passed checks that alone make it green, and another verdict on none", () => {
+    fc.assert(
+      fc.property(checks, gate, hostRequired, (list, rule, host) => {
+        const state = judge(list, rule, { hostRequired: host, now: NOW });
+        if (state.verdict !== "green") return assert.deepEqual(state.restsOn, []);
+        assert.ok(state.restsOn.every((each) => each.state === "passed" && state.checks.includes(each)));
+        assert.equal(verdict(state.restsOn, rule, host), "green");
+      }),
+    );
+  });
+
   it("is green only where each required check is there, and all that it matches have passed", () => {
     fc.assert(
       fc.property(checks, gate, hostRequired, (list, rule, host) => {

@@ -45,6 +45,7 @@ describe("GitHub's commit statuses", () => {
         appId: null,
         detail: "success",
         at: Date.parse("2012-07-20T01:19:13Z"),
+        url: "https://ci.example.com/1000/output",
       },
     ]);
   });
@@ -104,6 +105,7 @@ describe("GitHub's check runs", () => {
         appId: 1,
         detail: "neutral",
         at: Date.parse("2018-05-04T01:14:52Z"),
+        url: "https://github.com/github/hello-world/runs/4",
       },
     ]);
   });

@@ -35,6 +35,7 @@ const run = fc.record({
   word: fc.constantFrom(...ENDS, ...ONGOING),
   startedAt: fc.integer({ min: 0, max: 9 }),
   endedAt: fc.option(fc.integer({ min: 0, max: 9 })),
+  url: fc.constant(null),
 });
 const runs: fc.Arbitrary<Run[]> = fc
   .array(run, { maxLength: 8 })
@@ -95,7 +96,7 @@ function listed({ workflows, outcomes }: Pushed): { runs: Run[]; suites: Suite[]
       });
       for (const [job, name] of names.entries()) {
         const own = job === names.length - 1 ? word : "success";
-        runs.push({ id: runs.length + 1, name, ...ci, suite: id, word: own, startedAt: 0, endedAt: 9 });
+        runs.push({ id: runs.length + 1, name, ...ci, suite: id, word: own, startedAt: 0, endedAt: 9, url: null });
       }
     }
   }

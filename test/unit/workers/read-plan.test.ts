@@ -9,6 +9,7 @@ const registry = (settings: { type: string; url: string }): RegistrySettings => 
   ...settings,
   default: false,
   shared: [],
+  proof: "referrers",
   publicUrl: null,
 });
 

@@ -86,7 +86,7 @@ describe("A worker", () => {
     const work = { delivery: { ...delivery, naming: {} }, fence } as unknown as Work;
     const built = { kind: "prepared", artifact: artifactPlan(), content: contentOf(TWO) } as unknown as Prepared;
     const station = unitStation({ ledger, storeId: "here" });
-    await assert.rejects(pinAll(station, work, [built]), { name: "Refused", code: "digest-pinned" });
+    await assert.rejects(pinAll(station, work, [built], null), { name: "Refused", code: "digest-pinned" });
   });
 
   it("refuses to build a published content again that is gone from the store and every registry (content-lost)", async () => {

@@ -1,4 +1,4 @@
-import { Refused } from "../../../delivery/errors.ts";
+import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { FrozenFile } from "../../../delivery/types.ts";
 import { bodyOf } from "../../../http/body.ts";
 import type { Run } from "../../../run/run.ts";
@@ -6,7 +6,7 @@ import { HttpClient, type HttpEndpoint } from "../http/client.ts";
 import { below } from "../http/paths.ts";
 import { putFile, putOnce, tryPut } from "../http/put.ts";
 import { findFileAt } from "./http-files.ts";
-import { hasSidecar } from "./http-sidecar.ts";
+import { hasSidecar, hasText } from "./http-sidecar.ts";
 import type { ExistingFile, Shelf, Version, VersionUpload } from "./shelf.ts";
 import { SIDECAR, sidecarOf } from "./sidecar.ts";
 
@@ -47,6 +47,16 @@ export class HttpShelf implements Shelf {
     if (await stands()) return;
     const { repository } = release.name;
     await putOnce(this.#client, { path, body: bodyOf(sidecarOf(release)), repository, guard: false, signal }, stands);
+  }
+
+  async putBeside(name: string, text: string, version: Version, { signal }: Run): Promise<void> {
+    const path = pathOf(version, name);
+    const { repository } = version.name;
+    const stands = () => hasText(this.#client, path, repository, text, signal);
+    if (await stands()) return;
+    await putOnce(this.#client, { path, body: bodyOf(text), repository, guard: false, signal }, stands);
+    if (!(await stands()))
+      throw new TransientError("proof-not-shown", `${this.label} took ${path}, and does not show it`);
   }
 
   locate(version: Version): { url: string; pull: string } {

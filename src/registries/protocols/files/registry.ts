@@ -3,11 +3,12 @@ import { BoundedCache } from "../../../async/bounded-cache.ts";
 import { mapLimit } from "../../../async/map-limit.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Frozen } from "../../../delivery/frozen.ts";
+import { type Attachment, envelopeLines, SIDECAR_SUFFIX } from "../../../delivery/proof/attachment.ts";
 import type { ArtifactName, Digest, FrozenFile, Location, RegistryName } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import { digestOfFiles } from "../../../store/files.ts";
 import type { Store } from "../../../store/store.ts";
-import type { Found, Registry, StampedContent } from "../../registry.ts";
+import type { AttachOptions, Found, Registry, StampedContent } from "../../registry.ts";
 import { place } from "../http/failures.ts";
 import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
 import { untilShown } from "../http/until-shown.ts";
@@ -89,6 +90,25 @@ export class FileRegistry implements Registry {
 
   pull(name: RegistryName, into: Writable, run: Run, content: Frozen): Promise<void> {
     return pullFiles(this.#shelf, versionOf(name, content), into, run.signal);
+  }
+
+  /** The proof goes beside each file: a person who has the file finds it there. */
+  async attach(
+    proof: Attachment,
+    names: readonly RegistryName[],
+    _how: AttachOptions,
+    run: Run,
+    content: Frozen,
+  ): Promise<string | null> {
+    const { putBeside } = this.#shelf;
+    if (putBeside === undefined) return null;
+    const text = envelopeLines(proof);
+    for (const name of names) {
+      const version = versionOf(name, content);
+      for (const file of version.files)
+        await this.#shelf.putBeside?.(`${file.name}${SIDECAR_SUFFIX}`, text, version, run);
+    }
+    return `beside each file, as *${SIDECAR_SUFFIX}`;
   }
 
   #lookAtAll(version: Version, signal: AbortSignal): Promise<{ file: FrozenFile; digest: Digest | null }[]> {

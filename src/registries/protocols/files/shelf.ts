@@ -58,6 +58,12 @@ export interface Shelf {
    * exists.
    */
   finish?(release: VersionUpload, run: Run): Promise<void>;
+  /**
+   * Puts a small file beside one file of the version, and reads it back. A file of other content there is replaced, if
+   * the server lets us. Left out: the registry takes no other files.
+   * @param name of the small file
+   */
+  putBeside?(name: string, text: string, version: Version, run: Run): Promise<void>;
   /** The URL of the version, and a command that fetches it. */
   locate(version: Version): { url: string; pull: string };
 }

@@ -15,6 +15,7 @@ import { isPage, place, type Question, requireData, unexpectedAnswer, withoutAns
 import { differs, verified } from "../http/verified.ts";
 import { DONE, type Endpoint, OciHttp, toPull, toPush } from "./http.ts";
 import { requireReference, requireRepository } from "./names.ts";
+import { ReferrersApi } from "./referrers-api.ts";
 import { Uploads } from "./uploads.ts";
 
 export type { Endpoint } from "./http.ts";
@@ -33,11 +34,13 @@ export type Look =
 export class RegistryClient {
   readonly label: string;
   readonly uploads: Uploads;
+  readonly referrers: ReferrersApi;
   readonly #http: OciHttp;
 
   constructor(endpoint: Endpoint) {
     this.#http = new OciHttp(endpoint);
     this.uploads = new Uploads(this.#http);
+    this.referrers = new ReferrersApi(this.#http);
     this.label = this.#http.label;
   }
 

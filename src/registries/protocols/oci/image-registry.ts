@@ -3,12 +3,14 @@ import { BoundedCache } from "../../../async/bounded-cache.ts";
 import type { KeyedMutex } from "../../../async/keyed-mutex.ts";
 import { ConfigError, Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Frozen } from "../../../delivery/frozen.ts";
+import type { Attachment } from "../../../delivery/proof/attachment.ts";
 import type { ArtifactName, Digest, Location, RegistryName } from "../../../delivery/types.ts";
 import type { Run } from "../../../run/run.ts";
 import type { Content, Store } from "../../../store/store.ts";
-import type { Found, Registry } from "../../registry.ts";
+import type { AttachOptions, Found, Registry } from "../../registry.ts";
 import { Accepted, claimsToStand, mayStand } from "../http/refusals.ts";
 import { untilShown } from "../http/until-shown.ts";
+import { attachToImage } from "./attach.ts";
 import { type Endpoint, type Look, RegistryClient } from "./client.ts";
 import { CompleteImages } from "./complete-images.ts";
 import { pullLayout } from "./pull.ts";
@@ -128,6 +130,16 @@ export class ImageRegistry implements Registry {
     content: Pick<Frozen, "digest">,
   ): Promise<void> {
     await pullLayout(this.#client, repository, { digest: content.digest, tag }, into, run.signal);
+  }
+
+  /** @param names of the image: all in one repository */
+  async attach(
+    proof: Attachment,
+    [name]: readonly RegistryName[],
+    how: AttachOptions,
+    run: Run,
+  ): Promise<string | null> {
+    return name === undefined ? null : attachToImage(this.#client, name.repository, proof, how, run);
   }
 
   /** The digest under the name. Without a certain answer, nothing is overwritten. */

@@ -5,6 +5,7 @@ import { CodeArtifact } from "./codeartifact.ts";
 import { Ebs } from "./ebs.ts";
 import { Ec2 } from "./ec2.ts";
 import { Ecr } from "./ecr.ts";
+import { Kms } from "./kms.ts";
 import { AgainstTheModel, Service, type ServiceName, type Struct } from "./model.ts";
 import { type Call, readCall } from "./read.ts";
 import { readScope, type Signed, wrongSignature } from "./signature.ts";
@@ -28,6 +29,7 @@ export class Aws {
   readonly codeartifact = new CodeArtifact();
   readonly ebs = new Ebs();
   readonly ec2 = new Ec2(this.ebs);
+  readonly kms = new Kms();
   /** What goes wrong with a call before anything is done; replace it at will. */
   fault: (call: Seen) => Fault | undefined = () => undefined;
   url = "";
@@ -60,7 +62,7 @@ export class Aws {
     const signed: Signed = { method, url, headers, body: await buffer(request) };
     const scope = readScope(headers);
     const name = scope?.service as ServiceName;
-    if (scope === null || !["ecr", "codeartifact", "ec2", "ebs"].includes(name)) {
+    if (scope === null || !["ecr", "codeartifact", "ec2", "ebs", "kms"].includes(name)) {
       return writeFault("rest-json", new Fault(403, "MissingAuthenticationTokenException"), response);
     }
     const service = this.#service(name);
@@ -88,7 +90,7 @@ export class Aws {
   }
 
   #do(name: ServiceName, { operation, input }: Call): Struct {
-    return { codeartifact: this.codeartifact, ecr: this.ecr, ebs: this.ebs, ec2: this.ec2 }[name].answer(
+    return { codeartifact: this.codeartifact, ecr: this.ecr, ebs: this.ebs, ec2: this.ec2, kms: this.kms }[name].answer(
       operation.name,
       input,
     );
@@ -112,7 +114,7 @@ export class Aws {
 
 /** What an operator sets to lead AWS's SDK to the stand-in. */
 export function awsEnvironment(aws: Aws, secret = secretAccessKey): Record<string, string> {
-  const services = ["ECR", "CODEARTIFACT", "EC2", "EBS"].map((name) => [`AWS_ENDPOINT_URL_${name}`, aws.url]);
+  const services = ["ECR", "CODEARTIFACT", "EC2", "EBS", "KMS"].map((name) => [`AWS_ENDPOINT_URL_${name}`, aws.url]);
   return {
     ...Object.fromEntries(services),
     AWS_ACCESS_KEY_ID: accessKeyId,

@@ -30,7 +30,7 @@ interface Model {
   shapes: Record<string, Shape>;
 }
 
-export type ServiceName = "ecr" | "codeartifact" | "ec2" | "ebs";
+export type ServiceName = "ecr" | "codeartifact" | "ec2" | "ebs" | "kms";
 export type Value = string | number | boolean | Buffer | Value[] | { [member: string]: Value | undefined };
 export type Struct = { [member: string]: Value | undefined };
 
@@ -39,6 +39,7 @@ const files: Record<ServiceName, string> = {
   codeartifact: "codeartifact-2018-09-22",
   ec2: "ec2-2016-11-15",
   ebs: "ebs-2019-11-02",
+  kms: "kms-2014-11-01",
 };
 
 const require = createRequire(import.meta.url);

@@ -25,7 +25,15 @@ function readJson(service: Service, { method, url, headers, body }: Signed): Cal
     throw new AgainstTheModel(`${method} ${url} ${prefix}`);
   }
   if (headers["content-type"] !== "application/x-amz-json-1.1") throw new AgainstTheModel("content-type");
-  return { operation: service.operation(name), input: JSON.parse(body.toString() || "{}") as Struct };
+  const operation = service.operation(name);
+  const input = JSON.parse(body.toString() || "{}") as Struct;
+  for (const [member, about] of Object.entries(operation.input?.members ?? {})) {
+    const value = input[member];
+    // JSON has no bytes.
+    if (typeof value === "string" && service.resolve(about).type === "blob")
+      input[member] = Buffer.from(value, "base64");
+  }
+  return { operation, input };
 }
 
 /** `BlockDeviceMapping.1.Ebs.SnapshotId=…`: names of members, and numbers from 1 in lists. */

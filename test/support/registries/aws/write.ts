@@ -28,7 +28,7 @@ export function writeAnswer(service: Service, operation: Operation, output: Stru
   for (const [name, value] of Object.entries(output)) {
     const { location, locationName = name } = shape.members?.[name] ?? {};
     if (location === "header") headers[locationName] = String(value);
-    else if (name !== shape.payload) body[name] = value;
+    else if (name !== shape.payload) body[name] = Buffer.isBuffer(value) ? value.toString("base64") : value;
   }
   const payload = shape.payload === undefined ? undefined : output[shape.payload];
   const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(body));
