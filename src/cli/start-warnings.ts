@@ -1,6 +1,5 @@
 import type { ServerConfig } from "../config/server.ts";
 import { isLoopback } from "../delivery/webhook-address.ts";
-import type { HostSettings } from "../hosts/host-type.ts";
 import { hostTypes } from "../hosts/index.ts";
 import type { Log } from "../observe/log.ts";
 
@@ -31,7 +30,7 @@ export function warnOfMissingSettings(
 }
 
 /** Null: the host has what it needs to set statuses. */
-function hostWarning(host: string, settings: HostSettings): string | null {
+function hostWarning(host: string, settings: ServerConfig["hosts"][string]): string | null {
   const { reportsNeed = "token" } = hostTypes.of(settings);
   const key = `hosts.${host}.${reportsNeed}`;
   if (settings[reportsNeed] != null) return null;

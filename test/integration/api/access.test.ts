@@ -9,10 +9,14 @@ const READS = (id: string) => [
   ...["/api/v1/deliveries", `/api/v1/deliveries/${id}`, `/api/v1/deliveries/${id}/log`, "/api/v1/releases"],
   ...["/api/v1/releases/api/1.0.0", "/api/v1/releases/api/1.0.0/content", `/api/v1/why?repo=acme/api&sha=${SHA}`],
   "/api/v1/rules?repo=acme/api",
+  ...["/api/v1/releases/api/1.0.0/proof", `/api/v1/proof/sha256:${"a".repeat(64)}`],
   ...["/api/v1/repos", "/api/v1/artifacts", "/api/v1/workers", "/api/v1/audit", "/api/v1/releases/api/1.0.0..1.0.1"],
 ];
 /** Anybody may read these. */
-const OPEN = ["/api/v1/openapi.json", "/sign-in"];
+const OPEN = [
+  ...["/api/v1/openapi.json", "/sign-in"],
+  ...["/.well-known/deliverd/keys.json", "/.well-known/deliverd/builder/v1"],
+];
 const WRITES = (id: string) => [
   "/api/v1/deliveries",
   `/api/v1/deliveries/${id}/retry`,
@@ -20,8 +24,8 @@ const WRITES = (id: string) => [
 ];
 const PAGES = (id: string) => ["/", `/deliveries/${id}`];
 
-/** set-up-app.test.ts tests who may use them. */
-const SET_UP = ["/setup/github", "/setup/github/callback"];
+/** set-up-app.test.ts and ci.test.ts test who may use them. */
+const TESTED_APART = ["/setup/github", "/setup/github/callback", "/api/v1/ci"];
 
 describe("access to API and pages", () => {
   eachLedger((_name, open) => {
@@ -68,12 +72,15 @@ describe("access to API and pages", () => {
 
     it("is tested on every route: the lists of this test are complete", async () => {
       const listed = new Set(
-        [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), ...OPEN, ...SET_UP].map((path) =>
+        [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), ...OPEN, ...TESTED_APART].map((path) =>
           path.replace(/\?.*/, ""),
         ),
       );
       const named = api.routes.map((path) =>
-        path.replace(":artifact/:version", "api/1.0.0").replace(":artifact/:from..:to", "api/1.0.0..1.0.1"),
+        path
+          .replace(":artifact/:version", "api/1.0.0")
+          .replace(":artifact/:from..:to", "api/1.0.0..1.0.1")
+          .replace(":digest", `sha256:${"a".repeat(64)}`),
       );
       assert.ok(named.length >= 14, `${named}`);
       assert.deepEqual([...new Set(named)].sort(), [...listed].sort());

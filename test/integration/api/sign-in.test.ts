@@ -85,6 +85,7 @@ describe("attempts to sign in to the web pages", () => {
 });
 
 describe("the address of a client that signs in", () => {
+  const suite = useLedger();
   const froms: unknown[] = [];
   let listening: Listening | null = null;
 
@@ -92,7 +93,7 @@ describe("the address of a client that signs in", () => {
     const warn = (_message: string, facts?: LogFields) => void froms.push(facts?.from);
     const auth = createAuth({ adminToken: TOKEN, anonymous: "none", secureCookie: false, log: { ...silentLog, warn } });
     const health: RequestHandler = (_request, _response, next) => next();
-    const app = createApp({ health, web: webRoute({ ledger: {} as never, auth }), log: silentLog, trustProxy });
+    const app = createApp({ health, web: webRoute({ ledger: suite.ledger, auth }), log: silentLog, trustProxy });
     listening = await listen(app, { port: 0, address: "127.0.0.1" });
   }
   beforeEach(() => froms.splice(0));
