@@ -102,6 +102,7 @@ export async function work(parts: Parts): Promise<Workers> {
     (work) => observed(observer, {}, work),
   );
   log.info("working", { slots: config.workers.slots, intake: intake.host });
+  void warnWithoutEngine(parts);
   return {
     async stop(grace) {
       await workers.stop(grace);
@@ -109,6 +110,18 @@ export async function work(parts: Parts): Promise<Workers> {
       await intake.stop();
     },
   };
+}
+
+/** Without an engine, everything but builds works: the first build would be the first to say so. */
+async function warnWithoutEngine({ config, log }: Pick<Parts, "config" | "log">): Promise<void> {
+  const { findUnreachable } = await import("../builders/engine/reach.ts");
+  const unreachable = await findUnreachable(config.docker, process.env);
+  if (unreachable === null) return;
+  log.warn(
+    "the engine cannot be reached: commits are evaluated, and their builds wait for it. Start it, or set docker.socket " +
+      "or DOCKER_HOST to where it listens; the user of deliverd has to be let in",
+    { engine: unreachable.where, error: unreachable.reason },
+  );
 }
 
 function openBuilders(parts: Parts, engine: LazyEngine, intake: Intake): Station["builders"] {

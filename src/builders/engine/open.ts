@@ -50,7 +50,7 @@ function buildKitAt(address: BuildKitAddress): Engine {
 }
 
 /** As `buildctl` finds one. */
-function buildKitAddress({ url, socket, tls }: EngineSettings, env: NodeJS.ProcessEnv): BuildKitAddress {
+export function buildKitAddress({ url, socket, tls }: EngineSettings, env: NodeJS.ProcessEnv): BuildKitAddress {
   const named = url ?? (socket === null ? null : `unix://${socket}`) ?? env.BUILDKIT_HOST;
   return { url: named || "unix:///run/buildkit/buildkitd.sock", tls };
 }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { startRedis, type TestRedis } from "../../support/databases/redis.ts";
+import { until } from "../../support/processes/process.ts";
 import { BIN, type Deliverd, startDeliverd } from "../../support/world/deliverd.ts";
 
 const needed = { hosts: { github: { type: "github", webhookSecret: "s3cret" } }, repos: ["acme/*"], adminToken: null };
@@ -51,24 +52,32 @@ describe("A worker in a process of its own", function () {
 describe("A deliverd that is started with only what a start needs", function () {
   this.timeout(60_000);
   let deliverd: Deliverd;
-  let said: { level: string; message: string; publicUrl?: string }[];
+  interface Line {
+    level: string;
+    message: string;
+    publicUrl?: string;
+    engine?: string;
+    error?: string;
+  }
 
   before(async () => {
-    deliverd = await startDeliverd({ config: { ...needed, publicUrl: null, registries: null } });
-    said = deliverd
-      .output()
-      .split("\n")
-      .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line) as (typeof said)[number]);
+    const docker = { socket: "/nowhere/docker.sock" };
+    deliverd = await startDeliverd({ config: { ...needed, docker, publicUrl: null, registries: null } });
   });
   after(() => deliverd?.remove());
 
-  const warning = (words: string) => said.find(({ level, message }) => level === "warn" && message.includes(words));
+  const said = (): Line[] =>
+    deliverd
+      .output()
+      .split("\n")
+      .filter((line) => line.startsWith("{") && line.endsWith("}"))
+      .map((line) => JSON.parse(line) as Line);
+  const warning = (words: string) => said().find(({ level, message }) => level === "warn" && message.includes(words));
 
   it("warns that statuses and notices link to its own machine, and says where its admin token is", () => {
     const port = new URL(deliverd.url).port;
     assert.equal(warning("link to this machine only")?.publicUrl, `http://localhost:${port}`);
-    assert.ok(said.some(({ message }) => message === "the admin token is in a file"));
+    assert.ok(said().some(({ message }) => message === "the admin token is in a file"));
   });
 
   it("warns that a host has no token and that there is no registry: what does not work, what does, what to set", () => {
@@ -80,5 +89,12 @@ describe("A deliverd that is started with only what a start needs", function () 
       warning("no registry")?.message ?? "",
       /nothing can be published.*API and pages work.*DELIVERD_REGISTRY/,
     );
+  });
+
+  it("warns that its engine cannot be reached: where, why, what works, what to do", async () => {
+    const found = await until("it has asked the engine", () => warning("the engine cannot be reached"));
+    assert.equal(found.engine, "unix:///nowhere/docker.sock");
+    assert.match(found.error ?? "", /ENOENT/);
+    assert.match(found.message, /commits are evaluated, .*Start it, or set docker\.socket or DOCKER_HOST/);
   });
 });
