@@ -17,8 +17,6 @@ export interface Auth {
    */
   operator: RequestHandler;
   admin: RequestHandler;
-  /** Whether the request has a token or a session, also where it needs neither. */
-  isKnown(request: Request): boolean;
   /** For pages: like `reader`, but redirects to the sign-in page. */
   page: RequestHandler;
   /**
@@ -70,8 +68,7 @@ export function createAuth(options: AuthOptions): Auth {
     if (session.kind === "forged") attempts.recordFailure(request, "cookie");
     return session;
   };
-  const isKnown = (request: Request) => byToken(request) !== null || sessionOf(request).kind === "valid";
-  const mayRead = (request: Request) => isOpen || isKnown(request);
+  const mayRead = (request: Request) => isOpen || byToken(request) !== null || sessionOf(request).kind === "valid";
   const needing = (needed: Role): RequestHandler => {
     return (request, response, next) => {
       const person = byToken(request);
@@ -81,7 +78,6 @@ export function createAuth(options: AuthOptions): Auth {
     };
   };
   return {
-    isKnown,
     reader(request, response, next) {
       if (mayRead(request)) next();
       else deny(request, response);

@@ -1,6 +1,7 @@
 import { Router } from "express";
 import * as z from "zod";
 import { parseRepoPath } from "../delivery/repo-name.ts";
+import { mayAct } from "../delivery/roles.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { Problem } from "../receiver/problem.ts";
 import type { ApiOptions } from "./options.ts";
@@ -51,8 +52,10 @@ export function commitRoutes(options: ApiOptions, limits: ConcurrencyLimits): Ro
     if (repo === undefined || parseRepoPath(repo) === null)
       throw new Problem(400, "The name of a repo is needed: /api/v1/rules?repo=<owner>/<name>.");
     const found = await options.rulesOf(repo);
-    // Everybody may read a server with `anonymous: viewer`; what a secret is called already helps an attacker.
-    sendJson(response, auth.isKnown(request) ? found : { ...found, secrets: null });
+    // Who may only read need not know what a secret is called: that already helps an attacker.
+    const person = auth.personOf(request);
+    const maySee = person !== null && mayAct(person.role, "operator");
+    sendJson(response, maySee ? found : { ...found, secrets: null });
   });
   return router;
 }

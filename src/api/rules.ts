@@ -20,7 +20,7 @@ export interface RepoRules extends Pick<RepoBounds, "branches" | "tags" | "ci"> 
     /** Which kinds of artifacts it takes, and where their names are. */
     kinds: ({ kind: ArtifactKind } & NameSpace)[];
   }[];
-  /** Names of the secrets that builds of the repo may read. Null: they are only shown to those who sign in. */
+  /** Names of the secrets that builds of the repo may read. Null: they are only shown to operators. */
   secrets: string[] | null;
 }
 

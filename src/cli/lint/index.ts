@@ -108,7 +108,9 @@ function notesOn({ checkout }: WorkingTree, repo: CheckoutRepo, source: RuleSour
   if (source.isOffline)
     notes.push("Registries and the rules of `repos` were not checked: name a server with --config or --server.");
   if (source.hidesSecrets)
-    notes.push("The names of secrets were not checked: the server shows them only with a token (DELIVERD_TOKEN).");
+    notes.push(
+      "The names of secrets were not checked: the server shows them only to the token of an operator (DELIVERD_TOKEN).",
+    );
   if (repo.from === "folder")
     notes.push(`No remote says what the repo is called: ${repo.owner}/${repo.name} was taken. Name it with --repo.`);
   if (checkout === null)

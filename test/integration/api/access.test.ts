@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hashToken } from "../../../src/api/access.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { appendLog } from "../../../src/ledger/logs.ts";
 import { eachLedger, SHA, withRepo } from "../../support/databases/ledgers.ts";
@@ -198,7 +199,12 @@ describe("access to API and pages", () => {
     });
 
     it("may be public for reading only", async () => {
-      const viewer = await startApi(ledger, { anonymous: "viewer" });
+      const tokens = (["viewer", "operator"] as const).map((role) => ({
+        name: role,
+        role,
+        hash: hashToken(`a-${role}`),
+      }));
+      const viewer = await startApi(ledger, { anonymous: "viewer", tokens });
       try {
         for (const path of [...PAGES(id), "/api/v1/deliveries"])
           assert.equal((await viewer.send("GET", path)).status, 200, path);
@@ -208,7 +214,9 @@ describe("access to API and pages", () => {
           JSON.parse((await viewer.send("GET", path, headers)).text).secrets;
         assert.equal(await secretsFor(), null, "not even what secrets are called");
         assert.equal(await secretsFor({ authorization: "Bearer wrong" }), null);
-        assert.deepEqual(await secretsFor({ authorization: `Bearer ${TOKEN}` }), ["NPM_READ"]);
+        assert.equal(await secretsFor({ authorization: "Bearer a-viewer" }), null);
+        for (const token of ["a-operator", TOKEN])
+          assert.deepEqual(await secretsFor({ authorization: `Bearer ${token}` }), ["NPM_READ"], token);
         assert.deepEqual(await secretsFor({ cookie: await signIn() }), ["NPM_READ"]);
       } finally {
         await viewer.close();
