@@ -1,7 +1,8 @@
 import { BUILD_ID } from "../../workers/deliver/build.ts";
 import { withTimeout } from "../async/with-timeout.ts";
 import type { BuildCaches, CacheUses } from "../builders/builder.ts";
-import type { Engine, EngineSettings } from "../builders/engine/open.ts";
+import type { Engine } from "../builders/engine/open.ts";
+import type { EngineSettings } from "../builders/engine/settings.ts";
 import { getDelivery } from "../ledger/deliveries.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Parts } from "./parts.ts";

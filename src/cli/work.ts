@@ -8,7 +8,7 @@ import { releaseLeftovers, startWorkers, type Workers } from "../../workers/main
 import type { Station } from "../../workers/station.ts";
 import { clearLeftovers } from "../../workers/sweep/housekeeping.ts";
 import type { BuilderParts } from "../builders/builder-kind.ts";
-import { requireEngineAddress } from "../builders/engine/open.ts";
+import { requireEngineAddress } from "../builders/engine/settings.ts";
 import { builderKinds } from "../builders/index.ts";
 import { Mirrors } from "../git/mirrors.ts";
 import { requireGit } from "../git/require-git.ts";

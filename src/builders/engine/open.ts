@@ -5,29 +5,14 @@ import type { BuildKit } from "../buildkit/connection.ts";
 import { askWorkers } from "../buildkit/workers.ts";
 import { connectEngine } from "../engine.ts";
 import { type EngineAddress, engineAddress } from "./address.ts";
+import { buildKitAddress, type EngineSettings } from "./settings.ts";
 
 /** An engine, by the API that it speaks. Podman speaks Docker's. */
 export type Engine =
   | { protocol: "docker"; docker: Dockerode }
   | { protocol: "buildkit"; address: BuildKitAddress; connect(): Promise<BuildKit> };
 
-/** Where the engine is, as configured. */
-export interface EngineSettings {
-  /** `auto`: what answers decides. */
-  kind: "auto" | "docker" | "podman" | "buildkit";
-  /** Path of a unix socket. Null: by the environment. */
-  socket: string | null;
-  /** Of a BuildKit. */
-  url: string | null;
-  tls: BuildKitAddress["tls"];
-}
-
 const PROBE_TIMEOUT_MS = 10_000;
-
-/** Requires that the address can be read. @throws ConfigError `docker-host` */
-export function requireEngineAddress(settings: EngineSettings, env: NodeJS.ProcessEnv): void {
-  if (settings.kind !== "buildkit") engineAddress({ socket: settings.socket ?? undefined, env });
-}
 
 /**
  * The engine of the configuration. Only `kind: auto` asks it anything: which API it speaks. What does not answer counts
@@ -47,12 +32,6 @@ export async function openEngine(settings: EngineSettings, env: NodeJS.ProcessEn
 
 function buildKitAt(address: BuildKitAddress): Engine {
   return { protocol: "buildkit", address, connect: () => connectBuildKit(address) };
-}
-
-/** As `buildctl` finds one. */
-export function buildKitAddress({ url, socket, tls }: EngineSettings, env: NodeJS.ProcessEnv): BuildKitAddress {
-  const named = url ?? (socket === null ? null : `unix://${socket}`) ?? env.BUILDKIT_HOST;
-  return { url: named || "unix:///run/buildkit/buildkitd.sock", tls };
 }
 
 /** Whether anything that is HTTP/1 comes back. A BuildKit closes such a connection. */

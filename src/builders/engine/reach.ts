@@ -1,6 +1,6 @@
 import { connect, type NetConnectOpts } from "node:net";
 import { engineAddress } from "./address.ts";
-import { buildKitAddress, type EngineSettings } from "./open.ts";
+import { buildKitAddress, type EngineSettings } from "./settings.ts";
 
 const TIMEOUT_MS = 10_000;
 
