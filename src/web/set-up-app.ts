@@ -37,10 +37,10 @@ const CALLBACK = `${PATH}/callback`;
 export function setUpRoute(options: SetUpOptions, auth: Auth, limits: ConcurrencyLimits): Router {
   const router = Router({ caseSensitive: true });
   const state = createFormState(options.adminToken);
-  router.get(PATH, auth.adminPage, (request, response) => sendForms(options, state, request, response));
-  router.get(CALLBACK, (request, response) => sendOn(state, request, response));
+  router.get("/setup/github", auth.adminPage, (request, response) => sendForms(options, state, request, response));
+  router.get("/setup/github/callback", (request, response) => sendOn(state, request, response));
   router.post(
-    CALLBACK,
+    "/setup/github/callback",
     auth.adminPage,
     limits.queries.handler((request, response) => finish(options, state, request, response)),
   );
