@@ -18,12 +18,12 @@ import { webhookRoute } from "../receiver/webhooks.ts";
 import { openRegistries } from "../registries/index.ts";
 import { webRoute } from "../web/index.ts";
 import { openComparer } from "./comparer.ts";
+import { keepApp } from "./keep-app.ts";
 import { keepCi } from "./keep-ci.ts";
 import { addLedgerMetrics } from "./metrics.ts";
 import { observedRegistries, type Parts } from "./parts.ts";
 import { portError } from "./port-error.ts";
 import { type Accepts, isConfigured, requestCommit } from "./request-commit.ts";
-import { saveApp } from "./save-app.ts";
 import { setUpHosts } from "./set-up-hosts.ts";
 
 /** Serves all HTTP: webhooks, health, API and pages. */
@@ -104,10 +104,7 @@ export async function serve(parts: Parts): Promise<Listening> {
         hosts: setUpHosts(config),
         publicUrl: config.publicUrl,
         adminToken,
-        async save(made) {
-          log.info("a GitHub App was made", { app: made.id, name: made.name });
-          return saveApp(config.dataDir, made);
-        },
+        save: (made, by) => keepApp(parts, made, by),
       },
     }),
     log,

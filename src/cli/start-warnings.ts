@@ -31,9 +31,9 @@ export function warnOfMissingSettings(
 
 /** Null: the host has what it needs to set statuses. */
 function hostWarning(host: string, settings: ServerConfig["hosts"][string]): string | null {
-  const { reportsNeed = "token" } = hostTypes.of(settings);
+  const { reportsNeed = "token", insteadOfToken = reportsNeed } = hostTypes.of(settings);
   const key = `hosts.${host}.${reportsNeed}`;
-  if (settings[reportsNeed] != null) return null;
+  if (settings[reportsNeed] != null || settings[insteadOfToken] != null) return null;
   if (reportsNeed !== "token") return `${key} is not set: commits get no statuses. Builds and releases work`;
   const variable = settings.type === "github" ? " (without a file: GITHUB_TOKEN)" : "";
   return (

@@ -47,16 +47,17 @@ function summaryOf(release: Release): string[] {
   ];
 }
 
-/**
- * The places that a message names: its lines of the form `<path>:<line>: <text>`, as problems of a pipeline file are
- * written.
- */
+/** `<path>:<line>: <text>`, as problems of a pipeline file are written. */
+const PLACE = /^([\w.-][\w./-]*):([1-9]\d{0,6}):(.*)$/;
+/** `<path>, line <line> (<instruction>): <text>`, as those of a Dockerfile are. */
+const DOCKERFILE_PLACE = /^([\w.-][\w./-]*), line ([1-9]\d{0,6})(?: \([A-Z]+\))?:(.*)$/;
+
+/** The places that the lines of a message name. */
 export function annotationsIn(message: string): Annotation[] {
   return message.split("\n").flatMap((text) => {
-    const [path = "", line = "", ...rest] = text.split(":");
-    const isPlace = /^[\w./-]+$/.test(path) && !path.startsWith("/") && /^[1-9]\d{0,6}$/.test(line);
-    const said = rest.join(":").trim();
-    return isPlace && said !== "" ? [{ path, line: Number(line), message: printable(said) }] : [];
+    const [, path, line, said = ""] = PLACE.exec(text) ?? DOCKERFILE_PLACE.exec(text) ?? [];
+    if (path === undefined || said.trim() === "") return [];
+    return [{ path, line: Number(line), message: printable(said.trim()) }];
   });
 }
 

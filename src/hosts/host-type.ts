@@ -16,6 +16,8 @@ export interface HostSettings extends TypedSettings {
 export interface HostType extends TypeDeclaration<HostSettings> {
   /** The setting without which commits get no statuses. Left out: `token`. */
   readonly reportsNeed?: string;
+  /** The setting that may stand in the place of `token`. */
+  readonly insteadOfToken?: string;
   /** Asks nothing over the network. @throws ConfigError where the settings cannot be used */
   open(key: string, settings: TypedSettings, tools: HostTools): Host;
   /** Makes deliverd an App of the host by the host's own pages. Left out: the type has no such pages. */
@@ -37,6 +39,7 @@ export function hostType<Schema extends z.ZodType<HostSettings>>(declaration: {
   secrets: readonly (SettingKey<z.output<Schema>> & string)[];
   secretUrls?: readonly (SettingKey<z.output<Schema>> & string)[];
   reportsNeed?: keyof z.output<Schema> & string;
+  insteadOfToken?: keyof z.output<Schema> & string;
   open(key: string, settings: z.output<Schema>, tools: HostTools): Host;
   setUpApp?(key: string, settings: z.output<Schema>): AppSetup;
 }): HostType {

@@ -1,7 +1,9 @@
 import { type Request, type Response, Router } from "express";
+import { actorOf } from "../api/actor.ts";
 import type { Auth } from "../api/auth.ts";
 import { Refused, TransientError } from "../delivery/errors.ts";
 import type { AppSetup, MadeApp } from "../hosts/app-setup.ts";
+import type { Actor } from "../ledger/audit.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { createFormState, type FormState } from "./form-state.ts";
 import { html, type Markup } from "./html.ts";
@@ -23,7 +25,7 @@ export interface SetUpOptions {
   publicUrl: string;
   adminToken: string;
   /** Keeps the App's secrets in files that only this server can read. @returns their paths */
-  save(app: MadeApp): Promise<{ privateKey: string; webhookSecret: string }>;
+  save(app: MadeApp, by: Actor): Promise<{ privateKey: string; webhookSecret: string }>;
 }
 
 const PATH = "/setup/github";
@@ -37,12 +39,12 @@ const CALLBACK = `${PATH}/callback`;
 export function setUpRoute(options: SetUpOptions, auth: Auth, limits: ConcurrencyLimits): Router {
   const router = Router({ caseSensitive: true });
   const state = createFormState(options.adminToken);
-  router.get(PATH, auth.adminPage, (request, response) => sendForms(options, state, request, response));
-  router.get(CALLBACK, (request, response) => sendOn(state, request, response));
+  router.get("/setup/github", auth.adminPage, (request, response) => sendForms(options, state, request, response));
+  router.get("/setup/github/callback", (request, response) => sendOn(state, request, response));
   router.post(
-    CALLBACK,
+    "/setup/github/callback",
     auth.adminPage,
-    limits.queries.handler((request, response) => finish(options, state, request, response)),
+    limits.queries.handler((request, response) => finish(options, state, actorOf(auth, request), request, response)),
   );
   return router;
 }
@@ -110,7 +112,18 @@ function sendOn(state: FormState, request: Request, response: Response): void {
   sendPage(response, "Set up a GitHub App", html`<h1>The App is made</h1>${form}`, { script: SEND_ON_SCRIPT });
 }
 
-async function finish(options: SetUpOptions, state: FormState, request: Request, response: Response): Promise<void> {
+async function finish(
+  options: SetUpOptions,
+  state: FormState,
+  by: Actor,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const site = request.headers["sec-fetch-site"];
+  if (site !== undefined && site !== "same-origin") {
+    sendError(response, 403, "This form was sent from a page of another site. Begin again.");
+    return;
+  }
   const key = state.subjectOf(text(request.query.state));
   const host = key === null ? undefined : options.hosts.get(key);
   const code = text(request.query.code);
@@ -126,7 +139,7 @@ async function finish(options: SetUpOptions, state: FormState, request: Request,
     sendError(response, 502, error.message);
     return;
   }
-  const files = await options.save(app);
+  const files = await options.save(app, by);
   sendPage(response, "Set up a GitHub App", done(key, app, files));
 }
 

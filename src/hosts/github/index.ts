@@ -32,6 +32,7 @@ export const github = hostType({
     })
     .transform((value) => ({ ...value, cloneUrl: value.cloneUrl ?? defaultCloneUrl(value.apiUrl) })),
   secrets: ["webhookSecret", "token", "privateKey"],
+  insteadOfToken: "app",
   open: (key, { apiUrl, cloneUrl, webhookSecret, token, app }, { learn }) =>
     githubHost({ key, apiUrl, cloneUrl, webhookSecret, token, app, learn }),
   setUpApp: (key, { apiUrl, cloneUrl, app }) => githubAppSetup({ key, apiUrl, cloneUrl, current: app?.id ?? null }),

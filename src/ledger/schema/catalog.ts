@@ -35,7 +35,7 @@ export interface WorkersTable {
   seenAt: number;
 }
 
-export type AuditAction = "retry" | "cancel" | "deliver" | "sign-in" | "sign-out";
+export type AuditAction = "retry" | "cancel" | "deliver" | "sign-in" | "sign-out" | "set-up";
 
 /** What people changed. Rows are only added. */
 export interface AuditTable {

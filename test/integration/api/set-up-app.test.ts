@@ -5,11 +5,14 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import { type DefaultTreeAdapterTypes, parse } from "parse5";
 import { createAuth } from "../../../src/api/auth.ts";
-import { saveApp } from "../../../src/cli/save-app.ts";
+import { keepApp } from "../../../src/cli/keep-app.ts";
 import { setUpHosts } from "../../../src/cli/set-up-hosts.ts";
 import { loadServerConfig } from "../../../src/config/server.ts";
+import { listAudit } from "../../../src/ledger/audit.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { webRoute } from "../../../src/web/index.ts";
+import type { SetUpOptions } from "../../../src/web/set-up-app.ts";
+import { useLedger } from "../../support/databases/ledgers.ts";
 import { testKeys } from "../../support/hosts/github/app.ts";
 import { type GitHubStandIn, startGitHub } from "../../support/hosts/github/github.ts";
 import { type TempDir, tempDir } from "../../support/processes/process.ts";
@@ -25,6 +28,7 @@ interface Form {
 }
 
 describe("The page that sets a GitHub App up", () => {
+  const suite = useLedger();
   let github: GitHubStandIn;
   let dir: TempDir;
   let url: string;
@@ -55,9 +59,10 @@ describe("The page that sets a GitHub App up", () => {
     config.repos = (more.repos ?? []).map((match) => ({ ...(bounds ?? assert.fail()), match }));
     const auth = createAuth({ adminToken: TOKEN, anonymous: "viewer", secureCookie: false, log: silentLog });
     const app = express();
-    const save = (made: Parameters<typeof saveApp>[1]) => saveApp(dir.path, made);
+    const parts = { config, ledger: suite.ledger, log: silentLog };
+    const save: SetUpOptions["save"] = (made, by) => keepApp(parts, made, by);
     const setUp = { hosts: setUpHosts(config), publicUrl: config.publicUrl, adminToken: TOKEN, save };
-    app.use(webRoute({ ledger: {} as never, auth, setUp }));
+    app.use(webRoute({ ledger: suite.ledger, auth, setUp }));
     const server = app.listen(0, "127.0.0.1");
     await once(server, "listening");
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -148,9 +153,26 @@ describe("The page that sets a GitHub App up", () => {
     ]);
     for (const file of files) assert.equal((await stat(file)).mode & 0o777, 0o600);
 
+    const { items } = await listAudit(suite.ledger, { limit: 1 });
+    assert.deepEqual(
+      items.map(({ person, via, action, outcome }) => [person, via, action, outcome]),
+      [["admin", "session", "set-up", `made the App deliverd-acme (${id})`]],
+    );
+
     const twice = await ask(onward.action, { method: "POST" });
     assert.equal(twice.status, 502, "github-setup-refused");
     assert.match(await twice.text(), /good for one hour, and once/);
+  });
+
+  it("takes no form from a page of another site", async () => {
+    const [form] = await formsOf(await ask("/setup/github"));
+    const path = await submit(form ?? assert.fail());
+    const headers = { cookie, "sec-fetch-site": "cross-site" };
+    assert.equal((await fetch(url + path, { method: "POST", headers })).status, 403);
+    assert.equal(
+      (await fetch(url + path, { method: "POST", headers: { ...headers, "sec-fetch-site": "same-origin" } })).status,
+      200,
+    );
   });
 
   it("takes no code with a state that it has not made, or with none", async () => {

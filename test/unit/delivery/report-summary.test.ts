@@ -66,14 +66,27 @@ describe("the annotations of a report", () => {
     const message = [
       ".deliverd.yml:4: artifacts[0].kind: found 'imag'; expected image",
       "see the manual: page 3:",
+      "images/Dockerfile, line 2 (RUUN): unknown instruction: RUUN",
+      "Dockerfile, line 7: the file ends too early",
     ].join("\n");
     assert.deepEqual(annotationsIn(message), [
       { path: ".deliverd.yml", line: 4, message: "artifacts[0].kind: found 'imag'; expected image" },
+      { path: "images/Dockerfile", line: 2, message: "unknown instruction: RUUN" },
+      { path: "Dockerfile", line: 7, message: "the file ends too early" },
     ]);
   });
 
   it("are none for a URL, a time, an absolute path or a line without text", () => {
-    for (const text of ["https://a:8080: b", "at 12:30: x", "/etc/passwd:1: x", "a.yml:0: x", "a.yml:3:", "a.yml: x"])
+    for (const text of [
+      "https://a:8080: b",
+      "at 12:30: x",
+      "/etc/passwd:1: x",
+      "a.yml:0: x",
+      "a.yml:3:",
+      "a.yml: x",
+      "/d, line 2: x",
+      "d, line 0: x",
+    ])
       assert.deepEqual(annotationsIn(text), [], text);
   });
 });

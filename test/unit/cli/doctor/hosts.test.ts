@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Result } from "../../../../src/cli/doctor/check.ts";
+import { ok, type Result } from "../../../../src/cli/doctor/check.ts";
 import { checksOf } from "../../../../src/cli/doctor/checks.ts";
 import { hostChecks } from "../../../../src/cli/doctor/hosts.ts";
 import { checkWebhooks } from "../../../../src/cli/doctor/webhooks.ts";
@@ -42,7 +42,7 @@ describe("The doctor's check of a login that is more than a token", () => {
 
   it("names it with what it shows, and asks about the owners that `repos` names", async () => {
     const asked: string[] = [];
-    assert.equal(await check([], asked), "takes the App acme-deliverd; it shows acme/*");
+    assert.deepEqual(await check([], asked), ok("takes the App acme-deliverd; it shows acme/*"));
     assert.deepEqual(asked, ["acme"]);
   });
 
