@@ -96,6 +96,8 @@ describe("Bitbucket Cloud", () => {
     it("both of two builds that share a name: neither hides the other", async () => {
       await build("test", "FAILED", { key: "linux" });
       await build("test", "SUCCESSFUL", { key: "windows" });
+      const [older] = cloud.statusesOf(sample.repo, sha);
+      if (older !== undefined) older.updatedOn = "2026-01-01T00:00:00.000000+00:00";
       assert.equal((await ciState()).verdict, "red");
     });
 
@@ -219,6 +221,8 @@ describe("Bitbucket Cloud", () => {
       const hg = { uuid: `{${sample.repo.id}}`, full_name: "acme/old", scm: "hg" };
       cloud.fail({ status: 200, times: 1, body: { values: [hg] } });
       assert.deepEqual(await host.listRepos("acme"), []);
+      cloud.fail({ status: 200, times: 1, body: hg });
+      assert.equal(await host.findRepo("acme", "old"), null);
     });
 
     it("nothing usable, if an answer has another form", async () => {

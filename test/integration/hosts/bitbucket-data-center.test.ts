@@ -96,6 +96,18 @@ describe("Bitbucket Data Center", () => {
       assert.equal((await ciState()).verdict, "red");
     });
 
+    it("of a build with one key in two repos that hold the commit the newest: the list names no repos", async () => {
+      const fork = await dataCenter.createRepo({ owner: "~sam", name: `fork-${count}` });
+      build("test", "FAILED");
+      dataCenter.setBuild(fork, sha, { name: "test", state: "SUCCESSFUL" });
+      const [own] = dataCenter.buildsOf(sample.repo, sha);
+      assert.ok(own);
+      own.updatedDate -= 60_000;
+      assert.equal((await ciState()).verdict, "green");
+      own.updatedDate += 120_000;
+      assert.equal((await ciState()).verdict, "red");
+    });
+
     it("what ci.required names, by a name, a glob, a key or a parent", async () => {
       build("Database Matrix Tests #3", "SUCCESSFUL", { key: "TEST-REP3", parent: "TEST-REP" });
       build("docs", "FAILED");
@@ -121,6 +133,9 @@ describe("Bitbucket Data Center", () => {
     it("nothing, if the token may not read it: its 401 is no refused token", async () => {
       dataCenter.backend.mayRead = false;
       await rejects(ciState(), TransientError, "bitbucket-ci-unreadable");
+      dataCenter.backend.mayRead = true;
+      const gone = { ...repo(), name: "commit-tool" };
+      await rejects(host.ciState({ repo: gone, sha }, GATE, [], NOW), TransientError, "bitbucket-ci-unreadable");
     });
   });
 

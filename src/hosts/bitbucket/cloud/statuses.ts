@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { isOwnContext } from "../../../delivery/commit-status.ts";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Check, CommitRef } from "../../../delivery/types.ts";
 import { time } from "../../payload.ts";
@@ -20,7 +19,7 @@ const status = z.object({
 });
 type Status = z.output<typeof status>;
 
-/** The checks at exactly this sha, without our own. @throws TransientError, Refused if the commit is gone */
+/** The checks at exactly this sha. @throws TransientError, Refused if the commit is gone */
 export async function readChecks(api: RestApi, commit: CommitRef): Promise<Check[]> {
   try {
     return checksOf(await api.list(`${routeOf(commit.repo)}${path`/commit/${commit.sha}/statuses`}`));
@@ -36,7 +35,7 @@ function checksOf(items: unknown[]): Check[] {
     const known = newest.get(each.key);
     if (known === undefined || changedAt(each) > changedAt(known)) newest.set(each.key, each);
   }
-  return [...newest.values()].filter(({ key }) => !isOwnContext(key)).map(checkOf);
+  return [...newest.values()].map(checkOf);
 }
 
 function checkOf(each: Status): Check {
@@ -61,7 +60,7 @@ function changedAt({ updated_on, created_on }: Status): number {
 }
 
 function unreadable({ status, message }: Declined, { repo, sha }: CommitRef): Error {
-  if (status === 404 && /commit/i.test(message)) {
+  if (status === 404 && /^commit\b/i.test(message)) {
     return new Refused("commit-gone", `Bitbucket has no commit ${sha} in ${repo.owner}/${repo.name}: ${message}`);
   }
   return new TransientError(

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { isOwnContext } from "../../../delivery/commit-status.ts";
 import { Refused, TransientError } from "../../../delivery/errors.ts";
 import type { Check, CommitRef } from "../../../delivery/types.ts";
 import { path, type RestApi } from "../../rest/client.ts";
@@ -23,7 +22,7 @@ const build = z.object({
 });
 type Build = z.output<typeof build>;
 
-/** The checks at exactly this sha, without our own. @throws TransientError, Refused if the commit is gone */
+/** The checks at exactly this sha. @throws TransientError, Refused if the commit is gone */
 export async function readChecks(api: RestApi, commit: CommitRef): Promise<Check[]> {
   try {
     // The newer routes give one build by its key, and no list.
@@ -82,7 +81,7 @@ function checksOf(builds: Build[]): Check[] {
     const known = newest.get(place);
     if (known === undefined || changedAt(each) > changedAt(known)) newest.set(place, each);
   }
-  return [...newest.values()].filter(({ key }) => !isOwnContext(key)).map(checkOf);
+  return [...newest.values()].map(checkOf);
 }
 
 function checkOf(each: Build): Check {
@@ -110,7 +109,7 @@ function changedAt({ updatedDate, dateAdded, createdDate }: Build): number {
 }
 
 function unreadable({ status, message }: Declined, { repo, sha }: CommitRef): Error {
-  if (status === 404 && /commit/i.test(message)) {
+  if (status === 404 && /^commit\b/i.test(message)) {
     return new Refused("commit-gone", `Bitbucket has no commit ${sha} in ${repo.owner}/${repo.name}: ${message}`);
   }
   return new TransientError(
