@@ -96,8 +96,7 @@ function common<R extends HostedRepo>(
         { owner: facts.owner, name },
       ),
     push: ({ repo }: ProductRepo, ref: string) => push(repo, ref),
-    // A conditional request whose answer has not changed is free on GitHub; the others have none.
-    calls: () => facts.requests.filter(({ status }) => status !== 304).map(({ method, path }) => `${method} ${path}`),
+    calls: () => facts.requests.map(({ method, path }) => `${method} ${path}`),
     forgetCalls: () => void facts.requests.splice(0),
     violations: () => facts.violations,
     close: () => standIn.close(),
@@ -121,6 +120,9 @@ async function gitHub(): Promise<RunningProduct> {
     ...common(github, { owner: "acme", requests, violations, hooks }),
     settings: { type: "github", apiUrl, cloneUrl, token, webhookSecret: SECRET },
     connect: (url, key) => github.sendHooksTo(`${url}/webhooks/${key}`, SECRET),
+    // A conditional request whose answer has not changed is free:
+    // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests
+    calls: () => requests.filter(({ status }) => status !== 304).map(({ method, path }) => `${method} ${path}`),
     pass: async ({ repo }, sha, check) => (await github.green(repo, sha, { check })).map(told),
     reportOn: ({ repo }, sha, context) => shown(github.lastStatus(repo, sha, context)),
     success: "success",
