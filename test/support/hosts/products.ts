@@ -52,6 +52,8 @@ export interface Product {
   /** The key under `hosts`, and what the demo's `--host` takes. */
   key: string;
   title: string;
+  /** What is stood in for, beside webhooks and git. */
+  standsInFor: string;
   /** The most API calls for one delivery, from its webhook to its release. */
   maxCalls: number;
   /** False: no webhook says that CI has ended. */
@@ -100,11 +102,11 @@ function common<R extends HostedRepo>(
     forgetCalls: () => void facts.requests.splice(0),
     violations: () => facts.violations,
     close: () => standIn.close(),
-    /** Webhooks that were sent while `work` ran. */
+    /** Webhooks that were sent and answered while `work` ran. Of a report that deliverd sends meanwhile, others may be under way. */
     async toldDuring(work: () => Promise<unknown>): Promise<Told[]> {
       const before = facts.hooks.length;
       await work();
-      return facts.hooks.slice(before).map(told);
+      return facts.hooks.slice(before).flatMap((hook) => (hook.answer === null ? [] : [told(hook)]));
     },
   };
 }
@@ -225,13 +227,33 @@ async function generic(): Promise<RunningProduct> {
 
 /** Every product that a type of host is for. A new one is a line here. */
 export const products: readonly Product[] = [
-  { key: "github", title: "GitHub", maxCalls: 12, tellsCi: true, start: gitHub },
-  { key: "gitlab", title: "GitLab", maxCalls: 12, tellsCi: true, start: gitLab },
-  { key: "gitea", title: "Gitea", maxCalls: 12, tellsCi: true, start: gitea },
-  { key: "bitbucket", title: "Bitbucket Cloud", maxCalls: 12, tellsCi: true, start: bitbucketCloud },
+  { key: "github", standsInFor: "its REST API", title: "GitHub", maxCalls: 12, tellsCi: true, start: gitHub },
+  { key: "gitlab", standsInFor: "its REST API", title: "GitLab", maxCalls: 12, tellsCi: true, start: gitLab },
+  { key: "gitea", standsInFor: "its REST API", title: "Gitea", maxCalls: 12, tellsCi: true, start: gitea },
   {
-    ...{ key: "bitbucket-data-center", title: "Bitbucket Data Center", maxCalls: 12, tellsCi: false },
+    key: "bitbucket",
+    standsInFor: "its REST API",
+    title: "Bitbucket Cloud",
+    maxCalls: 12,
+    tellsCi: true,
+    start: bitbucketCloud,
+  },
+  {
+    ...{
+      key: "bitbucket-data-center",
+      standsInFor: "its REST API",
+      title: "Bitbucket Data Center",
+      maxCalls: 12,
+      tellsCi: false,
+    },
     start: bitbucketDataCenter,
   },
-  { key: "generic", title: "any git server", maxCalls: 0, tellsCi: true, start: generic },
+  {
+    key: "generic",
+    standsInFor: "CI that sends its results",
+    title: "Git server",
+    maxCalls: 0,
+    tellsCi: true,
+    start: generic,
+  },
 ];
