@@ -4,6 +4,7 @@ import { startBitbucketCloud } from "./bitbucket/cloud/cloud.ts";
 import { startBitbucketDataCenter } from "./bitbucket/data-center/data-center.ts";
 import { GenericStandIn } from "./generic/generic.ts";
 import { startGitea } from "./gitea/gitea.ts";
+import { testKeys } from "./github/app.ts";
 import { startGitHub } from "./github/github.ts";
 import { startGitLab } from "./gitlab/gitlab.ts";
 
@@ -131,6 +132,32 @@ async function gitHub(): Promise<RunningProduct> {
   };
 }
 
+async function gitHubApp(): Promise<RunningProduct> {
+  const github = await startGitHub();
+  const { apiUrl, cloneUrl, requests, violations, hooks } = github;
+  const { id } = github.createApp();
+  github.installApp("acme");
+  const app = { id, privateKey: testKeys.pkcs1 };
+  return {
+    ...common(github, { owner: "acme", requests, violations, hooks }),
+    settings: { type: "github", apiUrl, cloneUrl, app, webhookSecret: SECRET },
+    connect: (url, key) => github.sendAppHooksTo(`${url}/webhooks/${key}`, SECRET),
+    // Calls by the App itself, for its tokens, have a limit of their own.
+    calls: () =>
+      requests
+        .filter(({ as, status }) => as === "installation" && status !== 304)
+        .map(({ method, path }) => `${method} ${path}`),
+    pass: async ({ repo }, sha, check) => (await github.green(repo, sha, { check })).map(told),
+    reportOn({ repo }, sha, context) {
+      const run = github.checkRunsOf(repo, sha, context).at(-1);
+      return run === undefined
+        ? null
+        : { state: run.conclusion ?? run.status, description: run.shown?.title ?? run.name };
+    },
+    success: "success",
+  };
+}
+
 async function gitLab(): Promise<RunningProduct> {
   const gitlab = await startGitLab();
   const { url, cloneUrl, token, requests, violations, hooks } = gitlab;
@@ -225,33 +252,26 @@ async function generic(): Promise<RunningProduct> {
   };
 }
 
+const usual = { standsInFor: "its REST API", maxCalls: 12, tellsCi: true };
+
 /** Every product that a type of host is for. A new one is a line here. */
 export const products: readonly Product[] = [
-  { key: "github", standsInFor: "its REST API", title: "GitHub", maxCalls: 12, tellsCi: true, start: gitHub },
-  { key: "gitlab", standsInFor: "its REST API", title: "GitLab", maxCalls: 12, tellsCi: true, start: gitLab },
-  { key: "gitea", standsInFor: "its REST API", title: "Gitea", maxCalls: 12, tellsCi: true, start: gitea },
+  { ...usual, key: "github", title: "GitHub", start: gitHub },
+  { ...usual, key: "github-app", title: "GitHub App", maxCalls: 9, start: gitHubApp },
+  { ...usual, key: "gitlab", title: "GitLab", start: gitLab },
+  { ...usual, key: "gitea", title: "Gitea", start: gitea },
+  { ...usual, key: "bitbucket", title: "Bitbucket Cloud", start: bitbucketCloud },
   {
-    key: "bitbucket",
-    standsInFor: "its REST API",
-    title: "Bitbucket Cloud",
-    maxCalls: 12,
-    tellsCi: true,
-    start: bitbucketCloud,
-  },
-  {
-    ...{
-      key: "bitbucket-data-center",
-      standsInFor: "its REST API",
-      title: "Bitbucket Data Center",
-      maxCalls: 12,
-      tellsCi: false,
-    },
+    ...usual,
+    key: "bitbucket-data-center",
+    title: "Bitbucket Data Center",
+    tellsCi: false,
     start: bitbucketDataCenter,
   },
   {
     key: "generic",
-    standsInFor: "CI that sends its results",
     title: "Git server",
+    standsInFor: "CI that sends its results",
     maxCalls: 0,
     tellsCi: true,
     start: generic,

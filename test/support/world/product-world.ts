@@ -102,5 +102,5 @@ async function deliver({ deliverd }: World, { product, running, repo }: Member):
 
 /** What comes after the report of the release is the look at what that report itself caused. */
 function upToReport(calls: string[]): string[] {
-  return calls.slice(0, calls.findLastIndex((call) => call.startsWith("POST ")) + 1);
+  return calls.slice(0, calls.findLastIndex((call) => !call.startsWith("GET ")) + 1);
 }
