@@ -1,10 +1,11 @@
 // `npm run demo`: one commit from `git push` to a running container, with a real engine, registry, Redis and git, and
-// a stand-in for GitHub. `-- --all`: artifacts of every kind into a registry of every type, and back. `-- --keep` leaves
-// everything running until Ctrl-C, and delivers what is pushed meanwhile.
+// a stand-in for GitHub. `-- --host gitlab`: for another git host. `-- --all`: artifacts of every kind into a registry of
+// every type, and back. `-- --keep` leaves everything running until Ctrl-C, and delivers what is pushed meanwhile.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { products } from "../test/support/hosts/products.ts";
 import { keep } from "./demo/keep.ts";
 import type { Scene, Story } from "./demo/scene.ts";
 import { nothingStarted, type Surroundings } from "./demo/surroundings.ts";
@@ -13,7 +14,12 @@ import { createTeller, type Teller } from "./demo/teller.ts";
 const flag = { type: "boolean", default: false } as const;
 
 async function main(): Promise<number> {
-  const options = parseArgs({ options: { all: flag, keep: flag } }).values;
+  const options = parseArgs({ options: { all: flag, keep: flag, host: { type: "string", default: "github" } } }).values;
+  const product = products.find(({ key }) => key === options.host);
+  if (product === undefined) {
+    process.stderr.write(`npm run demo -- [--host ${products.map(({ key }) => key).join("|")}] [--all] [--keep]\n`);
+    return 2;
+  }
   const tell = createTeller();
   const interrupted = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => interrupted.abort(new Error(`stopped by ${signal}`));
@@ -27,10 +33,10 @@ async function main(): Promise<number> {
   try {
     const story: Story = options.all ? await import("./demo/all/story.ts") : await import("./demo/one-image.ts");
     tell.title(story.title);
-    scene = await story.begin(started, tell);
+    scene = await story.begin(started, tell, product);
     await scene.play(interrupted.signal);
-    const { github, sink } = scene.around;
-    assert.deepEqual([...github.violations, ...sink.refused], [], "somebody was spoken to in the wrong way");
+    const { host, sink } = scene.around;
+    assert.deepEqual([...host.violations(), ...sink.refused], [], "somebody was spoken to in the wrong way");
     if (options.keep) await keep(scene, tell, interrupted.signal);
   } catch (error) {
     code = interrupted.signal.aborted ? 130 : 1;

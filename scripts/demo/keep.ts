@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ReleaseView } from "../../src/delivery/release-view.ts";
-import type { SampleRepo } from "../../test/support/fixtures/sample-repo.ts";
+import { repoUrl } from "../../src/delivery/repo-name.ts";
 import { git } from "../../test/support/hosts/git.ts";
+import type { ProductRepo } from "../../test/support/hosts/products.ts";
 import { accompany, type Scene } from "./scene.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Teller } from "./teller.ts";
@@ -28,7 +29,7 @@ export async function keep(scene: Scene, tell: Teller, signal: AbortSignal): Pro
 }
 
 /** A work tree in which `git commit` and `git push` work as they are. */
-async function letPersonPush(repo: SampleRepo): Promise<void> {
+async function letPersonPush(repo: ProductRepo): Promise<void> {
   const branch = await repo.git("symbolic-ref", "--short", "HEAD");
   for (const [key, value] of [
     ["user.name", "Demo"],
@@ -40,14 +41,14 @@ async function letPersonPush(repo: SampleRepo): Promise<void> {
     await repo.git("config", key, value);
 }
 
-function explain({ deliverd, github, repo }: Surroundings, addresses: Scene["addresses"], tell: Teller): void {
+function explain({ deliverd, host, repo }: Surroundings, addresses: Scene["addresses"], tell: Teller): void {
   const { url, adminToken, configFile } = deliverd;
   tell.step("Kept running", "until Ctrl-C, which ends and removes everything");
   tell.fact("dashboard", `${url}/  (sign in with the admin token: ${adminToken})`);
   tell.fact("configuration", `${configFile}  (the admin token stands in it as adminToken)`);
   tell.fact("command line", `DELIVERD_SERVER=${url} DELIVERD_TOKEN=${adminToken} node dist/src/cli/index.js releases`);
   for (const [label, text] of addresses) tell.fact(label, text);
-  tell.fact("git", `${github.cloneUrl}/${repo.owner}/${repo.name}.git`);
+  tell.fact("git", repoUrl(String(host.settings.cloneUrl), repo, ".git"));
   tell.step("A commit of your own", "in another terminal; its CI turns green by itself");
   tell.quote(
     [`cd ${repo.directory}`, "echo 'your own words' > own.txt", "git add own.txt", "git commit -m 'My own commit'"]
@@ -56,10 +57,10 @@ function explain({ deliverd, github, repo }: Surroundings, addresses: Scene["add
   );
 }
 
-/** Does what GitHub does after a push: it sends webhooks, and then CI passes. */
+/** Does what a host does after a push: it sends webhooks, and then CI passes. */
 async function announce(around: Surroundings, ref: string, sha: string, tell: Teller, signal: AbortSignal) {
   tell.step("git push", `${ref}, ${sha.slice(0, 7)}`);
-  const hooks = await around.github.push(around.repo, ref);
+  const hooks = await around.host.push(around.repo, ref);
   if (!ref.startsWith("refs/heads/")) return;
   const { state } = await accompany(around, { sha, hooks }, tell, signal);
   if (state !== "delivered") return;
@@ -70,7 +71,7 @@ async function announce(around: Surroundings, ref: string, sha: string, tell: Te
   }
 }
 
-async function refsOf({ repo }: SampleRepo): Promise<Map<string, string>> {
+async function refsOf({ repo }: ProductRepo): Promise<Map<string, string>> {
   const text = await git(repo.directory, ["for-each-ref", "--format=%(refname) %(objectname)"]);
   const lines = text.split("\n").filter((line) => line !== "");
   return new Map(lines.map((line) => line.split(" ") as [string, string]));

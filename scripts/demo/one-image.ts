@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ReleaseView } from "../../src/delivery/release-view.ts";
+import type { Product } from "../../test/support/hosts/products.ts";
 import { startRegistry } from "../../test/support/registries/docker-registry.ts";
 import { pullAndRun } from "./run-image.ts";
 import { deliver, patience, type Scene } from "./scene.ts";
@@ -23,11 +24,13 @@ RUN ["/bin/busybox", "sh", "-c", "echo Building hello $VERSION"]
 CMD ["/bin/busybox", "sh", "-c", "echo Hello from acme/hello $VERSION"]
 `;
 
+const CONTEXT = "deliverd/hello";
+
 export const title = "deliverd: one commit, from git push to a running container";
 
-export async function begin(started: Started, tell: Teller): Promise<Scene> {
+export async function begin(started: Started, tell: Teller, product: Product): Promise<Scene> {
   let url = "";
-  const around = await surround(started, tell, async () => {
+  const around = await surround(started, tell, product, async () => {
     tell.step("Registry");
     ({ url } = await started.add(startRegistry(), (one) => one.stop()));
     tell.fact("url", url);
@@ -41,7 +44,7 @@ export async function begin(started: Started, tell: Teller): Promise<Scene> {
 }
 
 async function play(around: Surroundings, tell: Teller, signal: AbortSignal): Promise<void> {
-  const { github, repo, deliverd, sink, engine } = around;
+  const { host, repo, deliverd, sink, engine } = around;
   const patiently = patience(signal);
   const sha = await deliver(around, { ".deliverd.yml": PIPELINE, Dockerfile: DOCKERFILE }, tell, signal);
 
@@ -60,10 +63,10 @@ async function play(around: Surroundings, tell: Teller, signal: AbortSignal): Pr
   assert.equal(printed, `Hello from acme/hello ${release.version}\n`, "the container printed something else");
 
   const status = await patiently("the commit bears the status success", () => {
-    const said = github.lastStatus(repo, sha, "deliverd/hello");
-    return said?.state === "success" ? said : null;
+    const said = host.reportOn(repo, sha, CONTEXT);
+    return said?.state === host.success ? said : null;
   });
-  tell.step("commit status", `${status.context} ${status.state}: ${status.description}`);
+  tell.step("commit status", `${CONTEXT} ${status.state}: ${status.description}`);
 
   const notice = await patiently("the deployer has got a notice", () => sink.notices[0]);
   tell.step("notice", `${notice.event.type}, signed, id ${notice.id}`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { DeliveryView } from "../../src/api/delivery-view.ts";
 import type { Files } from "../../test/support/fixtures/work-tree.ts";
-import type { HookDelivery } from "../../test/support/hosts/github/github.ts";
+import type { Product, Told } from "../../test/support/hosts/products.ts";
 import { until } from "../../test/support/processes/process.ts";
 import { follow } from "./follow.ts";
 import type { Started, Surroundings } from "./surroundings.ts";
@@ -11,7 +11,7 @@ import type { Teller } from "./teller.ts";
 export interface Story {
   title: string;
   /** Starts what it needs. */
-  begin(started: Started, tell: Teller): Promise<Scene>;
+  begin(started: Started, tell: Teller, product: Product): Promise<Scene>;
 }
 
 export interface Scene {
@@ -34,7 +34,7 @@ export function patience(signal: AbortSignal, timeout = 60_000) {
 /** Pushes one commit of these files, lets its CI pass, and tells all that happens. @returns the commit's sha, delivered */
 export async function deliver(around: Surroundings, files: Files, tell: Teller, signal: AbortSignal): Promise<string> {
   const { repo } = around;
-  tell.step("git push", "acme/hello, branch main, one commit after the tag v1.2.3");
+  tell.step("git push", `${repo.owner}/${repo.name}, branch main, one commit after the tag v1.2.3`);
   await repo.tag("v1.2.3");
   await repo.git("push", "--quiet", repo.repo.directory, "v1.2.3");
   const sha = await repo.commit(files, "Say hello");
@@ -43,15 +43,15 @@ export async function deliver(around: Surroundings, files: Files, tell: Teller, 
   return sha;
 }
 
-/** A commit that was pushed, with the webhooks that GitHub sent of it. */
+/** A commit that was pushed, with the webhooks that the host sent of it. */
 interface Pushed {
   sha: string;
-  hooks: HookDelivery[];
+  hooks: Told[];
 }
 
 /** Lets the CI of a pushed commit pass, and tells all that happens. @returns how its delivery ended */
 export async function accompany(
-  { github, repo, deliverd }: Surroundings,
+  { product, host, repo, deliverd }: Surroundings,
   { sha, hooks }: Pushed,
   tell: Teller,
   signal: AbortSignal,
@@ -65,9 +65,9 @@ export async function accompany(
   tell.fact("page", `${deliverd.url}/deliveries/${delivery.id}`);
 
   const events = await follow(deliverd, delivery.id, signal);
-  tell.step("CI is green", `check run "test" of commit ${sha.slice(0, 7)}`);
-  for (const hook of await github.green(repo, sha, { check: "test" }))
-    tell.fact(`webhook ${hook.event}`, answerOf(hook));
+  tell.step("CI is green", `check "test" of commit ${sha.slice(0, 7)}`);
+  for (const hook of await host.pass(repo, sha, "test")) tell.fact(`webhook ${hook.event}`, answerOf(hook));
+  if (!product.tellsCi) tell.fact("no webhook", `${product.title} does not tell it: deliverd asks within a minute`);
 
   let last: { state: string; because: string } = delivery;
   for await (const { event, data } of events) {
@@ -79,7 +79,7 @@ export async function accompany(
   return last;
 }
 
-function answerOf({ answer }: { answer: { status: number } | null }): string {
-  assert.equal(answer?.status, 202, `deliverd answered a webhook with ${answer?.status}`);
+function answerOf({ status }: Told): string {
+  assert.equal(status, 202, `deliverd answered a webhook with ${status}`);
   return "202";
 }

@@ -1,6 +1,6 @@
+import { repoUrl } from "../../src/delivery/repo-name.ts";
 import type { Engine } from "../../test/support/engine/engine.ts";
-import { type SampleRepo, sampleRepo } from "../../test/support/fixtures/sample-repo.ts";
-import { type GitHubStandIn, startGitHub } from "../../test/support/hosts/github/github.ts";
+import type { Product, ProductRepo, RunningProduct } from "../../test/support/hosts/products.ts";
 import { type Deliverd, startDeliverd } from "../../test/support/world/deliverd.ts";
 import { type NoticeSink, startNoticeSink } from "../../test/support/world/notice-sink.ts";
 import { findEngine } from "./engine.ts";
@@ -9,9 +9,10 @@ import type { Teller } from "./teller.ts";
 /** What stands around a delivery, and the deliverd in its middle. */
 export interface Surroundings {
   engine: Engine;
-  github: GitHubStandIn;
+  product: Product;
+  host: RunningProduct;
   sink: NoticeSink;
-  repo: SampleRepo;
+  repo: ProductRepo;
   deliverd: Deliverd;
 }
 
@@ -48,6 +49,7 @@ export interface Destinations {
 export async function surround(
   started: Started,
   tell: Teller,
+  product: Product,
   open: (engine: Engine) => Promise<Destinations>,
 ): Promise<Surroundings> {
   tell.step("Docker Engine");
@@ -56,33 +58,24 @@ export async function surround(
 
   const { registries, env } = await open(engine);
 
-  tell.step("GitHub", "a stand-in: its REST API, its webhooks, and git over HTTP");
-  const github = await started.add(startGitHub(), (one) => one.close());
-  const repo = await started.add(sampleRepo(github, { owner: "acme", name: "hello" }), (one) => one.remove());
-  tell.fact("clone", `${github.cloneUrl}/acme/hello.git`);
+  tell.step(product.title, `a stand-in: ${product.standsInFor}, its webhooks, and git over HTTP`);
+  const host = await started.add(product.start(), (one) => one.close());
+  const repo = await started.add(host.createRepo("hello"), (one) => one.remove());
+  tell.fact("clone", repoUrl(String(host.settings.cloneUrl), repo, ".git"));
 
   tell.step("Deployer", "waits for the notice that a release is ready");
   const sink = await started.add(startNoticeSink(), (one) => one.stop());
 
   tell.step("deliverd");
-  const webhookSecret = "demo-webhook-secret";
   const config = {
     docker: { socket: engine.socket },
-    hosts: {
-      github: {
-        type: "github",
-        apiUrl: github.apiUrl,
-        cloneUrl: github.cloneUrl,
-        webhookSecret,
-        token: github.token,
-      },
-    },
+    hosts: { [product.key]: host.settings },
     registries,
     notices: [{ type: "webhook", url: sink.url, secret: sink.secret }],
-    repos: ["acme/hello"],
+    repos: [`${host.owner}/hello`],
   };
   const deliverd = await started.add(startDeliverd({ config, env }), (one) => one.remove());
-  github.sendHooksTo(`${deliverd.url}/webhooks/github`, webhookSecret);
+  host.connect(deliverd.url, product.key);
   tell.fact("url", deliverd.url);
-  return { engine, github, sink, repo, deliverd };
+  return { engine, product, host, sink, repo, deliverd };
 }

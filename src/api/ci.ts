@@ -25,7 +25,7 @@ export const CI_ROUTE: Route = route({
   query: z.object({}),
   body: ciBodySchema,
   answer: { status: 202, content: acceptedSchema.extend({ repo: z.string() }) },
-  problems: [404, 408, 409],
+  problems: [404, 408, 409, 422, 429],
 });
 
 /** POST /api/v1/ci: CI says what came of the checks of a commit. */

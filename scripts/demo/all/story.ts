@@ -7,6 +7,7 @@ import type { ReleaseView } from "../../../src/delivery/release-view.ts";
 import type { ArtifactPlan } from "../../../src/delivery/types.ts";
 import { importShell } from "../../../test/support/engine/image-builds.ts";
 import type { Files } from "../../../test/support/fixtures/work-tree.ts";
+import type { Product } from "../../../test/support/hosts/products.ts";
 import { Aws, awsEnvironment } from "../../../test/support/registries/aws/index.ts";
 import { deliver, patience, type Scene } from "../scene.ts";
 import { type Started, type Surroundings, surround } from "../surroundings.ts";
@@ -21,9 +22,9 @@ const SHELL = "127.0.0.1:9/demo-shell:1";
 
 export const title = "deliverd: artifacts of every kind into a registry of every type, and back";
 
-export async function begin(started: Started, tell: Teller): Promise<Scene> {
+export async function begin(started: Started, tell: Teller, product: Product): Promise<Scene> {
   const places = new Map<string, Place>();
-  const around = await surround(started, tell, async ({ docker, pid }) => {
+  const around = await surround(started, tell, product, async ({ docker, pid }) => {
     // An engine of our own takes it along, and may have ended by then.
     const forget = async () => pid === null && docker.getImage(SHELL).remove({ force: true });
     await started.add(importShell(docker, SHELL), forget);
@@ -47,7 +48,7 @@ export async function begin(started: Started, tell: Teller): Promise<Scene> {
 }
 
 async function play(around: Surroundings, places: Map<string, Place>, tell: Teller, signal: AbortSignal) {
-  const { github, repo, deliverd, sink } = around;
+  const { host, repo, deliverd, sink } = around;
   const patiently = patience(signal, 120_000);
   const files = await sampleFiles();
   const { artifacts } = parsePipeline(String(files[".deliverd.yml"]));
@@ -66,8 +67,8 @@ async function play(around: Surroundings, places: Map<string, Place>, tell: Tell
     tell.step("release", `${release.artifact} (${release.kind}) ${release.version} ${release.digest}`);
     for (const { registry, name } of release.locations) tell.fact(registry, name);
     await patiently(`the commit bears success for ${artifact.name}`, () => {
-      const said = github.lastStatus(repo, sha, `deliverd/${artifact.name}`);
-      return said?.state === "success" ? said : null;
+      const said = host.reportOn(repo, sha, `deliverd/${artifact.name}`);
+      return said?.state === host.success ? said : null;
     });
     releases.push(release);
   }

@@ -22,6 +22,7 @@ const WRITES = (id: string) => [
   "/api/v1/deliveries",
   `/api/v1/deliveries/${id}/retry`,
   `/api/v1/deliveries/${id}/cancel`,
+  "/api/v1/ci",
 ];
 const PAGES = (id: string) => ["/", `/deliveries/${id}`];
 

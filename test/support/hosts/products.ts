@@ -4,6 +4,7 @@ import { startBitbucketCloud } from "./bitbucket/cloud/cloud.ts";
 import { startBitbucketDataCenter } from "./bitbucket/data-center/data-center.ts";
 import { GenericStandIn } from "./generic/generic.ts";
 import { startGitea } from "./gitea/gitea.ts";
+import { testKeys } from "./github/app.ts";
 import { startGitHub } from "./github/github.ts";
 import { startGitLab } from "./gitlab/gitlab.ts";
 
@@ -52,6 +53,8 @@ export interface Product {
   /** The key under `hosts`, and what the demo's `--host` takes. */
   key: string;
   title: string;
+  /** What is stood in for, beside webhooks and git. */
+  standsInFor: string;
   /** The most API calls for one delivery, from its webhook to its release. */
   maxCalls: number;
   /** False: no webhook says that CI has ended. */
@@ -96,16 +99,15 @@ function common<R extends HostedRepo>(
         { owner: facts.owner, name },
       ),
     push: ({ repo }: ProductRepo, ref: string) => push(repo, ref),
-    // A conditional request whose answer has not changed is free on GitHub; the others have none.
-    calls: () => facts.requests.filter(({ status }) => status !== 304).map(({ method, path }) => `${method} ${path}`),
+    calls: () => facts.requests.map(({ method, path }) => `${method} ${path}`),
     forgetCalls: () => void facts.requests.splice(0),
     violations: () => facts.violations,
     close: () => standIn.close(),
-    /** Webhooks that were sent while `work` ran. */
+    /** Webhooks that were sent and answered while `work` ran. Of a report that deliverd sends meanwhile, others may be under way. */
     async toldDuring(work: () => Promise<unknown>): Promise<Told[]> {
       const before = facts.hooks.length;
       await work();
-      return facts.hooks.slice(before).map(told);
+      return facts.hooks.slice(before).flatMap((hook) => (hook.answer === null ? [] : [told(hook)]));
     },
   };
 }
@@ -121,8 +123,37 @@ async function gitHub(): Promise<RunningProduct> {
     ...common(github, { owner: "acme", requests, violations, hooks }),
     settings: { type: "github", apiUrl, cloneUrl, token, webhookSecret: SECRET },
     connect: (url, key) => github.sendHooksTo(`${url}/webhooks/${key}`, SECRET),
+    // A conditional request whose answer has not changed is free:
+    // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests
+    calls: () => requests.filter(({ status }) => status !== 304).map(({ method, path }) => `${method} ${path}`),
     pass: async ({ repo }, sha, check) => (await github.green(repo, sha, { check })).map(told),
     reportOn: ({ repo }, sha, context) => shown(github.lastStatus(repo, sha, context)),
+    success: "success",
+  };
+}
+
+async function gitHubApp(): Promise<RunningProduct> {
+  const github = await startGitHub();
+  const { apiUrl, cloneUrl, requests, violations, hooks } = github;
+  const { id } = github.createApp();
+  github.installApp("acme");
+  const app = { id, privateKey: testKeys.pkcs1 };
+  return {
+    ...common(github, { owner: "acme", requests, violations, hooks }),
+    settings: { type: "github", apiUrl, cloneUrl, app, webhookSecret: SECRET },
+    connect: (url, key) => github.sendAppHooksTo(`${url}/webhooks/${key}`, SECRET),
+    // Calls by the App itself, for its tokens, have a limit of their own.
+    calls: () =>
+      requests
+        .filter(({ as, status }) => as === "installation" && status !== 304)
+        .map(({ method, path }) => `${method} ${path}`),
+    pass: async ({ repo }, sha, check) => (await github.green(repo, sha, { check })).map(told),
+    reportOn({ repo }, sha, context) {
+      const run = github.checkRunsOf(repo, sha, context).at(-1);
+      return run === undefined
+        ? null
+        : { state: run.conclusion ?? run.status, description: run.shown?.title ?? run.name };
+    },
     success: "success",
   };
 }
@@ -221,15 +252,28 @@ async function generic(): Promise<RunningProduct> {
   };
 }
 
+const usual = { standsInFor: "its REST API", maxCalls: 12, tellsCi: true };
+
 /** Every product that a type of host is for. A new one is a line here. */
 export const products: readonly Product[] = [
-  { key: "github", title: "GitHub", maxCalls: 12, tellsCi: true, start: gitHub },
-  { key: "gitlab", title: "GitLab", maxCalls: 12, tellsCi: true, start: gitLab },
-  { key: "gitea", title: "Gitea", maxCalls: 12, tellsCi: true, start: gitea },
-  { key: "bitbucket", title: "Bitbucket Cloud", maxCalls: 12, tellsCi: true, start: bitbucketCloud },
+  { ...usual, key: "github", title: "GitHub", start: gitHub },
+  { ...usual, key: "github-app", title: "GitHub App", maxCalls: 9, start: gitHubApp },
+  { ...usual, key: "gitlab", title: "GitLab", start: gitLab },
+  { ...usual, key: "gitea", title: "Gitea", start: gitea },
+  { ...usual, key: "bitbucket", title: "Bitbucket Cloud", start: bitbucketCloud },
   {
-    ...{ key: "bitbucket-data-center", title: "Bitbucket Data Center", maxCalls: 12, tellsCi: false },
+    ...usual,
+    key: "bitbucket-data-center",
+    title: "Bitbucket Data Center",
+    tellsCi: false,
     start: bitbucketDataCenter,
   },
-  { key: "generic", title: "any git server", maxCalls: 0, tellsCi: true, start: generic },
+  {
+    key: "generic",
+    title: "Git server",
+    standsInFor: "CI that sends its results",
+    maxCalls: 0,
+    tellsCi: true,
+    start: generic,
+  },
 ];

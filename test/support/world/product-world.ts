@@ -39,7 +39,10 @@ export async function startProductWorld(): Promise<ProductWorld> {
   try {
     for (const product of products) {
       const running = await product.start();
-      members.push({ product, running, repo: await running.createRepo(NAME) });
+      const repo = await running.createRepo(NAME);
+      members.push({ product, running, repo });
+      // Nobody hears of it: a new branch would be a delivery of another kind.
+      await repo.push();
     }
     const hosts = Object.fromEntries(members.map(({ product, running }) => [product.key, running.settings]));
     const repos = members.map(({ product, running }) => `${product.key}/${running.owner}/${NAME}`);
@@ -94,5 +97,10 @@ async function deliver({ deliverd }: World, { product, running, repo }: Member):
   ).catch((error: unknown) => {
     throw new Error(`${error}\n${running.calls().join("\n")}\n${deliverd.output().slice(-4_000)}`);
   });
-  return running.calls();
+  return upToReport(running.calls().filter((call) => (/[0-9a-f]{40}/.exec(call)?.[0] ?? sha) === sha));
+}
+
+/** What comes after the report of the release is the look at what that report itself caused. */
+function upToReport(calls: string[]): string[] {
+  return calls.slice(0, calls.findLastIndex((call) => !call.startsWith("GET ")) + 1);
 }
