@@ -3,7 +3,7 @@ import { builderKinds, builderOf } from "../builders/index.ts";
 import { DEFAULT_GATE } from "../delivery/plan.ts";
 import type { ArtifactKind, ArtifactPlan, Gate } from "../delivery/types.ts";
 import { listOf } from "../settings/artifact.ts";
-import { apps, duration, formBy, globs, strict } from "../settings/scalars.ts";
+import { apps, duration, formBy, globs, oneOf, strict } from "../settings/scalars.ts";
 
 const kinds = Object.keys(builderOf) as ArtifactKind[];
 // zod reads the value of `kind` from each schema when it makes the union; its types want them spelled out.
@@ -57,6 +57,11 @@ export const pipelineSchema = strict({
     .boolean({ error: "true or false" })
     .default(false)
     .describe("true: a newer commit of the branch ends this one's unfinished delivery. Left out: false."),
+  lfs: oneOf("warn", "refuse")
+    .default("warn")
+    .describe(
+      "Pointers of Git LFS in the tree: warn (the log names them) or refuse (the build fails). Left out: warn.",
+    ),
   artifacts: listOf(artifact, 50, "artifact")
     .refine((artifacts) => new Set(artifacts.map((one) => one.name)).size === artifacts.length, {
       error: "artifacts of different names",

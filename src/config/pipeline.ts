@@ -27,8 +27,8 @@ export function readPipeline(text: string): PipelineReading {
     const problems = problemsOf(result.error, file.data, file);
     return { kind: "bad", lineOf, problems, drafts: draftsOf(file.data) };
   }
-  const { on, ci, supersede, artifacts } = result.data;
-  return { kind: "pipeline", lineOf, pipeline: { on, gate: ci, supersede, artifacts } };
+  const { on, ci, supersede, lfs, artifacts } = result.data;
+  return { kind: "pipeline", lineOf, pipeline: { on, gate: ci, supersede, lfs, artifacts } };
 }
 
 /**

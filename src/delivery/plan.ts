@@ -41,6 +41,7 @@ export function planOf(order: PlanOrder): { plan: Plan } | { ignored: string } {
       on: pipeline.on ?? { branches: [order.repo.defaultBranch], tags: ["v*"] },
       gate: boundedGate(pipeline.gate, order.bounds),
       supersede: pipeline.supersede,
+      lfs: pipeline.lfs,
       artifacts: pipeline.artifacts,
       isDefault: order.pipeline === null,
     },
@@ -72,7 +73,7 @@ function defaultPipeline({ hasDockerfile, repo, registries }: PlanOrder): Pipeli
     files: [],
     publish: [{ to: defaultRegistry(registries), as: repositoryOf(repo), tags: [...DEFAULT_TAGS] }],
   };
-  return { on: null, gate: DEFAULT_GATE, supersede: false, artifacts: [image] };
+  return { on: null, gate: DEFAULT_GATE, supersede: false, lfs: "warn", artifacts: [image] };
 }
 
 /** A repo's name may be no artifact's name: upper case, a leading dot, a hundred letters. */

@@ -194,6 +194,8 @@ export interface Plan {
   on: { branches: string[]; tags: string[] };
   gate: Gate;
   supersede: boolean;
+  /** What pointers of Git LFS in a tree mean for its builds. */
+  lfs: "warn" | "refuse";
   artifacts: ArtifactPlan[];
   /** The repo has no pipeline file. */
   isDefault: boolean;
@@ -228,6 +230,8 @@ export interface Pipeline {
   on: { branches: string[]; tags: string[] } | null;
   gate: Gate;
   supersede: boolean;
+  /** What pointers of Git LFS in a tree mean for its builds. */
+  lfs: "warn" | "refuse";
   artifacts: ArtifactPlan[];
 }
 

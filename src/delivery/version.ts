@@ -1,4 +1,5 @@
 import semver from "semver";
+import { matchesAny } from "./glob.ts";
 import { MAX_TAG_LENGTH } from "./oci-names.ts";
 import type { Sha } from "./types.ts";
 
@@ -12,6 +13,11 @@ export function versionTag(tag: string): string | null {
   return version !== undefined && version.length <= MAX_TAG_LENGTH && semver.valid(version) === version
     ? version
     : null;
+}
+
+/** The tags that the pipeline watches and that are no version, so that they give a commit no version. */
+export function tagsWithoutVersion(tagsOnCommit: string[], watched: string[]): string[] {
+  return tagsOnCommit.filter((tag) => versionTag(tag) === null && matchesAny(watched, tag));
 }
 
 /** Whether the version has no pre-release part. */

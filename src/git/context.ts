@@ -6,6 +6,7 @@ import { checkPath } from "./arguments.ts";
 import { Dockerignore } from "./dockerignore.ts";
 import { GitFailed } from "./git.ts";
 import type { Mirror } from "./mirror.ts";
+import { findPlaceholders, reportPlaceholders } from "./placeholders.ts";
 import { filterTar, limitBytes } from "./tar.ts";
 import { type BuildPaths, pathsUpTo, readTree, requireBuildPaths, type TreeEntry } from "./tree.ts";
 
@@ -14,6 +15,8 @@ export interface ContextOrder extends BuildPaths {
   maxBytes: number;
   /** Limit for the entries of the commit's tree, whether they are sent or not. */
   maxEntries: number;
+  /** Whether pointers of Git LFS end the build. Left out: the log names them. */
+  refusesLfs?: boolean;
 }
 
 const MAX_IGNORE_FILE_BYTES = 64 * 1024;
@@ -66,7 +69,7 @@ function baseOf(contextDir: string): string {
  * disk. If anything goes wrong, the stream breaks: a stream that ends is complete. A submodule is an empty folder; a
  * symbolic link stays one.
  * @throws what checkTree throws, and UserError("context-too-large" | "context-too-many-entries" | "context-bad-name" |
- *   "dockerignore-pattern").
+ *   "dockerignore-pattern" | "lfs-pointers").
  * The stream breaks with TransientError("context-broken"), UserError("context-too-large") or the run's reason to abort.
  */
 export async function openContext(mirror: Mirror, sha: Sha, order: ContextOrder, run: Run): Promise<Readable> {
@@ -94,6 +97,7 @@ async function choosing(mirror: Mirror, sha: Sha, order: ContextOrder, archive: 
   if (bytes > order.maxBytes) throw tooLarge(sha, order.maxBytes, bytes, biggest(entries, sent));
   // If everything is sent, git's own bytes are passed on: filtering them costs half as much again.
   const isUnchanged = base === "" && sent.size === entries.size;
+  reportPlaceholders(await findPlaceholders(mirror, sha, tree, sent), order.refusesLfs ?? false, run.log);
   run.log.line(`Context: ${sent.size} of ${entries.size} entries, ${(bytes / 1e6).toFixed(1)} MB.`);
 
   return guarded(isUnchanged ? archive : filterTar(archive, base, sent), sha, order.maxBytes);

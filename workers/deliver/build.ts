@@ -108,11 +108,16 @@ function buildId({ delivery, fence, plan, builtAs }: Work, artifact: ArtifactPla
   return `${builtAs ?? `${delivery.id}-${fence}`}-${plan.artifacts.indexOf(artifact)}-${name}`;
 }
 
-function openTree({ mirror, commit }: Work, paths: { contextDir: string; dockerfile: string | null }, run: Run) {
+function openTree({ mirror, commit, plan }: Work, paths: { contextDir: string; dockerfile: string | null }, run: Run) {
   return openContext(
     mirror,
     commit.sha,
-    { ...paths, maxBytes: CONTEXT_MAX_BYTES, maxEntries: CONTEXT_MAX_ENTRIES },
+    {
+      ...paths,
+      maxBytes: CONTEXT_MAX_BYTES,
+      maxEntries: CONTEXT_MAX_ENTRIES,
+      refusesLfs: plan.lfs === "refuse",
+    },
     run,
   );
 }

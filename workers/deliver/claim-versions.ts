@@ -1,9 +1,10 @@
 import { Refused, TransientError } from "../../src/delivery/errors.ts";
 import type { Sha } from "../../src/delivery/types.ts";
-import { versionsOf } from "../../src/delivery/version.ts";
+import { tagsWithoutVersion, versionsOf } from "../../src/delivery/version.ts";
 import { artifactsOf, unpinDigest } from "../../src/ledger/artifacts.ts";
 import { saveVersion } from "../../src/ledger/deliveries.ts";
 import { claimVersion } from "../../src/ledger/versions.ts";
+import type { Run } from "../../src/run/run.ts";
 import { versionsOfCommit } from "../commit/versions.ts";
 import type { Work } from "../commit/work.ts";
 import type { Station } from "../station.ts";
@@ -20,6 +21,17 @@ export async function settleVersions(station: Parts, work: Work, claims: boolean
   const versions = claims ? await claimVersions(station, work) : await versionsOfCommit(station, mirror, delivery);
   await saveFirst(station, work, versions[0] ?? "");
   return versions;
+}
+
+/** Says in the log which versions the commit has, and which watched tags gave it none. */
+export function reportVersions(
+  { repo, commit, tags, plan }: Work,
+  versions: string[],
+  { log }: Pick<Run, "log">,
+): void {
+  log.line(`Version ${versions.join(", ")} of ${repo.owner}/${repo.name} at ${commit.sha}`);
+  for (const tag of tagsWithoutVersion(tags, plan.on.tags))
+    log.line(`The tag ${tag} is no version, as v1.2.3 or 1.2.3 would be, so it gives this commit none.`);
 }
 
 /**

@@ -17,7 +17,7 @@ import type { Prepared, Unchanged } from "../names/prepared.ts";
 import { type PublishParts, publishEverywhere } from "../names/publish.ts";
 import type { Station } from "../station.ts";
 import { type BuildParts, build, takeRoom } from "./build.ts";
-import { settleVersions } from "./claim-versions.ts";
+import { reportVersions, settleVersions } from "./claim-versions.ts";
 import { type GateParts, passGate } from "./gate.ts";
 import { type Lease, requireLease } from "./lease.ts";
 import { pinAll } from "./pin.ts";
@@ -196,11 +196,11 @@ export async function prepare(
   run: Run,
   how: { claims: boolean; capacity: BuildSlots },
 ): Promise<(Prepared | Unchanged)[]> {
-  const { delivery, repo, commit, plan } = work;
+  const { delivery, plan } = work;
   const versions = await settleVersions(station, work, how.claims);
   await saveArtifacts(station.ledger, delivery.id, plan.artifacts);
   passed("version");
-  run.log.line(`Version ${versions.join(", ")} of ${repo.owner}/${repo.name} at ${commit.sha}`);
+  reportVersions(work, versions, run);
   const rows = await artifactsOf(station.ledger, delivery.id);
   const prepared = await sideBySide(
     plan.artifacts,

@@ -21,6 +21,7 @@ const plan = {
   on: { branches: ["main"], tags: [] },
   gate: { ci: "required" as const, required: [], apps: null, settle: 1, timeout: 2 },
   supersede: false,
+  lfs: "warn" as const,
   artifacts: [],
   isDefault: true,
 };

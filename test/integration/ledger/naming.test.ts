@@ -23,6 +23,7 @@ const naming: Naming = {
     on: { branches: ["main"], tags: [] },
     gate: { ci: "none", required: [], apps: null, settle: 1, timeout: 2 },
     supersede: false,
+    lfs: "warn",
     artifacts: [],
     isDefault: true,
   },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { UserError } from "../../../src/delivery/errors.ts";
 import { retryDelivery } from "../../../src/ledger/deliveries.ts";
 import { attemptsOf } from "../../../src/ledger/leases.ts";
+import { readLog } from "../../../src/ledger/logs.ts";
 import { listReleases } from "../../../src/ledger/releases.ts";
 import { prepareAhead } from "../../../workers/deliver/prepare-ahead.ts";
 import { REPO } from "../../support/databases/ledgers.ts";
@@ -44,6 +45,18 @@ describe("The version of a commit", function () {
     const fix = await commit("fixed");
     await tag("v1.0.0", fix);
     assert.equal(await played(fix), "delivered: released 1.0.0");
+  });
+
+  it("is not that of a watched tag that is no version, and the log says so", async () => {
+    const sha = await commit("1");
+    await tag("v1.2", sha);
+    assert.equal(await played(sha), `delivered: released 0.0.1-1.g${sha.slice(0, 7)}`);
+    const chunks = await readLog(at.station.ledger, (await story.delivery(sha)).id);
+    const log = chunks.map(({ text }) => text).join("");
+    assert.match(
+      log,
+      /^The tag v1\.2 is no version, as v1\.2\.3 or 1\.2\.3 would be, so it gives this commit none\.$/m,
+    );
   });
 
   it("is computed again when a failed commit is retried", async () => {

@@ -26,6 +26,7 @@ describe("a pipeline file", () => {
       on: null,
       gate: { ci: "required", required: [], apps: null, settle: 5_000, timeout: 21_600_000 },
       supersede: false,
+      lfs: "warn",
       artifacts: [
         {
           name: "api",
@@ -121,6 +122,11 @@ describe("a pipeline file", () => {
     );
   });
 
+  it("says what pointers of Git LFS mean", () => {
+    assert.equal(parsePipeline(minimal("lfs: refuse")).lfs, "refuse");
+    assert.deepEqual(problems(minimal("lfs: fetch")), ['.deliverd.yml:3: lfs: found "fetch"; expected warn or refuse']);
+  });
+
   it("gives paths in their shortest form", () => {
     const [artifact] = parsePipeline(image("dockerfile: ./a/../b//Dockerfile, context: b/")).artifacts;
     assert.deepEqual([artifact?.dockerfile, artifact?.context], ["b/Dockerfile", "b"]);
@@ -144,7 +150,7 @@ describe("a pipeline file", () => {
     [
       "an unknown key",
       minimal("superseed: true"),
-      '3: superseed: "superseed" is not a key here (did you mean "supersede"?); known are version, on, ci, supersede, artifacts',
+      '3: superseed: "superseed" is not a key here (did you mean "supersede"?); known are version, on, ci, supersede, lfs, artifacts',
     ],
     [
       "an unknown key of an artifact",
@@ -212,7 +218,7 @@ describe("a pipeline file", () => {
       minimal("ci:\n  setle: 5s"),
       '4: ci.setle: "setle" is not a key here (did you mean "settle"?); known are required, apps, settle, timeout',
     ],
-    ["a list for a map", "- a", "1: found a list; expected a map of version, on, ci, supersede, artifacts"],
+    ["a list for a map", "- a", "1: found a list; expected a map of version, on, ci, supersede, lfs, artifacts"],
   ];
   for (const [title, text, ...expected] of wrong) {
     it(`is refused with ${title}`, () => {

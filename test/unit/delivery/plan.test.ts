@@ -35,6 +35,7 @@ const pipeline = (given: Partial<Pipeline> = {}): Pipeline => ({
   on: { branches: ["main"], tags: [] },
   gate: DEFAULT_GATE,
   supersede: false,
+  lfs: "warn",
   artifacts: [artifact()],
   ...given,
 });
@@ -63,6 +64,7 @@ describe("a repo without a pipeline file", () => {
       on: { branches: ["trunk"], tags: ["v*"] },
       gate: DEFAULT_GATE,
       supersede: false,
+      lfs: "warn",
       isDefault: true,
       artifacts: [
         {

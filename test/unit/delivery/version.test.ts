@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import semver from "semver";
-import { baseTag, highestVersionTag, untaggedVersion, versionsOf, versionTag } from "../../../src/delivery/version.ts";
+import {
+  baseTag,
+  highestVersionTag,
+  tagsWithoutVersion,
+  untaggedVersion,
+  versionsOf,
+  versionTag,
+} from "../../../src/delivery/version.ts";
 
 const number = fc.nat({ max: 1_000_000 });
 const stable = fc.tuple(number, number, number).map((parts) => parts.join("."));
@@ -30,6 +37,12 @@ describe("a version tag", () => {
       assert.equal(versionTag(tag), version);
     });
   }
+
+  it("that is watched and none is known, so that a person can be told", () => {
+    const tags = ["v1.2", "v1.2.3", "2024.01.15", "nightly", "release-1.2"];
+    assert.deepEqual(tagsWithoutVersion(tags, ["v*", "release-*"]), ["v1.2", "release-1.2"]);
+    assert.deepEqual(tagsWithoutVersion(tags, ["*"]), ["v1.2", "2024.01.15", "nightly", "release-1.2"]);
+  });
 
   it("of a pre-release is never the highest, nor what commits are counted from", () => {
     assert.equal(highestVersionTag(["v1.9.0", "v1.10.0", "v2.0.0-rc.1", "latest"]), "v1.10.0");
