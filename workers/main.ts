@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { endDutiesOf } from "../src/ledger/duties.ts";
 import { releaseLeasesOf } from "../src/ledger/leases.ts";
 import { releaseOutboxLeasesOf } from "../src/ledger/outbox-leases.ts";
 import { removeWorker, reportWorker } from "../src/ledger/workers.ts";
@@ -120,6 +121,7 @@ export async function releaseLeftovers({ ledger, log }: Pick<Station, "ledger" |
   for (const delivery of await releaseLeasesOf(ledger, `${directory}/`))
     log.info("a delivery that this worker left behind is free again", { delivery });
   await releaseOutboxLeasesOf(ledger, `${directory}/`);
+  await endDutiesOf(ledger, `${directory}/`);
 }
 
 /** Says that this process works, and how much. */

@@ -1,5 +1,5 @@
 import type { Db } from "./ledger.ts";
-import { fromNow, now } from "./sql.ts";
+import { fromNow, now, startsWith } from "./sql.ts";
 
 /**
  * Takes or renews the lease of a duty: work that one process does for all.
@@ -26,4 +26,12 @@ export async function holdDuty(ledger: Db, name: string, owner: string, ttl: num
 /** Ends the lease of a duty that is done. Nothing happens if another process holds it. */
 export async function endDuty(ledger: Db, name: string, owner: string): Promise<void> {
   await ledger.db.deleteFrom("duties").where("name", "=", name).where("owner", "=", owner).execute();
+}
+
+/** Ends the leases of processes that are known to be dead. */
+export async function endDutiesOf(ledger: Db, ownerPrefix: string): Promise<void> {
+  await ledger.db
+    .deleteFrom("duties")
+    .where((eb) => startsWith(eb, "owner", ownerPrefix))
+    .execute();
 }

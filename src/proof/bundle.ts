@@ -9,7 +9,7 @@ import type { Signer } from "./signer.ts";
  */
 export async function signStatement(signer: Signer, statement: Statement): Promise<string> {
   // Sigstore's libraries are loaded here, and not at a start.
-  const { bundleToJSON, toDSSEBundle } = await import("@sigstore/bundle");
+  const { bundleToJSON, toDSSEBundle } = await import("./sigstore.ts");
   const payload = statementBytes(statement);
   const signature = await signer.sign(preAuthEncoding(PAYLOAD_TYPE, payload));
   const bundle = toDSSEBundle({

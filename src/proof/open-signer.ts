@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileSigner, newKey } from "./file-signer.ts";
@@ -65,7 +66,7 @@ function kmsSource(arn: string, previous: Signer | null): SignerSource {
 async function readOrMakeKey(file: string): Promise<string> {
   const known = await readFile(file, "utf8").catch(nullIfMissing);
   if (known !== null) return known;
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, newKey(), { mode: 0o600, flush: true });
   try {
     await link(draft, file);

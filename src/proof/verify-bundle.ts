@@ -1,9 +1,9 @@
-import type { Bundle } from "@sigstore/bundle";
 import { Refused } from "../delivery/errors.ts";
 import { BUNDLE_TYPE } from "../delivery/proof/attachment.ts";
 import { PAYLOAD_TYPE } from "../delivery/proof/dsse.ts";
 import type { SignedBy } from "../delivery/proof/judge.ts";
 import { type ReadStatement, readStatement } from "../delivery/proof/read-statement.ts";
+import type { Bundle } from "./sigstore.ts";
 
 /** A key that the verifier trusts. Times are ISO 8601, UTC; null: no end. */
 export interface TrustedKey {
@@ -38,7 +38,7 @@ export async function verifyBundle(text: string, keys: ReadonlyMap<string, Trust
 }
 
 async function readBundle(text: string): Promise<Bundle> {
-  const { bundleFromJSON } = await import("@sigstore/bundle");
+  const { bundleFromJSON } = await import("./sigstore.ts");
   try {
     const data = JSON.parse(text) as Record<string, unknown>;
     requireOneSignature(("payload" in data ? data : data.dsseEnvelope) as { signatures?: unknown } | undefined);
@@ -78,7 +78,7 @@ function requireForm({ mediaType, content, verificationMaterial }: Bundle): { ke
 }
 
 async function requireSignature(bundle: Bundle, keyId: string, { publicKey }: TrustedKey): Promise<void> {
-  const { toSignedEntity, Verifier } = await import("@sigstore/verify");
+  const { toSignedEntity, Verifier } = await import("./sigstore.ts");
   const { createPublicKey } = await import("node:crypto");
   const trusted = { publicKey: createPublicKey(publicKey), validFor: () => true };
   const verifier = new Verifier(

@@ -9,6 +9,11 @@ import { hold } from "./hold.ts";
 import type { Pushed } from "./oracle.ts";
 import { begin, builds, quickFiles, settled } from "./support.ts";
 
+interface Proof {
+  state: string;
+  bundles: { bundle: unknown }[];
+}
+
 /** From the kill to the release: long, for machines that are busy. What it takes on a quiet one is printed. */
 const RESUME = 90_000;
 
@@ -61,6 +66,24 @@ describe("deliverd, killed between two steps,", function () {
     }
   });
 
+  const proofSteps = ["signed", "saved", "referrer-put", "index-put", "attached"];
+  it(`proves each release once if the worker dies while it proves it (${proofSteps.join(", ")})`, async () => {
+    for (const step of proofSteps) await pushUnder(`proof.${step}`);
+    await resume();
+    for (const { sha } of pushed.slice(-proofSteps.length)) {
+      const [release] = await world.releases(repo, sha);
+      assert.ok(release);
+      const path = `/api/v1/releases/${release.artifact}/${release.version}/proof`;
+      const proof = () => world.deliverd.api<Proof>(path);
+      await until(`the proof of ${release.version} stands`, async () => (await proof()).state === "stands", RESUME);
+      const listed = await referrersOf(release.digest);
+      assert.deepEqual(
+        listed.toSorted(),
+        (await proof()).bundles.map(({ bundle }) => JSON.stringify(bundle)).toSorted(),
+      );
+    }
+  });
+
   it("sends status and notice again under the same id if it died before it marked them as sent", async () => {
     await pushUnder("announce.sent");
     for (const point of ["announce.sent:2", "announce.sent:3", "announce.sent:4"]) {
@@ -87,6 +110,23 @@ describe("deliverd, killed between two steps,", function () {
     await slow.release();
     await settled(world, [one], { within: RESUME });
   });
+
+  /** The bundles that the registry lists beside an image, read by nothing of deliverd. */
+  async function referrersOf(digest: string): Promise<string[]> {
+    const { url, username, password } = world.registry;
+    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+    const accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+    const get = (path: string) => fetch(`${url}/v2/acme/steps/${path}`, { headers: { authorization, accept } });
+    const { manifests } = (await (await get(`manifests/${digest.replace(":", "-")}`)).json()) as {
+      manifests: { digest: string }[];
+    };
+    return Promise.all(
+      manifests.map(async (each) => {
+        const { layers } = (await (await get(`manifests/${each.digest}`)).json()) as { layers: { digest: string }[] };
+        return (await get(`blobs/${layers[0]?.digest}`)).text();
+      }),
+    );
+  }
 
   /** One more commit, under a deliverd that dies at that place, and does so before the end of this. */
   async function pushUnder(point: string) {

@@ -112,7 +112,8 @@ async function readShelf(registry: TestRegistry, repository: string): Promise<Sh
   const { tags } = list.ok ? ((await list.json()) as { tags: string[] | null }) : { tags: null };
   const names: Shelf["names"] = new Map();
   const revisions = new Map<string, string>();
-  for (const tag of tags ?? []) {
+  // `sha256-<digest>` lists the proofs of an image, and is the name of none.
+  for (const tag of (tags ?? []).filter((each) => !each.startsWith("sha256-"))) {
     // docker-registry answers 500 or 404 where a tag is read at the very moment at which it is written.
     const manifest = await until(`${tag} can be read`, async () => {
       const answer = await ask(`manifests/${tag}`);

@@ -5,13 +5,15 @@ import { appendLog } from "../../../src/ledger/logs.ts";
 import { eachLedger, SHA, withRepo } from "../../support/databases/ledgers.ts";
 import { deliveryIn, startApi, type TestApi, TOKEN } from "./support.ts";
 
+const DIGEST = `sha256:${"0".repeat(64)}`;
+
 /** Every route of the API, and each page. */
 const READS = (id: string) => [
   ...["/api/v1/deliveries", `/api/v1/deliveries/${id}`, `/api/v1/deliveries/${id}/log`, "/api/v1/releases"],
   ...["/api/v1/releases/api/1.0.0", "/api/v1/releases/api/1.0.0/content", `/api/v1/why?repo=acme/api&sha=${SHA}`],
   "/api/v1/rules?repo=acme/api",
-  ...["/api/v1/releases/api/1.0.0/proof", `/api/v1/proof/sha256:${"a".repeat(64)}`],
   ...["/api/v1/repos", "/api/v1/artifacts", "/api/v1/workers", "/api/v1/audit", "/api/v1/releases/api/1.0.0..1.0.1"],
+  ...["/api/v1/releases/api/1.0.0/proof", `/api/v1/proof/${DIGEST}`],
 ];
 /** Anybody may read these. */
 const OPEN = [
@@ -82,7 +84,7 @@ describe("access to API and pages", () => {
         path
           .replace(":artifact/:version", "api/1.0.0")
           .replace(":artifact/:from..:to", "api/1.0.0..1.0.1")
-          .replace(":digest", `sha256:${"a".repeat(64)}`),
+          .replace(":digest", DIGEST),
       );
       assert.ok(named.length >= 14, `${named}`);
       assert.deepEqual([...new Set(named)].sort(), [...listed].sort());

@@ -9,7 +9,7 @@ import type { Stage } from "./simulate.ts";
 export async function openStage(): Promise<Stage & { leave(): void }> {
   const database = await Database.openSqlite();
   // Loaded when the first proof is signed, which would take turns of the real event loop in one run only.
-  await import("@sigstore/bundle");
+  await import("../../../src/proof/sigstore.ts");
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   let current = { scheduler: new Scheduler(0, turn), random: new Random(0) };
   const leave = replaceNodeTime(() => current);

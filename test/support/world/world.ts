@@ -52,6 +52,7 @@ export interface World extends Surroundings {
   ): Promise<{ description: string | null; targetUrl: string | null }>;
   /** The digest under a tag in the first registry, null where there is none. */
   digest(repository: string, tag: string, registry?: TestRegistry): Promise<string | null>;
+  /** Those of images: `sha256-<digest>` lists the proofs of one. */
   tags(repository: string): Promise<string[]>;
   /** The image's configuration under a name, by a client that shares no line with ours. */
   inspect(repository: string, tag: string): Promise<ImageConfig>;
@@ -209,7 +210,8 @@ export async function startWorld(
       digest: (repository, tag, from = registry) => digestOf(from, repository, tag),
       async tags(repository) {
         const answer = await fetch(`${registry.url}/v2/${repository}/tags/list`, { headers: authorization(registry) });
-        return answer.ok ? (((await answer.json()) as { tags: string[] | null }).tags ?? []).sort() : [];
+        const { tags } = answer.ok ? ((await answer.json()) as { tags: string[] | null }) : { tags: null };
+        return (tags ?? []).filter((tag) => !tag.startsWith("sha256-")).sort();
       },
     };
     return world;
