@@ -325,7 +325,7 @@ describe("The command line", function () {
     assert.deepEqual(
       found.map(({ part }) => part),
       [
-        ...["data directory", "disk", "ledger", "redis", "engine", "intake", "publicUrl"],
+        ...["data directory", "disk", "ledger", "redis", "proof key", "engine", "intake", "publicUrl"],
         ...["host github", "webhooks github", "registry local", "registry second", noticePart],
       ],
     );
@@ -384,7 +384,7 @@ describe("The command line", function () {
     }
     // One cause is one failure.
     assert.deepEqual([all.failed.has("disk"), all.failed.has("intake")], [false, false]);
-    assert.match(all.stdout, /^Not checked, because data directory failed: disk, ledger, intake\.$/m);
+    assert.match(all.stdout, /^Not checked, because data directory failed: disk, ledger, proof key, intake\.$/m);
     assert.match(all.stdout, /^Not checked, because host github failed: webhooks github\.$/m);
     assert.doesNotMatch(all.stdout, /canary|ghs_wrong/);
 
