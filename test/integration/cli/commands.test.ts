@@ -217,7 +217,7 @@ describe("A client command", function () {
   });
 
   it("has examples and exit codes in its help, and the environment if it asks a server", async () => {
-    const asking = "lint why deliveries logs retry cancel releases pull lint".split(" ");
+    const asking = "diff lint why deliveries logs retry cancel releases pull lint".split(" ");
     const { stdout: list } = await cli("--help");
     const commands = list.slice(list.indexOf("Commands:")).matchAll(/^ {2}([a-z]+) /gm);
     const names = [...commands].map(([, name = ""]) => name).filter((name) => name !== "help");
