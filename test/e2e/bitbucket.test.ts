@@ -65,7 +65,7 @@ for (const [name, start] of [
   ["Data Center", startDataCenter],
 ] as const) {
   describe(`A repo on Bitbucket ${name}`, function () {
-    this.timeout(150_000);
+    this.timeout(240_000);
     let product: Product;
     let world: World;
 
@@ -86,7 +86,7 @@ for (const [name, start] of [
 
     const said = (sha: string) => product.reportsOn(sha).find(({ key }) => key === "deliverd/api");
     /** Data Center sends no event of CI, so half a minute may pass until deliverd asks. */
-    const waitFor = (sha: string, state: string, timeout = 60_000) =>
+    const waitFor = (sha: string, state: string, timeout = 100_000) =>
       until(`deliverd/api is ${state}`, () => (said(sha)?.state === state ? said(sha) : null), timeout).catch(
         (error: unknown) => {
           const shown = JSON.stringify(said(sha));

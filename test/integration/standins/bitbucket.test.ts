@@ -280,7 +280,8 @@ describe("The Bitbucket Data Center stand-in", () => {
   });
 
   it("lists the newest 100 builds of a commit in all repos that have it, and counts all", async () => {
-    for (let at = 0; at < 101; at++) await post({ key: `build ${at}`, state: at === 0 ? "FAILED" : "SUCCESSFUL" });
+    for (let at = 0; at < 101; at++)
+      dataCenter.setBuild(sample.repo, sha, { name: `build ${at}`, state: at === 0 ? "FAILED" : "SUCCESSFUL" });
     const { body } = await call("GET", `/build-status/1.0/commits/${sha}?limit=1000`);
     assert.deepEqual([body.values.length, body.values[0].key, body.isLastPage], [100, "build 100", true]);
     const counted = await call("GET", `/build-status/1.0/commits/stats/${sha}`);
