@@ -50,13 +50,15 @@ describe("A repo that deliverd serves as a GitHub App", function () {
       throw new Error(`${String(error)}\nruns: ${all.join("\n  ")}\n${world.deliverd.output().slice(-6_000)}`);
     });
 
-  it("is delivered from push to release in one check run, which says what was released", async () => {
+  it("is reported from push to release: waiting, red, then green and released in a check run of its own", async () => {
     const sha = await repo.head();
     await repo.push();
     const first = await waitFor(sha, "queued");
     assert.match(first.shown?.title ?? "", /^Waiting/);
+    await github.red(repo.repo, sha);
+    assert.equal((await waitFor(sha, "failure")).shown?.title, "Check test failed");
     await github.green(repo.repo, sha);
-    const run = await waitFor(sha, "success");
+    const run = await waitFor(sha, "success", 2);
     const { id } = await world.delivery(repo, sha);
     assert.deepEqual(
       [run.shown?.externalId, run.shown?.detailsUrl],
