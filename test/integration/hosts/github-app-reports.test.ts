@@ -247,13 +247,18 @@ describe("A report of deliverd as a GitHub App", () => {
 
   it("is no CI: neither as the App's own run nor as that of another deliverd", async () => {
     const gate = { ci: "required" as const, required: [], apps: null, settle: 0, timeout: 3_600_000 };
-    const verdict = async () => (await host.ciState(commit(), gate, [], NOW + 10 ** 12)).verdict;
+    const verdict = async () => (await host.ciState(commit(), gate, [], Date.now())).verdict;
     await send(failed, FIRST);
     assert.equal(await verdict(), "none");
     const other = { id: 4711, slug: "another-deliverd" };
     github.setCheckRun(repo.repo, sha, { name: "deliverd/api", conclusion: "failure", app: other });
     assert.equal(await verdict(), "none");
     github.setCheckRun(repo.repo, sha, { name: "test", conclusion: "success" });
+    assert.equal(await verdict(), "green");
+    // A suite in which a run is under way would be waited for.
+    await send(building, following(failed));
+    assert.equal(await verdict(), "green");
+    github.setCheckRun(repo.repo, sha, { name: "deliverd/api", status: "in_progress", app: other });
     assert.equal(await verdict(), "green");
   });
 
