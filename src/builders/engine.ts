@@ -20,6 +20,8 @@ export interface EngineFacts {
   cpus: number;
   /** What keeps its images, such as `overlay2`. */
   store: string;
+  /** It keeps images with containerd. Then its BuildKit can push them by itself. */
+  containerd: boolean;
 }
 
 /** Which builder the engine uses. They make different layers from one Dockerfile, so an installation uses only one. */
@@ -67,6 +69,7 @@ export async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
     honoursLimits: version.Os === "linux" && info.MemoryLimit === true && info.CpuCfsQuota === true,
     cpus: info.NCPU,
     store: isContainerd(info) ? `containerd's ${info.Driver}` : info.Driver,
+    containerd: isContainerd(info),
   };
 }
 
@@ -125,7 +128,7 @@ export async function watchEngine(docker: Dockerode): Promise<EngineWatch> {
  * Whether the engine stopped. It kills running containers, and reports that like any failed step, before its connection
  * ends.
  */
-export async function hasEngineStopped(watch: EngineWatch, exitCode: number): Promise<boolean> {
+export async function hasEngineStopped(watch: Pick<EngineWatch, "gone">, exitCode: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(resolve, exitCode >= 128 ? 2_000 : 200, false);

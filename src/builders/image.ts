@@ -12,10 +12,11 @@ import type { RegistryAuth } from "./engine/bases.ts";
 import { withDeadline } from "./engine/deadline.ts";
 import { explainEngineError } from "./engine/errors.ts";
 import { type KnownEngine, knownEngine } from "./engine/known-engine.ts";
-import { type Installation, watchEngine } from "./engine.ts";
+import { chooseInstallation, type EngineFacts, type Installation, watchEngine } from "./engine.ts";
 import { buildImage } from "./image/build.ts";
 import { openEarly } from "./image/context.ts";
 import { freezeBuiltImage, temporaryName } from "./image/freeze.ts";
+import { buildKitImageBuilder } from "./image/on-buildkit.ts";
 import { planBuild, reportPlan } from "./image/plan.ts";
 import { buildPlatforms, reportForeign } from "./image/platforms.ts";
 
@@ -39,14 +40,38 @@ export interface ImageBuilderOptions {
 /** Builds images with a Docker Engine, and freezes them through the intake. */
 export function imageBuilder(options: ImageBuilderOptions): Builder<BuildOrder> {
   const engine = knownEngine(options.docker, options.registryAuth);
-  return {
-    build: (order, run) =>
-      withDeadline(order.limits.time, run, (limited) =>
-        order.artifact.platforms.length > 1
-          ? buildPlatforms(options.store, order, limited, (one, its) => buildAndFreeze(options, engine, one, its))
-          : buildAndFreeze(options, engine, order, limited),
-      ),
+  const build = async (order: BuildOrder, run: Run): Promise<Built> => {
+    const direct = directBuilder(options, engine, await engine.facts(), order);
+    if (direct !== null) return direct.build(order, run);
+    return order.artifact.platforms.length <= 1
+      ? buildAndFreeze(options, engine, order, run)
+      : buildPlatforms(options.store, order, run, (one, its) => buildAndFreeze(options, engine, one, its));
   };
+  return { build: (order, run) => withDeadline(order.limits.time, run, (limited) => build(order, limited)) };
+}
+
+/** Networks of RUN steps that BuildKit itself knows. */
+const BUILDKIT_NETWORKS = new Set(["none", "host", "default"]);
+
+/**
+ * With containerd's store, Docker's BuildKit pushes by itself: nothing gets a name in the engine, and all platforms are
+ * one build. By Docker's own request, Docker 26 could not even read a context there. Null: another way is needed.
+ */
+function directBuilder(
+  options: ImageBuilderOptions,
+  { bases }: KnownEngine,
+  facts: EngineFacts,
+  { limits }: BuildOrder,
+): Builder<BuildOrder> | null {
+  const installation = options.installation ?? chooseInstallation(facts, limits).installation;
+  const network = options.network ?? (facts.bridge ? "default" : "none");
+  if (installation !== "buildkit" || !facts.containerd || !BUILDKIT_NETWORKS.has(network)) return null;
+  return buildKitImageBuilder({
+    ...options,
+    connect: () => buildKitIn(options.docker),
+    bases,
+    network: network === "default" ? undefined : network,
+  });
 }
 
 /** The context is opened early, while the engine is asked and pulls base images. */

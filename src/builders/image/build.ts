@@ -80,7 +80,7 @@ function query(plan: BuildPlan, grant: Grant, context: Context, session: string 
     ...(context.files === null ? {} : { remote: "client-session" }),
     buildargs: declaredArgs(order, plan.dockerfile),
     labels: order.labels,
-    ...(order.artifact.target === null ? {} : { target: order.artifact.target }),
+    ...(plan.dockerfile.target === null ? {} : { target: plan.dockerfile.target }),
     ...(order.artifact.cache ? {} : { nocache: true }),
     rm: true,
     forcerm: true,

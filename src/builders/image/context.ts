@@ -52,6 +52,8 @@ export function sessionContext(order: BuildOrder): Context & { files: BuildFiles
   const openContext = async () => {
     try {
       const tree = await order.openContext();
+      // A tree that was opened early may be broken by now.
+      if (tree.errored) broken.abort(tree.errored);
       return tree.on("error", (error) => broken.abort(error));
     } catch (error) {
       broken.abort(error);

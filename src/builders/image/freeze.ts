@@ -24,6 +24,8 @@ export async function freezeBuiltImage(docker: Dockerode, grant: Grant, signal: 
       tag,
       authconfig: { username, password, serveraddress: host },
       abortSignal: signal,
+      // The intake speaks plain HTTP. Docker knows that of 127.0.0.0/8; Podman has to be told, and Docker ignores it.
+      ...{ tlsVerify: false },
     });
     for await (const { error } of readMessages(answer)) complaint = error ?? complaint;
   } catch (error) {

@@ -15,14 +15,13 @@ export function frontendAttributes(
   order: BuildOrder,
   dockerfile: DockerfileFacts,
   paths: FrontendPaths,
-  { platforms, network }: { platforms: string[]; network: string | null },
+  { platforms, network, resolveMode }: { platforms: string[]; network: string | null; resolveMode: string },
 ): Record<string, string> {
   const { target, cache } = order.artifact;
   return {
     filename: paths.dockerfile,
     platform: platforms.join(","),
-    // The newest base of a tag, as a pull gives it.
-    "image-resolve-mode": "pull",
+    "image-resolve-mode": resolveMode,
     ...(paths.contextUrl === null ? {} : { context: paths.contextUrl }),
     ...(target === null ? {} : { target }),
     // Empty: no step is taken from the cache.

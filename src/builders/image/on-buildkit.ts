@@ -4,7 +4,7 @@ import { TransientError } from "../../delivery/errors.ts";
 import { failpoint } from "../../observe/failpoints.ts";
 import type { Run } from "../../run/run.ts";
 import type { Grant, Intake } from "../../store/intake.ts";
-import type { Builder, BuildOrder, Built } from "../builder.ts";
+import type { BaseImage, Builder, BuildOrder, Built } from "../builder.ts";
 import type { BuildKit } from "../buildkit/connection.ts";
 import { GrpcError, Status } from "../buildkit/grpc/status.ts";
 import { authMethods } from "../buildkit/session/auth.ts";
@@ -13,8 +13,10 @@ import { secretMethods } from "../buildkit/session/secrets.ts";
 import { uploadMethods } from "../buildkit/session/upload.ts";
 import { solve } from "../buildkit/solve.ts";
 import { askWorkers, type BuildKitFacts } from "../buildkit/workers.ts";
-import type { RegistryAuth } from "../engine/bases.ts";
+import type { Bases, RegistryAuth } from "../engine/bases.ts";
 import { withDeadline } from "../engine/deadline.ts";
+import { engineGone } from "../engine/errors.ts";
+import { hasEngineStopped } from "../engine.ts";
 import { BaseDigests } from "./base-digests.ts";
 import { BuildLog } from "./build-log.ts";
 import { dockerfilePlace, openEarly, sessionContext } from "./context.ts";
@@ -28,6 +30,8 @@ export interface BuildKitBuilderOptions {
   connect(): Promise<BuildKit>;
   intake: Pick<Intake, "grant">;
   registryAuth: RegistryAuth;
+  /** Fetches base images before a build, so that BuildKit finds them in its store. Left out: BuildKit pulls them. */
+  bases?: Pick<Bases, "fetch">;
   /** `none` or `host`. Left out: BuildKit's own. */
   network?: string | undefined;
   /** Limit for what one build may add to the store, in bytes. Left out: 20 GiB. */
@@ -69,6 +73,7 @@ interface SolvePlan {
   platforms: string[];
   dockerfile: DockerfileFacts;
   network: string | null;
+  resolveMode: "pull" | "local";
 }
 
 /** @throws UserError `dockerfile-invalid`, TransientError `engine-failed` if BuildKit has no worker */
@@ -79,11 +84,14 @@ function planSolve(options: BuildKitBuilderOptions, facts: BuildKitFacts, order:
   const [platform = own] = platforms;
   return {
     order,
-    platforms: platforms.length === 0 ? [own] : platforms,
+    // In one order, so that the same images give the same index.
+    platforms: platforms.length === 0 ? [own] : platforms.toSorted(),
     dockerfile: readDockerfile(order.dockerfile, {
       ...{ file, args: order.args, target, platform, buildPlatform: own, everyStage: false },
     }),
     network: options.network ?? null,
+    // A pull gives the newest image of a tag. Bases that were fetched are that already.
+    resolveMode: options.bases === undefined ? "pull" : "local",
   };
 }
 
@@ -97,11 +105,12 @@ function report(facts: BuildKitFacts, { order, platforms }: SolvePlan, { log }: 
 
 /** Every build has a repository of its own in the intake, and BuildKit the right to push into that one only. */
 async function freeze(
-  { intake, registryAuth, maxBytes }: BuildKitBuilderOptions,
+  { intake, registryAuth, maxBytes, bases: store }: BuildKitBuilderOptions,
   buildkit: BuildKit,
   plan: SolvePlan,
   run: Run,
 ): Promise<Built> {
+  const fetched = store === undefined ? null : await fetchBases(store, plan, run);
   const grant = intake.grant(plan.order.id, { maxBytes: maxBytes ?? 20 * 2 ** 30 });
   const logins: RegistryAuth = (host) => (host === grant.host ? grant : registryAuth(host));
   const bases = new BaseDigests();
@@ -112,10 +121,32 @@ async function freeze(
     if (pushed === null) throw new TransientError("freeze-failed", "BuildKit ended a build without pushing its image.");
     run.log.line(`Frozen as ${pushed.digest} (${(pushed.size / 1e6).toFixed(1)} MB).`);
     const { digest, mediaType, size } = pushed;
-    return { digest, mediaType, size, bases: bases.of(plan.dockerfile.images) };
+    return { digest, mediaType, size, bases: fetched ?? bases.of(plan.dockerfile.images) };
   } finally {
     await grant.revoke();
   }
+}
+
+/** Every platform has its own image of a base, and may need other bases. */
+async function fetchBases(
+  bases: Pick<Bases, "fetch">,
+  { order, platforms }: SolvePlan,
+  run: Run,
+): Promise<BaseImage[]> {
+  const { target, dockerfile: file } = order.artifact;
+  const [own = ""] = platforms;
+  const needed = new Map<string, [reference: string, platform: string]>();
+  for (const platform of platforms) {
+    const options = { file, args: order.args, target, platform, buildPlatform: own, everyStage: false };
+    for (const base of readDockerfile(order.dockerfile, options).images) {
+      const its = base.platform ?? platform;
+      needed.set(`${base.reference} ${its}`, [base.reference, its]);
+    }
+  }
+  const found = await Promise.all(
+    [...needed.values()].map(([reference, platform]) => bases.fetch(reference, platform, run)),
+  );
+  return found.filter((one, at) => found.findIndex(({ reference }) => reference === one.reference) === at);
 }
 
 async function solveImage(
@@ -138,7 +169,9 @@ async function solveImage(
     ? { contextUrl: null, dockerfile: apart }
     : { contextUrl: `http://buildkit-session/${randomUUID()}`, dockerfile: dockerfilePlace(order).place };
   const { name, tag } = temporaryName(grant);
-  const attrs = { name: `${name}:${tag}`, push: "true", "registry.insecure": "true", "oci-mediatypes": "true" };
+  // Docker would keep the image under that name.
+  const keep = { push: "true", store: "false" };
+  const attrs = { name: `${name}:${tag}`, ...keep, "registry.insecure": "true", "oci-mediatypes": "true" };
   try {
     await solve(
       buildkit.client,
@@ -162,7 +195,11 @@ async function solveImage(
     grant.pushed(tag);
     // An error that is too large to be sent is still told as that of its step.
     log.hear({ error: (error.code === Status.internal ? log.stepError : null) ?? error.message });
-    throw explainSolve(error, log.end(), { ...plan, host: grant.host, hasLogin: (host) => logins(host) !== null });
+    const failure = log.end();
+    // An engine that stops kills its steps first, and reports that like any failure of a step.
+    const { client } = buildkit;
+    if (failure?.exitCode && (await hasEngineStopped(client, failure.exitCode))) throw engineGone(error);
+    throw explainSolve(error, failure, { ...plan, host: grant.host, hasLogin: (host) => logins(host) !== null });
   } finally {
     session.close();
   }

@@ -1,5 +1,5 @@
 import { type Base, type DockerfileFacts, readDockerfile } from "../../delivery/dockerfile/index.ts";
-import { Refused } from "../../delivery/errors.ts";
+import { Refused, UserError } from "../../delivery/errors.ts";
 import type { RunLog } from "../../run/run.ts";
 import type { BuildOrder } from "../builder.ts";
 import { chooseInstallation, type EngineFacts, type Installation } from "../engine.ts";
@@ -26,13 +26,14 @@ export interface PlanOptions {
 
 /**
  * The plan of a build for one platform.
- * @throws UserError `dockerfile-invalid`, Refused `secrets-need-buildkit`
+ * @throws UserError `dockerfile-invalid`, `label-with-variable`, Refused `secrets-need-buildkit`
  */
 export function planBuild(options: PlanOptions, facts: EngineFacts, order: BuildOrder, signal: AbortSignal): BuildPlan {
   const [platform = facts.platform] = order.artifact.platforms;
   const chosen = chooseInstallation(facts, order.limits);
   const installation = options.installation ?? chosen.installation;
   if (installation === "classic") refuseSecrets(order, chosen.because);
+  if (facts.product === "Podman") refuseVariables(order);
   // The platform is named only if it differs: older engines accept it only in experimental mode.
   const named = (wanted: string) => (wanted === facts.platform ? null : wanted);
   const dockerfile = readDockerfile(order.dockerfile, {
@@ -62,6 +63,17 @@ function refuseSecrets({ artifact }: BuildOrder, because: string): void {
     "secrets-need-buildkit",
     `artifacts.${artifact.name}.secrets: only BuildKit can give a build secrets, and this server builds without it: ` +
       `${because}. Build without secrets, or ask the administrator for an engine with BuildKit.`,
+  );
+}
+
+/** Podman replaces variables in the values of labels, and knows no way to write a dollar sign. */
+function refuseVariables({ artifact, labels }: BuildOrder): void {
+  const found = Object.keys(labels).find((name) => labels[name]?.includes("$"));
+  if (found === undefined) return;
+  throw new UserError(
+    "label-with-variable",
+    `artifacts.${artifact.name}: the label ${found} has a dollar sign, and Podman would put a variable in its place. ` +
+      "Use another text, or ask the administrator for an engine with BuildKit.",
   );
 }
 

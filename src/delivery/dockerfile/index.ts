@@ -23,6 +23,8 @@ export interface DockerfileFacts {
   args: Set<string>;
   /** The ARGs whose value the image may contain: those above the first FROM, and those in the stages that it needs. */
   usedArgs: Set<string>;
+  /** The stage that becomes the image, as it is written: buildah takes no other form. Null: the last one. */
+  target: string | null;
   /** The image of a `# syntax=` line. BuildKit pulls it by itself to read the file. */
   syntax: string | null;
 }
@@ -71,7 +73,10 @@ export function tryDockerfile(text: string, options: DockerfileOptions): Dockerf
     if (!(error instanceof DockerfileError)) throw error;
     // Another frontend may have another grammar.
     if (isForeign(syntax))
-      return { kind: "read", facts: { images: [], args: allNamed(text), usedArgs: allNamed(text), syntax } };
+      return {
+        kind: "read",
+        facts: { images: [], args: allNamed(text), usedArgs: allNamed(text), target: options.target, syntax },
+      };
     return { kind: "invalid", line: error.line, keyword: error.keyword.slice(0, 40), message: error.message };
   }
 }
@@ -125,7 +130,9 @@ function factsOf(script: Script, options: DockerfileOptions): Omit<DockerfileFac
   const { stages, globals } = readStages(script, given, values);
   const target = targetOf(stages, options.target);
   const walk = walkStages(stages, options.everyStage ? stages.slice(0, target + 1).map((_, at) => at) : [target]);
-  return { args, images: walk.images, usedArgs: walk.isSure ? new Set([...globals, ...walk.args]) : args };
+  const usedArgs = walk.isSure ? new Set([...globals, ...walk.args]) : args;
+  const written = options.target === null ? null : (stages[target]?.writtenName ?? null);
+  return { args, images: walk.images, usedArgs, target: written };
 }
 
 /** The index of the stage that becomes the image. @throws DockerfileError */

@@ -14,7 +14,10 @@ export interface Source {
 }
 
 export interface Stage {
+  /** In lower case, as BuildKit compares it. */
   name: string | null;
+  /** As it is written. */
+  writtenName: string | null;
   /** A stage or an image, with variables expanded. Null: only the engine knows it. */
   base: string | null;
   /** From `--platform`. Null: none is given, or only the engine knows it. */
@@ -100,6 +103,7 @@ function readFrom(instruction: Instruction, rules: { escapeChar: string; variabl
     throw new DockerfileError(`the platform ${writtenPlatform.slice(0, 100)} is empty: its variables have no value`);
   return {
     name: name?.toLowerCase() ?? null,
+    writtenName: name,
     base: writtenPlatform !== "" && platform === null ? null : base,
     platform: platform === null ? null : parsePlatform(platform),
     line: instruction.line,

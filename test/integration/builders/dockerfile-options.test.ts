@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { engineFacts } from "../../../src/builders/engine.ts";
 import { orderOf, readFrozen, shellImage, startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { artifactPlan } from "../../support/fixtures/plans.ts";
 import { testRun } from "../../support/fixtures/run.ts";
@@ -39,15 +40,21 @@ for (const installation of ["buildkit", "classic"] as const) {
     });
 
     it("give labels of any text", async () => {
-      const labels = {
-        team: "payments",
-        quoted: `a "b" 'c' $HOME \${X} \\n`,
-        empty: "",
-        "dev.deliverd.delivery": "d7",
-      };
-      const frozen = await build(orderOf({ Dockerfile: `FROM ${shellImage}\nLABEL team=none kept=yes\n` }, { labels }));
-      const image = await readFrozen(yard.store, frozen.digest);
-      assert.deepEqual(image.config.Labels, { ...labels, kept: "yes" });
+      const labels = { team: "payments", quoted: `a "b" 'c' \\n`, empty: "", "dev.deliverd.delivery": "d7" };
+      const files = { Dockerfile: `FROM ${shellImage}\nLABEL team=none kept=yes\n` };
+      const frozen = await build(orderOf(files, { labels }));
+      const { "io.buildah.version": _, ...found } = (await readFrozen(yard.store, frozen.digest)).config.Labels;
+      assert.deepEqual(found, { ...labels, kept: "yes" });
+    });
+
+    it("give labels with a dollar sign, which only Podman cannot keep (label-with-variable)", async () => {
+      const labels = { "dev.deliverd.delivery": "d7", price: `5 $HOME \${X}` };
+      const built = build(orderOf({ Dockerfile: `FROM ${shellImage}\n` }, { labels }));
+      if ((await engineFacts(yard.engine.docker)).product === "Podman") {
+        await assert.rejects(built, { name: "UserError", code: "label-with-variable" });
+        return;
+      }
+      assert.deepEqual((await readFrozen(yard.store, (await built).digest)).config.Labels, labels);
     });
 
     it("can ask for a build from nothing: every step runs again", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { buffer } from "node:stream/consumers";
+import { engineFacts } from "../../../src/builders/engine.ts";
 import { pushShell } from "../../support/engine/buildkit-yard.ts";
 import { orderOf, readFrozen, shellImage, startYard, type Yard } from "../../support/engine/image-builds.ts";
 import { artifactPlan } from "../../support/fixtures/plans.ts";
@@ -9,7 +10,7 @@ import { startRegistry } from "../../support/registries/docker-registry.ts";
 const OWN = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
 const PLATFORMS = ["linux/arm64", "linux/amd64", "linux/arm/v6"];
 
-describe("An image for several platforms, on an engine that builds for one at a time", function () {
+describe("An image for several platforms", function () {
   this.timeout(120_000);
   let yard: Yard;
   before(async () => {
@@ -84,7 +85,9 @@ describe("An image for several platforms, on an engine that builds for one at a 
     const run = testRun();
     await build(`FROM ${base}\nCOPY a /a\n`, [OWN, "linux/s390x"], run);
     const told = run.text().match(/^Base .* is for linux\/\w+, not for linux\/s390x: .*$/gm);
-    assert.equal(told?.length, 1, run.text());
+    // In containerd's store, the engine does not say which platform a base is for.
+    const { containerd } = await engineFacts(yard.engine.docker);
+    assert.equal(told?.length ?? 0, containerd ? 0 : 1, run.text());
     await registry.stop();
   });
 });

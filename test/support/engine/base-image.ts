@@ -87,7 +87,7 @@ async function addNode(root: string, work: string): Promise<void> {
 }
 
 /** Where this machine's apt gets Debian from, in either format of its lists. */
-async function debianMirror(): Promise<string> {
+export async function debianMirror(): Promise<string> {
   const folder = "/etc/apt/sources.list.d";
   const lists = ["/etc/apt/sources.list", ...(await readdir(folder)).map((file) => join(folder, file))];
   for (const list of lists.filter((path) => existsSync(path))) {

@@ -55,6 +55,7 @@ describe("the choice between BuildKit and the classic builder", () => {
     honoursLimits: true,
     cpus: 2,
     store: "overlay2",
+    containerd: false,
   };
   it("is BuildKit, unless limits are set or the engine lacks it", () => {
     const none = { memoryBytes: null, cpus: null };

@@ -125,6 +125,7 @@ describe("the base images read from a Dockerfile", () => {
     const lines = ["FROM ruby AS Test", "FROM node AS release", "COPY --from=deno / /", "FROM perl"];
     assert.deepEqual(references(lines, {}, { target: "RELEASE" }), ["node", "deno"]);
     assert.deepEqual(references(lines, {}, { target: "test" }), ["ruby"]);
+    assert.equal(read(lines, {}, { target: "test" }).target, "Test");
     assert.deepEqual(references(lines, {}, { target: "release", everyStage: true }), ["ruby", "node", "deno"]);
     assert.deepEqual(references(["FROM x-$TARGETSTAGE AS a", "FROM node AS b"], {}, { target: "a" }), ["x-a"]);
   });

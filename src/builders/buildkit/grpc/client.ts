@@ -13,6 +13,8 @@ const MAX_HEADER_BYTES = 128 * 1024;
 
 /** Calls methods over one connection. */
 export class GrpcClient {
+  /** Resolves when the connection has ended, whoever ended it. */
+  readonly gone: Promise<void>;
   readonly #session: ClientHttp2Session;
   #lost: Error | null = null;
 
@@ -21,6 +23,7 @@ export class GrpcClient {
       createConnection: () => socket,
       settings: { maxHeaderListSize: MAX_HEADER_BYTES },
     });
+    this.gone = new Promise((resolve) => this.#session.once("close", resolve));
     // Each call reports the loss of the connection by itself.
     this.#session.on("error", (error) => {
       this.#lost = error;
