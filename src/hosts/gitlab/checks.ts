@@ -55,7 +55,7 @@ async function pipelinesOf(api: RestApi, id: string, sha: string): Promise<Pipel
 }
 
 function unreadable({ status, message }: Declined, { repo, sha }: CommitRef): Error {
-  if (status === 404 && /commit/i.test(message)) {
+  if (status === 404 && /^(?:404 )?commit not found/i.test(message)) {
     return new Refused("commit-gone", `GitLab has no commit ${sha} in ${repo.owner}/${repo.name}: ${message}`);
   }
   return new TransientError(
