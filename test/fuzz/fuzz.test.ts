@@ -5,9 +5,9 @@ import { fuzzFiles } from "./files.ts";
 import { fuzzWebhooks } from "./webhooks.ts";
 
 describe("deliverd, given mutated input,", () => {
-  it("answers 2,500 hostile webhooks for each type of host without a 5xx or a crash, and stays below 256 MB", async function () {
+  it("answers 1,500 hostile webhooks for each type of host without a 5xx or a crash, and stays below 256 MB", async function () {
     this.timeout(240_000);
-    const { answers, unexpected, crashes, maxRssMb } = await fuzzWebhooks({ payloadsForEach: 2_500, seed: 1 });
+    const { answers, unexpected, crashes, maxRssMb } = await fuzzWebhooks({ payloadsForEach: 1_500, seed: 1 });
     assert.deepEqual(unexpected, []);
     assert.equal(crashes, 0);
     assert.deepEqual(Object.keys(answers).sort(), hostExamples.map(keyOf).sort());
@@ -15,7 +15,7 @@ describe("deliverd, given mutated input,", () => {
       const caused = Object.keys(ofType).filter((status) => Number(status) >= 500);
       assert.deepEqual(caused, [], type);
       // A fuzzer whose payloads are all refused at the door shows nothing.
-      const isBroad = (ofType[202] ?? 0) > 500 && (ofType[400] ?? 0) > 300 && (ofType[401] ?? 0) > 150;
+      const isBroad = (ofType[202] ?? 0) > 300 && (ofType[400] ?? 0) > 200 && (ofType[401] ?? 0) > 90;
       assert.ok(isBroad, `${type}: ${JSON.stringify(ofType)}`);
     }
     assert.ok(maxRssMb < 256, `the receiver came to ${maxRssMb} MB`);
