@@ -6,6 +6,7 @@ import { pullAndRun } from "./run-image.ts";
 import { deliver, patience, type Scene } from "./scene.ts";
 import { type Started, type Surroundings, surround } from "./surroundings.ts";
 import type { Teller } from "./teller.ts";
+import { verifyAndTamper } from "./verify.ts";
 
 const PIPELINE = `version: 1
 ci: { required: [test] }
@@ -72,4 +73,5 @@ async function play(around: Surroundings, tell: Teller, signal: AbortSignal): Pr
   tell.step("notice", `${notice.event.type}, signed, id ${notice.id}`);
   const { repo: from, digest, versions } = (notice.event.data as { customData: ReleaseView }).customData;
   tell.quote(JSON.stringify({ repo: from, versions, digest }, null, 2));
+  await verifyAndTamper(deliverd, release, reference, tell, signal);
 }

@@ -6,7 +6,9 @@ import { listedKey } from "../ledger/listed-key.ts";
 import { proofKeys } from "../ledger/proof-keys.ts";
 import { openSigner } from "../proof/open-signer.ts";
 import type { SignerSource } from "../proof/signer.ts";
+import { makeFolder } from "../run/make-folder.ts";
 import { loadStoreId } from "./data-dir.ts";
+import { dataDirError } from "./data-dir-errors.ts";
 import type { Column } from "./table.ts";
 
 /** Every key that ever signed. The server's own is added if it never ran. @throws ConfigError, TransientError */
@@ -40,6 +42,9 @@ async function withKeys<T>(
 ): Promise<T> {
   const config: ServerConfig = loadServerConfig({ path: configPath, env: process.env });
   const { dataDir, databaseUrl, proof } = config;
+  await makeFolder(dataDir, 0o700).catch((error: unknown) => {
+    throw dataDirError(dataDir, error);
+  });
   const source = await openSigner(proof, dataDir, await loadStoreId(dataDir), () => {});
   const ledger = await openLedger({ dataDir, databaseUrl: databaseUrl ?? undefined });
   try {

@@ -1,4 +1,6 @@
+import type { Digest, RepoId } from "../delivery/types.ts";
 import type { Db, Tx } from "./ledger.ts";
+import { queueProofTask } from "./proof-tasks.ts";
 import type { ProofPlaceState } from "./schema/proofs.ts";
 import { now } from "./sql.ts";
 
@@ -17,6 +19,43 @@ export async function owePlaces(tx: Tx, releaseId: string, places: readonly Plac
     .values(places.map(({ registry, repository }) => ({ releaseId, registry, repository, ...OWED, at: now(tx) })))
     .onConflict((conflict) => conflict.doNothing())
     .execute();
+}
+
+/**
+ * Owes the proof of a content to a place where it got a name just now. Nothing is owed before the proof is signed: then
+ * it goes to all places that there are.
+ */
+export async function oweProofAt(
+  ledger: Db,
+  content: { repoId: RepoId; artifact: string; digest: Digest },
+  { registry, repository, tag }: Place & { tag: string },
+): Promise<void> {
+  const releases = await ledger.db
+    .selectFrom("releases")
+    .innerJoin("proofs", "proofs.releaseId", "releases.id")
+    .leftJoin("proofPlaces", (join) =>
+      join
+        .onRef("proofPlaces.releaseId", "=", "releases.id")
+        .on("proofPlaces.registry", "=", registry)
+        .on("proofPlaces.repository", "=", repository),
+    )
+    .select(["releases.id", "releases.repoId", "releases.sha", "releases.deliveryId", "releases.kind"])
+    .select("proofPlaces.state")
+    .where("releases.repoId", "=", content.repoId)
+    .where("releases.artifact", "=", content.artifact)
+    .where("releases.digest", "=", content.digest)
+    .where("proofs.signedAt", "is not", null)
+    .execute();
+  // An image's proof is beside the image, whatever its names are. A file's is beside each name.
+  const owed = releases.filter(({ state, kind }) => state === null || kind !== "image");
+  if (owed.length === 0) return;
+  await ledger.transaction(async (tx) => {
+    for (const { id, repoId, sha, deliveryId } of owed) {
+      await owePlaces(tx, id, [{ registry, repository }]);
+      const task = { step: "attach", releaseId: id, registry, repository, again: false, tag } as const;
+      await queueProofTask(tx, { repoId, sha, deliveryId }, task);
+    }
+  });
 }
 
 const OWED = { state: "owed" as const, because: "" };

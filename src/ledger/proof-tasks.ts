@@ -8,7 +8,15 @@ import { fromNow } from "./sql.ts";
 export type ProofTask =
   | { step: "sign"; releaseId: string }
   /** `again`: it was put there a moment ago. It is read back once more, since others may have written meanwhile. */
-  | { step: "attach"; releaseId: string; registry: string; repository: string; again: boolean };
+  | {
+      step: "attach";
+      releaseId: string;
+      registry: string;
+      repository: string;
+      again: boolean;
+      /** The name that the content got there afterwards. Left out: it had all its names when it was signed. */
+      tag?: string;
+    };
 
 export interface ProofOf {
   repoId: RepoId;

@@ -201,7 +201,7 @@ function watch(child: ChildProcess) {
 
 function tellsTheWholeStory(output: string): void {
   // Building and publishing may pass between two looks of the log that is followed; what they wrote stays.
-  const steps = ["git push", "waiting", "CI is green", "delivered", "docker pull, run"];
+  const steps = ["git push", "waiting", "CI is green", "delivered", "docker pull, run", "deliverd verify"];
   const places = steps.map((step) => output.search(new RegExp(`^ *\\d+\\.\\ds  ${step}`, "m")));
   assert.ok(!places.includes(-1), `${steps[places.indexOf(-1)]} is missing: ${output}`);
   assert.deepEqual(
@@ -213,6 +213,8 @@ function tellsTheWholeStory(output: string): void {
   assert.match(output, /Hello from acme\/hello 1\.2\.4-1\.g[0-9a-f]{7}/);
   assert.match(output, /commit status +deliverd\/hello success(?:ful)?:/i);
   assert.match(output, /notice +dev\.cdevents\.artifact\.published/);
+  assert.match(output, /deliverd verify +\S+\n.*: verified\n[\s\S]*✓ test \(github-actions\): success/);
+  assert.match(output, /one byte flipped [\s\S]*NOT verified\n[\s\S]*\(proof-content-differs\)/);
   assert.match(output, /Done\. Everything that was started has ended\.\n$/);
 }
 

@@ -17,12 +17,15 @@ export async function proofNotes({ plan, mirror, commit }: Work, evidence: Evide
   return { evidence, pipeline: text === null ? null : pipelineFile(PIPELINE_FILE, text) };
 }
 
-/** @param notes null: the delivery was begun before deliverd kept evidence */
+/**
+ * @param about `notes` are null if the delivery was begun before deliverd kept evidence. `startedAt`: of its first
+ * attempt, which may have built while CI ran
+ */
 export function proofFacts(
   station: Pick<Station, "config">,
   work: Work,
   release: Release,
-  notes: ProofNotes | null,
+  { notes, startedAt }: { notes: ProofNotes | null; startedAt: number },
 ): ProofFacts {
   const { artifact, kind, version, deliveryId, releasedAt, metadata } = release;
   const { repo, ref, sha, cloneUrl } = factsOfBuild(station, work, version);
@@ -34,6 +37,6 @@ export function proofFacts(
     evidence: notes?.evidence ?? null,
     publicUrl: station.config.publicUrl.replace(/\/+$/, ""),
     ...{ builtBy: VERSION, deliveryId },
-    ...{ startedAt: iso(work.delivery.startedAt ?? releasedAt), finishedAt: iso(releasedAt), log: null },
+    ...{ startedAt: iso(startedAt), finishedAt: iso(releasedAt), log: null },
   };
 }

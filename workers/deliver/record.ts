@@ -5,6 +5,7 @@ import { versionTag } from "../../src/delivery/version.ts";
 import { setArtifactState } from "../../src/ledger/artifacts.ts";
 import { recordDecision } from "../../src/ledger/decisions.ts";
 import { describeRelease } from "../../src/ledger/describe-release.ts";
+import { attemptsOf } from "../../src/ledger/leases.ts";
 import { queueNotices } from "../../src/ledger/notices.ts";
 import { oweProof } from "../../src/ledger/proofs.ts";
 import { recordRelease } from "../../src/ledger/releases.ts";
@@ -73,7 +74,9 @@ async function recordAll(
       await recordDecision(tx, repo.id, commit.sha, { action: "name-lost", because: `${artifact.name}${but}` });
     const event = publishedEvent(described, station.config.publicUrl);
     await queueNotices(tx, station, subject, event);
-    await oweProof(tx, release, proofFacts(station, work, release, notes));
+    const [first] = await attemptsOf(tx, delivery.id);
+    const startedAt = first?.startedAt ?? release.releasedAt;
+    await oweProof(tx, release, proofFacts(station, work, release, { notes, startedAt }));
   });
   await updateLatestRelease(station, work, artifact.name);
 }

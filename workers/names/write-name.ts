@@ -11,6 +11,7 @@ import {
   settleName,
   type WriteOrder,
 } from "../../src/ledger/name-writes.ts";
+import { oweProofAt } from "../../src/ledger/proof-places.ts";
 import { failpoint } from "../../src/observe/failpoints.ts";
 import { span } from "../../src/observe/span.ts";
 import { keysOfPlace } from "../../src/registries/index.ts";
@@ -156,7 +157,12 @@ async function publish(
   }
   failpoint(name.immutable ? "release.named" : "names.written");
   const { digest, url, pull } = location;
-  if (await settleName(station.ledger, order, { ...name, ...of, digest, url, pull })) return;
+  const isSettled = await station.ledger.transaction(async (tx) => {
+    if (!(await settleName(tx, order, { ...name, ...of, digest, url, pull }))) return false;
+    await oweProofAt(tx, { ...of, digest }, name);
+    return true;
+  });
+  if (isSettled) return;
   await undo();
   throw nameLost(order);
 }

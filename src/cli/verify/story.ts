@@ -11,7 +11,7 @@ export function storyOf(screen: Screen, verification: Verification): string {
   const lines = [
     `${terminalSafe(target)}: ${verdict}`,
     ...(proven === null ? [] : provenLines(proven)),
-    line("bytes", `${digests.join(", ")}; ${bytes}`),
+    line("bytes", [...(digests.length === 0 ? [] : [digests.join(", ")]), bytes].join("; ")),
     ...failures.map(({ code, because }) => line("failed", `${because} (${code})`)),
     ...ignored.map(({ from, code, because }) => line("ignored", `a statement at ${from}: ${because} (${code})`)),
   ];

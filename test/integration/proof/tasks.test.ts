@@ -7,6 +7,7 @@ import { keyIdOf } from "../../../src/delivery/proof/dsse.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { appendLog } from "../../../src/ledger/logs.ts";
 import { dueOutbox } from "../../../src/ledger/outbox-leases.ts";
+import { oweProofAt } from "../../../src/ledger/proof-places.ts";
 import { oweProof, proofOf } from "../../../src/ledger/proofs.ts";
 import { findReleases, type Release } from "../../../src/ledger/releases.ts";
 import { fileSigner, newKey } from "../../../src/proof/file-signer.ts";
@@ -202,6 +203,28 @@ describe("A release's proof", () => {
     leave();
     await running;
     assert.equal(most, 1);
+  });
+
+  it("goes to a place where the release gets a name after it was signed, and beside each name of a file", async () => {
+    await owe();
+    const of = { repoId: REPO, artifact: "client", digest: FILES.digest };
+    const at = { registry: "files", repository: "acme/api/client", tag: "2.0.0" };
+    await oweProofAt(store.ledger, of, at);
+    assert.deepEqual((await proof()).places, [], "nothing is owed before it is signed");
+    await settle(station());
+    const before = attached.length;
+    await oweProofAt(store.ledger, of, at);
+    await oweProofAt(store.ledger, of, { ...at, repository: "acme/api/other" });
+    await oweProofAt(store.ledger, { ...of, digest: `sha256:${"f".repeat(64)}` }, { ...at, repository: "x" });
+    await settle(station());
+    assert.equal(attached.length, before + 2);
+    assert.deepEqual(
+      (await proof()).places.map(({ repository, state }) => [repository, state]),
+      [
+        ["acme/api/client", "stands"],
+        ["acme/api/other", "stands"],
+      ],
+    );
   });
 
   it("leaves no file behind", async () => {
