@@ -107,21 +107,29 @@ async function ofStreams({ db }: Db, rows: Rows, streams: Stream[], limit: numbe
     .execute();
 }
 
-async function pageInWindow({ db }: Db, rows: Rows, conditions: Condition[], limit: number): Promise<Page<Row>> {
-  let query = db
-    .selectFrom(rows.limit(WINDOW_ROWS).as("releases"))
-    .selectAll()
-    .orderBy("releasedAt", "desc")
-    .orderBy("id", "desc")
-    .limit(limit + 1);
-  for (const condition of conditions) query = query.where(condition);
-  const page = pageOf(await query.execute(), limit, positionOf, same);
+/** Most conditions hold for many releases, so a few of the newest are tried first. */
+async function pageInWindow(ledger: Db, rows: Rows, conditions: Condition[], limit: number): Promise<Page<Row>> {
+  const first = await rowsInWindow(ledger, rows, conditions, limit, 4 * limit);
+  if (first.length > limit) return pageOf(first, limit, positionOf, same);
+  const page = pageOf(await rowsInWindow(ledger, rows, conditions, limit, WINDOW_ROWS), limit, positionOf, same);
   if (page.next !== null) return page;
   const last = await rows
     .offset(WINDOW_ROWS - 1)
     .limit(1)
     .executeTakeFirst();
   return { items: page.items, next: last === undefined ? null : writeCursor(positionOf(last)) };
+}
+
+/** Of the first `size` rows, those that fulfil the conditions; at most `limit + 1`. */
+function rowsInWindow({ db }: Db, rows: Rows, conditions: Condition[], limit: number, size: number): Promise<Row[]> {
+  let query = db
+    .selectFrom(rows.limit(size).as("releases"))
+    .selectAll()
+    .orderBy("releasedAt", "desc")
+    .orderBy("id", "desc")
+    .limit(limit + 1);
+  for (const condition of conditions) query = query.where(condition);
+  return query.execute();
 }
 
 function positionOf({ releasedAt, id }: Row) {
