@@ -10,6 +10,7 @@ import { createApp, listen } from "../src/receiver/app.ts";
 import { startPostgres } from "../test/support/databases/postgres.ts";
 import { tempDir } from "../test/support/processes/process.ts";
 import { alternate, type Bench, type Measure, withOpened } from "./bench.ts";
+import { withoutIndexes } from "./past.ts";
 import { type Row, toRow } from "./row.ts";
 
 const REPOS = 2_000;
@@ -142,55 +143,58 @@ async function timesOf(server: Server, pathOf: (n: number) => string): Promise<T
 
 /** Makes releases of 2,000 repos, one artifact each, in the last 100 days. SQL makes the rows. */
 async function fill(ledger: Ledger, releases: number): Promise<void> {
-  const isSqlite = ledger.dialect === "sqlite";
-  await ledger.db.connection().execute(async (db) => {
-    const run = (text: string) => sql.raw(text).execute(db);
-    const pad = (text: string, width: number) =>
-      isSqlite ? `substr('${"0".repeat(width)}' || ${text}, -${width})` : `lpad(${text}, ${width}, '0')`;
-    const hex = isSqlite ? "lower(hex(randomblob(20)))" : "md5(n::text) || substr(md5((-n)::text), 1, 8)";
-    const now = Date.now();
-    const step = Math.floor((100 * 86_400_000) / releases);
-    if (isSqlite) for (const text of ["synchronous = off", "foreign_keys = off"]) await run(`pragma ${text}`);
-    await run(`create table made as with recursive numbers(n) as
+  await ledger.db
+    .connection()
+    .execute((db) => withoutIndexes({ ...ledger, db }, () => fillTables({ ...ledger, db }, releases)));
+  const one = await ledger.db.selectFrom("releaseVersions").selectAll().limit(1).executeTakeFirstOrThrow();
+  if (one.sortKey !== versionKey(one.version)) throw new Error("the bench makes other keys than deliverd");
+  if (ledger.dialect === "postgres") await sql`vacuum analyze`.execute(ledger.db);
+}
+
+async function fillTables({ db, dialect }: Ledger, releases: number): Promise<void> {
+  const isSqlite = dialect === "sqlite";
+  const run = (text: string) => sql.raw(text).execute(db);
+  const pad = (text: string, width: number) =>
+    isSqlite ? `substr('${"0".repeat(width)}' || ${text}, -${width})` : `lpad(${text}, ${width}, '0')`;
+  const hex = isSqlite ? "lower(hex(randomblob(20)))" : "md5(n::text) || substr(md5((-n)::text), 1, 8)";
+  const now = Date.now();
+  const step = Math.floor((100 * 86_400_000) / releases);
+  await run(`create table made as with recursive numbers(n) as
       (select cast(1 as bigint) union all select n + 1 from numbers where n < ${releases})
       select n, ${hex} as sha, n % ${REPOS} as r, 'd' || ${pad("cast(n as text)", 11)} as delivery,
         'r' || ${pad("cast(n as text)", 23)} as id, ${now} - (${releases} - n) * cast(${step} as bigint) as at,
         '0.' || (n / ${REPOS}) || '.' || (n % 7) as version,
         case when n % 997 = 0 then 'refs/heads/feature-' || (n % 50) else 'refs/heads/main' end as ref from numbers`);
-    const first = `where n <= ${REPOS}`;
-    const repo = "'github:past-' || r";
-    await run(`insert into repos (id, host, owner, name, default_branch, active_at, created_at, served_at)
+  const first = `where n <= ${REPOS}`;
+  const repo = "'github:past-' || r";
+  await run(`insert into repos (id, host, owner, name, default_branch, active_at, created_at, served_at)
       select ${repo}, 'github', 'past', 'repo-' || r, 'main', at, at, 0 from made ${first}`);
-    await run(
-      `insert into repo_names (host, full_name, repo_id) select 'github', 'past/repo-' || r, ${repo} from made ${first}`,
-    );
-    await run(`insert into deliveries (id, repo_id, sha, ref, state, because, version, message, author, committed_at,
+  await run(
+    `insert into repo_names (host, full_name, repo_id) select 'github', 'past/repo-' || r, ${repo} from made ${first}`,
+  );
+  await run(`insert into deliveries (id, repo_id, sha, ref, state, because, version, message, author, committed_at,
         created_at, started_at, finished_at, updated_at)
       select delivery, ${repo}, sha, ref, 'delivered', 'released', version, 'Change it', 'Sam', at, at, at, at, at from made`);
-    await run(`insert into heads (repo_id, ref, sha, seen_at) select ${repo}, ref, sha, at from made`);
-    await run(`insert into releases (id, repo_id, sha, artifact, variant, kind, version, digest, media_type, size, ref,
+  await run(`insert into heads (repo_id, ref, sha, seen_at) select ${repo}, ref, sha, at from made`);
+  await run(`insert into releases (id, repo_id, sha, artifact, variant, kind, version, digest, media_type, size, ref,
         delivery_id, committed_at, released_at, metadata)
       select id, ${repo}, sha, 'artifact-' || r, '', 'image', version, 'sha256:' || ${pad("id", 64)}, 'm', 1, ref, delivery,
         at, at, '{}' from made`);
-    await run(`insert into locations (registry, repository, tag, immutable, delivery_id, artifact, repo_id, digest, url, pull, at)
+  await run(`insert into locations (registry, repository, tag, immutable, delivery_id, artifact, repo_id, digest, url, pull, at)
       select 'hub', 'past/repo-' || r, version || '-' || n, 1, delivery, 'artifact-' || r, ${repo},
         'sha256:' || ${pad("id", 64)}, 'u', 'p', at from made`);
-    await run(`insert into release_versions (repo_id, artifact, version, release_id, tagged, at, sort_key)
+  await run(`insert into release_versions (repo_id, artifact, version, release_id, tagged, at, sort_key)
       select ${repo}, 'artifact-' || r, version, id, 0, at, ${keyInSql()} from made`);
-    for (const [table, column, more] of [
-      ["released_artifacts", "", ""],
-      ["latest_releases", "", ""],
-      ["branch_releases", ", ref", ", 'refs/heads/main'"],
-    ])
-      await run(`insert into ${table} (repo_id, artifact${column}, release_id)
+  for (const [table, column, more] of [
+    ["released_artifacts", "", ""],
+    ["latest_releases", "", ""],
+    ["branch_releases", ", ref", ", 'refs/heads/main'"],
+  ])
+    await run(`insert into ${table} (repo_id, artifact${column}, release_id)
         select ${repo}, 'artifact-' || r${more}, id from made where n > ${releases - REPOS}`);
-    await run(`insert into audit (at, person, via, action, repo_id, sha, outcome)
+  await run(`insert into audit (at, person, via, action, repo_id, sha, outcome)
       select at, 'ci', 'token', 'retry', ${repo}, sha, 'it is tried again' from made where n % 10 = 0`);
-    await run("drop table made");
-    if (!isSqlite) await run("vacuum analyze");
-  });
-  const one = await ledger.db.selectFrom("releaseVersions").selectAll().limit(1).executeTakeFirstOrThrow();
-  if (one.sortKey !== versionKey(one.version)) throw new Error("the bench makes other keys than deliverd");
+  await run("drop table made");
 }
 
 /** `versionKey` of `0.<minor>.<patch>`. */

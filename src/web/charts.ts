@@ -44,7 +44,7 @@ export function waterfall(spans: Span[], now: number): Markup {
   const rows = spans.map(({ name, text, from, to, tone }) => {
     const width = Math.max(0.5, Number(place(to ?? now)) - Number(place(from))).toFixed(2);
     const bar = html`<svg class="span" aria-hidden="true" viewBox="0 0 100 10" preserveAspectRatio="none"><rect class="bar ${tone}" x="${place(from)}" y="1" width="${width}" height="8"/></svg>`;
-    return html`<tr><th scope="row">${name}</th><td class="wide">${bar}</td><td>${duration((to ?? now) - from)}</td><td>${text}</td></tr>`;
+    return html`<tr><th scope="row">${name}</th><td class="wide">${bar}</td><td class="tight">${duration((to ?? now) - from)}</td><td>${text}</td></tr>`;
   });
   return html`<table class="waterfall"><caption>Where the time went</caption>
 <thead><tr><th scope="col">Stage</th><th scope="col">When</th><th scope="col">Time</th><th scope="col">Outcome</th></tr></thead>

@@ -10,7 +10,7 @@ const TAIL_CHARS = 40_000;
 /** Chunks at the end of a log that are read for its tail. */
 const TAIL_CHUNKS = 40;
 /** A browser lays out one block at a time. The script of the pages finds a line by this number. */
-export const LINES_PER_BLOCK = 500;
+const LINES_PER_BLOCK = 500;
 /** Escape sequences that colour text or move a cursor (ECMA-48), and links of terminals (OSC 8). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;

@@ -33,8 +33,8 @@ const CALLBACK = `${PATH}/callback`;
 
 /**
  * GitHub makes an App from a form that this page has filled in, and sends the person back with a code, which is
- * exchanged for the App's secrets. Only who is signed in can do that. Whatever a link of another site brings along, nothing is done by a link:
- * GitHub's page, so the page that GitHub leads to sends the code on by a form of its own.
+ * exchanged for the App's secrets. Only an administrator who is signed in can do that. A link of another site does
+ * nothing: the page that GitHub leads to sends the code on by a form of its own.
  */
 export function setUpRoute(
   options: SetUpOptions,
