@@ -3,7 +3,7 @@ import type { RepoId, Sha } from "../delivery/types.ts";
 import type { KeyInterval } from "../delivery/version-order.ts";
 import type { Db } from "./ledger.ts";
 import { type Page, pageOf, readCursor, writeCursor } from "./page.ts";
-import { pointedTo, reposWithRef } from "./release-refs.ts";
+import { commitsOfRef, pointedTo, reposWithRef } from "./release-refs.ts";
 import { type Release, withVersions } from "./release-rows.ts";
 import type { Schema } from "./schema/schema.ts";
 import { hasNames, type Stream, type TextSearch } from "./search-text.ts";
@@ -51,8 +51,11 @@ async function findRows(ledger: Db, filter: ReleaseFilter): Promise<Page<Row>> {
   if (ref !== undefined) {
     const repos = filter.repoId === undefined ? await reposWithRef(ledger, ref, MAX_NAMED_REPOS + 1) : [filter.repoId];
     if (repos.length === 0) return { items: [], next: null };
-    if (repos.length <= MAX_NAMED_REPOS) rows = rows.where("repoId", "in", repos);
-    conditions.push(pointedTo(ref));
+    const isRare = repos.length <= MAX_NAMED_REPOS;
+    const shas = isRare ? await commitsOfRef(ledger, repos, ref, MAX_LOOKED_UP) : null;
+    if (shas?.length === 0) return { items: [], next: null };
+    if (shas !== null) rows = rows.where("repoId", "in", repos).where("sha", "in", shas).where(pointedTo(ref));
+    else conditions.push(pointedTo(ref));
   }
   if (text?.shas) rows = rows.where("sha", "in", text.shas);
   for (const range of [...(filter.versions ? [filter.versions] : []), ...(text?.versions ?? [])]) {
