@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Measure } from "./bench.ts";
+import { catalogPostgres, catalogSqlite } from "./catalog.ts";
 import { commitToRegistryLarge, commitToRegistrySmall } from "./commit-to-registry.ts";
 import { hosts } from "./hosts.ts";
 import { idle } from "./idle.ts";
@@ -26,6 +27,8 @@ const measures: Record<string, Measure> = {
   "ledger-size-sqlite": ledgerSizeSqlite,
   "ledger-size-postgres": ledgerSizePostgres,
   hosts,
+  "catalog-sqlite": catalogSqlite,
+  "catalog-postgres": catalogPostgres,
   sweep,
   upload,
   "three-registries": threeRegistries,

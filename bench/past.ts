@@ -80,7 +80,7 @@ async function fill(ledger: Ledger, model: string): Promise<void> {
  * An index that is made at once, when all rows are there, costs a tenth of one that is kept row by row. So PostgreSQL's keys go
  * too: those of most tables come in no order, and each foreign key would lock the row it points at. SQLite's cannot go.
  */
-async function withoutIndexes(ledger: Ledger, work: () => Promise<void>): Promise<void> {
+export async function withoutIndexes(ledger: Ledger, work: () => Promise<void>): Promise<void> {
   const run = (text: string) => sql.raw(text).execute(ledger.db);
   const isSqlite = ledger.dialect === "sqlite";
   for (const text of isSqlite ? SQLITE_SETTINGS : POSTGRES_SETTINGS) await run(text);

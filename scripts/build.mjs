@@ -3,6 +3,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildAssets } from "./assets.mjs";
 import { EXTERNAL } from "./external.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -46,6 +47,16 @@ const externalByRequire = {
   },
 };
 
+/** The bundle holds what the pages load. */
+const pageAssets = {
+  name: "page-assets",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /src\/web\/assets\/load\.ts$/ }, async () => {
+      const assets = JSON.stringify(await buildAssets());
+      return { contents: `const assets = ${assets}; export const loadAssets = async () => assets;`, loader: "js" };
+    }),
+};
+
 await rm(`${root}/dist`, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
@@ -68,6 +79,6 @@ await build({
   banner: {
     js: 'import { createRequire as createRequireOf } from "node:module"; const require = createRequireOf(import.meta.url);',
   },
-  plugins: [uncalled, commonMediaTypes, externalByRequire],
+  plugins: [uncalled, commonMediaTypes, externalByRequire, pageAssets],
   logLevel: "warning",
 });

@@ -24,6 +24,8 @@ export interface Auth {
    * in the field `form`, and that the browser sent it from a page of this server.
    */
   form: RequestHandler;
+  /** Whether a form, whose body was read, came from a page of the request's own session. */
+  isOwnForm(request: Request): boolean;
   /** Who asks. Null: nobody who showed a token, as with `anonymous: viewer`. */
   personOf(request: Request): (Person & { via: "token" | "session" }) | null;
   /** For a hidden field of forms; null: the request has no session. */
@@ -77,7 +79,15 @@ export function createAuth(options: AuthOptions): Auth {
       else sendProblem(response, 403, `The token ${person.name} is of a ${person.role}, and this needs an ${needed}.`);
     };
   };
+  const isOwnForm = (request: Request): boolean => {
+    const session = sessions.read(request);
+    const { form } = (request.body ?? {}) as { form?: unknown };
+    // Old browsers do not send the header; the token of the form protects them.
+    const site = request.headers["sec-fetch-site"] ?? "same-origin";
+    return session.kind === "valid" && site === "same-origin" && sessions.isFormToken(session.id, form);
+  };
   return {
+    isOwnForm,
     reader(request, response, next) {
       if (mayRead(request)) next();
       else deny(request, response);
@@ -91,10 +101,7 @@ export function createAuth(options: AuthOptions): Auth {
     form(request, _response, next) {
       const session = sessionOf(request);
       if (session.kind !== "valid") throw new Problem(401, "Sign in first: there is no session, or it has ended.");
-      const { form } = (request.body ?? {}) as { form?: unknown };
-      // Old browsers do not send the header; the token of the form protects them.
-      const site = request.headers["sec-fetch-site"];
-      if ((site !== undefined && site !== "same-origin") || !sessions.isFormToken(session.id, form))
+      if (!isOwnForm(request))
         throw new Problem(403, "This form is of another page or session. Open the page again, and try once more.");
       if (!mayAct(session.person.role, "operator"))
         throw new Problem(403, `${session.person.name} is a ${session.person.role}, and this needs an operator.`);

@@ -57,7 +57,7 @@ export function operationRoutes({ ledger, auth }: ApiOptions, limits: Concurrenc
 }
 
 /** The workers that are there. */
-async function workerViews(ledger: Ledger) {
+export async function workerViews(ledger: Ledger) {
   const tasks = await tasksOfWorkers(ledger);
   const names = await repoNames(
     ledger,

@@ -4,17 +4,7 @@ import type { Page } from "../ledger/page.ts";
 /** A page ends with the item that reaches this size, even if the client asked for more items. */
 const MAX_PAGE_CHARS = 500_000;
 
-/** Maps one item after the other, and lets the event loop serve webhooks in between. */
-export async function mapSequentially<T, R>(items: T[], view: (item: T) => Promise<R>): Promise<R[]> {
-  const views: R[] = [];
-  for (const item of items) {
-    await nextTurn();
-    views.push(await view(item));
-  }
-  return views;
-}
-
-/** The JSON text of a page. Views are made one after the other, as in mapSequentially. */
+/** The JSON text of a page. Views are made one after the other, and the event loop serves webhooks in between. */
 export async function pageJson<Row>(
   page: Page<Row>,
   view: (row: Row) => Promise<object>,

@@ -32,7 +32,7 @@ import { pageOf, releaseSchema } from "./schemas.ts";
 import { sendJson, sendJsonText } from "./send-json.ts";
 import { resolveShaInList } from "./short-sha.ts";
 
-const listQuery = z.object({
+export const RELEASE_QUERY = z.object({
   q: searchText.optional(),
   repo: repoName.optional(),
   artifact: artifactName.optional(),
@@ -44,14 +44,14 @@ const listQuery = z.object({
   ...paging,
 });
 
-type ReleaseQuery = z.output<typeof listQuery>;
+type ReleaseQuery = z.output<typeof RELEASE_QUERY>;
 
 const list = route({
   method: "get",
   path: "/api/v1/releases",
   summary: "List releases, newest first. A page may be short although there are more.",
   access: "reader",
-  query: listQuery,
+  query: RELEASE_QUERY,
   answer: { status: 200, content: pageOf(releaseSchema) },
   problems: [404, 409],
 });
@@ -103,7 +103,7 @@ async function sendList(ledger: Ledger, response: Response, query: ReleaseQuery)
 }
 
 /** A page of the releases that a query names. @throws Problem 404 or 409 of a repo or a short sha */
-async function findReleasePage(ledger: Ledger, query: ReleaseQuery) {
+export async function findReleasePage(ledger: Ledger, query: ReleaseQuery) {
   const { artifact, branch, sha: short, version, since, until, q, cursor, limit } = query;
   const filter = await repoFilter(ledger, query.repo);
   const none = { items: [], next: null };

@@ -59,6 +59,7 @@ export async function serve(parts: Parts): Promise<Listening> {
     parts.observer,
     await openRegistries(config.registries, { store: parts.store }),
   );
+  const onDeliveryChanged = (delivery: Delivery) => void queueNextJobs(parts, delivery);
   const app = createApp({
     webhooks: webhookRoute({
       hosts: parts.hosts,
@@ -94,12 +95,14 @@ export async function serve(parts: Parts): Promise<Listening> {
       rulesOf: (repo) => rulesOf(config, repo),
       compareCommits: comparer.compareCommits,
       statuses: parts,
-      onDeliveryChanged: (delivery) => void queueNextJobs(parts, delivery),
+      onDeliveryChanged,
     }),
     web: webRoute({
       ledger,
       auth,
       limits,
+      statuses: parts,
+      onDeliveryChanged,
       setUp: {
         hosts: setUpHosts(config),
         publicUrl: config.publicUrl,

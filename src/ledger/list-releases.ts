@@ -3,7 +3,7 @@ import type { RepoId, Sha } from "../delivery/types.ts";
 import type { KeyInterval } from "../delivery/version-order.ts";
 import type { Db } from "./ledger.ts";
 import { type Page, pageOf, readCursor, writeCursor } from "./page.ts";
-import { pointedTo, reposWithRef } from "./release-refs.ts";
+import { commitsOfRef, pointedTo, reposWithRef } from "./release-refs.ts";
 import { type Release, withVersions } from "./release-rows.ts";
 import type { Schema } from "./schema/schema.ts";
 import { hasNames, type Stream, type TextSearch } from "./search-text.ts";
@@ -51,8 +51,11 @@ async function findRows(ledger: Db, filter: ReleaseFilter): Promise<Page<Row>> {
   if (ref !== undefined) {
     const repos = filter.repoId === undefined ? await reposWithRef(ledger, ref, MAX_NAMED_REPOS + 1) : [filter.repoId];
     if (repos.length === 0) return { items: [], next: null };
-    if (repos.length <= MAX_NAMED_REPOS) rows = rows.where("repoId", "in", repos);
-    conditions.push(pointedTo(ref));
+    const isRare = repos.length <= MAX_NAMED_REPOS;
+    const shas = isRare ? await commitsOfRef(ledger, repos, ref, MAX_LOOKED_UP) : null;
+    if (shas?.length === 0) return { items: [], next: null };
+    if (shas !== null) rows = rows.where("repoId", "in", repos).where("sha", "in", shas).where(pointedTo(ref));
+    else conditions.push(pointedTo(ref));
   }
   if (text?.shas) rows = rows.where("sha", "in", text.shas);
   for (const range of [...(filter.versions ? [filter.versions] : []), ...(text?.versions ?? [])]) {
@@ -107,21 +110,29 @@ async function ofStreams({ db }: Db, rows: Rows, streams: Stream[], limit: numbe
     .execute();
 }
 
-async function pageInWindow({ db }: Db, rows: Rows, conditions: Condition[], limit: number): Promise<Page<Row>> {
-  let query = db
-    .selectFrom(rows.limit(WINDOW_ROWS).as("releases"))
-    .selectAll()
-    .orderBy("releasedAt", "desc")
-    .orderBy("id", "desc")
-    .limit(limit + 1);
-  for (const condition of conditions) query = query.where(condition);
-  const page = pageOf(await query.execute(), limit, positionOf, same);
+/** Most conditions hold for many releases, so a few of the newest are tried first. */
+async function pageInWindow(ledger: Db, rows: Rows, conditions: Condition[], limit: number): Promise<Page<Row>> {
+  const first = await rowsInWindow(ledger, rows, conditions, limit, 4 * limit);
+  if (first.length > limit) return pageOf(first, limit, positionOf, same);
+  const page = pageOf(await rowsInWindow(ledger, rows, conditions, limit, WINDOW_ROWS), limit, positionOf, same);
   if (page.next !== null) return page;
   const last = await rows
     .offset(WINDOW_ROWS - 1)
     .limit(1)
     .executeTakeFirst();
   return { items: page.items, next: last === undefined ? null : writeCursor(positionOf(last)) };
+}
+
+/** Of the first `size` rows, those that fulfil the conditions; at most `limit + 1`. */
+function rowsInWindow({ db }: Db, rows: Rows, conditions: Condition[], limit: number, size: number): Promise<Row[]> {
+  let query = db
+    .selectFrom(rows.limit(size).as("releases"))
+    .selectAll()
+    .orderBy("releasedAt", "desc")
+    .orderBy("id", "desc")
+    .limit(limit + 1);
+  for (const condition of conditions) query = query.where(condition);
+  return query.execute();
 }
 
 function positionOf({ releasedAt, id }: Row) {

@@ -1,5 +1,5 @@
 import type { ExpressionBuilder } from "kysely";
-import type { RepoId } from "../delivery/types.ts";
+import type { RepoId, Sha } from "../delivery/types.ts";
 import type { Db } from "./ledger.ts";
 import type { Schema } from "./schema/schema.ts";
 
@@ -36,4 +36,30 @@ export async function reposWithRef(ledger: Db, ref: string, limit: number): Prom
     .limit(limit)
     .execute();
   return rows.map((row) => row.id);
+}
+
+/**
+ * The commits of these repos that the ref is known to have pointed to, or whose release names it.
+ * @returns null if there are more than `limit`
+ */
+export async function commitsOfRef(
+  ledger: Db,
+  repos: readonly RepoId[],
+  ref: string,
+  limit: number,
+): Promise<Sha[] | null> {
+  const shas = new Set<Sha>();
+  for (const table of ["heads", "hints", "releases"] as const) {
+    const rows = await ledger.db
+      .selectFrom(table)
+      .select("sha")
+      .distinct()
+      .where("repoId", "in", repos)
+      .where("ref", "=", ref)
+      .limit(limit + 1)
+      .execute();
+    for (const { sha } of rows) if (sha !== null) shas.add(sha);
+    if (shas.size > limit) return null;
+  }
+  return [...shas];
 }

@@ -55,6 +55,8 @@ export interface ConcurrencyLimits {
   queries: ConcurrencyLimit;
   /** Streams that follow a log. */
   logStreams: ConcurrencyLimit;
+  /** Streams that keep open pages current. */
+  pageStreams: ConcurrencyLimit;
   /** Downloads of contents and of whole logs. */
   downloads: ConcurrencyLimit;
   /** Comparisons of commits, each of which runs git. */
@@ -70,6 +72,7 @@ export function createConcurrencyLimits(): ConcurrencyLimits {
     // Few at a time, so that the ledger is free for webhooks soon.
     queries: new ConcurrencyLimit({ subject: "requests", maxRunning: 2, maxWaiting: 60 }),
     logStreams: new ConcurrencyLimit({ subject: "followers of logs", maxRunning: 200 }),
+    pageStreams: new ConcurrencyLimit({ subject: "open pages", maxRunning: 100 }),
     downloads: new ConcurrencyLimit({ subject: "downloads", maxRunning: 24 }),
     comparisons: new ConcurrencyLimit({ subject: "comparisons", maxRunning: 2, maxWaiting: 20 }),
     commitRequests: new ConcurrencyLimit({ subject: "requests for a commit", maxRunning: 4, maxWaiting: 8 }),

@@ -1,65 +1,85 @@
-import { createHash } from "node:crypto";
-import type { Response } from "express";
-import { html, Markup } from "./html.ts";
+import type { Request, Response } from "express";
+import type { Auth } from "../api/auth.ts";
+import type { Assets } from "./assets/serve.ts";
+import { html, type Markup, type Value } from "./html.ts";
 
-const STYLE = `
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { max-width: 72rem; margin: 0 auto; padding: 1rem 1.25rem 4rem; }
-header a { font-weight: 600; text-decoration: none; color: inherit; }
-h1 { font-size: 1.4rem; margin: 1.2rem 0 .4rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8884; vertical-align: top; overflow-wrap: anywhere; }
-code, pre { font: 13px/1.45 ui-monospace, monospace; }
-pre { background: #8881; padding: .8rem; border-radius: 6px; overflow-x: auto; white-space: pre-wrap; }
-.state { display: inline-block; padding: 0 .5rem; border-radius: 1rem; background: #8883; }
-.delivered { background: #2da44e55; } .failed { background: #cf222e55; } .building, .publishing, .queued { background: #bf870055; }
-.because { white-space: pre-line; overflow-wrap: anywhere; }
-form { display: flex; gap: .5rem; } input { flex: 1; padding: .4rem; }
-`;
-const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
-
-/** Everything is forbidden but this page's own style and script, requests to this server, and forms that it, or the given origin, receives. */
-function contentSecurityPolicy(scriptSource: string, formTarget: string | undefined): string {
-  return [
+/**
+ * Everything is forbidden but what this server serves, and forms that it receives. A script may make HTML only through
+ * the policy of the pages' own script.
+ */
+const contentSecurityPolicy = (formTarget: string | undefined) =>
+  [
     "default-src 'none'",
-    `style-src 'sha256-${STYLE_HASH}'`,
-    `script-src ${scriptSource}`,
+    "style-src 'self'",
+    "script-src 'self'",
     "connect-src 'self'",
+    "img-src 'self'",
     `form-action 'self'${formTarget === undefined ? "" : ` ${formTarget}`}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types deliverd",
   ].join("; ");
+
+const PAGES = [
+  { path: "/", name: "Now" },
+  { path: "/deliveries", name: "Deliveries" },
+  { path: "/releases", name: "Releases" },
+];
+
+export interface PageContent {
+  title: string;
+  body: Value;
+  status?: number;
+  /** The topic of `/events` that keeps the page current. */
+  topic?: string | undefined;
+  /** The origin of another site that forms of this page are sent to. */
+  formTarget?: string;
+  /** Writes what follows the body to the response, and returns the rest of it. */
+  stream?: () => Promise<Markup>;
+  /** For a screen on a wall: no header, and larger. */
+  isWall?: boolean;
 }
 
-/**
- * Sends one page. Its Content-Security-Policy allows no other style, no script but the given one, and forms to this
- * server and to the origin `formTarget`.
- */
-export function sendPage(
-  response: Response,
-  title: string,
-  body: Markup,
-  options: { status?: number; script?: string; formTarget?: string } = {},
-): void {
-  const script = options.script === undefined ? "" : `<script>${options.script}</script>`;
-  const scriptSource =
-    options.script === undefined
-      ? "'none'"
-      : `'sha256-${createHash("sha256").update(options.script).digest("base64")}'`;
-  const page = html`<!doctype html>
+/** Sends whole pages. */
+export type SendPage = (request: Request, response: Response, content: PageContent) => Promise<void>;
+
+export function createSendPage(auth: Auth, assets: Assets): SendPage {
+  return async (request, response, { title, body, status = 200, topic, stream, formTarget, isWall = false }) => {
+    const { script, style } = await assets.paths();
+    const attributes = html`${topic === undefined ? null : html` data-topic="${topic}"`}${isWall ? html` class="tv"` : null}`;
+    const end = "</main></body></html>\n";
+    const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title} · deliverd</title><style>${new Markup(STYLE)}</style></head>
-<body><header><a href="/">deliverd</a></header><main>${body}</main>${new Markup(script)}</body></html>
-`;
-  response
-    .status(options.status ?? 200)
-    .set({
+<title>${title} · deliverd</title><link rel="stylesheet" href="${style}"><script type="module" src="${script}"></script></head>
+<body${attributes}>${isWall ? null : headerOf(request, auth)}<main id="main">${body}`;
+    response.status(status).set({
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": contentSecurityPolicy(scriptSource, options.formTarget),
+      "content-security-policy": contentSecurityPolicy(formTarget),
+      "cross-origin-opener-policy": "same-origin",
+      "permissions-policy": "camera=(), geolocation=(), microphone=()",
       "x-content-type-options": "nosniff",
-      "referrer-policy": "no-referrer",
+      "referrer-policy": "same-origin",
       "cache-control": "no-store",
-    })
-    .send(page.text);
+    });
+    if (stream === undefined || request.method === "HEAD") return void response.send(page.text + end);
+    response.write(page.text);
+    response.end((await stream()).text + end);
+  };
+}
+
+function headerOf(request: Request, auth: Auth): Markup {
+  const links = PAGES.map(
+    ({ path, name }) => html`<a href="${path}"${request.path === path ? html` aria-current="page"` : null}>${name}</a>`,
+  );
+  return html`<a class="skip" href="#main">Skip to the content</a>
+<header><a class="brand" href="/">deliverd</a><nav aria-label="Pages">${links}</nav>${account(request, auth)}</header>`;
+}
+
+function account(request: Request, auth: Auth): Markup {
+  const person = auth.personOf(request);
+  const token = auth.formTokenOf(request);
+  if (person === null || token === null) return html`<a href="/sign-in">Sign in</a>`;
+  return html`<form class="plain" method="post" action="/sign-out"><small>${person.name}, ${person.role}</small>
+<input type="hidden" name="form" value="${token}"><button>Sign out</button></form>`;
 }

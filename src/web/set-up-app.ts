@@ -7,7 +7,7 @@ import type { Actor } from "../ledger/audit.ts";
 import type { ConcurrencyLimits } from "../receiver/concurrency-limit.ts";
 import { createFormState, type FormState } from "./form-state.ts";
 import { html, type Markup } from "./html.ts";
-import { sendPage } from "./page.ts";
+import type { SendPage } from "./page.ts";
 
 /** A host that deliverd can be set up at as an App. */
 export interface SetUpHost {
@@ -33,37 +33,48 @@ const CALLBACK = `${PATH}/callback`;
 
 /**
  * GitHub makes an App from a form that this page has filled in, and sends the person back with a code, which is
- * exchanged for the App's secrets. Only who is signed in can do that: the session's cookie does not come along from
- * GitHub's page, so the page that GitHub leads to sends the code on by a form of its own.
+ * exchanged for the App's secrets. Only an administrator who is signed in can do that. A link of another site does
+ * nothing: the page that GitHub leads to sends the code on by a form of its own.
  */
-export function setUpRoute(options: SetUpOptions, auth: Auth, limits: ConcurrencyLimits): Router {
+export function setUpRoute(
+  options: SetUpOptions,
+  { auth, limits, send }: { auth: Auth; limits: ConcurrencyLimits; send: SendPage },
+): Router {
   const router = Router({ caseSensitive: true });
   const state = createFormState(options.adminToken);
-  router.get("/setup/github", auth.adminPage, (request, response) => sendForms(options, state, request, response));
-  router.get("/setup/github/callback", (request, response) => sendOn(state, request, response));
+  router.get("/setup/github", auth.adminPage, (request, response) =>
+    sendForms({ ...options, send }, state, request, response),
+  );
+  router.get("/setup/github/callback", (request, response) => sendOn(send, state, request, response));
   router.post(
     "/setup/github/callback",
     auth.adminPage,
-    limits.queries.handler((request, response) => finish(options, state, actorOf(auth, request), request, response)),
+    limits.queries.handler((request, response) =>
+      finish({ ...options, send }, state, actorOf(auth, request), request, response),
+    ),
   );
   return router;
 }
 
-function sendForms(options: SetUpOptions, state: FormState, request: Request, response: Response): void {
+type Sending = SetUpOptions & { send: SendPage };
+
+async function sendForms(options: Sending, state: FormState, request: Request, response: Response): Promise<void> {
   const wanted = text(request.query.host);
   const [key, host] = [...options.hosts].find(([name]) => wanted === "" || name === wanted) ?? [];
   if (key === undefined || host === undefined) {
-    sendError(response, 404, "No host of the type github is configured under this key.");
+    await sendError(options.send, request, response, 404, "No host of the type github is configured under this key.");
     return;
   }
   const own = text(request.query.organisation);
   if (own !== "" && !/^[A-Za-z0-9][A-Za-z0-9-]{0,38}$/.test(own)) {
-    sendError(response, 400, "That is not the name of an organisation on GitHub.");
+    await sendError(options.send, request, response, 400, "That is not the name of an organisation on GitHub.");
     return;
   }
   const body = host.isReachable ? forms(options, state, key, host, own) : outOfReach(options.publicUrl);
   const title = html`<h1>Set up a GitHub App for hosts.${key}</h1>`;
-  sendPage(response, "Set up a GitHub App", html`${title}${body}`, { formTarget: host.setup.origin });
+  await options.send(request, response, {
+    ...{ title: "Set up a GitHub App", body: html`${title}${body}`, formTarget: host.setup.origin },
+  });
 }
 
 function outOfReach(publicUrl: string): Markup {
@@ -99,21 +110,25 @@ ${formFor(null, "Create it in your own account")}
 ${others.map((other) => html`<p><a href="${PATH}?host=${encodeURIComponent(other)}">For hosts.${other}</a></p>`)}`;
 }
 
-const SEND_ON_SCRIPT = "document.forms[0].submit();";
-
 /** GitHub leads here. A page of another site brings no session with it, so nothing is done yet. */
-function sendOn(state: FormState, request: Request, response: Response): void {
+async function sendOn(send: SendPage, state: FormState, request: Request, response: Response): Promise<void> {
   const query = new URLSearchParams({ code: text(request.query.code), state: text(request.query.state) });
   if (state.subjectOf(text(request.query.state)) === null || !isCode(text(request.query.code))) {
-    sendError(response, 400, "This link is not from this server, or is older than an hour. Begin again.");
+    await sendError(
+      send,
+      request,
+      response,
+      400,
+      "This link is not from this server, or is older than an hour. Begin again.",
+    );
     return;
   }
-  const form = html`<form method="post" action="${CALLBACK}?${query.toString()}"><button>Finish</button></form>`;
-  sendPage(response, "Set up a GitHub App", html`<h1>The App is made</h1>${form}`, { script: SEND_ON_SCRIPT });
+  const form = html`<form method="post" data-send-on action="${CALLBACK}?${query.toString()}"><button>Finish</button></form>`;
+  await send(request, response, { title: "Set up a GitHub App", body: html`<h1>The App is made</h1>${form}` });
 }
 
 async function finish(
-  options: SetUpOptions,
+  options: Sending,
   state: FormState,
   by: Actor,
   request: Request,
@@ -121,14 +136,26 @@ async function finish(
 ): Promise<void> {
   const site = request.headers["sec-fetch-site"];
   if (site !== undefined && site !== "same-origin") {
-    sendError(response, 403, "This form was sent from a page of another site. Begin again.");
+    await sendError(
+      options.send,
+      request,
+      response,
+      403,
+      "This form was sent from a page of another site. Begin again.",
+    );
     return;
   }
   const key = state.subjectOf(text(request.query.state));
   const host = key === null ? undefined : options.hosts.get(key);
   const code = text(request.query.code);
   if (key === null || host === undefined || !isCode(code)) {
-    sendError(response, 400, "This link is not from this server, or is older than an hour. Begin again.");
+    await sendError(
+      options.send,
+      request,
+      response,
+      400,
+      "This link is not from this server, or is older than an hour. Begin again.",
+    );
     return;
   }
   let app: MadeApp;
@@ -136,11 +163,11 @@ async function finish(
     app = await host.setup.exchange(code);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof TransientError)) throw error;
-    sendError(response, 502, error.message);
+    await sendError(options.send, request, response, 502, error.message);
     return;
   }
   const files = await options.save(app, by);
-  sendPage(response, "Set up a GitHub App", done(key, app, files));
+  await options.send(request, response, { title: "Set up a GitHub App", body: done(key, app, files) });
 }
 
 /** The secrets themselves are not shown: they are in files. */
@@ -163,9 +190,15 @@ function done(key: string, app: MadeApp, files: { privateKey: string; webhookSec
 App.</p>`;
 }
 
-function sendError(response: Response, status: number, message: string): void {
+async function sendError(
+  send: SendPage,
+  request: Request,
+  response: Response,
+  status: number,
+  message: string,
+): Promise<void> {
   const body = html`<h1>Not set up</h1><p>${message}</p><p><a href="${PATH}">Begin again</a></p>`;
-  sendPage(response, "Set up a GitHub App", body, { status });
+  await send(request, response, { title: "Set up a GitHub App", body, status });
 }
 
 function isCode(code: string): boolean {

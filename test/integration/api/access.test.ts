@@ -17,7 +17,7 @@ const READS = (id: string) => [
 ];
 /** Anybody may read these. */
 const OPEN = [
-  ...["/api/v1/openapi.json", "/sign-in"],
+  ...["/api/v1/openapi.json", "/sign-in", "/assets/:name"],
   ...["/.well-known/deliverd/keys.json", "/.well-known/deliverd/builder/v1"],
 ];
 const WRITES = (id: string) => [
@@ -26,10 +26,12 @@ const WRITES = (id: string) => [
   `/api/v1/deliveries/${id}/cancel`,
   "/api/v1/ci",
 ];
-const PAGES = (id: string) => ["/", `/deliveries/${id}`];
+const PAGES = (id: string) => ["/", "/deliveries", `/deliveries/${id}`, `/deliveries/${id}/log`, "/releases"];
+/** What a form of a page posts: it needs the session's own token. */
+const FORMS = (id: string) => [`/deliveries/${id}/retry`, `/deliveries/${id}/cancel`];
 
-/** set-up-app.test.ts and ci.test.ts test who may use them. */
-const TESTED_APART = ["/setup/github", "/setup/github/callback", "/api/v1/ci"];
+/** set-up-app.test.ts, ci.test.ts and live-pages.test.ts test who may use them. */
+const TESTED_APART = ["/setup/github", "/setup/github/callback", "/api/v1/ci", "/events", "/sign-out"];
 
 describe("access to API and pages", () => {
   eachLedger((_name, open) => {
@@ -76,7 +78,7 @@ describe("access to API and pages", () => {
 
     it("is tested on every route: the lists of this test are complete", async () => {
       const listed = new Set(
-        [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), ...OPEN, ...TESTED_APART].map((path) =>
+        [...READS(":id"), ...WRITES(":id"), ...PAGES(":id"), ...FORMS(":id"), ...OPEN, ...TESTED_APART].map((path) =>
           path.replace(/\?.*/, ""),
         ),
       );

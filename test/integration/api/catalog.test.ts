@@ -96,6 +96,16 @@ describe("the catalog", function () {
       assert.equal((await ask("releases?since=yesterday")).status, 400);
     });
 
+    it("finds releases by a branch, and none of a branch that is unknown", async () => {
+      await release("1.0.0");
+      await release("1.1.0", { ref: "refs/heads/side" });
+      await release("5.0.0", { repo: WEB.id, ref: "refs/heads/side" });
+      assert.deepEqual(await versions("branch=side"), ["5.0.0", "1.1.0"]);
+      assert.deepEqual(await versions("branch=side&repo=acme/api"), ["1.1.0"]);
+      assert.deepEqual(await versions("branch=none&repo=acme/api"), []);
+      assert.deepEqual(await versions("branch=none"), []);
+    });
+
     it("finds releases by words: parts of names, versions and commit ids", async () => {
       const one = await release("1.2.3");
       await release("1.2.4-1.gabcdef1");

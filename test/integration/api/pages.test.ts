@@ -27,16 +27,17 @@ describe("a web page of deliverd", () => {
         because: HOSTILE,
       });
       await appendLog(ledger, id, `${HOSTILE}\n</pre></main>${HOSTILE}\n`);
-      for (const path of ["/", `/deliveries/${id}`]) {
+      for (const path of ["/", "/deliveries", `/deliveries/${id}`, `/deliveries/${id}/log`]) {
         const { status, text } = await api.get(path);
         assert.equal(status, 200);
-        const body = text.slice(text.indexOf("<main>"), text.lastIndexOf("</main>"));
+        const body = text.slice(text.indexOf("<main "), text.lastIndexOf("</main>"));
         assert.deepEqual(body.match(/<(?:script|img)|alert\(2\)>|"'>/g), null, path);
         assert.ok(body.includes("&#60;script&#62;alert(1)&#60;/script&#62;"), path);
         assert.ok(body.includes("&#38;lt;"), path);
       }
       const page = (await api.get(`/deliveries/${id}`)).text;
-      assert.equal(page.match(/&#60;script&#62;alert\(1\)/g)?.length, 6);
+      // Of the reason, message twice, author twice, ref, and both lines of the log.
+      assert.equal(page.match(/&#60;script&#62;alert\(1\)/g)?.length, 8);
     });
 
     it("shows a release's files, locations and pull commands, and hostile names as text", async () => {
@@ -50,21 +51,32 @@ describe("a web page of deliverd", () => {
       for (const told of [
         content.digest,
         ...["<td>tool.deb</td><td>34567</td>", files[1]?.digest, "deliverd pull tool@1.0.0"],
-        ...["<td>mirror</td><td>acme/api/tool:1.0.0</td>", "<code>fetch it from mirror</code>", "fetch it from files"],
+        ...[
+          "<td>mirror</td><td>acme/api/tool:1.0.0</td>",
+          "<code>fetch it from mirror</code> <button",
+          "fetch it from files",
+        ],
         "<td>&#60;script&#62;alert(1)",
       ]) {
         assert.ok(text.includes(String(told)), told);
       }
     });
 
-    it("allows no script or style but its own, and no frame", async () => {
+    it("allows no script or style but those of this server, no HTML but by its own policy, and no frame", async () => {
       const { id } = await deliveryIn(ledger, SHA);
-      for (const path of ["/", `/deliveries/${id}`, "/sign-in", "/deliveries/none"]) {
+      for (const path of [
+        "/",
+        `/deliveries/${id}`,
+        `/deliveries/${id}/log`,
+        "/releases",
+        "/sign-in",
+        "/deliveries/none",
+      ]) {
         const { headers } = await api.get(path);
         const policy = String(headers["content-security-policy"]);
         assert.match(policy, /^default-src 'none';/);
         assert.equal(/unsafe|\*|https?:/.test(policy), false, policy);
-        assert.match(policy, /frame-ancestors 'none'/);
+        assert.match(policy, /frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types deliverd$/);
         assert.deepEqual([headers["x-content-type-options"], headers["cache-control"]], ["nosniff", "no-store"]);
       }
     });
@@ -72,6 +84,7 @@ describe("a web page of deliverd", () => {
     it("shows the page to return to as text in the sign-in form", async () => {
       const { text } = await api.get(`/sign-in?to=${encodeURIComponent(`/"><script>alert(1)</script>`)}`);
       assert.equal(text.includes("<script>"), false);
+      assert.equal(text.includes("alert(1)</script>"), false);
       assert.ok(text.includes(`value="/&#34;&#62;&#60;script&#62;`));
     });
 
@@ -84,11 +97,16 @@ describe("a web page of deliverd", () => {
       assert.equal(headers["x-content-type-options"], "nosniff");
     });
 
-    it("follows the log of a delivery in progress, but not of a finished one", async () => {
+    it("keeps a delivery in progress current by one stream, but not a finished one", async () => {
       const live = await deliveryIn(ledger, SHA);
-      assert.match((await api.get(`/deliveries/${live.id}`)).text, /new EventSource/);
+      assert.match(
+        (await api.get(`/deliveries/${live.id}`)).text,
+        new RegExp(`<body data-topic="delivery:${live.id}">`),
+      );
+      assert.match((await api.get(`/deliveries/${live.id}/log`)).text, /id="log" data-follow="\/api\/v1\/deliveries/);
       const done = await deliveryIn(ledger, "c".repeat(40), { state: "failed" });
-      assert.equal((await api.get(`/deliveries/${done.id}`)).text.includes("EventSource"), false);
+      assert.doesNotMatch((await api.get(`/deliveries/${done.id}`)).text, /data-topic/);
+      assert.doesNotMatch((await api.get(`/deliveries/${done.id}/log`)).text, /data-follow/);
     });
 
     it("shows a limited part of a log, and a link to the rest", async () => {

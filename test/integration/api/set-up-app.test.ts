@@ -10,6 +10,7 @@ import { setUpHosts } from "../../../src/cli/set-up-hosts.ts";
 import { loadServerConfig } from "../../../src/config/server.ts";
 import { listAudit } from "../../../src/ledger/audit.ts";
 import { silentLog } from "../../../src/observe/log.ts";
+import { createMask } from "../../../src/observe/mask.ts";
 import { webRoute } from "../../../src/web/index.ts";
 import type { SetUpOptions } from "../../../src/web/set-up-app.ts";
 import { useLedger } from "../../support/databases/ledgers.ts";
@@ -29,6 +30,7 @@ interface Form {
 
 describe("The page that sets a GitHub App up", () => {
   const suite = useLedger();
+  const statuses = { config: { publicUrl: PUBLIC_URL }, mask: createMask([]) };
   let github: GitHubStandIn;
   let dir: TempDir;
   let url: string;
@@ -62,7 +64,7 @@ describe("The page that sets a GitHub App up", () => {
     const parts = { config, ledger: suite.ledger, log: silentLog };
     const save: SetUpOptions["save"] = (made, by) => keepApp(parts, made, by);
     const setUp = { hosts: setUpHosts(config), publicUrl: config.publicUrl, adminToken: TOKEN, save };
-    app.use(webRoute({ ledger: suite.ledger, auth, setUp }));
+    app.use(webRoute({ ledger: suite.ledger, auth, setUp, statuses, onDeliveryChanged: () => {} }));
     const server = app.listen(0, "127.0.0.1");
     await once(server, "listening");
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -81,7 +83,9 @@ describe("The page that sets a GitHub App up", () => {
     const { signedIn = true, ...rest } = init;
     return fetch(url + path, { redirect: "manual", ...rest, headers: signedIn ? { cookie } : {} });
   };
-  const formsOf = async (response: Response) => readForms(await response.text());
+  /** Without the one of every page, which signs out. */
+  const formsOf = async (response: Response) =>
+    readForms(await response.text()).filter(({ action }) => action !== "/sign-out");
   /** What GitHub sends the person back to, as a path of this server. */
   const submit = async (form: Form) => {
     const back = github.submitManifest(form.action, form.fields.manifest ?? "");

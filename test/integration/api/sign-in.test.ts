@@ -5,10 +5,15 @@ import express, { type RequestHandler } from "express";
 import { createAuth } from "../../../src/api/auth.ts";
 import type { Log, LogFields } from "../../../src/observe/log.ts";
 import { silentLog } from "../../../src/observe/log.ts";
+import { createMask } from "../../../src/observe/mask.ts";
 import { createApp, type Listening, listen } from "../../../src/receiver/app.ts";
 import { webRoute } from "../../../src/web/index.ts";
 import { useLedger } from "../../support/databases/ledgers.ts";
 
+const changes = {
+  statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },
+  onDeliveryChanged: () => {},
+};
 const TOKEN = "right-token-of-these-tests";
 
 describe("attempts to sign in to the web pages", () => {
@@ -25,7 +30,7 @@ describe("attempts to sign in to the web pages", () => {
     const app = express();
     app.get("/api/read", auth.reader, (_request, response) => void response.send("read"));
     app.post("/api/change", auth.operator, (_request, response) => void response.send("changed"));
-    app.use(webRoute({ ledger: suite.ledger, auth }));
+    app.use(webRoute({ ledger: suite.ledger, auth, ...changes }));
     const server = app.listen(0, "127.0.0.1");
     await once(server, "listening");
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -85,7 +90,7 @@ describe("attempts to sign in to the web pages", () => {
 });
 
 describe("the address of a client that signs in", () => {
-  const suite = useLedger();
+  const own = useLedger();
   const froms: unknown[] = [];
   let listening: Listening | null = null;
 
@@ -93,7 +98,12 @@ describe("the address of a client that signs in", () => {
     const warn = (_message: string, facts?: LogFields) => void froms.push(facts?.from);
     const auth = createAuth({ adminToken: TOKEN, anonymous: "none", secureCookie: false, log: { ...silentLog, warn } });
     const health: RequestHandler = (_request, _response, next) => next();
-    const app = createApp({ health, web: webRoute({ ledger: suite.ledger, auth }), log: silentLog, trustProxy });
+    const app = createApp({
+      health,
+      web: webRoute({ ledger: own.ledger, auth, ...changes }),
+      log: silentLog,
+      trustProxy,
+    });
     listening = await listen(app, { port: 0, address: "127.0.0.1" });
   }
   beforeEach(() => froms.splice(0));

@@ -91,6 +91,10 @@ export async function startApi(
   });
   const asked: [string, string][] = [];
   const woken: string[] = [];
+  const changes = {
+    statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },
+    onDeliveryChanged: ({ id }: Delivery) => void woken.push(id),
+  };
   const api = apiRoute({
     ledger,
     auth,
@@ -100,12 +104,12 @@ export async function startApi(
     isConfigured: (repo) => repo.startsWith("acme/"),
     rulesOf: (repo) => rulesOf(RULES, repo),
     compareCommits: options.compareCommits ?? (async () => null),
-    statuses: { config: { publicUrl: "https://deliverd.example.com" }, mask: createMask([]) },
-    onDeliveryChanged: ({ id }) => void woken.push(id),
+    ...changes,
   });
   const web = webRoute({
     ledger,
     auth,
+    ...changes,
     setUp: {
       hosts: new Map(),
       publicUrl: "https://deliverd.example.com",

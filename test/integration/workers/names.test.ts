@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { stringify } from "yaml";
 import { findReleasesByVersion } from "../../../src/api/find-releases.ts";
 import { Refused, TransientError } from "../../../src/delivery/errors.ts";
+import { listCatalog } from "../../../src/ledger/catalog.ts";
 import { decisionsOf } from "../../../src/ledger/decisions.ts";
 import { type Delivery, findDelivery } from "../../../src/ledger/deliveries.ts";
 import { getLocation } from "../../../src/ledger/locations.ts";
@@ -396,6 +397,27 @@ describe("The naming of releases", function () {
 
   describe("with latest, as the ledger finds it,", () => {
     const latest = async () => (await findReleasesByVersion(at.station.ledger, "api", "latest")).map(({ sha }) => sha);
+
+    it("records beside it which release stands on each branch, and forgets a branch that is gone", async () => {
+      const standing = async () => {
+        const { items } = await listCatalog(at.station.ledger, { limit: 10 });
+        return items.flatMap(({ branches }) => branches.map(({ ref, release }) => [ref, release.sha]));
+      };
+      const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api") });
+      await released(one);
+      await branch(at.repo, "side");
+      const two = await commit(at.repo, "two", {});
+      await released(two);
+      assert.deepEqual(await standing(), [
+        ["refs/heads/main", one],
+        ["refs/heads/side", two],
+      ]);
+      await at.repo.git(["checkout", "--quiet", "main"]);
+      await at.repo.git(["branch", "-D", "side"]);
+      await at.repo.push();
+      await released(one);
+      assert.deepEqual(await standing(), [["refs/heads/main", one]]);
+    });
 
     it("puts it on the default branch's newest commit before the first version, whatever came last", async () => {
       const one = await commit(at.repo, "one", { ".deliverd.yml": pipeline("acme/api", ["{version}", "latest"]) });
