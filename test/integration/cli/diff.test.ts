@@ -79,7 +79,7 @@ describe("deliverd token", function () {
   it("makes a new token each time, and the line with its hash", async () => {
     const { stdout } = await deliverd(["token", "ci", "--role", "operator"]);
     const [, token = "", hash = ""] =
-      /^(deliverd_[\w-]{43})\n[^]*name: ci, role: operator, hash: "(\S+)" }/.exec(stdout) ?? [];
+      /^(deliverd_[\w-]{43})\n[\s\S]*name: ci, role: operator, hash: "(\S+)" }/.exec(stdout) ?? [];
     assert.equal(hash, hashToken(token));
     const other = JSON.parse((await deliverd(["token", "ci", "--role", "viewer", "--json"])).stdout);
     assert.deepEqual([other.name, other.role, other.hash], ["ci", "viewer", hashToken(other.token)]);
