@@ -128,7 +128,7 @@ describe("The proof of an image in a registry", () => {
       assert.equal(writes(tag()), 1);
     });
 
-    it("keeps what a stale answer of the registry leaves out", async () => {
+    it("is written again if another writer's list takes its place", async () => {
       const foreign = putForeign("other");
       putList(foreign);
       let reads = 0;
@@ -142,6 +142,21 @@ describe("The proof of an image in a registry", () => {
       await attach();
       assert.deepEqual(listed().length, 3);
       assert.equal(writes(tag()), 2);
+    });
+
+    it("puts back the entry of another tool that a writer has lost meanwhile", async () => {
+      const foreign = putForeign("other");
+      putList(foreign);
+      let reads = 0;
+      oci.server.quirk = (asked, act) => {
+        const isRead = asked.method === "GET" && asked.path.endsWith(tag());
+        reads += isRead ? 1 : 0;
+        if (isRead && reads === 2) putList();
+        return act();
+      };
+      await attach();
+      const digests = listed().map(({ digest }) => digest);
+      assert.ok(digests.includes(foreign.digest) && digests.length === 3, `${digests}`);
     });
 
     it("drops an entry whose manifest is gone, and no other, if the registry refuses the list", async () => {
