@@ -88,7 +88,8 @@ export class BuildLog {
 
   #hearClassic(line: string): boolean {
     this.#log.line(line);
-    const name = /^Step \d+\/\d+ : (.*)$/.exec(line)?.[1];
+    // The second form is buildah's.
+    const name = /^(?:Step \d+\/\d+ : |(?:\[\d+\/\d+\] )?STEP \d+\/\d+: )(.*)$/.exec(line)?.[1];
     if (name !== undefined) this.#classic.restart(name);
     return name === undefined && !/^ ---> |^Removing intermediate container |^Successfully (built|tagged) /.test(line);
   }
