@@ -67,7 +67,7 @@ describe("A union of the domain that gains a case", function () {
       const compilerOptions = { ...config.compilerOptions, types: ["node"] };
       await writeFile(
         join(copy.path, "tsconfig.json"),
-        JSON.stringify({ compilerOptions, include: ["src", "workers"] }),
+        JSON.stringify({ compilerOptions, include: ["src", "workers"], exclude: config.exclude }),
       );
       const errors = await errorsByFile(copy.path);
       const places = Object.values(PLACES).flat();
