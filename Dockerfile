@@ -7,7 +7,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json ./
-COPY scripts/build.mjs scripts/external.mjs scripts/image-packages.mjs scripts/
+COPY scripts/assets.mjs scripts/build.mjs scripts/external.mjs scripts/image-packages.mjs scripts/
 COPY src src
 COPY workers workers
 RUN npm run build && chmod +x dist/src/cli/index.js \
