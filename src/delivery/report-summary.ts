@@ -48,14 +48,18 @@ function summaryOf(release: Release): string[] {
 }
 
 /** `<path>:<line>: <text>`, as problems of a pipeline file are written. */
-const PLACE = /^([\w.-][\w./-]*):([1-9]\d{0,6}):(.*)$/;
+const PLACE = /^(?<path>[\w.-][\w./-]*):(?<line>[1-9]\d{0,6}):(?<said>.*)$/;
 /** `<path>, line <line> (<instruction>): <text>`, as those of a Dockerfile are. */
-const DOCKERFILE_PLACE = /^([\w.-][\w./-]*), line ([1-9]\d{0,6})(?: \([A-Z]+\))?:(.*)$/;
+const DOCKERFILE_PLACE = /^(?<path>[\w.-][\w./-]*), line (?<line>[1-9]\d{0,6})(?: \([A-Z]+\))?:(?<said>.*)$/;
+
+/** `<text> (<path>:<line>)`, as a failed build step is. */
+const PLACE_AT_END = /^(?<said>build step '.*) \((?<path>[\w.-][\w./-]*):(?<line>[1-9]\d{0,6})\)$/;
 
 /** The places that the lines of a message name. */
 export function annotationsIn(message: string): Annotation[] {
   return message.split("\n").flatMap((text) => {
-    const [, path, line, said = ""] = PLACE.exec(text) ?? DOCKERFILE_PLACE.exec(text) ?? [];
+    const groups = (PLACE.exec(text) ?? DOCKERFILE_PLACE.exec(text) ?? PLACE_AT_END.exec(text))?.groups;
+    const { path, line, said = "" } = groups ?? {};
     if (path === undefined || said.trim() === "") return [];
     return [{ path, line: Number(line), message: printable(said.trim()) }];
   });

@@ -100,7 +100,7 @@ describe("Images built by a buildkitd", function () {
     await assert.rejects(build(orderOf({ Dockerfile: from("RUN seq 1 100; exit 2") })), {
       name: "UserError",
       code: "build-failed",
-      message: /^build step 'RUN seq 1 100; exit 2' failed with exit code 2\n81\n(?:\d+\n){18}100$/,
+      message: /^build step 'RUN seq 1 100; exit 2' failed with exit code 2 \(Dockerfile:2\)\n81\n(?:\d+\n){18}100$/,
     });
     await assert.rejects(build(orderOf({ Dockerfile: from("COPY nowhere /") })), {
       name: "UserError",

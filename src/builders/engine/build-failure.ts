@@ -1,3 +1,5 @@
+import type { DockerfileFacts } from "../../delivery/dockerfile/index.ts";
+import { lineOfStep } from "../../delivery/dockerfile/step-line.ts";
 import { TransientError, UserError } from "../../delivery/errors.ts";
 import type { BuildLimits } from "../builder.ts";
 import { engineGone, imageVanished, isUnreachable, tidyEngineMessage } from "./errors.ts";
@@ -23,33 +25,39 @@ const MAX_FETCH_TRIES = 20;
 /**
  * Explains whose failure it is. Two kinds are the user's: the exit code of a command that ran, and a file that the
  * engine could not read. Everything else is the engine's: it is retried, and the message says so.
- * @param syntax the image of the Dockerfile's `# syntax=` line. Null: none
+ * @param dockerfile null: the build has none
  */
 export function explainFailure(
   failure: BuildFailure,
-  syntax: string | null,
+  dockerfile: Pick<DockerfileFacts, "syntax" | "file" | "steps"> | null,
   limits: BuildLimits | null,
 ): UserError | TransientError {
   const { message, tail } = failure;
   if (isDiskFull(message)) return diskFull(message, null);
-  if (failure.exitCode !== null) return readExit(failure, failure.exitCode, limits);
+  const place = placeOf(failure, dockerfile);
+  if (failure.exitCode !== null) return readExit(failure, failure.exitCode, limits, place);
   if (/context canceled|code = (Unavailable|Canceled)|connection is closing/.test(message))
     return engineGone(new Error(tidyEngineMessage(message)));
   const vanished = imageVanished(message);
   if (vanished) return vanished;
   if (isUsersMistake(failure)) {
     const remedy = MISSING_SECRET.test(message) ? ". Name it under secrets of the artifact" : "";
-    return usersFailure(`${named(failure)} failed: ${tidyEngineMessage(message)}${remedy}`, tail);
+    return usersFailure(`${named(failure)} failed: ${tidyEngineMessage(message)}${remedy}${place}`, tail);
   }
-  if (isFetch(message)) return fetchFailed(message, syntax);
+  if (isFetch(message)) return fetchFailed(message, dockerfile?.syntax ?? null);
   return engineFailed(`${named(failure)}: ${tidyEngineMessage(message)}`);
 }
 
 /** Explains an exit code: it is the command's own, or that of a runtime which could not start the command. */
-function readExit(failure: BuildFailure, exitCode: number, limits: BuildLimits | null): UserError | TransientError {
+function readExit(
+  failure: BuildFailure,
+  exitCode: number,
+  limits: BuildLimits | null,
+  place: string,
+): UserError | TransientError {
   const runtime = runtimeFailure(failure.tail);
   if (runtime !== null) {
-    if (cannotStart(runtime)) return usersFailure(`${named(failure)} could not be started`, failure.tail);
+    if (cannotStart(runtime)) return usersFailure(`${named(failure)} could not be started${place}`, failure.tail);
     return engineFailed(`${named(failure)} was not started: ${tidyEngineMessage(runtime)}`);
   }
   const isFull = failure.tail.find(isDiskFull);
@@ -59,7 +67,13 @@ function readExit(failure: BuildFailure, exitCode: number, limits: BuildLimits |
     ? `over its limit of ${Math.round(limits.memoryBytes / 2 ** 20)} MiB`
     : "too little";
   const killed = exitCode === 137 ? `: it was killed, most likely for memory (${memory})` : "";
-  return usersFailure(`${named(failure)} failed with exit code ${exitCode}${killed}`, failure.tail);
+  return usersFailure(`${named(failure)} failed with exit code ${exitCode}${killed}${place}`, failure.tail);
+}
+
+/** As in ` (Dockerfile:12)`, for people and as the place of an annotation; empty if the line is not known. */
+function placeOf({ step }: BuildFailure, dockerfile: Pick<DockerfileFacts, "file" | "steps"> | null): string {
+  const line = step === null || dockerfile === null ? null : lineOfStep(dockerfile.steps, step);
+  return line === null ? "" : ` (${dockerfile?.file}:${line})`;
 }
 
 function usersFailure(reason: string, tail: string[]): UserError {

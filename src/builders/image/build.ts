@@ -59,7 +59,7 @@ async function send(docker: Dockerode, plan: BuildPlan, grant: Grant, log: Build
     const message = engineAnswer(error);
     if (message === null) throw error;
     // The engine refuses some Dockerfiles at once, for example for an unknown instruction.
-    throw explainFailure({ message, step: null, exitCode: null, tail: [] }, plan.dockerfile.syntax, plan.order.limits);
+    throw explainFailure({ message, step: null, exitCode: null, tail: [] }, plan.dockerfile, plan.order.limits);
   } finally {
     context.stream?.destroy();
     session?.close();
@@ -101,7 +101,7 @@ function limits({ order: { limits } }: BuildPlan): Record<string, number> {
 }
 
 async function sortOut(failure: BuildFailure, plan: BuildPlan, watch: EngineWatch): Promise<Error> {
-  const error = explainFailure(failure, plan.dockerfile.syntax, plan.order.limits);
+  const error = explainFailure(failure, plan.dockerfile, plan.order.limits);
   const mayBeItsEnd = failure.exitCode !== null || error instanceof TransientError;
   if (mayBeItsEnd && (await hasEngineStopped(watch, failure.exitCode ?? 0))) return engineGone();
   return error;

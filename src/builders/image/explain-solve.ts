@@ -31,7 +31,7 @@ export function explainSolve(
   const base = dockerfile.images.find(({ reference }) => isAbout(failure, reference));
   if (base !== undefined)
     return explainPull(base.reference, tidyEngineMessage(message), hasLogin(parseReference(base.reference).host));
-  return explainFailure(failure ?? { message, step: null, exitCode: null, tail: [] }, dockerfile.syntax, order.limits);
+  return explainFailure(failure ?? { message, step: null, exitCode: null, tail: [] }, dockerfile, order.limits);
 }
 
 /** Explains why BuildKit did not answer a call. */

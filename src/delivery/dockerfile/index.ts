@@ -5,6 +5,7 @@ import { parseDockerfile } from "./parse.ts";
 import { platformVariables } from "./platform.ts";
 import { isReference } from "./reference.ts";
 import { argNames, readStages, type Source, type Stage } from "./stages.ts";
+import { type Step, stepsOf } from "./step-line.ts";
 import { DockerfileError, located } from "./text.ts";
 
 /** An image that a build uses as a base or takes files from. */
@@ -27,6 +28,10 @@ export interface DockerfileFacts {
   target: string | null;
   /** The image of a `# syntax=` line. BuildKit pulls it by itself to read the file. */
   syntax: string | null;
+  /** The path of the file. */
+  file: string;
+  /** Every instruction. Empty: another frontend has another grammar. */
+  steps: Step[];
 }
 
 export interface DockerfileOptions {
@@ -68,14 +73,22 @@ export type DockerfileReading =
 export function tryDockerfile(text: string, options: DockerfileOptions): DockerfileReading {
   const syntax = syntaxOf(text);
   try {
-    return { kind: "read", facts: { ...factsOf(parseDockerfile(text), options), syntax } };
+    const script = parseDockerfile(text);
+    const { file } = options;
+    return {
+      kind: "read",
+      facts: { ...factsOf(script, options), ...{ syntax, file, steps: stepsOf(script.instructions) } },
+    };
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     // Another frontend may have another grammar.
     if (isForeign(syntax))
       return {
         kind: "read",
-        facts: { images: [], args: allNamed(text), usedArgs: allNamed(text), target: options.target, syntax },
+        facts: {
+          ...{ images: [], args: allNamed(text), usedArgs: allNamed(text) },
+          ...{ target: options.target, syntax, file: options.file, steps: [] },
+        },
       };
     return { kind: "invalid", line: error.line, keyword: error.keyword.slice(0, 40), message: error.message };
   }
@@ -109,7 +122,7 @@ function allNamed(text: string): Set<string> {
   return new Set(lines.flatMap((line) => line.match(/\w+/g)?.slice(1) ?? []));
 }
 
-function factsOf(script: Script, options: DockerfileOptions): Omit<DockerfileFacts, "syntax"> {
+function factsOf(script: Script, options: DockerfileOptions): Omit<DockerfileFacts, "syntax" | "file" | "steps"> {
   const args = new Set(
     script.instructions.flatMap(({ trigger, ...own }) => {
       const each = trigger ?? { ...own, trigger };

@@ -39,7 +39,7 @@ for (const installation of ["buildkit", "classic"] as const) {
       assert.ok(error instanceof UserError, String(error));
       assert.equal(error.code, "build-failed");
       const [reason, ...tail] = error.message.split("\n");
-      assert.equal(reason, `build step 'RUN seq 1 100; echo "no rule"; exit 2' failed with exit code 2`);
+      assert.equal(reason, `build step 'RUN seq 1 100; echo "no rule"; exit 2' failed with exit code 2 (Dockerfile:2)`);
       assert.equal(tail.length, 20);
       assert.deepEqual([tail[0], tail.at(-1)], ["82", "no rule"]);
       assert.match(run.text(), /^1\n2\n3\n/m);

@@ -102,7 +102,8 @@ describe("a build's log", () => {
 
 describe("the error of a build that the engine ended", () => {
   const sort = (message: string, more: { exitCode?: number; tail?: string[] } = {}) => {
-    const error = explainFailure({ message, step: "RUN x", exitCode: null, tail: [], ...more }, "front/end:1", null);
+    const dockerfile = { syntax: "front/end:1", file: "Dockerfile", steps: [] };
+    const error = explainFailure({ message, step: "RUN x", exitCode: null, tail: [], ...more }, dockerfile, null);
     return `${error.name} ${error.code}`;
   };
   const cases: [string, string][] = [

@@ -68,11 +68,14 @@ describe("the annotations of a report", () => {
       "see the manual: page 3:",
       "images/Dockerfile, line 2 (RUUN): unknown instruction: RUUN",
       "Dockerfile, line 7: the file ends too early",
+      "build step 'RUN make' failed with exit code 2 (docker/Dockerfile:5)",
+      "somebody's output (src/app.js:12)",
     ].join("\n");
     assert.deepEqual(annotationsIn(message), [
       { path: ".deliverd.yml", line: 4, message: "artifacts[0].kind: found 'imag'; expected image" },
       { path: "images/Dockerfile", line: 2, message: "unknown instruction: RUUN" },
       { path: "Dockerfile", line: 7, message: "the file ends too early" },
+      { path: "docker/Dockerfile", line: 5, message: "build step 'RUN make' failed with exit code 2" },
     ]);
   });
 
