@@ -213,7 +213,7 @@ function tellsTheWholeStory(output: string): void {
   assert.match(output, /Hello from acme\/hello 1\.2\.4-1\.g[0-9a-f]{7}/);
   assert.match(output, /commit status +deliverd\/hello success(?:ful)?:/i);
   assert.match(output, /notice +dev\.cdevents\.artifact\.published/);
-  assert.match(output, /deliverd verify +\S+\n.*: verified\n[\s\S]*✓ test \(github-actions\): success/);
+  assert.match(output, /deliverd verify +\S+\n.*: verified\n[\s\S]*✓ test(?: \([a-z-]+\))?: success(?:ful)? at /i);
   assert.match(output, /one byte flipped [\s\S]*NOT verified\n[\s\S]*\(proof-content-differs\)/);
   assert.match(output, /Done\. Everything that was started has ended\.\n$/);
 }

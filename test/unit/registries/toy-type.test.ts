@@ -68,6 +68,7 @@ describe("A type of registry that is declared and listed", () => {
       default: false,
       shared: ["tools/*"],
       publicUrl: null,
+      proof: "referrers",
     };
     assert.deepEqual(config.registries, { mine: settings });
     assert.deepEqual(registries.of(settings).kinds(settings), ["file"]);
