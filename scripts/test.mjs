@@ -10,10 +10,10 @@ import { setUp } from "./setup.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** Side by side: what runs a whole deliverd mostly waits for it, and leaves a core to the others. */
 const lanes = [
-  ["e2e/**/[a-g]*"],
-  ["e2e/**/[!a-g]*", "faults/**/*", "attacks/**/*"],
-  ["fuzz/**/*", "unit/**/*", "simulation/**/*", "integration/registries/**/*"],
-  ["integration/!(registries)/**/*"],
+  ["e2e/**/[a-g]*", "attacks/**/*", "integration/{hosts,standins}/**/*"],
+  ["e2e/**/[!a-g]*", "faults/**/*"],
+  ["fuzz/**/*", "unit/**/*", "simulation/**/*", "integration/{registries,api}/**/*"],
+  ["integration/!(registries|hosts|standins|api)/**/*"],
 ].map((tests) => tests.map((each) => `test/${each}.test.ts`));
 
 async function main() {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import type { DeliveryView } from "../../src/api/delivery-view.ts";
-import type { ReleaseView } from "../../src/delivery/release-view.ts";
 import { type Postgres, startPostgres } from "../support/databases/postgres.ts";
 import { greetingDockerfile, type SampleRepo } from "../support/fixtures/sample-repo.ts";
 import { until } from "../support/processes/process.ts";
-import { image, pipeline, startWorld, type World } from "../support/world/world.ts";
+import { type ApiRelease, image, pipeline, startWorld, type World } from "../support/world/world.ts";
 
 for (const ledger of ["SQLite", "PostgreSQL"] as const) {
   describe(`deliverd on ${ledger}`, function () {
@@ -108,10 +107,14 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
         for (const time of [createdAt, startedAt, finishedAt]) assert.equal(new Date(time ?? "").toISOString(), time);
         assert.deepEqual(await world.deliverd.api(`/api/v1/deliveries/${delivery.id}`), delivery);
 
-        const moved = async () => (await world.releases(repo, sha))[0]?.locations.length === 3;
-        await until("every name is in the catalog", moved);
-        const release = await world.deliverd.api<ReleaseView>(`/api/v1/releases/api/${version}`);
-        const { id, releasedAt, locations, committedAt, ...facts } = release;
+        const isWhole = async () => {
+          const [release] = await world.releases(repo, sha);
+          return release?.locations.length === 3 && release.proof === "stands";
+        };
+        await until("every name is in the catalog, and the proof stands", isWhole);
+        const release = await world.deliverd.api<ApiRelease>(`/api/v1/releases/api/${version}`);
+        const { id, releasedAt, locations, committedAt, proof, ...facts } = release;
+        assert.equal(proof, "stands");
         assert.deepEqual(facts, {
           ...{ artifact: "api", kind: "image", version, versions: [version], repo: "github/acme/api", sha },
           ...{ ref: "refs/heads/main", digest, deliveryId: delivery.id, files: [], package: null },
@@ -239,7 +242,7 @@ for (const ledger of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual(after?.versions, [before?.version, "1.0.0"]);
       assert.equal(builds(await world.log(repo, sha)), 1);
       assert.equal(new Set(world.notices(repo, sha).map(({ id }) => id)).size, 1);
-      assert.equal((await world.deliverd.api<ReleaseView>("/api/v1/releases/later/v1.0.0")).id, before?.id);
+      assert.equal((await world.deliverd.api<ApiRelease>("/api/v1/releases/later/v1.0.0")).id, before?.id);
     });
 
     it("builds again under a version tag if the bytes contain the version", async () => {

@@ -12,6 +12,7 @@ export function replays(world: () => World): void {
     const older = await world().release(repo);
     await until("it is announced", () => world().notices(repo, older).length === 1);
     await until("it has ended", async () => /^released /m.test(await world().log(repo, older)));
+    await until("its proof stands", async () => (await world().releases(repo, older))[0]?.proof === "stands");
     const before = await traces(repo, older);
     const old = world().github.hooks.filter(({ payload }) => JSON.stringify(payload).includes("acme/replayed"));
     assert.ok(old.length >= 4, `${old.length} webhooks were recorded`);

@@ -29,6 +29,9 @@ export interface Surroundings {
   sink: NoticeSink;
 }
 
+/** As the API shows a release. */
+export type ApiRelease = ReleaseView & { proof: string };
+
 /** Everything around a deliverd: an engine, registries, GitHub, somebody who waits for notices; and the deliverd itself. */
 export interface World extends Surroundings {
   deliverd: Deliverd;
@@ -38,7 +41,7 @@ export interface World extends Surroundings {
   release(repo: SampleRepo, artifact?: string): Promise<string>;
   /** The commit's delivery as the API tells it. */
   delivery(repo: SampleRepo, sha: string): Promise<DeliveryView>;
-  releases(repo: SampleRepo, sha: string): Promise<ReleaseView[]>;
+  releases(repo: SampleRepo, sha: string): Promise<ApiRelease[]>;
   log(repo: SampleRepo, sha: string): Promise<string>;
   /** Those that came about this commit, in their order: of its releases, or of red CI after them. */
   notices(repo: SampleRepo, sha: string, type?: "artifact.published" | "pipelinerun.finished"): ReceivedNotice[];
@@ -166,7 +169,7 @@ export async function startWorld(
         return first;
       },
       async releases(repo, sha) {
-        return (await deliverd.api<{ items: ReleaseView[] }>(`/api/v1/releases?${query(repo, sha)}`)).items;
+        return (await deliverd.api<{ items: ApiRelease[] }>(`/api/v1/releases?${query(repo, sha)}`)).items;
       },
       async log(repo, sha) {
         const { id } = await world.delivery(repo, sha);
