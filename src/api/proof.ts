@@ -1,7 +1,7 @@
 import { type Request, Router } from "express";
 import * as z from "zod";
+import { buildTypeOf } from "../delivery/proof/build-type.ts";
 import { builderId } from "../delivery/proof/facts.ts";
-import { buildTypeOf } from "../delivery/proof/provenance.ts";
 import { iso } from "../ledger/describe-release.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { listedKey } from "../ledger/listed-key.ts";

@@ -1,5 +1,5 @@
 import { PackageURL } from "packageurl-js";
-import type { ArtifactKind } from "../types.ts";
+import { buildTypeOf } from "./build-type.ts";
 import { builderId, type ProofFacts } from "./facts.ts";
 import {
   digestSet,
@@ -23,13 +23,6 @@ export interface Provenance {
     metadata: { invocationId: string; startedOn: string; finishedOn: string };
     byproducts: ResourceDescriptor[];
   };
-}
-
-/** docs/buildtypes/ has a page for each. */
-const BUILD_TYPES = "https://deliverd.dev/buildtypes";
-
-export function buildTypeOf(kind: ArtifactKind): string {
-  return `${BUILD_TYPES}/${kind === "image" ? "image" : "commands"}/v1`;
 }
 
 /** From which commit a release was built, by which rules, from which bases, by whom and when. */
