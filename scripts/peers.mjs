@@ -10,6 +10,9 @@ import { setUp } from "./setup.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** For the build of one, in ms: where modules come slowly, it is left out. */
+const BUILD_LIMIT = 5 * 60_000;
+
 /** `variable` may name the program. Its tests are those of `test/peers/<name>*.test.ts`. */
 const PEERS = [
   {
@@ -33,6 +36,7 @@ function programOf({ name, module, version, variable }) {
   const built = run("go", ["install", `${module}@${version}`], {
     env: { ...process.env, GOBIN: folder },
     stdio: "pipe",
+    timeout: BUILD_LIMIT,
   });
   return built.status === 0 ? program : null;
 }
