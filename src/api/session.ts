@@ -1,5 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { Request, Response } from "express";
+import { isSame } from "../http/is-same.ts";
 import type { AccessToken, AccessTokens, Person } from "./access.ts";
 
 const COOKIE = "deliverd_session";
@@ -71,10 +72,4 @@ function cookieOf(request: Request): string | null {
     .map((part) => part.trim())
     .find((part) => part.startsWith(`${COOKIE}=`));
   return cookie === undefined ? null : cookie.slice(COOKIE.length + 1);
-}
-
-/** Compares in constant time. Hashing makes both lengths equal, which timingSafeEqual requires. */
-function isSame(a: string, b: string): boolean {
-  const hash = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(hash(a), hash(b));
 }

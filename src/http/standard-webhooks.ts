@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
+import { isSame } from "./is-same.ts";
 
 /**
  * Signatures of Standard Webhooks:
@@ -43,12 +44,8 @@ export function verifyWebhook(
   now: number,
 ): Verification {
   if (stamp.id === "" || !/^\d{1,15}$/.test(stamp.timestamp)) return "wrong";
-  const expected = Buffer.from(signWebhook(key, stamp, body));
-  const isRight = signatures.split(" ").some((given) => isEqual(Buffer.from(given), expected));
+  const expected = signWebhook(key, stamp, body);
+  const isRight = signatures.split(" ").some((given) => isSame(given, expected));
   if (!isRight) return "wrong";
   return Math.abs(now - Number(stamp.timestamp) * 1000) <= MAX_SKEW_MS ? "right" : "late";
-}
-
-function isEqual(given: Buffer, expected: Buffer): boolean {
-  return given.length === expected.length && timingSafeEqual(given, expected);
 }

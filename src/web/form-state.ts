@@ -1,4 +1,5 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
+import { isSame } from "../http/is-same.ts";
 
 /** As long as GitHub's code is good. */
 const LIFE_MS = 60 * 60_000;
@@ -21,9 +22,7 @@ export function createFormState(secret: string, now: () => number = Date.now): F
     },
     subjectOf(state) {
       const [subject = "", until = "", nonce = "", given = ""] = state.split(".");
-      const expected = Buffer.from(seal(`${subject}.${until}.${nonce}`));
-      const found = Buffer.from(given);
-      const isOurs = found.length === expected.length && timingSafeEqual(found, expected);
+      const isOurs = isSame(given, seal(`${subject}.${until}.${nonce}`));
       return isOurs && Number(until) > now() ? Buffer.from(subject, "base64url").toString() : null;
     },
   };

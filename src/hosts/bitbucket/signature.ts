@@ -1,5 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { ConfigError } from "../../delivery/errors.ts";
+import { isSame } from "../../http/is-same.ts";
 import { BadSignature, type RawWebhook } from "../host.ts";
 import { headerOf } from "../payload.ts";
 
@@ -49,9 +50,4 @@ export function webhookProof(key: string, secret: string): WebhookProof {
     },
     headersFor: (body) => ({ "x-hub-signature": sign(body) }),
   };
-}
-
-function isSame(given: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
 }

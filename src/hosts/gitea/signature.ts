@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { ConfigError } from "../../delivery/errors.ts";
+import { isSame } from "../../http/is-same.ts";
 import { BadSignature, type RawWebhook } from "../host.ts";
 import { headerOf } from "../payload.ts";
 
@@ -53,8 +54,7 @@ function requireEqual(given: string, expected: string, prefix: string): void {
   if (given.trim() === prefix) {
     throw new BadSignature("The signature is empty: set the webhook's secret on Gitea to the one of this host.");
   }
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  if (one.length === other.length && timingSafeEqual(one, other)) return;
+  if (isSame(given, expected)) return;
   throw new BadSignature(
     "The signature does not match the body: compare the webhook's secret on Gitea with the one of this host.",
   );

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { Webhooks } from "@octokit/webhooks";
+import { isSame } from "../../http/is-same.ts";
 import { BadSignature, MalformedWebhook, type RawWebhook, type WebhookReading } from "../host.ts";
 import { headerOf, parseWebhook, readEvent } from "../payload.ts";
 import { type Reader, readers } from "./events.ts";
@@ -82,7 +83,5 @@ function mismatch(): BadSignature {
 
 /** Whether the signature is right for the raw bytes, compared in constant time. */
 function signs(secret: string, body: Buffer, signature: string): boolean {
-  const expected = Buffer.from(`sha256=${createHmac("sha256", secret).update(body).digest("hex")}`);
-  const given = Buffer.from(signature);
-  return given.length === expected.length && timingSafeEqual(given, expected);
+  return isSame(signature, `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`);
 }
