@@ -89,7 +89,7 @@ export async function openParts(config: ServerConfig, roles: Role[]): Promise<Pa
     const queues = openQueues(redis, log);
     closing.push(() => queues.close());
     const store = new Store(join(config.dataDir, "store"));
-    const hosts = observedHosts(observer, openHosts(config.hosts, hostTools(ledger, mask.learn)));
+    const hosts = observedHosts(observer, await openHosts(config.hosts, hostTools(ledger, mask.learn)));
     const opened = await openRegistries(config.registries, { store, learn: mask.learn });
     const registries = observedRegistries(observer, opened);
     addCommonMetrics(metrics, { config, hosts });

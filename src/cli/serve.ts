@@ -104,7 +104,7 @@ export async function serve(parts: Parts): Promise<Listening> {
       statuses: parts,
       onDeliveryChanged,
       setUp: {
-        hosts: setUpHosts(config),
+        hosts: await setUpHosts(config),
         publicUrl: config.publicUrl,
         adminToken,
         save: (made, by) => keepApp(parts, made, by),

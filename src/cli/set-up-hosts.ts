@@ -5,10 +5,10 @@ import type { SetUpHost } from "../web/set-up-app.ts";
 import { addressOf, isOutOfReach } from "./webhook-health.ts";
 
 /** The hosts that deliverd can be set up at as an App, by their key. */
-export function setUpHosts(config: ServerConfig): Map<string, SetUpHost> {
+export async function setUpHosts(config: ServerConfig): Promise<Map<string, SetUpHost>> {
   const found = new Map<string, SetUpHost>();
   for (const [key, settings] of Object.entries(config.hosts)) {
-    const setup = hostTypes.of(settings).setUpApp?.(key, settings);
+    const setup = await hostTypes.of(settings).setUpApp?.(key, settings);
     if (setup === undefined) continue;
     found.set(key, {
       setup,

@@ -18,10 +18,10 @@ export interface HostType extends TypeDeclaration<HostSettings> {
   readonly reportsNeed?: string;
   /** The setting that may stand in the place of `token`. */
   readonly insteadOfToken?: string;
-  /** Asks nothing over the network. @throws ConfigError where the settings cannot be used */
-  open(key: string, settings: TypedSettings, tools: HostTools): Host;
+  /** Loads the type's code, and asks nothing over the network. @throws ConfigError where the settings cannot be used */
+  open(key: string, settings: TypedSettings, tools: HostTools): Promise<Host>;
   /** Makes deliverd an App of the host by the host's own pages. Left out: the type has no such pages. */
-  setUpApp?(key: string, settings: TypedSettings): AppSetup;
+  setUpApp?(key: string, settings: TypedSettings): Promise<AppSetup>;
 }
 
 /** The keys of the settings, and of the maps in them. */
@@ -40,8 +40,8 @@ export function hostType<Schema extends z.ZodType<HostSettings>>(declaration: {
   secretUrls?: readonly (SettingKey<z.output<Schema>> & string)[];
   reportsNeed?: keyof z.output<Schema> & string;
   insteadOfToken?: keyof z.output<Schema> & string;
-  open(key: string, settings: z.output<Schema>, tools: HostTools): Host;
-  setUpApp?(key: string, settings: z.output<Schema>): AppSetup;
+  open(key: string, settings: z.output<Schema>, tools: HostTools): Promise<Host>;
+  setUpApp?(key: string, settings: z.output<Schema>): Promise<AppSetup>;
 }): HostType {
   const { settings: schema, ...rest } = declaration;
   // `open` gets what the schema gave: only here, where both are at hand, is that known.

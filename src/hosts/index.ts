@@ -12,8 +12,10 @@ import type { HostSettings, HostType } from "./host-type.ts";
 export const hostTypes = typeList<HostSettings, HostType>([github, gitlab, gitea, bitbucket, generic]);
 
 /** Every configured host by its key. Nothing is asked over the network here. @throws ConfigError */
-export function openHosts(hosts: Record<string, TypedSettings>, tools: HostTools): Map<string, Host> {
-  return new Map(
-    Object.entries(hosts).map(([key, settings]) => [key, hostTypes.of(settings).open(key, settings, tools)]),
-  );
+export async function openHosts(hosts: Record<string, TypedSettings>, tools: HostTools): Promise<Map<string, Host>> {
+  const opened = new Map<string, Host>();
+  for (const [key, settings] of Object.entries(hosts)) {
+    opened.set(key, await hostTypes.of(settings).open(key, settings, tools));
+  }
+  return opened;
 }

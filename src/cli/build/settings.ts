@@ -31,13 +31,9 @@ export type KnownByHost = { kind: "known"; repo: Repo } | { kind: "unknown"; bec
 export async function askHost(config: ServerConfig, repo: CheckoutRepo): Promise<KnownByHost> {
   const name = `${repo.owner}/${repo.name}`;
   try {
-    const found =
-      (await openHosts(
-        config.hosts,
-        hostTools(null, () => {}),
-      )
-        .get(repo.host)
-        ?.findRepo(repo.owner, repo.name)) ?? null;
+    const tools = hostTools(null, () => {});
+    const hosts = await openHosts(config.hosts, tools);
+    const found = (await hosts.get(repo.host)?.findRepo(repo.owner, repo.name)) ?? null;
     if (found === null) return { kind: "unknown", because: `hosts.${repo.host} shows no repo ${name}` };
     const { hostId, owner, name: own, defaultBranch } = found;
     const id = `${repo.host}:${hostId}`;

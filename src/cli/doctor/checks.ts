@@ -24,7 +24,7 @@ export interface DoctorOptions {
 /** One for each thing that the configuration names, group by group. */
 export async function checksOf(config: ServerConfig, { learn, sendTestNotices }: DoctorOptions): Promise<Check[]> {
   const store = new Store(join(config.dataDir, "store"));
-  const hosts = openHosts(config.hosts, hostTools(null, learn));
+  const hosts = await openHosts(config.hosts, hostTools(null, learn));
   const registries = await openRegistries(config.registries, { store, learn });
   const probe = createPublicUrlProbe(config, hosts);
   return [

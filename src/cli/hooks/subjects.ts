@@ -98,7 +98,7 @@ async function forPattern(
 
 /** @throws Failure if no host, or several, show a repo of this name */
 async function findOne(config: ServerConfig, text: string, { learn }: LearningMask): Promise<FoundRepo> {
-  const hosts = openHosts(config.hosts, hostTools(null, learn));
+  const hosts = await openHosts(config.hosts, hostTools(null, learn));
   const readings = readRepoName(text, hosts.keys());
   if (readings.length === 0) throw new Failure(EXIT.usage, `"${text}" does not have the form <owner>/<name>`);
   const found: FoundRepo[] = [];
@@ -127,7 +127,7 @@ async function findOne(config: ServerConfig, text: string, { learn }: LearningMa
 async function findAll(config: ServerConfig, match: string, { learn }: LearningMask): Promise<FoundRepo[]> {
   const found: FoundRepo[] = [];
   let listed = 0;
-  for (const [key, host] of openHosts(config.hosts, hostTools(null, learn))) {
+  for (const [key, host] of await openHosts(config.hosts, hostTools(null, learn))) {
     for (const repo of await listByPattern(host, match, key)) {
       const path = { host: key, ...repo };
       if (!repoMatches({ match }, path)) continue;

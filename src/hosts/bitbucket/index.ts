@@ -1,7 +1,5 @@
 import { oneOf, orNull, secret, strict, text, token, webUrl } from "../../settings/scalars.ts";
 import { hostType } from "../host-type.ts";
-import { cloudHost } from "./cloud/host.ts";
-import { dataCenterHost } from "./data-center/host.ts";
 
 const CLOUD_API = "https://api.bitbucket.org/2.0";
 
@@ -33,6 +31,8 @@ export const bitbucket = hostType({
       cloneUrl: value.cloneUrl ?? (value.url === null ? "https://bitbucket.org" : `${value.url}/scm`),
     })),
   secrets: ["webhookSecret", "token"],
-  open: (key, { url, apiUrl, ...rest }) =>
-    url === null ? cloudHost({ key, apiUrl: apiUrl ?? CLOUD_API, ...rest }) : dataCenterHost({ key, url, ...rest }),
+  open: async (key, { url, apiUrl, ...rest }) =>
+    url === null
+      ? (await import("./cloud/host.ts")).cloudHost({ key, apiUrl: apiUrl ?? CLOUD_API, ...rest })
+      : (await import("./data-center/host.ts")).dataCenterHost({ key, url, ...rest }),
 });

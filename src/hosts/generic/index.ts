@@ -3,7 +3,6 @@ import { oneOf, orNull, receiverUrl, secret, strict, token } from "../../setting
 import { hostType } from "../host-type.ts";
 import { readProofKey } from "../standard-proof.ts";
 import { cloneTemplate } from "./clone-template.ts";
-import { genericHost } from "./host.ts";
 
 /** Any git server over HTTP, with CI that tells deliverd itself. */
 export const generic = hostType({
@@ -23,5 +22,5 @@ export const generic = hostType({
   secrets: ["webhookSecret", "token"],
   secretUrls: ["reportUrl"],
   reportsNeed: "reportUrl",
-  open: (key, settings, tools) => genericHost({ key, ...settings }, tools),
+  open: async (key, settings, tools) => (await import("./host.ts")).genericHost({ key, ...settings }, tools),
 });

@@ -1,6 +1,5 @@
 import { oneOf, orNull, secret, strict, token, webUrl } from "../../settings/scalars.ts";
 import { hostType } from "../host-type.ts";
-import { giteaHost } from "./host.ts";
 
 /** Gitea and Forgejo. */
 export const gitea = hostType({
@@ -13,5 +12,6 @@ export const gitea = hostType({
     token: orNull(token).describe("An access token. Left out: only public repos, and no statuses on commits."),
   }).transform((value) => ({ ...value, cloneUrl: value.cloneUrl ?? value.url })),
   secrets: ["webhookSecret", "token"],
-  open: (key, { url, cloneUrl, webhookSecret, token }) => giteaHost({ key, url, cloneUrl, webhookSecret, token }),
+  open: async (key, { url, cloneUrl, webhookSecret, token }) =>
+    (await import("./host.ts")).giteaHost({ key, url, cloneUrl, webhookSecret, token }),
 });

@@ -1,7 +1,5 @@
 import { oneOf, orNull, secret, strict, token, webUrl, whole } from "../../settings/scalars.ts";
 import { hostType } from "../host-type.ts";
-import { githubAppSetup } from "./app/app-setup.ts";
-import { githubHost } from "./host.ts";
 
 /** GitHub and GitHub Enterprise Server. */
 export const github = hostType({
@@ -33,9 +31,10 @@ export const github = hostType({
     .transform((value) => ({ ...value, cloneUrl: value.cloneUrl ?? defaultCloneUrl(value.apiUrl) })),
   secrets: ["webhookSecret", "token", "privateKey"],
   insteadOfToken: "app",
-  open: (key, { apiUrl, cloneUrl, webhookSecret, token, app }, { learn }) =>
-    githubHost({ key, apiUrl, cloneUrl, webhookSecret, token, app, learn }),
-  setUpApp: (key, { apiUrl, cloneUrl, app }) => githubAppSetup({ key, apiUrl, cloneUrl, current: app?.id ?? null }),
+  open: async (key, { apiUrl, cloneUrl, webhookSecret, token, app }, { learn }) =>
+    (await import("./host.ts")).githubHost({ key, apiUrl, cloneUrl, webhookSecret, token, app, learn }),
+  setUpApp: async (key, { apiUrl, cloneUrl, app }) =>
+    (await import("./app/app-setup.ts")).githubAppSetup({ key, apiUrl, cloneUrl, current: app?.id ?? null }),
 });
 
 /** GitHub Enterprise Server answers its API under `/api/v3` of the very host that it clones from. */

@@ -1,6 +1,5 @@
 import { oneOf, orNull, secret, strict, token, webUrl } from "../../settings/scalars.ts";
 import { hostType } from "../host-type.ts";
-import { gitlabHost } from "./host.ts";
 
 /** GitLab.com and self-managed GitLab. */
 export const gitlab = hostType({
@@ -15,5 +14,6 @@ export const gitlab = hostType({
     token: orNull(token).describe("An access token. Left out: only public projects, and no statuses on commits."),
   }).transform((value) => ({ ...value, cloneUrl: value.cloneUrl ?? value.url })),
   secrets: ["webhookSecret", "token"],
-  open: (key, { url, cloneUrl, webhookSecret, token }) => gitlabHost({ key, url, cloneUrl, webhookSecret, token }),
+  open: async (key, { url, cloneUrl, webhookSecret, token }) =>
+    (await import("./host.ts")).gitlabHost({ key, url, cloneUrl, webhookSecret, token }),
 });

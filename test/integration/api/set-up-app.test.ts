@@ -63,7 +63,7 @@ describe("The page that sets a GitHub App up", () => {
     const app = express();
     const parts = { config, ledger: suite.ledger, log: silentLog };
     const save: SetUpOptions["save"] = (made, by) => keepApp(parts, made, by);
-    const setUp = { hosts: setUpHosts(config), publicUrl: config.publicUrl, adminToken: TOKEN, save };
+    const setUp = { hosts: await setUpHosts(config), publicUrl: config.publicUrl, adminToken: TOKEN, save };
     app.use(webRoute({ ledger: suite.ledger, auth, setUp, statuses, onDeliveryChanged: () => {} }));
     const server = app.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -12,8 +12,8 @@ export function describeExamples(name: string, { type, settings, repo, sign, tab
   describe(`the contract of hosts: ${name}: the webhook of`, () => {
     let host: Host;
 
-    before(() => {
-      host = hostTypes.of(settings).open(type, hostTypes.schema.parse(settings), noTools);
+    before(async () => {
+      host = await hostTypes.of(settings).open(type, hostTypes.schema.parse(settings), noTools);
     });
 
     const read = ({ headers, body }: WebhookExample) => {

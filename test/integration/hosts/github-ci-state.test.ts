@@ -53,11 +53,11 @@ describe("GitHub as a host", () => {
   const verdict = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).verdict;
   const check = (name: string, run: object = {}) => github.setCheckRun(sample.repo, commit.sha, { name, ...run });
 
-  it("is opened under its key in the configuration, and not without a webhook secret", () => {
+  it("is opened under its key in the configuration, and not without a webhook secret", async () => {
     const { apiUrl, cloneUrl, token } = github;
     const config = { type: "github" as const, apiUrl, cloneUrl, webhookSecret: "secret", token };
-    assert.deepEqual([...openHosts({ ours: config, theirs: config }, noTools).keys()], ["ours", "theirs"]);
-    assert.throws(() => openHosts({ ours: { ...config, webhookSecret: " " } }, noTools), {
+    assert.deepEqual([...(await openHosts({ ours: config, theirs: config }, noTools)).keys()], ["ours", "theirs"]);
+    await assert.rejects(openHosts({ ours: { ...config, webhookSecret: " " } }, noTools), {
       code: "github-webhook-secret-missing",
       message: /hosts\.ours\.webhookSecret is empty/,
     });

@@ -20,7 +20,7 @@ describe("A GitHub App in the configuration", () => {
     for (const APP_KEY of [testKeys.pkcs1, testKeys.pkcs8, testKeys.pkcs8.replaceAll("\n", "\\n")]) {
       const config = await load(file('app: { id: "7", privateKey: "${APP_KEY}" }'), { APP_KEY });
       assert.equal((config.hosts.github as unknown as { app: { id: number } }).app.id, 7);
-      assert.equal(openHosts(config.hosts, noTools).get("github")?.showsDetails, true);
+      assert.equal((await openHosts(config.hosts, noTools)).get("github")?.showsDetails, true);
     }
   });
 
@@ -46,8 +46,8 @@ describe("A GitHub App in the configuration", () => {
 
   it("is refused at the start if its key is none (github-app-key-invalid)", async () => {
     const config = await load(file("app: { id: 7, privateKey: not-a-key }"));
-    assert.throws(
-      () => openHosts(config.hosts, noTools),
+    await assert.rejects(
+      openHosts(config.hosts, noTools),
       (error) => error instanceof ConfigError && error.code === "github-app-key-invalid",
     );
   });
@@ -56,7 +56,7 @@ describe("A GitHub App in the configuration", () => {
     await writeFile(path("key.pem"), testKeys.pkcs8);
     const given = { ...plain, GITHUB_APP_ID: "7", GITHUB_APP_PRIVATE_KEY_FILE: path("key.pem") };
     const { hosts } = loadServerConfig({ env: given });
-    assert.equal(openHosts(hosts, noTools).get("github")?.showsDetails, true);
+    assert.equal((await openHosts(hosts, noTools)).get("github")?.showsDetails, true);
     assert.throws(
       () => loadServerConfig({ env: { ...plain, GITHUB_APP_ID: "7" } }),
       (error) => error instanceof ConfigError && /environment: GITHUB_APP_PRIVATE_KEY: left out/.test(error.message),

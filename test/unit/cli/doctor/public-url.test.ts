@@ -31,14 +31,15 @@ describe("The doctor's check of publicUrl", () => {
       `publicUrl: ${publicUrl}\nport: ${port}\nhosts: { github: { ${settings}, cloneUrl: "${cloneUrl}" } }\nrepos: [acme/*]\n`,
     );
   /** @returns what it says, and whether this deliverd answers there */
-  async function ask(config: ServerConfig, hosts: Map<string, Host> = openHosts(config.hosts, noTools)) {
+  async function ask(config: ServerConfig, given?: Map<string, Host>) {
+    const hosts = given ?? (await openHosts(config.hosts, noTools));
     const { leadsHere, results } = await createPublicUrlProbe(config, hosts)();
     return { leadsHere, said: results.map(({ state, text }) => `${state} ${text}`).join("\n") };
   }
   /** As deliverd answers with this secret. */
   async function deliverd(secret: string) {
     const { hosts } = await load(`hosts: { github: { type: github, webhookSecret: ${secret} } }\nrepos: [acme/*]\n`);
-    const host = openHosts(hosts, noTools).get("github");
+    const host = (await openHosts(hosts, noTools)).get("github");
     return served(async ({ url, headers, body }: Asked, response) => {
       if (url === "/healthz") return json(response, 200, { status: "ok" });
       const read = await host?.readHints({ headers, body: Buffer.from(body) }).catch(() => null);
@@ -111,7 +112,7 @@ describe("The doctor's check of publicUrl", () => {
   it("warns if only this machine can reach it, while a git host is elsewhere", async () => {
     const server = await deliverd("s3cret-of-this");
     const config = await configFor(server.url, portOf(server), "https://github.com");
-    const hosts = openHosts(config.hosts, noTools);
+    const hosts = await openHosts(config.hosts, noTools);
     const [check] = publicUrlChecks(config, hosts, createPublicUrlProbe(config, hosts));
     const results = await check?.run();
     assert.ok(Array.isArray(results));
